@@ -1,0 +1,203 @@
+"""What a person can choose: the settings that presets, `--set` and the command line fill in.
+
+Every model is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
+units. `beatwalk.config` finds, merges and checks them; this module only says what they are.
+
+A **modulated** target (speed, zoom, …) is a constant plus rules; each rule adds one musical source, shaped by the
+words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+Source = Literal[
+    "energy",
+    "onset",
+    "beat",
+    "downbeat",
+    "bar_phase",
+    "bass",
+    "mid",
+    "high",
+    "brightness",
+    "section",
+    "constant",
+]
+Shape = Literal["linear", "square", "root", "smooth", "exponential"]
+
+
+def _parse_fps(value: Any) -> Any:
+    """Accept 24, "24", "23.976…" only where exact, and "24000/1001"."""
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f'expected a frame rate such as 24 or "30000/1001", found {value!r}')
+    try:
+        fps = Fraction(str(value).strip())
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'expected a frame rate such as 24 or "30000/1001", found {value!r}') from None
+    if not 1 <= fps <= 240:
+        raise ValueError(f"frame rate must lie between 1 and 240, found {value}")
+    return fps
+
+
+def _parse_size(value: Any) -> Any:
+    """Accept "WIDTHxHEIGHT", a pair, or "auto" (the model's native size) as None."""
+    if value is None or value == "auto":
+        return None
+    if isinstance(value, str):
+        width, cross, height = value.lower().partition("x")
+        if not cross or not width.strip().isdecimal() or not height.strip().isdecimal():
+            raise ValueError(f"expected a size such as 512x512 (width x height in pixels), found {value!r}")
+        value = (int(width), int(height))
+    if isinstance(value, list):
+        value = tuple(value)
+    return value
+
+
+def _size_text(value: tuple[int, int] | None) -> str:
+    return "auto" if value is None else f"{value[0]}x{value[1]}"
+
+
+Fps = Annotated[Fraction, BeforeValidator(_parse_fps), PlainSerializer(str, return_type=str)]
+Size = Annotated[
+    tuple[Annotated[int, Field(ge=16, le=8192)], Annotated[int, Field(ge=16, le=8192)]] | None,
+    BeforeValidator(_parse_size),
+    PlainSerializer(_size_text, return_type=str),
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+
+class Rule(_Frozen):
+    """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
+
+    source: Source
+    amount: float = 1.0  # in the target's unit, at full source
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulated (camera and hue only)
+    attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # rise; ends on the event
+    release_ms: float = Field(default=0.0, ge=0, le=60_000)  # fall after the event
+    curve: Shape = "linear"
+    every: int = Field(default=1, ge=1, le=64)  # beat sources: every n-th beat or bar
+    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beat sources: later (+) or earlier (-)
+
+
+def _tuple_from_list(value: Any) -> Any:
+    """TOML and JSON have lists where we keep tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Modulated(_Frozen):
+    """A target over time: constants plus rules. Units are the target's."""
+
+    level: float = 0.0
+    rate: float = 0.0  # per second
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
+
+
+def _parse_modulated(value: Any) -> Any:
+    """A bare number is a constant level."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"level": float(value)}
+    return value
+
+
+Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
+
+
+class Walk(_Frozen):
+    """Where the walk goes and how fast."""
+
+    change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
+    change_share: float = Field(
+        default=0.6, gt=0, le=1
+    )  # share of a segment's way on which the prompt changes
+    path: Literal["both", "prompts", "noise"] = "both"
+    pace: float = Field(
+        default=0.35, gt=0, le=10
+    )  # perceived change a second at speed 1 (beatwalk.motion units)
+    speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
+    loop: bool = False  # the end flows into the beginning
+
+
+class Camera(_Frozen):
+    """Movement of the finished picture. Borders are reflected."""
+
+    zoom: Modulation = Modulated()  # octaves (level), octaves a second (rate)
+    rotate: Modulation = Modulated()  # degrees, degrees a second
+    pan_x: Modulation = Modulated()  # picture widths
+    pan_y: Modulation = Modulated()  # picture heights
+    zoom_range: float = Field(default=0.5, gt=0, le=4)  # octaves; an accumulated zoom turns back at its end
+
+
+class Color(_Frozen):
+    """Colour of the finished picture."""
+
+    exposure: Modulation = Modulated()  # stops
+    saturation: Modulation = Modulated()  # added to a factor of 1
+    hue: Modulation = Modulated()  # degrees
+
+
+class Trails(_Frozen):
+    """Persistence of earlier frames."""
+
+    amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
+
+
+class Feedback(_Frozen):
+    """Measuring the change from frame to frame and steering by it."""
+
+    enabled: bool = True
+    block_frames: int = Field(default=12, ge=1, le=240)  # a correction every so many frames
+    gain: float = Field(default=0.7, ge=0, le=1)  # how far one block's error corrects the next
+    probes: int = Field(default=13, ge=3, le=65)  # pictures spent on mapping a segment, at most
+    probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most this share of its frames
+    probe_steps: int | None = Field(default=None, ge=1, le=200)  # None: half of the render's own
+
+
+class Model(_Frozen):
+    """How pictures are made. None: the model's own default."""
+
+    steps: int | None = Field(default=None, ge=1, le=200)
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    negative: str = ""
+    batch: int | None = Field(default=None, ge=1, le=256)
+
+
+class Video(_Frozen):
+    """The file that comes out."""
+
+    fps: Fps = Fraction(24)
+    size: Size = None  # None: the model's native size
+    codec: Literal["h264"] = "h264"
+    crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger
+
+
+class Safety(_Frozen):
+    """Photosensitive epilepsy: WCAG 2.3.1."""
+
+    allow_flashes: bool = False
+
+
+class Settings(_Frozen):
+    """Everything a preset may hold."""
+
+    description: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    walk: Walk = Walk()
+    camera: Camera = Camera()
+    color: Color = Color()
+    trails: Trails = Trails()
+    effects: bool = True  # camera, colour and trails
+    feedback: Feedback = Feedback()
+    model: Model = Model()
+    video: Video = Video()
+    safety: Safety = Safety()

@@ -1,0 +1,224 @@
+"""The nouns that travel between the parts.
+
+Conventions
+-----------
+- Times are float seconds from the start of the **song**; frames are integers from the start of the **video**.
+  `Timeline` is the only place where one becomes the other.
+- Events (beats, onsets, …) are 1-D float64 arrays, increasing.
+- Arrays are read-only. Intervals are half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beatwalk.settings import Settings
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Frames = NDArray[np.uint8]  # shape (n, height, width, 3), sRGB
+
+
+def frozen_array(values: object, dtype: type = np.float64) -> NDArray:  # type: ignore[type-arg]
+    """A read-only copy of `values`."""
+    array = np.array(values, dtype=dtype)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audio:
+    """A song that can be read again and again in blocks; never wholly in memory."""
+
+    path: Path
+    duration_s: float
+    sample_rate: int  # of the file, Hz
+    channels: int
+    analysis_rate: int  # of the blocks, Hz
+    read_blocks: Callable[[], Iterator[Float32]] = field(repr=False)
+
+    def blocks(self) -> Iterator[Float32]:
+        """Mono float32 blocks, shape (n,), at `analysis_rate`; together the whole song. Starts over at each call."""
+        return self.read_blocks()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """A quantity over the whole song; sample i lies at i / rate_hz seconds."""
+
+    values: Float  # shape (n,), 0-1
+    rate_hz: float
+
+    def at(self, times_s: Float) -> Float:
+        """Values at `times_s`, linear between samples, held at the ends; 0 where the curve is empty."""
+        if not len(self.values):
+            return np.zeros(np.shape(times_s))
+        return np.interp(times_s, np.arange(len(self.values)) / self.rate_hz, self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the song; the same label returns when the music does."""
+
+    start_s: float
+    end_s: float
+    label: str  # A, B, C, …
+
+
+@dataclass(frozen=True, kw_only=True)
+class Song:
+    """Which file an analysis or plan speaks of."""
+
+    path: Path
+    sha256: str
+    duration_s: float
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Analysis:
+    """What was heard."""
+
+    song: Song
+    tempo_bpm: float  # 0 where there is no beat
+    tempo_curve: Float  # shape (n, 2): seconds, beats a minute
+    beats_s: Float  # shape (n_beats,)
+    beat_confidence: Float  # shape (n_beats,), 0-1
+    downbeats_s: Float  # shape (n_bars,), a subset of beats_s
+    beats_per_bar: NDArray[np.int64]  # shape (n_bars,)
+    onsets_s: Float  # shape (n_onsets,)
+    onset_strength: Float  # shape (n_onsets,), 0-1
+    sections: tuple[Section, ...]  # tile [0, duration_s)
+    drop_s: float | None  # start of the section after the largest rise in energy
+    curves: Mapping[str, Curve]  # energy, bass, mid, high, brightness: 0-1 over the whole song, silence is 0
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the song in seconds."""
+        return self.song.duration_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """Seconds of song ↔ frames of video."""
+
+    fps: Fraction
+    n_frames: int
+    start_s: float = 0.0  # where in the song the video begins
+
+    @classmethod
+    def spanning(cls, duration_s: float, fps: Fraction, start_s: float = 0.0) -> Timeline:
+        """round(duration x fps) frames, exactly, and never none."""
+        return cls(fps=fps, n_frames=max(1, round(Fraction(duration_s) * fps)), start_s=start_s)
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the video in seconds."""
+        return float(self.n_frames / self.fps)
+
+    @property
+    def end_s(self) -> float:
+        """Where in the song the video ends."""
+        return self.start_s + self.duration_s
+
+    def frame_at(self, time_s: float) -> int:
+        """Nearest frame to a moment of the song; may lie outside [0, n_frames]."""
+        return round(Fraction(time_s - self.start_s) * self.fps)
+
+    def time_of(self, frame: int) -> float:
+        """Moment of the song at which `frame` is first shown."""
+        return self.start_s + float(frame / self.fps)
+
+    def times_s(self) -> Float:
+        """Moments of all frames, shape (n_frames,)."""
+        return self.start_s + np.arange(self.n_frames) * self.fps.denominator / self.fps.numerator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyframe:
+    """A picture that the walk passes through."""
+
+    frame: int
+    prompt: str
+    negative: str = ""
+    seed: int | None = None  # None: wherever the noise has travelled to
+    image: Path | None = None  # start from this picture …
+    strength: float = 0.6  # … and change it by so much, 0-1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Frames [first, last) between two keyframes; `end` is reached exactly at frame `last`."""
+
+    index: int
+    start: Keyframe
+    end: Keyframe
+
+    @property
+    def first(self) -> int:
+        """First frame."""
+        return self.start.frame
+
+    @property
+    def last(self) -> int:
+        """One past the last frame."""
+        return self.end.frame
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return self.last - self.first
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What to render: everything but the model's weights."""
+
+    analysis: Analysis
+    timeline: Timeline
+    settings: Settings
+    model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
+    size: tuple[int, int]  # width, height
+    keyframes: tuple[Keyframe, ...]  # at least two; the first at 0, the last at n_frames
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Segments that tile all frames."""
+        pairs = zip(self.keyframes, self.keyframes[1:], strict=False)
+        return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditioning:
+    """What a model family needs from text, for a batch of prompts: named arrays that can be interpolated.
+
+    The first axis of every array is the batch. `masks` (1 where a token counts) are joined, not interpolated.
+    """
+
+    tensors: Mapping[str, Float32]
+    masks: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a generator is and how it likes to be used."""
+
+    name: str
+    family: str  # the pipeline's class
+    fingerprint: str  # changes when weights or configuration change
+    size: tuple[int, int]  # native width, height
+    size_multiple: int  # width and height must be divisible by this
+    steps: int
+    guidance: float
+    device: str
+    dtype: str
