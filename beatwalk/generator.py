@@ -105,4 +105,5 @@ class FakeGenerator:
             for channel in range(3):
                 tint = text[:, (3 * k + channel) % text.shape[1]]
                 picture[..., channel] += wave * tint[:, None, None]
-        return np.clip(127.5 + 24 * picture, 0, 255).astype(np.uint8)
+        frames: Frames = np.clip(127.5 + 24 * picture, 0, 255).astype(np.uint8)
+        return frames

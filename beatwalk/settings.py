@@ -117,13 +117,9 @@ class Walk(_Frozen):
     """Where the walk goes and how fast."""
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(
-        default=0.6, gt=0, le=1
-    )  # share of a segment's way on which the prompt changes
+    change_share: float = Field(default=0.6, gt=0, le=1)  # share of a segment's way on which the prompt changes
     path: Literal["both", "prompts", "noise"] = "both"
-    pace: float = Field(
-        default=0.35, gt=0, le=10
-    )  # perceived change a second at speed 1 (beatwalk.motion units)
+    pace: float = Field(default=0.35, gt=0, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     loop: bool = False  # the end flows into the beginning
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,9 @@ Float32 = NDArray[np.float32]
 Frames = NDArray[np.uint8]  # shape (n, height, width, 3), sRGB
 
 
-def frozen_array(values: object, dtype: type = np.float64) -> NDArray:  # type: ignore[type-arg]
+def frozen_array(values: object, dtype: type = np.float64) -> NDArray[Any]:
     """A read-only copy of `values`."""
-    array = np.array(values, dtype=dtype)
+    array: NDArray[Any] = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
 
@@ -193,6 +194,21 @@ class Plan:
         """Segments that tile all frames."""
         pairs = zip(self.keyframes, self.keyframes[1:], strict=False)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Targets:
+    """What the music asks of every frame; all arrays have shape (n_frames,). Rates are already accumulated."""
+
+    speed: Float  # wanted change from frame i - 1 to frame i, relative, above 0
+    zoom: Float  # octaves, 0 is the picture as rendered, positive is closer
+    rotate: Float  # degrees, counter-clockwise
+    pan_x: Float  # picture widths, positive moves the view to the right
+    pan_y: Float  # picture heights, positive moves the view down
+    exposure: Float  # stops
+    saturation: Float  # factor, 1 leaves colours as they are
+    hue: Float  # degrees
+    trails: Float  # share of the previous finished frame that stays, 0-0.95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
