@@ -1,0 +1,264 @@
+"""Prompt files: what to paint, and where in the song.
+
+    a neon city in the rain
+    @0:42.5 a forest of glass
+    @bar 33 an exploding galaxy
+    @section B golden fireworks          # every time section B returns
+    @drop the sky tears open
+    a calm ocean :: seed=42 negative="text, watermark"
+    @bar 17 :: image=cover.png strength=0.6
+
+One prompt a line. A line may start with a place and end with settings after `::`. Blank lines are skipped; `#`
+starts a comment at the start of a line or after white space (not inside a quoted setting). Lines and columns count
+from 1, so do bars and beats.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from beatwalk.errors import InputError, PromptError
+
+PlaceKind = Literal["time", "bar", "beat", "section", "drop"]
+MAX_PROMPT_CHARACTERS = 4000  # far beyond any text encoder; a longer line is a wrong file
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in the song a prompt arrives."""
+
+    kind: PlaceKind
+    time_s: float = 0.0  # for time
+    number: int = 0  # for bar and beat, counted from 1
+    label: str = ""  # for section
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptLine:
+    """One line of a prompt file."""
+
+    line: int
+    column: int  # of the place, or of the text where there is none; for messages
+    prompt: str  # empty only where there is an image
+    place: Place | None = None
+    seed: int | None = None
+    negative: str | None = None
+    image: Path | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A prompt file, understood; at least one line."""
+
+    path: str  # as the user wrote it, for messages
+    lines: tuple[PromptLine, ...]
+
+
+def read_prompts(path: Path) -> Script:
+    """Read and parse a prompt file.
+
+    Raises
+    ------
+    InputError : the file is missing, a directory, or unreadable
+    PromptError : it is no UTF-8 text, holds no prompt, or a line is wrong
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such prompt file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a directory, expected a text file with one prompt a line") from None
+    except OSError as error:
+        if path.is_dir():  # Windows reports a directory as PermissionError
+            raise InputError(f"{path}: a directory, expected a text file with one prompt a line") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return parse_prompts(_decode(data, str(path)), str(path), folder=path.parent)
+
+
+def _decode(data: bytes, path: str) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise PromptError(path, 1, 1, "UTF-16 text", "UTF-8 (save the file again as UTF-8)")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        found = f"byte 0x{data[error.start]:02x}, which is not UTF-8"
+        raise PromptError(path, line, column, found, "UTF-8 text (save the file again as UTF-8)") from None
+
+
+def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = None) -> Script:
+    """Parse the text of a prompt file.
+
+    Parameters
+    ----------
+    text : the whole file
+    path : its name, for messages
+    folder : what relative picture names are relative to
+
+    Raises
+    ------
+    PromptError : naming line, column, what was found and what was expected
+    """
+    lines = []
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        line = _LineParser(raw, number, path, folder).parse()
+        if line is not None:
+            lines.append(line)
+    if not lines:
+        raise PromptError(path, 1, 1, "no prompt", "at least one line that says what to paint")
+    return Script(path=path, lines=tuple(lines))
+
+
+_TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,9})?)s?(?=\s|$)")
+_WORD = re.compile(r"[A-Za-z]+")
+_SETTING = re.compile(r"([A-Za-z_]+)(\s*=\s*)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B or @drop"
+_SETTINGS = "seed=…, negative=…, image=… or strength=…"
+
+
+class _LineParser:
+    """One line, from left to right; keeps the column for messages."""
+
+    def __init__(self, raw: str, number: int, path: str, folder: Path | None) -> None:
+        self.raw, self.number, self.path, self.folder = raw, number, path, folder
+        self.at = 0
+
+    def error(self, found: str, expected: str, at: int | None = None) -> PromptError:
+        return PromptError(self.path, self.number, (self.at if at is None else at) + 1, found, expected)
+
+    def skip_space(self) -> None:
+        while self.at < len(self.raw) and self.raw[self.at].isspace():
+            self.at += 1
+
+    def parse(self) -> PromptLine | None:
+        if control := _CONTROL.search(self.raw):
+            found = f"the control character U+{ord(control[0]):04X}"
+            raise self.error(found, "plain text (is this really a prompt file?)", control.start())
+        if len(self.raw) > MAX_PROMPT_CHARACTERS:
+            expected = f"at most {MAX_PROMPT_CHARACTERS}"
+            raise self.error(f"a line of {len(self.raw)} characters", expected, MAX_PROMPT_CHARACTERS)
+        self.skip_space()
+        if self.at == len(self.raw) or self.raw[self.at] == "#":
+            return None
+        column = self.at + 1
+        place = self.place() if self.raw[self.at] == "@" else None
+        self.skip_space()
+        text_at = self.at
+        prompt = self.prompt()
+        settings = self.settings()
+        if not prompt and "image" not in settings:
+            raise self.error("no prompt", "words that say what to paint, or :: image=FILE", text_at)
+        return PromptLine(line=self.number, column=column, prompt=prompt, place=place, **settings)  # type: ignore[arg-type]
+
+    def place(self) -> Place:
+        start = self.at
+        self.at += 1
+        if match := _TIME.match(self.raw, self.at):
+            self.at = match.end()
+            hours, minutes, seconds = match.groups()
+            if minutes is not None and float(seconds) >= 60:
+                raise self.error(f"{seconds} seconds", "fewer than 60 after the minutes", match.start(3))
+            return Place(kind="time", time_s=int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds))
+        match = _WORD.match(self.raw, self.at)
+        word = match[0].lower() if match else ""
+        if match:
+            self.at = match.end()
+        if word == "drop":
+            self.end_of_place(start)
+            return Place(kind="drop")
+        if word in ("bar", "beat"):
+            number = self.argument(f"a number after @{word}, counted from 1")
+            if not (number.isascii() and number.isdecimal() and int(number[:9]) >= 1 and len(number) < 8):
+                raise self.error(repr(number), f"a number after @{word}, counted from 1", self.at - len(number))
+            return Place(kind="bar" if word == "bar" else "beat", number=int(number))
+        if word == "section":
+            return Place(kind="section", label=self.argument("a label after @section, such as A or B").upper())
+        found = self.raw[start:].split(maxsplit=1)[0]
+        raise self.error(repr(found), _PLACES, start)
+
+    def end_of_place(self, start: int) -> None:
+        if self.at < len(self.raw) and not self.raw[self.at].isspace():
+            raise self.error(repr(self.raw[start:].split(maxsplit=1)[0]), _PLACES, start)
+
+    def argument(self, expected: str) -> str:
+        self.end_of_place(self.at - 1)
+        self.skip_space()
+        start = self.at
+        while self.at < len(self.raw) and not self.raw[self.at].isspace():
+            self.at += 1
+        if start == self.at:
+            raise self.error("the end of the line", expected)
+        return self.raw[start : self.at]
+
+    def prompt(self) -> str:
+        """Up to a comment, ` :: ` or the end."""
+        start = self.at
+        while self.at < len(self.raw):
+            spaced = self.at == start or self.raw[self.at - 1].isspace()
+            if spaced and (self.raw[self.at] == "#" or self.raw.startswith("::", self.at)):
+                break
+            self.at += 1
+        return self.raw[start : self.at].strip()
+
+    def settings(self) -> dict[str, object]:
+        found: dict[str, object] = {}
+        if not self.raw.startswith("::", self.at):
+            return found
+        self.at += 2
+        while True:
+            self.skip_space()
+            if self.at == len(self.raw) or self.raw[self.at] == "#":
+                return found
+            start = self.at
+            match = _SETTING.match(self.raw, self.at)
+            if not match:
+                raise self.error(repr(self.raw[self.at :].split(maxsplit=1)[0]), _SETTINGS)
+            key = match[1].lower()
+            if key not in ("seed", "negative", "image", "strength"):
+                raise self.error(repr(key), _SETTINGS, start)
+            if key in found:
+                raise self.error(f"{key} for the second time", f"{key} once")
+            self.at = match.end()
+            value_at = self.at
+            found[key] = self.checked(key, self.value(), value_at)
+
+    def value(self) -> str:
+        """A bare word, or text in single or double quotes."""
+        if self.at < len(self.raw) and self.raw[self.at] in "\"'":
+            quote, start = self.raw[self.at], self.at
+            end = self.raw.find(quote, start + 1)
+            if end < 0:
+                raise self.error("a quote that is never closed", f"a closing {quote}", start)
+            self.at = end + 1
+            return self.raw[start + 1 : end]
+        start = self.at
+        while self.at < len(self.raw) and not self.raw[self.at].isspace():
+            self.at += 1
+        return self.raw[start : self.at]
+
+    def checked(self, key: str, value: str, at: int) -> object:
+        if key == "seed":
+            if value.isascii() and value.isdecimal() and len(value) < 20 and int(value) <= MAX_SEED:
+                return int(value)
+            raise self.error(repr(value), "a seed: a whole number from 0", at)
+        if key == "strength":
+            try:
+                strength = float(value)
+            except ValueError:
+                strength = -1.0
+            if 0 <= strength <= 1:
+                return strength
+            raise self.error(repr(value), "a strength from 0 to 1", at)
+        if not value and key == "image":
+            raise self.error("nothing", "the name of a picture", at)
+        if key == "image":
+            return (self.folder or Path()) / value
+        return value
