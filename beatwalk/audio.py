@@ -1,0 +1,273 @@
+"""A song file, read as blocks of mono samples.
+
+Conventions
+-----------
+- A block is float32, shape (n,), mono (the mean of all channels), at `ANALYSIS_RATE_HZ`; full scale is 1.
+- Second 0 is the first sample that a player plays: encoder delay (MP3, AAC, Opus) is already cut away, and sound that
+  starts late in a video file is preceded by silence.
+- `open_audio` decodes the file once, without keeping it, so that length is counted (headers of compressed files lie)
+  and bad samples are found at once. An hour of sound is never in memory.
+- **Truncated files**: what can be decoded is the song, as in a player, if that is at least `MIN_DURATION_S`.
+
+libsndfile decodes what is uncompressed or lossless, and Vorbis; the ffmpeg of imageio-ffmpeg decodes the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from beatwalk.errors import AudioError
+from beatwalk.types import Audio, Float32, Song
+
+ANALYSIS_RATE_HZ = 22050
+MIN_DURATION_S = 1.0
+
+_CHUNK_FRAMES = 1 << 16  # sample frames of the file decoded at a time
+_MAX_CHANNELS = 64  # what a header may claim before it is taken for garbage
+# First bytes of WAV, RF64, W64, AIFF, FLAC, Ogg, CAF and AU. libsndfile is not asked about anything else: its MP3
+# decoder writes warnings to the terminal.
+_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd")
+# ffmpeg decodes these wherever they are, so that length and delay are those of the sound muxed into the video.
+_FFMPEG_SUBTYPES = frozenset({"OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
+# Containers that hold sound. Text, pictures, and play lists that name other files are none.
+_FFMPEG_CONTAINERS = (
+    "3gp,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,"
+    "mxf,nut,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv"
+)
+_AU_FLOAT32 = 6  # the encoding number of big-endian float32 in a Sun AU header
+_AU_HEADER_BYTES = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stream:
+    """Sound being decoded."""
+
+    rate_hz: int
+    channels: int
+    chunks: Iterator[Float32]  # shape (n, channels)
+
+
+def open_audio(path: Path | str) -> Audio:
+    """The song at `path`, checked from end to end.
+
+    Raises
+    ------
+    AudioError
+        Missing, a directory, empty, no sound in it, unknown codec, shorter than a second, samples that are no numbers.
+    """
+    path = Path(path)
+    _require_file(path)
+    stream = _open_stream(path)
+    n_frames = _count_finite_frames(path, stream)
+    duration_s = n_frames / stream.rate_hz
+    if duration_s < MIN_DURATION_S:
+        found = f"{duration_s:.2g} s of sound" if n_frames else "no sound that can be decoded"
+        raise AudioError(f"{path}: {found}; a song needs at least {MIN_DURATION_S:g} s (is the file complete?)")
+
+    def read_blocks() -> Iterator[Float32]:
+        _require_file(path)
+        return _resampled(_mono(_open_stream(path), n_frames), stream.rate_hz)
+
+    return Audio(
+        path=path,
+        duration_s=duration_s,
+        sample_rate=stream.rate_hz,
+        channels=stream.channels,
+        analysis_rate=ANALYSIS_RATE_HZ,
+        read_blocks=read_blocks,
+    )
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def song_of(audio: Audio) -> Song:
+    """Which file `audio` is, with the fingerprint of its bytes."""
+    return Song(
+        path=audio.path,
+        sha256=sha256_of(audio.path),
+        duration_s=audio.duration_s,
+        sample_rate=audio.sample_rate,
+        channels=audio.channels,
+    )
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is no readable, non-empty file."""
+    if path.is_dir():
+        raise AudioError(f"{path}: is a directory; give a song file (many songs are a set list)")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{path}: the file is empty; export or download the song again")
+    except FileNotFoundError:
+        raise AudioError(f"{path}: no such file; check the song's name and folder") from None
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _open_stream(path: Path) -> _Stream:
+    """Start decoding with libsndfile where it is exact, else with ffmpeg."""
+    return _open_sndfile(path) or _open_ffmpeg(path)
+
+
+def _open_sndfile(path: Path) -> _Stream | None:
+    """A stream from libsndfile; None where ffmpeg shall try."""
+    import soundfile
+
+    with path.open("rb") as header:
+        if header.read(4) not in _SNDFILE_MAGIC:
+            return None
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError:
+        return None
+    if file.subtype in _FFMPEG_SUBTYPES or not file.frames:
+        file.close()
+        return None
+
+    def chunks() -> Iterator[Float32]:
+        with file:
+            while True:
+                try:
+                    chunk: Float32 = file.read(_CHUNK_FRAMES, dtype="float32", always_2d=True)
+                except soundfile.LibsndfileError:
+                    return  # the rest of a truncated file
+                if not len(chunk):
+                    return
+                yield chunk
+
+    return _Stream(rate_hz=file.samplerate, channels=file.channels, chunks=chunks())
+
+
+def _open_ffmpeg(path: Path) -> _Stream:
+    """A stream from ffmpeg's first sound stream, through a pipe."""
+    import imageio_ffmpeg
+
+    try:
+        executable = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise AudioError(
+            f"{path}: no ffmpeg to decode it with; install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE"
+        ) from error
+    # An AU header is 24 fixed bytes that say rate and channels: nothing to guess from ffmpeg's messages.
+    command = [executable, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
+    command += ["-format_whitelist", _FFMPEG_CONTAINERS, "-i", f"file:{path.resolve()}"]
+    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-af", "aresample=async=1:first_pts=0"]
+    command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    messages = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would block ffmpeg
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
+    pipe = process.stdout
+    if pipe is None:
+        raise AudioError(f"{path}: ffmpeg could not be started")
+    header = pipe.read(_AU_HEADER_BYTES)
+    if len(header) < _AU_HEADER_BYTES or header[:4] != b".snd":
+        _stop(process)
+        raise AudioError(f"{path}: {_explain(path, messages)}")
+    offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
+    if encoding != _AU_FLOAT32 or not 0 < channels <= _MAX_CHANNELS or not rate_hz:
+        _stop(process)
+        raise AudioError(f"{path}: ffmpeg decodes it to something unexpected; convert the song to WAV or FLAC")
+    pipe.read(max(0, offset - _AU_HEADER_BYTES))
+
+    def chunks() -> Iterator[Float32]:
+        try:
+            while data := pipe.read(_CHUNK_FRAMES * channels * 4):
+                samples = np.frombuffer(data[: len(data) // (4 * channels) * (4 * channels)], ">f4")
+                yield samples.astype(np.float32).reshape(-1, channels)
+        finally:
+            _stop(process)
+            messages.close()
+
+    return _Stream(rate_hz=rate_hz, channels=channels, chunks=chunks())
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a decoder that may still be writing."""
+    process.kill()
+    if process.stdout is not None:
+        process.stdout.close()
+    process.wait()
+
+
+def _explain(path: Path, messages: IO[bytes]) -> str:
+    """What ffmpeg's messages mean for the person who gave the file; closes them."""
+    with messages:
+        messages.seek(0)
+        text = messages.read().decode("utf-8", "replace")
+    if "matches no streams" in text:
+        return "there is no sound in this file; give a song, or a video with sound"
+    if (
+        "Decoder not found" in text
+        or "no decoder found" in text
+        or "Unknown decoder" in text
+        or "Decoder (codec" in text
+    ):
+        return "its sound has a codec that cannot be decoded; convert the song to WAV or FLAC"
+    with path.open("rb") as file:
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+    if is_mp4:
+        return "the end of the file is missing, and without it nothing can be decoded; copy or export it again"
+    return "not a sound file that can be decoded; use WAV, FLAC, AIFF, Ogg, Opus, MP3, M4A or a video with sound"
+
+
+def _count_finite_frames(path: Path, stream: _Stream) -> int:
+    """How many sample frames there really are; refuses NaN and infinity."""
+    n_frames = 0
+    for chunk in stream.chunks:
+        finite = np.isfinite(chunk).all(axis=1)
+        if not finite.all():
+            time_s = (n_frames + int(np.argmin(finite))) / stream.rate_hz
+            raise AudioError(
+                f"{path}: the sample at {time_s:.3f} s is no number (NaN or infinity); export the song again"
+            )
+        n_frames += len(chunk)
+    return n_frames
+
+
+def _mono(stream: _Stream, n_frames: int) -> Iterator[Float32]:
+    """The mean of all channels, at most `n_frames` of it."""
+    left = n_frames
+    for chunk in stream.chunks:
+        if left <= 0:
+            return
+        yield chunk[:left].mean(axis=1, dtype=np.float32)
+        left -= len(chunk)
+
+
+def _resampled(blocks: Iterator[Float32], rate_hz: int) -> Iterator[Float32]:
+    """Blocks at `ANALYSIS_RATE_HZ`, without delay."""
+    import soxr
+
+    if rate_hz == ANALYSIS_RATE_HZ:
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(rate_hz, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        resampled: Float32 = resampler.resample_chunk(block)
+        if len(resampled):
+            yield resampled
+    tail: Float32 = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    if len(tail):
+        yield tail
