@@ -1,0 +1,151 @@
+"""Ways between pictures: between texts, and through noise.
+
+Conventions
+-----------
+- A **position** along a segment is α in [0, 1]: 0 is its first keyframe, 1 its second.
+- Noise travels along an endless **chain of seeds**: position u on the chain lies between the noise of seed number
+  floor(u) and the next one, u - floor(u) of the way along the great circle (slerp). One **hop** is a step of 1.
+- Arrays are float32 on the host; a batch is the first axis.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from beatwalk.types import Conditioning, Float, Float32
+
+# Below this angle (radians) sin(θ) loses too many digits to divide by; the chord is the arc.
+_SMALL_ANGLE = 1e-4
+
+
+def lerp(a: Float32, b: Float32, t: Float) -> Float32:
+    """Straight line from `a` (t = 0) to `b` (t = 1); result has shape (len(t), *a.shape)."""
+    weight = np.asarray(t, np.float32).reshape(-1, *(1,) * a.ndim)
+    return (1 - weight) * a + weight * b
+
+
+def slerp(a: Float32, b: Float32, t: Float) -> Float32:
+    """Great circle from `a` to `b`, the norm going linearly from one's to the other's.
+
+    Gaussian noise of equal variance keeps its variance all the way, where a straight line would lose half of it in
+    the middle and with it the detail of the picture (Shoemake 1985; White 2016, "Sampling Generative Networks").
+
+    Parameters
+    ----------
+    a, b : same shape
+    t : shape (n,)
+
+    Returns
+    -------
+    shape (n, *a.shape)
+    """
+    t = np.asarray(t, np.float64)
+    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if norm_a == 0 or norm_b == 0:
+        return lerp(a, b, t)
+    cosine = float(np.vdot(a.astype(np.float64), b) / (norm_a * norm_b))
+    angle = float(np.arccos(np.clip(cosine, -1, 1)))
+    if angle < _SMALL_ANGLE or np.pi - angle < _SMALL_ANGLE:
+        return lerp(a, b, t)
+    norm = (1 - t) * norm_a + t * norm_b
+    weight_a = np.sin((1 - t) * angle) / np.sin(angle) * norm / norm_a
+    weight_b = np.sin(t * angle) / np.sin(angle) * norm / norm_b
+    column = (-1, *(1,) * a.ndim)
+    points: Float32 = weight_a.astype(np.float32).reshape(column) * a + weight_b.astype(np.float32).reshape(column) * b
+    return points
+
+
+def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning:
+    """Text of one keyframe (one row) into text of the next (one row), by straight lines.
+
+    Embeddings, unlike noise, have no norm worth keeping: models are trained on their linear mixtures by padding and
+    attention. A token counts where it counts in either text, but for the ends, which keep their own masks.
+    """
+    t = np.asarray(t, np.float64)
+    tensors = {name: lerp(a.tensors[name][0], b.tensors[name][0], t) for name in a.tensors}
+    masks = {}
+    for name in a.masks:
+        joined = np.maximum(a.masks[name], b.masks[name])
+        masks[name] = np.where(
+            (t <= 0)[:, None], a.masks[name], np.where((t >= 1)[:, None], b.masks[name], joined)
+        ).astype(np.int64)
+    return Conditioning(tensors=tensors, masks=masks)
+
+
+def chain_seed(origin: int, index: int) -> int:
+    """Seed number `index` of the chain that begins at seed `origin`; its first is `origin` itself."""
+    if index == 0:
+        return origin
+    digest = hashlib.sha256(f"beatwalk chain {origin} {index}".encode()).digest()
+    return int.from_bytes(digest[:7], "little")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseState:
+    """A place on a chain of seeds."""
+
+    origin: int
+    position: float = 0.0  # in hops, from 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseRoute:
+    """How noise goes through one segment: some hops along its chain, then, where the end is pinned, onto a seed."""
+
+    start: NoiseState
+    hops: float  # along the chain; at least 0
+    pinned: int | None = None  # seed on which the segment ends
+
+    @property
+    def end(self) -> NoiseState:
+        """Where the next segment starts."""
+        if self.pinned is not None:
+            return NoiseState(origin=self.pinned)
+        return NoiseState(origin=self.start.origin, position=self.start.position + self.hops)
+
+    @property
+    def total_hops(self) -> float:
+        """Hops along the chain, and the one onto the pinned seed where that is another place."""
+        stays = self.pinned == self.start.origin and self.start.position == 0 and self.hops == 0
+        return self.hops + (0.0 if self.pinned is None or stays else 1.0)
+
+
+def noise_at(state: NoiseState, start_noise: Callable[[int], Float32]) -> Float32:
+    """The noise at a place on a chain; `start_noise` makes a seed's."""
+    index = int(np.floor(state.position))
+    here = start_noise(chain_seed(state.origin, index))
+    share = state.position - index
+    if share == 0:
+        return here
+    there = start_noise(chain_seed(state.origin, index + 1))
+    noise: Float32 = slerp(here, there, np.array([share]))[0]
+    return noise
+
+
+def noise_along(route: NoiseRoute, alphas: Float, start_noise: Callable[[int], Float32]) -> Float32:
+    """Noise at positions `alphas` of a route.
+
+    Parameters
+    ----------
+    alphas : shape (n,), in [0, 1]; equal steps are equal shares of the hops
+    start_noise : seed → noise of one picture; called only for seeds that lie near
+
+    Returns
+    -------
+    shape (n, *noise)
+    """
+    travelled = np.asarray(alphas, np.float64) * route.total_hops
+    turn = NoiseState(origin=route.start.origin, position=route.start.position + route.hops)
+    rows = []
+    for hops in travelled:
+        if route.pinned is not None and hops >= route.hops:
+            share = np.array([hops - route.hops])
+            rows.append(slerp(noise_at(turn, start_noise), start_noise(route.pinned), share)[0])
+        else:
+            place = NoiseState(origin=route.start.origin, position=route.start.position + hops)
+            rows.append(noise_at(place, start_noise))
+    return np.stack(rows)
