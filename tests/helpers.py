@@ -1,0 +1,57 @@
+"""Small known songs and plans for the tests."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beatwalk.settings import Settings
+from beatwalk.types import Analysis, Curve, Keyframe, Plan, Section, Song, Timeline, frozen_array
+
+
+def known_analysis(duration_s: float = 20.0, bpm: float = 120.0, path: Path = Path("song.wav")) -> Analysis:
+    """Beats from 0 on, fours; quiet (0.2) in section A, loud (0.9) in B, quiet again in A."""
+    beats_s = np.arange(0, duration_s, 60 / bpm)
+    rate_hz = 20.0
+    times_s = np.arange(0, duration_s, 1 / rate_hz)
+    third = duration_s / 3
+    loud = (times_s >= third) & (times_s < 2 * third)
+    energy = Curve(values=frozen_array(np.where(loud, 0.9, 0.2)), rate_hz=rate_hz)
+    return Analysis(
+        song=Song(path=path, sha256="0" * 64, duration_s=duration_s, sample_rate=44100, channels=2),
+        tempo_bpm=bpm,
+        tempo_curve=frozen_array([[0.0, bpm]]),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(np.ones(len(beats_s))),
+        downbeats_s=frozen_array(beats_s[::4]),
+        beats_per_bar=frozen_array(np.full(len(beats_s[::4]), 4), np.int64),
+        onsets_s=frozen_array(beats_s),
+        onset_strength=frozen_array(np.full(len(beats_s), 0.5)),
+        sections=(
+            Section(start_s=0.0, end_s=third, label="A"),
+            Section(start_s=third, end_s=2 * third, label="B"),
+            Section(start_s=2 * third, end_s=duration_s, label="A"),
+        ),
+        drop_s=third,
+        curves=dict.fromkeys(("energy", "bass", "mid", "high", "brightness"), energy),
+    )
+
+
+def known_plan(
+    *, prompts: tuple[str, ...] = ("a red sea", "a blue wood"), n_frames: int = 48, **settings: Any
+) -> Plan:
+    """Keyframes at equal distances over the beginning of `known_analysis`, 24 fps, 64x48."""
+    frames = np.linspace(0, n_frames, len(prompts) + 1).round().astype(int)
+    keyframes = [Keyframe(frame=int(f), prompt=p) for f, p in zip(frames, (*prompts, prompts[-1]), strict=True)]
+    keyframes[0] = Keyframe(frame=0, prompt=prompts[0], seed=1)
+    return Plan(
+        analysis=known_analysis(),
+        timeline=Timeline(fps=Fraction(24), n_frames=n_frames),
+        settings=Settings.model_validate(settings),
+        model=None,
+        size=(64, 48),
+        keyframes=tuple(keyframes),
+    )
