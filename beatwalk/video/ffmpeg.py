@@ -1,0 +1,120 @@
+"""Running ffmpeg: which one, how, and what its complaints mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from beatwalk.errors import OutputError
+
+PARTIAL_GLOB = ".*.partial.*"  # files that an interrupted run may have left; nobody needs them
+
+QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+_NOISE = re.compile(r"^(Conversion failed!|Last message repeated.*|Exiting normally.*|Error while filtering.*)$")
+_ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")  # [libx264 @ 0x55…]
+
+
+def executable() -> str:
+    """The ffmpeg that came with imageio-ffmpeg (or the one its environment variable names)."""
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise OutputError(
+            "imageio-ffmpeg has no ffmpeg for this machine: install ffmpeg and set IMAGEIO_FFMPEG_EXE to it"
+        ) from error
+
+
+def name(path: Path) -> str:
+    """`path` as an ffmpeg argument: absolute, so that it is never taken for an option or a protocol."""
+    return str(path.absolute())
+
+
+def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
+    """Start ffmpeg out of reach of the terminal's Ctrl-C, which is ours to handle."""
+    if sys.platform == "win32":
+        pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        pipes["start_new_session"] = True
+    return subprocess.Popen([executable(), *QUIET, *arguments], **pipes)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End ffmpeg now, whatever it is doing."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, bytes, str]:
+    """Run ffmpeg to its end: exit status, stdout, and its complaint ("" where it had none)."""
+    process = start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
+    try:
+        output, errors = process.communicate()
+    finally:
+        stop(process)
+    return process.returncode, output, complaint(errors)
+
+
+def complaint(errors: bytes) -> str:
+    """The last line of ffmpeg's stderr that says something."""
+    lines = errors.decode("utf-8", "replace").replace("\r", "\n").splitlines()
+    said = [text for line in lines if (text := _ORIGIN.sub("", line.strip())) and not _NOISE.match(text)]
+    return said[-1] if said else ""
+
+
+def tail(stream: IO[bytes], limit: int = 16_384) -> bytes:
+    """The last `limit` bytes of a file that is open for reading."""
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, end - limit))
+    return stream.read()
+
+
+def partial_path(path: Path) -> Path:
+    """A name beside `path` for the time while it is not whole; the suffix stays, for ffmpeg goes by it."""
+    return path.with_name(f".{path.stem[:100]}.{os.getpid()}.partial{path.suffix}")
+
+
+@contextlib.contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """Give a temporary path; rename it to `path` on a clean exit, remove it otherwise."""
+    check_place(path)
+    partial = partial_path(path)
+    try:
+        yield partial
+        publish(partial, path)
+    finally:
+        discard(partial)
+
+
+def check_place(path: Path) -> None:
+    """Raise OutputError where `path` cannot be a file to write."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it or choose another place")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give the name of a file")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Put a complete file on the disk for good, then give it its name."""
+    try:
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free or unlock the place"
+        ) from error
+
+
+def discard(partial: Path) -> None:
+    """Remove what is left of a file that did not become whole."""
+    with contextlib.suppress(OSError):  # a scanner may hold it open on Windows; PARTIAL_GLOB finds it later
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""Files → one file: segments end to end, and the song under the pictures."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from beatwalk.errors import AudioError, OutputError, VideoError
+from beatwalk.video import ffmpeg
+from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
+
+AAC_RATES = (44_100, 48_000)  # what every player takes
+AAC_BITRATE = "256k"
+NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
+MAX_CHANNELS = 8  # more are mixed to two
+
+
+def join(paths: Sequence[Path], out: Path) -> None:
+    """Put videos of one kind end to end without encoding again.
+
+    Raises
+    ------
+    OutputError : nothing to join, or `out` cannot be written
+    VideoError : a part is missing or differs in kind
+    """
+    out = Path(out)
+    if not paths:
+        raise OutputError(f"{out}: there are no segments to join")
+    for path in paths:
+        if not Path(path).is_file():
+            raise VideoError(f"{path}: no such file; a segment is missing")
+    with ffmpeg.whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
+        listing = Path(folder) / "parts.ffconcat"
+        lines = [
+            b"file " + _quoted(_one_line(Path(path).absolute(), Path(folder), i)) for i, path in enumerate(paths)
+        ]
+        listing.write_bytes(b"ffconcat version 1.0\n" + b"\n".join(lines) + b"\n")
+        arguments = [
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+            "-i",
+            str(listing),
+            "-map",
+            "0:V:0",
+            "-c",
+            "copy",
+            *_index_first(out),
+        ]
+        status, _, said = ffmpeg.run([*arguments, ffmpeg.name(partial)])
+        if status != 0:
+            raise OutputError(f"{out}: the segments cannot be joined: {said}; check free space, or render them again")
+
+
+def _one_line(path: Path, folder: Path, index: int) -> Path:
+    """A name without line breaks, which the concat script cannot express (and Windows does not have)."""
+    if "\n" not in str(path) and "\r" not in str(path):
+        return path
+    alias = folder / f"{index}{path.suffix}"
+    alias.symlink_to(path)
+    return alias
+
+
+def _quoted(path: Path) -> bytes:
+    """`path` as the concat script wants it: in single quotes, each of its own outside of them."""
+    return b"'" + os.fsencode(path).replace(b"'", rb"'\''") + b"'"
+
+
+def _index_first(out: Path) -> tuple[str, ...]:
+    return ("-movflags", "+faststart") if out.suffix.lower() in (".mp4", ".mov", ".m4v") else ()
+
+
+def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float, whole_song: bool) -> None:
+    """Lay the song's own sound under a video.
+
+    The sound is made exactly as long as the pictures: cut at the sample, or padded with silence.
+
+    Parameters
+    ----------
+    video : H.264 in MP4
+    song : anything with sound in it; a cover picture is left out
+    start_s, duration_s : which part of the song the video shows, s
+    whole_song : it shows all of it; a song that is AAC already is then copied as it is
+
+    Raises
+    ------
+    AudioError : the song has no sound that can be decoded
+    VideoError : the video cannot be read
+    OutputError : `out` cannot be written
+    """
+    video, song, out = Path(video), Path(song), Path(out)
+    picture = probe(video)
+    length = min(Fraction(duration_s), picture.n_frames / picture.fps) if duration_s > 0 else Fraction(0)
+    with (
+        ffmpeg.whole_or_nothing(out) as partial,
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=".mux", suffix=".partial.d") as folder,
+    ):
+        sound, merged = Path(folder).absolute() / "sound.m4a", Path(folder).absolute() / "merged.mp4"
+        if not (whole_song and _copy_sound(song, sound, picture)):
+            _encode_sound(song, sound, start_s=start_s, audible_s=length, picture=picture)
+        _merge(video, sound, merged)
+        _write_index_first(merged, partial, out)
+
+
+def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
+    """Copy a song that is AAC; False where it is not, or would not end within half a frame of the pictures."""
+    try:
+        source = list_packets(song, SOUND)
+    except VideoError:
+        return False
+    if not source or source[0].facts.get("codec_id") != "aac":
+        return False
+    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-c", "copy", *NO_TAGS, "-f", "ipod"]
+    status, _, _ = ffmpeg.run([*arguments, ffmpeg.name(sound)])
+    if status != 0:
+        return False
+    copied = list_packets(sound, SOUND)
+    return bool(copied) and abs(copied[0].end_s - picture.n_frames / picture.fps) * picture.fps <= Fraction(1, 2)
+
+
+def _encode_sound(song: Path, sound: Path, *, start_s: float, audible_s: Fraction, picture: VideoInfo) -> None:
+    """Cut, resample where AAC needs it, pad to the length of the pictures, encode."""
+    try:
+        facts = list_packets(song, SOUND)[0].facts
+        source_rate = int(facts["sample_rate"])
+    except (VideoError, LookupError) as error:
+        raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?") from error
+    rate = 44_100 if source_rate % 11_025 == 0 else 48_000
+    first, n = round(start_s * source_rate), round(audible_s * source_rate)
+    total = round(picture.n_frames / picture.fps * rate)
+    filters = [
+        "asetpts=N/SR/TB",  # count samples: whatever the container says, the first one is at 0
+        f"atrim=start_sample={first}:end_sample={first + n}",
+        "asetpts=N/SR/TB",
+        *_few_channels(facts.get("channel_layout_name", "")),
+        f"aresample={rate}",
+        f"apad=whole_len={total}",
+        f"atrim=end_sample={total}",
+    ]
+    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-af", ",".join(filters), *NO_TAGS]
+    status, _, said = ffmpeg.run([*arguments, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "ipod", ffmpeg.name(sound)])
+    if status != 0:
+        raise AudioError(f"{song}: its sound cannot be encoded: {said}; is the file whole, and is there free space?")
+
+
+def _few_channels(layout: str) -> list[str]:
+    """AAC takes eight channels: of more, even ones go to the left and odd ones to the right."""
+    count = channels_of(layout) or 2
+    if count <= MAX_CHANNELS:
+        return []
+    left, right = ("+".join(f"{2 / count:.6f}*c{i}" for i in range(side, count, 2)) for side in (0, 1))
+    return [f"pan=stereo|c0={left}|c1={right}"]
+
+
+def _merge(video: Path, sound: Path, merged: Path) -> None:
+    """Both streams into one file, copied."""
+    from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
+
+    try:
+        ffmpeg_merge_video_audio(ffmpeg.name(video), str(sound), str(merged), logger=None)
+    except OSError as error:
+        said = ffmpeg.complaint(str(error).encode())
+        raise OutputError(f"{merged.parent.parent}: pictures and sound cannot be merged there: {said}") from error
+
+
+def _write_index_first(merged: Path, partial: Path, out: Path) -> None:
+    """moviepy's merge leaves the index at the end; put it first, so that a player can start while it loads."""
+    arguments = ["-i", str(merged), "-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
+    status, _, said = ffmpeg.run(arguments)
+    if status != 0:
+        raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending (.mp4)")

@@ -1,0 +1,207 @@
+"""Files → frames and facts. There is no ffprobe in imageio-ffmpeg, so facts come from ffmpeg's packet listing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from beatwalk.errors import VideoError
+from beatwalk.types import Float32, Frames
+from beatwalk.video import ffmpeg
+
+PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
+_CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What is in a video file."""
+
+    fps: Fraction
+    n_frames: int
+    size: tuple[int, int]  # width, height
+    duration_s: float  # of the pictures
+    codec: str
+    has_audio: bool
+    audio_codec: str | None = None
+    audio_channels: int | None = None
+    audio_rate: int | None = None  # Hz
+    audio_duration_s: float | None = None
+
+
+@dataclass
+class _Stream:
+    """What framecrc lists about one stream."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    packets: list[tuple[int, int]] = field(default_factory=list)  # time and duration, in units of `base`
+
+    @property
+    def base(self) -> Fraction:
+        return Fraction(self.facts["tb"])
+
+    @property
+    def end_s(self) -> Fraction:
+        """When the last packet ends, from the moment when the file's presentation starts."""
+        return max((time + length for time, length in self.packets), default=0) * self.base
+
+
+def probe(path: Path) -> VideoInfo:
+    """Facts about a video, counted packet by packet, not taken from its header.
+
+    Raises
+    ------
+    VideoError : missing, no video, or damaged beyond reading
+    """
+    path = Path(path)
+    streams = list_packets(path, PICTURE, SOUND + "?")
+    picture = next((s for s in streams if s.facts["media_type"] == "video"), None)
+    if picture is None or not picture.packets:
+        raise VideoError(f"{path}: holds no moving picture; give a video file")
+    sound = next((s for s in streams if s.facts["media_type"] == "audio" and s.packets), None)
+    fps = _even_rate(picture) or _declared_rate(path)
+    width, height = (int(n) for n in picture.facts["dimensions"].split("x"))
+    return VideoInfo(
+        fps=fps,
+        n_frames=len(picture.packets),
+        size=(width, height),
+        duration_s=float(len(picture.packets) / fps),
+        codec=picture.facts["codec_id"],
+        has_audio=sound is not None,
+        audio_codec=sound.facts["codec_id"] if sound else None,
+        audio_channels=channels_of(sound.facts.get("channel_layout_name", "")) if sound else None,
+        audio_rate=int(sound.facts["sample_rate"]) if sound else None,
+        audio_duration_s=float(sound.end_s) if sound else None,
+    )
+
+
+def list_packets(path: Path, *maps: str) -> list[_Stream]:
+    """The packets of the streams that `maps` names, without decoding; see ffmpeg's framecrc format."""
+    _check_file(path)
+    selection = [word for stream in maps for word in ("-map", stream)]
+    status, output, said = ffmpeg.run(["-i", ffmpeg.name(path), *selection, "-c", "copy", "-f", "framecrc", "pipe:1"])
+    if status != 0:
+        raise VideoError(f"{path}: cannot be read as a video ({said}); is it one, and whole?")
+    streams: defaultdict[int, _Stream] = defaultdict(_Stream)
+    for line in output.decode("utf-8", "replace").splitlines():
+        if fact := re.match(r"#(\w+) (\d+): (.*)", line):
+            streams[int(fact[2])].facts[fact[1]] = fact[3].strip()
+        elif line[:1].isdigit():
+            index, _, time, length = (int(n) for n in line.split(",")[:4])
+            streams[index].packets.append((time, length))
+    return [streams[index] for index in sorted(streams)]
+
+
+def _even_rate(picture: _Stream) -> Fraction | None:
+    """Frames a second where all are equally long to the tick; None where the container rounds times."""
+    times = np.sort([time for time, _ in picture.packets])
+    steps = np.unique(np.diff(times))
+    return 1 / (int(steps[0]) * picture.base) if len(steps) == 1 and steps[0] > 0 and len(times) > 2 else None
+
+
+def _declared_rate(path: Path) -> Fraction:
+    """Frames a second as the file states it, exactly: YUV4MPEG's header writes it as a fraction."""
+    picture = ["-map", PICTURE, "-frames:v", "1", "-vf", "scale=16:16,format=yuv420p"]
+    _, output, said = ffmpeg.run(["-i", ffmpeg.name(path), *picture, "-f", "yuv4mpegpipe", "pipe:1"])
+    header = re.match(rb"YUV4MPEG2 .*?F(\d+):(\d+)", output)
+    if header is None or not int(header[1]) or not int(header[2]):
+        raise VideoError(f"{path}: states no frame rate ({said or 'or no whole frame'}); is it a whole video?")
+    return Fraction(int(header[1]), int(header[2]))
+
+
+def channels_of(layout: str) -> int | None:
+    """The number of channels in one of ffmpeg's layout names: "stereo" → 2, "5.1(side)" → 6, "8 channels" → 8."""
+    digits = re.match(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", layout)
+    if digits:
+        return sum(int(part) for part in digits.groups() if part)
+    return _CHANNELS.get(layout)
+
+
+def read_frames(
+    path: Path, *, size: tuple[int, int] | None = None, block: int = 32, strict: bool = False
+) -> Iterator[Frames]:
+    """Decoded pictures in blocks of shape (up to `block`, height, width, 3), every frame once, in order.
+
+    Parameters
+    ----------
+    size : width, height to scale to by averaging areas; None: as they are
+    strict : raise at the end also where ffmpeg read on over damage
+
+    Raises
+    ------
+    VideoError : missing, no video, damaged
+    """
+    path = Path(path)
+    _check_file(path)
+    scale = ["-vf", f"scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"] if size else []
+    sws = [] if size else ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
+    arguments = ["-i", ffmpeg.name(path), "-map", PICTURE, *scale, *sws, "-fps_mode", "passthrough"]
+    # PPM states the size of every frame, which no other way here tells for certain (rotation, odd headers).
+    arguments += ["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]
+    with tempfile.TemporaryFile() as errors:
+        process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+        n_frames = 0
+        try:
+            for frames in _ppm_blocks(cast(IO[bytes], process.stdout), block):
+                n_frames += len(frames)
+                yield frames
+            status = process.wait()
+        finally:
+            cast(IO[bytes], process.stdout).close()
+            ffmpeg.stop(process)
+        said = ffmpeg.complaint(ffmpeg.tail(errors))
+    if status != 0 or not n_frames or (strict and said):
+        raise VideoError(f"{path}: cannot be read as a video ({said or 'no frame in it'}); is it one, and whole?")
+
+
+def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[Frames]:
+    """Read a stream of PPM pictures of one size; a broken last one is left out."""
+    head = [pipe.readline() for _ in range(3)]  # P6, width height, 255
+    if not head[2]:
+        return
+    width, height = (int(n) for n in head[1].split())
+    n_head, n_body = sum(map(len, head)), 3 * width * height
+    pending = b"".join(head)
+    while True:
+        chunk = pending + pipe.read(block * (n_head + n_body) - len(pending))
+        pending = b""
+        n = len(chunk) // (n_head + n_body)
+        if not n:
+            return
+        rows = np.frombuffer(chunk, np.uint8, n * (n_head + n_body)).reshape(n, -1)
+        yield np.ascontiguousarray(rows[:, n_head:]).reshape(n, height, width, 3)
+
+
+def read_sound(path: Path, rate: int) -> Float32:
+    """The sound of a file, mixed to mono, shape (n,), at `rate` Hz; empty where it has none."""
+    _check_file(Path(path))
+    arguments = [
+        "-i",
+        ffmpeg.name(Path(path)),
+        "-map",
+        SOUND + "?",
+        "-af",
+        "asetpts=N/SR/TB",
+        "-ac",
+        "1",
+        "-ar",
+        str(rate),
+    ]
+    status, output, _ = ffmpeg.run([*arguments, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"])
+    return np.frombuffer(output, "<f4") if status == 0 else np.zeros(0, np.float32)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(f"{path}: is a folder; give a video file")
+    if not path.is_file():
+        raise VideoError(f"{path}: no such file; check the name")

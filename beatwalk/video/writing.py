@@ -1,0 +1,177 @@
+"""Frames → files, while the frames are being made.
+
+A thread feeds ffmpeg from a bounded queue, so that encoding overlaps with whatever makes the next frames. ffmpeg is
+run here rather than through `imageio_ffmpeg.write_frames`, which lets ffmpeg's messages run into the terminal and
+does not look at its exit status: a full disk would pass unseen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import tempfile
+import threading
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NoReturn, Self, cast
+
+import numpy as np
+
+from beatwalk.errors import OutputError, SettingsError
+from beatwalk.types import Frames
+from beatwalk.video import ffmpeg
+
+QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
+QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
+LAST_WORDS_S = 5.0  # an ffmpeg that closed its input is about to say why
+
+FFV1_SLICES = 4  # threads that can work on one frame …
+FFV1_SLICED_SIDE = 16  # … where it has sides of at least so many pixels
+SRGB_TO_BT709 = (
+    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp,"
+    "format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+)
+
+
+class _FrameWriter:
+    """A context manager that takes frames in order and leaves a whole file, or none."""
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction, options: tuple[str, ...]) -> None:
+        self.path, self.size, self.fps = Path(path), (int(size[0]), int(size[1])), Fraction(fps)
+        if min(self.size) < 1:
+            raise SettingsError(f"a video of {size[0]}x{size[1]} pixels cannot be made; give a size such as 512x512")
+        if self.fps <= 0:
+            raise SettingsError(f"a video at {fps} frames a second cannot be made; give a rate such as 24")
+        self.frames_written = 0
+        self._options = options
+        self._partial = ffmpeg.partial_path(self.path)
+        frame_bytes = 3 * self.size[0] * self.size[1]
+        room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
+        self._queue: queue.Queue[bytes | None] = queue.Queue(room)
+        self._broken = threading.Event()
+
+    def __enter__(self) -> Self:
+        ffmpeg.check_place(self.path)
+        width, height = self.size
+        source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-framerate", str(self.fps))
+        self._errors = tempfile.TemporaryFile()  # a pipe that nobody empties would block ffmpeg
+        try:
+            self._process = ffmpeg.start(
+                [*source, "-i", "pipe:0", "-an", *self._options, ffmpeg.name(self._partial)],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
+            )  # fmt: skip
+        except BaseException:
+            self._errors.close()
+            raise
+        self._thread = threading.Thread(target=self._feed, name=f"encode {self.path.name}", daemon=True)
+        self._thread.start()
+        return self
+
+    def write(self, frames: Frames) -> None:
+        """Hand over frames, uint8, shape (n, height, width, 3); waits while too many are queued.
+
+        Raises
+        ------
+        OutputError : ffmpeg has given up; the message has its reason
+        """
+        expected = (self.size[1], self.size[0], 3)
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
+            raise ValueError(f"expected uint8 frames of shape (n, {expected}), found {frames.dtype} {frames.shape}")
+        for frame in frames:
+            if self._broken.is_set():
+                self._fail()
+            self._queue.put(frame.tobytes())
+            self.frames_written += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            ffmpeg.stop(self._process)  # makes the thread's next write fail, so that it empties the queue
+            self._queue.put(None)
+            self._thread.join()
+            self._errors.close()
+            ffmpeg.discard(self._partial)
+
+    def _finish(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if self._broken.is_set() or self._process.wait() != 0:
+            self._fail()
+        if not self.frames_written:
+            raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
+        ffmpeg.publish(self._partial, self.path)
+
+    def _feed(self) -> None:
+        pipe = cast(IO[bytes], self._process.stdin)
+        try:
+            while (frame := self._queue.get()) is not None:
+                if not self._broken.is_set():
+                    try:
+                        pipe.write(frame)
+                    except OSError:
+                        self._broken.set()  # go on emptying the queue, so that `write` never waits for ever
+        finally:
+            try:
+                pipe.close()
+            except OSError:
+                self._broken.set()
+
+    def _fail(self) -> NoReturn:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=LAST_WORDS_S)
+        ffmpeg.stop(self._process)
+        said = ffmpeg.complaint(ffmpeg.tail(self._errors)) or f"ffmpeg ended with status {self._process.returncode}"
+        raise OutputError(f"{self.path}: the encoder stopped: {said}; check free space and permissions")
+
+
+class LosslessWriter(_FrameWriter):
+    """FFV1 in Matroska: every pixel comes back as it was; every frame stands alone and carries a checksum.
+
+    Parameters
+    ----------
+    path : ends in .mkv
+    size : width, height, any
+    fps : frames a second
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
+        slices = FFV1_SLICES if min(size) >= FFV1_SLICED_SIDE else 1
+        options = (
+            "-c:v", "ffv1", "-level", "3", "-g", "1", "-slices", str(slices), "-slicecrc", "1",
+            "-pix_fmt", "bgr0", "-f", "matroska",
+        )  # fmt: skip
+        super().__init__(path, size, fps, options)
+
+
+class Encoder(_FrameWriter):
+    """The video that people watch: H.264, 4:2:0, BT.709, index first.
+
+    Parameters
+    ----------
+    path : ends in .mp4
+    size : width, height, both even
+    fps : frames a second
+    codec : "h264"
+    crf : quality, 0-51, lower is better and larger
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: Fraction, *, codec: str = "h264", crf: int = 18
+    ) -> None:
+        if codec != "h264":
+            raise SettingsError(f'unknown codec "{codec}"; this version writes "h264"')
+        if size[0] % 2 or size[1] % 2:
+            raise SettingsError(
+                f"H.264 needs an even width and height, found {size[0]}x{size[1]}; take the next even"
+            )
+        options = (
+            "-vf", SRGB_TO_BT709, "-c:v", "libx264", "-preset", "medium", "-crf", str(crf), "-pix_fmt", "yuv420p",
+            "-movflags", "+faststart", "-f", "mp4",
+        )  # fmt: skip
+        super().__init__(path, size, fps, options)
