@@ -10,6 +10,7 @@ Conventions
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -186,13 +187,13 @@ class Plan:
     timeline: Timeline
     settings: Settings
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
-    size: tuple[int, int]  # width, height
+    size: tuple[int, int] | None  # width, height; None: the model's native size, known once it is loaded
     keyframes: tuple[Keyframe, ...]  # at least two; the first at 0, the last at n_frames
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """Segments that tile all frames."""
-        pairs = zip(self.keyframes, self.keyframes[1:], strict=False)
+        pairs = itertools.pairwise(self.keyframes)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
 
 

@@ -1,0 +1,232 @@
+"""(Analysis, Script, Settings) → Plan: which prompt arrives when. Pure; no model, no picture.
+
+A prompt **arrives** on a border of the music: the picture has fully become it there, and the change happened before.
+Prompts with a place go there; the others share the borders that are left, in order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from beatwalk.errors import PlanError, PromptError
+from beatwalk.prompts import Place, PromptLine, Script
+from beatwalk.settings import Settings
+from beatwalk.types import Analysis, Keyframe, Plan, Timeline
+
+MIN_SEGMENT_FRAMES = 2
+AT_THE_BEGINNING_S = 0.5  # a prompt placed so early is the song's first
+FREE_GRID_S = 8.0  # where music without bars gives no borders at all
+# From coarse to fine: what is tried, from the preset's own choice on, until every free prompt has a border.
+_GRIDS = ("section", "16 bars", "8 bars", "4 bars", "2 bars", "1 bar", "2 beats", "1 beat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Arrival:
+    """A prompt line and when it arrives, in seconds of the song."""
+
+    time_s: float
+    line: PromptLine
+    placed: bool
+
+
+def plan(
+    analysis: Analysis,
+    script: Script,
+    settings: Settings,
+    *,
+    model: str | None = None,
+    size: tuple[int, int] | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Plan:
+    """Lay the prompts over the song.
+
+    Parameters
+    ----------
+    model : what will render; only remembered
+    size : width and height in pixels; None: the setting's, else the model's native size once it is loaded
+    start_s, end_s : the excerpt of the song to show; None: to its end
+
+    Raises
+    ------
+    PlanError : the excerpt lies outside the song, or there are more prompts than frames
+    PromptError : a place that the song does not have
+    """
+    end_s = analysis.duration_s if end_s is None else end_s
+    if not 0 <= start_s < analysis.duration_s:
+        raise PlanError(f"--from {start_s:g}: outside the song, which is {analysis.duration_s:.2f} s long")
+    if not start_s < end_s <= analysis.duration_s + 0.5:
+        limits = f"between --from {start_s:g} and the song's end at {analysis.duration_s:.2f} s"
+        raise PlanError(f"--to {end_s:g}: expected a time {limits}")
+    end_s = min(end_s, analysis.duration_s)
+    timeline = Timeline.spanning(end_s - start_s, settings.video.fps, start_s)
+    if timeline.n_frames < MIN_SEGMENT_FRAMES:
+        raise PlanError(f"{end_s - start_s:g} s are {timeline.n_frames} frame; a walk needs {MIN_SEGMENT_FRAMES}")
+    arrivals = _arrivals(analysis, script, settings)
+    return Plan(
+        analysis=analysis,
+        timeline=timeline,
+        settings=settings,
+        model=model,
+        size=size or settings.video.size,
+        keyframes=_keyframes(arrivals, timeline, settings),
+    )
+
+
+def _arrivals(analysis: Analysis, script: Script, settings: Settings) -> list[_Arrival]:
+    """Every prompt at its moments, over the whole song, in order of time; the first at 0."""
+    placed = [
+        _Arrival(time_s=time_s, line=line, placed=True)
+        for line in script.lines
+        if line.place is not None
+        for time_s in place_times_s(line.place, analysis, script.path, line)
+    ]
+    placed.sort(key=lambda arrival: arrival.time_s)
+    free = [line for line in script.lines if line.place is None]
+    if not free:
+        first = replace(placed[0], time_s=0.0) if placed[0].time_s > 0 else None
+        return [first, *placed] if first else placed
+    borders = _free_borders(analysis, settings.walk.change_every, [a.time_s for a in placed], len(free))
+    shared = [_Arrival(time_s=time_s, line=free[i % len(free)], placed=False) for i, time_s in enumerate(borders)]
+    arrivals = sorted([*placed, *shared], key=lambda arrival: arrival.time_s)
+    if arrivals[0].time_s > 0:
+        arrivals.insert(0, replace(arrivals[0], time_s=0.0))
+    return arrivals
+
+
+def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine) -> list[float]:
+    """When a place comes, in seconds; a section may come several times."""
+
+    def missing(found: str, expected: str) -> PromptError:
+        return PromptError(path, line.line, line.column, found, expected)
+
+    if place.kind == "time":
+        if place.time_s >= analysis.duration_s:
+            end = f"{analysis.duration_s:.2f} s"
+            raise missing(f"{place.time_s:g} s", f"a time within the song, which ends at {end}")
+        return [place.time_s]
+    if place.kind in ("bar", "beat"):
+        events_s = analysis.downbeats_s if place.kind == "bar" else analysis.beats_s
+        if not 1 <= place.number <= len(events_s):
+            has = f"the song has {len(events_s)} {place.kind}s"
+            raise missing(f"{place.kind} {place.number}", f"one that exists: {has}")
+        return [float(events_s[place.number - 1])]
+    if place.kind == "drop":
+        if analysis.drop_s is None:
+            raise missing("@drop", "a place that exists: no clear drop was heard; use @0:42 or @section")
+        return [analysis.drop_s]
+    starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
+    if not starts:
+        labels = ", ".join(sorted({section.label for section in analysis.sections}))
+        raise missing(f"section {place.label}", f"one of the song's sections: {labels}")
+    return starts
+
+
+def _free_borders(analysis: Analysis, change_every: str, taken_s: list[float], n_prompts: int) -> list[float]:
+    """Borders for prompts without a place: those where no placed prompt rules, on a grid fine enough for all."""
+    finer = _GRIDS[_GRIDS.index(change_every) + 1 :] if change_every in _GRIDS else _GRIDS[5:]
+    borders: list[float] = []
+    for grid in (change_every, *finer):
+        candidate = _without_taken(borders_s(analysis, grid), taken_s)
+        # A grid of bars may be no finer than the sections were; only a gain counts.
+        if len(candidate) > len(borders):
+            borders = candidate
+        if len(borders) >= n_prompts:
+            return borders
+    even = np.linspace(0, analysis.duration_s, n_prompts + len(taken_s), endpoint=False)
+    return _without_taken([float(t) for t in even], taken_s) or [0.0]
+
+
+def borders_s(analysis: Analysis, grid: str) -> list[float]:
+    """Moments at which prompts may arrive: sections, every n bars or every n beats; always 0, in seconds."""
+    if grid == "section":
+        return [section.start_s for section in analysis.sections]
+    number, unit = grid.split()
+    events_s = analysis.downbeats_s if unit.startswith("bar") else analysis.beats_s
+    if len(events_s) == 0:
+        return [float(t) for t in np.arange(0, analysis.duration_s, FREE_GRID_S)]
+    chosen = [float(t) for t in events_s[:: int(number)]]
+    # What comes before the first bar belongs to it, unless it is long enough to be a part of its own.
+    return [0.0, *chosen[1:]] if chosen[0] < 1.0 else [0.0, *chosen]
+
+
+def _without_taken(borders: list[float], taken_s: list[float]) -> list[float]:
+    """Borders but for those that a placed prompt takes: the one nearest to it; the beginning only if it is there."""
+    taken = set()
+    for time_s in taken_s:
+        nearest = min(range(len(borders)), key=lambda i: abs(borders[i] - time_s))
+        if nearest > 0 or time_s < AT_THE_BEGINNING_S:
+            taken.add(nearest)
+    return [border for i, border in enumerate(borders) if i not in taken]
+
+
+def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings) -> tuple[Keyframe, ...]:
+    """Arrivals within the excerpt as keyframes on integer frames, with one to begin and one to end on."""
+    active: _Arrival = arrivals[0]
+    chosen: dict[int, _Arrival] = {}
+    for arrival in arrivals:
+        frame = timeline.frame_at(arrival.time_s)
+        if frame < MIN_SEGMENT_FRAMES:
+            active = arrival
+        elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
+            near = [f for f in chosen if abs(f - frame) < MIN_SEGMENT_FRAMES]
+            if any(chosen[f].placed and not arrival.placed for f in near):
+                continue  # where two prompts meet, the one with a place wins; else the later
+            for f in near:
+                del chosen[f]
+            chosen[frame] = arrival
+    keyframes = [_keyframe(0, active.line, "", settings)]
+    for frame, arrival in sorted(chosen.items()):
+        keyframes.append(_keyframe(frame, arrival.line, keyframes[-1].prompt, settings))
+    first = keyframes[0] = replace(keyframes[0], seed=_first_seed(active.line, settings))
+    if settings.walk.loop:
+        end = replace(first, frame=timeline.n_frames)
+    else:
+        end = replace(keyframes[-1], frame=timeline.n_frames, seed=None)
+    return (*keyframes, end)
+
+
+def _first_seed(line: PromptLine, settings: Settings) -> int:
+    return settings.seed if line.seed is None else line.seed
+
+
+def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:
+    negative = settings.model.negative if line.negative is None else line.negative
+    keyframe = Keyframe(
+        frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=line.image
+    )
+    return keyframe if line.strength is None else replace(keyframe, strength=line.strength)
+
+
+def check_plan(plan: Plan, where: str = "plan") -> None:
+    """A plan that a person may have edited holds together.
+
+    Raises
+    ------
+    PlanError : naming what is wrong
+    """
+    keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
+    if len(keyframes) < 2:
+        raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
+    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
+        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
+        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
+    for before, after in itertools.pairwise(keyframes):
+        if after.frame <= before.frame:
+            raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
+    if keyframes[0].seed is None:
+        raise PlanError(f"{where}: the first keyframe needs a seed")
+    for keyframe in keyframes:
+        if keyframe.image is not None:
+            raise PlanError(f"{where}: {keyframe.image}: pictures as keyframes are not supported yet; use words")
+
+
+def resolve_model_path(model: str | None) -> str | None:
+    """A model given as a path that exists, made absolute, so that a plan can be rendered from anywhere."""
+    if model is None or not Path(model).exists():
+        return model
+    return str(Path(model).resolve())

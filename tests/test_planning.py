@@ -1,0 +1,159 @@
+"""Plans tile all frames and put prompts where the music changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beatwalk.errors import PlanError, PromptError
+from beatwalk.planning import borders_s, check_plan, plan
+from beatwalk.prompts import parse_prompts
+from beatwalk.settings import Settings
+from beatwalk.types import Plan
+from tests.helpers import known_analysis
+
+SONG = known_analysis(24.0)  # sections A, B, A at 0, 8 and 16 s; a bar every 2 s
+
+
+def planned(text: str, *, start_s: float = 0.0, end_s: float | None = None, **settings: object) -> Plan:
+    """A plan for the 24 s song."""
+    script = parse_prompts(text, "walk.txt")
+    return plan(SONG, script, Settings.model_validate(settings), size=(64, 64), start_s=start_s, end_s=end_s)
+
+
+def landing(found: Plan) -> list[tuple[float, str]]:
+    """When each prompt arrives, the closing keyframe left out."""
+    return [(found.timeline.time_of(k.frame), k.prompt) for k in found.keyframes[:-1]]
+
+
+def test_free_prompts_arrive_on_sections_in_order() -> None:
+    """Three prompts, three sections."""
+    assert landing(planned("a\nb\nc")) == [(0, "a"), (8, "b"), (16, "c")]
+
+
+def test_fewer_prompts_repeat_and_more_use_a_finer_grid() -> None:
+    """Two come round again; five go on every fourth bar, where there is a border for each."""
+    assert landing(planned("a\nb")) == [(0, "a"), (8, "b"), (16, "a")]
+    assert [p for _, p in landing(planned("a\nb\nc\nd\ne\nf"))] == ["a", "b", "c", "d", "e", "f"]
+    many = landing(planned("\n".join(f"p{i}" for i in range(60))))
+    assert len({prompt for _, prompt in many}) == 60
+
+
+def test_one_prompt_alone_still_has_segments_to_move_in() -> None:
+    """The noise travels from section to section."""
+    assert landing(planned("a")) == [(0, "a"), (8, "a"), (16, "a")]
+
+
+def test_places_are_kept_and_the_rest_shares_what_is_left() -> None:
+    """The drop takes its border; a time, a bar and a beat are exact."""
+    assert landing(planned("a\n@drop x\nb")) == [(0, "a"), (8, "x"), (16, "b")]
+    assert landing(planned("a\n@0:03 t\n@bar 6 u\n@beat 30 v")) == [
+        (0, "a"),
+        (3, "t"),
+        (10, "u"),
+        (14.5, "v"),
+    ]
+    assert landing(planned("x\n@section A y")) == [(0, "y"), (8, "x"), (16, "y")]
+    assert landing(planned("@0:05 only")) == [(0, "only"), (5, "only")]
+
+
+def test_borders_follow_the_setting() -> None:
+    """Bars and beats count from the first one."""
+    assert borders_s(SONG, "4 bars") == [0, 8, 16]
+    assert borders_s(SONG, "8 beats")[:3] == [0, 4, 8]
+    silent = replace(SONG, beats_s=SONG.beats_s[:0], downbeats_s=SONG.downbeats_s[:0])
+    assert borders_s(silent, "4 bars") == [0, 8, 16]
+
+
+def test_an_excerpt_begins_with_the_prompt_that_rules_there() -> None:
+    """--from and --to keep the song's own times."""
+    found = planned("a\nb\nc", start_s=10.0, end_s=20.0)
+    assert found.timeline.n_frames == 240
+    assert landing(found) == [(10, "b"), (16, "c")]
+
+
+def test_a_loop_ends_on_the_picture_it_began_with() -> None:
+    """Same words, same seed."""
+    found = planned("a :: seed=5\nb", walk={"loop": True})
+    assert (found.keyframes[-1].prompt, found.keyframes[-1].seed) == ("a", 5)
+    assert planned("a", seed=9).keyframes[0].seed == 9
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "@drop b", "@bar 2 c", "@0:11.3 d", "@0:11.31 e", "@section A f :: seed=3", "@beat 48 g"]
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from(["section", "8 bars", "1 bar", "2 beats", "3 bars"]),
+    st.sampled_from([Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(1)]),
+    st.floats(0, 20),
+    st.floats(2.5, 24),
+    st.booleans(),
+)
+def test_segments_tile_all_frames(
+    lines: list[str], change_every: str, fps: Fraction, start_s: float, length_s: float, loop: bool
+) -> None:
+    """Whatever the prompts, the grid and the frame rate: no gap, no overlap, exactly round(duration x fps) frames."""
+    end_s = min(start_s + length_s, 24.0)
+    video = {"fps": str(fps)}
+    found = planned(
+        "\n".join(lines), start_s=start_s, end_s=end_s, walk={"change_every": change_every, "loop": loop}, video=video
+    )
+    check_plan(found)
+    assert found.timeline.n_frames == round(Fraction(end_s - start_s) * fps)
+    covered = [frame for segment in found.segments for frame in range(segment.first, segment.last)]
+    assert covered == list(range(found.timeline.n_frames))
+    assert all(segment.n_frames >= 2 for segment in found.segments)
+    assert all(keyframe.prompt for keyframe in found.keyframes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n@1:00 late", r"walk.txt:2:1: found 60 s, expected a time within the song, which ends at 24.00 s"),
+        ("@bar 33 x", r"walk.txt:1:1: found bar 33.*the song has 12 bars"),
+        ("@section Q x", r"found section Q.*one of the song's sections: A, B"),
+    ],
+)
+def test_a_place_the_song_does_not_have_is_named(text: str, message: str) -> None:
+    """Line and column of the prompt file, and what there is instead."""
+    with pytest.raises(PromptError, match=message):
+        planned(text)
+
+
+def test_a_drop_that_was_not_heard() -> None:
+    """The message says what to write instead."""
+    with pytest.raises(PromptError, match="no clear drop was heard; use @0:42"):
+        plan(replace(SONG, drop_s=None), parse_prompts("@drop x"), Settings())
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "message"),
+    [
+        (30.0, None, "outside the song"),
+        (5.0, 4.0, "--to 4: expected"),
+        (5.0, 99.0, "--to 99"),
+        (-1.0, None, "--from -1"),
+    ],
+)
+def test_an_excerpt_outside_the_song(start_s: float, end_s: float | None, message: str) -> None:
+    """Both ends are checked."""
+    with pytest.raises(PlanError, match=message):
+        planned("a", start_s=start_s, end_s=end_s)
+
+
+def test_an_edited_plan_is_checked() -> None:
+    """Out of order, not from the beginning, not to the end."""
+    good = planned("a\nb\nc")
+    swapped = replace(good, keyframes=(good.keyframes[0], good.keyframes[2], good.keyframes[1], good.keyframes[3]))
+    with pytest.raises(PlanError, match="must come in order"):
+        check_plan(swapped)
+    with pytest.raises(PlanError, match="begin at frame 0 and end at frame 576"):
+        check_plan(replace(good, keyframes=good.keyframes[:-1]))
