@@ -16,7 +16,10 @@ from beatwalk.errors import OutputError
 PARTIAL_GLOB = ".*.partial.*"  # files that an interrupted run may have left; nobody needs them
 
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-_NOISE = re.compile(r"^(Conversion failed!|Last message repeated.*|Exiting normally.*|Error while filtering.*)$")
+_NOISE = re.compile(  # what follows from the line that matters
+    r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
+    r"|Error (muxing|submitting|closing|while filtering)|(Task finished|Terminating thread) with"
+)
 _ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")  # [libx264 @ 0x55…]
 
 
@@ -66,8 +69,9 @@ def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, byte
 def complaint(errors: bytes) -> str:
     """The last line of ffmpeg's stderr that says something."""
     lines = errors.decode("utf-8", "replace").replace("\r", "\n").splitlines()
-    said = [text for line in lines if (text := _ORIGIN.sub("", line.strip())) and not _NOISE.match(text)]
-    return said[-1] if said else ""
+    said = [text for line in lines if (text := _ORIGIN.sub("", line.strip()))]
+    telling = [text for text in said if not _NOISE.match(text)]
+    return (telling or said or [""])[-1]
 
 
 def tail(stream: IO[bytes], limit: int = 16_384) -> bytes:

@@ -63,7 +63,7 @@ def probe(path: Path) -> VideoInfo:
     VideoError : missing, no video, or damaged beyond reading
     """
     path = Path(path)
-    streams = list_packets(path, PICTURE, SOUND + "?")
+    streams = list_packets(path, PICTURE + "?", SOUND + "?")
     picture = next((s for s in streams if s.facts["media_type"] == "video"), None)
     if picture is None or not picture.packets:
         raise VideoError(f"{path}: holds no moving picture; give a video file")
