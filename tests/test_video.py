@@ -245,6 +245,19 @@ def test_an_aac_song_of_another_length_is_encoded(tmp_path: Path) -> None:
     assert video.probe(tmp_path / "o.mp4").audio_duration_s == pytest.approx(2.0, abs=0.001)
 
 
+def test_sound_that_starts_late_stays_late(tmp_path: Path) -> None:
+    """As `beatwalk.audio` hears it: a second 0 that a player would play, silence until the sound begins."""
+    clicks_s = np.array([0.25, 0.75])
+    song = click_song(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
+    encode(tmp_path / "v.mp4", numbered(48))
+    late = ["-i", str(tmp_path / "v.mp4"), "-itsoffset", "0.5", "-i", str(song), "-c:v", "copy", "-c:a", "pcm_s16le"]
+    assert ffmpeg.run([*late, str(tmp_path / "late.mkv")])[0] == 0
+    video.mux(
+        tmp_path / "v.mp4", tmp_path / "late.mkv", tmp_path / "o.mp4", start_s=0.5, duration_s=1.5, whole_song=False
+    )
+    np.testing.assert_allclose(clicks_in(tmp_path / "o.mp4"), clicks_s, atol=SYNC_TOLERANCE_S)
+
+
 def test_songs_that_are_none(tmp_path: Path) -> None:
     """Text, a picture and nothing at all are refused with the file's name, and no output appears."""
     encode(tmp_path / "v.mp4", numbered(24))

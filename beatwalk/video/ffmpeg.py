@@ -18,7 +18,8 @@ PARTIAL_GLOB = ".*.partial.*"  # files that an interrupted run may have left; no
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # what follows from the line that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
-    r"|Error parsing options|Error (muxing|submitting|closing|while filtering)|(Task finished|Terminating thread) with"
+    r"|Error parsing options|Error (muxing|submitting|closing|while filtering)"
+    r"|(Task finished|Terminating thread) with"
 )
 _ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")  # [libx264 @ 0x55…]
 

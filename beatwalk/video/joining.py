@@ -10,7 +10,7 @@ from pathlib import Path
 
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import ffmpeg
-from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
+from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
 
 AAC_RATES = (44_100, 48_000)  # what every player takes
 AAC_BITRATE = "256k"
@@ -133,7 +133,8 @@ def _encode_sound(song: Path, sound: Path, *, start_s: float, audible_s: Fractio
     first, n = round(start_s * source_rate), round(audible_s * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
-        "asetpts=N/SR/TB",  # count samples: whatever the container says, the first one is at 0
+        SOUND_FROM_ZERO,
+        "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",
         *_few_channels(facts.get("channel_layout_name", "")),
