@@ -1,0 +1,7 @@
+"""Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
+
+from beatwalk.diffusion.families import FAMILIES, Family, check_size
+from beatwalk.diffusion.generator import DiffusionGenerator
+from beatwalk.diffusion.loading import load_generator
+
+__all__ = ["FAMILIES", "DiffusionGenerator", "Family", "check_size", "load_generator"]

@@ -1,0 +1,278 @@
+"""What differs from one family of pipelines to the next, as data.
+
+Conventions
+-----------
+- A `Family` is looked up by the class of the diffusers pipeline that plays it; a family is added by adding a record.
+- Text becomes the named outputs of the pipeline's own `encode_prompt`; the same names are arguments of its
+  `__call__`, and "negative_" before a name is the argument for what the picture should not be.
+- A model's liking for steps, guidance and size is read from its configuration files, never from its name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from beatwalk.errors import ModelError
+
+Config = Mapping[str, Any]
+USER_MULTIPLE = 8  # what a picture's width and height must be divisible by, whatever the model needs inside
+PREFERENCES_FILE = "beatwalk.json"  # a model folder may say here how it likes to be used
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """How the pipelines of one class are fed."""
+
+    pipeline: str  # class in diffusers
+    denoiser: Literal["unet", "transformer"]
+    outputs: tuple[str | None, ...]  # of encode_prompt, in order: the argument that takes it back, None to drop
+    masks: frozenset[str] = frozenset()  # those outputs that say which tokens count
+    encode_arguments: Mapping[str, Any] = field(default_factory=dict)
+    call_arguments: Mapping[str, Any] = field(default_factory=dict)
+    max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
+    takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
+    has_negative: bool = True  # a second pass for guidance; LCM has none
+    empty_is_zero: bool = False  # trained with zeros for no text, where its configuration says so (SDXL)
+    multiple: int = USER_MULTIPLE  # what the pipeline insists on for width and height
+    latents_dtype: Literal["model", "float32"] = "model"
+    half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
+    steps: int = 25
+    guidance: float = 5.0
+
+
+_WITH_MASK: tuple[str | None, ...] = ("prompt_embeds", "prompt_attention_mask", None, None)
+_NO_BINNING = {"use_resolution_binning": False, "clean_caption": False}
+
+FAMILIES: Mapping[str, Family] = {
+    family.pipeline: family
+    for family in (
+        Family(pipeline="StableDiffusionPipeline", denoiser="unet", outputs=("prompt_embeds", None), guidance=7.5),
+        Family(
+            pipeline="StableDiffusionXLPipeline",
+            denoiser="unet",
+            outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
+            empty_is_zero=True,
+        ),
+        Family(
+            pipeline="LatentConsistencyModelPipeline",
+            denoiser="unet",
+            outputs=("prompt_embeds", None),
+            has_negative=False,
+            steps=4,
+            guidance=8.5,
+        ),
+        Family(
+            pipeline="SanaPipeline",
+            denoiser="transformer",
+            outputs=_WITH_MASK,
+            masks=frozenset({"prompt_attention_mask"}),
+            call_arguments=_NO_BINNING,
+            max_tokens=300,
+            takes_instruction=True,
+            multiple=32,
+            latents_dtype="float32",
+            half="bfloat16",
+            steps=20,
+            guidance=4.5,
+        ),
+        Family(
+            pipeline="PixArtSigmaPipeline",
+            denoiser="transformer",
+            outputs=_WITH_MASK,
+            masks=frozenset({"prompt_attention_mask"}),
+            call_arguments=_NO_BINNING,
+            max_tokens=300,
+            steps=20,
+            guidance=4.5,
+        ),
+    )
+}
+
+# Kinds of single-file checkpoint, as diffusers infers them from the keys inside, and who plays them.
+SINGLE_FILE_PIPELINES: Mapping[str, str] = {
+    "v1": "StableDiffusionPipeline",
+    "v2": "StableDiffusionPipeline",
+    "xl_base": "StableDiffusionXLPipeline",
+    "playground-v2-5": "StableDiffusionXLPipeline",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """How a model likes to be used."""
+
+    steps: int
+    guidance: float  # 1 is none
+    size: tuple[int, int]  # width, height
+
+
+def family_of(pipeline: str, name: str) -> Family:
+    """The record for a pipeline class, or why there is none.
+
+    Raises
+    ------
+    ModelError : `name` cannot be walked
+    """
+    family = FAMILIES.get(pipeline)
+    if family is None:
+        known = ", ".join(sorted(each.removesuffix("Pipeline") for each in FAMILIES))
+        raise ModelError(f"{name} cannot be walked: {_why_not(pipeline)}; choose a text-to-image model of {known}")
+    return family
+
+
+def _why_not(pipeline: str) -> str:
+    """What stands in the way, from the class's name and its own signature."""
+    import inspect
+
+    import diffusers
+
+    cls = getattr(diffusers, pipeline, None)
+    if cls is None:
+        return f"this diffusers has no class {pipeline}"
+    arguments = inspect.signature(cls.__call__).parameters
+    if not any(argument.startswith("prompt") for argument in arguments):
+        return f"{pipeline} takes no text"
+    for argument in ("image", "mask_image", "control_image"):
+        if argument in arguments and arguments[argument].default in (None, inspect.Parameter.empty):
+            return f"{pipeline} starts from a picture, not from text and noise alone"
+    for argument, what in (("prompt_embeds", "embedded text"), ("latents", "noise")):
+        if argument not in arguments:
+            return f"{pipeline} takes no {what} from outside ('{argument}')"
+    return f"beatwalk has no record for {pipeline} yet"
+
+
+def vae_scale(vae: Config) -> int:
+    """Pixels a latent cell, along one side."""
+    channels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or (0, 0, 0, 0)
+    return int(2 ** (len(channels) - 1))
+
+
+def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
+    """What the model itself needs width and height to be divisible by."""
+    patch = configs.get(family.denoiser, {}).get("patch_size") or 1
+    return math.lcm(USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * int(patch))
+
+
+def covering_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The smallest size that the model can make and that covers `size`; the rest is cut off around it."""
+    width, height = size
+    return -(-width // multiple) * multiple, -(-height // multiple) * multiple
+
+
+def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
+    """Refuse a size that is not divisible, naming the nearest that are.
+
+    Raises
+    ------
+    ModelError : width or height is not a positive multiple
+    """
+    if all(side > 0 and side % multiple == 0 for side in size):
+        return
+    below = tuple(max(multiple, side // multiple * multiple) for side in size)
+    above = covering_size((max(size[0], 1), max(size[1], 1)), multiple)
+    nearest = " or ".join(f"{w}x{h}" for w, h in dict.fromkeys((below, above)))
+    raise ModelError(
+        f"size {size[0]}x{size[1]} cannot be made: width and height must be divisible by {multiple}; try {nearest}"
+    )
+
+
+def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
+    """Steps, guidance and native size from the configurations of the model's components."""
+    denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
+    steps, guidance = _schedule_habits(family, denoiser, scheduler)
+    sample = denoiser.get("sample_size") or 64
+    height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
+    scale = vae_scale(configs.get("vae", {}))
+    return Preferences(steps=steps, guidance=guidance, size=(int(width) * scale, int(height) * scale))
+
+
+def _schedule_habits(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
+    """Steps and guidance, from how the scheduler walks and what the denoiser was distilled to."""
+    if embeds_guidance(denoiser):  # distilled with guidance as an input
+        return min(4, family.steps), family.guidance if not family.has_negative else 8.5
+    if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
+        return 4, 1.0
+    if is_turbo(scheduler):
+        return 1, 1.0
+    return family.steps, family.guidance
+
+
+def embeds_guidance(denoiser: Config) -> bool:
+    """Whether guidance is an input of the network rather than a second pass."""
+    return denoiser.get("time_cond_proj_dim") is not None or bool(denoiser.get("guidance_embeds"))
+
+
+def is_turbo(scheduler: Config) -> bool:
+    """An Euler scheduler that starts at the last timestep: made for one step, as SD-Turbo and SDXL-Turbo ship it.
+
+    Models with zero terminal SNR also start there, but they predict v or say so.
+    """
+    return (
+        scheduler.get("_class_name") in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
+        and scheduler.get("timestep_spacing") == "trailing"
+        and scheduler.get("prediction_type", "epsilon") == "epsilon"
+        and not scheduler.get("rescale_betas_zero_snr")
+    )
+
+
+def read_configs(folder: Path) -> dict[str, Config]:
+    """The configuration of every component of a diffusers folder, without loading any."""
+    configs: dict[str, Config] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        if path.name in ("config.json", "scheduler_config.json"):
+            configs[path.parent.name] = read_json(path)
+    return configs
+
+
+def own_preferences(folder: Path, default: Preferences) -> Preferences:
+    """`default`, with what the folder's `beatwalk.json` says instead: {"steps": 4, "guidance": 1.0, "size": [w, h]}.
+
+    Raises
+    ------
+    ModelError : the file holds something else
+    """
+    path = folder / PREFERENCES_FILE
+    if not path.is_file():
+        return default
+    said = read_json(path)
+    steps, guidance, size = said.get("steps"), said.get("guidance"), said.get("size")
+    if steps is not None:
+        _expect(
+            isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= 200, path, "steps", "1 to 200"
+        )
+        default = replace(default, steps=steps)
+    if guidance is not None:
+        number = isinstance(guidance, int | float) and not isinstance(guidance, bool)
+        _expect(number and 0 <= guidance <= 50, path, "guidance", "0 to 50")
+        default = replace(default, guidance=float(guidance))
+    if size is not None:
+        pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+        _expect(pair, path, "size", "[width, height]")
+        default = replace(default, size=(size[0], size[1]))
+    return default
+
+
+def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
+    if not holds:
+        raise ModelError(f"{path}: '{key}' must be {expected}; mend the file or remove it")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises
+    ------
+    ModelError : it cannot be read, or is no object
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}; get the model again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} should hold a JSON object; get the model again")
+    return content
