@@ -2,6 +2,15 @@
 
 from beatwalk.diffusion.families import FAMILIES, Family, check_size
 from beatwalk.diffusion.generator import DiffusionGenerator
+from beatwalk.diffusion.listing import ModelListing, list_models
 from beatwalk.diffusion.loading import load_generator
 
-__all__ = ["FAMILIES", "DiffusionGenerator", "Family", "check_size", "load_generator"]
+__all__ = [
+    "FAMILIES",
+    "DiffusionGenerator",
+    "Family",
+    "ModelListing",
+    "check_size",
+    "list_models",
+    "load_generator",
+]

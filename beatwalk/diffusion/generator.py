@@ -142,7 +142,7 @@ class DiffusionGenerator:
                 continue
             except (torch.OutOfMemoryError, UnboundLocalError) as error:
                 # Sana's pipeline catches an OutOfMemoryError while decoding and trips over the missing picture.
-                if isinstance(error, UnboundLocalError) and not isinstance(error.__context__, torch.OutOfMemoryError):
+                if isinstance(error, UnboundLocalError) and "'image'" not in str(error):
                     raise
                 if rows.stop - rows.start == 1:
                     where = f"{width}x{height} on {self._info.device}"

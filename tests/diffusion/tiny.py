@@ -124,7 +124,7 @@ def sdxl() -> StableDiffusionXLPipeline:
     second = CLIPTextModelWithProjection(clip_config(projection_dim=32, hidden_act="gelu"))
     return StableDiffusionXLPipeline(
         vae=vae(), text_encoder=CLIPTextModel(clip_config()), text_encoder_2=second, tokenizer=clip_tokenizer(),
-        tokenizer_2=clip_tokenizer(), scheduler=EulerDiscreteScheduler(**betas(timestep_spacing="leading", steps_offset=1)),
+        tokenizer_2=clip_tokenizer(), scheduler=EulerDiscreteScheduler(**betas(steps_offset=1)),
         unet=unet(
             cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
             projection_class_embeddings_input_dim=32 + 6 * 8, transformer_layers_per_block=1,

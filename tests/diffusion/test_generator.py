@@ -1,0 +1,310 @@
+"""Every family makes pictures that depend on its noise and text, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from beatwalk.diffusion import DiffusionGenerator, load_generator
+from beatwalk.diffusion.generator import repeat_tokens, select_rows
+from beatwalk.errors import DeviceError, ModelError
+from beatwalk.types import Conditioning, Frames
+from tests.diffusion.tiny import PIPELINES
+
+Loaded = Callable[[str], DiffusionGenerator]
+KINDS = sorted(PIPELINES)
+LEVELS = 2  # of 255: what float32 rounding may do to a picture when it is made in another batch
+PROMPTS = ("a neon city in the rain", "calm ocean")
+
+
+def pictures(
+    generator: DiffusionGenerator, seeds: tuple[int, ...] = (1, 2), prompts: tuple[str, ...] = PROMPTS, **changes: Any
+) -> Frames:
+    """Pictures of 24x16, three steps, no guidance."""
+    options: dict[str, Any] = {"size": (24, 16), "steps": 3, "guidance": 1.0} | changes
+    noise = np.stack([generator.start_noise(seed, options["size"]) for seed in seeds])
+    negative = options.pop("negative", None)
+    return generator.generate(noise, generator.encode(prompts), negative, **options)
+
+
+def apart(a: Frames, b: Frames) -> int:
+    """Largest difference in levels."""
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_have_the_size_asked_for_and_are_not_blank(kind: str, loaded: Loaded) -> None:
+    """Eight-bit pictures, height before width, that vary."""
+    made = pictures(loaded(kind))
+    assert made.shape == (2, 16, 24, 3)
+    assert made.dtype == np.uint8
+    assert made.std(axis=(1, 2, 3)).min() > 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_picture(kind: str, loaded: Loaded) -> None:
+    """A second call gives the same bytes, and leaves the global random numbers alone."""
+    before = torch.random.get_rng_state()
+    first, second = pictures(loaded(kind)), pictures(loaded(kind))
+    assert np.array_equal(first, second)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_depend_on_seed_and_text(kind: str, loaded: Loaded) -> None:
+    """Another seed gives another picture; so does another prompt."""
+    generator = loaded(kind)
+    one = pictures(generator, (1,), PROMPTS[:1])
+    assert apart(one, pictures(generator, (2,), PROMPTS[:1])) > 8
+    steps = 1 if kind == "turbo" else 3
+    texts = [pictures(generator, (1,), (prompt,), steps=steps) for prompt in PROMPTS]
+    assert apart(*texts) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_a_batch_makes_what_its_pictures_make_alone(kind: str, guidance: float, loaded: Loaded) -> None:
+    """Eight at once and one by one agree up to rounding, also where noise is added between steps."""
+    generator = loaded(kind)
+    prompts = PROMPTS * 4
+    together = pictures(generator, tuple(range(8)), prompts, guidance=guidance)
+    for seed, prompt in enumerate(prompts):
+        assert apart(pictures(generator, (seed,), (prompt,), guidance=guidance)[0], together[seed]) <= LEVELS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_guidance_changes_pictures_and_one_spends_no_second_pass(kind: str, loaded: Loaded) -> None:
+    """At guidance 1 the denoiser sees the batch once; above, twice in one go, unless guidance is its input."""
+    generator = loaded(kind)
+    denoiser = getattr(generator.pipeline, "unet", None) or generator.pipeline.transformer
+    seen: list[int] = []
+    hook = denoiser.register_forward_pre_hook(
+        lambda _, args, kwargs: seen.append(len(args[0] if args else kwargs["hidden_states"])), with_kwargs=True
+    )
+    try:
+        plain, guided = pictures(generator, guidance=1.0), pictures(generator, guidance=6.0)
+    finally:
+        hook.remove()
+    assert seen == [2] * 3 + [2 if kind == "lcm" else 4] * 3
+    assert apart(plain, guided) > 0
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"lcm"}))
+def test_a_negative_counts_only_with_guidance(kind: str, loaded: Loaded) -> None:
+    """What is not wanted moves a guided picture and leaves an unguided one alone."""
+    generator = loaded(kind)
+    negative = generator.encode(["golden fireworks"] * 2)
+    assert apart(pictures(generator, negative=negative), pictures(generator)) == 0
+    assert apart(pictures(generator, negative=negative, guidance=6.0), pictures(generator, guidance=6.0)) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_conditioning_is_float32_on_the_host_and_interpolates(kind: str, loaded: Loaded) -> None:
+    """Half-way between two prompts is a picture of its own; the ends are the prompts' own pictures."""
+    generator = loaded(kind)
+    text = generator.encode(PROMPTS)
+    assert len(text) == 2
+    assert all(tensor.dtype == np.float32 for tensor in text.tensors.values())
+    noise = np.repeat(generator.start_noise(1, (24, 16))[None], 3, axis=0)
+    shares = np.array([0.0, 0.5, 1.0], np.float32)
+
+    def between(tensor: np.ndarray) -> np.ndarray:
+        share = shares.reshape(-1, *[1] * (tensor.ndim - 1))
+        return (1 - share) * tensor[:1] + share * tensor[1:]
+
+    joined = {name: np.repeat(mask[:1] | mask[1:], 3, axis=0) for name, mask in text.masks.items()}
+    walk = Conditioning(tensors={name: between(tensor) for name, tensor in text.tensors.items()}, masks=joined)
+    start, middle, end = generator.generate(noise, walk, None, size=(24, 16), steps=3, guidance=1.0)
+    alone = [pictures(generator, (1,), (prompt,))[0] for prompt in PROMPTS]
+    assert apart(start, alone[0]) <= LEVELS
+    assert apart(end, alone[1]) <= LEVELS
+    assert apart(middle, start) > 0
+    assert apart(middle, end) > 0
+
+
+@pytest.mark.parametrize("kind", ["sana", "pixart"])
+def test_filling_with_own_tokens_keeps_the_picture(kind: str, loaded: Loaded) -> None:
+    """A prompt repeated over the padding makes the picture that its mask would make: whole repeats weigh the same."""
+    generator = loaded(kind)
+    prompt = "a neon city in the rain"  # with <bos> seven tokens; "calm ocean" is three, which divides 24
+    for text, levels in (("calm ocean", LEVELS), (prompt, 4)):
+        embeds, mask = generator.pipeline.encode_prompt(
+            [text], do_classifier_free_guidance=False, max_sequence_length=24
+        )[:2]
+        masked = Conditioning(
+            tensors={"prompt_embeds": embeds.detach().numpy()}, masks={"prompt_attention_mask": mask.numpy()}
+        )
+        noise = generator.start_noise(1, (24, 16))[None]
+        plain = generator.generate(noise, masked, None, size=(24, 16), steps=3, guidance=1.0)
+        assert apart(plain, pictures(generator, (1,), (text,))) <= levels
+
+
+def test_repeated_tokens_go_round_in_order() -> None:
+    """Tokens 0 1 2 fill five places as 0 1 2 0 1; a row without tokens is left alone."""
+    embeds = np.arange(10, dtype=np.float32).reshape(2, 5, 1)
+    mask = np.array([[1, 1, 1, 0, 0], [0, 0, 0, 0, 0]])
+    assert repeat_tokens(embeds, mask)[..., 0].tolist() == [[0, 1, 2, 0, 1], [5, 6, 7, 8, 9]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_is_unit_gaussian_and_depends_on_seed_and_size_alone(kind: str, loaded: Loaded) -> None:
+    """Same seed, same noise; mean 0 and deviation 1 over many cells."""
+    generator = loaded(kind)
+    noise = generator.start_noise(7, (256, 256))
+    assert noise.dtype == np.float32
+    assert np.array_equal(noise, generator.start_noise(7, (256, 256)))
+    assert abs(float(noise.mean())) < 0.03
+    assert float(noise.std()) == pytest.approx(1, abs=0.03)
+    assert not np.array_equal(noise, generator.start_noise(8, (256, 256)))
+
+
+def test_noise_is_scaled_by_the_pipeline_and_not_twice(loaded: Loaded) -> None:
+    """What the first step sees of Euler's noise has the deviation that the scheduler asks for."""
+    generator = loaded("sdxl")
+    seen: list[torch.Tensor] = []
+    scale = generator.pipeline.scheduler.scale_model_input
+    generator.pipeline.scheduler.scale_model_input = lambda sample, t: (seen.append(sample), scale(sample, t))[1]
+    try:
+        pictures(generator, (1,), PROMPTS[:1], size=(96, 96), steps=1)
+    finally:
+        del generator.pipeline.scheduler.scale_model_input
+    assert float(seen[0].std()) == pytest.approx(float(generator.pipeline.scheduler.init_noise_sigma), rel=0.06)
+
+
+def test_sizes_between_the_models_own_are_cut_from_the_middle(loaded: Loaded) -> None:
+    """40x24 is the middle of 64x32, which Sana can make."""
+    generator = loaded("sana")
+    whole, part = (64, 32), (40, 24)
+    noise = generator.start_noise(3, part)[None]
+    assert np.array_equal(noise[0], generator.start_noise(3, whole))
+    text = generator.encode(PROMPTS[:1])
+    large, small = (generator.generate(noise, text, None, size=s, steps=2, guidance=1.0) for s in (whole, part))
+    top, left = (whole[1] - part[1]) // 2, (whole[0] - part[0]) // 2
+    assert np.array_equal(small, large[:, top : top + part[1], left : left + part[0]])
+
+
+@pytest.mark.parametrize("size", [(20, 16), (16, 0), (-8, 16)])
+def test_impossible_sizes_name_possible_ones(size: tuple[int, int], loaded: Loaded) -> None:
+    """One line with the nearest sizes that work."""
+    with pytest.raises(ModelError, match=r"divisible by 8; try \d+x\d+"):
+        loaded("sd").start_noise(1, size)
+
+
+class Choking(DiffusionGenerator):
+    """A generator whose device holds three pictures at a time."""
+
+    room = 3
+    tried: list[int]
+
+    def _generate_batch(self, noise: Any, *args: Any, **kwargs: Any) -> Frames:
+        self.tried.append(len(noise))
+        if len(noise) > self.room:
+            raise torch.OutOfMemoryError("full")
+        return super()._generate_batch(noise, *args, **kwargs)
+
+
+@pytest.fixture
+def choking(loaded: Loaded) -> Choking:
+    """A choking SD."""
+    sound = loaded("sd")
+    generator = Choking(sound.pipeline, sound._family, sound.info, multiple=8, scale=2)
+    generator.tried = []
+    return generator
+
+
+def test_out_of_memory_halves_the_batch_and_loses_nothing(choking: Choking, loaded: Loaded) -> None:
+    """Eight pictures where three fit: the same pictures, and the smaller batch is remembered."""
+    seeds, prompts = tuple(range(8)), PROMPTS * 4
+    made = pictures(choking, seeds, prompts)
+    assert apart(made, pictures(loaded("sd"), seeds, prompts)) <= LEVELS
+    assert choking.tried == [8, 4, 2, 2, 2, 2]
+    choking.tried.clear()
+    pictures(choking, seeds, prompts)
+    assert choking.tried == [2, 2, 2, 2]
+
+
+def test_out_of_memory_for_one_picture_is_said(choking: Choking) -> None:
+    """When not even one fits there is nothing left to halve."""
+    choking.room = 0
+    with pytest.raises(DeviceError, match="out of memory for one picture of 24x16"):
+        pictures(choking)
+
+
+def test_a_decoder_out_of_memory_counts_too(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sana's pipeline swallows that error and trips over its own missing picture."""
+    generator = loaded("sana")
+    decode = generator.pipeline.vae.decode
+
+    def small_decode(latents: torch.Tensor, **kwargs: Any) -> Any:
+        if len(latents) > 1:
+            raise torch.OutOfMemoryError("full")
+        return decode(latents, **kwargs)
+
+    expected = pictures(generator)
+    fresh = DiffusionGenerator(generator.pipeline, generator._family, generator.info, multiple=32, scale=2)
+    monkeypatch.setattr(generator.pipeline.vae, "decode", small_decode)
+    with pytest.warns(UserWarning, match="full"):
+        assert apart(pictures(fresh), expected) <= LEVELS
+
+
+def test_batches_are_even_and_no_larger_than_asked(saved: Callable[[str], Any], monkeypatch: Any) -> None:
+    """Nine pictures, at most four at a time, go as three threes."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", batch=4)
+    sizes: list[int] = []
+    call = generator._generate_batch
+    monkeypatch.setattr(
+        generator, "_generate_batch", lambda noise, *a, **k: (sizes.append(len(noise)), call(noise, *a, **k))[1]
+    )
+    pictures(generator, tuple(range(9)), PROMPTS[:1] * 9, steps=1)
+    assert sizes == [3, 3, 3]
+
+
+def test_no_numbers_make_no_picture(loaded: Loaded) -> None:
+    """A model that overflows is told of, not shown as black."""
+    generator = loaded("sd")
+    text = generator.encode(PROMPTS)
+    broken = replace(text, tensors={name: np.full_like(t, np.nan) for name, t in text.tensors.items()})
+    noise = np.stack([generator.start_noise(seed, (24, 16)) for seed in (1, 2)])
+    with pytest.raises(ModelError, match="no numbers"):
+        generator.generate(noise, broken, None, size=(24, 16), steps=1, guidance=1.0)
+
+
+def test_what_the_pipeline_refuses_is_one_line(loaded: Loaded) -> None:
+    """An LCM has only so many steps in it."""
+    with pytest.raises(ModelError, match="cannot make this picture") as caught:
+        pictures(loaded("lcm"), steps=200)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_text_is_zeros_for_sdxl_where_its_configuration_says_so(loaded: Loaded) -> None:
+    """An empty prompt is what the model was trained to see as none."""
+    generator = loaded("sdxl")
+    text = generator.encode(["", "calm ocean"])
+    assert all(not tensor[0].any() and tensor[1].any() for tensor in text.tensors.values())
+
+
+def test_text_does_not_depend_on_its_company(loaded: Loaded) -> None:
+    """A prompt encodes to the same bytes alone and among others."""
+    for kind in KINDS:
+        together, alone = loaded(kind).encode(PROMPTS), loaded(kind).encode(PROMPTS[1:])
+        for name, tensor in alone.tensors.items():
+            assert np.array_equal(select_rows(together, slice(1, 2)).tensors[name], tensor)
+
+
+def test_bfloat16_makes_nearly_the_same_picture(saved: Callable[[str], Any], loaded: Loaded) -> None:
+    """Half precision moves a tiny model's picture by a few levels on average."""
+    half = load_generator(str(saved("sana")), device="cpu", dtype="bfloat16")
+    assert half.info.dtype == "bfloat16"
+    difference = pictures(half).astype(int) - pictures(loaded("sana"))
+    assert np.abs(difference).mean() < 6
+
+
+def test_convolutions_are_channels_last(loaded: Loaded) -> None:
+    """The layout in which they are fast."""
+    for part in (loaded("sd").pipeline.unet.conv_in, loaded("sana").pipeline.vae.decoder.conv_out):
+        assert part.weight.is_contiguous(memory_format=torch.channels_last)
