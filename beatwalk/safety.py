@@ -238,8 +238,8 @@ class FlashLimiter:
     A frame that would be too much is dimmed or brightened just enough towards the light of the frame before: as a
     whole, or, where that does not help, smoothly over the picture; its own detail and movement stay. Where that does
     not help either (red, black frames), it is mixed with the frame before. While too many flashes come in, and for a
-    while after, brightness is held near its mean, so that a strobe does not spend its three flashes at once and then freeze the picture.
-    Works in frame order, on what it has put out itself.
+    while after, brightness is held near its mean, so that a strobe does not spend its three flashes at once and then
+    freeze the picture. Works in frame order, on what it has put out itself.
     """
 
     STEPS = 64  # of how finely the softening is chosen
