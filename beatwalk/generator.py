@@ -100,7 +100,7 @@ class FakeGenerator:
         text = conditioning.tensors["embeds"].reshape(len(noise), -1)
         picture = np.zeros((len(noise), height, width, 3), np.float32)
         for k in range(8):
-            phase = noise[:, 8 * k : 8 * k + 4].sum(1)[:, None, None]
+            phase = 0.5 * noise[:, 8 * k : 8 * k + 4].sum(1)[:, None, None]
             wave = np.cos(2 * np.pi * ((k % 3 + 1) * x + (k % 4) * y)[None] + phase)
             for channel in range(3):
                 tint = text[:, (3 * k + channel) % text.shape[1]]

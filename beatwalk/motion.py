@@ -29,6 +29,7 @@ GRID = 96  # pictures are compared at 96x96 …
 SCALES = (1, 2, 4)  # … and at a half and a quarter of it, so that a shift of fine detail counts less than of form
 MIN_GAP = 1e-6  # two probes that look the same still are in order
 BELIEF_BLOCKS = 2.0  # a correction fades over about so many blocks: errors of a map between its probes are local
+CHORD_LIMIT = 0.9  # chords nearer to the farthest than this say only that the way was long
 MAX_CORRECTION = 4.0  # one block cannot change its belief in the map by more than this factor
 
 
@@ -74,6 +75,22 @@ def change(before: Float32, after: Float32) -> Float:
 def successive_change(reduced: Float32) -> Float:
     """Change from each picture to the next; shape (n,) → (n - 1,)."""
     return change(reduced[:-1], reduced[1:])
+
+
+def arc_lengths(chords: Float, farthest: float) -> Float:
+    """How long the way between pictures was, from how different they are.
+
+    A chord falls short of its arc: however far a walk goes, its pictures are at most as different as unrelated ones.
+    For a stationary Gaussian path with squared-exponential correlation, chord² = D² (1 - exp(-arc² / D²)), where D is
+    the distance of unrelated pictures; this is its inverse.
+
+    Parameters
+    ----------
+    chords : change between neighbours
+    farthest : D, or the largest change found
+    """
+    ratio = np.clip(np.asarray(chords, np.float64) / max(farthest, MIN_GAP), 0, CHORD_LIMIT)
+    return max(farthest, MIN_GAP) * np.sqrt(-np.log1p(-(ratio**2)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

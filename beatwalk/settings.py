@@ -154,7 +154,7 @@ class Feedback(_Frozen):
     enabled: bool = True
     block_frames: int = Field(default=12, ge=1, le=240)  # a correction every so many frames
     gain: float = Field(default=0.7, ge=0, le=1)  # how far one block's error corrects the next
-    probes: int = Field(default=13, ge=3, le=65)  # pictures spent on mapping a segment, at most
+    probes: int = Field(default=257, ge=3, le=4097)  # pictures spent on mapping a segment, at most
     probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most this share of its frames
     probe_steps: int | None = Field(default=None, ge=1, le=200)  # None: half of the render's own
 

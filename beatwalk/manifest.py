@@ -1,0 +1,134 @@
+"""What makes a render repeatable: fingerprints of what went in, and the record beside the video.
+
+out.mp4                     the video
+out.mp4.beatwalk.json       its manifest
+out.mp4.beatwalk/           finished segments while the work goes on (and after it with --keep-frames)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beatwalk import __version__
+from beatwalk.errors import InputError
+from beatwalk.files import read_json
+from beatwalk.types import Float, ModelInfo, Plan, Targets
+
+VERSION = 1
+
+
+def manifest_path(video: Path) -> Path:
+    """Where the manifest of a video lies."""
+    return video.with_name(video.name + ".beatwalk.json")
+
+
+def work_folder(video: Path) -> Path:
+    """Where a video's segments lie while it is made."""
+    return video.with_name(video.name + ".beatwalk")
+
+
+def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
+    """Fingerprints of all that pure frames depend on, by name, so that a difference can be named.
+
+    Camera, colour, trails, codec and the song's file do not count: they come after.
+    """
+    settings = plan.settings
+    keyframes = [(k.frame, k.prompt, k.negative, k.seed, str(k.image), k.strength) for k in plan.keyframes]
+    model = settings.model
+    steps = info.steps if model.steps is None else model.steps
+    guidance = info.guidance if model.guidance is None else model.guidance
+    parts: dict[str, Any] = {
+        "version of beatwalk": __version__,
+        "model": [info.fingerprint, info.dtype],
+        "size": size,
+        "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
+        "prompts": keyframes,
+        "steps or guidance": [steps, guidance],
+        "walk or song": [
+            settings.walk.path,
+            settings.walk.pace,
+            settings.walk.change_share,
+            _digest_of(targets.speed),
+        ],
+        "feedback": settings.feedback.model_dump(mode="json"),
+    }
+    return {name: _digest(value) for name, value in parts.items()}
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest_of(values: Float) -> str:
+    return hashlib.sha256(np.round(values, 9).tobytes()).hexdigest()[:16]
+
+
+def build_manifest(
+    plan: Plan,
+    info: ModelInfo,
+    size: tuple[int, int],
+    *,
+    scale: float | None,
+    seeds: Sequence[dict[str, Any]],
+    motion: dict[str, list[float | None]],
+    report: dict[str, Any],
+) -> dict[str, Any]:
+    """The record of a finished render, as plain data.
+
+    Parameters
+    ----------
+    scale : change a frame that speed 1 stands for; None without feedback
+    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}
+    motion : target, measured and position, an entry a frame
+    report : how the work went (frames a second, probes, softened flashes, …)
+    """
+    keyframes = [
+        {
+            "frame": k.frame,
+            "time": round(plan.timeline.time_of(k.frame), 3),
+            "prompt": k.prompt,
+            **({"negative": k.negative} if k.negative else {}),
+            **place,
+        }
+        for k, place in zip(plan.keyframes, seeds, strict=True)
+    ]
+    return {
+        "version": VERSION,
+        "beatwalk": __version__,
+        "song": {
+            "path": str(plan.analysis.song.path),
+            "sha256": plan.analysis.song.sha256,
+            "start": plan.timeline.start_s,
+            "duration": plan.timeline.duration_s,
+        },
+        "model": {
+            "name": info.name, "family": info.family, "fingerprint": info.fingerprint,
+            "device": info.device, "dtype": info.dtype,
+        },
+        "fps": f"{plan.timeline.fps.numerator}/{plan.timeline.fps.denominator}",
+        "frames": plan.timeline.n_frames,
+        "size": list(size),
+        "scale": scale,
+        "keyframes": keyframes,
+        "motion": motion,
+        "report": report,
+        "settings": plan.settings.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def read_manifest(video: Path) -> dict[str, Any] | None:
+    """The manifest beside a video, or None where there is none.
+
+    Raises
+    ------
+    InputError : there is one and it is broken
+    """
+    path = manifest_path(video)
+    return read_json(path, InputError, "a manifest") if path.is_file() else None

@@ -1,0 +1,249 @@
+"""(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
+
+A segment is finished when its record lies beside its frames; until then nothing of it counts. Each depends on the
+plan, the model and the survey alone, so they can be made in any order and the result is the same.
+
+    OUT.beatwalk/render.json          what the frames depend on (fingerprints by name)
+    OUT.beatwalk/survey.json          courses of all segments
+    OUT.beatwalk/segment-0003.mkv     frames, lossless
+    OUT.beatwalk/segment-0003.npz     its record: position and change of every frame, first and last frame reduced
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from beatwalk.errors import OutputError
+from beatwalk.files import read_json, write_json
+from beatwalk.motion import Steering, change, reduce_frames, successive_change
+from beatwalk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
+from beatwalk.types import Float, Float32, Frames, Segment, Targets
+from beatwalk.video import LosslessWriter
+from beatwalk.walk import Course, Walk
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentRecord:
+    """What is known of a finished segment."""
+
+    path: Path  # its frames
+    positions: Float  # shape (n_frames,), α of each
+    measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
+    ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Told to whoever watches, after every block of frames."""
+
+    stage: str  # "survey" or "render"
+    done: int  # segments surveyed; frames there are, those of an earlier run included
+    total: int
+    reused: int = 0  # frames that an earlier run had finished
+
+
+Watcher = Callable[[Progress], None]
+
+
+@contextlib.contextmanager
+def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterator[None]:
+    """The work folder of a render, made or taken up again.
+
+    Raises
+    ------
+    OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
+    """
+    record = work / "render.json"
+    try:
+        if work.is_dir() and record.is_file():
+            found = read_json(record, OutputError, "the record of a render").get("identity")
+            if found != identity:
+                names = sorted(k for k, v in identity.items() if not isinstance(found, dict) or found.get(k) != v)
+                if not overwrite:
+                    raise OutputError(
+                        f"{work}: an unfinished render differs in {', '.join(names)}; "
+                        "render with the same to go on, or add --overwrite to start anew"
+                    )
+                clear(work)
+        work.mkdir(parents=False, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
+    write_json(record, {"version": 1, "identity": identity})
+    yield
+    # Left as it is: finished segments are what the next run, or `finish`, goes on with.
+
+
+def clear(work: Path) -> None:
+    """Remove a work folder's own files, and the folder if nothing else is in it."""
+    for pattern in ("render.json", "survey.json", "plan.json", "segment-*.mkv", "segment-*.npz", ".*partial*"):
+        for path in work.glob(pattern):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        work.rmdir()
+
+
+def render_segments(
+    walk: Walk, targets: Targets, work: Path, *, watch: Watcher | None = None
+) -> tuple[Survey, list[SegmentRecord]]:
+    """Every segment of a plan, finished ones taken as they are.
+
+    Parameters
+    ----------
+    work : an existing folder, `claimed`
+
+    Raises
+    ------
+    OutputError : frames cannot be written
+    """
+    plan = walk.plan
+    watch = watch or (lambda progress: None)
+    found = _survey_once(walk, targets, work, watch)
+    total = plan.timeline.n_frames
+    records = {s.index: read_record(work, s) for s in plan.segments}
+    reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
+    watch(Progress(stage="render", done=done, total=total, reused=reused))
+    for segment, course in zip(plan.segments, found.courses, strict=True):
+        if records[segment.index] is not None:
+            continue
+        shares = shares_of(targets, segment)
+        with LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps) as writer:
+            positions: list[Float] = []
+            measured: list[Float] = []
+            ends: list[Float32] = []
+            for frames, block_positions, block_measured, reduced in walk_blocks(walk, segment, course, shares):
+                writer.write(frames)
+                positions.append(block_positions)
+                measured.append(block_measured)
+                ends = [ends[0] if ends else reduced[0], reduced[-1]]
+                done += len(frames)
+                watch(Progress(stage="render", done=done, total=total, reused=reused))
+        record = SegmentRecord(
+            path=segment_path(work, segment),
+            positions=np.concatenate(positions),
+            measured=np.concatenate(measured),
+            ends=np.stack(ends),
+        )
+        write_record(record)
+        records[segment.index] = record
+    return found, [record for record in records.values() if record is not None]
+
+
+def walk_blocks(
+    walk: Walk, segment: Segment, course: Course, shares: Float
+) -> Iterator[tuple[Frames, Float, Float, Float32]]:
+    """One segment's frames, a feedback block at a time: frames, positions, changes, reduced frames.
+
+    Parameters
+    ----------
+    shares : shape (n_frames + 1,), as `survey.shares_of` gives them
+    """
+    feedback = walk.plan.settings.feedback
+    steering = Steering(arc=course.arc)
+    last: Float32 | None = None
+    for first in range(0, segment.n_frames, feedback.block_frames):
+        block = shares[first : min(first + feedback.block_frames, segment.n_frames)]
+        alphas = steering.positions(block)
+        frames = walk.pictures(segment, course, alphas)
+        reduced = reduce_frames(frames)
+        chain = reduced if last is None else np.concatenate([last[None], reduced])
+        measured = successive_change(chain)
+        gain = feedback.gain if feedback.enabled else 0.0
+        steering = steering.advanced(float(alphas[-1]), float(block[-1]), float(measured.sum()), gain)
+        yield frames, alphas, measured if last is not None else np.concatenate([[np.nan], measured]), reduced
+        last = reduced[-1]
+
+
+def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Survey:
+    """The survey of an earlier run of the same render, or a new one, kept."""
+    path = work / "survey.json"
+    if path.is_file():
+        with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
+            found = survey_from_json(read_json(path, OutputError, "a survey"))
+            if len(found.courses) == len(walk.plan.segments):
+                return found
+    total = len(walk.plan.segments)
+    watch(Progress(stage="survey", done=0, total=total))
+    found = survey(walk, targets, progress=lambda done, n: watch(Progress(stage="survey", done=done, total=n)))
+    write_json(path, survey_to_json(found))
+    return found
+
+
+def segment_path(work: Path, segment: Segment) -> Path:
+    """Where a segment's frames lie."""
+    return work / f"segment-{segment.index:04d}.mkv"
+
+
+def write_record(record: SegmentRecord) -> None:
+    """Mark a segment as finished: its frames are on disk, and this says which bytes they are."""
+    path = record.path.with_suffix(".npz")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                positions=record.positions,
+                measured=record.measured,
+                ends=record.ends,
+                sha256=np.frombuffer(_sha256(record.path), np.uint8),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
+    """A finished segment's record; None where it is missing, damaged, or its frames are not the ones recorded."""
+    path = segment_path(work, segment)
+    try:
+        with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
+            record = SegmentRecord(
+                path=path, positions=data["positions"], measured=data["measured"], ends=data["ends"]
+            )
+            whole = len(record.positions) == len(record.measured) == segment.n_frames
+            return record if whole and data["sha256"].tobytes() == _sha256(path) else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def motion_of(
+    plan_frames: int, records: list[SegmentRecord], targets: Targets, scale: float | None
+) -> dict[str, list[float | None]]:
+    """Target, measured and position of every frame, as the manifest has them.
+
+    Target and measured are in the same unit (change from the frame before); without a scale the target is relative.
+    Position counts segments: 3.25 is a quarter of the way through the fourth.
+    """
+    measured = np.concatenate([record.measured for record in records])
+    position = np.concatenate([record.positions + i for i, record in enumerate(records)])
+    begin = 0
+    for before, after in itertools.pairwise(records):
+        begin += len(before.measured)
+        measured[begin] = change(before.ends[1:], after.ends[:1])[0]
+    target = targets.speed * (scale or 1.0)
+
+    def entries(values: Float) -> list[float | None]:
+        return [None, *(round(float(v), 7) for v in values[1:plan_frames])]
+
+    return {
+        "target": entries(target),
+        "measured": entries(measured),
+        "position": [round(float(v), 7) for v in position],
+    }

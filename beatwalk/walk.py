@@ -1,0 +1,128 @@
+"""A plan and a generator, joined: pictures at any position of any segment.
+
+Text is encoded once for the whole plan; noise of a seed is made once while it is near.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from beatwalk.errors import ModelError, SettingsError
+from beatwalk.generator import Generator
+from beatwalk.interpolate import NoiseRoute, NoiseState, mix_conditioning, noise_along
+from beatwalk.motion import ArcMap
+from beatwalk.types import Conditioning, Float, Float32, Frames, Plan, Segment
+
+NOISES_KEPT = 8  # seeds whose noise is remembered; a segment passes few at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How one segment is walked."""
+
+    route: NoiseRoute  # of the noise
+    change_share: float  # the prompt changes on the last such share of the way
+    arc: ArcMap  # where the picture changes much and where little
+    short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
+
+    def prompt_share(self, alphas: Float) -> Float:
+        """How far the prompt has changed at each position, 0-1."""
+        return np.clip((np.asarray(alphas) - (1 - self.change_share)) / self.change_share, 0, 1)
+
+
+@dataclass
+class Walk:
+    """Makes the pictures of a plan. Holds caches; two walks of the same plan give the same pictures.
+
+    Parameters
+    ----------
+    size : width, height in pixels, already resolved
+
+    Raises
+    ------
+    ModelError : the model cannot make pictures of this size
+    SettingsError : a video cannot have this size
+    """
+
+    plan: Plan
+    generator: Generator
+    size: tuple[int, int]
+    steps: int = 0
+    guidance: float = 0.0
+    _texts: dict[str, Conditioning] = field(default_factory=dict, repr=False)
+    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, repr=False)
+
+    def __post_init__(self) -> None:
+        info, model = self.generator.info, self.plan.settings.model
+        check_video_size(self.size, info.size_multiple, info.name)
+        self.steps = info.steps if model.steps is None else model.steps
+        self.guidance = info.guidance if model.guidance is None else model.guidance
+        negatives = [k.negative for k in self.plan.keyframes] if self.guidance > 1 else []
+        texts = list(dict.fromkeys([*(k.prompt for k in self.plan.keyframes), *negatives]))
+        encoded = self.generator.encode(texts)
+        for row, text in enumerate(texts):
+            self._texts[text] = Conditioning(
+                tensors={name: tensor[row : row + 1] for name, tensor in encoded.tensors.items()},
+                masks={name: mask[row : row + 1] for name, mask in encoded.masks.items()},
+            )
+
+    @property
+    def probe_steps(self) -> int:
+        """Denoising steps of a probe picture: the setting's, or half of a frame's."""
+        return self.plan.settings.feedback.probe_steps or max(1, self.steps // 2)
+
+    def start(self) -> NoiseState:
+        """Where the noise of the first keyframe lies."""
+        seed = self.plan.keyframes[0].seed
+        return NoiseState(origin=self.plan.settings.seed if seed is None else seed)
+
+    def pictures(self, segment: Segment, course: Course, alphas: Float, *, steps: int | None = None) -> Frames:
+        """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
+        noise = noise_along(course.route, alphas, self._noise)
+        return self.compose(segment, noise, course.prompt_share(alphas), steps=steps)
+
+    def compose(self, segment: Segment, noise: Float32, shares: Float, *, steps: int | None = None) -> Frames:
+        """Pictures from noise, shape (n, …), and how far the prompt has changed, shape (n,)."""
+        start, end = (segment.start, segment.end)
+        if self.plan.settings.walk.path == "noise":
+            start = end = self.plan.keyframes[0]
+        text = mix_conditioning(self._texts[start.prompt], self._texts[end.prompt], shares)
+        negative = None
+        if self.guidance > 1:
+            negative = mix_conditioning(self._texts[start.negative], self._texts[end.negative], shares)
+        frames = self.generator.generate(
+            noise, text, negative, size=self.size, steps=steps or self.steps, guidance=self.guidance
+        )
+        if frames.shape != (len(noise), self.size[1], self.size[0], 3):
+            raise ModelError(
+                f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
+            )
+        return frames
+
+    def noise_on(self, route: NoiseRoute, alphas: Float) -> Float32:
+        """Noise at positions of a route, shape (n, …)."""
+        return noise_along(route, alphas, self._noise)
+
+    def _noise(self, seed: int) -> Float32:
+        if seed not in self._noises:
+            self._noises[seed] = self.generator.start_noise(seed, self.size)
+            while len(self._noises) > NOISES_KEPT:
+                self._noises.popitem(last=False)
+        self._noises.move_to_end(seed)
+        return self._noises[seed]
+
+
+def check_video_size(size: tuple[int, int], multiple: int, name: str) -> None:
+    """Width and height that the model can make and 4:2:0 video can hold.
+
+    Raises
+    ------
+    SettingsError : they are not; the message names the nearest size that works
+    """
+    step = int(np.lcm(multiple, 2))
+    if any(side < step or side % step for side in size):
+        near = "x".join(str(max(step, round(side / step) * step)) for side in size)
+        raise SettingsError(f"{name} cannot make {size[0]}x{size[1]}: sides must be multiples of {step}; try {near}")

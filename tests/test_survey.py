@@ -1,0 +1,104 @@
+"""The survey gives every segment a course of the length that the music asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from beatwalk.generator import FakeGenerator
+from beatwalk.modulation import targets
+from beatwalk.motion import reduce_frames, successive_change
+from beatwalk.survey import shares_of, survey, survey_from_json, survey_to_json, wanted_steps
+from beatwalk.walk import Walk
+from tests.helpers import known_plan
+
+STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
+
+
+def walk_of(**settings: object) -> Walk:
+    """A walk of 240 frames over two prompts with the fake generator."""
+    return Walk(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
+
+
+def true_length(walk: Walk, index: int, found: object) -> float:
+    """Perceived length of a course, from many pictures at full steps."""
+    segment = walk.plan.segments[index]
+    course = found.courses[index]  # type: ignore[attr-defined]
+    pictures = walk.pictures(segment, course, np.linspace(0, 1, 400))
+    return float(successive_change(reduce_frames(pictures)).sum())
+
+
+def test_each_segment_is_as_long_as_the_music_wants() -> None:
+    """Within a quarter, for a slow pace and a fast one."""
+    for pace in (0.2, 0.6):
+        walk = walk_of(walk={**STEADY, "pace": pace})
+        wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+        found = survey(walk, wanted)
+        for segment in walk.plan.segments:
+            goal = found.scale * wanted_steps(wanted, segment).sum()
+            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.25)
+
+
+def test_louder_music_sends_the_noise_further() -> None:
+    """Twice the speed, about twice the hops where the prompt does not change."""
+    hops = []
+    for level in (0.5, 1.0):
+        walk = walk_of(walk={"speed": {"level": level}, "pace": 0.4, "path": "noise"})
+        found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+        hops.append(found.courses[0].route.hops)
+    assert hops[1] / hops[0] == pytest.approx(2, rel=0.25)
+
+
+def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
+    """With almost no budget the change takes the whole segment, and the shortfall is known."""
+    walk = walk_of(walk={**STEADY, "pace": 0.02})
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert found.courses[0].change_share == 1
+    assert found.courses[0].short_of < 0.6
+    assert found.courses[0].route.hops == 0
+
+
+def test_courses_join_and_pinned_seeds_are_met() -> None:
+    """Each route starts where the one before ended."""
+    walk = walk_of(walk=STEADY)
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert found.courses[1].route.start == found.courses[0].route.end
+    assert found.courses[0].route.start.origin == 1
+
+
+def test_probes_are_cheap() -> None:
+    """Fewer steps than frames, and within the stated share of the work (rounded up to the least that makes a map)."""
+    walk = walk_of(walk=STEADY)
+    generator = walk.generator
+    assert isinstance(generator, FakeGenerator)
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert {steps for _, steps in generator.calls} == {2}
+    assert sum(batch for batch, _ in generator.calls) == found.n_probes
+    assert found.n_probes * 2 <= 0.15 * 240 * 4 + 2 * 5
+
+
+def test_without_feedback_nothing_is_probed() -> None:
+    """One seed a keyframe, even positions."""
+    walk = walk_of(feedback={"enabled": False})
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert (found.n_probes, found.scale) == (0, None)
+    assert [course.route.hops for course in found.courses] == [1.0, 1.0]
+
+
+def test_shares_go_from_nothing_to_exactly_one() -> None:
+    """And grow with the target speed."""
+    plan = known_plan(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})
+    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    for segment in plan.segments:
+        shares = shares_of(wanted, segment)
+        assert (shares[0], shares[-1], len(shares)) == (0, 1, segment.n_frames + 1)
+        assert (np.diff(shares) > 0).all()
+
+
+def test_a_survey_survives_json() -> None:
+    """Resuming reads exactly what was chosen."""
+    walk = walk_of(walk=STEADY)
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    again = survey_from_json(survey_to_json(found))
+    assert again.courses[1].route == found.courses[1].route
+    np.testing.assert_array_equal(again.courses[0].arc.lengths, found.courses[0].arc.lengths)
