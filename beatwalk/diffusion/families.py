@@ -188,7 +188,8 @@ def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
     sample = denoiser.get("sample_size") or 64
     height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
     scale = vae_scale(configs.get("vae", {}))
-    return Preferences(steps=steps, guidance=guidance, size=(int(width) * scale, int(height) * scale))
+    size = covering_size((int(width) * scale, int(height) * scale), USER_MULTIPLE)
+    return Preferences(steps=steps, guidance=guidance, size=size)
 
 
 def _schedule_habits(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
@@ -252,7 +253,8 @@ def own_preferences(folder: Path, default: Preferences) -> Preferences:
         default = replace(default, guidance=float(guidance))
     if size is not None:
         pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
-        _expect(pair, path, "size", "[width, height]")
+        whole = pair and all(side % USER_MULTIPLE == 0 for side in size)
+        _expect(whole, path, "size", f"[width, height], divisible by {USER_MULTIPLE}")
         default = replace(default, size=(size[0], size[1]))
     return default
 

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ import numpy as np
 
 from beatwalk.diffusion.devices import pick_batch
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
 
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
 STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
 
 
@@ -51,6 +54,7 @@ class DiffusionGenerator:
         self._denoiser = getattr(pipeline, family.denoiser)
         self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
         self._nothing: Conditioning | None = None
+        self._told: set[str] = set()  # prompts that were said to be too long
         self._encode_arguments = _encode_arguments(pipeline, family)
 
     @property
@@ -64,7 +68,10 @@ class DiffusionGenerator:
         return self._pipeline
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt; always the same length, whatever the prompts."""
+        """Text → conditioning, one row a prompt; always the same length, whatever the prompts.
+
+        Of a prompt that is too long for the model the end is not read; a warning in the log says which words.
+        """
         import torch
 
         if not prompts:
@@ -72,8 +79,9 @@ class DiffusionGenerator:
         # An instruction to embellish the prompt makes no sense for no prompt at all.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
         rows = []
-        with torch.inference_mode():
+        with torch.inference_mode(), quiet_libraries():
             for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
+                self._warn_if_cut(prompt)
                 arguments = self._encode_arguments if prompt.strip() else plain
                 made = self._pipeline.encode_prompt(prompt=[prompt], device=self._device, **arguments)
                 kept = {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
@@ -87,6 +95,17 @@ class DiffusionGenerator:
             for tensor in tensors.values():
                 tensor[empty] = 0
         return Conditioning(tensors=tensors, masks={name: np.ones_like(mask) for name, mask in masks.items()})
+
+    def _warn_if_cut(self, prompt: str) -> None:
+        """Say once a prompt which of its words the model does not read."""
+        tokenizer = self._pipeline.tokenizer
+        limit = int(self._encode_arguments.get("max_sequence_length", tokenizer.model_max_length))
+        tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        room = limit - int(tokenizer.num_special_tokens_to_add())
+        if len(tokens) > room and prompt not in self._told:
+            self._told.add(prompt)
+            lost = tokenizer.decode(tokens[room:]).strip()
+            log.warning("a prompt is longer than %s reads (%d tokens); left out: %s", self._info.name, limit, lost)
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""

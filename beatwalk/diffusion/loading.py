@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beatwalk.diffusion.devices import pick_device, pick_dtype
+from beatwalk.diffusion.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
 from beatwalk.diffusion.families import (
     SINGLE_FILE_PIPELINES,
     USER_MULTIPLE,
@@ -66,7 +66,8 @@ def load_generator(
     import torch
 
     place = pick_device(device)
-    source = find_model(model, allow_pickle=allow_pickle, prefer_half=place.type == "cuda")
+    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
+    source = find_model(model, allow_pickle=allow_pickle, prefer_half=half)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
     try:

@@ -164,7 +164,7 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
     ------
     ModelError : something is missing, cut short, a pickle, or needs code of its own
     """
-    variants: set[str | None] | None = None
+    found: list[set[str | None]] = []
     for name, library, cls in components(read_index(folder, shown)):
         part = folder / name
         if not part.is_dir():
@@ -173,42 +173,47 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
             raise ModelError(f"{shown}: its '{name}' needs code of its own; beatwalk runs no code from a model")
         if name.startswith(WITHOUT_WEIGHTS):
             continue
-        found = _variants(part)
-        if not found:
+        found.append(_variants(part))
+        if not found[-1]:
             pickles = [path for path in sorted(part.iterdir()) if path.suffix in PICKLES]
             if not pickles:
                 raise ModelError(f"{shown}: its '{name}' has no weights; copy or download the whole model again")
             if not allow_pickle:
                 raise ModelError(f"{pickles[0]}: {WHY_NO_PICKLE}")
-            found = {None}
-        variants = found if variants is None else variants & found or {None}
-    choices = variants or {None}
-    half = next((choice for choice in ("fp16", "bf16") if choice in choices), None)
-    variant = half if half is not None and (prefer_half or None not in choices) else None
+            found[-1] = {None}
+    variant = _pick_variant(found, prefer_half)
     for path in weight_files(folder, variant):
         read_header(path)
     return variant
 
 
+def _pick_variant(found: list[set[str | None]], prefer_half: bool) -> str | None:
+    """The variant that some component has nothing but, or half precision where all have it and it is wanted."""
+    for choices in found:
+        if None not in choices:
+            return min(choice for choice in choices if choice is not None)
+    return "fp16" if prefer_half and found and all("fp16" in choices for choices in found) else None
+
+
 def _variants(part: Path) -> set[str | None]:
     """Variants of weights in one component: None for `model.safetensors`, "fp16" for `model.fp16.safetensors`."""
-    found: set[str | None] = set()
-    for path in part.glob("*.safetensors"):
-        stem = re.sub(r"-\d{5}-of-\d{5}", "", path.name.removesuffix(".safetensors"))
-        base, _, variant = stem.partition(".")
-        if base in ("model", "diffusion_pytorch_model", "pytorch_model"):
-            found.add(variant or None)
-    return found
+    names = ("model", "diffusion_pytorch_model", "pytorch_model")
+    return {_variant_of(path) for path in part.glob("*.safetensors") if re.split(r"[.-]", path.name)[0] in names}
+
+
+def _variant_of(path: Path) -> str | None:
+    """What stands between name and suffix: "fp16" in model.fp16.safetensors, also where it is split into several."""
+    stem = re.sub(r"-\d{5}-of-\d{5}", "", path.name.removesuffix(".safetensors"))
+    return stem.partition(".")[2] or None
 
 
 def weight_files(folder: Path, variant: str | None) -> list[Path]:
-    """Safetensors files that loading will read, in a fixed order."""
-    index = read_index(folder, str(folder))
+    """Safetensors files that loading will read, in a fixed order; a component without the variant has plain ones."""
     files: list[Path] = []
-    for name, _, _ in components(index):
-        for path in sorted((folder / name).glob("*.safetensors")):
-            if (f".{variant}" in path.name) if variant else not re.search(r"\.(fp16|bf16|non_ema)", path.name):
-                files.append(path)
+    for name, _, _ in components(read_index(folder, str(folder))):
+        here = sorted((folder / name).glob("*.safetensors"))
+        special = [path for path in here if variant is not None and _variant_of(path) == variant]
+        files += special or [path for path in here if _variant_of(path) is None]
     return files
 
 

@@ -296,6 +296,23 @@ def test_text_does_not_depend_on_its_company(loaded: Loaded) -> None:
             assert np.array_equal(select_rows(together, slice(1, 2)).tensors[name], tensor)
 
 
+def test_a_prompt_too_long_is_said_once(saved: Callable[[str], Any], caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the words that the model does not read."""
+    generator = load_generator(str(saved("sana")), device="cpu", dtype="float32")
+    generator.encode(["calm " * 23])
+    assert not caplog.records
+    for _ in range(2):
+        generator.encode(["calm " * 23 + "neon forest"])
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["neon forest"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_family_works_in_bfloat16(kind: str, saved: Callable[[str], Any]) -> None:
+    """Half precision from text to picture, with guidance."""
+    generator = load_generator(str(saved(kind)), device="cpu", dtype="bfloat16")
+    assert pictures(generator, guidance=4.0).std(axis=(1, 2, 3)).min() > 5
+
+
 def test_bfloat16_makes_nearly_the_same_picture(saved: Callable[[str], Any], loaded: Loaded) -> None:
     """Half precision moves a tiny model's picture by a few levels on average."""
     half = load_generator(str(saved("sana")), device="cpu", dtype="bfloat16")

@@ -131,12 +131,32 @@ def test_the_safety_checker_stays_off(copy: Callable[[str], Path], capfd: pytest
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_half_precision_variant_is_found(copy: Callable[[str], Path], loaded: Loaded) -> None:
-    """A folder with only model.fp16.safetensors loads as it is."""
+def rename_weights(part: Path, variant: str) -> None:
+    """model.safetensors → model.fp16.safetensors."""
+    for path in part.rglob("*.safetensors"):
+        path.rename(path.with_name(path.name.replace(".safetensors", f".{variant}.safetensors")))
+
+
+@pytest.mark.parametrize("part", [".", "unet"])
+def test_a_half_precision_variant_is_found(part: str, copy: Callable[[str], Path], loaded: Loaded) -> None:
+    """A folder whose weights, or some of them, are called model.fp16.safetensors loads as it is."""
     folder = copy("sd")
-    for path in folder.rglob("*.safetensors"):
-        path.rename(path.with_name(path.name.replace(".safetensors", ".fp16.safetensors")))
-    assert np.array_equal(picture(load(folder)), picture(loaded("sd")))
+    rename_weights(folder / part, "fp16")
+    generator = load(folder)
+    assert np.array_equal(picture(generator), picture(loaded("sd")))
+    assert generator.info.fingerprint != loaded("sd").info.fingerprint
+
+
+def test_of_two_variants_half_precision_is_read_where_it_is_computed_in(copy: Callable[[str], Path]) -> None:
+    """Both are there: plain weights for float32, the smaller ones for half precision."""
+    folder = copy("sd")
+    rename_weights(folder, "fp16")
+    for path in list(folder.rglob("*.fp16.safetensors")):
+        shutil.copy(path, path.with_name(path.name.replace(".fp16", "")))
+    tensors = load_file(folder / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    save_file({n: t * 0 for n, t in tensors.items()}, folder / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    assert picture(load(folder, dtype="float32")).std() > 5
+    assert picture(load(folder, dtype="bfloat16")).std() == 0
 
 
 def test_a_single_checkpoint_makes_the_pictures_of_its_folder(saved: Saved, loaded: Loaded, tmp_path: Path) -> None:
