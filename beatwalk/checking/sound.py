@@ -1,0 +1,82 @@
+"""Is it the song's own sound, and is it in its place?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from beatwalk.errors import AudioError
+from beatwalk.types import Float32
+from beatwalk.video import read_sound
+
+RATE_HZ = 8_000
+WINDOW_S = 60.0  # the loudest so long part is compared …
+SEARCH_S = 2.0  # … first so far around where it should be, then everywhere
+LIKENESS = 0.5  # below this correlation it is another sound
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundMatch:
+    """Where in the song the video's sound begins."""
+
+    start_s: float  # s into the song
+    offset_ms: float | None  # later (+) or earlier (-) than it should; None where nothing says where it should
+    likeness: float  # correlation there, 0-1
+
+
+def match_sound(video: Path, song: Path, start_s: float | None) -> SoundMatch | None:
+    """Find the video's sound in the song; None where one of them is silent or they are different sounds.
+
+    Parameters
+    ----------
+    start_s : where in the song it should begin; None where nobody knows
+    """
+    if not song.is_file():
+        raise AudioError(f"{song}: no such file; check the song's name and folder")
+    whole, heard = read_sound(song, RATE_HZ), read_sound(video, RATE_HZ)
+    if not len(whole):
+        raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?")
+    first = _loudest(heard)
+    part = heard[first : first + round(WINDOW_S * RATE_HZ)]
+    expected = first + round((start_s or 0.0) * RATE_HZ)
+    reach = round(SEARCH_S * RATE_HZ)
+    low = max(0, expected - reach)
+    place, likeness = _find(part, whole[low : expected + len(part) + reach])
+    if likeness < LIKENESS:
+        low = 0
+        place, likeness = _find(part, whole)
+    if likeness < LIKENESS:
+        return None
+    found_s = (low + place - first) / RATE_HZ
+    known = start_s is not None or abs(found_s) <= SEARCH_S
+    return SoundMatch(
+        start_s=found_s, offset_ms=1000 * ((start_s or 0.0) - found_s) if known else None, likeness=likeness
+    )
+
+
+def _loudest(sound: Float32) -> int:
+    """Where the window with the most energy begins, to the second."""
+    n = round(WINDOW_S * RATE_HZ)
+    if len(sound) <= n:
+        return 0
+    energy = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
+    return int(np.argmax(energy[n:][::RATE_HZ] - energy[:-n][::RATE_HZ])) * RATE_HZ
+
+
+def _find(part: Float32, whole: Float32) -> tuple[int, float]:
+    """Where `part` lies in `whole` (it may reach over either end), in samples, and the correlation there."""
+    from scipy.signal import oaconvolve
+
+    n = len(part)
+    if not n or not len(whole) or not np.any(part):
+        return 0, 0.0
+    padded = np.concatenate([np.zeros(n - 1, np.float32), whole, np.zeros(n - 1, np.float32)])
+    products = oaconvolve(padded, part[::-1], mode="valid")
+    energy = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
+    # A loud part that is mostly outside would win by chance: it is measured by the energy of all of `part`.
+    norms = np.sqrt(np.maximum(energy[n:] - energy[:-n], 0) * float(np.square(part, dtype=np.float64).sum()))
+    likeness = products / np.maximum(norms, 1e-3 * norms.max() + 1e-12)
+    best = int(np.argmax(likeness))
+    return best - (n - 1), float(likeness[best])
