@@ -27,7 +27,7 @@ from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
 
 NUDGE_HOPS = 0.1  # how far noise is moved to measure its speed: small enough that the chord is the arc
-CHORD = 0.05  # perceived length between neighbouring probes that is aimed at, if the probes suffice
+CHORD = 0.03  # perceived length between neighbouring probes that is aimed at, if the probes suffice
 MIN_PROBES = 5
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 REFIT = (0.9, 1.1)  # length found / length wanted outside which the hops are chosen anew, once
@@ -166,7 +166,13 @@ class _Surveyor:
         """Arc length from at most `budget` probes: even ones first, then into the widest gaps."""
         enough = int(np.ceil(self.wanted / CHORD))
         count = int(np.clip(min(budget, enough), MIN_PROBES, max(budget, MIN_PROBES)))
-        alphas = np.linspace(0, 1, (count + 1) // 2)
+        # The way has corners, where the noise turns onto its next seed and where the prompt begins to change. A chord
+        # across a corner is short however long the way, so that no bisection would ever look there.
+        alphas = np.array([0.0, 1.0])
+        if len(corners := course.corners()) <= count // 2:
+            alphas = np.union1d(alphas, corners)
+        while len(alphas) < (count + 1) // 2:
+            alphas = np.sort(np.append(alphas, widest_gaps(alphas, np.diff(alphas), 1)))
         pictures = self._probe(course, alphas)
         while len(alphas) < count:
             changes = successive_change(pictures)

@@ -28,6 +28,15 @@ class Course:
     arc: ArcMap  # where the picture changes much and where little
     short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
 
+    def corners(self) -> Float:
+        """Positions at which the way turns: seeds on the noise's chain, and where the prompt begins to change."""
+        begin, hops = self.route.start.position, self.route.hops
+        seeds = np.arange(np.floor(begin) + 1, begin + hops) - begin
+        if self.route.pinned is not None and 0 < hops < self.route.total_hops:
+            seeds = np.append(seeds, hops)
+        turns = np.append(seeds / max(self.route.total_hops, 1e-9), 1 - self.change_share)
+        return np.unique(turns[(turns > 0) & (turns < 1)])
+
     def prompt_share(self, alphas: Float) -> Float:
         """How far the prompt has changed at each position, 0-1."""
         return np.clip((np.asarray(alphas) - (1 - self.change_share)) / self.change_share, 0, 1)
