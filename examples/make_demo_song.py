@@ -1,7 +1,7 @@
 """Makes demo.ogg, a short house track, out of nothing but arithmetic: `python examples/make_demo_song.py`.
 
 Read it from top to bottom to see how such music is made: oscillators and filters, then one function for each
-instrument, then the score, then the mix. D minor, 124 beats a minute, 13 bars:
+instrument, then the score, then the mix. D minor, 118 beats a minute, 13 bars:
 
     bars  1-2   intro    pad and a muted arpeggio
     bars  3-4   build    snare roll, riser, everything opens, half a beat of nothing
@@ -29,7 +29,7 @@ from scipy import ndimage, signal
 Sound = NDArray[np.float64]
 
 SAMPLE_RATE = 44_100
-BPM = 124
+BPM = 118
 BEATS_PER_BAR = 4
 BARS = 13
 SEED = 7
@@ -44,9 +44,9 @@ F_MAJOR = (29, (57, 60, 65, 67, 72))  # F add 9: A C F G C
 C_MAJOR = (36, (55, 60, 62, 67, 71))  # C add 9, maj 7: G C D G B
 Chord = tuple[int, tuple[int, ...]]
 CHORDS: tuple[tuple[float, float, Chord], ...] = (  # start, length in beats, chord
-    (0, 4, D_MINOR), (4, 4, B_FLAT), (8, 4, F_MAJOR), (12, 3.5, C_MAJOR),
+    (0, 4, D_MINOR), (4, 4, B_FLAT), (8, 2, F_MAJOR), (10, 2, C_MAJOR), (12, 2, F_MAJOR), (14, 1.5, C_MAJOR),
     (16, 4, D_MINOR), (20, 4, B_FLAT), (24, 4, F_MAJOR), (28, 4, C_MAJOR),
-    (32, 4, B_FLAT), (36, 4, C_MAJOR),
+    (32, 2, B_FLAT), (34, 2, C_MAJOR), (36, 2, B_FLAT), (38, 2, C_MAJOR),
     (40, 2, D_MINOR), (42, 2, B_FLAT), (44, 2, F_MAJOR), (46, 2, C_MAJOR), (48, 4, D_MINOR),
 )  # fmt: skip
 
@@ -247,7 +247,7 @@ def pads(rng: np.random.Generator) -> Sound:
     for start, length, (root, notes) in CHORDS:
         n = at(length + 0.1)
         place(out, supersaw([root + 12, *notes], n, rng) * envelope(n, 0.04, 0.12), start)
-    knob = ((0, 350), (8, 900), (14, 4500), (16, 1400), (32, 500), (38, 900), (40, 1600), (48, 2500), (52, 300))
+    knob = ((0, 700), (8, 1300), (15, 3500), (16, 1400), (32, 700), (40, 900), (40.1, 1600), (48, 2500), (52, 300))
     return swept_lowpass(out, automation(*knob, log=True), q=0.9)
 
 
@@ -277,7 +277,7 @@ def arpeggio() -> Sound:
         for i in range(round(length * 4)):
             note = ladder[(0, 2, 4, 6, 3, 5, 7, 1)[i % 8]]
             place(out, pluck(note, at(0.45)), start + i / 4, 1.0 if i % 4 == 0 else 0.7, pan=0.5 * (-1) ** i)
-    return swept_lowpass(out, automation((0, 500), (8, 1600), (15.5, 9000), (16, 5000), (52, 5000), log=True))
+    return swept_lowpass(out, automation((0, 900), (8, 1800), (15.5, 6000), (16, 5000), (52, 5000), log=True))
 
 
 def bells(rng: np.random.Generator) -> Sound:
@@ -319,20 +319,20 @@ def drums(rng: np.random.Generator) -> tuple[Sound, list[float]]:
             place(out, hat(rng, 0.028), step, accent, pan=0.25)
             if step % 1 == 0.5:
                 place(out, hat(rng, 0.09), step, 0.22, pan=-0.2)
-    for beat in (4, 5, 6, 7, *range(BUILD, DROP - 1)):  # far away, before the drop
+    for beat in range(DROP - 1):  # far away, before the drop
         place(out, band(kick(), 120), beat, 0.2 if beat < BUILD else 0.3)
-    for step in np.arange(2, 8, 0.5):
-        place(out, hat(rng, 0.02), step, 0.04, pan=0.3)
+    for step in np.arange(0, 14, 0.5):
+        place(out, hat(rng, 0.03), step, 0.09, pan=0.3)
     roll = [*np.arange(8, 12, 1), *np.arange(12, 14, 0.5), *np.arange(14, 15, 0.25), *np.arange(15, 15.5, 0.125)]
     fills = [31.0, 31.25, 31.5, 31.625, 31.75, 47.0, 47.25, 47.5, 47.625, 47.75, 47.875]
     for beat in roll:
-        place(out, snare(rng), beat, 0.1 + 0.25 * ((beat - BUILD) / 8) ** 1.5)
+        place(out, snare(rng), beat, 0.1 + 0.2 * ((beat - BUILD) / 8) ** 1.5)
     for beat in fills:
         place(out, snare(rng), beat, 0.45 + 0.35 * (beat % 1), pan=rng.uniform(-0.4, 0.4))
     for beat in (DROP, RETURN, END):
         place(out, crash(rng), beat, 0.5)
-    place(out, crash(rng, 3 * 60 / BPM)[:, ::-1], RETURN - 3, 0.4)
-    place(out, riser(rng, 7.5), BUILD, 0.4)
+    place(out, crash(rng, 0.75 * 60 / BPM)[:, ::-1], RETURN - 0.75, 0.4)
+    place(out, riser(rng, 7.5), BUILD, 0.22)
     return out, kicks
 
 
