@@ -108,6 +108,8 @@ def _draw_ratio(axes: Axes, report: CheckReport, times_s: Float) -> None:
 
 
 def _draw_flashes(axes: Axes, report: CheckReport, times_s: Float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     curves: list[tuple[Any, str, str]] = [
         (report.flashes.general, INK, "general"),
         (report.flashes.red, ALARM, "red"),
@@ -115,6 +117,7 @@ def _draw_flashes(axes: Axes, report: CheckReport, times_s: Float) -> None:
     for curve, color, label in curves:
         axes.step(times_s[: len(curve)], curve[: len(times_s)], color=color, lw=1.1, label=label, where="post")
     axes.axhline(MAX_FLASHES, color=ALARM, lw=0.8, ls="--")
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_ylim(0, max(MAX_FLASHES, report.flashes.worst) + 1)
     axes.set_ylabel("flashes\na second")
     axes.legend(loc="upper right", frameon=False, ncols=2)

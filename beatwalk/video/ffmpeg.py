@@ -84,7 +84,7 @@ def tail(stream: IO[bytes], limit: int = 16_384) -> bytes:
 
 def partial_path(path: Path) -> Path:
     """A name beside `path` for the time while it is not whole; the suffix stays, for ffmpeg goes by it."""
-    return path.with_name(f".{path.stem[:100]}.{os.getpid()}.partial{path.suffix}")
+    return path.with_name(f".{path.stem[:40]}.{os.getpid()}.partial{path.suffix}")
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,15 +96,23 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
     video, song, out = Path(video), Path(song), Path(out)
     picture = probe(video)
     length = min(Fraction(duration_s), picture.n_frames / picture.fps) if duration_s > 0 else Fraction(0)
-    with (
-        ffmpeg.whole_or_nothing(out) as partial,
-        tempfile.TemporaryDirectory(dir=out.parent, prefix=".mux", suffix=".partial.d") as folder,
-    ):
-        sound, merged = Path(folder).absolute() / "sound.m4a", Path(folder).absolute() / "merged.mp4"
+    with ffmpeg.whole_or_nothing(out) as partial, _folder_beside(out) as folder:
+        sound, merged = folder / "sound.m4a", folder / "merged.mp4"
         if not (whole_song and _copy_sound(song, sound, picture)):
             _encode_sound(song, sound, start_s=start_s, audible_s=length, picture=picture)
         _merge(video, sound, merged)
         _write_index_first(merged, partial, out)
+
+
+@contextlib.contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """A folder for intermediate files; its name fits `PARTIAL_GLOB`."""
+    try:
+        folder = tempfile.TemporaryDirectory(dir=out.parent.absolute(), prefix=".mux.", suffix=".partial.d")
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror or error}); choose another folder") from error
+    with folder as name:
+        yield Path(name)
 
 
 def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
