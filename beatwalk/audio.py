@@ -61,7 +61,7 @@ def open_audio(path: Path | str) -> Audio:
     Raises
     ------
     AudioError
-        Missing, a directory, empty, no sound in it, unknown codec, shorter than a second, samples that are no numbers.
+        Missing, a directory, empty, no sound in it, unknown codec, shorter than a second, samples that are no number.
     """
     path = Path(path)
     _require_file(path)

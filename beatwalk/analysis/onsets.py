@@ -1,0 +1,60 @@
+"""Onsets: where a sound begins, on a beat or not.
+
+Conventions
+-----------
+- Times in seconds, increasing; strength 0–1 relative to the song's strong onsets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beatwalk.analysis.features import FRAME_RATE_HZ, Features
+from beatwalk.types import Float, frozen_array
+
+_BEFORE_FRAMES = 3  # an onset is the highest within so many frames before …
+_AFTER_FRAMES = 3  # … and after it,
+_MEAN_FRAMES = 9  # and above the mean of so many before and after it
+_DELTA = 0.4  # … by so much, in standard deviations
+_WAIT_FRAMES = 3  # the next one comes no earlier
+_STRONG_PERCENTILE = 95.0
+_MIN_RISE = 0.02  # mean rise of log energy that can be heard at all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Onsets:
+    """When and how strongly sounds begin."""
+
+    times_s: Float  # shape (n_onsets,)
+    strength: Float  # shape (n_onsets,), 0-1
+
+
+def find_onsets(features: Features) -> Onsets:
+    """Peaks of the rise of energy in all bands (SuperFlux; peak picking by librosa)."""
+    from librosa.util import peak_pick
+
+    flux = features.flux.astype(np.float64)
+    rise = flux.mean(axis=1)
+    envelope = (flux / np.maximum(flux.std(axis=0), 1e-6)).sum(axis=1)
+    envelope /= max(float(envelope.std()), 1e-9)
+    if len(envelope) < 3:
+        return Onsets(times_s=frozen_array([]), strength=frozen_array([]))
+    peaks = peak_pick(
+        envelope,
+        pre_max=_BEFORE_FRAMES,
+        post_max=_AFTER_FRAMES + 1,
+        pre_avg=_MEAN_FRAMES,
+        post_avg=_MEAN_FRAMES + 1,
+        delta=_DELTA,
+        wait=_WAIT_FRAMES,
+    )
+    peaks = np.asarray(peaks, np.int64)
+    peaks = peaks[features.audible[peaks] & (rise[peaks] > _MIN_RISE)]
+    peaks = peaks[peaks / FRAME_RATE_HZ < features.duration_s]
+    strong = float(np.percentile(envelope[peaks], _STRONG_PERCENTILE)) if len(peaks) else 1.0
+    return Onsets(
+        times_s=frozen_array(peaks / FRAME_RATE_HZ),
+        strength=frozen_array(np.clip(envelope[peaks] / max(strong, 1e-9), 0.0, 1.0)),
+    )
