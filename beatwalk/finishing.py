@@ -44,6 +44,7 @@ def finish(
     out: Path,
     *,
     progress: Progress | None = None,
+    overlay: Callable[[Frames, int], Frames] | None = None,
     device: str = "cpu",
 ) -> FinishReport:
     """Make the video from rendered segments; an existing file of that name is replaced, but only by a whole one.
@@ -54,6 +55,7 @@ def finish(
     targets : camera, colour and trails of every frame; not used where the plan's settings turn effects off
     out : the video, ends in .mp4
     progress : called after every block of frames
+    overlay : draws on frames that are otherwise finished; given them and the index of the first
     device : where to compute the effects
 
     Raises
@@ -84,7 +86,7 @@ def finish(
                     frames = effects.apply(frames, first)
                 if limiter is not None:
                     frames = limiter.limit(frames)
-                encoder.write(frames)
+                encoder.write(overlay(frames, first) if overlay is not None else frames)
                 if progress is not None:
                     progress(first + len(frames), timeline.n_frames)
         mux(pictures, song.path, out, start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song)

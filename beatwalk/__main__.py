@@ -1,0 +1,5 @@
+"""`python -m beatwalk` is `beatwalk`."""
+
+from beatwalk.cli import main
+
+main()

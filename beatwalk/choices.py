@@ -1,0 +1,169 @@
+"""Options that several commands share, and what becomes of them: settings, a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from beatwalk.console import Console
+    from beatwalk.types import Analysis, Plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+class Time(click.ParamType[float]):
+    """42.5, 1:02.5 or 1:02:03 → seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, or a usage error."""
+        if isinstance(value, float):
+            return value
+        try:
+            parts = [float(part) for part in str(value).removesuffix("s").split(":")]
+        except ValueError:
+            parts = []
+        if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
+            self.fail(f"{value!r} is no time; write seconds or minutes:seconds, such as 1:02.5", param, ctx)
+        seconds = 0.0
+        for part in parts:
+            seconds = 60 * seconds + part
+        return seconds
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help text."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+verbosity = options(
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more."),
+)
+planning = options(
+    click.option("--preset", default="default", show_default=True, help="Name (see: beatwalk presets) or TOML file."),
+    click.option(
+        "--analysis", "analysis_file", type=FILE, help="Use this beat grid (from: beatwalk analyze --json)."
+    ),
+    click.option("--from", "start", type=Time(), default=0.0, help="Begin here in the song, such as 1:02.5."),
+    click.option("--to", "end", type=Time(), help="End here in the song."),
+    click.option("--fps", help="Frame rate, such as 24, 60 or 30000/1001."),
+    click.option("--size", help="Width and height in pixels, such as 768x512."),
+    click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
+    click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
+    click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
+    click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
+    click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
+)
+modelling = options(
+    click.option("--model", help="Diffusers folder, .safetensors file or hub id; without: the model inside."),
+    click.option("--model-config", type=FILE, help="Configuration folder for a single .safetensors file."),
+    click.option("--device", default="auto", show_default=True, help="auto, cuda, cuda:1, mps or cpu."),
+    click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="Without: by device."),
+    click.option("--allow-pickle", is_flag=True, help="Load weights that can run code; only from people you trust."),
+)
+overwriting = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+
+
+def make_plan(
+    console: Console,
+    song: Path,
+    prompts: Path,
+    model: str | None,
+    choices: dict[str, Any],
+    *,
+    first: dict[str, Any] | None = None,
+) -> Plan:
+    """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
+    from beatwalk import pipeline
+    from beatwalk.config import load_settings
+    from beatwalk.prompts import read_prompts
+
+    overrides = [first or {}, *overrides_of(choices)]
+    load_settings(choices["preset"], overrides)
+    read_prompts(prompts)
+    audio = pipeline.open_song(song)
+    analysis = read_analysis_if(choices["analysis_file"])
+    if analysis is None:
+        with console.busy("listening"):
+            analysis = pipeline.analyze(audio)
+    return pipeline.plan(
+        song,
+        prompts,
+        preset=choices["preset"],
+        overrides=overrides,
+        analysis=analysis,
+        model=model,
+        start_s=choices["start"],
+        end_s=choices["end"],
+    )
+
+
+def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:
+    """A plan given instead of a song; what the plan decides cannot be given again."""
+    if path.suffix.lower() != ".json":
+        raise click.UsageError(f"missing PROMPTS: beatwalk {path} prompts.txt (or give a plan, PLAN.json)")
+    given = [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if isinstance(parameter, click.Option)
+        and parameter.name in {option.name for option in _planning_options()}
+        and ctx.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{given[0]} belongs to planning; edit {path} or plan anew")
+    from beatwalk.planfile import read_plan
+    from beatwalk.planning import resolve_model_path
+
+    plan = read_plan(path)
+    return plan if model is None else replace(plan, model=resolve_model_path(model))
+
+
+def _planning_options() -> list[click.Parameter]:
+    @click.command()
+    @planning
+    def carrier(**_: Any) -> None:
+        pass
+
+    return carrier.params
+
+
+def read_analysis_if(path: Path | None) -> Analysis | None:
+    if path is None:
+        return None
+    from beatwalk.analysis import read_analysis
+
+    return read_analysis(path)
+
+
+def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
+    """Options that are settings, then --set, which wins."""
+    from beatwalk.config import parse_override
+
+    overrides: list[dict[str, Any]] = []
+    if choices.get("fps"):
+        overrides.append({"video": {"fps": choices["fps"]}})
+    if choices.get("size"):
+        overrides.append({"video": {"size": choices["size"]}})
+    if choices.get("seed") is not None:
+        overrides.append({"seed": choices["seed"]})
+    if choices.get("feedback"):
+        overrides.append({"feedback": {"enabled": choices["feedback"] == "on"}})
+    if choices.get("effects"):
+        overrides.append({"effects": choices["effects"] == "on"})
+    if choices.get("allow_flashes"):
+        overrides.append({"safety": {"allow_flashes": True}})
+    return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

@@ -1,0 +1,467 @@
+"""The command line: parse, call, report; nothing else.
+
+Heavy libraries are imported inside the commands that need them: `beatwalk --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click_default_group import DefaultGroup
+
+from beatwalk import __version__
+from beatwalk.choices import (
+    FILE,
+    make_plan,
+    modelling,
+    overrides_of,
+    overwriting,
+    planning,
+    read_analysis_if,
+    read_plan_instead,
+    verbosity,
+)
+from beatwalk.errors import BeatwalkError, OutputError
+
+if TYPE_CHECKING:
+    from beatwalk.console import Console
+    from beatwalk.generator import Generator
+    from beatwalk.types import Plan
+
+EXIT_INTERRUPTED = 130
+
+
+def _console(quiet: bool, verbose: bool) -> Console:
+    from beatwalk.console import Console
+
+    return Console(-1 if quiet else int(verbose))
+
+
+@click.group(cls=DefaultGroup, default="render", default_if_no_args=False, no_args_is_help=True)
+@click.version_option(__version__, prog_name="beatwalk")
+def cli() -> None:
+    """Music videos that move with the music.
+
+    \b
+    beatwalk song.mp3 prompts.txt                 make song.mp4
+    beatwalk song.mp3 prompts.txt --preset house  … in another manner
+    beatwalk preview song.mp3 prompts.txt         a small fast one first
+    beatwalk analyze song.mp3 --plot heard.png    what was heard
+    beatwalk check song.mp4                       is it in time?
+
+    A prompt file has one prompt a line; "@0:42 …", "@bar 33 …", "@section B …" and "@drop …" say where.
+    """
+
+
+@cli.command()
+@click.argument("song", metavar="SONG|PLAN.json", type=FILE)
+@click.argument("prompts", metavar="PROMPTS", type=FILE, required=False)
+@click.option("-o", "--output", type=FILE, help="The video, ends in .mp4; without: the song's name.")
+@overwriting
+@click.option("--keep-frames", is_flag=True, help="Keep the frames, for: beatwalk finish.")
+@planning
+@modelling
+@verbosity
+def render(
+    song: Path,
+    prompts: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    keep_frames: bool,
+    model: str | None,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Make a video from a song and prompts, or from a plan. Give the same command again to go on after a stop.
+
+    \b
+    beatwalk song.wav prompts.txt -o out.mp4 --preset drum-and-bass --fps 30
+    beatwalk song.wav prompts.txt --from 0:30 --to 0:50 --size 768x512
+    beatwalk song.wav prompts.txt --model stabilityai/sd-turbo --device cuda
+    beatwalk render plan.json -o out.mp4
+    """
+    console = _console(quiet, verbose)
+    output = output or _default_output(song)
+    from beatwalk.pipeline import check_output
+
+    check_output(output, overwrite=overwrite)
+    plan = (
+        read_plan_instead(click.get_current_context(), song, model)
+        if prompts is None
+        else make_plan(console, song, prompts, model, choices)
+    )
+    _render(console, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
+
+
+def _render(
+    console: Console,
+    plan: Plan,
+    output: Path,
+    choices: dict[str, Any],
+    *,
+    overwrite: bool,
+    keep_frames: bool = False,
+    overlay: Any = None,
+) -> None:
+    """Say what is about to be done, do it, say what came out."""
+    from beatwalk import pipeline
+    from beatwalk.console import describe_plan, describe_song, duration
+
+    for line in describe_song(plan.analysis):
+        console.say(line)
+    with console.busy("loading the model"):
+        generator = _generator(plan.model, choices, plan.settings.model.batch)
+    plan, walk = pipeline.prepare(plan, generator)
+    for line in describe_plan(plan, generator.info):
+        console.say(line)
+    with console.busy("measuring speed"):
+        seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
+    console.say(f"estimate  {duration(1.2 * seconds)} → {output}")
+    with console.progress() as watch:
+        result = pipeline.render(
+            plan,
+            output,
+            generator=generator,
+            overwrite=overwrite,
+            keep_frames=keep_frames,
+            watch=watch,
+            overlay=overlay,
+        )
+    report = result.manifest["report"]
+    for index in report["prompts_too_long_for_their_time"]:
+        console.detail(f"note      segment {index + 1}: the change of prompt is longer than its music; it is hurried")
+    if result.softened:
+        console.say(f"note      {result.softened} frames were softened against flashes (--allow-flashes keeps them)")
+    console.say(f"done      {output} · {result.seconds:.0f} s · {result.frames_per_s:.2f} frames/s")
+
+
+@cli.command()
+@click.argument("song", type=FILE)
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the analysis; - is stdout.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw it as a PNG.")
+@overwriting
+@verbosity
+def analyze(
+    song: Path, json_file: str | None, plot_file: Path | None, overwrite: bool, quiet: bool, verbose: bool
+) -> None:
+    """Listen to a song: beats, bars, sections, energy.
+
+    \b
+    beatwalk analyze song.wav
+    beatwalk analyze song.wav --json grid.json --plot heard.png
+    beatwalk song.wav prompts.txt --analysis grid.json      (after correcting it by hand)
+    """
+    from beatwalk import pipeline
+    from beatwalk.analysis import analysis_to_json
+    from beatwalk.console import describe_song
+
+    _may_write(plot_file, overwrite)
+    _may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    console = _console(quiet, verbose)
+    audio = pipeline.open_song(song)
+    with console.busy("listening"):
+        found = pipeline.analyze(audio)
+    if json_file is None and plot_file is None:
+        click.echo("\n".join(describe_song(found)))
+    if json_file is not None:
+        _write_json(json_file, analysis_to_json(found))
+    if plot_file is not None:
+        from beatwalk.plots import plot_analysis
+
+        plot_analysis(found, audio, plot_file)
+        console.say(f"drawn     {plot_file}")
+
+
+@cli.command()
+@click.argument("song", type=FILE)
+@click.argument("prompts", type=FILE)
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the plan; - is stdout.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw it as a PNG.")
+@click.option("--model", help="The model that will render it.")
+@overwriting
+@planning
+@verbosity
+def plan(
+    song: Path,
+    prompts: Path,
+    json_file: str | None,
+    plot_file: Path | None,
+    model: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Lay prompts over a song, without a model: what comes when, and how fast.
+
+    \b
+    beatwalk plan song.wav prompts.txt --plot plan.png
+    beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
+    """
+    from beatwalk import pipeline
+    from beatwalk.console import clock, describe_plan, describe_song
+    from beatwalk.planfile import plan_to_json
+
+    _may_write(plot_file, overwrite)
+    _may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    console = _console(quiet, verbose)
+    made = make_plan(console, song, prompts, model, choices)
+    if json_file is None and plot_file is None:
+        lines = [*describe_song(made.analysis), *describe_plan(made), ""]
+        lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]
+        click.echo("\n".join(lines))
+    if json_file is not None:
+        _write_json(json_file, plan_to_json(made))
+    if plot_file is not None:
+        from beatwalk.plots import plot_plan
+
+        plot_plan(made, pipeline.targets_of(made).speed, plot_file)
+        console.say(f"drawn     {plot_file}")
+
+
+@cli.command()
+@click.argument("video", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Another name; without: VIDEO itself, with --overwrite.")
+@click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails.")
+@click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy).")
+@click.option(
+    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="camera.…, color.…, trails.…, video.crf"
+)
+@overwriting
+@verbosity
+def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbose: bool, **choices: Any) -> None:
+    """Give a video other effects, from the frames that were kept (--keep-frames): no rendering.
+
+    \b
+    beatwalk finish out.mp4 --set camera.zoom=0.2 -o closer.mp4
+    beatwalk finish out.mp4 --effects off --overwrite
+    """
+    from beatwalk import pipeline
+
+    console = _console(quiet, verbose)
+    with console.progress() as watch:
+        made = pipeline.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
+    console.say(f"done      {made}")
+
+
+@cli.command()
+@click.argument("song", type=FILE)
+@click.argument("prompts", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Without: SONG.preview.mp4.")
+@overwriting
+@planning
+@modelling
+@verbosity
+def preview(
+    song: Path,
+    prompts: Path,
+    output: Path | None,
+    model: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """A small fast video with bars, sections and prompts drawn in, to see whether the timing is right.
+
+    \b
+    beatwalk preview song.wav prompts.txt
+    """
+    from beatwalk.pipeline import check_output
+    from beatwalk.preview import BeatGrid, preview_overrides
+
+    console = _console(quiet, verbose)
+    output = output or Path(song.stem + ".preview.mp4")
+    check_output(output, overwrite=overwrite)
+    made = make_plan(console, song, prompts, model, choices, first=preview_overrides())
+    _render(console, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)
+
+
+@cli.command()
+@click.argument("video", type=FILE)
+@click.option("--song", type=FILE, help="Without: the one that the manifest names.")
+@click.option("--analysis", "analysis_file", type=FILE, help="Beats to check against; without: heard in the song.")
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw motion and beats as a PNG.")
+@overwriting
+@verbosity
+def check(
+    video: Path,
+    song: Path | None,
+    analysis_file: Path | None,
+    json_file: str | None,
+    plot_file: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Measure a finished video: sync in ms, motion against the music, flashes, lengths.
+
+    \b
+    beatwalk check out.mp4
+    beatwalk check any.mp4 --song song.wav --plot motion.png
+    """
+    from beatwalk import pipeline
+    from beatwalk.checking import plot_check
+
+    _may_write(plot_file, overwrite)
+    _may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    console = _console(quiet, verbose)
+    with console.busy("measuring"):
+        report = pipeline.check(video, song=song, analysis=read_analysis_if(analysis_file))
+    if json_file != "-":
+        click.echo(report.to_text())
+    if json_file is not None:
+        _write_json(json_file, report.to_json())
+    if plot_file is not None:
+        plot_check(report, plot_file)
+        console.say(f"drawn     {plot_file}")
+
+
+@cli.command()
+@click.argument("prompt")
+@click.option("--seeds", type=click.IntRange(1, 400), default=16, show_default=True, help="How many.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
+@click.option("-o", "--output", type=FILE, default=Path("sheet.png"), show_default=True)
+@click.option("--size", help="Width and height in pixels.")
+@click.option("--negative", default="", help="What should not be there.")
+@overwriting
+@modelling
+@verbosity
+def scout(
+    prompt: str,
+    seeds: int,
+    seed: int,
+    output: Path,
+    size: str | None,
+    negative: str,
+    model: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """A contact sheet of seeds for one prompt: choose before you walk.
+
+    \b
+    beatwalk scout "a forest of glass" --seeds 16 -o sheet.png
+    """
+    from beatwalk.config import settings_from
+    from beatwalk.scouting import scout as make_sheet
+
+    _may_write(output, overwrite)
+    console = _console(quiet, verbose)
+    pixels = settings_from({"video": {"size": size}}, where="--size").video.size if size else None
+    with console.busy("painting"):
+        generator = _generator(model, choices, None)
+        make_sheet(
+            generator,
+            prompt,
+            seeds=range(seed, seed + seeds),
+            path=output,
+            size=pixels,
+            negative=negative,
+            overwrite=overwrite,
+        )
+    console.say(f"drawn     {output}")
+
+
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def presets(ctx: click.Context) -> None:
+    """List the presets; `beatwalk presets show NAME` prints one to start your own from."""
+    if ctx.invoked_subcommand is None:
+        from beatwalk.config import list_presets, load_preset
+
+        for name, path in list_presets().items():
+            click.echo(f"{name:<16} {load_preset(str(path)).get('description', '')}")
+
+
+@presets.command("show")
+@click.argument("name")
+def show_preset(name: str) -> None:
+    """Print a preset's TOML.
+
+    \b
+    beatwalk presets show house > mine.toml
+    beatwalk song.wav prompts.txt --preset mine.toml
+    """
+    from beatwalk.config import find_preset
+
+    click.echo(find_preset(name).read_text(encoding="utf-8"), nl=False)
+
+
+@cli.command()
+def models() -> None:
+    """List the models that are on this machine."""
+    from beatwalk.diffusion import list_models
+
+    for model in list_models():
+        size = "x".join(str(side) for side in model.size) if model.size else ""
+        click.echo(f"{model.name:<40} {model.family:<32} {size}".rstrip())
+
+
+def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:
+    from beatwalk.diffusion import load_generator
+
+    return load_generator(
+        model,
+        device=choices["device"],
+        dtype=choices["dtype"],
+        model_config=choices["model_config"],
+        allow_pickle=choices["allow_pickle"],
+        batch=batch,
+    )
+
+
+def _default_output(song: Path) -> Path:
+    """The song's name in the current folder; never the song itself."""
+    output = Path(song.stem + ".mp4")
+    return Path(song.stem + ".beatwalk.mp4") if output.resolve() == song.resolve() else output
+
+
+def _may_write(path: Path | None, overwrite: bool) -> None:
+    if path is not None and path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name, or add --overwrite")
+    if path is not None and not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+
+
+def _write_json(file: str, data: dict[str, Any]) -> None:
+    if file == "-":
+        click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+        return
+    from beatwalk.files import write_json
+
+    write_json(Path(file), data)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: exit 0 done, 1 an error of beatwalk's own in one line, 2 wrong usage, 130 stopped by Ctrl-C."""
+    try:
+        cli.main(args=arguments, prog_name="beatwalk", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BeatwalkError as error:
+        from beatwalk.console import complain
+
+        complain(str(error))
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        from beatwalk.console import complain
+
+        complain("stopped; the same command goes on where this one stopped")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

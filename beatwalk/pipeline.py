@@ -1,0 +1,381 @@
+"""The composition root: the few functions that the command line, and a person in Python, call.
+
+analysis = beatwalk.analyze("song.wav")
+plan = beatwalk.plan("song.wav", "prompts.txt", preset="house", analysis=analysis)
+result = beatwalk.render(plan, "song.mp4")
+report = beatwalk.check("song.mp4", song="song.wav")
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beatwalk.config import DEFAULT_PRESET, load_settings, merge, settings_from
+from beatwalk.errors import AudioError, OutputError, PlanError, VideoError
+from beatwalk.files import write_json
+from beatwalk.generator import Generator
+from beatwalk.planning import check_plan, resolve_model_path
+from beatwalk.planning import plan as lay_plan
+from beatwalk.prompts import parse_prompts, read_prompts
+from beatwalk.types import Analysis, Audio, Plan, Targets
+
+if TYPE_CHECKING:
+    from beatwalk.checking import CheckReport
+    from beatwalk.rendering import Watcher
+    from beatwalk.types import Frames
+    from beatwalk.walk import Walk
+
+PathLike = str | Path
+PLAN_FILE = "plan.json"
+AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderResult:
+    """A finished video."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    frames: int
+    seconds: float  # of this run, the model's loading left out
+    frames_per_s: float  # frames made in this run by those seconds
+    softened: int  # frames that the flash limiter changed
+
+
+def open_song(song: PathLike) -> Audio:
+    """The song, checked and ready to be read.
+
+    Raises
+    ------
+    AudioError : it is missing, broken, too short, or no sound
+    """
+    from beatwalk.audio import open_audio
+
+    return open_audio(song)
+
+
+def analyze(song: PathLike | Audio) -> Analysis:
+    """Listen to a song: beats, bars, onsets, sections, energy.
+
+    Raises
+    ------
+    AudioError : the song cannot be read
+    """
+    from beatwalk.analysis import analyze as listen
+
+    return listen(song if isinstance(song, Audio) else open_song(song))
+
+
+def plan(
+    song: PathLike,
+    prompts: PathLike | Iterable[str],
+    *,
+    preset: str = DEFAULT_PRESET,
+    overrides: Iterable[Mapping[str, Any]] = (),
+    analysis: Analysis | None = None,
+    model: str | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Plan:
+    """Lay prompts over a song.
+
+    Parameters
+    ----------
+    prompts : a prompt file, or lines of one
+    preset : name or path
+    overrides : settings on top of the preset's, such as {"video": {"fps": 30}}
+    analysis : corrected by hand, say; None: the song is listened to
+    model : a diffusers folder, a .safetensors file or a hub id; None: the model that ships inside
+
+    Raises
+    ------
+    BeatwalkError : whichever of song, prompts and settings is wrong
+    """
+    settings = load_settings(preset, overrides)
+    script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+    analysis = analyze(song) if analysis is None else with_song(analysis, song)
+    return lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+
+
+def with_song(analysis: Analysis, song: PathLike) -> Analysis:
+    """An analysis read from a file, pointed at the song that it is of.
+
+    Raises
+    ------
+    PlanError : it is the analysis of another song
+    """
+    from beatwalk.audio import song_of
+
+    found = song_of(open_song(song))
+    if abs(found.duration_s - analysis.duration_s) > 0.1:
+        raise PlanError(
+            f"the analysis is of a song of {analysis.duration_s:.2f} s, but {song} is {found.duration_s:.2f} s long"
+        )
+    return replace(analysis, song=replace(found, duration_s=analysis.duration_s))
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """The place where a video is to appear.
+
+    Raises
+    ------
+    OutputError : it exists already, cannot be written, or is no .mp4
+    """
+    if output.suffix.lower() != ".mp4":
+        raise OutputError(f"{output}: expected a name that ends in .mp4")
+    if output.is_dir():
+        raise OutputError(f"{output}: a directory; give the name of a file")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputError(f"{output}: the folder {folder} does not exist; make it first")
+    probe = folder / f".{output.name[:100]}.writable"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{output}: the folder cannot be written: {error.strerror or error}") from None
+
+
+def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
+    """The plan with its size settled, and the walk that makes its pictures.
+
+    Raises
+    ------
+    ModelError, SettingsError, PlanError : they do not fit together
+    """
+    from beatwalk.walk import Walk
+
+    check_plan(plan)
+    if not plan.analysis.song.path.is_file():
+        raise AudioError(f"{plan.analysis.song.path}: the song that was planned for is no longer there")
+    plan = replace(plan, size=plan.size or generator.info.size)
+    assert plan.size is not None  # for the type checker: just settled
+    return plan, Walk(plan=plan, generator=generator, size=plan.size)
+
+
+def targets_of(plan: Plan) -> Targets:
+    """What the music asks of every frame of a plan."""
+    from beatwalk.modulation import targets
+
+    return targets(plan.analysis, plan.timeline, plan.settings)
+
+
+def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
+    """Measured time for one picture, in seconds: the second of two small batches, for the first warms up."""
+    import numpy as np
+
+    segment = walk.plan.segments[0]
+    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
+    seconds = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        walk.compose(segment, noise, np.linspace(0, 1, pictures))
+        seconds = time.perf_counter() - begin
+    return seconds / pictures
+
+
+def render(
+    plan: Plan,
+    output: PathLike,
+    *,
+    generator: Generator | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    keep_frames: bool = False,
+    watch: Watcher | None = None,
+    overlay: Callable[[Frames, int], Frames] | None = None,
+) -> RenderResult:
+    """Render a plan to a video with the song in it; an interrupted render of the same plan goes on where it stopped.
+
+    Parameters
+    ----------
+    output : ends in .mp4; its manifest appears beside it
+    generator : what makes the pictures; None: the plan's model, loaded onto `device`
+    overwrite : whether an existing video, or an unfinished render of something else, may be replaced
+    keep_frames : keep the rendered frames beside the video, so that `finish` can give it other effects
+    watch : told about progress
+    overlay : draws on finished frames (uint8 frames and the index of the first)
+
+    Raises
+    ------
+    BeatwalkError : whatever is wrong, before anything is overwritten
+    """
+    from beatwalk.manifest import build_manifest, manifest_path, render_identity, work_folder
+    from beatwalk.planfile import plan_to_json
+    from beatwalk.rendering import claimed, clear, motion_of, render_segments
+
+    output = Path(output)
+    check_output(output, overwrite=overwrite)
+    if generator is None:
+        from beatwalk.diffusion import load_generator
+
+        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch)
+    plan, walk = prepare(plan, generator)
+    targets, work = targets_of(plan), work_folder(output)
+    check_space(work, plan)
+    begin, reused = time.perf_counter(), 0
+
+    def note(progress: Any) -> None:
+        nonlocal reused
+        reused = max(reused, progress.reused)
+        if watch:
+            watch(progress)
+
+    with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
+        write_json(work / PLAN_FILE, plan_to_json(plan))
+        survey, records = render_segments(walk, targets, work, watch=note)
+        softened = _finish_into(output, plan, targets, [r.path for r in records], watch=watch, overlay=overlay)
+        seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
+        states = [walk.start(), *(course.route.end for course in survey.courses)]
+        manifest = build_manifest(
+            plan,
+            generator.info,
+            walk.size,
+            scale=survey.scale,
+            seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
+            motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
+            report={
+                "seconds": round(seconds, 2),
+                "frames_per_s": round(made / seconds, 3),
+                "frames_reused": reused,
+                "probes": survey.n_probes,
+                "probe_cost": round(survey.n_probes * walk.probe_steps / (plan.timeline.n_frames * walk.steps), 4),
+                "prompts_too_long_for_their_time": [
+                    i for i, course in enumerate(survey.courses) if course.short_of < 1
+                ],
+                "frames_softened_against_flashes": softened,
+            },
+        )
+        write_json(manifest_path(output), manifest)
+    if not keep_frames:
+        clear(work)
+    return RenderResult(
+        path=output,
+        manifest=manifest,
+        frames=plan.timeline.n_frames,
+        seconds=seconds,
+        frames_per_s=made / seconds,
+        softened=softened,
+    )
+
+
+def _finish_into(
+    output: Path,
+    plan: Plan,
+    targets: Targets,
+    segments: list[Path],
+    *,
+    watch: Watcher | None,
+    overlay: Callable[[Frames, int], Frames] | None = None,
+) -> int:
+    """Segments → video under its own name; returns how many frames the flash limiter changed."""
+    from beatwalk.finishing import finish as finish_segments
+    from beatwalk.rendering import Progress
+
+    def tell(done: int, total: int) -> None:
+        if watch:
+            watch(Progress(stage="finish", done=done, total=total))
+
+    report = finish_segments(segments, targets, plan, output, progress=tell, overlay=overlay)
+    return report.softened
+
+
+def finish(
+    video: PathLike,
+    output: PathLike | None = None,
+    *,
+    overrides: Iterable[Mapping[str, Any]] = (),
+    overwrite: bool = False,
+    watch: Watcher | None = None,
+) -> Path:
+    """Give a video other effects, from frames already rendered.
+
+    Parameters
+    ----------
+    video : rendered with its frames kept, or not finished yet
+    output : None: `video` itself, which then needs `overwrite`
+    overrides : settings under camera, color, trails, effects, safety and video (codec and quality)
+
+    Raises
+    ------
+    VideoError : its frames were not kept, or not all are rendered
+    PlanError : a setting would need new frames
+    """
+    from beatwalk.manifest import manifest_path, read_manifest, work_folder
+    from beatwalk.planfile import plan_to_json, read_plan
+    from beatwalk.rendering import read_record
+
+    video = Path(video)
+    output = Path(output) if output is not None else video
+    work = work_folder(video)
+    if not (work / PLAN_FILE).is_file():
+        raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
+    plan = read_plan(work / PLAN_FILE)
+    values = plan.settings.model_dump(mode="json")
+    for override in overrides:
+        if needs_render := sorted(set(override) - set(AFTERWARDS)):
+            raise PlanError(
+                f"{needs_render[0]} cannot be changed without rendering; only {', '.join(AFTERWARDS)} can"
+            )
+        values = merge(values, override)
+    settings = settings_from(values, where="settings")
+    if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
+        raise PlanError("frame rate and size cannot be changed without rendering")
+    plan = replace(plan, settings=settings)
+    records = [read_record(work, segment) for segment in plan.segments]
+    if missing := [str(i) for i, record in enumerate(records) if record is None]:
+        raise VideoError(f"{video}: segments {', '.join(missing)} are not rendered; give the render command again")
+    check_output(output, overwrite=overwrite)
+    whole = [record.path for record in records if record is not None]
+    _finish_into(output, plan, targets_of(plan), whole, watch=watch)
+    write_json(work / PLAN_FILE, plan_to_json(plan))
+    if (manifest := read_manifest(video)) is not None:
+        write_json(manifest_path(output), {**manifest, "settings": settings.model_dump(mode="json")})
+    return output
+
+
+def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis | None = None) -> CheckReport:
+    """Measure a finished video: sync, motion, flashes, durations.
+
+    Parameters
+    ----------
+    song : the song it was made for; None: the one its manifest names, where that still lies there
+    analysis : of the song; None: the song is listened to, if there is one
+
+    Raises
+    ------
+    VideoError, AudioError : a file cannot be read
+    """
+    from beatwalk.checking import check as measure
+    from beatwalk.manifest import read_manifest
+
+    video = Path(video)
+    manifest = read_manifest(video)
+    if song is None and manifest is not None:
+        named = Path(str(manifest.get("song", {}).get("path", "")))
+        song = named if named.is_file() else None
+    if analysis is None and song is not None:
+        analysis = analyze(song)
+    return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
+
+
+def check_space(work: Path, plan: Plan) -> None:
+    """Room for the frames, by what they take at most.
+
+    Raises
+    ------
+    OutputError : there is less
+    """
+    if plan.size is None:
+        return
+    needed = plan.timeline.n_frames * plan.size[0] * plan.size[1] * 3
+    free = shutil.disk_usage(work.parent).free
+    if free < needed // 2:  # lossless video takes about half of raw pixels
+        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 2e9:.1f} GB")

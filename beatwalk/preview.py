@@ -1,0 +1,78 @@
+"""A small fast look at the timing: bars, beats, sections and prompts drawn into the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from beatwalk.types import Frames, Plan
+
+SIDE = 256
+FPS = 12
+WINDOW_S = 4.0  # of the song that the strip shows on each side of now
+_INK, _DIM, _HOT = (255, 255, 255), (150, 150, 160), (255, 90, 60)
+_COLORS = ((70, 110, 200), (190, 90, 160), (80, 160, 110), (200, 150, 60), (120, 100, 200), (90, 160, 180))
+
+
+def preview_overrides() -> dict[str, Any]:
+    """Settings that make a render cheap; the user's own come on top."""
+    return {
+        "video": {"fps": FPS, "size": f"{SIDE}x{SIDE}", "crf": 24},
+        "feedback": {"probe_share": 0.08},
+    }
+
+
+class BeatGrid:
+    """Draws a strip with the music around now: sections in colour, bars, beats, keyframes, the prompt."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        labels = dict.fromkeys(section.label for section in plan.analysis.sections)
+        self._color = {label: _COLORS[i % len(_COLORS)] for i, label in enumerate(labels)}
+
+    def draw(self, frames: Frames, first: int) -> Frames:
+        """The frames with the strip on them; `first` is the index of the first."""
+        return np.stack([self._draw_one(frame, first + i) for i, frame in enumerate(frames)])
+
+    def _draw_one(self, frame: np.ndarray[Any, Any], index: int) -> np.ndarray[Any, Any]:
+        from PIL import Image, ImageDraw, ImageFont
+
+        analysis, timeline = self.plan.analysis, self.plan.timeline
+        height, width, _ = frame.shape
+        image = Image.fromarray(frame)
+        pen = ImageDraw.Draw(image, "RGBA")
+        font = ImageFont.load_default(max(9, height // 24))
+        now_s, strip = timeline.time_of(index), max(24, height // 7)
+        top = height - strip
+
+        def x(time_s: float) -> float:
+            return float(width * (0.5 + (time_s - now_s) / (2 * WINDOW_S)))
+
+        pen.rectangle((0, top, width, height), fill=(0, 0, 0, 170))
+        for section in analysis.sections:
+            left, right = max(x(section.start_s), 0), min(x(section.end_s), width)
+            if left < right:
+                pen.rectangle((left, height - strip // 4, right, height), fill=(*self._color[section.label], 220))
+                pen.text((left + 3, height - strip // 4 - 1), section.label, fill=_INK, font=font, anchor="lt")
+        downbeats = {round(float(t), 4) for t in analysis.downbeats_s}
+        for beat_s in analysis.beats_s:
+            if abs(beat_s - now_s) <= WINDOW_S:
+                bar = round(float(beat_s), 4) in downbeats
+                foot = top + strip * (0.7 if bar else 0.45)
+                pen.line((x(beat_s), top, x(beat_s), foot), fill=_INK if bar else _DIM, width=2 if bar else 1)
+        for keyframe in self.plan.keyframes:
+            at = x(timeline.time_of(keyframe.frame))
+            if 0 <= at <= width:
+                pen.polygon(((at - 4, top - 5), (at + 4, top - 5), (at, top + 2)), fill=_HOT)
+        pen.line((width / 2, top, width / 2, height), fill=_HOT, width=2)
+        passed = int(np.searchsorted(analysis.downbeats_s, now_s + 1e-6))
+        pen.text(
+            (4, 3), f"bar {passed}" if passed else "", fill=_INK, font=font, stroke_width=2, stroke_fill=(0, 0, 0)
+        )
+        following = next((k for k in self.plan.keyframes if k.frame > index), self.plan.keyframes[-1])
+        text = "> " + (following.prompt if len(following.prompt) < 44 else following.prompt[:43] + "...")
+        # The built-in font has no glyphs beyond Latin-1; a box says less than a question mark.
+        text = text.encode("latin-1", "replace").decode("latin-1")
+        pen.text((4, top - height // 18), text, fill=_INK, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
+        return np.asarray(image)
