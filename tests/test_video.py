@@ -389,3 +389,20 @@ def test_a_reader_that_stops_early_leaves_no_process(tmp_path: Path) -> None:
     assert next(frames).shape == (4, 90, 160, 3)
     frames.close()
     assert len(list_packets(tmp_path / "a.mp4", "0:V:0")[0].packets) == 200
+
+
+def test_motion_survives_the_codec(tmp_path: Path) -> None:
+    """Slow change with a pulse every half second is still that after H.264; B-frames would make it stutter."""
+    speed = 0.03 + 0.3 * np.exp(-(np.arange(120) % 12) / 1.5)
+    time, (y, x) = np.cumsum(speed), np.mgrid[0:96, 0:96] / 96
+    frames = np.zeros((120, 96, 96, 3))
+    for k in range(8):
+        wave = np.cos(2 * np.pi * ((k % 3 + 1) * x + (k % 4) * y) + np.sin(k) * 3 * time[:, None, None])
+        frames += wave[..., None] * np.sin([k, 2 * k + 1, 3 * k + 2])
+    frames = np.clip(127.5 + 24 * frames, 0, 255).astype(np.uint8)
+
+    def log_change(pictures: np.ndarray) -> np.ndarray:
+        return np.log(np.sqrt(np.square(np.diff(pictures.astype(float), axis=0)).mean((1, 2, 3))) + 0.01)
+
+    decoded = read(encode(tmp_path / "a.mp4", frames))
+    assert np.corrcoef(log_change(frames), log_change(decoded))[0, 1] > 0.995
