@@ -1,0 +1,83 @@
+"""``python -m beatwalk.training``: paint, train, distil and export nano with one command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from beatwalk.training import parallel
+from beatwalk.training.autoencoder import Job, train_autoencoder
+from beatwalk.training.export import export
+from beatwalk.training.few import train_few
+from beatwalk.training.flow import train_flow
+from beatwalk.training.gallery import BLOCK, paint_block
+from beatwalk.training.models import SIZES
+
+STAGES = ("paint", "autoencoder", "flow", "few", "export")
+SHARES = {"autoencoder": 0.32, "flow": 0.53, "few": 0.15}  # of the minutes
+
+
+def cache_folder() -> Path:
+    """Where pictures and checkpoints lie unless ``--work`` says otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    return Path(base) / "beatwalk" / "training"
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m beatwalk.training", description=__doc__)
+    parser.add_argument("--minutes", type=float, required=True, help="training time in all stages together")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the finished model")
+    parser.add_argument("--work", type=Path, default=cache_folder(), help="pictures, checkpoints, logs, sheets")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --work")
+    parser.add_argument(
+        "--stage", choices=[*STAGES, "all"], default="all", help="run one stage; all minutes are its own"
+    )
+    parser.add_argument("--pictures", type=int, default=10_000, help="pictures to paint, at least")
+    parser.add_argument("--size", choices=sorted(SIZES), default="full")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-compile", action="store_true", help="skip torch.compile")
+    parser.add_argument("--processes", type=int, help="training processes (CPU: one a core, at most 2; CUDA: 1)")
+    return parser.parse_args(argv)
+
+
+def job(args: argparse.Namespace, stage: str) -> Job:
+    """What a stage is told, with its part of the minutes."""
+    share = 1.0 if args.stage == stage else SHARES.get(stage, 0.0)
+    return Job(
+        work=args.work,
+        minutes=args.minutes * share,
+        device=args.device,
+        size=SIZES[args.size],
+        seed=args.seed,
+        compile=not args.no_compile,
+        resume=args.resume,
+    )
+
+
+def train(args: argparse.Namespace) -> None:
+    """The stages that several processes share."""
+    for stage, run in (("autoencoder", train_autoencoder), ("flow", train_flow), ("few", train_few)):
+        if args.stage in (stage, "all"):
+            run(job(args, stage))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the chosen stages in order."""
+    args = parse(argv)
+    size = SIZES[args.size]
+    if args.stage in ("paint", "all"):
+        for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
+            paint_block(args.work / "set", number, size.picture, args.device)
+    if args.stage in ("autoencoder", "flow", "few", "all"):
+        cores = os.cpu_count() or 1
+        processes = args.processes or (min(2, cores) if args.device == "cpu" else 1)
+        parallel.launch(processes, max(1, cores // processes), train, args)
+    if args.stage in ("export", "all"):
+        export(job(args, "export"), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""``python -m beatwalk.training.evaluate``: nano against the painter, on prompts and seeds that training never saw.
+
+Prints JSON; every share is 0–1. The painter's own pictures of the same attributes are the mark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+
+from beatwalk.training.__main__ import cache_folder
+from beatwalk.training.autoencoder import Job, to_float
+from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, load_judge, shrink, train_judge
+from beatwalk.training.gallery import blocks, read_block
+from beatwalk.training.measures import HUES, fine_detail, hue_error, spread
+from beatwalk.training.models import SIZES
+from beatwalk.training.painter import SUBJECTS, Attributes, paint
+from beatwalk.training.painter.captions import caption, draw_attributes, plain
+from beatwalk.training.sheet import sheet
+
+UNSEEN = 9_000_000  # seeds from here on are never used by the training set
+WALKS = (
+    ("a golden city at night", "a blue ocean at sunset"),
+    ("violet galaxy", "red flower"),
+    ("green forest, misty", "orange spiral"),
+    ("cyan crystals", "fire"),
+)
+
+
+class Painter4:
+    """The shipped pipeline as prompts → pictures."""
+
+    def __init__(self, folder: Path, steps: int, device: str) -> None:
+        # the CPU has fast bfloat16; float16 is only how the weights lie on disk
+        self.pipe = DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.bfloat16).to(device)
+        self.pipe.set_progress_bar_config(disable=True)
+        self.pipe.vae.to(memory_format=torch.channels_last)
+        self.steps, self.device = steps, device
+
+    def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings and masks, padded to a common length."""
+        tokens = self.pipe.tokenizer(texts, padding="longest", truncation=True, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            return self.pipe.text_encoder(**tokens)[0], tokens.attention_mask
+
+    def noise(self, seeds: list[int], side: int = 512) -> torch.Tensor:
+        """One start per seed."""
+        edge = side // self.pipe.vae_scale_factor
+        shape = (self.pipe.transformer.config.in_channels, edge, edge)
+        rows = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
+        return torch.stack(rows).to(self.device)
+
+    def paint(self, embeds: torch.Tensor, mask: torch.Tensor, noise: torch.Tensor) -> np.ndarray:
+        """uint8 pictures, shape (n, height, width, 3)."""
+        out = []
+        factor = self.pipe.vae_scale_factor
+        for start in range(0, len(noise), 8):
+            part = slice(start, start + 8)
+            images = self.pipe(
+                prompt_embeds=embeds[part],
+                prompt_attention_mask=mask[part],
+                latents=noise[part],
+                height=noise.shape[-2] * factor,
+                width=noise.shape[-1] * factor,
+                guidance_scale=1.0,
+                num_inference_steps=self.steps,
+                use_resolution_binning=False,
+                complex_human_instruction=None,
+                output_type="pt",
+            ).images
+            out.append((images.float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(out)
+
+
+def _judge(judge: Judge, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with torch.inference_mode():
+        subject, palette, features = judge(shrink(pictures))
+    return subject.argmax(1).numpy(), palette.argmax(1).numpy(), features.numpy()
+
+
+def _mark(wanted: list[Attributes]) -> np.ndarray:
+    return np.concatenate([paint([w], 512, 512, UNSEEN + i).numpy() for i, w in enumerate(wanted)])
+
+
+def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
+    """Asked subject and colour found, fine detail and per-subject misses."""
+    rng = random.Random(UNSEEN)
+    names = list(SUBJECTS)
+    wanted = [draw_attributes(names[i % len(names)], rng) for i in range(count)]
+    wanted = [Attributes(subject=w.subject, palette=w.palette, second=None, mood=w.mood) for w in wanted]
+    texts = [plain(w) if i % 3 == 0 else caption(w, rng) for i, w in enumerate(wanted)]
+    made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(count)]))
+    subject, palette, _ = _judge(judge, made)
+    mark = _mark(wanted)
+    mark_subject, mark_palette, _ = _judge(judge, mark)
+    want_s = np.array([SUBJECT_NAMES.index(w.subject) for w in wanted])
+    want_p = np.array([PALETTE_NAMES.index(w.palette) for w in wanted])
+    missed = sorted({w.subject for w, s, t in zip(wanted, subject, want_s, strict=True) if s != t})
+    return {
+        "subject": float((subject == want_s).mean()),
+        "colour": float((palette == want_p).mean()),
+        "painter_subject": float((mark_subject == want_s).mean()),
+        "painter_colour": float((mark_palette == want_p).mean()),
+        "fine_detail": fine_detail(made) / fine_detail(mark),
+        "subjects_missed": missed,
+    }
+
+
+def variety(nano: Painter4, judge: Judge, seeds: int = 6) -> float:
+    """Spread between seeds of the same prompt, as a share of the painter's."""
+    ours, theirs = [], []
+    for i, (subject, colour) in enumerate(
+        (("galaxy", "violet"), ("city", "blue"), ("plasma", "red"), ("flower", "gold"))
+    ):
+        wanted = [Attributes(subject=subject, palette=colour)] * seeds
+        embeds, mask = nano.encode([plain(wanted[0])] * seeds)
+        made = nano.paint(embeds, mask, nano.noise([UNSEEN + 100 * i + s for s in range(seeds)]))
+        ours.append(spread(_judge(judge, made)[2]))
+        mark = paint(wanted, 512, 512, UNSEEN + i).numpy()
+        theirs.append(spread(_judge(judge, mark)[2]))
+    return float(np.mean(ours) / np.mean(theirs))
+
+
+def hues(nano: Painter4) -> dict[str, float]:
+    """Share of pictures whose mean hue lies within 40 degrees of the word's, for each word and over all."""
+    result = {}
+    for word in HUES:
+        texts = [f"{word} {noun}" for noun in ("galaxy", "mountains", "spiral", "jellyfish", "crystals", "ocean")]
+        made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))]))
+        result[word] = float(np.mean([hue_error(p, word) <= 40 for p in made]))
+    return result | {"all": float(np.mean(list(result.values())))}
+
+
+def walks(nano: Painter4, frames: int = 7) -> tuple[float, list[np.ndarray]]:
+    """Detail in the middle of walks as a share of the ends', and the frames."""
+    shares: list[float] = []
+    strips: list[np.ndarray] = []
+    t = torch.linspace(0, 1, frames)
+    for i, ends in enumerate(WALKS):
+        embeds, mask = nano.encode(list(ends))
+        noise = nano.noise([UNSEEN + 2 * i, UNSEEN + 2 * i + 1]).float()
+        w = t.view(-1, 1, 1).to(embeds)
+        between = embeds[:1] * (1 - w) + embeds[1:] * w
+        angle = (t * torch.pi / 2).view(-1, 1, 1, 1)
+        path = noise[:1] * torch.cos(angle) + noise[1:] * torch.sin(angle)
+        both = mask.amax(0, keepdim=True).expand(frames, -1)
+        strip = nano.paint(between, both, path)
+        middle, last = frames // 2, frames - 1
+        shares.append(fine_detail(strip[middle : middle + 1]) / fine_detail(strip[[0, last]]))
+        strips.extend(strip)
+    return float(np.mean(shares)), strips
+
+
+def reconstruction(nano: Painter4, work: Path, count: int = 24) -> float:
+    """Mean PSNR in dB of the shipped autoencoder on held-out pictures."""
+    pictures, _ = read_block(blocks(work / "set")[0])
+    index = np.linspace(0, len(pictures) - 1, count).astype(int)
+    values = []
+    for i in index:
+        x = to_float(torch.from_numpy(np.array(pictures[i : i + 1])), nano.device)
+        with torch.inference_mode():
+            y = nano.pipe.vae.decode(nano.pipe.vae.encode(x.to(torch.bfloat16)).latent).sample.float()
+        values.append(float(-10 * torch.log10((((y.clamp(-1, 1) - x) / 2) ** 2).mean())))
+    return float(np.mean(values))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure a finished model folder."""
+    parser = argparse.ArgumentParser(prog="python -m beatwalk.training.evaluate", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of the finished model")
+    parser.add_argument("--work", type=Path, default=cache_folder(), help="painted pictures and the classifier")
+    parser.add_argument("--train-minutes", type=float, default=0.0, help="train the classifier first")
+    parser.add_argument("--count", type=int, default=90, help="pictures for the hit rates")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--sheets", type=Path, help="folder for sheets of 64 prompts and four walks")
+    args = parser.parse_args(argv)
+    if args.train_minutes:
+        train_judge(Job(work=args.work, minutes=args.train_minutes, device=args.device, size=SIZES["full"]))
+    judge = load_judge(args.work)
+    nano = Painter4(args.model, args.steps, args.device)
+    figures = hits(nano, judge, args.count)
+    figures["variety"] = variety(nano, judge)
+    figures["hue"] = hues(nano)
+    figures["walk_detail"], strips = walks(nano)
+    figures["psnr_db"] = reconstruction(nano, args.work)
+    print(json.dumps(figures, indent=2))
+    if args.sheets:
+        sheet(strips, args.sheets / "walks.png", len(strips) // len(WALKS), side=256)
+        rng = random.Random(UNSEEN + 1)
+        wanted = [draw_attributes(list(SUBJECTS)[i % len(SUBJECTS)], rng) for i in range(64)]
+        texts = [caption(w, rng) for w in wanted]
+        made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(64)]))
+        sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
+
+
+if __name__ == "__main__":
+    main()

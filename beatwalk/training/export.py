@@ -1,0 +1,97 @@
+"""Stage 4: the trained networks as a diffusers folder in half precision, with its model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline
+
+from beatwalk.training import store
+from beatwalk.training.autoencoder import Job, load_autoencoder
+from beatwalk.training.card import card
+from beatwalk.training.flow import Painterly, load_flow
+from beatwalk.training.text import load_or_build
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What the model card says about a training."""
+
+    minutes: dict[str, float]  # minutes of each stage
+    steps: dict[str, int]
+    pictures: int
+    distilled: bool
+
+
+def scheduler(distilled: bool, shift: float = 1.0) -> DPMSolverMultistepScheduler:
+    """First-order steps for the few-step model (they are what it was trained for), second order otherwise."""
+    return DPMSolverMultistepScheduler(
+        num_train_timesteps=1000,
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        flow_shift=shift,
+        solver_order=1 if distilled else 2,
+        algorithm_type="dpmsolver++",
+        final_sigmas_type="zero",
+    )
+
+
+def pipeline(job: Job, model: Painterly, autoencoder: AutoencoderDC, scale: float, distilled: bool) -> SanaPipeline:
+    """All parts as the pipeline that diffusers will load."""
+    autoencoder.register_to_config(scaling_factor=scale)
+    return SanaPipeline(
+        tokenizer=load_or_build(job.work / "tokenizer", job.size),
+        text_encoder=model.text,
+        vae=autoencoder,
+        transformer=model.transformer,
+        scheduler=scheduler(distilled),
+    )
+
+
+def export(job: Job, out: Path) -> Path:
+    """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole."""
+    few = store.load(job.work / "few.pt")
+    name = "few.pt" if few else "flow.pt"
+    state = few or store.load(job.work / name)
+    if state is None:
+        raise FileNotFoundError(f"no flow checkpoint in {job.work}: train that stage first")
+    pipe = pipeline(job, load_flow(job, name), load_autoencoder(job), state["scale"], bool(few))
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    pipe.to(dtype=torch.float16)
+    pipe.save_pretrained(part, safe_serialization=True)
+    hints = {"steps": 4, "guidance": 1.0, "width": job.size.picture, "height": job.size.picture}
+    (part / "beatwalk.json").write_text(json.dumps(hints, indent=2) + "\n", encoding="utf-8")
+    figures = _figures(job, bool(few))
+    (part / "README.md").write_text(card(figures, hashes(part)), encoding="utf-8")
+    old = out.with_name(out.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    part.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+    return out
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each safetensors file below a folder, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
+
+
+def _figures(job: Job, distilled: bool) -> Figures:
+    minutes: dict[str, float] = {}
+    steps: dict[str, int] = {}
+    for stage in ("autoencoder", "flow", "few"):
+        state = store.load(job.work / f"{stage}.pt")
+        if state:
+            minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]
+    pictures = sum(len(json.loads(p.read_text(encoding="utf-8"))) for p in (job.work / "latents").glob("*.json"))
+    return Figures(minutes=minutes, steps=steps, pictures=pictures, distilled=distilled)

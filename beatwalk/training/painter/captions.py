@@ -1,0 +1,129 @@
+"""Attributes into words, the way people write prompts: other words, other orders, things left out."""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from importlib.resources import files
+
+from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes
+
+_WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text(encoding="utf-8"))
+NATURAL: dict[str, list[str]] = _WORDS["natural"]
+_HUES = ["red", "orange", "green", "blue", "violet", "magenta", "gold", "cyan", "purple", "pink", "teal", "yellow"]
+
+
+def draw_attributes(subject: str, rng: random.Random) -> Attributes:
+    """Attributes of one training picture of a subject."""
+    natural = rng.random() < 0.22
+    palette = rng.choice(NATURAL[subject]) if natural else rng.choice(list(PALETTES))
+    second = rng.choice(_HUES) if rng.random() < 0.35 else None
+    fitting = [name for name, subjects in COMPOSITIONS.items() if subject in subjects]
+    return Attributes(
+        subject=subject,
+        palette=palette,
+        second=None if second == palette else second,
+        mood=rng.choice(list(MOODS)) if rng.random() < 0.42 else None,
+        style=rng.choice(list(STYLES)) if rng.random() < 0.34 else None,
+        composition=rng.choice(fitting) if fitting and rng.random() < 0.22 else None,
+    )
+
+
+def plain(wanted: Attributes) -> str:
+    """The plainest caption; used by the evaluation."""
+    words = [_WORDS["palettes"][wanted.palette][0], _WORDS["subjects"][wanted.subject][0].removeprefix("~ ")]
+    if wanted.second:
+        words.append(f"and {_WORDS['palettes'][wanted.second][0]}")
+    return " ".join(words)
+
+
+def _pick(group: str, name: str, rng: random.Random) -> str:
+    """One of the phrases of a word; the first ones more often."""
+    phrases: list[str] = _WORDS[group][name]
+    return phrases[min(int(rng.random() ** 1.5 * len(phrases)), len(phrases) - 1)]
+
+
+def caption(wanted: Attributes, rng: random.Random) -> str:
+    """One wording out of many for a picture.
+
+    The subject is always named. The colour is left out at times when it is the subject's natural one,
+    mood, style and composition rarely.
+    """
+    noun = _pick("subjects", wanted.subject, rng)
+    article = noun.startswith("~ ")
+    noun = noun.removeprefix("~ ")
+    before: list[str] = []
+    after: list[str] = []
+    loose: list[str] = []
+    if not (wanted.palette in NATURAL[wanted.subject] and wanted.second is None and rng.random() < 0.35):
+        _place_colour(wanted, rng, before, after, loose)
+    if wanted.mood and rng.random() > 0.08:
+        phrase = _pick("moods", wanted.mood, rng)
+        if phrase.split()[0] in {"at", "by", "in", "under", "full"}:
+            after.append(phrase)
+        else:
+            rng.choice([before, before, loose]).append(phrase)
+    lead = ""
+    if wanted.composition and rng.random() > 0.08:
+        phrase = _pick("compositions", wanted.composition, rng)
+        if wanted.composition == "many" and rng.random() < 0.7:
+            lead, article = f"{phrase} ", False
+            noun = noun if noun.endswith("s") else f"{noun}s"
+        elif wanted.composition == "close" and rng.random() < 0.5:
+            lead = f"{phrase} of "
+        else:
+            loose.append(phrase)
+    rng.shuffle(before)
+    body = " ".join([*before, noun])
+    if article and rng.random() < 0.7 and body.split()[0] not in {"a", "an", "the"}:
+        body = f"{'an' if body[0] in 'aeiou' else 'a'} {body}"
+    rng.shuffle(after)
+    body = " ".join([lead + body, *after])
+    if wanted.style and rng.random() > 0.06:
+        phrase = _pick("styles", wanted.style, rng)
+        if phrase.endswith(("painting", "drawing", "sketch", "photo")) and rng.random() < 0.6:
+            body = f"{phrase} of {body}"
+        elif rng.random() < 0.3:
+            body = f"{phrase}, {body}"
+        else:
+            loose.append(phrase)
+    if rng.random() < 0.14:
+        loose.append(rng.choice(_WORDS["extras"]["words"]))
+    rng.shuffle(loose)
+    text = ", ".join([body, *loose])
+    return text if rng.random() < 0.85 else text.capitalize()
+
+
+def _place_colour(
+    wanted: Attributes, rng: random.Random, before: list[str], after: list[str], loose: list[str]
+) -> None:
+    """Put the colour words in front of the subject, behind it, or at the end."""
+    word = _pick("palettes", wanted.palette, rng)
+    tail = word.startswith("| ")
+    word = word.removeprefix("| ")
+    extra = _pick("palettes", wanted.second, rng).removeprefix("| ") if wanted.second else None
+    how = rng.random()
+    if extra and how < 0.5:
+        word = f"{word} and {extra}"
+    elif extra:
+        rng.choice([after, loose]).append(
+            rng.choice(["with {} light", "with {} accents", "with touches of {}", "with {}"]).format(extra)
+        )
+    if tail or how > 0.82:
+        after.insert(0, f"in {word}")
+    elif how > 0.72 and word.split()[0] not in {"in", "with"}:
+        loose.append(rng.choice(["{}", "{} colours", "{} palette", "{} tones"]).format(word))
+    else:
+        before.append(word)
+
+
+def vocabulary() -> list[str]:
+    """All phrases, for building a tokenizer."""
+    groups = ("subjects", "palettes", "moods", "styles", "compositions")
+    lines = [phrase.lstrip("~| ") for group in groups for entry in _WORDS[group].values() for phrase in entry]
+    return lines + list(_WORDS["extras"]["words"])
+
+
+for _group, _table in (("subjects", SUBJECTS), ("natural", SUBJECTS), ("palettes", PALETTES)):
+    if set(_WORDS[_group]) != set(_table):
+        raise ImportError(f"words.toml [{_group}] and the painter differ: {set(_WORDS[_group]) ^ set(_table)}")
