@@ -120,6 +120,16 @@ def test_reading_scales_by_area(tmp_path: Path) -> None:
     assert np.abs(small.astype(int) - 127).max() <= 2
 
 
+def test_uneven_times_lose_and_double_no_frame(tmp_path: Path) -> None:
+    """Every frame of a recording with a varying rate comes once, and is counted once."""
+    encode(tmp_path / "even.mp4", numbered(60))
+    uneven = ["-vf", "setpts=(N+3*mod(N\\,2)+gt(N\\,30)*40)/24/TB", "-fps_mode", "passthrough", "-c:v", "ffv1"]
+    status, _, said = ffmpeg.run(["-i", str(tmp_path / "even.mp4"), *uneven, str(tmp_path / "uneven.mkv")])
+    assert status == 0, said
+    np.testing.assert_allclose(read(tmp_path / "uneven.mkv")[:, 0, 0, 0], numbered(60)[:, 0, 0, 0], atol=2)
+    assert video.probe(tmp_path / "uneven.mkv").n_frames == 60
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quotes, line breaks, dashes and other scripts in names reach no shell and no option parser."""
