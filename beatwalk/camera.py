@@ -105,7 +105,8 @@ class Effects:
     """
 
     def __init__(self, targets: Targets, size: tuple[int, int], device: str = "cpu") -> None:
-        self.size, self.device = size, device
+        self.size = size
+        self.device = "cpu" if device.startswith("mps") else device  # torch has no bicubic sampling on Apple's GPUs
         self.n_frames = len(targets.zoom)
         self._cameras = camera_matrices(targets, size)
         self._colors = np.stack([targets.exposure, targets.saturation, targets.hue], axis=1)
