@@ -11,7 +11,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from beatwalk.analysis import analyze
+from beatwalk.audio import open_audio
+from beatwalk.planning import plan
 from beatwalk.prompts import read_prompts
+from beatwalk.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SONG, PROMPTS = EXAMPLES / "demo.ogg", EXAMPLES / "demo.txt"
@@ -96,3 +100,22 @@ def test_the_prompts_can_be_read() -> None:
     assert places.count("drop") == 1
     assert places.count("section") == 1
     assert places.count(None) >= 3
+
+
+def test_the_song_is_heard_as_it_was_written(script: ModuleType) -> None:
+    """Tempo, every beat, the parts and the drop are found, and the prompts fall on the parts that they speak of."""
+    analysis = analyze(open_audio(SONG))
+    beat_s = 60 / script.BPM
+    assert analysis.tempo_bpm == pytest.approx(script.BPM, abs=0.5)
+    beats = analysis.beats_s / beat_s
+    assert np.abs(beats - beats.round()).max() < 0.1
+    assert len(beats) >= script.END - 4
+    starts = [(round(section.start_s / beat_s), section.label) for section in analysis.sections]
+    expected = [(0, "A"), (script.BUILD, "B"), (script.DROP, "C"), (script.QUIET, "D"), (script.RETURN, "C")]
+    assert starts == expected
+    assert analysis.drop_s == pytest.approx(script.DROP * beat_s, abs=0.05)
+    laid = plan(analysis, read_prompts(PROMPTS), Settings())
+    at = {k.prompt.split(",")[0]: round(laid.timeline.time_of(k.frame) / beat_s) for k in laid.keyframes[:-1]}
+    assert at["a swirling galaxy of stars"] == script.DROP
+    assert at["emerald northern lights"] == script.QUIET
+    assert len(at) == len(read_prompts(PROMPTS).lines)
