@@ -211,12 +211,11 @@ def _envelope(audio: Audio) -> tuple[Float, Float, Float]:
 def _draw_beats(panel: Any, analysis: Analysis) -> None:
     """Beats as ticks as tall as they are sure, downbeats as taller ones."""
     beats_s, downbeats_s = analysis.beats_s, analysis.downbeats_s
-    crowd = len(beats_s)
     panel.vlines(
-        beats_s, 0, 0.25 + 0.35 * analysis.beat_confidence, color=_INK, lw=1.0, alpha=_crowd_alpha(crowd, 0.75)
+        beats_s, 0, 0.25 + 0.35 * analysis.beat_confidence, color=_INK, lw=1.0, alpha=_crowd_alpha(len(beats_s), 0.75)
     )
     panel.vlines(downbeats_s, 0, 1.0, color=_WARM, lw=1.5, alpha=_crowd_alpha(len(downbeats_s), 1.0))
-    if not crowd:
+    if not len(beats_s):
         _write(panel, 0.5 * sum(panel.get_xlim()), 0.5, "no beats: the walk follows energy", color=_FAINT, size=9)
     panel.set_ylim(0, 1.08)
     panel.set_ylabel("beats\nbars", color=_FAINT, rotation=0, ha="right", va="center")
