@@ -133,6 +133,22 @@ def test_flashes_are_softened_unless_allowed(tmp_path: Path) -> None:
     assert reports[1].worst == 6
 
 
+def test_an_overlay_is_drawn_on_finished_frames(tmp_path: Path) -> None:
+    """It gets every frame once, with its index, after effects and limiter, and what it returns is encoded."""
+    seen: list[int] = []
+
+    def white_corner(frames: Frames, first: int) -> Frames:
+        seen.extend(range(first, first + len(frames)))
+        frames = frames.copy()
+        frames[:, :16, :16] = 255
+        return frames
+
+    paths, plan = segments(tmp_path, ramp(), (10, 30)), plan_for(tmp_path)
+    finish(paths, asking(N_FRAMES, exposure=-1), plan, tmp_path / "out.mp4", overlay=white_corner)
+    assert seen == list(range(N_FRAMES))
+    assert decoded(tmp_path / "out.mp4")[:, 4:12, 4:12].min() > 245
+
+
 def test_a_plan_without_a_size_takes_that_of_the_frames(tmp_path: Path) -> None:
     """Where the size is left to the model, it is that of the rendered frames."""
     plan = dataclasses.replace(plan_for(tmp_path), size=None)
