@@ -10,13 +10,13 @@ Conventions
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from beatwalk import files
 from beatwalk.errors import ModelError
 
 Config = Mapping[str, Any]
@@ -265,16 +265,10 @@ def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """A JSON object of a model.
 
     Raises
     ------
     ModelError : it cannot be read, or is no object
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}; get the model again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} should hold a JSON object; get the model again")
-    return content
+    return files.read_json(path, ModelError, "a model's configuration")

@@ -265,7 +265,7 @@ def test_folders_that_are_no_model(tmp_path: Path, copy: Callable[[str], Path]) 
     folder = copy("sd")
     assert "one part of a model" in refusal(folder / "unet")
     (folder / "model_index.json").write_text("{")
-    assert "cannot be read as JSON" in refusal(folder)
+    assert "not valid JSON" in refusal(folder)
     (folder / "model_index.json").write_text('{"_class_name": ["pipeline", "Mine"]}')
     assert "runs no code from a model" in refusal(folder)
 
