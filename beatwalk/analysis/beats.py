@@ -25,6 +25,7 @@ _QUIET_DB = -45.0  # a beat needs sound no further below the song's loud parts
 _MIN_SALIENCE = 0.085  # noise, pads and random hits stay below 0.07, music with a drum is above 0.12
 _STEADY_SALIENCE = 0.25  # of a steady drum
 _MIN_FLUX = 0.003  # mean rise of log energy a frame: tones that beat against each other stay below
+_TAIL_FRAMES = 4 * FRAME_RATE_HZ  # silence after the song, or the tracker would not see its last beats through
 _FAINT = 0.2  # the first and last beats need so much of the usual onset strength
 _CURVE_BEATS = 8  # the tempo curve is the mean over so many beats
 
@@ -65,10 +66,10 @@ def track_beats(features: Features) -> Beats:
     if not envelope.any() or features.flux.mean() < _MIN_FLUX:
         return no_beats()
     rows_bpm, rows_salience = tempo_path(tempogram(envelope))
-    frames = np.arange(len(envelope))
+    frames = np.arange(len(envelope) + _TAIL_FRAMES)
     rows = np.arange(len(rows_bpm)) * STEP_FRAMES
     _, found = beat_track(
-        onset_envelope=envelope,
+        onset_envelope=np.pad(envelope, (0, _TAIL_FRAMES)),
         sr=FRAME_RATE_HZ,
         hop_length=1,
         bpm=np.interp(frames, rows, rows_bpm),
@@ -76,6 +77,7 @@ def track_beats(features: Features) -> Beats:
         trim=False,
     )
     beats = np.asarray(found, np.int64)
+    beats = beats[beats < len(envelope)]
     beats = beats[_sounding(features)[beats]]
     beats = _without_faint_ends(envelope, beats)
     salience = np.interp(beats, rows, rows_salience)
