@@ -7,15 +7,17 @@ import os
 from pathlib import Path
 
 from beatwalk.training import parallel
-from beatwalk.training.autoencoder import Job, train_autoencoder
+from beatwalk.training.autoencoder import train_autoencoder
 from beatwalk.training.export import export
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import train_flow
 from beatwalk.training.gallery import BLOCK, paint_block
 from beatwalk.training.models import SIZES
+from beatwalk.training.stage import Job
+from beatwalk.training.words import train_words
 
-STAGES = ("paint", "autoencoder", "flow", "few", "export")
-SHARES = {"autoencoder": 0.32, "flow": 0.53, "few": 0.15}  # of the minutes
+STAGES = ("paint", "autoencoder", "decoder", "words", "flow", "few", "export")
+SHARES = {"autoencoder": 0.25, "decoder": 0.08, "words": 0.03, "flow": 0.5, "few": 0.14}  # of the minutes
 
 
 def cache_folder() -> Path:
@@ -59,7 +61,12 @@ def job(args: argparse.Namespace, stage: str) -> Job:
 
 def train(args: argparse.Namespace) -> None:
     """The stages that several processes share."""
-    for stage, run in (("autoencoder", train_autoencoder), ("flow", train_flow), ("few", train_few)):
+    for stage, run in (
+        ("autoencoder", train_autoencoder),
+        ("words", train_words),
+        ("flow", train_flow),
+        ("few", train_few),
+    ):
         if args.stage in (stage, "all"):
             run(job(args, stage))
 
@@ -71,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.stage in ("paint", "all"):
         for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
             paint_block(args.work / "set", number, size.picture, args.device)
-    if args.stage in ("autoencoder", "flow", "few", "all"):
+    if args.stage in ("autoencoder", "decoder", "words", "flow", "few", "all"):
         cores = os.cpu_count() or 1
         processes = args.processes or (min(2, cores) if args.device == "cpu" else 1)
         parallel.launch(processes, max(1, cores // processes), train, args)

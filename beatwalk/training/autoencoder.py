@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,12 @@ from torch import Tensor
 
 from beatwalk.training import parallel, store
 from beatwalk.training.gallery import blocks, read_block
-from beatwalk.training.models import Size, build_autoencoder
-from beatwalk.training.optim import Average, Muon, rate
+from beatwalk.training.models import LATENT_CHANNELS, build_autoencoder
 from beatwalk.training.sheet import sheet
+from beatwalk.training.stage import Job, Stage, need
 
-CHECK = 3 * 60  # seconds between checkpoints
 # luminance and two opponent colours: errors of hue are seen where errors of light hide
 OPPONENT = ((0.3, 0.59, 0.11), (0.5, -0.5, 0.0), (-0.25, -0.25, 0.5))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What every stage is told."""
-
-    work: Path  # folder of pictures, checkpoints, logs and sheets
-    minutes: float
-    device: str
-    size: Size
-    seed: int = 0
-    compile: bool = True
-    resume: bool = True
-    steps: int | None = None  # stop after so many steps instead of minutes
-
-    def done(self, step: int, clock: store.Clock) -> float:
-        """Share of the stage that is done, 0–1, the same in all processes."""
-        return parallel.agreed(clock.done if self.steps is None else step / self.steps)
 
 
 class Crops:
@@ -103,104 +84,83 @@ def held_out(job: Job, count: int = 16) -> Tensor:
 
 def train_autoencoder(job: Job) -> AutoencoderDC:
     """Train until the minutes are spent; returns the averaged model in evaluation mode."""
-    path, journal = job.work / "autoencoder.pt", job.work / "autoencoder.jsonl"
     torch.manual_seed(job.seed)  # weights of the library's constructors come from the global generator
     model = build_autoencoder(job.size).to(job.device).to(memory_format=torch.channels_last)
-    optimiser = Muon(model.named_parameters(), lr=1e-3, plain=("conv_in", "conv_out"))
-    average = Average(model)
-    step, clock = 0, store.Clock(job.minutes)
-    state = store.load(path) if job.resume else None
-    if state:
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        average.weights = {k: v.to(job.device) for k, v in state["average"].items()}
-        step, clock = state["step"], store.Clock(job.minutes, state["spent_s"])
-    generator = torch.Generator(job.device).manual_seed(job.seed + step + 77 * parallel.rank())
-    crops = Crops(job.work / "set", job.size.crop, np.random.default_rng(job.seed + step + 77 * parallel.rank()))
-    model.train()
-
-    def loss_of(x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(job.device, torch.bfloat16):
-            latent = model.encode(x).latent
-            output = model.decode(latent + noise).sample
-        z = latent.float()
-        mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
-        shape = (mean**2).mean() + ((std - 1) ** 2).mean() + 0.02 * torch.relu(z.abs() - 3.5).mean()
-        error = picture_loss(output.float(), x)
-        return error + 0.05 * shape, error.detach()
-
-    run: Any = torch.compile(loss_of) if job.compile else loss_of
-    recent, begin = 0.0, step
-    while (done := job.done(step, clock)) < 1:
-        x = to_float(crops.batch(max(1, job.size.batch_autoencoder // parallel.world())), job.device)
-        side = job.size.crop // job.size.factor
-        noise = torch.randn((len(x), 16, side, side), generator=generator, device=job.device)
-        noise = noise * torch.rand((len(x), 1, 1, 1), generator=generator, device=job.device) * 0.12
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, done, 1.5e-3)
-
-        def work(x: Tensor = x, noise: Tensor = noise) -> Tensor:
-            loss, error = run(x, noise)
-            loss.backward()
-            return error
-
-        error = parallel.first_alone(step - begin, work)
-        parallel.share_gradients(model.parameters())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average.update(model, step)
-        step += 1
-        recent = float(error) if step == begin + 1 else 0.97 * recent + 0.03 * float(error)
-        if parallel.rank():
-            continue
-        if clock.due("log", 30):
-            store.log(journal, stage="autoencoder", step=step, minutes=clock.spent_s / 60, loss=recent)
-        if clock.due("save", CHECK):
-            _save(path, model, optimiser, average, step, clock)
-        if clock.due("sheet", 2 * CHECK):
-            report(job, average, journal, step, clock)
-    if parallel.rank() == 0:
-        _save(path, model, optimiser, average, step, clock)
-        report(job, average, journal, step, clock)
-    parallel.agreed(0.0)  # the others wait until the file is there
+    _train(job, "autoencoder", model)
     return load_autoencoder(job)
 
 
-def _save(path: Path, model: AutoencoderDC, optimiser: Muon, average: Average, step: int, clock: store.Clock) -> None:
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.weights}
-    store.save(path, state | {"step": step, "spent_s": clock.spent_s})
+def train_decoder(job: Job) -> AutoencoderDC:
+    """Train the decoder alone, from the finished autoencoder: latents, and what was trained on them, stay valid."""
+    model = load_autoencoder(job)
+    model.encoder.requires_grad_(False)
+    _train(job, "decoder", model, float(need(job, "autoencoder")["step"]))
+    return load_autoencoder(job)
+
+
+def _train(job: Job, name: str, model: AutoencoderDC, base: float = -1.0) -> None:
+    size, whole = job.size, name == "autoencoder"
+    plain = ("conv_in", "conv_out")
+    stage = Stage(
+        job,
+        name,
+        model,
+        plain=plain,
+        peak=1.5e-3 if whole else 8e-4,
+        decay=0.999,
+        extra={} if whole else {"base": base},
+    )
+    crops = Crops(job.work / "set", size.crop, np.random.default_rng(stage.seed))
+    count, side = max(1, size.batch_autoencoder // parallel.world()), size.crop // size.factor
+
+    def loss_of(x: Tensor, noise: Tensor) -> Tensor:
+        with torch.autocast(job.device, torch.bfloat16):
+            latent = model.encode(x).latent
+            output = model.decode(latent + noise).sample
+        error = picture_loss(output.float(), x)
+        if not whole:
+            return error
+        z = latent.float()
+        mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))  # kept near 0 and 1: what the flow likes
+        shape = (mean**2).mean() + ((std - 1) ** 2).mean() + 0.02 * torch.relu(z.abs() - 3.5).mean()
+        return error + 0.05 * shape
+
+    run: Any = torch.compile(loss_of) if job.compile else loss_of
+    while stage.done() < 1:
+        x = to_float(crops.batch(count), job.device)
+        noise = torch.randn((count, LATENT_CHANNELS, side, side), generator=stage.generator, device=job.device)
+        much = torch.rand((count, 1, 1, 1), generator=stage.generator, device=job.device) * 0.12
+        stage.learn(partial(run, x, noise * much))
+        stage.tend(partial(report, stage))
+    stage.finish(partial(report, stage))
 
 
 def load_autoencoder(job: Job) -> AutoencoderDC:
-    """The averaged autoencoder of the last checkpoint, in evaluation mode."""
-    state = store.load(job.work / "autoencoder.pt")
-    if state is None:
-        raise FileNotFoundError(f"no autoencoder checkpoint in {job.work}: train that stage first")
+    """The averaged autoencoder of the last checkpoint, in evaluation mode, with the longer trained decoder if any."""
+    state = need(job, "autoencoder")
     model = build_autoencoder(job.size).to(job.device)
     model.load_state_dict(state["average"])
+    later = store.load(job.work / "decoder.pt")
+    if later and later["base"] == state["step"]:
+        model.load_state_dict(later["average"])
     return model.eval().to(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def report(job: Job, average: Average, journal: Path, step: int, clock: store.Clock) -> None:
+def report(stage: Stage) -> None:
     """Measure the averaged model on held-out pictures; write figures and a sheet of pairs."""
+    job = stage.job
     model = build_autoencoder(job.size).to(job.device)
-    model.load_state_dict(average.weights)
+    model.load_state_dict(stage.average.weights)
     model = model.eval().to(memory_format=torch.channels_last)
     x = held_out(job)
     with torch.autocast(job.device, torch.bfloat16):
         z = torch.cat([model.encode(part).latent for part in x.split(4)]).float()
         y = torch.cat([model.decode(part).sample.float() for part in z.split(4)])
     spread = z.std((0, 2, 3))
-    store.log(
-        journal,
-        stage="autoencoder",
-        step=step,
-        minutes=clock.spent_s / 60,
-        psnr_db=psnr(y, x),
-        latent_std=[round(float(s), 3) for s in (spread.min(), spread.mean(), spread.max())],
+    stage.note(
+        psnr_db=psnr(y, x), latent_std=[round(float(s), 3) for s in (spread.min(), spread.mean(), spread.max())]
     )
     both = [p for pair in zip(x[:8], y[:8], strict=True) for p in pair]
     pictures = [((p.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy() for p in both]
-    sheet(pictures, job.work / "sheets" / f"autoencoder-{step:06d}.png", 4, side=job.size.picture // 2)
+    sheet(pictures, job.work / "sheets" / f"{stage.name}-{stage.step:06d}.png", 4, side=job.size.picture // 2)

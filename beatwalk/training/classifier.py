@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,16 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from beatwalk.training import store
-from beatwalk.training.autoencoder import CHECK, Job
 from beatwalk.training.gallery import blocks, read_block
-from beatwalk.training.optim import Average, Muon, rate
 from beatwalk.training.painter import PALETTES, SUBJECTS
+from beatwalk.training.stage import Job, Stage
 
 SIDE = 128  # pixels a side that the classifier sees
 SUBJECT_NAMES, PALETTE_NAMES = list(SUBJECTS), list(PALETTES)
 
 
-class Stage(nn.Module):
+class Halve(nn.Module):
     """Halve the size, then one residual convolution."""
 
     def __init__(self, before: int, width: int) -> None:
@@ -43,7 +43,7 @@ class Judge(nn.Module):
         super().__init__()
         widths = [width, width * 2, width * 4, width * 6]
         self.stem = nn.Conv2d(3, width, 4, 2, 1)
-        self.stages = nn.Sequential(*(Stage(a, b) for a, b in pairwise([width, *widths])))
+        self.stages = nn.Sequential(*(Halve(a, b) for a, b in pairwise([width, *widths])))
         self.subject = nn.Linear(2 * widths[-1], len(SUBJECT_NAMES))
         self.palette = nn.Linear(2 * widths[-1] + 24, len(PALETTE_NAMES))
 
@@ -77,40 +77,27 @@ def train_judge(job: Job) -> Judge:
     torch.manual_seed(job.seed)
     pictures, labels = small_set(job.work, holdout=False)
     model = Judge().to(job.device)
-    optimiser = Muon(model.named_parameters(), lr=1e-3, decay=0.03, plain=("stem", "subject", "palette"))
-    average = Average(model, 0.99)
-    generator = torch.Generator().manual_seed(job.seed)
-    clock, step = store.Clock(job.minutes), 0
-    while (done := job.done(step, clock)) < 1:
-        index = torch.randint(0, len(pictures), (32,), generator=generator)
-        x = (pictures[index].to(job.device).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        if step % 2:
-            x = x.flip(-1)
-        x = x + 0.05 * torch.randn(x.shape, generator=generator).to(job.device)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, done, 2e-3, warm=30, hold=0.3)
+    stage = Stage(job, "judge", model, plain=("stem", "subject", "palette"), peak=2e-3, decay=0.99, warm=30, hold=0.3)
+
+    def loss_of(x: Tensor, y: Tensor) -> Tensor:
         with torch.autocast(job.device, torch.bfloat16):
             subject, palette, _ = model(x)
-        y = labels[index].to(job.device)
-        loss = F.cross_entropy(subject.float(), y[:, 0]) + F.cross_entropy(palette.float(), y[:, 1])
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average.update(model, step)
-        step += 1
-        if clock.due("log", 30):
-            store.log(job.work / "judge.jsonl", stage="judge", step=step, loss=float(loss.detach()))
-        if clock.due("save", CHECK):
-            store.save(job.work / "judge.pt", {"average": average.weights, "step": step})
-    store.save(job.work / "judge.pt", {"average": average.weights, "step": step})
+        return F.cross_entropy(subject.float(), y[:, 0]) + F.cross_entropy(palette.float(), y[:, 1])
+
+    while stage.done() < 1:
+        index = torch.randint(0, len(pictures), (32,), generator=stage.generator, device=job.device).cpu()
+        x = pictures[index].to(job.device).float() / 127.5 - 1
+        x = x.flip(-1) if stage.step % 2 else x
+        x = x + 0.05 * torch.randn(x.shape, generator=stage.generator, device=job.device)
+        x = x.contiguous(memory_format=torch.channels_last)
+        stage.learn(partial(loss_of, x, labels[index].to(job.device)))
+        stage.tend()
+    stage.finish()
     judge = load_judge(job.work)
     held, truth = small_set(job.work, holdout=True)
     with torch.inference_mode():
         subject, palette, _ = judge(held.float() / 127.5 - 1)
-    store.log(
-        job.work / "judge.jsonl",
-        stage="judge",
-        step=step,
+    stage.note(
         subject=float((subject.argmax(1) == truth[:, 0]).float().mean()),
         palette=float((palette.argmax(1) == truth[:, 1]).float().mean()),
     )

@@ -16,7 +16,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from beatwalk.training.__main__ import cache_folder
-from beatwalk.training.autoencoder import Job, to_float
+from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, load_judge, shrink, train_judge
 from beatwalk.training.gallery import blocks, read_block
 from beatwalk.training.measures import HUES, fine_detail, hue_error, spread
@@ -24,6 +24,7 @@ from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
+from beatwalk.training.stage import Job
 
 UNSEEN = 9_000_000  # seeds from here on are never used by the training set
 WALKS = (

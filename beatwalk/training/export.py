@@ -1,4 +1,4 @@
-"""Stage 4: the trained networks as a diffusers folder in half precision, with its model card."""
+"""Stage 5: the trained networks as a diffusers folder in half precision, with its model card."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline
 
 from beatwalk.training import store
-from beatwalk.training.autoencoder import Job, load_autoencoder
+from beatwalk.training.autoencoder import load_autoencoder
 from beatwalk.training.card import card
 from beatwalk.training.flow import Painterly, load_flow
+from beatwalk.training.stage import Job, need
 from beatwalk.training.text import load_or_build
 
 
@@ -56,11 +57,9 @@ def pipeline(job: Job, model: Painterly, autoencoder: AutoencoderDC, scale: floa
 def export(job: Job, out: Path) -> Path:
     """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole."""
     few = store.load(job.work / "few.pt")
-    name = "few.pt" if few else "flow.pt"
-    state = few or store.load(job.work / name)
-    if state is None:
-        raise FileNotFoundError(f"no flow checkpoint in {job.work}: train that stage first")
-    pipe = pipeline(job, load_flow(job, name), load_autoencoder(job), state["scale"], bool(few))
+    state = few or need(job, "flow")
+    model = load_flow(job, "few" if few else "flow")
+    pipe = pipeline(job, model, load_autoencoder(job), state["scale"], bool(few))
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     pipe.to(dtype=torch.float16)
@@ -89,7 +88,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def _figures(job: Job, distilled: bool) -> Figures:
     minutes: dict[str, float] = {}
     steps: dict[str, int] = {}
-    for stage in ("autoencoder", "flow", "few"):
+    for stage in ("autoencoder", "decoder", "words", "flow", "few"):
         state = store.load(job.work / f"{stage}.pt")
         if state:
             minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]

@@ -1,4 +1,4 @@
-"""Stage 2: text encoder and transformer learn a rectified flow from noise to latents.
+"""Stage 3: the transformer learns a rectified flow from noise to latents.
 
 Convention: x_t = (1 - t) x + t noise, t from 0 (picture) to 1 (noise); the network predicts noise - x.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,18 +16,19 @@ from diffusers import AutoencoderDC, SanaTransformer2DModel
 from torch import Tensor, nn
 from transformers import Gemma2Model, PreTrainedTokenizerFast
 
-from beatwalk.training import parallel, store
-from beatwalk.training.autoencoder import CHECK, Job, load_autoencoder
+from beatwalk.training import parallel
+from beatwalk.training.autoencoder import load_autoencoder
 from beatwalk.training.latents import Latents, prepare_latents
-from beatwalk.training.models import LATENT_CHANNELS, build_text_encoder, build_transformer
-from beatwalk.training.optim import Average, Muon, rate
+from beatwalk.training.models import LATENT_CHANNELS, build_transformer
 from beatwalk.training.painter.captions import caption
 from beatwalk.training.sheet import sheet
+from beatwalk.training.stage import Job, Stage, need
 from beatwalk.training.text import load_or_build
+from beatwalk.training.words import TOKENS, load_words, new_text_encoder, tokens
 
-TOKENS = 40  # tokens of a training caption; the tokenizer's own limit is larger
 EMPTY = 0.1  # share of captions left empty
 LOW_UNTIL = 0.62  # share of the time spent on small pictures: four times cheaper, enough for layout and words
+GUIDED_STEPS, GUIDANCE = 12, 3.0  # of the sheets that are drawn while training
 PEEK = (
     *("a spiral galaxy", "red mountains at dawn", "ocean at sunset, orange", "neon city at night"),
     *("green forest, misty", "blue jellyfish", "violet crystals", "golden spiral", "fire", "aurora over a lake"),
@@ -59,11 +60,7 @@ class Painterly(nn.Module):
 
 def build(job: Job, tokenizer: PreTrainedTokenizerFast) -> Painterly:
     """Both networks, untrained; the seed decides their weights."""
-    torch.manual_seed(job.seed)
-    text = build_text_encoder(
-        job.size, len(tokenizer), tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id
-    )
-    model = Painterly(text, build_transformer(job.size))
+    model = Painterly(new_text_encoder(job, tokenizer), build_transformer(job.size))
     nn.init.zeros_(model.transformer.proj_out.weight)
     nn.init.zeros_(model.transformer.proj_out.bias)
     return model.to(job.device)
@@ -77,12 +74,6 @@ class Batch:
     ids: Tensor  # token ids, shape (batch, TOKENS)
     mask: Tensor  # 1 where a token is real, shape (batch, TOKENS)
     seen: Tensor  # 1 where the transformer may look: real tokens and some of the padding
-
-
-def tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str], length: int) -> tuple[Tensor, Tensor]:
-    """Padded ids and mask."""
-    out = tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-    return out["input_ids"], out["attention_mask"]
 
 
 def batches(
@@ -114,83 +105,46 @@ def batches(
 
 def train_flow(job: Job) -> Painterly:
     """Train until the minutes are spent; returns the averaged networks in evaluation mode."""
-    path, journal = job.work / "flow.pt", job.work / "flow.jsonl"
     latents = prepare_latents(job)
     tokenizer = load_or_build(job.work / "tokenizer", job.size)
     model = build(job, tokenizer)
-    plain = ("embed", "patch_embed", "proj_out", "time_embed", "scale_shift")
-    optimiser = Muon(model.named_parameters(), lr=1e-3, plain=plain)
-    average = Average(model, 0.998)
-    step, clock = 0, store.Clock(job.minutes)
-    state = store.load(path) if job.resume else None
-    if state:
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        average.weights = {k: v.to(job.device) for k, v in state["average"].items()}
-        step, clock = state["step"], store.Clock(job.minutes, state["spent_s"])
-    generator = torch.Generator(job.device).manual_seed(job.seed + step + 77 * parallel.rank())
+    model.text.load_state_dict(load_words(job, tokenizer).state_dict())
+    model.text.requires_grad_(False)
+    if job.compile:  # block by block: one small compilation serves all layers
+        for block in model.transformer.transformer_blocks:
+            block.compile(dynamic=False)
+    plain = ("patch_embed", "proj_out", "time_embed", "scale_shift")
+    extra = {"scale": latents.scale}
+    stage = Stage(job, "flow", model, plain=plain, peak=2e-3, decay=0.998, warm=100, extra=extra)
 
-    def loss_of(x: Tensor, noise: Tensor, t: Tensor, states: Tensor, mask: Tensor) -> Tensor:
+    def loss_of(batch: Batch, noise: Tensor, t: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(job.device, torch.bfloat16):
+            states = model.encode(batch.ids, batch.mask).float()
         tt = t.view(-1, 1, 1, 1)
         with torch.autocast(job.device, torch.bfloat16):
-            v = model.velocity((1 - tt) * x + tt * noise, t, states, mask)
-        return ((v.float() - (noise - x)) ** 2).mean((1, 2, 3))
+            v = model.velocity((1 - tt) * batch.x + tt * noise, t, states, batch.seen)
+        return ((v.float() - (noise - batch.x)) ** 2).mean()
 
-    run: Any = torch.compile(loss_of) if job.compile else loss_of
-    recent, low, stream, begin = 1.0, None, None, step
-    while (done := job.done(step, clock)) < 1:
-        if low != (done < LOW_UNTIL) or stream is None:
-            low, begin = done < LOW_UNTIL, step
-            count = max(1, job.size.batch_flow * (2 if low else 1) // parallel.world())
-            stream = batches(job, latents, tokenizer, low, job.seed + step + 77 * parallel.rank(), count)
+    look = partial(peek, stage, GUIDED_STEPS, GUIDANCE)
+    low, stream = None, None
+    while (done := stage.done()) < 1:
+        fresh = low != (done < LOW_UNTIL)
+        if fresh or stream is None:
+            low = done < LOW_UNTIL
+            count = max(1, job.size.batch_flow // parallel.world())
+            stream = batches(job, latents, tokenizer, low, stage.seed + stage.step, count)
         batch = next(stream)
-        t = torch.sigmoid(torch.randn(len(batch.x), generator=generator, device=job.device) * 1.1 + 0.2)
-        noise = torch.randn(batch.x.shape, generator=generator, device=job.device)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, done, 2e-3, warm=100)
-
-        def work(batch: Batch = batch, noise: Tensor = noise, t: Tensor = t) -> Tensor:
-            with torch.autocast(job.device, torch.bfloat16):
-                states = model.encode(batch.ids, batch.mask)
-            loss: Tensor = run(batch.x, noise, t, states.float(), batch.seen).mean()
-            loss.backward()
-            return loss.detach()
-
-        loss = parallel.first_alone(step - begin, work)
-        parallel.share_gradients(model.parameters())
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average.update(model, step)
-        step += 1
-        recent += (float(loss) - recent) * max(0.02, 1 / step)
-        if parallel.rank():
-            continue
-        if clock.due("log", 30):
-            store.log(journal, stage="flow", step=step, minutes=clock.spent_s / 60, loss=recent, low=low)
-        if clock.due("save", CHECK):
-            _save(path, model, optimiser, average, step, clock, latents.scale)
-        if clock.due("sheet", 2 * CHECK):
-            peek(job, average, latents.scale, f"flow-{step:06d}")
-    if parallel.rank() == 0:
-        _save(path, model, optimiser, average, step, clock, latents.scale)
-        peek(job, average, latents.scale, f"flow-{step:06d}")
-    parallel.agreed(0.0)  # the others wait until the file is there
+        t = torch.sigmoid(torch.randn(len(batch.x), generator=stage.generator, device=job.device) * 1.1 + 0.2)
+        noise = torch.randn(batch.x.shape, generator=stage.generator, device=job.device)
+        stage.learn(partial(loss_of, batch, noise, t), fresh)
+        stage.tend(look)
+    stage.finish(look)
     return load_flow(job)
 
 
-def _save(
-    path: Any, model: Painterly, optimiser: Muon, average: Average, step: int, clock: store.Clock, scale: float
-) -> None:
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.weights}
-    store.save(path, state | {"step": step, "spent_s": clock.spent_s, "scale": scale})
-
-
-def load_flow(job: Job, name: str = "flow.pt") -> Painterly:
+def load_flow(job: Job, name: str = "flow") -> Painterly:
     """The averaged networks of a checkpoint, in evaluation mode."""
-    state = store.load(job.work / name)
-    if state is None:
-        raise FileNotFoundError(f"no {name} in {job.work}: train that stage first")
+    state = need(job, name)
     model = build(job, load_or_build(job.work / "tokenizer", job.size))
     model.load_state_dict(state["average"])
     return model.eval()
@@ -219,15 +173,18 @@ def sample(
 
 
 @torch.inference_mode()
-def peek(job: Job, average: Average, scale: float, name: str, steps: int = 12, guidance: float = 3.0) -> None:
+def peek(stage: Stage, steps: int, guidance: float) -> None:
     """Write a sheet of pictures for prompts that are the same each time."""
+    job = stage.job
     tokenizer = load_or_build(job.work / "tokenizer", job.size)
     model = build(job, tokenizer)
-    model.load_state_dict(average.weights)
+    model.load_state_dict(stage.average.weights)
     model.eval()
     texts = list(PEEK)
-    pictures = render(job, model, load_autoencoder(job), tokenizer, texts, scale, steps, guidance, job.size.picture)
-    sheet(list(pictures), job.work / "sheets" / f"{name}.png", 4, texts, side=min(job.size.picture, 256))
+    side, scale = job.size.picture, stage.extra["scale"]
+    pictures = render(job, model, load_autoencoder(job), tokenizer, texts, scale, steps, guidance, side)
+    path = job.work / "sheets" / f"{stage.name}-{stage.step:06d}.png"
+    sheet(list(pictures), path, 4, texts, side=min(side, 256))
 
 
 @torch.inference_mode()

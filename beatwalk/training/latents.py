@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from diffusers import AutoencoderDC
 
 from beatwalk.training import parallel
-from beatwalk.training.autoencoder import Job, load_autoencoder, to_float
+from beatwalk.training.autoencoder import load_autoencoder, to_float
 from beatwalk.training.gallery import blocks, read_block
 from beatwalk.training.painter import Attributes
+from beatwalk.training.stage import Job
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,12 +11,14 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, SanaPipeline
 
-from beatwalk.training.autoencoder import Job, load_autoencoder, train_autoencoder
+from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder, train_decoder
 from beatwalk.training.export import export, hashes
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import load_flow, train_flow
 from beatwalk.training.gallery import blocks, paint_block, read_block
 from beatwalk.training.models import TOY
+from beatwalk.training.stage import Job
+from beatwalk.training.words import train_words
 
 HOUR = 60.0  # minutes: more than any test takes
 
@@ -29,6 +31,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     for number in range(2):
         paint_block(work / "set", number, TOY.picture, per_subject=1)
     train_autoencoder(job)
+    train_decoder(job)
+    train_words(job)
     train_flow(job)
     train_few(job)
     return job

@@ -1,0 +1,122 @@
+"""The painter and its words: known answers, invariants, and what the evaluation measures."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from beatwalk.training.measures import HUES, fine_detail, hue_error, mean_hue, spread
+from beatwalk.training.optim import orthogonal
+from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes, paint
+from beatwalk.training.painter.captions import caption, draw_attributes, plain, vocabulary
+from beatwalk.training.painter.color import ramps
+
+SIDE = 64
+
+
+def test_there_is_enough_to_paint() -> None:
+    """The numbers that nano promises."""
+    assert len(SUBJECTS) >= 40
+    assert len(PALETTES) >= 24
+    assert min(len(MOODS), len(STYLES)) >= 6
+    assert set().union(*COMPOSITIONS.values()) <= set(SUBJECTS)
+
+
+@pytest.mark.parametrize("subject", list(SUBJECTS))
+def test_every_subject_is_neither_blank_nor_the_same_twice(subject: str) -> None:
+    """Two pictures of a call differ from each other and hold contrast; wide ones have the right shape."""
+    pictures = paint([Attributes(subject=subject, palette="teal")] * 2, SIDE // 2, SIDE, 3).numpy()
+    assert pictures.shape == (2, SIDE // 2, SIDE, 3)
+    assert pictures.std((1, 2)).max() > 4
+    assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 1
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_one_does_not() -> None:
+    """Chance comes from the seed alone."""
+    wanted = [Attributes(subject="galaxy", palette="violet", second="gold")]
+    first, again, other = (paint(wanted, SIDE, SIDE, seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+def test_styles_and_moods_change_only_the_pictures_they_belong_to(style: str) -> None:
+    """A neighbour in the batch stays as it was."""
+    bare = Attributes(subject="planet", palette="orange")
+    styled = Attributes(subject="planet", palette="orange", style=style)
+    without = paint([bare, bare], SIDE, SIDE, 5).numpy().astype(int)
+    having = paint([bare, styled], SIDE, SIDE, 5).numpy().astype(int)
+    np.testing.assert_array_equal(without[0], having[0])
+    assert np.abs(without[1] - having[1]).mean() > 1
+
+
+@pytest.mark.parametrize("word", list(HUES))
+def test_colour_words_rule_the_hue(word: str) -> None:
+    """The mean hue lies within 40 degrees of the word's, also beside a second colour."""
+    for subject in ("mountains", "plasma", "jellyfish"):
+        wanted = Attributes(subject=subject, palette=word, second="gold" if word == "blue" else None)
+        assert hue_error(paint([wanted], SIDE, SIDE, 2)[0].numpy(), word) < 40
+
+
+def test_symmetrical_pictures_are_their_own_mirror_image() -> None:
+    """Up to what light spreads over the middle."""
+    picture = paint([Attributes(subject="crystal", palette="ice", composition="symmetrical")], SIDE, SIDE, 1)[0].int()
+    assert (picture - picture.flip(1)).abs().float().mean() < 2
+
+
+def test_a_call_with_two_subjects_is_refused() -> None:
+    """One call paints one subject."""
+    with pytest.raises(ValueError, match="share a subject"):
+        paint([Attributes(subject="fire", palette="red"), Attributes(subject="eye", palette="red")], 8, 8, 0)
+
+
+def test_ramps_climb_in_light_and_stay_in_gamut() -> None:
+    """Every palette goes from dark to light without a step back that would be seen."""
+    colours = ramps(list(PALETTES), torch.Generator().manual_seed(0))
+    assert 0 <= float(colours.min()) <= float(colours.max()) <= 1
+    light = (colours * torch.tensor([0.2126, 0.7152, 0.0722])).sum(-1) ** (1 / 3)
+    assert float((light[:, 1:] - light[:, :-1]).min()) > -0.01
+
+
+def test_captions_name_the_subject_and_vary() -> None:
+    """Hundreds of captions for one picture: many wordings, none empty, no template left over."""
+    rng = random.Random(1)
+    wanted = Attributes(subject="ocean", palette="violet", second="gold", mood="dawn", style="oil")
+    texts = {caption(wanted, rng) for _ in range(300)}
+    assert len(texts) > 200
+    assert not any(set("~|{}") & set(text) or "  " in text for text in texts)
+    assert plain(wanted) == "violet ocean and gold" or "ocean" in plain(wanted)
+    assert all(text.strip() for text in vocabulary())
+
+
+def test_drawn_attributes_are_paintable() -> None:
+    """Compositions are drawn only where they make sense."""
+    rng = random.Random(0)
+    for subject in SUBJECTS:
+        for _ in range(20):
+            wanted = draw_attributes(subject, rng)
+            assert wanted.composition is None or subject in COMPOSITIONS[wanted.composition]
+            assert wanted.second != wanted.palette
+
+
+def test_measures_know_their_answers() -> None:
+    """Pure red has hue 0; noise holds more fine detail than its blur; equal features have no spread."""
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    assert mean_hue(red) == pytest.approx(0)
+    assert hue_error(red, "magenta") == pytest.approx(55)
+    noise = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 1)).repeat(3, -1).astype(np.uint8)
+    soft = ((noise.astype(int) + np.roll(noise, 1, 1) + np.roll(noise, 1, 2)) // 3).astype(np.uint8)
+    assert fine_detail(noise) > 1.3 * fine_detail(soft)
+    assert spread(np.ones((3, 5))) == 0
+
+
+def test_orthogonal_updates_have_singular_values_near_one() -> None:
+    """What Muon's Newton-Schulz steps promise."""
+    matrix = torch.randn((24, 40), generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonal(matrix).float())
+    assert float(values.min()) > 0.5
+    assert float(values.max()) < 1.4
