@@ -55,3 +55,21 @@ def known_plan(
         size=(64, 48),
         keyframes=tuple(keyframes),
     )
+
+
+def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate: int = 44100) -> None:
+    """Write a song of kicks on every beat, a bass note on every bar, louder in its second half; stereo."""
+    import soundfile
+
+    t = np.arange(int(duration_s * rate)) / rate
+    sound = np.zeros(len(t))
+    for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
+        since = t - beat_s
+        ring = np.where(since >= 0, np.exp(-since * 18), 0)
+        sound += (
+            ring * np.sin(2 * np.pi * (55 if i % 4 else 110) * np.maximum(since, 0)) * (0.9 if i % 4 == 0 else 0.6)
+        )
+        click = (since >= 0) & (since < 0.004)
+        sound += 0.5 * click * np.random.default_rng(i).standard_normal(len(t))
+    sound *= np.where(t < duration_s / 2, 0.3, 0.8) / np.abs(sound).max()
+    soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
