@@ -61,7 +61,7 @@ def train_few(job: Job) -> Painterly:
     model = build(job, tokenizer)
     model.load_state_dict(teacher.state_dict())
     model.text.requires_grad_(False)  # the conditioning stays the teacher's
-    if job.compile:
+    if job.compile and job.device != "cpu":
         for block in [*teacher.transformer.transformer_blocks, *model.transformer.transformer_blocks]:
             block.compile(dynamic=False)
     plain = ("patch_embed", "proj_out", "time_embed", "scale_shift")
