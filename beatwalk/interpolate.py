@@ -55,7 +55,9 @@ def slerp(a: Float32, b: Float32, t: Float) -> Float32:
     weight_a = np.sin((1 - t) * angle) / np.sin(angle) * norm / norm_a
     weight_b = np.sin(t * angle) / np.sin(angle) * norm / norm_b
     column = (-1, *(1,) * a.ndim)
-    points: Float32 = weight_a.astype(np.float32).reshape(column) * a + weight_b.astype(np.float32).reshape(column) * b
+    points: Float32 = (
+        weight_a.astype(np.float32).reshape(column) * a + weight_b.astype(np.float32).reshape(column) * b
+    )
     return points
 
 

@@ -40,7 +40,6 @@ HEAVY = {
     "librosa": {"analysis", "audio"},
     "moviepy": {"video"},
     "matplotlib": {"checking", "plots", "training"},
-    "sklearn": {"analysis", "training"},
 }
 
 
