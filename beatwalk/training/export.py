@@ -92,5 +92,7 @@ def _figures(job: Job, distilled: bool) -> Figures:
         state = store.load(job.work / f"{stage}.pt")
         if state:
             minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]
-    pictures = sum(len(json.loads(p.read_text(encoding="utf-8"))) for p in (job.work / "latents").glob("*.json"))
+    pictures = sum(
+        len(json.loads(p.read_text(encoding="utf-8"))) for p in (job.work / "latents").glob("pictures-?????.json")
+    )
     return Figures(minutes=minutes, steps=steps, pictures=pictures, distilled=distilled)

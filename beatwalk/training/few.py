@@ -16,7 +16,7 @@ from torch import Tensor
 
 from beatwalk.training import parallel
 from beatwalk.training.flow import Batch, Painterly, batches, build, load_flow, peek
-from beatwalk.training.latents import load_latents
+from beatwalk.training.latents import prepare_latents
 from beatwalk.training.stage import Job, Stage
 from beatwalk.training.text import load_or_build
 from beatwalk.training.words import TOKENS, tokens
@@ -55,7 +55,7 @@ def teach(
 
 def train_few(job: Job) -> Painterly:
     """Train until the minutes are spent; returns the averaged student in evaluation mode."""
-    latents = load_latents(job.work / "latents")
+    latents = prepare_latents(job, low=False)
     tokenizer = load_or_build(job.work / "tokenizer", job.size)
     teacher = load_flow(job).requires_grad_(False)
     model = build(job, tokenizer)
@@ -84,7 +84,7 @@ def train_few(job: Job) -> Painterly:
         return torch.sqrt(((v - goal) ** 2).mean((1, 2, 3)) + 1e-3).mean()
 
     count = max(1, job.size.batch_flow // 2 // parallel.world())
-    stream = batches(job, latents, tokenizer, False, stage.seed + 7, count)
+    stream = batches(job, latents, tokenizer, stage.seed + 7, count)
     look = partial(peek, stage, STEPS, 1.0)
     while stage.done() < 1:
         batch = next(stream)

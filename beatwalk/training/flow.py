@@ -81,13 +81,10 @@ class Batch:
     seen: Tensor  # 1 where the transformer may look: real tokens and some of the padding
 
 
-def batches(
-    job: Job, latents: Latents, tokenizer: PreTrainedTokenizerFast, low: bool, seed: int, count: int
-) -> Iterator[Batch]:
+def batches(job: Job, latents: Latents, tokenizer: PreTrainedTokenizerFast, seed: int, count: int) -> Iterator[Batch]:
     """Endless batches in a seeded order, each picture with a new wording."""
     rng = random.Random(seed)
     order: list[int] = []
-    source = latents.low if low else latents.full
     length = min(TOKENS, job.size.tokens)
     while True:
         while len(order) < count:
@@ -101,7 +98,7 @@ def batches(
         extra = torch.tensor([0 if rng.random() < 0.5 else rng.randrange(length) for _ in index])[:, None]
         seen = torch.maximum(mask, (torch.arange(length) < mask.sum(1, keepdim=True) + extra).long())
         yield Batch(
-            x=source[index].float().to(job.device),
+            x=latents.x[index].float().to(job.device),
             ids=ids.to(job.device),
             mask=mask.to(job.device),
             seen=seen.to(job.device),
@@ -110,7 +107,7 @@ def batches(
 
 def train_flow(job: Job) -> Painterly:
     """Train until the minutes are spent; returns the averaged networks in evaluation mode."""
-    latents = prepare_latents(job)
+    latents = prepare_latents(job, low=True)
     tokenizer = load_or_build(job.work / "tokenizer", job.size)
     model = build(job, tokenizer)
     model.text.load_state_dict(load_words(job, tokenizer).state_dict())
@@ -136,8 +133,9 @@ def train_flow(job: Job) -> Painterly:
         fresh = low != (done < LOW_UNTIL)
         if fresh or stream is None:
             low = done < LOW_UNTIL
+            latents = prepare_latents(job, low)
             count = max(1, job.size.batch_flow * (2 if low else 1) // parallel.world())
-            stream = batches(job, latents, tokenizer, low, stage.seed + stage.step, count)
+            stream = batches(job, latents, tokenizer, stage.seed + stage.step, count)
         batch = next(stream)
         t = torch.sigmoid(torch.randn(len(batch.x), generator=stage.generator, device=job.device) * 1.1 + 0.2)
         noise = torch.randn(batch.x.shape, generator=stage.generator, device=job.device)

@@ -1,4 +1,7 @@
-"""The painted set as latents, encoded once: float16, at two sizes, with what each picture shows."""
+"""The painted set as latents, encoded once, float16, at two sizes, with what each picture shows.
+
+``low`` are the pictures shrunk before encoding: a quarter of the tokens, for the first part of the training.
+"""
 
 from __future__ import annotations
 
@@ -17,58 +20,65 @@ from beatwalk.training.gallery import blocks, read_block
 from beatwalk.training.painter import Attributes
 from beatwalk.training.stage import Job
 
+FULL_BLOCKS = 17  # blocks encoded at full size: the last part of the training does not see more of them
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Latents:
-    """Encoded pictures, scaled to unit variance over the set."""
+    """Encoded pictures of one size, scaled to unit variance."""
 
-    full: torch.Tensor  # float16, shape (n, channels, side, side)
-    low: torch.Tensor  # float16, the same pictures shrunk before encoding
+    x: torch.Tensor  # float16, shape (n, channels, side, side)
     shown: list[Attributes]
     scale: float  # factor from the autoencoder's latents to these
 
 
-def encode_set(job: Job, autoencoder: AutoencoderDC) -> None:
+def encode_set(job: Job, autoencoder: AutoencoderDC, low: bool) -> None:
     """Encode every block that has not been encoded yet; a killed run goes on where it stopped."""
     folder = job.work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
-    for path in blocks(job.work / "set"):
-        target = folder / f"{path.stem}.npz"
+    for path in blocks(job.work / "set")[: None if low else 1 + FULL_BLOCKS]:
+        target = _target(folder, path.stem, low)
         if target.exists():
             continue
         pictures, shown = read_block(path)
-        full, low = [], []
-        for start in range(0, len(pictures), 8):
-            x = to_float(torch.from_numpy(np.array(pictures[start : start + 8])), job.device)
-            small = F.interpolate(x, (job.size.low, job.size.low), mode="area")
+        parts = []
+        for start in range(0, len(pictures), 4):
+            x = to_float(torch.from_numpy(np.array(pictures[start : start + 4])), job.device)
+            if low:
+                x = F.interpolate(x, (job.size.low, job.size.low), mode="area")
             with torch.inference_mode(), torch.autocast(job.device, torch.bfloat16):
-                full.append(autoencoder.encode(x).latent.float().cpu())
-                low.append(autoencoder.encode(small).latent.float().cpu())
+                parts.append(autoencoder.encode(x).latent.float().cpu())
         part = target.with_suffix(".part")
         with part.open("wb") as file:
-            np.savez(file, full=torch.cat(full).half().numpy(), low=torch.cat(low).half().numpy())
-        target.with_suffix(".json").write_text(json.dumps([asdict(s) for s in shown]), encoding="utf-8")
+            np.save(file, torch.cat(parts).half().numpy())
+        (folder / f"{path.stem}.json").write_text(json.dumps([asdict(s) for s in shown]), encoding="utf-8")
         part.replace(target)
 
 
-def load_latents(folder: Path, holdout: int = 1) -> Latents:
-    """All encoded blocks but the first ``holdout``."""
-    full, low, shown = [], [], []
-    for path in sorted(folder.glob("pictures-?????.npz"))[holdout:]:
-        with np.load(path) as data:
-            full.append(torch.from_numpy(data["full"]))
-            low.append(torch.from_numpy(data["low"]))
-        shown += [Attributes(**entry) for entry in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))]
-    if not full:
+def _target(folder: Path, stem: str, low: bool) -> Path:
+    return folder / f"{'low' if low else 'full'}-{stem}.npy"
+
+
+def load_latents(folder: Path, low: bool, holdout: int = 1) -> Latents:
+    """All encoded blocks of one size but the first ``holdout``."""
+    parts: list[torch.Tensor] = []
+    shown: list[Attributes] = []
+    for path in sorted(folder.glob("pictures-?????.json"))[holdout:]:
+        target = _target(folder, path.stem, low)
+        if target.exists():
+            parts.append(torch.from_numpy(np.load(target)))
+            shown += [Attributes(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    if not parts:
         raise FileNotFoundError(f"no encoded pictures in {folder}: paint and encode more blocks first")
-    whole, small = torch.cat(full), torch.cat(low)
-    scale = 1 / float(whole[:2000].float().std())
-    return Latents(full=(whole.float() * scale).half(), low=(small.float() * scale).half(), shown=shown, scale=scale)
+    # one factor for both sizes, from a block that both have
+    first = sorted(folder.glob("low-pictures-?????.npy"))[0]
+    scale = 1 / float(torch.from_numpy(np.load(first)).float().std())
+    return Latents(x=(torch.cat(parts).float() * scale).half(), shown=shown, scale=scale)
 
 
-def prepare_latents(job: Job) -> Latents:
-    """Encode what is missing (the first process alone), then load everything."""
+def prepare_latents(job: Job, low: bool) -> Latents:
+    """Encode what is missing (the first process alone), then load everything of one size."""
     if parallel.rank() == 0:
-        encode_set(job, load_autoencoder(job))
+        encode_set(job, load_autoencoder(job), low)
     parallel.agreed(0.0)
-    return load_latents(job.work / "latents")
+    return load_latents(job.work / "latents", low)
