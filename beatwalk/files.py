@@ -1,50 +1,133 @@
-"""Small files of our own: JSON that appears whole or not at all, and is read with care."""
+"""Files that appear whole or not at all, and small JSON files of our own, read with care.
+
+Whatever is written grows under a temporary name beside its place (`PARTIAL_GLOB`) and gets its own name when it is
+complete and on the disk. What a killed run leaves of that, the next one for the same place sweeps away.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import BeatwalkError, OutputError
 
+PARTIAL_GLOB = ".*.partial*"  # files and folders that an interrupted run may have left; nobody needs them
+
 _NUMBERS = re.compile(r"\[\s(?:[-+.\deE,\s]|null)*\]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # of file names that are no UTF-8: text cannot hold them, JSON can
 MAX_JSON_BYTES = 256 * 2**20  # an hour-long plan takes a few; anything larger is not ours
 
 
-def write_json(path: Path, data: Any) -> None:
-    """Write under a temporary name beside `path`, then rename.
+def _mark(path: Path) -> str:
+    """What temporary names for `path` begin with: short, for a name may be as long as the file system takes."""
+    return f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}"
+
+
+def partial_path(path: Path) -> Path:
+    """A name beside `path` for the time while it is not whole; the suffix stays, for ffmpeg goes by it."""
+    suffix = path.suffix if len(path.suffix) <= 8 else ""
+    return path.with_name(f"{_mark(path)}.{os.getpid()}.partial{suffix}")
+
+
+@contextlib.contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """Give a temporary path; rename it to `path` on a clean exit, remove it otherwise.
 
     Raises
     ------
     OutputError : the place cannot be written
     """
-    write_text(path, to_json(data))
+    check_place(path)
+    partial = partial_path(path)
+    try:
+        yield partial
+        publish(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    finally:
+        discard(partial)
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder for unfinished work on `path`, on the same disk, gone afterwards.
+
+    Raises
+    ------
+    OutputError : it cannot be made
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(
+            dir=path.parent.absolute(), prefix=f"{_mark(path)}.", suffix=".partial.d", ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path}: cannot be written ({reason}); choose a folder that you may write to") from None
+    with folder as name:
+        yield Path(name)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed runs have left of `path`."""
+    ours = re.compile(re.escape(_mark(path)) + r"\.[^.]+\.partial(\..+)?")
+    with contextlib.suppress(OSError):
+        for left in list(path.parent.iterdir()):
+            if ours.fullmatch(left.name):
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+
+
+def check_place(path: Path) -> None:
+    """Raise OutputError where `path` cannot be a file to write."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: cannot be written, for the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot be written, for it is a folder; give the name of a file")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Put a complete file on the disk for good, then give it its name."""
+    try:
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free or unlock the place"
+        ) from error
+
+
+def discard(partial: Path) -> None:
+    """Remove what is left of a file that did not become whole."""
+    with contextlib.suppress(OSError):  # a scanner may hold it open on Windows; the next run sweeps it away
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` as JSON for people; the file appears whole or not at all.
+
+    Raises
+    ------
+    OutputError : the place cannot be written
+    """
+    with whole_or_nothing(path) as partial:
+        partial.write_text(to_json(data), encoding="utf-8", newline="\n")
 
 
 def to_json(data: Any) -> str:
     """JSON for people: indented, but a list of numbers on one line."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1)
+    text = _SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return (
         _NUMBERS.sub(lambda match: re.sub(r"\s+", " ", match[0]).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name beside `path`, then rename."""
-    partial = path.with_name(f".{path.name[:100]}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, Any]:
@@ -65,6 +148,8 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
         raise error(f"{path}: not UTF-8 text; expected {what} as JSON") from None
     except json.JSONDecodeError as problem:
         raise error(f"{path}:{problem.lineno}:{problem.colno}: not valid JSON: {problem.msg}") from None
+    except ValueError:  # Python refuses whole numbers of thousands of digits
+        raise error(f"{path}: holds a number too long for {what}") from None
     except RecursionError:
         raise error(f"{path}: nested too deeply for {what}") from None
     except OSError as problem:

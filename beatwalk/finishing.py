@@ -7,7 +7,6 @@ video appears under its name when it is whole; until then it grows in a folder o
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beatwalk.camera import Effects
-from beatwalk.errors import AudioError, OutputError, PlanError
+from beatwalk.errors import AudioError, PlanError
+from beatwalk.files import check_place, folder_beside, sweep
 from beatwalk.safety import FlashLimiter
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import Encoder, mux, probe, read_frames
-from beatwalk.video.ffmpeg import check_place
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
@@ -78,7 +77,8 @@ def finish(
     effects = Effects(targets, size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
     video, whole_song = settings.video, timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
-    with _folder_beside(out) as folder:
+    sweep(out)
+    with folder_beside(out) as folder:
         pictures = folder / "pictures.mp4"
         with Encoder(pictures, size, timeline.fps, codec=video.codec, crf=video.crf) as encoder:
             for first, frames in _pure_frames(segment_paths, size, timeline.n_frames):
@@ -101,18 +101,6 @@ def finish(
 def _frames_of_song(plan: Plan) -> int:
     """Frames that the whole song takes."""
     return type(plan.timeline).spanning(plan.analysis.duration_s, plan.timeline.fps).n_frames
-
-
-@contextlib.contextmanager
-def _folder_beside(out: Path) -> Iterator[Path]:
-    """A folder for unfinished work, gone afterwards; its name is one of `beatwalk.video.PARTIAL_GLOB`."""
-    try:
-        folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem[:100]}.", suffix=".partial.d")
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{out}: cannot be written ({reason}); choose a folder that you may write to") from None
-    with folder as name:
-        yield Path(name)
 
 
 def _size_of(segment_paths: Sequence[Path]) -> tuple[int, int]:

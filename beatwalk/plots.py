@@ -8,8 +8,6 @@ Conventions
 
 from __future__ import annotations
 
-import io
-import os
 import unicodedata
 import warnings
 from collections.abc import Iterable
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.errors import OutputError
+from beatwalk.files import whole_or_nothing
 from beatwalk.types import Analysis, Audio, Float, Plan, Section
 
 _BACK, _PANEL, _INK, _FAINT = "#0e1116", "#151a22", "#e6e9ef", "#7d8796"
@@ -386,16 +384,7 @@ def _fonts() -> list[str]:
 
 def _save(figure: Any, path: Path | str) -> None:
     """Write the PNG; it appears whole or not at all."""
-    path = Path(path)
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
+    with whole_or_nothing(Path(path)) as partial, warnings.catch_warnings():
         # a script that no font here knows is drawn as boxes; that is no reason to complain
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(picture, format="png", facecolor=_BACK)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(picture.getvalue())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+        figure.savefig(partial, format="png", facecolor=_BACK)

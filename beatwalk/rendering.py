@@ -14,16 +14,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from beatwalk.errors import OutputError
-from beatwalk.files import read_json, write_json
+from beatwalk.files import PARTIAL_GLOB, read_json, whole_or_nothing, write_json
 from beatwalk.motion import Steering, change, reduce_frames, successive_change
 from beatwalk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
@@ -63,18 +63,19 @@ def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterato
     OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
     """
     record = work / "render.json"
+    found = _identity_in(record)
     try:
-        if work.is_dir() and record.is_file():
-            found = read_json(record, OutputError, "the record of a render").get("identity")
-            if found != identity:
-                names = sorted(k for k, v in identity.items() if not isinstance(found, dict) or found.get(k) != v)
-                if not overwrite:
-                    raise OutputError(
-                        f"{work}: an unfinished render differs in {', '.join(names)}; "
-                        "render with the same to go on, or add --overwrite to start anew"
-                    )
-                clear(work)
+        if found != identity:
+            if found is not None and not overwrite and any(work.glob("segment-*.npz")):
+                names = sorted(k for k, v in identity.items() if found.get(k) != v)
+                raise OutputError(
+                    f"{work}: an unfinished render differs in {', '.join(names)}; "
+                    "render with the same to go on, or add --overwrite to start anew"
+                )
+            clear(work)  # frames of which nobody knows what they show count for nothing either
         work.mkdir(parents=False, exist_ok=True)
+        for left in work.glob(PARTIAL_GLOB):
+            left.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
     write_json(record, {"version": 1, "identity": identity})
@@ -82,9 +83,21 @@ def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterato
     # Left as it is: finished segments are what the next run, or `finish`, goes on with.
 
 
+def _identity_in(record: Path) -> dict[str, Any] | None:
+    """What the frames beside a record depend on; None where that is not known."""
+    with contextlib.suppress(OutputError):
+        identity = read_json(record, OutputError, "the record of a render").get("identity")
+        return identity if isinstance(identity, dict) else None
+    return None
+
+
 def clear(work: Path) -> None:
-    """Remove a work folder's own files, and the folder if nothing else is in it."""
-    for pattern in ("render.json", "survey.json", "plan.json", "segment-*.mkv", "segment-*.npz", ".*partial*"):
+    """Remove a work folder's own files, and the folder if nothing else is in it.
+
+    What says that a segment is finished goes first, and what says of which render it is last: wherever this is
+    interrupted, nothing is left that could be mistaken for frames of another render.
+    """
+    for pattern in ("segment-*.npz", "segment-*.mkv", "survey.json", "plan.json", PARTIAL_GLOB, "render.json"):
         for path in work.glob(pattern):
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -184,24 +197,14 @@ def segment_path(work: Path, segment: Segment) -> Path:
 
 def write_record(record: SegmentRecord) -> None:
     """Mark a segment as finished: its frames are on disk, and this says which bytes they are."""
-    path = record.path.with_suffix(".npz")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                positions=record.positions,
-                measured=record.measured,
-                ends=record.ends,
-                sha256=np.frombuffer(_sha256(record.path), np.uint8),
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_or_nothing(record.path.with_suffix(".npz")) as partial, partial.open("wb") as file:
+        np.savez(
+            file,
+            positions=record.positions,
+            measured=record.measured,
+            ends=record.ends,
+            sha256=np.frombuffer(_sha256(record.path), np.uint8),
+        )
 
 
 def read_record(work: Path, segment: Segment) -> SegmentRecord | None:

@@ -6,7 +6,6 @@ Margins and labels are neutral grey, so that they take no side in a choice of co
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beatwalk.errors import ModelError, OutputError
+from beatwalk.files import check_place, whole_or_nothing
 from beatwalk.generator import Generator
 from beatwalk.types import Conditioning, Frames
 
@@ -55,10 +55,10 @@ def scout(
         raise ModelError("no seeds to scout; give at least one")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or allow overwriting (--overwrite)")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    check_place(path)
     pictures = picture_seeds(generator, prompt, seeds, size=size, negative=negative, steps=steps, guidance=guidance)
-    write_png(contact_sheet(pictures, [f"seed {seed}" for seed in seeds]), path)
+    with whole_or_nothing(path) as partial:
+        contact_sheet(pictures, [f"seed {seed}" for seed in seeds]).save(partial, format="PNG")
     return path
 
 
@@ -128,21 +128,3 @@ def contact_sheet(pictures: Frames, labels: Sequence[str]) -> Image:
         sheet.paste(Image.fromarray(picture).resize(tile, Image.Resampling.LANCZOS), (left, top))
         draw.text((left, top + tile[1] + margin // 2), label, fill=INK, font=font)
     return sheet
-
-
-def write_png(image: Image, path: Path) -> None:
-    """Write under a temporary name beside `path`, then rename.
-
-    Raises
-    ------
-    OutputError : it cannot be written there
-    """
-    partial = path.with_name(f".{path.name[:100]}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            image.save(file, format="PNG")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)

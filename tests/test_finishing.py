@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from beatwalk import video
 from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError, VideoError
+from beatwalk.files import PARTIAL_GLOB
 from beatwalk.finishing import FinishReport, finish
 from beatwalk.safety import FlashMeter
 from beatwalk.settings import Safety, Settings
@@ -72,7 +73,7 @@ def decoded(path: Path) -> NDArray[np.int64]:
 
 def leftovers(folder: Path) -> list[Path]:
     """Unfinished files and folders."""
-    return list(folder.glob(video.PARTIAL_GLOB))
+    return list(folder.glob(PARTIAL_GLOB))
 
 
 def test_every_frame_arrives_once_and_in_order(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_a_different_render_is_noticed_and_named(tmp_path: Path) -> None:
     work = tmp_path / "out.mp4.beatwalk"
     with claimed(work, IDENTITY, overwrite=False):
         (work / "segment-0000.mkv").write_bytes(b"x")
+        (work / "segment-0000.npz").write_bytes(b"x")
     with claimed(work, IDENTITY, overwrite=False):
         assert (work / "segment-0000.mkv").exists()
     with (

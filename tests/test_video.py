@@ -13,6 +13,7 @@ import soundfile
 
 from beatwalk import video
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
+from beatwalk.files import PARTIAL_GLOB
 from beatwalk.video import ffmpeg
 from beatwalk.video.reading import channels_of, list_packets
 
@@ -65,7 +66,7 @@ def clicks_in(path: Path, rate: int = 48_000) -> np.ndarray:
 
 def nothing_left(folder: Path) -> bool:
     """No temporary file or folder stayed."""
-    return not list(folder.glob(video.PARTIAL_GLOB))
+    return not list(folder.glob(PARTIAL_GLOB))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (160, 90), (5, 1)])

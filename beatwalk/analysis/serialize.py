@@ -12,10 +12,7 @@ Conventions
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,7 +23,8 @@ from numpy.typing import NDArray
 
 from beatwalk.analysis.bars import METERS, bar_lengths
 from beatwalk.analysis.beats import tempo_curve
-from beatwalk.errors import OutputError, PlanError
+from beatwalk.errors import PlanError
+from beatwalk.files import read_json, write_json
 from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
 
 VERSION = 1
@@ -41,6 +39,8 @@ _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
 _DECIMALS = 4
 _FLAT = 0.5  # of a curve that is not given
+_HUGE = 1e15  # no number in an analysis is larger
+_MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
@@ -75,22 +75,6 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def analysis_text(analysis: Analysis) -> str:
-    """The JSON as text laid out for editing: a line for each key, each section and each curve."""
-    lines = []
-    for key, value in analysis_to_json(analysis).items():
-        if key == "sections":
-            parts = ",\n    ".join(json.dumps(part, ensure_ascii=False) for part in value)
-            text = f"[\n    {parts}\n  ]"
-        elif key == "curves":
-            parts = ",\n    ".join(f"{json.dumps(name)}: {json.dumps(curve)}" for name, curve in value.items())
-            text = f"{{\n    {parts}\n  }}"
-        else:
-            text = json.dumps(value, ensure_ascii=False)
-        lines.append(f"  {json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
 def write_analysis(analysis: Analysis, path: Path | str) -> None:
     """Write `analysis` as JSON; the file appears whole or not at all. Whether it may replace another is not asked.
 
@@ -99,20 +83,7 @@ def write_analysis(analysis: Analysis, path: Path | str) -> None:
     OutputError
         The place cannot be written.
     """
-    path = Path(path)
-    temporary: str | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(analysis_text(analysis))
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    write_json(Path(path), analysis_to_json(analysis))
 
 
 def read_analysis(path: Path | str) -> Analysis:
@@ -123,18 +94,7 @@ def read_analysis(path: Path | str) -> Analysis:
     PlanError
         The file cannot be read, is no JSON, or does not hold together.
     """
-    path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise PlanError(f"{path}: no such file; make one with: beatwalk analyze SONG --json {path.name}") from None
-    except OSError as error:
-        raise PlanError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except json.JSONDecodeError as error:
-        raise PlanError(f"{path}:{error.lineno}:{error.colno}: this is no JSON ({error.msg})") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise PlanError(f"{path}: this is no JSON text in UTF-8") from None
-    return analysis_from_json(data, str(path))
+    return analysis_from_json(read_json(Path(path), PlanError, "an analysis (beatwalk analyze --json)"), str(path))
 
 
 def analysis_from_json(data: object, where: str) -> Analysis:
@@ -199,7 +159,7 @@ class _Reader:
         return value
 
     def number(self, value: object, key: str, low: float, high: float = np.inf) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _HUGE:
             self.fail(key, _kind(value), "a number")
         if not low <= value <= high:
             self.fail(key, f"{value:g}", f"at least {low:g}" if high == np.inf else f"{low:g} to {high:g}")
@@ -245,7 +205,7 @@ def _kind(value: object) -> str:
 
 def _read_song(read: _Reader, value: object) -> Song:
     song = read.mapping(value, '"song"', _SONG_KEYS, required=_SONG_KEYS)
-    duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0)
+    duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0, _MAX_DURATION_S)
     if duration_s <= 0:
         read.fail('"song.duration_s"', f"{duration_s:g}", "more than 0")
     return Song(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beatwalk.checking.report import CheckReport
-from beatwalk.errors import OutputError
+from beatwalk.files import whole_or_nothing
 from beatwalk.safety import MAX_FLASHES
 from beatwalk.types import Float
 
@@ -26,7 +26,7 @@ MAX_BEAT_LINES = 400
 
 
 def plot_check(report: CheckReport, path: Path) -> None:
-    """Draw a report to a PNG (or whatever the ending says).
+    """Draw a report as a PNG; it appears whole or not at all.
 
     Raises
     ------
@@ -48,12 +48,8 @@ def plot_check(report: CheckReport, path: Path) -> None:
         flashes.set_xlabel("seconds of the video")
         motion.set_title(_title(report), loc="left", fontsize=11, pad=12)
         figure.align_ylabels([motion, ratio, flashes])
-        try:
-            figure.savefig(path)
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"{path}: the plot cannot be written ({error}); choose another place or .png"
-            ) from error
+        with whole_or_nothing(path) as partial:
+            figure.savefig(partial, format="png")
 
 
 def _title(report: CheckReport) -> str:

@@ -3,20 +3,17 @@
 Conventions
 -----------
 - Frames are uint8 sRGB, shape (n, height, width, 3); sizes are (width, height); frame rates are exact fractions.
-- Whatever is written appears whole under its name or not at all: it grows under a temporary name in the same folder
-  (`PARTIAL_GLOB`) and is renamed when it is complete and on the disk.
+- Whatever is written appears whole under its name or not at all: see `beatwalk.files`.
 - File names never pass through a shell and may hold anything that the file system takes.
 """
 
 from __future__ import annotations
 
-from beatwalk.video.ffmpeg import PARTIAL_GLOB
 from beatwalk.video.joining import join, mux
 from beatwalk.video.reading import VideoInfo, probe, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
-    "PARTIAL_GLOB",
     "Encoder",
     "LosslessWriter",
     "VideoInfo",

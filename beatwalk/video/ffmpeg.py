@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from beatwalk.errors import OutputError
-
-PARTIAL_GLOB = ".*.partial.*"  # files that an interrupted run may have left; nobody needs them
 
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # what follows from the line that matters
@@ -80,46 +77,3 @@ def tail(stream: IO[bytes], limit: int = 16_384) -> bytes:
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - limit))
     return stream.read()
-
-
-def partial_path(path: Path) -> Path:
-    """A name beside `path` for the time while it is not whole; the suffix stays, for ffmpeg goes by it."""
-    return path.with_name(f".{path.stem[:40]}.{os.getpid()}.partial{path.suffix}")
-
-
-@contextlib.contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Give a temporary path; rename it to `path` on a clean exit, remove it otherwise."""
-    check_place(path)
-    partial = partial_path(path)
-    try:
-        yield partial
-        publish(partial, path)
-    finally:
-        discard(partial)
-
-
-def check_place(path: Path) -> None:
-    """Raise OutputError where `path` cannot be a file to write."""
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it or choose another place")
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give the name of a file")
-
-
-def publish(partial: Path, path: Path) -> None:
-    """Put a complete file on the disk for good, then give it its name."""
-    try:
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); free or unlock the place"
-        ) from error
-
-
-def discard(partial: Path) -> None:
-    """Remove what is left of a file that did not become whole."""
-    with contextlib.suppress(OSError):  # a scanner may hold it open on Windows; PARTIAL_GLOB finds it later
-        partial.unlink(missing_ok=True)

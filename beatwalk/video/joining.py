@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from beatwalk.errors import AudioError, OutputError, VideoError
+from beatwalk.files import folder_beside, whole_or_nothing
 from beatwalk.video import ffmpeg
 from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
 
@@ -33,7 +33,7 @@ def join(paths: Sequence[Path], out: Path) -> None:
     for path in paths:
         if not Path(path).is_file():
             raise VideoError(f"{path}: no such file; a segment is missing")
-    with ffmpeg.whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
+    with whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
         listing = Path(folder) / "parts.ffconcat"
         lines = [
             b"file " + _quoted(_one_line(Path(path).absolute(), Path(folder), i)) for i, path in enumerate(paths)
@@ -96,23 +96,12 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
     video, song, out = Path(video), Path(song), Path(out)
     picture = probe(video)
     length = min(Fraction(duration_s), picture.n_frames / picture.fps) if duration_s > 0 else Fraction(0)
-    with ffmpeg.whole_or_nothing(out) as partial, _folder_beside(out) as folder:
+    with whole_or_nothing(out) as partial, folder_beside(out) as folder:
         sound, merged = folder / "sound.m4a", folder / "merged.mp4"
         if not (whole_song and _copy_sound(song, sound, picture)):
             _encode_sound(song, sound, start_s=start_s, audible_s=length, picture=picture)
         _merge(video, sound, merged)
         _write_index_first(merged, partial, out)
-
-
-@contextlib.contextmanager
-def _folder_beside(out: Path) -> Iterator[Path]:
-    """A folder for intermediate files; its name fits `PARTIAL_GLOB`."""
-    try:
-        folder = tempfile.TemporaryDirectory(dir=out.parent.absolute(), prefix=".mux.", suffix=".partial.d")
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror or error}); choose another folder") from error
-    with folder as name:
-        yield Path(name)
 
 
 def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:

@@ -19,6 +19,7 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
+from beatwalk import files
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
 from beatwalk.video import ffmpeg
@@ -50,14 +51,14 @@ class _FrameWriter:
             raise SettingsError(f"a video at {fps} frames a second cannot be made; give a rate such as 24")
         self.frames_written = 0
         self._options = options
-        self._partial = ffmpeg.partial_path(self.path)
+        self._partial = files.partial_path(self.path)
         frame_bytes = 3 * self.size[0] * self.size[1]
         room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
         self._queue: queue.Queue[bytes | None] = queue.Queue(room)
         self._broken = threading.Event()
 
     def __enter__(self) -> Self:
-        ffmpeg.check_place(self.path)
+        files.check_place(self.path)
         width, height = self.size
         source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-framerate", str(self.fps))
         self._errors = tempfile.TemporaryFile()  # a pipe that nobody empties would block ffmpeg
@@ -100,7 +101,7 @@ class _FrameWriter:
             self._queue.put(None)
             self._thread.join()
             self._errors.close()
-            ffmpeg.discard(self._partial)
+            files.discard(self._partial)
 
     def _finish(self) -> None:
         self._queue.put(None)
@@ -109,7 +110,7 @@ class _FrameWriter:
             self._fail()
         if not self.frames_written:
             raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
-        ffmpeg.publish(self._partial, self.path)
+        files.publish(self._partial, self.path)
 
     def _feed(self) -> None:
         pipe = cast(IO[bytes], self._process.stdin)

@@ -126,6 +126,8 @@ def test_no_beats_no_tempo(data: dict[str, Any]) -> None:
         ({"tempo_curve": [[1, 2, 3]]}, '"tempo_curve", entry 1'),
         ({"curves": {"energy": {"values": [2]}}}, '"curves.energy.values", entry 1 is 2, expected 0 to 1'),
         ({"beats_per_bar": 0}, '"beats_per_bar" is 0'),
+        ({"beats": [10**400]}, '"beats", entry 1 is 1000.*, expected a number'),
+        ({"beats_per_bar": 10**30}, '"beats_per_bar" is 1000.*, expected a number'),
     ],
 )
 def test_mistakes_are_named(data: dict[str, Any], edit: dict[str, Any], message: str) -> None:
@@ -158,7 +160,12 @@ def test_any_value_is_read_or_refused(key: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(b"{", "x.json:1:2: this is no JSON"), (b"\xff\xfe\x00", "UTF-8"), (b"[]", "expected an object")],
+    [
+        (b"{", "x.json:1:2: not valid JSON"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"[]", "a JSON object, found list"),
+        (b'{"song": ' + b"9" * 5000, "number too long"),
+    ],
 )
 def test_files_that_are_no_analysis(tmp_path: Path, text: bytes, message: str) -> None:
     """Broken files are refused by name."""
