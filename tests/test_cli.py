@@ -169,6 +169,7 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("preset", nothing, ["song.wav", "walk.txt", "--preset", "huose"], 1, "did you mean 'house'"),
     ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'pace'"),
     ("fps 0", nothing, ["song.wav", "walk.txt", "--fps", "0"], 1, "frame rate must lie between 1 and 240"),
+    ("codec", nothing, ["song.wav", "walk.txt", "--set", "video.codec=divx"], 1, "video.codec.*'h264'.*'divx'"),
     ("size text", nothing, ["song.wav", "walk.txt", "--size", "big"], 1, "expected a size such as 512x512"),
     ("size 7", nothing, ["song.wav", "walk.txt", "--size", "500x333"], 1, "500x333.*try"),
     ("no folder", nothing, ["song.wav", "walk.txt", "-o", "no/such/out.mp4"], 1, "folder no/such does not exist"),
@@ -206,6 +207,16 @@ def test_bad_input_gets_one_line_and_leaves_nothing_behind(
     assert re.search(message, told[0]), told[0]
     assert "Traceback" not in err
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
+    """It is planned like any other, and stands nearly still."""
+    soundfile.write(folder / "silence.wav", np.zeros(44100 * 4), 44100)
+    code, out, _ = run("plan", "silence.wav", "walk.txt", "--json", "-")
+    planned = json.loads(out)
+    assert code == 0
+    assert planned["analysis"]["beats"] == []
+    assert len(planned["keyframes"]) >= 2
 
 
 def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:
