@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing.spawn as processes_of
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 
 
 def rank() -> int:
@@ -85,4 +85,4 @@ def launch(processes: int, threads: int, work: Callable[..., None], *args: Any) 
     with tempfile.TemporaryDirectory() as folder:
         meeting = (Path(folder) / "meeting").as_posix()
         arguments = (processes, threads, meeting, work, args)
-        processes_of.spawn(_enter, arguments, nprocs=processes)
+        spawn(_enter, arguments, nprocs=processes)

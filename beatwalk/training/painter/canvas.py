@@ -267,7 +267,6 @@ class Canvas:
             if cols > self.width:
                 break
             grid = self.normal(n, cols)
-            mode = "linear"
-            total = total + weight * F.interpolate(grid, self.width, mode=mode, align_corners=True)
+            total = total + weight * F.interpolate(grid, self.width, mode="linear", align_corners=True)
             weight *= gain
         return total * 0.5

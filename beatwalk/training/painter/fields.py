@@ -65,7 +65,7 @@ def flow_field(c: Canvas) -> Layers:
         y[:, :, ::7].reshape(c.batch, -1),
         (fade[None] * power[:, None, ::7]).reshape(c.batch, -1),
     )
-    scale = 1.7 * c.height * c.width / 512**2 / (c.half_w * c.half_h) ** 0.0
+    scale = 1.7 * c.height * c.width / 512**2
     ink, gold = 1 - torch.exp(-scale * ink), 1 - torch.exp(-scale * gold)
     back = c.look(tex, c.x * s[..., None], c.y * s[..., None])
     tone = 0.05 + 0.2 * back + 0.72 * ink

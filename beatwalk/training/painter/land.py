@@ -135,7 +135,7 @@ def city(c: Canvas) -> Layers:
         step = (inner > 0.5 - 0.22 * other).float() * (inner < 0.5 + 0.22 * other).float() * 0.14 * other
         top = horizon - roof - step
         side = torch.minimum(inner, 1 - inner) - inset
-        body = smooth(0.0, density * c.pixel * 1.5, side).squeeze() * c.cover(top - y) * (y < horizon + 0.01)
+        body = smooth(0.0, density * c.pixel * 1.5, side) * c.cover(top - y) * (y < horizon + 0.01)
         mast = (
             torch.exp(-(((inner - 0.5) / (density * c.pixel)) ** 2))
             * c.cover(top - 0.18 * other - y)

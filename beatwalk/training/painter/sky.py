@@ -109,7 +109,7 @@ def aurora(c: Canvas) -> Layers:
     streak = 1 - mirror * (0.45 + 0.35 * c.fbm(3, 4, stretch=(0.5, 6)))
     sky = 0.05 + 0.1 * smooth(-1, 1, c.y / c.half_h)
     ground = (c.y > horizon).float() * (1 - water)
-    dark = torch.maximum(land * (1 - 0.0 * mirror), ground)
+    dark = torch.maximum(land, ground)
     tone = mix(sky + 0.34 * light, 0.035 + 0.05 * c.fbm(3, 4) * (1 - mirror), dark) * streak
     lit = light * (1 - dark) * streak
     return Layers(
