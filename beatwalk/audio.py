@@ -103,9 +103,9 @@ def sha256_of(path: Path | str) -> str:
 
 
 def song_of(audio: Audio) -> Song:
-    """Which file `audio` is, with the fingerprint of its bytes."""
+    """Which file `audio` is, wherever one stands, with the fingerprint of its bytes."""
     return Song(
-        path=audio.path,
+        path=audio.path.absolute(),
         sha256=sha256_of(audio.path),
         duration_s=audio.duration_s,
         sample_rate=audio.sample_rate,

@@ -8,6 +8,7 @@ report = beatwalk.check("song.mp4", song="song.wav")
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from beatwalk.config import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.errors import AudioError, OutputError, PlanError, VideoError
-from beatwalk.files import write_json
+from beatwalk.files import check_place, write_json
 from beatwalk.generator import Generator
 from beatwalk.planning import check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
@@ -99,7 +100,9 @@ def plan(
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
     analysis = analyze(song) if analysis is None else with_song(analysis, song)
-    return lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    check_plan(made)
+    return made
 
 
 def with_song(analysis: Analysis, song: PathLike) -> Analysis:
@@ -126,21 +129,32 @@ def check_output(output: Path, *, overwrite: bool) -> None:
     ------
     OutputError : it exists already, cannot be written, or is no .mp4
     """
+    from beatwalk.manifest import manifest_path
+
     if output.suffix.lower() != ".mp4":
         raise OutputError(f"{output}: expected a name that ends in .mp4")
-    if output.is_dir():
-        raise OutputError(f"{output}: a directory; give the name of a file")
+    check_place(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
-    folder = output.parent
-    if not folder.is_dir():
-        raise OutputError(f"{output}: the folder {folder} does not exist; make it first")
-    probe = folder / f".{output.name[:100]}.writable"
+    # The longest name that will lie there: better to hear of its length now than when all is rendered.
+    probe = manifest_path(output).with_suffix(".jso~")
     try:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"{output}: the folder cannot be written: {error.strerror or error}") from None
+        raise OutputError(f"{output}: cannot be written there: {error.strerror or error}") from None
+
+
+def _keep_the_song(plan: Plan, output: Path) -> None:
+    """A song that is a video itself must not be replaced by its own walk.
+
+    Raises
+    ------
+    OutputError : `output` is the song
+    """
+    song = plan.analysis.song.path
+    if output.exists() and song.exists() and output.samefile(song):
+        raise OutputError(f"{output}: this is the song itself; choose another name with -o")
 
 
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
@@ -155,9 +169,9 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     check_plan(plan)
     if not plan.analysis.song.path.is_file():
         raise AudioError(f"{plan.analysis.song.path}: the song that was planned for is no longer there")
-    plan = replace(plan, size=plan.size or generator.info.size)
-    assert plan.size is not None  # for the type checker: just settled
-    return plan, Walk(plan=plan, generator=generator, size=plan.size)
+    size = plan.size or generator.info.size
+    plan = replace(plan, size=size)
+    return plan, Walk(plan=plan, generator=generator, size=size)
 
 
 def targets_of(plan: Plan) -> Targets:
@@ -213,13 +227,14 @@ def render(
 
     output = Path(output)
     check_output(output, overwrite=overwrite)
+    _keep_the_song(plan, output)
     if generator is None:
         from beatwalk.diffusion import load_generator
 
         generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch)
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
-    check_space(work, plan)
+    check_space(work, plan.timeline.n_frames, walk.size)
     begin, reused = time.perf_counter(), 0
 
     def note(progress: Any) -> None:
@@ -255,7 +270,8 @@ def render(
         )
         write_json(manifest_path(output), manifest)
     if not keep_frames:
-        clear(work)
+        with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
+            clear(work)
     return RenderResult(
         path=output,
         manifest=manifest,
@@ -328,16 +344,20 @@ def finish(
     settings = settings_from(values, where="settings")
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
-    plan = replace(plan, settings=settings)
+    check_output(output, overwrite=overwrite)
+    _keep_the_song(plan, output)
+    plan, manifest = replace(plan, settings=settings), read_manifest(video)
     records = [read_record(work, segment) for segment in plan.segments]
     if missing := [str(i) for i, record in enumerate(records) if record is None]:
         raise VideoError(f"{video}: segments {', '.join(missing)} are not rendered; give the render command again")
-    check_output(output, overwrite=overwrite)
     whole = [record.path for record in records if record is not None]
-    _finish_into(output, plan, targets_of(plan), whole, watch=watch)
-    write_json(work / PLAN_FILE, plan_to_json(plan))
-    if (manifest := read_manifest(video)) is not None:
-        write_json(manifest_path(output), {**manifest, "settings": settings.model_dump(mode="json")})
+    softened = _finish_into(output, plan, targets_of(plan), whole, watch=watch)
+    if output == video:  # another name is a version of its own, and what is kept stays that of `video`
+        write_json(work / PLAN_FILE, plan_to_json(plan))
+    if manifest is not None:
+        report = {**manifest.get("report", {}), "frames_softened_against_flashes": softened}
+        changed = {"settings": settings.model_dump(mode="json"), "report": report}
+        write_json(manifest_path(output), {**manifest, **changed})
     return output
 
 
@@ -359,23 +379,23 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     video = Path(video)
     manifest = read_manifest(video)
     if song is None and manifest is not None:
-        named = Path(str(manifest.get("song", {}).get("path", "")))
+        said = manifest.get("song")
+        named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
         analysis = analyze(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
 
 
-def check_space(work: Path, plan: Plan) -> None:
-    """Room for the frames, by what they take at most.
+def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
+    """Room for the frames that are still to be made, by what they take at most.
 
     Raises
     ------
     OutputError : there is less
     """
-    if plan.size is None:
-        return
-    needed = plan.timeline.n_frames * plan.size[0] * plan.size[1] * 3
+    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
+    needed = n_frames * size[0] * size[1] * 3 / 2 - there  # lossless video takes about half of raw pixels
     free = shutil.disk_usage(work.parent).free
-    if free < needed // 2:  # lossless video takes about half of raw pixels
-        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 2e9:.1f} GB")
+    if free < needed:
+        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")

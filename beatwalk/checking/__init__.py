@@ -120,6 +120,8 @@ def _from_manifest(manifest: Mapping[str, Any] | None) -> tuple[Float | None, Fl
     try:
         target, pure = (np.array(manifest["motion"][key], np.float64) for key in ("target", "measured"))
         start_s = manifest.get("song", {}).get("start")
+        if target.ndim != 1 or pure.ndim != 1 or not np.isfinite(float(start_s or 0.0)):
+            raise ValueError("lists of numbers")
         return target, pure, None if start_s is None else float(start_s)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(

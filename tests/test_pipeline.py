@@ -1,0 +1,124 @@
+"""The parts together, with a generator that needs no model: what is on disk afterwards, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beatwalk import pipeline
+from beatwalk.errors import OutputError, PlanError, VideoError
+from beatwalk.generator import FakeGenerator
+from beatwalk.manifest import manifest_path, work_folder
+from beatwalk.planfile import read_plan
+from beatwalk.types import Plan
+from beatwalk.video import probe
+from tests.helpers import click_song
+
+SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Plan:
+    """Two seconds of a song in an empty folder, two prompts."""
+    click_song(tmp_path / "song.wav", duration_s=4.0)
+    return pipeline.plan(tmp_path / "song.wav", ["a red sea", "@0:01 a blue wood"], overrides=[SMALL], end_s=2.0)
+
+
+def render(plan: Plan, output: Path, **options: Any) -> pipeline.RenderResult:
+    """Render with waves instead of a model."""
+    return pipeline.render(plan, output, generator=FakeGenerator(), **options)
+
+
+def names(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_render_leaves_the_video_and_its_manifest(planned: Plan, tmp_path: Path) -> None:
+    """And nothing else; the manifest tells every frame."""
+    result = render(planned, tmp_path / "out.mp4")
+    assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
+    assert (result.frames, probe(tmp_path / "out.mp4").n_frames) == (16, 16)
+    manifest = json.loads(manifest_path(tmp_path / "out.mp4").read_text(encoding="utf-8"))
+    assert manifest["motion"]["position"][8] == 1.0
+    assert manifest == result.manifest
+
+
+def test_a_stopped_render_goes_on(planned: Plan, tmp_path: Path) -> None:
+    """Ctrl-C after the first segment: what there is stays, and is not made again."""
+
+    def stop(progress: Any) -> None:
+        if progress.stage == "render" and progress.done > 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render(planned, tmp_path / "out.mp4", watch=stop)
+    assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
+    assert render(planned, tmp_path / "out.mp4").manifest["report"]["frames_reused"] == 8
+    assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
+
+
+def test_finishing_under_another_name_leaves_the_first_as_it_was(planned: Plan, tmp_path: Path) -> None:
+    """Two versions from the same frames; the second does not inherit what was asked of the first."""
+    out = tmp_path / "out.mp4"
+    render(planned, out, keep_frames=True)
+    kept = (work_folder(out) / pipeline.PLAN_FILE).read_bytes()
+    pipeline.finish(out, tmp_path / "a.mp4", overrides=[{"camera": {"zoom": 0.5}}])
+    assert (work_folder(out) / pipeline.PLAN_FILE).read_bytes() == kept
+    told = json.loads(manifest_path(tmp_path / "a.mp4").read_text(encoding="utf-8"))
+    assert told["settings"]["camera"]["zoom"]["level"] == 0.5
+    pipeline.finish(out, overrides=[{"effects": False}], overwrite=True)
+    assert not read_plan(work_folder(out) / pipeline.PLAN_FILE).settings.effects
+    with pytest.raises(OutputError, match="exists"):
+        pipeline.finish(out)
+    with pytest.raises(PlanError, match="walk cannot be changed without rendering"):
+        pipeline.finish(out, tmp_path / "b.mp4", overrides=[{"walk": {"pace": 1.0}}])
+    with pytest.raises(VideoError, match="were not kept"):
+        pipeline.finish(tmp_path / "a.mp4", tmp_path / "b.mp4")
+
+
+def test_a_plan_knows_its_song_from_anywhere(planned: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A song given by a relative name is found from another folder."""
+    monkeypatch.chdir(tmp_path)
+    made = pipeline.plan("song.wav", ["a red sea"], overrides=[SMALL], analysis=planned.analysis)
+    assert made.analysis.song.path == tmp_path / "song.wav"
+    assert pipeline.analyze("song.wav").song.path == tmp_path / "song.wav"
+
+
+def test_the_song_is_never_overwritten(planned: Plan, tmp_path: Path) -> None:
+    """Not even with --overwrite."""
+    shutil.copy(tmp_path / "song.wav", tmp_path / "clip.mp4")
+    made = pipeline.plan(tmp_path / "clip.mp4", ["x"], overrides=[SMALL], analysis=planned.analysis)
+    before = (tmp_path / "clip.mp4").read_bytes()
+    with pytest.raises(OutputError, match=r"clip.mp4: this is the song itself"):
+        render(made, tmp_path / "clip.mp4", overwrite=True)
+    assert (tmp_path / "clip.mp4").read_bytes() == before
+
+
+def test_a_name_too_long_is_said_first(planned: Plan, tmp_path: Path) -> None:
+    """A name that only the manifest's would not fit: not a frame is made in vain."""
+    generator = FakeGenerator()
+    with pytest.raises(OutputError, match="cannot be written there"):
+        pipeline.render(planned, tmp_path / ("x" * 240 + ".mp4"), generator=generator)
+    assert generator.calls == []
+
+
+def test_pictures_are_refused_before_a_model_is_loaded(planned: Plan, tmp_path: Path) -> None:
+    """Parsed, but not walked yet."""
+    with pytest.raises(PlanError, match="not supported yet"):
+        pipeline.plan(tmp_path / "song.wav", ["x :: image=a.png"], overrides=[SMALL], analysis=planned.analysis)
+
+
+def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that are there take no more."""
+    work = tmp_path / "out.mp4.beatwalk"
+    work.mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
+    with pytest.raises(OutputError, match="free"):
+        pipeline.check_space(work, 1, (64, 32))
+    (work / "segment-0000.mkv").write_bytes(bytes(2200))
+    pipeline.check_space(work, 1, (64, 32))
