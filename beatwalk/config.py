@@ -8,6 +8,7 @@ nearest known one.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -30,7 +31,7 @@ def preset_folders() -> tuple[Path, ...]:
     # A wheel carries the presets inside the package; a checkout keeps them beside it, where people see them.
     shipped = package / "presets" if (package / "presets").is_dir() else package.parent / "presets"
     return (
-        Path.home() / ".config" / "beatwalk" / "presets",
+        Path(os.path.expanduser("~"), ".config", "beatwalk", "presets"),  # Path.home() fails where there is none
         platformdirs.user_config_path("beatwalk") / "presets",
         shipped,
     )
@@ -70,9 +71,22 @@ def load_preset(name: str) -> dict[str, Any]:
     """A preset's keys and values, as they stand in its file (parsed, not yet checked)."""
     path = find_preset(name)
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(preset_text(name))
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def preset_text(name: str) -> str:
+    """A preset's TOML as it stands in its file.
+
+    Raises
+    ------
+    SettingsError : there is no such preset, or it cannot be read
+    """
+    path = find_preset(name)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -92,7 +106,7 @@ def parse_override(text: str) -> dict[str, Any]:
         if set(parsed) != {"value"}:
             raise SettingsError(f"--set {text!r}: one KEY=VALUE at a time")
         nested: Any = parsed["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         nested = value.strip()
     for part in reversed(parts):
         nested = {part: nested}
@@ -150,7 +164,7 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     found = first["input"]
-    shown = "" if "found" in message or isinstance(found, Mapping) else f", found {found!r}"
+    shown = "" if "found" in message or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
     return f"{key or 'top level'}: {message}{shown}"
 
 

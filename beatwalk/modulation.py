@@ -22,7 +22,9 @@ from beatwalk.settings import Modulated, Rule, Settings, Shape
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
 SPEED_FLOOR = 0.02  # of full speed: a walk that stands quite still cannot land anywhere
-MAX_TRAILS = 0.95
+MAX_TRAILS = 0.95  # more would hardly ever fade
+MAX_OCTAVES = 8.0  # of zoom either way: 256 times
+MAX_STOPS = 16.0  # of exposure either way: all black, or all white
 _FALL = np.log(20.0)  # e^-_FALL is 5 %
 _EVENTS = ("onset", "beat", "downbeat")
 
@@ -42,11 +44,15 @@ def targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targe
     curves = {
         "speed": np.maximum(level(settings.walk.speed), SPEED_FLOOR),
         # Half a turn of the cosine for each range travelled: the swing starts, and turns back, without a jerk.
-        "zoom": level(camera.zoom) + half * (1 - np.cos(np.pi * zoom_travel / camera.zoom_range)),
+        "zoom": np.clip(
+            level(camera.zoom) + half * (1 - np.cos(np.pi * zoom_travel / camera.zoom_range)),
+            -MAX_OCTAVES,
+            MAX_OCTAVES,
+        ),
         "rotate": total(camera.rotate),
         "pan_x": total(camera.pan_x),
         "pan_y": total(camera.pan_y),
-        "exposure": total(color.exposure),
+        "exposure": np.clip(total(color.exposure), -MAX_STOPS, MAX_STOPS),
         "saturation": np.maximum(1 + total(color.saturation), 0),
         "hue": total(color.hue),
         "trails": np.clip(total(settings.trails.amount), 0, MAX_TRAILS),

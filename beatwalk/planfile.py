@@ -7,9 +7,9 @@ segments) is derived when it is loaded.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from beatwalk.analysis import analysis_from_json, analysis_to_json
 from beatwalk.config import settings_from
@@ -22,14 +22,24 @@ from beatwalk.types import Keyframe, Plan, Timeline
 VERSION = 1
 
 
+def _printable(text: str) -> str:
+    """Refuse halves of characters, which JSON can spell and no text encoder can read."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("expected text, found half of a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
 class _Keyframe(_Strict):
     frame: int = Field(ge=0, lt=2**31)
-    prompt: str
-    negative: str = ""
+    prompt: Text
+    negative: Text = ""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     image: str | None = None
     strength: float = Field(default=0.6, ge=0, le=1)
@@ -40,7 +50,7 @@ class _Plan(_Strict):
     model: str | None = None
     fps: Fps
     frames: int = Field(ge=2, lt=2**31)
-    start: float = Field(default=0.0, ge=0)
+    start: float = Field(default=0.0, ge=0, le=1e6)
     size: Size = None
     keyframes: list[_Keyframe]
     settings: dict[str, Any]
@@ -93,7 +103,7 @@ def plan_from_json(data: dict[str, Any], where: str) -> Plan:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        raise PlanError(f"{where}: {key}: {message}, found {str(first['input'])[:80]!r}") from None
+        raise PlanError(f"{where}: {key}: {message}, found {ascii(first['input'])[:80]}") from None
     plan = Plan(
         analysis=analysis_from_json(parsed.analysis, where),
         timeline=Timeline(fps=parsed.fps, n_frames=parsed.frames, start_s=parsed.start),

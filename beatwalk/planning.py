@@ -218,6 +218,9 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     for before, after in itertools.pairwise(keyframes):
         if after.frame <= before.frame:
             raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
+    if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
+        ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
+        raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")
     for keyframe in keyframes:

@@ -9,6 +9,7 @@ words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed th
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,10 @@ Source = Literal[
     "constant",
 ]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
+Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # beyond any use, and within what can be computed with
+_RATE = re.compile(
+    r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
+)  # no exponents: 1e999999999 would take for ever
 
 
 def _parse_fps(value: Any) -> Any:
@@ -36,10 +41,11 @@ def _parse_fps(value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f'expected a frame rate such as 24 or "30000/1001", found {value!r}')
+    text = str(value).strip()
     try:
-        fps = Fraction(str(value).strip())
+        fps = Fraction(text if _RATE.fullmatch(text) else "")
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f'expected a frame rate such as 24 or "30000/1001", found {value!r}') from None
+        raise ValueError(f'expected a frame rate such as 24 or "30000/1001", found {text[:40]!r}') from None
     if not 1 <= fps <= 240:
         raise ValueError(f"frame rate must lie between 1 and 240, found {value}")
     return fps
@@ -81,7 +87,7 @@ class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
     source: Source
-    amount: float = 1.0  # in the target's unit, at full source
+    amount: Amount = 1.0  # in the target's unit, at full source
     kind: Literal["level", "rate"] = "level"  # rate: per second, accumulated (camera and hue only)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # rise; ends on the event
     release_ms: float = Field(default=0.0, ge=0, le=60_000)  # fall after the event
@@ -98,15 +104,15 @@ def _tuple_from_list(value: Any) -> Any:
 class Modulated(_Frozen):
     """A target over time: constants plus rules. Units are the target's."""
 
-    level: float = 0.0
-    rate: float = 0.0  # per second
+    level: Amount = 0.0
+    rate: Amount = 0.0  # per second
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
 def _parse_modulated(value: Any) -> Any:
     """A bare number is a constant level."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"level": float(value)}
+        return {"level": value}
     return value
 
 
@@ -117,9 +123,9 @@ class Walk(_Frozen):
     """Where the walk goes and how fast."""
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(default=0.6, gt=0, le=1)  # share of a segment's way on which the prompt changes
+    change_share: float = Field(default=0.6, ge=0.01, le=1)  # share of a segment's way on which the prompt changes
     path: Literal["both", "prompts", "noise"] = "both"
-    pace: float = Field(default=0.35, gt=0, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
+    pace: float = Field(default=0.35, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     loop: bool = False  # the end flows into the beginning
 
@@ -131,7 +137,7 @@ class Camera(_Frozen):
     rotate: Modulation = Modulated()  # degrees, degrees a second
     pan_x: Modulation = Modulated()  # picture widths
     pan_y: Modulation = Modulated()  # picture heights
-    zoom_range: float = Field(default=0.5, gt=0, le=4)  # octaves; an accumulated zoom turns back at its end
+    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back at its end
 
 
 class Color(_Frozen):

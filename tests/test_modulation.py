@@ -109,6 +109,29 @@ def test_curves_keep_their_ends_and_their_order(shape: str) -> None:
     assert (np.diff(bent) > 0).all()
 
 
+@pytest.mark.parametrize("amount", [-10_000.0, 10_000.0])
+def test_the_wildest_settings_give_numbers_that_can_be_used(amount: float) -> None:
+    """Everything at its limit: finite, speed above 0, and no zoom or exposure that overflows."""
+    everything = {"level": amount, "rate": amount, "rules": [{"source": "beat", "amount": amount}]}
+    found = targets(
+        SONG,
+        TIMELINE,
+        Settings.model_validate(
+            {
+                "walk": {"speed": everything},
+                "camera": dict.fromkeys(("zoom", "rotate", "pan_x", "pan_y"), everything) | {"zoom_range": 0.01},
+                "color": dict.fromkeys(("exposure", "saturation", "hue"), everything),
+                "trails": {"amount": everything},
+            }
+        ),
+    )
+    for name, values in vars(found).items():
+        assert np.isfinite(values).all(), name
+    assert found.speed.min() > 0
+    assert np.abs(found.zoom).max() <= 8
+    assert np.abs(found.exposure).max() <= 16
+
+
 def test_a_song_without_beats_gives_zeros() -> None:
     """No events, no pulses, no errors."""
     silent = known_analysis(bpm=1)
