@@ -154,9 +154,9 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     from beatwalk.config import parse_override
 
     overrides: list[dict[str, Any]] = []
-    if choices.get("fps"):
+    if choices.get("fps") is not None:
         overrides.append({"video": {"fps": choices["fps"]}})
-    if choices.get("size"):
+    if choices.get("size") is not None:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})

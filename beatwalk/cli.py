@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands that need them: `beatwalk --hel
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ EXIT_INTERRUPTED = 130
 def _console(quiet: bool, verbose: bool) -> Console:
     from beatwalk.console import Console
 
+    logging.getLogger("beatwalk").setLevel(logging.ERROR if quiet else logging.WARNING)
     return Console(-1 if quiet else int(verbose))
 
 
@@ -119,9 +121,10 @@ def _render(
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
-    with console.busy("measuring speed"):
-        seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
-    console.say(f"estimate  {duration(1.2 * seconds)} → {output}")
+    if console.level >= 0:  # nobody would read it
+        with console.busy("measuring speed"):
+            seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
+        console.say(f"estimate  {duration(1.2 * seconds)} → {output}")
     with console.progress() as watch:
         result = pipeline.render(
             plan,
@@ -326,7 +329,7 @@ def check(
 @cli.command()
 @click.argument("prompt")
 @click.option("--seeds", type=click.IntRange(1, 400), default=16, show_default=True, help="How many.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 401), default=0, show_default=True, help="The first of them.")
 @click.option("-o", "--output", type=FILE, default=Path("sheet.png"), show_default=True)
 @click.option("--size", help="Width and height in pixels.")
 @click.option("--negative", default="", help="What should not be there.")
@@ -391,9 +394,9 @@ def show_preset(name: str) -> None:
     beatwalk presets show house > mine.toml
     beatwalk song.wav prompts.txt --preset mine.toml
     """
-    from beatwalk.config import find_preset
+    from beatwalk.config import preset_text
 
-    click.echo(find_preset(name).read_text(encoding="utf-8"), nl=False)
+    click.echo(preset_text(name), nl=False)
 
 
 @cli.command()
@@ -403,7 +406,8 @@ def models() -> None:
 
     for model in list_models():
         size = "x".join(str(side) for side in model.size) if model.size else ""
-        click.echo(f"{model.name:<40} {model.family:<32} {size}".rstrip())
+        note = size if model.walkable else "(cannot be walked)"
+        click.echo(f"{model.name:<40} {model.family:<32} {note}".rstrip())
 
 
 def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:
@@ -434,7 +438,7 @@ def _may_write(path: Path | None, overwrite: bool) -> None:
 
 def _write_json(file: str, data: dict[str, Any]) -> None:
     if file == "-":
-        click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(data, allow_nan=False))  # ASCII: stdout may be of any encoding
         return
     from beatwalk.files import write_json
 
@@ -443,6 +447,8 @@ def _write_json(file: str, data: dict[str, Any]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: exit 0 done, 1 an error of beatwalk's own in one line, 2 wrong usage, 130 stopped by Ctrl-C."""
+    if hasattr(sys.stdout, "reconfigure"):  # a prompt in another script must not stop a terminal that lacks it
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(args=arguments, prog_name="beatwalk", standalone_mode=False)
     except click.UsageError as error:
@@ -456,10 +462,17 @@ def main(arguments: list[str] | None = None) -> None:
 
         complain(str(error))
         sys.exit(1)
+    except (OSError, MemoryError) as error:
+        from beatwalk.console import complain
+
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        said = error.strerror if isinstance(error, OSError) else "out of memory; try a smaller --size, or an excerpt"
+        complain(f"{where}{said or error}")
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         from beatwalk.console import complain
 
-        complain("stopped; the same command goes on where this one stopped")
+        complain("stopped; a render goes on where it stopped when the same command is given again")
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -27,7 +27,7 @@ class Console:
         from rich.console import Console as RichConsole
 
         self.level = level
-        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """A fact."""
@@ -61,7 +61,8 @@ class Console:
             TextColumn("{task.description:>13}"), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True),
         )  # fmt: skip
-        with Bars(*columns, console=self._rich) as bars:
+        # A block of large pictures may take minutes: time left needs a memory of more than rich's 30 s.
+        with Bars(*columns, console=self._rich, speed_estimate_period=1800) as bars:
             tasks: dict[str, tuple[Any, float, int]] = {}
 
             def watch(progress: Progress) -> None:

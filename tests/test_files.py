@@ -22,9 +22,14 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     """The old file stays, and nothing else."""
     path = tmp_path / "out.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_or_nothing(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with whole_or_nothing(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
     assert path.read_text() == "old"
 

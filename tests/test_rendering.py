@@ -11,7 +11,7 @@ from beatwalk.errors import OutputError
 from beatwalk.generator import FakeGenerator
 from beatwalk.interpolate import noise_at
 from beatwalk.modulation import targets
-from beatwalk.rendering import Progress, claimed, motion_of, read_record, render_segments, segment_path
+from beatwalk.rendering import Progress, claimed, clear, motion_of, read_record, render_segments, segment_path
 from beatwalk.survey import survey
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
@@ -145,6 +145,21 @@ def test_a_different_render_is_noticed_and_named(tmp_path: Path) -> None:
         pass
     with claimed(work, {**IDENTITY, "prompts": "z"}, overwrite=True):
         assert not (work / "segment-0000.mkv").exists()
+
+
+def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
+    """Without the record of what they show, or where it is broken, finished segments are made anew."""
+    work = tmp_path / "out.mp4.beatwalk"
+    for content in (None, b"{broken"):
+        work.mkdir()
+        (work / "segment-0000.mkv").write_bytes(b"x")
+        (work / "segment-0000.npz").write_bytes(b"x")
+        if content is not None:
+            (work / "render.json").write_bytes(content)
+        with claimed(work, IDENTITY, overwrite=False):
+            assert [path.name for path in work.iterdir()] == ["render.json"]
+        clear(work)
+        assert not work.exists()
 
 
 def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
