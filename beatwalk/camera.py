@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beatwalk.modulation import MAX_TRAILS
+from beatwalk.perception import RGB_TO_CONES, ROOTS_TO_LAB
 from beatwalk.types import Float, Frames, Targets
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_TRAILS = 0.95  # more would hardly ever fade
 KNEE = 0.6  # linear light above which a raised exposure is rolled off rather than clipped
 NOTHING = 1e-9  # a movement or change smaller than this is none
 MAX_THREADS = 8  # frames worked on at once on a CPU
@@ -37,23 +38,6 @@ CACHED_PIXELS = 8192
 # joint makes both branches sums, which are faster than choosing for every pixel.
 SRGB_JOINT = 0.04045
 LIGHT_JOINT = SRGB_JOINT / 12.92
-
-# OKLab (Björn Ottosson, 2020, https://bottosson.github.io/posts/oklab): linear sRGB → cone responses, and their cube
-# roots → lightness and two colour axes.
-RGB_TO_LMS = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-ROOTS_TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
 
 
 def camera_matrices(targets: Targets, size: tuple[int, int]) -> Float:
@@ -91,7 +75,7 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
     angle, strength = np.deg2rad(hue), max(saturation, 0.0)
     turn = np.eye(3)
     turn[1:, 1:] = strength * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.exp2(exposure) * RGB_TO_LMS, np.linalg.inv(ROOTS_TO_LAB) @ turn @ ROOTS_TO_LAB
+    return np.exp2(exposure) * RGB_TO_CONES, np.linalg.inv(ROOTS_TO_LAB) @ turn @ ROOTS_TO_LAB
 
 
 class Effects:
@@ -239,7 +223,7 @@ def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Te
     """
     import torch
 
-    matrices = (*color_matrices(exposure, saturation, hue), np.linalg.inv(RGB_TO_LMS))
+    matrices = (*color_matrices(exposure, saturation, hue), np.linalg.inv(RGB_TO_CONES))
     to_cones, mix, to_light = (torch.tensor(m, dtype=torch.float32, device=picture.device) for m in matrices)
     flat, white = picture.reshape(3, -1), 2.0 ** max(exposure, 0.0)
     done = torch.empty_like(flat)

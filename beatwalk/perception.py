@@ -1,4 +1,4 @@
-"""Colour as the eye has it: sRGB → linear light → OKLab.
+"""Colour as the eye has it: sRGB → linear light → responses of the cones → their cube roots → OKLab.
 
 Source: Björn Ottosson, "A perceptual color space for image processing" (2020); sRGB curve of IEC 61966-2-1.
 """
@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 
 from beatwalk.types import Float32
 
-_TO_CONES = np.array(
+RGB_TO_CONES = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
         [0.2119034982, 0.6806995451, 0.1073969566],
         [0.0883024619, 0.2817188376, 0.6299787005],
-    ],
-    np.float32,
+    ]
 )
-_TO_LAB = np.array(
+ROOTS_TO_LAB = np.array(
     [
         [0.2104542553, 0.7936177850, -0.0040720468],
         [1.9779984951, -2.4285922050, 0.4505937099],
         [0.0259040371, 0.7827717662, -0.8086757660],
-    ],
-    np.float32,
+    ]
 )
+_TO_CONES, _TO_LAB = RGB_TO_CONES.T.astype(np.float32), ROOTS_TO_LAB.T.astype(np.float32)
 
 
 def _linear(srgb: Float32) -> Float32:
@@ -47,6 +46,6 @@ def linear_light(srgb: NDArray[np.uint8] | Float32) -> Float32:
 
 def oklab(srgb: NDArray[np.uint8] | Float32) -> Float32:
     """sRGB, 0-255 as uint8 or 0-1 as float, shape (…, 3) → OKLab: lightness 0-1, a and b about ±0.4."""
-    cones = np.cbrt(linear_light(srgb) @ _TO_CONES.T)
-    lab: Float32 = cones @ _TO_LAB.T
+    cones = np.cbrt(linear_light(srgb) @ _TO_CONES)
+    lab: Float32 = cones @ _TO_LAB
     return lab

@@ -15,7 +15,7 @@ import numpy as np
 from beatwalk.errors import ModelError, OutputError
 from beatwalk.files import check_place, whole_or_nothing
 from beatwalk.generator import Generator
-from beatwalk.types import Conditioning, Frames
+from beatwalk.types import Frames
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,22 +83,14 @@ def picture_seeds(
         batches.append(
             generator.generate(
                 noise,
-                _repeated(text, len(noise)),
-                _repeated(against, len(noise)) if against is not None else None,
+                text.repeated(len(noise)),
+                against.repeated(len(noise)) if against is not None else None,
                 size=size,
                 steps=steps if steps is not None else info.steps,
                 guidance=guidance if guidance is not None else info.guidance,
             )
         )
     return np.concatenate(batches)
-
-
-def _repeated(conditioning: Conditioning, count: int) -> Conditioning:
-    """The first row, `count` times."""
-    return Conditioning(
-        tensors={name: np.repeat(tensor[:1], count, axis=0) for name, tensor in conditioning.tensors.items()},
-        masks={name: np.repeat(mask[:1], count, axis=0) for name, mask in conditioning.masks.items()},
-    )
 
 
 def contact_sheet(pictures: Frames, labels: Sequence[str]) -> Image:

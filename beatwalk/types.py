@@ -225,6 +225,20 @@ class Conditioning:
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
+    def rows(self, rows: slice) -> Conditioning:
+        """Some rows of the batch."""
+        return Conditioning(
+            tensors={name: tensor[rows] for name, tensor in self.tensors.items()},
+            masks={name: mask[rows] for name, mask in self.masks.items()},
+        )
+
+    def repeated(self, count: int) -> Conditioning:
+        """Every row `count` times."""
+        return Conditioning(
+            tensors={name: np.repeat(tensor, count, axis=0) for name, tensor in self.tensors.items()},
+            masks={name: np.repeat(mask, count, axis=0) for name, mask in self.masks.items()},
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:

@@ -73,10 +73,7 @@ class Walk:
         texts = list(dict.fromkeys([*(k.prompt for k in self.plan.keyframes), *negatives]))
         encoded = self.generator.encode(texts)
         for row, text in enumerate(texts):
-            self._texts[text] = Conditioning(
-                tensors={name: tensor[row : row + 1] for name, tensor in encoded.tensors.items()},
-                masks={name: mask[row : row + 1] for name, mask in encoded.masks.items()},
-            )
+            self._texts[text] = encoded.rows(slice(row, row + 1))
 
     @property
     def probe_steps(self) -> int:

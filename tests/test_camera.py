@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from beatwalk.camera import MAX_TRAILS, Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
+from beatwalk.camera import Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
+from beatwalk.modulation import MAX_TRAILS
 from beatwalk.types import Frames, Targets
 
 SIZE = (96, 64)  # width, height

@@ -140,7 +140,7 @@ class DiffusionGenerator:
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
-            negative = repeat_rows(self._nothing, len(noise))
+            negative = self._nothing.repeated(len(noise))
         frames = np.empty((len(noise), height, width, 3), np.uint8)
         done = 0
         while done < len(noise):
@@ -150,8 +150,8 @@ class DiffusionGenerator:
             try:
                 frames[rows] = self._generate_batch(
                     noise[rows],
-                    select_rows(conditioning, rows),
-                    select_rows(negative, rows) if guided and negative is not None else None,
+                    conditioning.rows(rows),
+                    negative.rows(rows) if guided and negative is not None else None,
                     covering=covering,
                     size=size,
                     steps=steps,
@@ -291,19 +291,3 @@ def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, np.dtype[np.int64]]) ->
         if keep.any():
             row[:] = np.resize(row[keep], row.shape)
     return filled
-
-
-def select_rows(conditioning: Conditioning, rows: slice) -> Conditioning:
-    """Some rows of a batch."""
-    return Conditioning(
-        tensors={name: tensor[rows] for name, tensor in conditioning.tensors.items()},
-        masks={name: mask[rows] for name, mask in conditioning.masks.items()},
-    )
-
-
-def repeat_rows(conditioning: Conditioning, count: int) -> Conditioning:
-    """One row, `count` times."""
-    return Conditioning(
-        tensors={name: np.repeat(tensor, count, axis=0) for name, tensor in conditioning.tensors.items()},
-        masks={name: np.repeat(mask, count, axis=0) for name, mask in conditioning.masks.items()},
-    )

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from beatwalk.diffusion import DiffusionGenerator, load_generator
-from beatwalk.diffusion.generator import repeat_tokens, select_rows
+from beatwalk.diffusion.generator import repeat_tokens
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Frames
 from tests.diffusion.tiny import PIPELINES
@@ -297,7 +297,7 @@ def test_text_does_not_depend_on_its_company(loaded: Loaded) -> None:
     for kind in KINDS:
         together, alone = loaded(kind).encode(PROMPTS), loaded(kind).encode(PROMPTS[1:])
         for name, tensor in alone.tensors.items():
-            assert np.array_equal(select_rows(together, slice(1, 2)).tensors[name], tensor)
+            assert np.array_equal(together.rows(slice(1, 2)).tensors[name], tensor)
 
 
 def test_a_prompt_too_long_is_said_once(saved: Callable[[str], Any], caplog: pytest.LogCaptureFixture) -> None:
