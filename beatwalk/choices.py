@@ -101,7 +101,7 @@ def make_plan(
         with console.busy("listening"):
             analysis = pipeline.analyze(audio)
     return pipeline.plan(
-        song,
+        audio,
         prompts,
         preset=choices["preset"],
         overrides=overrides,

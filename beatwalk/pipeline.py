@@ -73,7 +73,7 @@ def analyze(song: PathLike | Audio) -> Analysis:
 
 
 def plan(
-    song: PathLike,
+    song: PathLike | Audio,
     prompts: PathLike | Iterable[str],
     *,
     preset: str = DEFAULT_PRESET,
@@ -105,7 +105,7 @@ def plan(
     return made
 
 
-def with_song(analysis: Analysis, song: PathLike) -> Analysis:
+def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
     """An analysis read from a file, pointed at the song that it is of.
 
     Raises
@@ -114,11 +114,10 @@ def with_song(analysis: Analysis, song: PathLike) -> Analysis:
     """
     from beatwalk.audio import song_of
 
-    found = song_of(open_song(song))
+    found = song_of(song if isinstance(song, Audio) else open_song(song))
     if abs(found.duration_s - analysis.duration_s) > 0.1:
-        raise PlanError(
-            f"the analysis is of a song of {analysis.duration_s:.2f} s, but {song} is {found.duration_s:.2f} s long"
-        )
+        lengths = f"of {analysis.duration_s:.2f} s, but {found.path} is {found.duration_s:.2f} s long"
+        raise PlanError(f"the analysis is of a song {lengths}; listen to it anew: beatwalk analyze")
     return replace(analysis, song=replace(found, duration_s=analysis.duration_s))
 
 

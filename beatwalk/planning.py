@@ -7,6 +7,7 @@ Prompts with a place go there; the others share the borders that are left, in or
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -230,6 +231,5 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
 
 def resolve_model_path(model: str | None) -> str | None:
     """A model given as a path that exists, made absolute, so that a plan can be rendered from anywhere."""
-    if model is None or not Path(model).exists():
-        return model
-    return str(Path(model).resolve())
+    path = Path(os.path.expanduser(model or ""))
+    return str(path.resolve()) if model and path.exists() else model

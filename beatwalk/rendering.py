@@ -58,6 +58,9 @@ Watcher = Callable[[Progress], None]
 def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterator[None]:
     """The work folder of a render, made or taken up again.
 
+    Finished segments stay in it, for the next run or `finish` to go on with; a failure before the first one leaves
+    nothing behind.
+
     Raises
     ------
     OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
@@ -79,8 +82,12 @@ def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterato
     except OSError as error:
         raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
     write_json(record, {"version": 1, "identity": identity})
-    yield
-    # Left as it is: finished segments are what the next run, or `finish`, goes on with.
+    try:
+        yield
+    except Exception:
+        if not any(work.glob("segment-*.npz")):
+            clear(work)
+        raise
 
 
 def _identity_in(record: Path) -> dict[str, Any] | None:

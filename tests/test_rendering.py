@@ -147,6 +147,22 @@ def test_a_different_render_is_noticed_and_named(tmp_path: Path) -> None:
         assert not (work / "segment-0000.mkv").exists()
 
 
+def test_a_failure_before_the_first_segment_leaves_nothing(tmp_path: Path) -> None:
+    """With one that is finished, the folder stays."""
+    work = tmp_path / "out.mp4.beatwalk"
+
+    def fail(after: int) -> None:
+        with claimed(work, IDENTITY, overwrite=False):
+            for i in range(after):
+                (work / f"segment-{i:04d}.npz").write_bytes(b"x")
+            raise OutputError("no")
+
+    for after in (0, 1):
+        with pytest.raises(OutputError):
+            fail(after)
+        assert work.exists() == bool(after)
+
+
 def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
     """Without the record of what they show, or where it is broken, finished segments are made anew."""
     work = tmp_path / "out.mp4.beatwalk"

@@ -4,7 +4,7 @@ Conventions
 -----------
 - Frame i is centred on second i / `FRAME_RATE_HZ`; there is one for every started hop of the song.
 - Spectra are power, of a Hann window; full scale is 1. Samples are dropped as soon as their frames are computed, so
-  memory holds one block and about 3 kB of features a second.
+  memory holds one block and about 6 kB of features a second.
 """
 
 from __future__ import annotations
@@ -71,14 +71,21 @@ def extract_features(audio: Audio) -> Features:
     hop = audio.analysis_rate // FRAME_RATE_HZ
     spectra = _Spectra(audio.analysis_rate, _LOG_GAIN * _level_gain(audio))
     rows: list[tuple[Float32, ...]] = []
+    textures: list[Float32] = []
+    unpooled = np.zeros((0, _N_TIMBRE + 12), np.float32)
     tail = np.zeros((0, _N_MELS), np.float32)
     for frames in _frame_batches(audio.blocks(), _N_FFT, hop):
-        onset_mel, *rest = spectra(frames)
+        onset_mel, loudness, bands, centroid_hz, mel, chroma = spectra(frames)
         context = np.concatenate([tail, onset_mel]) if len(tail) else onset_mel
         tail = context[-_LAG_FRAMES:]
-        rows.append((_rise(context, len(onset_mel), spectra.flux_bins), *rest))
-    flux, loudness, bands, centroid_hz, mel, chroma = (np.concatenate(column) for column in zip(*rows, strict=True))
-    timbre = 10 * np.log10(_pooled(mel) + 1e-8)
+        rows.append((_rise(context, len(onset_mel), spectra.flux_bins), loudness, bands, centroid_hz))
+        unpooled = np.concatenate([unpooled, np.concatenate([mel, chroma], axis=1)])
+        n_whole = len(unpooled) // POOL * POOL
+        textures.append(_pooled(unpooled[:n_whole]))
+        unpooled = unpooled[n_whole:]
+    flux, loudness, bands, centroid_hz = (np.concatenate(column) for column in zip(*rows, strict=True))
+    texture = np.concatenate([*textures, _pooled(unpooled)])
+    timbre = 10 * np.log10(texture[:, :_N_TIMBRE] + 1e-8)
     return Features(
         duration_s=audio.duration_s,
         flux=flux,
@@ -86,7 +93,7 @@ def extract_features(audio: Audio) -> Features:
         bands=bands,
         centroid_hz=centroid_hz,
         timbre=timbre.astype(np.float32),
-        chroma=_pooled(chroma),
+        chroma=texture[:, _N_TIMBRE:],
     )
 
 
@@ -204,6 +211,8 @@ def _rise(log_mel: Float32, n_new: int, bins: list[slice]) -> Float32:
 
 def _pooled(values: Float32) -> Float32:
     """Means over every `POOL` rows; the last may be of fewer."""
+    if not len(values):
+        return values
     borders = np.arange(0, len(values), POOL)
     counts = np.diff(np.append(borders, len(values)))
     pooled: Float32 = (np.add.reduceat(values, borders, axis=0) / counts[:, None]).astype(np.float32)

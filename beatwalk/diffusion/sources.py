@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def find_model(model: str | None, *, allow_pickle: bool = False, prefer_half: bo
     if model is None:
         folder = embedded_folder()
         return Source(name="nano", path=folder, kind="folder", variant=check_folder(folder, "nano", False, False))
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))  # Path.expanduser() fails where there is no such user
     if path.is_dir():
         name = path.resolve().name
         variant = check_folder(path, model, allow_pickle, prefer_half)
