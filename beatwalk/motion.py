@@ -29,6 +29,8 @@ GRID = 96  # pictures are compared at 96x96 …
 SCALES = (1, 2, 4)  # … and at a half and a quarter of it, so that a shift of fine detail counts less than of form
 MIN_GAP = 1e-6  # two probes that look the same still are in order
 BELIEF_BLOCKS = 2.0  # a correction fades over about so many blocks: errors of a map between its probes are local
+FADED = 6.0  # … and is as good as gone after so many times that
+FADE_KNOTS = 25  # of the map within that
 CHORD_LIMIT = 0.9  # chords nearer to the farthest than this say only that the way was long
 MAX_CORRECTION = 4.0  # one block cannot change its belief in the map by more than this factor
 
@@ -100,8 +102,8 @@ class ArcMap:
     Fritsch and Carlson's limits (PCHIP) keep the cubic from overshooting, so α(s) never runs backwards.
     """
 
-    alphas: Float  # shape (n,), increasing from 0 to 1
-    lengths: Float  # shape (n,), increasing from 0
+    alphas: Float  # shape (n,), increasing to 1; from 0, or while steering from where the walk has come to
+    lengths: Float  # shape (n,), increasing; 0 at position 0
 
     @classmethod
     def from_changes(cls, alphas: Float, changes: Float) -> ArcMap:
@@ -128,13 +130,13 @@ class ArcMap:
     @cached_property
     def _forward(self) -> Any:
         # The inverse of the inverse, sampled densely: both directions then agree, which two cubics would not.
-        lengths = np.linspace(0, self.length, 64 * len(self.lengths))
+        lengths = np.linspace(self.lengths[0], self.length, 64 * len(self.lengths))
         lengths = np.union1d(lengths, self.lengths)
         return np.maximum.accumulate(self._inverse(lengths)), lengths
 
     def alpha_at(self, lengths: Float) -> Float:
         """Positions at given lengths; exact at both ends."""
-        lengths = np.clip(lengths, 0, self.length)
+        lengths = np.clip(lengths, self.lengths[0], self.length)
         return np.where(lengths >= self.length, 1.0, np.clip(self._inverse(lengths), 0, 1))
 
     def length_at(self, alphas: Float) -> Float:
@@ -196,8 +198,13 @@ class Steering:
 
 
 def _scaled_ahead(arc: ArcMap, here: float, fade: float, factor: float) -> ArcMap:
-    """The map with lengths beyond `here` stretched by `factor`, fading to none over the length `fade`."""
-    lengths = np.union1d(arc.lengths, np.linspace(here, arc.length, 65))
+    """The map with lengths beyond `here` stretched by `factor`, fading to none over the length `fade`.
+
+    What lies behind is let go, and knots are added only where the stretch bends the map: however long the segment, a
+    correction takes the same time.
+    """
+    ahead_of = max(0, int(np.searchsorted(arc.lengths, here)) - 2)
+    lengths = np.union1d(arc.lengths[ahead_of:], np.linspace(here, min(arc.length, here + FADED * fade), FADE_KNOTS))
     alphas = arc.alpha_at(lengths)
     ahead = np.maximum(lengths - here, 0)
     # Integral of 1 + (factor - 1) e^(-x / fade) from 0 to `ahead`

@@ -128,6 +128,16 @@ def test_steering_evens_out_what_the_map_missed() -> None:
     assert walk(ArcMap.even(), gain=1.0) < 0.67 * walk(ArcMap.even(), gain=0.0)
 
 
+def test_a_long_segment_costs_no_more_a_block_than_a_short_one() -> None:
+    """The map does not grow with every correction."""
+    steering, n = Steering(arc=ArcMap.even()), 4000
+    for end in range(10, n + 1, 10):
+        alpha = float(steering.positions(np.array([end / n]))[0])
+        steering = steering.advanced(alpha, end / n, (1.3 if end % 20 else 0.7) * 10 / n, 0.7)
+    assert len(steering.arc.lengths) < 100
+    assert alpha == 1
+
+
 def test_successive_change_pairs_neighbours() -> None:
     """n pictures have n - 1 changes."""
     stack = np.concatenate([picture(0), picture(0), picture(4)])
