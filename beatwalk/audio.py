@@ -15,7 +15,9 @@ libsndfile decodes what is uncompressed or lossless, and Vorbis; the ffmpeg of i
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -140,7 +142,8 @@ def _open_sndfile(path: Path) -> _Stream | None:
         if header.read(4) not in _SNDFILE_MAGIC:
             return None
     try:
-        file = soundfile.SoundFile(path)
+        # As bytes, for soundfile does not know names that are no UTF-8; Windows has none.
+        file = soundfile.SoundFile(path if sys.platform == "win32" else os.fsencode(path))
     except soundfile.LibsndfileError:
         return None
     if file.subtype in _FFMPEG_SUBTYPES or not file.frames:

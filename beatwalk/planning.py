@@ -174,7 +174,7 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings)
         if frame < MIN_SEGMENT_FRAMES:
             active = arrival
         elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
-            near = [f for f in chosen if abs(f - frame) < MIN_SEGMENT_FRAMES]
+            near = [f for f in range(frame - MIN_SEGMENT_FRAMES + 1, frame + MIN_SEGMENT_FRAMES) if f in chosen]
             if any(chosen[f].placed and not arrival.placed for f in near):
                 continue  # where two prompts meet, the one with a place wins; else the later
             for f in near:

@@ -30,6 +30,7 @@ class BeatGrid:
         self.plan = plan
         labels = dict.fromkeys(section.label for section in plan.analysis.sections)
         self._color = {label: _COLORS[i % len(_COLORS)] for i, label in enumerate(labels)}
+        self._downbeats = set(plan.analysis.downbeats_s.tolist())
 
     def draw(self, frames: Frames, first: int) -> Frames:
         """The frames with the strip on them; `first` is the index of the first."""
@@ -55,12 +56,11 @@ class BeatGrid:
             if left < right:
                 pen.rectangle((left, height - strip // 4, right, height), fill=(*self._color[section.label], 220))
                 pen.text((left + 3, height - strip // 4 - 1), section.label, fill=_INK, font=font, anchor="lt")
-        downbeats = {round(float(t), 4) for t in analysis.downbeats_s}
-        for beat_s in analysis.beats_s:
-            if abs(beat_s - now_s) <= WINDOW_S:
-                bar = round(float(beat_s), 4) in downbeats
-                foot = top + strip * (0.7 if bar else 0.45)
-                pen.line((x(beat_s), top, x(beat_s), foot), fill=_INK if bar else _DIM, width=2 if bar else 1)
+        first, last = np.searchsorted(analysis.beats_s, (now_s - WINDOW_S, now_s + WINDOW_S))
+        for beat_s in analysis.beats_s[first:last].tolist():
+            bar = beat_s in self._downbeats
+            foot = top + strip * (0.7 if bar else 0.45)
+            pen.line((x(beat_s), top, x(beat_s), foot), fill=_INK if bar else _DIM, width=2 if bar else 1)
         for keyframe in self.plan.keyframes:
             at = x(timeline.time_of(keyframe.frame))
             if 0 <= at <= width:

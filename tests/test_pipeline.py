@@ -48,6 +48,21 @@ def test_a_render_leaves_the_video_and_its_manifest(planned: Plan, tmp_path: Pat
     assert manifest == result.manifest
 
 
+@pytest.mark.parametrize("name", ["-i", "夜 'n\" %d: #;$(x)", "a\nb", "\udce9"])
+def test_names_of_every_kind_are_names(planned: Plan, tmp_path: Path, name: str) -> None:
+    """Options, quotes, line breaks, other scripts, bytes that are no UTF-8: where the system takes the name."""
+    song, folder = tmp_path / f"{name}.wav", tmp_path / name
+    try:
+        shutil.copy(tmp_path / "song.wav", song)
+        folder.mkdir()
+    except (OSError, ValueError):
+        pytest.skip("this system does not take such a name")
+    made = pipeline.plan(song, ["a red sea"], overrides=[SMALL], analysis=planned.analysis, end_s=1.0)
+    render(made, folder / f"{name}.mp4")
+    assert names(folder) == {f"{name}.mp4", f"{name}.mp4.beatwalk.json"}
+    assert pipeline.check(folder / f"{name}.mp4", analysis=planned.analysis).sound is not None
+
+
 def test_a_stopped_render_goes_on(planned: Plan, tmp_path: Path) -> None:
     """Ctrl-C after the first segment: what there is stays, and is not made again."""
 
