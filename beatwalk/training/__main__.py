@@ -7,17 +7,12 @@ import os
 from pathlib import Path
 
 from beatwalk.training import parallel
-from beatwalk.training.autoencoder import train_autoencoder
 from beatwalk.training.export import export
-from beatwalk.training.few import train_few
-from beatwalk.training.flow import train_flow
 from beatwalk.training.gallery import BLOCK, paint_block
 from beatwalk.training.models import SIZES
-from beatwalk.training.stage import Job
-from beatwalk.training.words import train_words
+from beatwalk.training.recipe import job, train
 
-STAGES = ("paint", "autoencoder", "decoder", "words", "flow", "few", "export")
-SHARES = {"autoencoder": 0.25, "decoder": 0.08, "words": 0.03, "flow": 0.5, "few": 0.14}  # of the minutes
+STAGES = ("paint", "autoencoder", "words", "flow", "few", "export")
 
 
 def cache_folder() -> Path:
@@ -45,32 +40,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def job(args: argparse.Namespace, stage: str) -> Job:
-    """What a stage is told, with its part of the minutes."""
-    share = 1.0 if args.stage == stage else SHARES.get(stage, 0.0)
-    return Job(
-        work=args.work,
-        minutes=args.minutes * share,
-        device=args.device,
-        size=SIZES[args.size],
-        seed=args.seed,
-        compile=not args.no_compile,
-        resume=args.resume,
-    )
-
-
-def train(args: argparse.Namespace) -> None:
-    """The stages that several processes share."""
-    for stage, run in (
-        ("autoencoder", train_autoencoder),
-        ("words", train_words),
-        ("flow", train_flow),
-        ("few", train_few),
-    ):
-        if args.stage in (stage, "all"):
-            run(job(args, stage))
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run the chosen stages in order."""
     args = parse(argv)
@@ -78,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.stage in ("paint", "all"):
         for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
             paint_block(args.work / "set", number, size.picture, args.device)
-    if args.stage in ("autoencoder", "decoder", "words", "flow", "few", "all"):
+    if args.stage in ("autoencoder", "words", "flow", "few", "all"):
         cores = os.cpu_count() or 1
         processes = args.processes or (min(2, cores) if args.device == "cpu" else 1)
         parallel.launch(processes, max(1, cores // processes), train, args)

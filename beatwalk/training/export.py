@@ -64,7 +64,7 @@ def export(job: Job, out: Path) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(part, safe_serialization=True)
-    hints = {"steps": 4, "guidance": 1.0, "width": job.size.picture, "height": job.size.picture}
+    hints = {"steps": 4, "guidance": 1.0, "size": [job.size.picture, job.size.picture]}
     (part / "beatwalk.json").write_text(json.dumps(hints, indent=2) + "\n", encoding="utf-8")
     figures = _figures(job, bool(few))
     (part / "README.md").write_text(card(figures, hashes(part)), encoding="utf-8")
@@ -88,7 +88,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def _figures(job: Job, distilled: bool) -> Figures:
     minutes: dict[str, float] = {}
     steps: dict[str, int] = {}
-    for stage in ("autoencoder", "decoder", "words", "flow", "few"):
+    for stage in ("autoencoder", "words", "flow", "few"):
         state = store.load(job.work / f"{stage}.pt")
         if state:
             minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]
