@@ -88,7 +88,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def _figures(job: Job, distilled: bool) -> Figures:
     minutes: dict[str, float] = {}
     steps: dict[str, int] = {}
-    for stage in ("autoencoder", "words", "flow", "few"):
+    for stage in ("autoencoder", "decoder", "words", "flow", "few"):
         state = store.load(job.work / f"{stage}.pt")
         if state:
             minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]

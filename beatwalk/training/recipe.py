@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 
-from beatwalk.training.autoencoder import train_autoencoder
+from beatwalk.training.autoencoder import train_autoencoder, train_decoder
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import train_flow
 from beatwalk.training.models import SIZES
 from beatwalk.training.stage import Job
 from beatwalk.training.words import train_words
 
-SHARES = {"autoencoder": 0.33, "words": 0.03, "flow": 0.5, "few": 0.14}  # of the minutes
+SHARES = {"autoencoder": 0.25, "decoder": 0.08, "words": 0.03, "flow": 0.5, "few": 0.14}  # of the minutes
 
 
 def job(args: argparse.Namespace, stage: str) -> Job:
@@ -36,6 +36,7 @@ def train(args: argparse.Namespace) -> None:
     """The stages that several processes share."""
     for stage, run in (
         ("autoencoder", train_autoencoder),
+        ("decoder", train_decoder),
         ("words", train_words),
         ("flow", train_flow),
         ("few", train_few),
