@@ -102,7 +102,7 @@ class _Surveyor:
         self.pinned = segment.end.seed if self.moves else None
         self.wanted = scale * float(wanted_steps(targets, segment).sum())
         frames_worth = self.settings.feedback.probe_share * segment.n_frames
-        affordable = int(frames_worth * walk.steps / walk.probe_steps)
+        affordable = int(frames_worth)  # a probe saves steps, but decoding it costs what a frame's does
         self.budget = max(MIN_PROBES, min(self.settings.feedback.probes, affordable))
         self.spent = 0
 
