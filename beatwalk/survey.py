@@ -29,6 +29,7 @@ from beatwalk.walk import Course, Walk
 NUDGE_HOPS = 0.1  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.03  # perceived length between neighbouring probes that is aimed at, if the probes suffice
 MIN_PROBES = 5
+DECODING_STEPS = 2  # decoding a picture takes about as long as so many steps, and a probe does not save it
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 REFIT = (0.9, 1.1)  # length found / length wanted outside which the hops are chosen anew, once
 
@@ -102,7 +103,8 @@ class _Surveyor:
         self.pinned = segment.end.seed if self.moves else None
         self.wanted = scale * float(wanted_steps(targets, segment).sum())
         frames_worth = self.settings.feedback.probe_share * segment.n_frames
-        affordable = int(frames_worth)  # a probe saves steps, but decoding it costs what a frame's does
+        cost = (walk.probe_steps + DECODING_STEPS) / (walk.steps + DECODING_STEPS)  # of a probe, in frames
+        affordable = int(frames_worth / cost)
         self.budget = max(MIN_PROBES, min(self.settings.feedback.probes, affordable))
         self.spent = 0
 

@@ -29,7 +29,7 @@ def decoded(path: Path) -> Frames:
 
 
 def assert_same_video(found: Frames, wanted: Frames) -> None:
-    """The same pictures, up to rounding: in bfloat16 on a busy CPU two runs of nano differ by a level here and there."""
+    """The same pictures, up to rounding: in bfloat16 two runs on a busy CPU may differ by some levels."""
     assert found.shape == wanted.shape
     assert np.abs(found.astype(float) - wanted).mean() < 1.5
 
