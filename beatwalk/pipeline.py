@@ -68,8 +68,10 @@ def analyze(song: PathLike | Audio) -> Analysis:
     AudioError : the song cannot be read
     """
     from beatwalk.analysis import analyze as listen
+    from beatwalk.analysis import as_stored
 
-    return listen(song if isinstance(song, Audio) else open_song(song))
+    # A plan kept in a file must give the very frames that the plan in memory gives.
+    return as_stored(listen(song if isinstance(song, Audio) else open_song(song)))
 
 
 def plan(

@@ -8,11 +8,17 @@ from beatwalk.analysis.curves import song_curves
 from beatwalk.analysis.features import extract_features
 from beatwalk.analysis.onsets import find_onsets
 from beatwalk.analysis.sections import find_drop, find_sections
-from beatwalk.analysis.serialize import analysis_from_json, analysis_to_json, read_analysis, write_analysis
+from beatwalk.analysis.serialize import (
+    analysis_from_json,
+    analysis_to_json,
+    as_stored,
+    read_analysis,
+    write_analysis,
+)
 from beatwalk.audio import song_of
 from beatwalk.types import Analysis, Audio
 
-__all__ = ["analysis_from_json", "analysis_to_json", "analyze", "read_analysis", "write_analysis"]
+__all__ = ["analysis_from_json", "analysis_to_json", "analyze", "as_stored", "read_analysis", "write_analysis"]
 
 
 def analyze(audio: Audio) -> Analysis:

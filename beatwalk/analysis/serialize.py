@@ -75,6 +75,11 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def as_stored(analysis: Analysis) -> Analysis:
+    """`analysis` with the precision that its file has, so that it is the same written, read, and written again."""
+    return analysis_from_json(analysis_to_json(analysis), str(analysis.song.path))
+
+
 def write_analysis(analysis: Analysis, path: Path | str) -> None:
     """Write `analysis` as JSON; the file appears whole or not at all. Whether it may replace another is not asked.
 

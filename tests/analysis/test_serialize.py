@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beatwalk.analysis import analysis_from_json, analysis_to_json, analyze, read_analysis, write_analysis
+from beatwalk.analysis import (
+    analysis_from_json,
+    analysis_to_json,
+    analyze,
+    as_stored,
+    read_analysis,
+    write_analysis,
+)
 from beatwalk.errors import OutputError, PlanError
 from beatwalk.types import Analysis
 from tests.analysis.songs import audio_of, groove
@@ -44,6 +51,18 @@ def test_round_trip(heard: Analysis, tmp_path: Path) -> None:
     assert np.isin(again.downbeats_s, again.beats_s).all()
     assert again.sections[-1].end_s == again.duration_s
     assert not again.beats_s.flags.writeable
+
+
+def test_as_stored_is_what_a_file_gives_back(heard: Analysis, tmp_path: Path) -> None:
+    """To the last bit: a plan from a file then gives the pictures that the plan in memory gave."""
+    stored = as_stored(heard)
+    write_analysis(stored, tmp_path / "song.json")
+    again = read_analysis(tmp_path / "song.json")
+    assert not np.array_equal(heard.onset_strength, stored.onset_strength)
+    for name in ("beats_s", "beat_confidence", "downbeats_s", "onsets_s", "onset_strength", "tempo_curve"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(stored, name))
+    for name, curve in stored.curves.items():
+        np.testing.assert_array_equal(again.curves[name].values, curve.values)
 
 
 def test_keys_that_other_programs_rely_on(data: dict[str, Any]) -> None:
