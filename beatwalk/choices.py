@@ -63,6 +63,10 @@ planning = options(
     click.option("--fps", help="Frame rate, such as 24, 60 or 30000/1001."),
     click.option("--size", help="Width and height in pixels, such as 768x512."),
     click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
+    click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
+    click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
+    click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
+    click.option("--loop", is_flag=True, help="The end flows into the beginning."),
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
@@ -110,6 +114,23 @@ def make_plan(
         start_s=choices["start"],
         end_s=choices["end"],
     )
+
+
+def codec_of(choices: dict[str, Any], plan: Plan | None = None) -> str:
+    """The codec that the choices, or a plan, come to."""
+    from beatwalk.config import load_settings
+
+    settings = plan.settings if plan is not None else load_settings(choices["preset"], overrides_of(choices))
+    return settings.video.codec
+
+
+def default_output(song: Path, codec: str) -> Path:
+    """The song's name in the current folder, with the codec's usual ending; never the song itself."""
+    from beatwalk.video import codec_named
+
+    suffix = codec_named(codec).suffixes[0]
+    output = Path(song.stem + suffix)
+    return Path(f"{song.stem}.beatwalk{suffix}") if output.resolve() == song.resolve() else output
 
 
 def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:
@@ -160,6 +181,11 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
+    for name in ("codec", "intra", "alpha"):
+        if choices.get(name):
+            overrides.append({"video": {name: choices[name]}})
+    if choices.get("loop"):
+        overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):
         overrides.append({"feedback": {"enabled": choices["feedback"] == "on"}})
     if choices.get("effects"):

@@ -17,6 +17,8 @@ from click_default_group import DefaultGroup
 from beatwalk import __version__
 from beatwalk.choices import (
     FILE,
+    codec_of,
+    default_output,
     make_plan,
     modelling,
     overrides_of,
@@ -62,7 +64,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("song", metavar="SONG|PLAN.json", type=FILE)
 @click.argument("prompts", metavar="PROMPTS", type=FILE, required=False)
-@click.option("-o", "--output", type=FILE, help="The video, ends in .mp4; without: the song's name.")
+@click.option("-o", "--output", type=FILE, help="The video; without: the song's name.")
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the frames, for: beatwalk finish.")
 @planning
@@ -88,15 +90,15 @@ def render(
     beatwalk render plan.json -o out.mp4
     """
     console = _console(quiet, verbose)
-    output = output or _default_output(song)
-    from beatwalk.pipeline import check_output
+    from beatwalk.places import check_output
 
-    check_output(output, overwrite=overwrite)
-    plan = (
-        read_plan_instead(click.get_current_context(), song, model)
-        if prompts is None
-        else make_plan(console, song, prompts, model, choices)
-    )
+    plan = read_plan_instead(click.get_current_context(), song, model) if prompts is None else None
+    codec = codec_of(choices, plan)
+    output = output or default_output(song, codec)
+    check_output(output, overwrite=overwrite, codec=codec)
+    if plan is None:
+        assert prompts is not None
+        plan = make_plan(console, song, prompts, model, choices)
     _render(console, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
 
 
@@ -113,14 +115,19 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
+    from beatwalk.video import fitting_size
 
     for line in describe_song(plan.analysis):
         console.say(line)
+    pipeline.check_resumable(plan, output, overwrite=overwrite)
     with console.busy("loading the model"):
         generator = _generator(plan.model, choices, plan.settings.model.batch)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
+    if (fitting := fitting_size(plan.settings.video.codec, walk.size)) != walk.size:
+        console.say(f"note      {plan.settings.video.codec} cannot hold {walk.size[0]}x{walk.size[1]}: "
+                    f"the video is scaled to {fitting[0]}x{fitting[1]}")  # fmt: skip
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
             seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
@@ -275,7 +282,7 @@ def preview(
     \b
     beatwalk preview song.wav prompts.txt
     """
-    from beatwalk.pipeline import check_output
+    from beatwalk.places import check_output
     from beatwalk.preview import BeatGrid, preview_overrides
 
     console = _console(quiet, verbose)
@@ -421,12 +428,6 @@ def _generator(model: str | None, choices: dict[str, Any], batch: int | None) ->
         allow_pickle=choices["allow_pickle"],
         batch=batch,
     )
-
-
-def _default_output(song: Path) -> Path:
-    """The song's name in the current folder; never the song itself."""
-    output = Path(song.stem + ".mp4")
-    return Path(song.stem + ".beatwalk.mp4") if output.resolve() == song.resolve() else output
 
 
 def _may_write(path: Path | None, overwrite: bool) -> None:
