@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from beatwalk.camera import Effects
 from beatwalk.errors import AudioError, PlanError
 from beatwalk.files import check_place, folder_beside, sweep
 from beatwalk.safety import FlashLimiter
+from beatwalk.timing import Stages
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import Encoder, mux, probe, read_frames
 
@@ -34,6 +35,7 @@ class FinishReport:
     seconds: float  # that it took
     softened: int  # frames that the flash limiter changed
     encoder: str
+    stages: Mapping[str, float]  # seconds by stage; encode is the time spent waiting for the encoder
 
 
 def finish(
@@ -77,24 +79,38 @@ def finish(
     effects = Effects(targets, size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
     video, whole_song = settings.video, timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+    stages = Stages()
     sweep(out)
     with folder_beside(out) as folder:
         pictures = folder / "pictures.mp4"
         with Encoder(pictures, size, timeline.fps, codec=video.codec, crf=video.crf) as encoder:
             for first, frames in _pure_frames(segment_paths, size, timeline.n_frames):
                 if effects is not None:
-                    frames = effects.apply(frames, first)
+                    with stages.time("effects"):
+                        frames = effects.apply(frames, first)
                 if limiter is not None:
-                    frames = limiter.limit(frames)
-                encoder.write(overlay(frames, first) if overlay is not None else frames)
+                    with stages.time("flashes"):
+                        frames = limiter.limit(frames)
+                finished = overlay(frames, first) if overlay is not None else frames
+                with stages.time("encode"):
+                    encoder.write(finished)
                 if progress is not None:
                     progress(first + len(frames), timeline.n_frames)
-        mux(pictures, song.path, out, start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song)
+        with stages.time("mux"):
+            mux(
+                pictures,
+                song.path,
+                out,
+                start_s=timeline.start_s,
+                duration_s=timeline.duration_s,
+                whole_song=whole_song,
+            )
     return FinishReport(
         frames=timeline.n_frames,
         seconds=time.monotonic() - started,
         softened=limiter.touched if limiter is not None else 0,
         encoder=video.codec,
+        stages=stages,
     )
 
 

@@ -27,6 +27,7 @@ from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
     from beatwalk.checking import CheckReport
+    from beatwalk.finishing import FinishReport
     from beatwalk.rendering import Watcher
     from beatwalk.types import Frames
     from beatwalk.walk import Walk
@@ -46,6 +47,7 @@ class RenderResult:
     seconds: float  # of this run, the model's loading left out
     frames_per_s: float  # frames made in this run by those seconds
     softened: int  # frames that the flash limiter changed
+    stages: Mapping[str, float]  # seconds by stage of finishing, and the whole of "render" and "finish"
 
 
 def open_song(song: PathLike) -> Audio:
@@ -247,7 +249,9 @@ def render(
     with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
         write_json(work / PLAN_FILE, plan_to_json(plan))
         survey, records = render_segments(walk, targets, work, watch=note)
-        softened = _finish_into(output, plan, targets, [r.path for r in records], watch=watch, overlay=overlay)
+        rendered = time.perf_counter() - begin
+        finished = _finish_into(output, plan, targets, [r.path for r in records], watch=watch, overlay=overlay)
+        softened, stages = finished.softened, {"render": rendered, "finish": finished.seconds, **finished.stages}
         seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
         states = [walk.start(), *(course.route.end for course in survey.courses)]
         manifest = build_manifest(
@@ -280,6 +284,7 @@ def render(
         seconds=seconds,
         frames_per_s=made / seconds,
         softened=softened,
+        stages=stages,
     )
 
 
@@ -291,8 +296,8 @@ def _finish_into(
     *,
     watch: Watcher | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
-) -> int:
-    """Segments → video under its own name; returns how many frames the flash limiter changed."""
+) -> FinishReport:
+    """Segments → video under its own name."""
     from beatwalk.finishing import finish as finish_segments
     from beatwalk.rendering import Progress
 
@@ -300,8 +305,7 @@ def _finish_into(
         if watch:
             watch(Progress(stage="finish", done=done, total=total))
 
-    report = finish_segments(segments, targets, plan, output, progress=tell, overlay=overlay)
-    return report.softened
+    return finish_segments(segments, targets, plan, output, progress=tell, overlay=overlay)
 
 
 def finish(
@@ -352,7 +356,7 @@ def finish(
     if missing := [str(i) for i, record in enumerate(records) if record is None]:
         raise VideoError(f"{video}: segments {', '.join(missing)} are not rendered; give the render command again")
     whole = [record.path for record in records if record is not None]
-    softened = _finish_into(output, plan, targets_of(plan), whole, watch=watch)
+    softened = _finish_into(output, plan, targets_of(plan), whole, watch=watch).softened
     if output == video:  # another name is a version of its own, and what is kept stays that of `video`
         write_json(work / PLAN_FILE, plan_to_json(plan))
     if manifest is not None:

@@ -18,14 +18,15 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"settings"},
     {"types"},
-    {"audio", "config", "files", "interpolate", "modulation", "perception", "prompts"},
+    {"audio", "config", "files", "interpolate", "modulation", "perception", "prompts", "timing"},
     {"analysis", "camera", "generator", "manifest", "motion", "planning", "plots", "safety", "video", "embedded"},
     {"checking", "diffusion", "planfile", "preview", "walk"},
     {"finishing", "scouting", "survey"},
     {"rendering"},
     {"pipeline"},
-    {"console"},
+    {"bench", "console"},
     {"choices"},
+    {"commands"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -38,7 +39,7 @@ HEAVY = {
     "huggingface_hub": {"diffusion"},
     "safetensors": {"diffusion", "training"},
     "librosa": {"analysis", "audio"},
-    "moviepy": {"video"},
+    "moviepy": {"bench", "video"},
     "matplotlib": {"checking", "plots", "training"},
 }
 

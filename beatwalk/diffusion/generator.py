@@ -67,6 +67,11 @@ class DiffusionGenerator:
         """The diffusers pipeline itself."""
         return self._pipeline
 
+    @property
+    def denoiser(self) -> Any:
+        """The network that is asked at every step."""
+        return self._denoiser
+
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt; always the same length, whatever the prompts.
 
@@ -183,6 +188,33 @@ class DiffusionGenerator:
         guidance: float,
     ) -> Frames:
         """One call of the pipeline."""
+        made = self.call_pipeline(
+            noise, conditioning, negative, size=covering, steps=steps, guidance=guidance, output_type="pt"
+        )
+        return self._to_frames(made, size)
+
+    def call_pipeline(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None = None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+        output_type: str,
+    ) -> Any:
+        """The pipeline's own pictures for one batch, as they come.
+
+        Parameters
+        ----------
+        size : one that the model can make without cutting
+        output_type : "pt" for a tensor on the device, "pil" for a list of PIL pictures, "latent"
+
+        Raises
+        ------
+        ModelError : the pipeline refuses
+        """
         import torch
 
         family, dtype = self._family, self._denoiser.dtype
@@ -198,20 +230,32 @@ class DiffusionGenerator:
         with torch.inference_mode(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(STEP_NOISE_SEED)
             try:
-                pictures = self._pipeline(
+                return self._pipeline(
                     latents=latents,
-                    width=covering[0],
-                    height=covering[1],
+                    width=size[0],
+                    height=size[1],
                     num_inference_steps=steps,
                     guidance_scale=float(guidance),
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type="pt",
+                    output_type=output_type,
                     **arguments,
                 ).images
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            return self._to_frames(pictures, size)
+
+    def reset_peak_memory(self) -> None:
+        """Count the device's memory anew."""
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def peak_memory(self) -> int | None:
+        """Most bytes that were allocated on a GPU since; None on other devices."""
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.type == "cuda" else None
 
     def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
         """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""
