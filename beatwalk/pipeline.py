@@ -47,7 +47,7 @@ class RenderResult:
     seconds: float  # of this run, the model's loading left out
     frames_per_s: float  # frames made in this run by those seconds
     softened: int  # frames that the flash limiter changed
-    stages: Mapping[str, float]  # seconds by stage of finishing, and the whole of "render" and "finish"
+    stages: Mapping[str, float]  # seconds by stage of finishing, and of all of "render"; they overlap
 
 
 def open_song(song: PathLike) -> Audio:
@@ -224,6 +224,7 @@ def render(
     ------
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
+    from beatwalk.finishing import Finisher
     from beatwalk.manifest import build_manifest, manifest_path, render_identity, work_folder
     from beatwalk.planfile import plan_to_json
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
@@ -248,10 +249,15 @@ def render(
 
     with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
         write_json(work / PLAN_FILE, plan_to_json(plan))
-        survey, records = render_segments(walk, targets, work, watch=note)
-        rendered = time.perf_counter() - begin
-        finished = _finish_into(output, plan, targets, [r.path for r in records], watch=watch, overlay=overlay)
-        softened, stages = finished.softened, {"render": rendered, "finish": finished.seconds, **finished.stages}
+
+        def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
+            return _finish_into(output, plan, targets, frames, watch=watch, overlay=overlay)
+
+        with Finisher(finish_all) as finisher:
+            survey, records = render_segments(walk, targets, work, watch=note, sink=finisher.add)
+            rendered = time.perf_counter() - begin
+            finished = finisher.report()
+        softened, stages = finished.softened, {"render": rendered, **finished.stages}
         seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
         states = [walk.start(), *(course.route.end for course in survey.courses)]
         manifest = build_manifest(
@@ -292,7 +298,7 @@ def _finish_into(
     output: Path,
     plan: Plan,
     targets: Targets,
-    segments: list[Path],
+    segments: Iterable[Path | Frames],
     *,
     watch: Watcher | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
