@@ -28,6 +28,7 @@ from beatwalk.choices import (
     read_plan_instead,
     verbosity,
 )
+from beatwalk.commands.bench import bench
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
@@ -415,6 +416,9 @@ def models() -> None:
         size = "x".join(str(side) for side in model.size) if model.size else ""
         note = size if model.walkable else "(cannot be walked)"
         click.echo(f"{model.name:<40} {model.family:<32} {note}".rstrip())
+
+
+cli.add_command(bench)
 
 
 def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:

@@ -18,15 +18,16 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"settings"},
     {"types"},
-    {"audio", "config", "files", "locking", "interpolate", "modulation", "perception", "prompts"},
+    {"audio", "config", "files", "locking", "interpolate", "modulation", "perception", "prompts", "timing"},
     {"analysis", "camera", "generator", "manifest", "motion", "planning", "plots", "safety", "video", "embedded"},
     {"checking", "diffusion", "looping", "planfile", "preview", "sketching", "walk"},
     {"finishing", "scouting", "survey"},
     {"rendering"},
     {"places"},
     {"pipeline"},
-    {"console"},
+    {"bench", "console"},
     {"choices"},
+    {"commands"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -39,7 +40,7 @@ HEAVY = {
     "huggingface_hub": {"diffusion"},
     "safetensors": {"diffusion", "training"},
     "librosa": {"analysis", "audio"},
-    "moviepy": {"video"},
+    "moviepy": {"bench", "video"},
     "matplotlib": {"checking", "plots", "training"},
 }
 
