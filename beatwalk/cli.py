@@ -28,6 +28,7 @@ from beatwalk.choices import (
     read_plan_instead,
     verbosity,
 )
+from beatwalk.commands.loops import loops
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
@@ -379,6 +380,9 @@ def scout(
             overwrite=overwrite,
         )
     console.say(f"drawn     {output}")
+
+
+cli.add_command(loops)
 
 
 @cli.group(invoke_without_command=True)

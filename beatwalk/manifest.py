@@ -42,7 +42,7 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
     steps = info.steps if model.steps is None else model.steps
     guidance = info.guidance if model.guidance is None else model.guidance
     of_model = {"model": [info.fingerprint, info.dtype], "size": size, "steps or guidance": [steps, guidance]}
-    return {**plan_identity(plan, targets), **{name: _digest(value) for name, value in of_model.items()}}
+    return {**plan_identity(plan, targets), **{name: digest(value) for name, value in of_model.items()}}
 
 
 def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
@@ -63,10 +63,11 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
     }
     if plan.size is not None:
         parts["size"] = plan.size
-    return {name: _digest(value) for name, value in parts.items()}
+    return {name: digest(value) for name, value in parts.items()}
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """A short fingerprint of plain data."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -25,8 +25,9 @@ LAYERS: list[set[str]] = [
     {"rendering"},
     {"places"},
     {"pipeline"},
-    {"console"},
+    {"console", "loops"},
     {"choices"},
+    {"commands"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
