@@ -28,6 +28,7 @@ from beatwalk.choices import (
     read_plan_instead,
     verbosity,
 )
+from beatwalk.commands.clean import clean
 from beatwalk.commands.loops import loops
 from beatwalk.errors import BeatwalkError, OutputError
 
@@ -382,7 +383,8 @@ def scout(
     console.say(f"drawn     {output}")
 
 
-cli.add_command(loops)
+for command in (clean, loops):
+    cli.add_command(command)
 
 
 @cli.group(invoke_without_command=True)

@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"rendering"},
     {"places"},
     {"pipeline"},
-    {"console", "loops"},
+    {"cleaning", "console", "loops"},
     {"choices"},
     {"commands"},
     {"cli"},
