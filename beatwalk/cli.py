@@ -29,7 +29,9 @@ from beatwalk.choices import (
     verbosity,
 )
 from beatwalk.commands.clean import clean
+from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
+from beatwalk.commands.sets import set_
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
@@ -383,7 +385,7 @@ def scout(
     console.say(f"drawn     {output}")
 
 
-for command in (clean, loops):
+for command in (clean, cues, loops, set_):
     cli.add_command(command)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from beatwalk import __version__
 from beatwalk.errors import InputError
 from beatwalk.files import read_json
-from beatwalk.types import Float, ModelInfo, Plan, Targets
+from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets, Timeline
 
 VERSION = 1
 
@@ -138,3 +139,23 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
+
+
+def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
+    """Song, timeline and keyframes that a manifest tells.
+
+    Raises
+    ------
+    InputError : something of it is missing or of the wrong kind
+    """
+    try:
+        fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
+        start_s = float(manifest["song"]["start"])
+        if not isinstance(n_frames, int) or n_frames < 1 or not 1 <= fps <= 240 or not 0 <= start_s < 1e6:
+            raise ValueError
+        timeline = Timeline(fps=fps, n_frames=n_frames, start_s=start_s)
+        rows = manifest["keyframes"]
+        keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
+        return Path(str(manifest["song"]["path"])), timeline, keyframes
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
+        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None

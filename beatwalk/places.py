@@ -61,6 +61,12 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
 
 
+def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
+    """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
+    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
+    return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
+
+
 def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
     """Room for the frames that are still to be made, by what they take at most.
 
@@ -68,8 +74,7 @@ def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
     ------
     OutputError : there is less
     """
-    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
-    needed = n_frames * size[0] * size[1] * 3 / 2 - there  # lossless video takes about half of raw pixels
+    needed = needed_bytes(work, n_frames, size)
     free = shutil.disk_usage(work.parent).free
     if free < needed:
         raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")
