@@ -156,6 +156,8 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
         timeline = Timeline(fps=fps, n_frames=n_frames, start_s=start_s)
         rows = manifest["keyframes"]
         keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
+        if any(not 0 <= k.frame <= n_frames for k in keyframes):
+            raise ValueError
         return Path(str(manifest["song"]["path"])), timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None

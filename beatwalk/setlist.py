@@ -51,7 +51,8 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # as names of files are
+Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class _Table(BaseModel):
@@ -64,14 +65,14 @@ class _Manner(_Table):
     prompts: Names | None = None
     presets: Names | None = None
     outputs: Names | None = None
-    model: str | None = None
+    model: Text | None = None
     settings: dict[str, Any] = {}
 
 
 class _Song(_Manner):
-    song: str
-    name: str | None = None  # of the videos; None: the song's
-    analysis: str | None = None
+    song: Text
+    name: Text | None = None  # of the videos; None: the song's
+    analysis: Text | None = None
     start: float = Field(default=0.0, ge=0, le=1e6)  # s
     end: float | None = Field(default=None, gt=0, le=1e6)
 
@@ -79,7 +80,7 @@ class _Song(_Manner):
 class SetList(_Table):
     """The file."""
 
-    folder: str = "."
+    folder: Text = "."
     defaults: _Manner = _Manner()
     outputs: dict[str, dict[str, Any]] = {}
     songs: Annotated[tuple[_Song, ...], BeforeValidator(_listed), Field(min_length=1)]

@@ -87,11 +87,11 @@ def names(folder: Path) -> set[str]:
 def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     """kill -9 while surveying, rendering, encoding, joining, writing: it goes on and ends the same, 20 times."""
     begin = time.monotonic()
-    assert start(song, tmp_path / "whole.mp4", "256x256", 24).wait() == 0
+    assert start(song, tmp_path / "whole.mp4", "256x256", 12).wait() == 0
     lasts_s, wanted = time.monotonic() - begin, decoded(tmp_path / "whole.mp4")
     chance, output, kills, late = random.Random(7), tmp_path / "out.mp4", 0, 0
     while kills < 20:
-        process = start(song, output, "256x256", 24)
+        process = start(song, output, "256x256", 12)
         # The later half of a run is finishing and publishing; every other kill falls there.
         time.sleep(lasts_s * (chance.uniform(0.15, 0.55) if kills % 2 else chance.uniform(0.3, 1.05)))
         running = process.poll() is None
@@ -110,7 +110,7 @@ def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
                 remove(left)
             output.unlink()
             manifest_path(output).unlink()
-    process = start(song, output, "256x256", 24)
+    process = start(song, output, "256x256", 12)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     np.testing.assert_array_equal(decoded(output), wanted)
