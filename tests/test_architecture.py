@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"types"},
     {"audio", "config", "files", "locking", "interpolate", "modulation", "perception", "prompts"},
     {"analysis", "camera", "generator", "manifest", "motion", "planning", "plots", "safety", "video", "embedded"},
-    {"checking", "cues", "diffusion", "looping", "planfile", "preview", "walk"},
+    {"checking", "cues", "diffusion", "looping", "planfile", "preview", "sketching", "walk"},
     {"finishing", "scouting", "survey"},
     {"rendering"},
     {"places"},

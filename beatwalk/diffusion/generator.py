@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
 STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
 
 
@@ -61,6 +64,22 @@ class DiffusionGenerator:
     def info(self) -> ModelInfo:
         """What this is and how it likes to be used."""
         return self._info
+
+    @cached_property
+    def decoding_steps(self) -> float:
+        """What decoding a picture costs in steps, by counted operations: times would differ from run to run."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        side = int(np.lcm(self._multiple, self._info.size_multiple))
+        size = (side * -(-COUNTED_SIDE // side),) * 2
+        noise, text = self.start_noise(0, size)[None], self.encode([""])
+        operations = []
+        for output in ("latent", "pt"):
+            with FlopCounterMode(display=False) as counter:
+                self._call(noise, text, None, size, steps=1, guidance=1.0, output=output)
+            operations.append(counter.get_total_flops())
+        step, picture = operations
+        return round((picture - step) / max(step, 1), 1)
 
     @property
     def pipeline(self) -> Any:
@@ -133,30 +152,63 @@ class DiffusionGenerator:
         ModelError : the size or the number of steps cannot be made, or the model yields no picture
         DeviceError : not even one picture fits into memory
         """
+        covering = self._covering(size)
+
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Frames:
+            images = self._call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
+            return self._to_frames(images, size)
+
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """What `generate` would decode, shape (batch, rows, columns, channels); the picture's size rounded up.
+
+        Raises
+        ------
+        ModelError, DeviceError : as `generate`
+        """
+        covering = self._covering(size)
+
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
+            made = self._call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="latent")
+            return as_cells(_to_host(made), covering)
+
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    def _in_batches(
+        self,
+        count: int,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        size: tuple[int, int],
+        guidance: float,
+        make: Callable[[slice, Conditioning, Conditioning | None], Made],
+    ) -> list[Made]:
+        """What `make` makes of all rows, in batches that fit; half as large a batch each time memory runs out."""
         import torch
 
-        width, height = size
-        covering = self._covering(size)
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
-            negative = self._nothing.repeated(len(noise))
-        frames = np.empty((len(noise), height, width, 3), np.uint8)
+            negative = self._nothing.repeated(count)
+        made: list[Made] = []
         done = 0
-        while done < len(noise):
-            limit = self._limits.setdefault(size, self._batch or pick_batch(self._device, covering))
-            left = len(noise) - done
+        while done < count:
+            limit = self._limits.setdefault(size, self._batch or pick_batch(self._device, self._covering(size)))
+            left = count - done
             rows = slice(done, done + -(-left // -(-left // limit)))  # as even as can be
+            away = negative.rows(rows) if guided and negative is not None else None
             try:
-                frames[rows] = self._generate_batch(
-                    noise[rows],
-                    conditioning.rows(rows),
-                    negative.rows(rows) if guided and negative is not None else None,
-                    covering=covering,
-                    size=size,
-                    steps=steps,
-                    guidance=guidance,
-                )
+                made.append(make(rows, conditioning.rows(rows), away))
                 done = rows.stop
                 continue
             except (torch.OutOfMemoryError, UnboundLocalError) as error:
@@ -164,25 +216,25 @@ class DiffusionGenerator:
                 if isinstance(error, UnboundLocalError) and "'image'" not in str(error):
                     raise
                 if rows.stop - rows.start == 1:
-                    where = f"{width}x{height} on {self._info.device}"
+                    where = f"{size[0]}x{size[1]} on {self._info.device}"
                     raise DeviceError(f"out of memory for one picture of {where}; try a smaller --size") from error
             self._limits[size] = max(1, (rows.stop - rows.start) // 2)
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
-        return frames
+        return made
 
-    def _generate_batch(
+    def _call(
         self,
         noise: Float32,
         conditioning: Conditioning,
         negative: Conditioning | None,
-        *,
         covering: tuple[int, int],
-        size: tuple[int, int],
+        *,
         steps: int,
         guidance: float,
-    ) -> Frames:
-        """One call of the pipeline."""
+        output: str,
+    ) -> torch.Tensor:
+        """One call of the pipeline; `output` is "pt" for pictures, 0-1, or "latent"."""
         import torch
 
         family, dtype = self._family, self._denoiser.dtype
@@ -198,20 +250,20 @@ class DiffusionGenerator:
         with torch.inference_mode(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(STEP_NOISE_SEED)
             try:
-                pictures = self._pipeline(
+                made: torch.Tensor = self._pipeline(
                     latents=latents,
                     width=covering[0],
                     height=covering[1],
                     num_inference_steps=steps,
                     guidance_scale=float(guidance),
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type="pt",
+                    output_type=output,
                     **arguments,
                 ).images
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            return self._to_frames(pictures, size)
+            return made
 
     def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
         """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""
@@ -276,6 +328,21 @@ def _instruction(pipeline: Any, family: Family) -> list[str] | None:
 def _to_host(tensor: torch.Tensor) -> Float32:
     array: Float32 = tensor.float().cpu().numpy()
     return array
+
+
+def as_cells(latents: Float32, covering: tuple[int, int]) -> Float32:
+    """Latents as a grid of cells, shape (batch, rows, columns, channels).
+
+    Parameters
+    ----------
+    latents : shape (batch, channels, rows, columns), or packed, as Flux has them: (batch, rows x columns, channels)
+    covering : width and height of the picture, in pixels
+    """
+    if latents.ndim == 4:
+        return np.ascontiguousarray(latents.transpose(0, 2, 3, 1))
+    batch, count, channels = latents.shape
+    rows = max(1, round(np.sqrt(count * covering[1] / covering[0])))
+    return latents.reshape(batch, rows, count // rows, channels)
 
 
 def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, np.dtype[np.int64]]) -> Float32:

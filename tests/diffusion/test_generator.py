@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from beatwalk.diffusion import DiffusionGenerator, load_generator
-from beatwalk.diffusion.generator import repeat_tokens
+from beatwalk.diffusion.generator import as_cells, repeat_tokens
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Frames
 from tests.diffusion.tiny import PIPELINES
@@ -148,6 +148,31 @@ def test_filling_with_own_tokens_keeps_the_picture(kind: str, loaded: Loaded) ->
         assert apart(plain, pictures(generator, (1,), (text,))) <= levels
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_latents_are_a_grid_that_moves_as_pictures_do(kind: str, loaded: Loaded) -> None:
+    """Few cells, several channels; other noise gives other latents, the same noise the same; decoding has a cost."""
+    generator = loaded(kind)
+    options: dict[str, Any] = {"size": (64, 64), "steps": 2, "guidance": 1.0}
+    noise = np.stack([generator.start_noise(seed, (64, 64)) for seed in (1, 2)])
+    latents = generator.latents(noise, generator.encode(PROMPTS), None, **options)
+    assert latents.dtype == np.float32
+    batch, rows, columns, channels = latents.shape
+    assert batch == 2
+    assert rows == columns < 64
+    assert channels >= 4
+    assert np.abs(latents[0] - latents[1]).max() > 0
+    np.testing.assert_array_equal(latents, generator.latents(noise, generator.encode(PROMPTS), None, **options))
+    assert generator.decoding_steps > 0
+
+
+def test_packed_latents_become_a_grid() -> None:
+    """Tokens in rows, as some families have them."""
+    tokens = np.arange(2 * 6 * 4, dtype=np.float32).reshape(2, 6, 4)
+    cells = as_cells(tokens, (48, 32))
+    assert cells.shape == (2, 2, 3, 4)
+    np.testing.assert_array_equal(cells[0, 1, 0], tokens[0, 3])
+
+
 def test_repeated_tokens_go_round_in_order() -> None:
     """Tokens 0 1 2 fill five places as 0 1 2 0 1; a row without tokens is left alone."""
     embeds = np.arange(10, dtype=np.float32).reshape(2, 5, 1)
@@ -205,11 +230,11 @@ class Choking(DiffusionGenerator):
     room = 3
     tried: list[int]
 
-    def _generate_batch(self, noise: Any, *args: Any, **kwargs: Any) -> Frames:
+    def _call(self, noise: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         self.tried.append(len(noise))
         if len(noise) > self.room:
             raise torch.OutOfMemoryError("full")
-        return super()._generate_batch(noise, *args, **kwargs)
+        return super()._call(noise, *args, **kwargs)
 
 
 @pytest.fixture
@@ -260,9 +285,9 @@ def test_batches_are_even_and_no_larger_than_asked(saved: Callable[[str], Any], 
     """Nine pictures, at most four at a time, go as three threes."""
     generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", batch=4)
     sizes: list[int] = []
-    call = generator._generate_batch
+    call = generator._call
     monkeypatch.setattr(
-        generator, "_generate_batch", lambda noise, *a, **k: (sizes.append(len(noise)), call(noise, *a, **k))[1]
+        generator, "_call", lambda noise, *a, **k: (sizes.append(len(noise)), call(noise, *a, **k))[1]
     )
     pictures(generator, tuple(range(9)), PROMPTS[:1] * 9, steps=1)
     assert sizes == [3, 3, 3]
