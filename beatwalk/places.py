@@ -10,7 +10,7 @@ from beatwalk.files import check_place
 from beatwalk.manifest import manifest_path, plan_identity, work_folder
 from beatwalk.rendering import check_same
 from beatwalk.types import Plan, Targets
-from beatwalk.video import check_alpha, check_name
+from beatwalk.video import check_choices, check_name
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -51,12 +51,11 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     Raises
     ------
     OutputError : they are of another; the message names the differences
-    SettingsError : codec and alpha do not go together
+    SettingsError : the codec has no alpha, or no choice of whole frames
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
-    if video.alpha:
-        check_alpha(video.codec)
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha))
     keep_the_song(plan, output)
     check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
 
