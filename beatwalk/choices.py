@@ -53,24 +53,36 @@ verbosity = options(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
 )
-planning = options(
-    click.option("--preset", default="default", show_default=True, help="Name (see: beatwalk presets) or TOML file."),
+analysed = options(
     click.option(
         "--analysis", "analysis_file", type=FILE, help="Use this beat grid (from: beatwalk analyze --json)."
     ),
+)
+excerpt = options(
     click.option("--from", "start", type=Time(), default=0.0, help="Begin here in the song, such as 1:02.5."),
     click.option("--to", "end", type=Time(), help="End here in the song."),
+)
+coding = options(
+    click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
+    click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
+)
+styling = options(
     click.option("--fps", help="Frame rate, such as 24, 60 or 30000/1001."),
     click.option("--size", help="Width and height in pixels, such as 768x512."),
     click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
-    click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
-    click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
-    click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
-    click.option("--loop", is_flag=True, help="The end flows into the beginning."),
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
+)
+planning = options(
+    click.option("--preset", default="default", show_default=True, help="Name (see: beatwalk presets) or TOML file."),
+    analysed,
+    excerpt,
+    click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
+    coding,
+    click.option("--loop", is_flag=True, help="The end flows into the beginning."),
+    styling,
 )
 modelling = options(
     click.option("--model", help="Diffusers folder, .safetensors file or hub id; without: the model inside."),

@@ -29,6 +29,10 @@ from beatwalk.choices import (
     verbosity,
 )
 from beatwalk.commands.bench import bench
+from beatwalk.commands.clean import clean
+from beatwalk.commands.cues import cues
+from beatwalk.commands.loops import loops
+from beatwalk.commands.sets import set_
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
@@ -380,6 +384,10 @@ def scout(
             overwrite=overwrite,
         )
     console.say(f"drawn     {output}")
+
+
+for command in (clean, cues, loops, set_):
+    cli.add_command(command)
 
 
 @cli.group(invoke_without_command=True)

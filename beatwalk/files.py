@@ -21,6 +21,7 @@ from beatwalk.errors import BeatwalkError, OutputError
 
 PARTIAL_GLOB = ".*.partial*"  # files and folders that an interrupted run may have left; nobody needs them
 
+_PARTIAL = re.compile(r"\.[^/]{1,40}-[0-9a-f]{8}\.[^.]+\.partial(\..+)?", re.DOTALL)
 _NUMBERS = re.compile(r"\[\s(?:[-+.\deE,\s]|null)*\]")
 _SURROGATES = re.compile("[\ud800-\udfff]")  # of file names that are no UTF-8: text cannot hold them, JSON can
 MAX_JSON_BYTES = 256 * 2**20  # an hour-long plan takes a few; anything larger is not ours
@@ -97,6 +98,11 @@ def folder_in(work: Path) -> Iterator[Path]:
         ) from None
     with folder as name:
         yield Path(name)
+
+
+def is_partial_name(name: str) -> bool:
+    """Whether a file or folder of this name, wherever it lies, is unfinished work of ours."""
+    return _PARTIAL.fullmatch(name) is not None or name.endswith(".beatwalk.jso~")
 
 
 def sweep(path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Self
 import numpy as np
 
 from beatwalk.camera import Effects
+from beatwalk.cues import chapters
 from beatwalk.errors import AudioError, OutputError, PlanError
 from beatwalk.files import check_place, folder_in, publish, sweep
 from beatwalk.manifest import work_folder
@@ -106,7 +107,11 @@ def finish(
             whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
             with stages.time("mux"):
                 if sound is True:
-                    mux(pictures, song.path, whole, start_s=start_s, duration_s=length_s, whole_song=whole_song)
+                    told = chapters(plan.analysis, timeline, plan.keyframes)
+                    mux(
+                        pictures, song.path, whole,
+                        start_s=start_s, duration_s=length_s, whole_song=whole_song, chapters=told,
+                    )  # fmt: skip
                 else:
                     sound(pictures, whole)
             pictures = whole

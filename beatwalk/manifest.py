@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from beatwalk import __version__
 from beatwalk.errors import InputError
 from beatwalk.files import read_json
-from beatwalk.types import Float, ModelInfo, Plan, Targets
+from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets, Timeline
 
 VERSION = 1
 
@@ -42,7 +43,7 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
     steps = info.steps if model.steps is None else model.steps
     guidance = info.guidance if model.guidance is None else model.guidance
     of_model = {"model": [info.fingerprint, info.dtype], "size": size, "steps or guidance": [steps, guidance]}
-    return {**plan_identity(plan, targets), **{name: _digest(value) for name, value in of_model.items()}}
+    return {**plan_identity(plan, targets), **{name: digest(value) for name, value in of_model.items()}}
 
 
 def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
@@ -63,10 +64,11 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
     }
     if plan.size is not None:
         parts["size"] = plan.size
-    return {name: _digest(value) for name, value in parts.items()}
+    return {name: digest(value) for name, value in parts.items()}
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """A short fingerprint of plain data."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -137,3 +139,25 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
+
+
+def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
+    """Song, timeline and keyframes that a manifest tells.
+
+    Raises
+    ------
+    InputError : something of it is missing or of the wrong kind
+    """
+    try:
+        fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
+        start_s = float(manifest["song"]["start"])
+        if not isinstance(n_frames, int) or n_frames < 1 or not 1 <= fps <= 240 or not 0 <= start_s < 1e6:
+            raise ValueError
+        timeline = Timeline(fps=fps, n_frames=n_frames, start_s=start_s)
+        rows = manifest["keyframes"]
+        keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
+        if any(not 0 <= k.frame <= n_frames for k in keyframes):
+            raise ValueError
+        return Path(str(manifest["song"]["path"])), timeline, keyframes
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
+        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None

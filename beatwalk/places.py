@@ -10,7 +10,7 @@ from beatwalk.files import check_place
 from beatwalk.manifest import manifest_path, plan_identity, work_folder
 from beatwalk.rendering import check_same
 from beatwalk.types import Plan, Targets
-from beatwalk.video import check_alpha, check_name
+from beatwalk.video import check_choices, check_name
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -51,14 +51,19 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     Raises
     ------
     OutputError : they are of another; the message names the differences
-    SettingsError : codec and alpha do not go together
+    SettingsError : the codec has no alpha, or no choice of whole frames
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
-    if video.alpha:
-        check_alpha(video.codec)
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha))
     keep_the_song(plan, output)
     check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
+
+
+def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
+    """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
+    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
+    return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
 
 
 def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
@@ -68,8 +73,7 @@ def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
     ------
     OutputError : there is less
     """
-    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
-    needed = n_frames * size[0] * size[1] * 3 / 2 - there  # lossless video takes about half of raw pixels
+    needed = needed_bytes(work, n_frames, size)
     free = shutil.disk_usage(work.parent).free
     if free < needed:
         raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")

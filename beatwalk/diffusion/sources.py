@@ -120,12 +120,21 @@ def read_header(path: Path) -> dict[str, Any]:
                 raise ModelError(f"{path}: broken or not safetensors (its header does not fit); get the file again")
             header = json.loads(file.read(length))
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        end = max((_whole(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        for entry in tensors.values():
+            [_whole(side) for side in (*entry["shape"], *entry["data_offsets"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ModelError(f"{path}: broken or not safetensors ({error}); get the file again") from error
     if size != 8 + length + end:
         raise ModelError(f"{path}: cut short: {size} bytes of {8 + length + end}; get the file again")
     return tensors
+
+
+def _whole(value: object) -> int:
+    """A size or place within a file."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"found {str(value)[:20]!r} where a size belongs")
+    return value
 
 
 def read_index(folder: Path, shown: str) -> dict[str, Any]:

@@ -169,16 +169,21 @@ def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
     return fit(size[0]), fit(size[1])
 
 
-def check_alpha(name: str) -> None:
-    """Whether a codec can hold alpha.
+def check_choices(name: str, *, intra: bool, alpha: bool) -> None:
+    """Whether a codec can hold alpha, or has whole frames for the asking.
 
     Raises
     ------
     SettingsError : it cannot; the message says which can
     """
-    if codec_named(name).alpha_pixels is None:
+    codec = codec_named(name)
+    if alpha and codec.alpha_pixels is None:
         able = ", ".join(codec.name for codec in CODECS.values() if codec.alpha_pixels)
         raise SettingsError(f"{name} holds no alpha; these do: {able}")
+    if intra and name != "h264":
+        raise SettingsError(
+            f"--intra is for h264 alone{'' if codec.quality else f'; {name} has whole frames anyway'}"
+        )
 
 
 def writing_options(
@@ -193,12 +198,7 @@ def writing_options(
     """
     codec = codec_named(name)
     check_name(path, name)
-    if alpha:
-        check_alpha(name)
-    if intra and name != "h264":
-        raise SettingsError(
-            f"--intra is for h264 alone; {name} {'has whole frames anyway' if is_intra(name) else ''}"
-        )
+    check_choices(name, intra=intra, alpha=alpha)
     fitting = fitting_size(name, size)
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
@@ -210,8 +210,3 @@ def writing_options(
     if path.suffix.lower() in ISO:
         options += MOV if path.suffix.lower() == ".mov" else MP4
     return tuple(options)
-
-
-def is_intra(name: str) -> bool:
-    """Whether every frame of the codec stands alone by its nature."""
-    return CODECS[name].quality is None

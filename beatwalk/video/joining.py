@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ AAC_RATES = (44_100, 48_000)  # what every player takes
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
+CHAPTERED = (".mp4", ".mov", ".m4v", ".mkv")
 MAX_CHANNELS = 8  # more are mixed to two
 
 
@@ -94,7 +96,17 @@ _KINDS = {
 }
 
 
-def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float, whole_song: bool) -> None:
+def mux(
+    video: Path,
+    song: Path,
+    out: Path,
+    *,
+    start_s: float,
+    duration_s: float,
+    whole_song: bool,
+    tempo: float = 1.0,
+    chapters: Sequence[tuple[float, str]] = (),
+) -> None:
     """Lay the song's own sound under a video.
 
     The sound is made exactly as long as the pictures: cut at the sample, or padded with silence.
@@ -104,6 +116,8 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
     video : pictures in a container of the same kind as `out`'s
     song : anything with sound in it; a cover picture is left out
     start_s, duration_s : which part of the song the video shows, s
+    tempo : how many times faster the sound is played, its pitch kept
+    chapters : where each begins, s of the video, and its title; for containers that have chapters
     whole_song : it shows all of it; a song that is AAC already is then copied as it is
 
     Raises
@@ -119,9 +133,9 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
         kind = _KINDS.get(out.suffix.lower(), _KINDS[".mp4"])
         sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
         if not (whole_song and kind.codec == "aac" and _copy_sound(song, sound, picture)):
-            _encode_sound(song, sound, kind, start_s=start_s, audible_s=length, picture=picture)
+            _encode_sound(song, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo)
         _merge(video, sound, merged)
-        _write_index_first(merged, partial, out)
+        _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
 
 
 def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
@@ -141,7 +155,7 @@ def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
 
 
 def _encode_sound(
-    song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo
+    song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
 ) -> None:
     """Cut, resample where the codec needs it, pad to the length of the pictures, encode."""
     try:
@@ -150,13 +164,14 @@ def _encode_sound(
     except (VideoError, LookupError) as error:
         raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?") from error
     rate = 44_100 if source_rate % 11_025 == 0 and kind.codec != "libopus" else 48_000
-    first, n = round(start_s * source_rate), round(audible_s * source_rate)
+    first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
         SOUND_FROM_ZERO,
         "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",
+        *([f"atempo={tempo:.9f}"] if tempo != 1 else []),
         *_few_channels(facts.get("channel_layout_name", "")),
         f"aresample={rate}",
         f"apad=whole_len={total}",
@@ -188,9 +203,26 @@ def _merge(video: Path, sound: Path, merged: Path) -> None:
         raise OutputError(f"{merged.parent.parent}: pictures and sound cannot be merged there: {said}") from error
 
 
-def _write_index_first(merged: Path, partial: Path, out: Path) -> None:
+def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path, picture: VideoInfo) -> Path | None:
+    """Chapters as ffmpeg reads them; None where there are none, or the container has no such thing."""
+    if len(chapters) == 0 or out.suffix.lower() not in CHAPTERED:
+        return None
+    end_ms = round(1000 * picture.n_frames / picture.fps)
+    begins = [min(round(1000 * begin_s), end_ms) for begin_s, _ in chapters]
+    lines = [";FFMETADATA1"]
+    for begin, end, (_, title) in zip(begins, [*begins[1:], end_ms], chapters, strict=True):
+        text = re.sub(r"([=;#\\])", r"\\\1", " ".join(title.split()))
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={text}"]
+    path = folder / "chapters.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
     """moviepy's merge leaves the index at the end; put it first, so that a player can start while it loads."""
-    arguments = ["-i", str(merged), "-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
+    told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
+    tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
+    arguments = ["-i", str(merged), *told, *tail]
     status, _, said = ffmpeg.run(arguments)
     if status != 0:
         raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

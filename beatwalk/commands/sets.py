@@ -1,0 +1,84 @@
+"""`beatwalk set`: a night's work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beatwalk.choices import FILE, modelling, overwriting, verbosity
+from beatwalk.commands.common import console_for, load
+
+if TYPE_CHECKING:
+    from beatwalk.generator import Generator
+    from beatwalk.types import Plan
+
+
+@click.command("set")
+@click.argument("setlist", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Folder for the videos; without: the set list's.")
+@click.option("--resume", is_flag=True, help="Skip what is whole, go on with what is not.")
+@click.option("--dry-run", is_flag=True, help="Check everything, estimate, render nothing.")
+@overwriting
+@modelling
+@verbosity
+def set_(
+    setlist: Path,
+    output: Path | None,
+    resume: bool,
+    dry_run: bool,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Render a whole list of songs, in several manners if wanted; one bad song does not stop the night.
+
+    \b
+    beatwalk set night.toml --dry-run
+    beatwalk set night.toml --resume
+    """
+    from beatwalk.console import duration
+    from beatwalk.setlist import (
+        REPORT_FILE,
+        check_places,
+        jobs_of,
+        read_setlist,
+        render_set,
+        seconds_of,
+        table,
+    )
+
+    console = console_for(quiet, verbose)
+    night = read_setlist(setlist)
+    folder = output or setlist.parent / night.folder
+    with console.busy("listening to every song"):
+        jobs = jobs_of(night, setlist.parent, folder, model=choices["model"])
+    check_places(jobs, resume=resume, overwrite=overwrite)
+
+    def model_of(plan: Plan) -> Generator:
+        return load({**choices, "model": plan.model}, plan.settings.model.batch)
+
+    with console.busy("loading models, measuring speed"):
+        seconds = seconds_of(jobs, model_of)
+    waiting = [job for job in jobs if job.status == "waiting"]
+    frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
+    console.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
+    for job in jobs:
+        if job.status == "failed":
+            console.say(f"failed    {job.path.name}: {job.problem}")
+    if not dry_run:
+        with console.progress() as watch:
+            render_set(
+                jobs,
+                model_of,
+                folder / REPORT_FILE,
+                overwrite=overwrite,
+                watch=watch,
+                told=lambda job: console.say(f"{job.status:<9} {job.path} {job.problem}".rstrip()),
+            )
+    click.echo("\n".join(table(jobs)))
+    if any(job.status == "failed" for job in jobs):
+        sys.exit(1)

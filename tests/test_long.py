@@ -1,0 +1,95 @@
+"""An hour of music: analysed, planned, its end rendered, stopped and gone on with, in little memory and in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+MINUTES, BPM, RATE = 60, 120.0, 22_050
+MAX_BYTES = 2 * 2**30
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from beatwalk import pipeline
+from beatwalk.generator import FakeGenerator
+from beatwalk.video import probe, read_sound
+
+song, out = Path(sys.argv[1]), Path(sys.argv[2])
+analysis = pipeline.analyze(song)
+changes = {"video": {"fps": "30000/1001", "size": "256x256"}, "walk": {"change_every": "8 bars"}}
+prompts = [f"picture {i}" for i in range(40)]
+whole = pipeline.plan(song, prompts, overrides=[changes], analysis=analysis)
+pipeline.targets_of(whole)
+start = analysis.duration_s - 60
+plan = pipeline.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
+
+def stop(progress):
+    if progress.stage == "render" and progress.done > 900:
+        raise KeyboardInterrupt
+
+try:
+    pipeline.render(plan, out, generator=FakeGenerator(), watch=stop)
+except KeyboardInterrupt:
+    pass
+assert not out.exists()
+result = pipeline.render(plan, out, generator=FakeGenerator())
+try:
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    peak = 1024 * int(peak.split()[1])
+except OSError:
+    peak = 0  # not told on this system
+lags = []
+heard, original = read_sound(out, 8000), read_sound(song, 8000)
+for begin_s in (1.1, 30.1, 57.1):  # by how many samples the video's sound is later than the song's
+    window = heard[round(begin_s * 8000) :][:16000]
+    at = round((start + begin_s) * 8000)
+    scores = [float(window @ original[at - lag :][:16000]) for lag in range(-400, 401)]
+    lags.append(scores.index(max(scores)) - 400)
+info = probe(out)
+print(json.dumps({
+    "peak": peak, "beats": [float(b) for b in analysis.beats_s[-200:]], "tempo": analysis.tempo_bpm,
+    "frames": whole.timeline.n_frames, "reused": result.manifest["report"]["frames_reused"],
+    "lags": lags, "made": info.n_frames, "sound": info.audio_duration_s, "video": info.duration_s,
+}))
+"""
+
+
+def write_song(path: Path) -> None:
+    """Kicks on every beat, a minute at a time; every second minute louder, a bass line that changes."""
+    minute = np.arange(60 * RATE) / RATE
+    since = minute % (60 / BPM)
+    kick = np.exp(-since * 25) * np.sin(2 * np.pi * 60 * since) * np.where(minute % 2 < 0.5, 1.0, 0.7)
+    click = (since < 0.004) * np.random.default_rng(0).standard_normal(len(minute))
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
+        for number in range(MINUTES):
+            bass = 0.15 * np.sin(2 * np.pi * (50 + 5 * (number % 4)) * minute)
+            file.write(np.clip((0.5 if number % 2 else 0.8) * (kick + 0.4 * click) + bass * (number % 3), -1, 1))
+
+
+@pytest.mark.slow
+def test_an_hour(tmp_path: Path) -> None:
+    """Under 2 GB; beats of the last minute where they are; what was made is not made again; sound in time."""
+    write_song(tmp_path / "hour.wav")
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "hour.wav"), str(tmp_path / "out.mp4")]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    print({key: found[key] for key in ("peak", "tempo", "frames", "reused", "made", "lags")})
+    assert found["peak"] < MAX_BYTES
+    assert found["tempo"] == pytest.approx(BPM, rel=0.001)
+    assert found["frames"] == round(3600 * 30000 / 1001)
+    beats = np.array(found["beats"])
+    np.testing.assert_allclose(beats, np.round(beats * 2) / 2, atol=0.035)
+    assert found["reused"] > 0
+    assert found["made"] == round(60 * 30000 / 1001)
+    assert abs(found["sound"] - found["video"]) < 1001 / 30000
+    assert max(np.abs(found["lags"])) <= 40  # 5 ms at 8 kHz, at the beginning and at the end

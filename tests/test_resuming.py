@@ -1,0 +1,298 @@
+"""Nothing is lost: killed, stopped, crashed, out of memory, out of disk, started twice, cleaned up."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beatwalk import pipeline
+from beatwalk.cleaning import leftovers, remove
+from beatwalk.cli import main
+from beatwalk.errors import BeatwalkError, OutputError
+from beatwalk.generator import FakeGenerator
+from beatwalk.manifest import manifest_path, work_folder
+from beatwalk.types import Frames, Plan
+from beatwalk.video import ffmpeg, read_frames
+from tests.helpers import click_song
+
+SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
+# A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second.
+RENDER = """
+import sys
+from pathlib import Path
+from beatwalk import pipeline
+from beatwalk.generator import FakeGenerator
+from tests.test_resuming import planned_for
+song, output, size, fps = sys.argv[1:5]
+result = pipeline.render(planned_for(Path(song), size, int(fps)), output, generator=FakeGenerator())
+print(result.manifest["report"]["frames_reused"])
+"""
+
+
+def planned_for(song: Path, size: str = "64x48", fps: int = 12) -> Plan:
+    """Four seconds, eight prompts, always the same."""
+    prompts = [f"picture {i}" for i in range(8)]
+    changes = {"video": {"fps": fps, "size": size}, "walk": {"change_every": "1 beat"}}
+    return pipeline.plan(song, prompts, overrides=[changes], analysis=_analysis(song))
+
+
+def _analysis(song: Path) -> Any:
+    from tests.helpers import known_analysis
+
+    return known_analysis(4.0, path=song)
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """A song of four seconds."""
+    click_song(tmp_path / "song.wav", duration_s=4.0)
+    return tmp_path / "song.wav"
+
+
+def start(song: Path, output: Path, size: str = "64x48", fps: int = 12) -> subprocess.Popen[bytes]:
+    """A render in a process of its own."""
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", RENDER, str(song), str(output), size, str(fps)]
+    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
+
+
+def decoded(path: Path) -> Frames:
+    """All frames."""
+    return np.concatenate(list(read_frames(path)))
+
+
+def whole(song: Path, folder: Path) -> Frames:
+    """What an uninterrupted render gives."""
+    pipeline.render(planned_for(song), folder / "whole.mp4", generator=FakeGenerator())
+    return decoded(folder / "whole.mp4")
+
+
+def names(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
+    """kill -9 while surveying, rendering, encoding, joining, writing: it goes on and ends the same, 20 times."""
+    begin = time.monotonic()
+    assert start(song, tmp_path / "whole.mp4", "256x256", 12).wait() == 0
+    lasts_s, wanted = time.monotonic() - begin, decoded(tmp_path / "whole.mp4")
+    chance, output, kills, late = random.Random(7), tmp_path / "out.mp4", 0, 0
+    while kills < 20:
+        process = start(song, output, "256x256", 12)
+        # The later half of a run is finishing and publishing; every other kill falls there.
+        time.sleep(lasts_s * (chance.uniform(0.15, 0.55) if kills % 2 else chance.uniform(0.3, 1.05)))
+        running = process.poll() is None
+        late += (work_folder(output) / "segment-0007.npz").exists()
+        process.kill()
+        process.communicate()
+        kills += running
+        assert names(tmp_path) <= {
+            "song.wav", "whole.mp4", "whole.mp4.beatwalk.json",
+            "out.mp4", "out.mp4.beatwalk", "out.mp4.beatwalk.json",
+        }  # fmt: skip
+        if output.exists():
+            np.testing.assert_array_equal(decoded(output), wanted)
+            assert manifest_path(output).exists()
+            for left in leftovers(tmp_path):
+                remove(left)
+            output.unlink()
+            manifest_path(output).unlink()
+    process = start(song, output, "256x256", 12)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    np.testing.assert_array_equal(decoded(output), wanted)
+    assert work_folder(output).exists() is False
+    assert late > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
+def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
+    """Stopped by hand in another process, the next call goes on from its segments."""
+    output = tmp_path / "out.mp4"
+    process = start(song, output, "256x256", 24)
+    while not list(work_folder(output).glob("segment-0001.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert not output.exists()
+    process = start(song, output, "256x256", 24)
+    assert int(process.communicate()[0]) >= 24
+    assert len(decoded(output)) == 96
+
+
+@pytest.mark.parametrize("error", [MemoryError, OutputError])
+def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]) -> None:
+    """A model that fails in the fourth segment: three are kept, and the end is the same."""
+    wanted = whole(song, tmp_path)
+
+    class Failing(FakeGenerator):
+        def generate(self, noise: Any, *rest: Any, steps: int, **options: Any) -> Frames:
+            if list(work_folder(tmp_path / "out.mp4").glob("segment-0002.npz")):
+                raise error("no more")
+            return super().generate(noise, *rest, steps=steps, **options)
+
+    with pytest.raises(error):
+        pipeline.render(planned_for(song), tmp_path / "out.mp4", generator=Failing())
+    assert not (tmp_path / "out.mp4").exists()
+    result = pipeline.render(planned_for(song), tmp_path / "out.mp4", generator=FakeGenerator())
+    assert result.manifest["report"]["frames_reused"] == 18
+    np.testing.assert_array_equal(decoded(tmp_path / "out.mp4"), wanted)
+
+
+@pytest.mark.parametrize("when", ["segment", "pictures"])
+def test_a_crash_of_the_encoder_and_on(
+    song: Path, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ffmpeg killed while it writes a segment, or the video: one line, and the next call goes on."""
+    wanted, begun = whole(song, tmp_path), ffmpeg.start
+    output, count = tmp_path / "out.mp4", 0
+
+    def crash(arguments: Any, **pipes: Any) -> Any:
+        nonlocal count
+        process = begun(arguments, **pipes)
+        if when in arguments[-1] or (when == "segment" and arguments[-1].endswith(".mkv")):
+            count += 1
+            if count == (3 if when == "segment" else 1):
+                process.kill()
+        return process
+
+    monkeypatch.setattr(ffmpeg, "start", crash)
+    with pytest.raises(OutputError, match="encoder stopped"):
+        pipeline.render(planned_for(song), output, generator=FakeGenerator())
+    monkeypatch.setattr(ffmpeg, "start", begun)
+    assert names(tmp_path) == {"song.wav", "whole.mp4", "whole.mp4.beatwalk.json", "out.mp4.beatwalk"}
+    result = pipeline.render(planned_for(song), output, generator=FakeGenerator())
+    assert result.manifest["report"]["frames_reused"] >= 12
+    np.testing.assert_array_equal(decoded(output), wanted)
+
+
+def test_a_removed_folder(song: Path, tmp_path: Path) -> None:
+    """The output folder vanishes while rendering: one line, no traceback; made again, it goes through."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+
+    def vanish(progress: Any) -> None:
+        if progress.stage == "render" and progress.done > 20:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    with pytest.raises(BeatwalkError) as caught:
+        pipeline.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator(), watch=vanish)
+    assert "\n" not in str(caught.value)
+    folder.mkdir(exist_ok=True)
+    pipeline.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator())
+    np.testing.assert_array_equal(decoded(folder / "out.mp4"), whole(song, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a small disk is made with tmpfs")
+def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small disk fills up while rendering: one line; with room again the render goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        monkeypatch.setattr("beatwalk.pipeline.check_space", lambda *_: None)  # it would have said so beforehand
+        (disk / "others").write_bytes(bytes(2_700_000))
+        with pytest.raises(OutputError, match=r"[Nn]o space"):
+            pipeline.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
+        assert not (disk / "out.mp4").exists()
+        (disk / "others").unlink()
+        subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
+        pipeline.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
+        pipeline.render(planned_for(song, "256x256", 24), tmp_path / "whole.mp4", generator=FakeGenerator())
+        np.testing.assert_array_equal(decoded(disk / "out.mp4"), decoded(tmp_path / "whole.mp4"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
+    """While one renders, another of the same video is told; the first is not disturbed."""
+    output, told = tmp_path / "out.mp4", []
+
+    def meanwhile(progress: Any) -> None:
+        if progress.stage == "render" and not told:
+            second = start(song, output)
+            told.append((second.communicate()[1].decode(), second.returncode))
+
+    pipeline.render(planned_for(song), output, generator=FakeGenerator(), watch=meanwhile)
+    assert told[0][1] != 0
+    assert "another beatwalk is making it now" in told[0][0]
+    assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
+
+
+def stopped(song: Path, output: Path, stage: str = "render", after: int = 20) -> None:
+    """A render that is stopped half way."""
+
+    def stop(progress: Any) -> None:
+        if progress.stage == stage and progress.done > after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.render(planned_for(song), output, generator=FakeGenerator(), watch=stop)
+
+
+def test_changes_are_named_before_the_model_is_loaded(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other prompts, another rate: said in one line, with nothing loaded and nothing mixed."""
+    output = tmp_path / "out.mp4"
+    stopped(song, output)
+    monkeypatch.setattr("beatwalk.diffusion.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
+    with pytest.raises(OutputError, match=r"differs in frame rate or length, prompts.*size"):
+        pipeline.render(planned_for(song, "32x32", 24), output)
+    (tmp_path / "walk.txt").write_text("something else\n")
+    with pytest.raises(SystemExit):
+        main([str(song), str(tmp_path / "walk.txt"), "-o", str(output)])
+    assert "an unfinished render differs in" in capsys.readouterr().err
+
+
+def test_work_lies_in_one_place_and_can_be_cleaned(
+    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever stage is stopped, only the work folder is there; clean shows it, and removes it when told to."""
+    for stage, after in (("render", 20), ("finish", 20)):
+        stopped(song, tmp_path / "out.mp4", stage, after)
+        assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
+    work = work_folder(tmp_path / "out.mp4")
+    (work / ".x.partial.d").mkdir()
+    (work / ".x.partial.d" / "pictures.mp4").write_bytes(bytes(100))
+    (tmp_path / ".song-0123abcd.77.partial.json").write_bytes(b"x")
+    (tmp_path / "notes.beatwalk").mkdir()
+    main(["clean", str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert "unfinished" in shown
+    assert "8 finished segments" in shown
+    assert "scrap" in shown
+    assert "notes" not in shown
+    assert work.exists()
+    (work / "mine.txt").write_text("not beatwalk's")
+    main(["clean", str(tmp_path), "--remove"])
+    assert names(work) == {"mine.txt"}
+    assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk", "notes.beatwalk"}
+
+
+def test_clean_keeps_what_was_kept(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The frames of a finished video go only when that is asked for."""
+    output = tmp_path / "out.mp4"
+    pipeline.render(planned_for(song), output, generator=FakeGenerator(), keep_frames=True)
+    main(["clean", str(tmp_path), "--remove"])
+    assert work_folder(output).exists()
+    main(["clean", str(tmp_path), "--remove", "--kept"])
+    assert not work_folder(output).exists()
+    assert output.exists()
+    assert "kept" in capsys.readouterr().out
