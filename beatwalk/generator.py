@@ -24,6 +24,11 @@ class Generator(Protocol):
         """What this is and how it likes to be used."""
         ...
 
+    @property
+    def decoding_steps(self) -> float:
+        """What decoding a picture costs, in denoising steps; the same for every machine."""
+        ...
+
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt, all padded to a common length."""
         ...
@@ -52,6 +57,22 @@ class Generator(Protocol):
         """
         ...
 
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """What `generate` would decode into pictures, shape (batch, rows, columns, channels).
+
+        Much cheaper than pictures, and enough to see where and how much they change (`beatwalk.sketching`).
+        """
+        ...
+
 
 class FakeGenerator:
     """Smooth coloured waves: every number of noise and text moves the picture a little, and nothing else does."""
@@ -61,6 +82,7 @@ class FakeGenerator:
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, int]] = []  # (batch, steps) of every call, for tests
+        self.sketches: list[tuple[int, int]] = []  # likewise, of `latents`
 
     @property
     def info(self) -> ModelInfo:
@@ -69,6 +91,11 @@ class FakeGenerator:
             name="fake", family="FakeGenerator", fingerprint="fake-1", size=(64, 64), size_multiple=8,
             steps=4, guidance=1.0, device="cpu", dtype="float32",
         )  # fmt: skip
+
+    @property
+    def decoding_steps(self) -> float:
+        """As dear as its steps in all."""
+        return 4.0
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """A Gaussian vector a prompt, from a hash of its text."""
@@ -94,6 +121,26 @@ class FakeGenerator:
     ) -> Frames:
         """Sum of plane waves whose phases are the noise and whose colours are the text."""
         self.calls.append((len(noise), steps))
+        return self._paint(noise, conditioning, size)
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """Averages of the picture's 8x8 blocks."""
+        self.sketches.append((len(noise), steps))
+        rows, columns = size[1] // 8, size[0] // 8
+        frames = self._paint(noise, conditioning, size).reshape(len(noise), rows, 8, columns, 8, 3)
+        cells: Float32 = frames.mean(axis=(2, 4), dtype=np.float32)
+        return cells
+
+    def _paint(self, noise: Float32, conditioning: Conditioning, size: tuple[int, int]) -> Frames:
         width, height = size
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = x / width, y / height

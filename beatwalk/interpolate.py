@@ -3,8 +3,9 @@
 Conventions
 -----------
 - A **position** along a segment is α in [0, 1]: 0 is its first keyframe, 1 its second.
-- Noise travels along an endless **chain of seeds**: position u on the chain lies between the noise of seed number
-  floor(u) and the next one, u - floor(u) of the way along the great circle (slerp). One **hop** is a step of 1.
+- Noise travels along an endless **chain of seeds** on one smooth curve, a spline that meets the noise of seed number
+  i at position i and turns at a constant rate. One **hop** is a step of 1 along it. Great circles from seed to seed
+  would have a corner at each: there the picture's speed jumps, by a factor of three at times.
 - Arrays are float32 on the host; a batch is the first axis.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from beatwalk.types import Conditioning, Float, Float32
 
 # Below this angle (radians) sin(θ) loses too many digits to divide by; the chord is the arc.
 _SMALL_ANGLE = 1e-4
+_TURN_SAMPLES = 513  # of the spline's angle; it is smooth, so that straight lines between them are exact to 1e-6
 
 
 def lerp(a: Float32, b: Float32, t: Float) -> Float32:
@@ -79,7 +82,10 @@ def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning
 
 
 def chain_seed(origin: int, index: int) -> int:
-    """Seed number `index` of the chain that begins at seed `origin`; its first is `origin` itself."""
+    """Seed number `index` of the chain that begins at seed `origin`; its first is `origin` itself.
+
+    Number -1 is nowhere met, it only bends the curve's beginning.
+    """
     if index == 0:
         return origin
     digest = hashlib.sha256(f"beatwalk chain {origin} {index}".encode()).digest()
@@ -116,15 +122,53 @@ class NoiseRoute:
         return self.hops + (0.0 if self.pinned is None or stays else 1.0)
 
 
+def spline_weights(t: Float) -> Float:
+    """How much of four neighbouring seeds' noise makes the curve between the second and the third.
+
+    The cubic of Catmull and Rom ("A class of local interpolating splines", 1974), scaled so that the sum of four
+    independent unit Gaussians is again a unit Gaussian, and timed so that it turns at a constant rate.
+
+    Parameters
+    ----------
+    t : shape (n,), in [0, 1]
+
+    Returns
+    -------
+    shape (n, 4), rows of norm 1; (0, 1, 0, 0) at 0 and (0, 0, 1, 0) at 1
+    """
+    shares, turned = _turning()
+    return _catmull_rom(np.interp(t, turned, shares))
+
+
+def _catmull_rom(t: Float) -> Float:
+    t = np.asarray(t, np.float64)[:, None]
+    cubic = np.concatenate(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1
+    )
+    weights: Float = cubic / np.linalg.norm(cubic, axis=1, keepdims=True)
+    return weights
+
+
+@cache
+def _turning() -> tuple[Float, Float]:
+    """The spline's parameter, and how far the curve has turned by then as a share of a whole hop."""
+    shares = np.linspace(0, 1, _TURN_SAMPLES)
+    steps = np.linalg.norm(np.diff(_catmull_rom(shares), axis=0), axis=1)
+    turned = np.concatenate([[0.0], np.cumsum(steps)])
+    return shares, turned / turned[-1]
+
+
 def noise_at(state: NoiseState, start_noise: Callable[[int], Float32]) -> Float32:
     """The noise at a place on a chain; `start_noise` makes a seed's."""
     index = int(np.floor(state.position))
-    here = start_noise(chain_seed(state.origin, index))
     share = state.position - index
     if share == 0:
-        return here
-    there = start_noise(chain_seed(state.origin, index + 1))
-    noise: Float32 = slerp(here, there, np.array([share]))[0]
+        return start_noise(chain_seed(state.origin, index))
+    weights = spline_weights(np.array([share]))[0].astype(np.float32)
+    seeds = [chain_seed(state.origin, index + i) for i in (-1, 0, 1, 2)]
+    noise: Float32 = weights[0] * start_noise(seeds[0])
+    for weight, seed in zip(weights[1:], seeds[1:], strict=True):
+        noise = noise + weight * start_noise(seed)
     return noise
 
 

@@ -16,7 +16,7 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,20 +28,21 @@ from beatwalk.types import Float, Float32, Frames
 GRID = 96  # pictures are compared at 96x96 …
 SCALES = (1, 2, 4)  # … and at a half and a quarter of it, so that a shift of fine detail counts less than of form
 MIN_GAP = 1e-6  # two probes that look the same still are in order
-BELIEF_BLOCKS = 2.0  # a correction fades over about so many blocks: errors of a map between its probes are local
-FADED = 6.0  # … and is as good as gone after so many times that
-FADE_KNOTS = 25  # of the map within that
 CHORD_LIMIT = 0.9  # chords nearer to the farthest than this say only that the way was long
-MAX_CORRECTION = 4.0  # one block cannot change its belief in the map by more than this factor
+MAX_CORRECTION = 4.0  # a frame that says that the map errs by more is not believed
+COMMON, LOCAL, NOISE = 0.4, 0.2, 0.1  # deviations of a map's log error: of the whole, from place to place, of a frame
+REACH = 0.7  # over how many of its knots the local part fades
+REMEMBERED = 48  # frames whose errors count
+AHEAD_KNOTS = 25  # of the corrected map, where the correction bends it
 
 
-def reduce_frames(frames: Frames) -> Float32:
-    """Pictures as OKLab on a coarse grid, for `change`; shape (n, height, width, 3) → (n, 96, 96, 3).
+def reduce_frames(frames: Frames, grid: tuple[int, int] = (GRID, GRID)) -> Float32:
+    """Pictures as OKLab on a coarse grid, for `change`; shape (n, height, width, 3) → (n, rows, columns, 3).
 
     Area averages keep what 8-bit rounding of a single pixel would lose: small slow changes stay measurable.
     """
     _, height, width, _ = frames.shape
-    rows, columns = _area_weights(height), _area_weights(width)
+    rows, columns = _area_weights(height, grid[0]), _area_weights(width, grid[1])
     reduced = []
     for frame in frames:  # one at a time: a float copy of a whole batch would be large
         lines = np.tensordot(rows, frame.astype(np.float32), axes=(1, 0))
@@ -49,12 +50,12 @@ def reduce_frames(frames: Frames) -> Float32:
     return oklab(np.stack(reduced).astype(np.float32) / np.float32(255))
 
 
-def _area_weights(size: int) -> Float32:
-    """Matrix (96, size) that averages `size` pixels onto the grid, each pixel by the area it covers."""
-    edges = np.linspace(0, size, GRID + 1)
+def _area_weights(size: int, cells: int) -> Float32:
+    """Matrix (cells, size) that averages `size` pixels onto the grid, each pixel by the area it covers."""
+    edges = np.linspace(0, size, cells + 1)
     pixels = np.arange(size)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights = np.clip(overlap, 0, None) / (size / GRID)
+    weights = np.clip(overlap, 0, None) / (size / cells)
     averaging: Float32 = weights.astype(np.float32)
     return averaging
 
@@ -158,11 +159,18 @@ def widest_gaps(alphas: Float, changes: Float, count: int) -> Float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Steering:
-    """Where a segment's walk stands; returned anew by every step."""
+    """Where a segment's walk stands; returned anew by every step.
 
-    arc: ArcMap  # as believed now
+    What frames measured against what the map foretold is a few values of a smooth function of position: the map's
+    error, as the logarithm of true by foretold speed. It is foretold ahead by Gaussian-process regression (kriging;
+    Rasmussen and Williams 2006, chapter 2), with a part that holds for the whole segment and one that fades over the
+    distance of the map's knots, beyond which its error starts afresh.
+    """
+
+    arc: ArcMap  # as probed
     alpha: float = 0.0  # of the last frame made
     share: float = 0.0  # that the last frame stands for
+    seen: Float = field(default_factory=lambda: np.zeros((0, 2)))  # position and log error of the last frames
 
     def positions(self, shares: Float) -> Float:
         """Where the next frames go.
@@ -175,42 +183,50 @@ class Steering:
         -------
         shape (n,), increasing; exactly 1 where the share is 1
         """
-        begin = float(self.arc.length_at(np.array([self.alpha]))[0])
+        ahead = self._ahead()
         of_rest = (np.asarray(shares, np.float64) - self.share) / max(1 - self.share, 1e-12)
-        alphas = self.arc.alpha_at(begin + np.clip(of_rest, 0, 1) * (self.arc.length - begin))
+        alphas = ahead.alpha_at(np.clip(of_rest, 0, 1) * ahead.length)
         return np.maximum(alphas, self.alpha)
 
-    def advanced(self, alpha: float, share: float, measured: float, gain: float) -> Steering:
-        """State after a block of frames that ends at `alpha` and `share`.
+    def advanced(self, alphas: Float, share: float, measured: Float, gain: float) -> Steering:
+        """State after a block of frames.
 
         Parameters
         ----------
-        measured : summed change over the block
-        gain : 0 leaves the map as it is, 1 believes that just ahead it errs as it did in the block
+        alphas : positions of the frames, shape (n,)
+        share : that the last of them stands for
+        measured : change onto each frame, shape (n,); NaN where there is no frame before it
+        gain : 0 leaves the map as it is, 1 believes in the foretold error
         """
-        begin, end = self.arc.length_at(np.array([self.alpha, alpha]))
-        predicted = float(end - begin)
-        moved = replace(self, alpha=alpha, share=share)
-        if predicted <= MIN_GAP or measured <= 0 or gain == 0 or alpha >= 1:
-            return moved
-        factor = float(np.clip(measured / predicted, 1 / MAX_CORRECTION, MAX_CORRECTION)) ** gain
-        return replace(moved, arc=_scaled_ahead(self.arc, float(end), BELIEF_BLOCKS * predicted, factor))
+        way = np.concatenate([[self.alpha], alphas])
+        foretold = np.diff(self.arc.length_at(way))
+        use = (foretold > MIN_GAP) & (np.nan_to_num(measured) > MIN_GAP)
+        ratio = np.clip(measured[use] / foretold[use], 1 / MAX_CORRECTION, MAX_CORRECTION)
+        new = np.stack([(way[1:][use] + way[:-1][use]) / 2, gain * np.log(ratio)], axis=1)
+        seen = np.concatenate([self.seen, new])[-REMEMBERED:]
+        return replace(self, alpha=float(alphas[-1]), share=share, seen=seen if gain else self.seen)
+
+    def _ahead(self) -> ArcMap:
+        """The map of what is left, its lengths from 0, corrected by what was seen."""
+        reach = REACH / (len(self.arc.alphas) - 1)
+        near = np.linspace(self.alpha, min(1.0, self.alpha + 4 * reach), AHEAD_KNOTS)
+        alphas = np.union1d(near, np.append(self.arc.alphas[self.arc.alphas > self.alpha], 1.0))
+        if len(alphas) < 2:
+            return ArcMap(alphas=np.array([self.alpha, 1.0]), lengths=np.array([0.0, MIN_GAP]))
+        steps = np.diff(self.arc.length_at(alphas))
+        if len(self.seen):
+            steps = steps * np.exp(_foretold(self.seen, (alphas[1:] + alphas[:-1]) / 2, reach))
+        return ArcMap(alphas=alphas, lengths=np.concatenate([[0.0], np.cumsum(np.maximum(steps, MIN_GAP / 100))]))
 
 
-def _scaled_ahead(arc: ArcMap, here: float, fade: float, factor: float) -> ArcMap:
-    """The map with lengths beyond `here` stretched by `factor`, fading to none over the length `fade`.
+def _foretold(seen: Float, alphas: Float, reach: float) -> Float:
+    """Expected log error of the map at `alphas`, from that at the positions `seen`."""
 
-    What lies behind is let go, and knots are added only where the stretch bends the map: however long the segment, a
-    correction takes the same time.
-    """
-    ahead_of = max(0, int(np.searchsorted(arc.lengths, here)) - 2)
-    lengths = np.union1d(arc.lengths[ahead_of:], np.linspace(here, min(arc.length, here + FADED * fade), FADE_KNOTS))
-    alphas = arc.alpha_at(lengths)
-    ahead = np.maximum(lengths - here, 0)
-    # Integral of 1 + (factor - 1) e^(-x / fade) from 0 to `ahead`
-    stretched = lengths + (factor - 1) * fade * -np.expm1(-ahead / fade)
-    keep = np.concatenate([[True], np.diff(stretched) > MIN_GAP / 10])
-    keep[-1] = True
-    if len(lengths) > 1 and stretched[-1] <= stretched[keep][-2]:
-        return arc
-    return ArcMap(alphas=alphas[keep], lengths=stretched[keep])
+    def covariance(a: Float, b: Float) -> Float:
+        found: Float = COMMON**2 + LOCAL**2 * np.exp(-np.abs(a[:, None] - b) / reach)
+        return found
+
+    at, error = seen.T
+    known = covariance(at, at) + NOISE**2 * np.eye(len(at))
+    expected: Float = covariance(alphas, at) @ np.linalg.solve(known, error)
+    return expected

@@ -272,7 +272,7 @@ def render(
                 "frames_per_s": round(made / seconds, 3),
                 "frames_reused": reused,
                 "probes": survey.n_probes,
-                "probe_cost": round(survey.n_probes * walk.probe_steps / (plan.timeline.n_frames * walk.steps), 4),
+                "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
                 "prompts_too_long_for_their_time": [
                     i for i, course in enumerate(survey.courses) if course.short_of < 1
                 ],

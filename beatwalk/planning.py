@@ -171,7 +171,9 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings)
     chosen: dict[int, _Arrival] = {}
     for arrival in arrivals:
         frame = timeline.frame_at(arrival.time_s)
-        if frame < MIN_SEGMENT_FRAMES:
+        # Where an excerpt begins just before a border, nobody could follow a whole change of prompt.
+        just_before = timeline.start_s > 0 and arrival.time_s < timeline.start_s + AT_THE_BEGINNING_S
+        if frame < MIN_SEGMENT_FRAMES or just_before:
             active = arrival
         elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
             near = [f for f in range(frame - MIN_SEGMENT_FRAMES + 1, frame + MIN_SEGMENT_FRAMES) if f in chosen]

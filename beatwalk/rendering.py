@@ -185,8 +185,9 @@ def walk_blocks(
         chain = reduced if last is None else np.concatenate([last[None], reduced])
         measured = successive_change(chain)
         gain = feedback.gain if feedback.enabled else 0.0
-        steering = steering.advanced(float(alphas[-1]), float(block[-1]), float(measured.sum()), gain)
-        yield frames, alphas, measured if last is not None else np.concatenate([[np.nan], measured]), reduced
+        measured = measured if last is not None else np.concatenate([[np.nan], measured])
+        steering = steering.advanced(alphas, float(block[-1]), measured, gain)
+        yield frames, alphas, measured, reduced
         last = reduced[-1]
 
 

@@ -4,13 +4,14 @@ The music fixes how much a segment should change in all: c x the sum of its targ
 song (`walk.pace` divided by the frame rate). Prompts are fixed too. What is free is how far the noise travels on its
 chain of seeds: quiet parts wander little, the drop runs. For each segment, in order:
 
-1. a few probe pictures tell how long the change of prompt is, and how fast the picture changes as noise moves;
-2. from these the hops of the noise follow, checked at a few places of the way; where the prompt alone is too long,
-   its change starts earlier;
-3. more probes map the way, each new one into the gap across which the picture changes most.
+1. a few sketches tell how long the change of prompt is, and how fast the picture changes as noise moves; from these
+   the hops of the noise follow; where the prompt alone is too long, its change starts earlier;
+2. sketches along that way, some of them also made as pictures, tell its true length: the hops are chosen anew;
+3. more sketches map the way, each new one into the gap across which the picture changes most.
 
-Probes use fewer denoising steps than frames (`Walk.probe_steps`) and are at most `feedback.probe_share` of a
-segment's cost. The result depends on plan and model alone; segments can then be rendered in any order, anywhere.
+Sketches (`beatwalk.sketching`) are latents of fewer steps (`Walk.probe_steps`), not decoded. In all, a survey costs
+at most about `feedback.probe_share` of the render. The result depends on plan and model alone; segments can then be
+rendered in any order, anywhere.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
 from beatwalk.motion import ArcMap, arc_lengths, change, reduce_frames, successive_change, widest_gaps
+from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
 
-NUDGE_HOPS = 0.1  # how far noise is moved to measure its speed: small enough that the chord is the arc
-CHORD = 0.03  # perceived length between neighbouring probes that is aimed at, if the probes suffice
-MIN_PROBES = 5
-DECODING_STEPS = 2  # decoding a picture takes about as long as so many steps, and a probe does not save it
+NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
+CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
+MIN_SKETCHES = 9
+FIRST_SHARE = 0.3  # of the sketches that find the length of a way; the others map it
+PICTURE_SHARE, MIN_PICTURES = 0.04, 3  # of a segment's frames: whole pictures that tell what its sketches are worth
+FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what sketches mean
+MIN_FITTED, MAX_FITTED = 2, 8  # pairs of such pictures
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
-REFIT = (0.9, 1.1)  # length found / length wanted outside which the hops are chosen anew, once
+REFIT = (0.97, 1.03)  # length found / length wanted outside which the hops are chosen anew, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,8 @@ class Survey:
 
     scale: float | None  # c: change a frame at speed 1; None without feedback
     courses: tuple[Course, ...]  # one a segment
-    n_probes: int
+    n_probes: int  # pictures and sketches
+    cost: float  # of them, in frames of the render
 
 
 def shares_of(targets: Targets, segment: Segment) -> Float:
@@ -71,18 +77,20 @@ def survey(walk: Walk, targets: Targets, *, progress: Callable[[int, int], None]
     plan = walk.plan
     enabled = plan.settings.feedback.enabled
     scale = plan.settings.walk.pace / float(plan.timeline.fps) if enabled else None
-    state, courses, n_probes = walk.start(), [], 0
+    state, courses = walk.start(), []
+    meter = _Meter(walk) if scale is not None else None
     for done, segment in enumerate(plan.segments):
-        if scale is None:
+        if meter is None or scale is None:
             course = _plain_course(walk, segment, state)
         else:
-            course, probes = _Surveyor(walk, segment, state, scale, targets).course()
-            n_probes += probes
+            wanted = scale * float(wanted_steps(targets, segment).sum())
+            course = _Surveyor(walk, meter, segment, state, wanted).course()
         courses.append(course)
         state = course.route.end
         if progress:
             progress(done + 1, len(plan.segments))
-    return Survey(scale=scale, courses=tuple(courses), n_probes=n_probes)
+    spent, cost = (meter.spent, meter.cost) if meter else (0, 0.0)
+    return Survey(scale=scale, courses=tuple(courses), n_probes=spent, cost=cost)
 
 
 def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
@@ -93,47 +101,109 @@ def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
     return Course(route=route, change_share=walk.plan.settings.walk.change_share, arc=ArcMap.even())
 
 
+class _Meter:
+    """Measures change in sketches and pictures, and counts what that costs.
+
+    Colours of latents are fitted to pairs of pictures along the song, the second with its noise moved a little: from
+    these it is also known how a sketched change compares with a real one. That ratio is nearly the same everywhere,
+    and one for the song keeps its parts comparable.
+    """
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.spent, self.cost = 0, 0.0
+        frame_steps = walk.steps + walk.generator.decoding_steps
+        self.sketch_cost = walk.probe_steps / frame_steps  # in frames
+        cost = 1 + (walk.steps + walk.probe_steps) / frame_steps  # of a picture made in three ways
+        affordable = FITTED_SHARE * walk.plan.timeline.n_frames / (2 * cost)
+        pairs = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
+        latents, hasty, pictures = [], [], []
+        for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, pairs)):
+            segment = walk.plan.segments[int(place)]
+            route = NoiseRoute(start=replace(walk.start(), position=float(2 * i)), hops=NUDGE_HOPS)
+            noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
+            latents.append(walk.latents(segment, noise, shares, steps=walk.steps))
+            hasty.append(walk.latents(segment, noise, shares, steps=walk.probe_steps))
+            pictures.append(walk.compose(segment, noise, shares))
+        self._count(2 * pairs, cost)
+        self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
+        shown = np.stack([self.sketcher.colors(pair) for pair in hasty])
+        reduced = np.stack([reduce_frames(pair) for pair in pictures])
+        near = _mean_ratio(change(reduced[:, 0], reduced[:, 1]), sketch_change(shown[:, 0], shown[:, 1]))
+        far = _mean_ratio(successive_change(reduced[:, 0]), _successive(shown[:, 0]))
+        self.gauge = near  # real by sketched change, from frame to frame
+        self.near_by_far = near / far  # … compared with that of pictures that have little in common
+
+    def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
+        """Colours of sketches, shape (n, values)."""
+        self._count(len(noise), self.sketch_cost)
+        latents = self.walk.latents(segment, noise, shares, steps=self.walk.probe_steps)
+        return self.sketcher.colors(latents)
+
+    def pictures(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
+        """Whole pictures, reduced."""
+        self._count(len(noise), 1.0)
+        return reduce_frames(self.walk.compose(segment, noise, shares))
+
+    def _count(self, pictures: int, cost: float) -> None:
+        self.spent += pictures
+        self.cost += pictures * cost
+
+
+def _successive(shown: Float32) -> Float:
+    """Change from each sketch to the next; shape (n, values) → (n - 1,)."""
+    return sketch_change(shown[:-1], shown[1:])
+
+
+def _mean_ratio(real: Float, sketched: Float) -> float:
+    total = float(sketched.sum())
+    return float(real.sum()) / total if total > 0 and real.sum() > 0 else 1.0
+
+
 class _Surveyor:
     """One segment's measurements."""
 
-    def __init__(self, walk: Walk, segment: Segment, state: NoiseState, scale: float, targets: Targets) -> None:
-        self.walk, self.segment, self.state = walk, segment, state
+    def __init__(self, walk: Walk, meter: _Meter, segment: Segment, state: NoiseState, wanted: float) -> None:
+        self.walk, self.meter, self.segment, self.state, self.wanted = walk, meter, segment, state, wanted
         self.settings = walk.plan.settings
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
-        self.wanted = scale * float(wanted_steps(targets, segment).sum())
-        frames_worth = self.settings.feedback.probe_share * segment.n_frames
-        cost = (walk.probe_steps + DECODING_STEPS) / (walk.steps + DECODING_STEPS)  # of a probe, in frames
-        affordable = int(frames_worth / cost)
-        self.budget = max(MIN_PROBES, min(self.settings.feedback.probes, affordable))
-        self.spent = 0
+        share = self.settings.feedback.probe_share
+        self.n_pictures = max(MIN_PICTURES, int(PICTURE_SHARE * segment.n_frames))
+        frames_worth = max(share - FITTED_SHARE, share / 2) * segment.n_frames - self.n_pictures
+        affordable = int(frames_worth / meter.sketch_cost)
+        self.gauge = np.array([[0.0, meter.gauge], [1.0, meter.gauge]])  # position, real by sketched change
+        self.budget = max(2 * MIN_SKETCHES, min(self.settings.feedback.probes, affordable))
 
-    def course(self) -> tuple[Course, int]:
-        """The segment's course, and how many probes it took."""
+    def course(self) -> Course:
+        """The segment's course."""
+        before = self.meter.spent
         prompt_length, noise_speed = self._measure()
-        hops = self._hops_for(prompt_length, noise_speed)
-        course = self._course(hops, prompt_length)
-        if hops > 0:
-            ratio = self._local_length(course) / self.wanted
-            if not REFIT[0] < ratio < REFIT[1]:
-                noise_speed *= float(np.clip(ratio, 0.25, 4))
-                course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
-        course = replace(course, arc=self._map(course, self.budget - self.spent))
-        return course, self.spent
+        course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
+        alphas, shown = self._sketch(course, self._first_places(course, int(FIRST_SHARE * self.budget)))
+        self.gauge = self._gauged(course, alphas, shown)
+        length = self._arc(alphas, shown).length
+        if course.route.hops > 0 and not REFIT[0] < length / self.wanted < REFIT[1]:
+            noise_speed = self._speed_from(length, prompt_length, noise_speed, course.route.total_hops)
+            course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
+            left = self.budget - (self.meter.spent - before)
+            alphas, shown = self._sketch(course, self._first_places(course, max(MIN_SKETCHES, left // 2)))
+        left = self.budget - (self.meter.spent - before)
+        return replace(course, arc=self._map(course, alphas, shown, left))
 
     def _measure(self) -> tuple[float, float]:
         """Perceived length of the change of prompt, and perceived change a hop of the noise."""
         nudged = NoiseRoute(start=self.state, hops=NUDGE_HOPS)
         here, there = self.walk.noise_on(nudged, np.array([0.0, 1.0]))
         fixed = self.settings.walk.path == "noise" or self.segment.start.prompt == self.segment.end.prompt
-        prompts = np.array([0.0]) if fixed else np.array([0.0, 0.5, 1.0])
+        prompts = np.array([0.0]) if fixed else np.array([0.0, 0.25, 0.5, 0.75, 1.0])
         noise = np.stack([here] * len(prompts) + [there, there][: 1 if fixed else 2])
         shares = np.concatenate([prompts, [0.0] if fixed else [0.0, 1.0]])
-        pictures = self._probe_texts(noise, shares)
-        prompt_length = float(successive_change(pictures[: len(prompts)]).sum()) if not fixed else 0.0
-        at = [0] if fixed else [0, 2]
-        speeds = [float(successive_change(pictures[[i, len(prompts) + k]])[0]) / NUDGE_HOPS for k, i in enumerate(at)]
-        return prompt_length, max(float(np.mean(speeds)), 1e-3)
+        shown = self.meter.sketches(self.segment, noise, shares)
+        prompt_length = 0.0 if fixed else self._arc(prompts, shown[: len(prompts)]).length
+        at = [0] if fixed else [0, len(prompts) - 1]
+        nudges = sketch_change(shown[at], shown[len(prompts) :])
+        return prompt_length, max(self.meter.gauge * float(nudges.mean()) / NUDGE_HOPS, 1e-3)
 
     def _hops_for(self, prompt_length: float, noise_speed: float) -> float:
         """Hops with which prompt and noise together come to the wanted length.
@@ -147,6 +217,11 @@ class _Surveyor:
         # Rounded, so that rounding errors of pictures on other machines do not add up along the chain.
         return round(float(np.clip(hops, 0.0, MAX_HOPS_A_FRAME * self.segment.n_frames)), 3)
 
+    def _speed_from(self, length: float, prompt_length: float, guess: float, hops: float) -> float:
+        """The noise's share of a length that was found, a hop; not far from the guess."""
+        found = float(np.sqrt(max(length**2 - prompt_length**2, 0.0))) / hops
+        return float(np.clip(found, guess / 3, guess * 3))
+
     def _course(self, hops: float, prompt_length: float) -> Course:
         share = max(self.settings.walk.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9)))
         return Course(
@@ -156,47 +231,44 @@ class _Surveyor:
             short_of=min(1.0, self.wanted / max(prompt_length, 1e-9)),
         )
 
-    def _local_length(self, course: Course) -> float:
-        """Length of a course from how fast the picture changes at a few places: free of the chords' shortfall."""
-        count = max(2, self.budget // 6)
-        step = min(NUDGE_HOPS / course.route.total_hops, 0.5 / count)
-        places = (np.arange(count) + 0.5) / count - step / 2
-        pictures = self._probe(course, np.stack([places, places + step], axis=1).ravel())
-        return float(change(pictures[::2], pictures[1::2]).mean() / step)
+    def _gauged(self, course: Course, alphas: Float, shown: Float32) -> Float:
+        """Positions and, there, real by sketched change, from pictures at some of the places that were sketched."""
+        chosen = np.unique(np.linspace(0, len(alphas) - 1, min(self.n_pictures, len(alphas))).astype(int))
+        at = alphas[chosen]
+        noise, shares = self.walk.noise_on(course.route, at), course.prompt_share(at)
+        real = successive_change(self.meter.pictures(self.segment, noise, shares))
+        ratio = self.meter.near_by_far * real / np.maximum(_successive(shown[chosen]), 1e-9)
+        return np.stack([(at[1:] + at[:-1]) / 2, np.clip(ratio, self.meter.gauge / 3, self.meter.gauge * 3)], axis=1)
 
-    def _map(self, course: Course, budget: int) -> ArcMap:
-        """Arc length from at most `budget` probes: even ones first, then into the widest gaps."""
-        enough = int(np.ceil(self.wanted / CHORD))
-        count = int(np.clip(min(budget, enough), MIN_PROBES, max(budget, MIN_PROBES)))
-        # The way has corners, where the noise turns onto its next seed and where the prompt begins to change. A chord
-        # across a corner is short however long the way, so that no bisection would ever look there.
-        alphas = np.array([0.0, 1.0])
-        if len(corners := course.corners()) <= count // 2:
-            alphas = np.union1d(alphas, corners)
-        while len(alphas) < (count + 1) // 2:
-            alphas = np.sort(np.append(alphas, widest_gaps(alphas, np.diff(alphas), 1)))
-        pictures = self._probe(course, alphas)
+    def _first_places(self, course: Course, count: int) -> Float:
+        """Even places and the course's corners: a chord across a corner is short however long the way."""
+        return np.union1d(np.linspace(0, 1, max(count, MIN_SKETCHES) - 2), course.corners())
+
+    def _sketch(self, course: Course, alphas: Float) -> tuple[Float, Float32]:
+        """Sketches along a course."""
+        noise, shares = self.walk.noise_on(course.route, alphas), course.prompt_share(alphas)
+        return alphas, self.meter.sketches(self.segment, noise, shares)
+
+    def _map(self, course: Course, alphas: Float, shown: Float32, budget: int) -> ArcMap:
+        """Arc length, with at most `budget` more sketches, into the widest gaps."""
+        count = min(len(alphas) + budget, int(np.ceil(self.wanted / CHORD)))
         while len(alphas) < count:
-            changes = successive_change(pictures)
+            # A chord may be short because the way comes back to where it was: gaps count as well as changes.
+            changes = _successive(shown)
+            changes += changes.sum() * np.diff(alphas)
             new = widest_gaps(alphas, changes, min(count - len(alphas), max(1, len(alphas) // 3)))
             order = np.argsort(np.concatenate([alphas, new]), kind="stable")
-            pictures = np.concatenate([pictures, self._probe(course, new)])[order]
+            shown = np.concatenate([shown, self._sketch(course, new)[1]])[order]
             alphas = np.concatenate([alphas, new])[order]
-        return ArcMap.from_changes(alphas, arc_lengths(successive_change(pictures), _farthest(pictures)))
+        return self._arc(alphas, shown)
 
-    def _probe(self, course: Course, alphas: Float) -> Any:
-        """Reduced probe pictures along a course."""
-        return self._probe_texts(self.walk.noise_on(course.route, alphas), course.prompt_share(alphas))
-
-    def _probe_texts(self, noise: Any, shares: Float) -> Any:
-        self.spent += len(noise)
-        return reduce_frames(self.walk.compose(self.segment, noise, shares, steps=self.walk.probe_steps))
-
-
-def _farthest(pictures: Float32) -> float:
-    """The largest change from the first or last of some pictures to another: about that of unrelated ones."""
-    first, last = change(pictures[:1], pictures), change(pictures[-1:], pictures)
-    return float(max(first.max(), last.max()))
+    def _arc(self, alphas: Float, shown: Float32) -> ArcMap:
+        """Real lengths, as the gauge has them, from sketches at `alphas`."""
+        chords = _successive(shown)
+        ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
+        farthest = float(sketch_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
+        gauge = np.interp((alphas[1:] + alphas[:-1]) / 2, *self.gauge.T)
+        return ArcMap.from_changes(alphas, gauge * arc_lengths(chords, farthest))
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:
@@ -204,6 +276,7 @@ def survey_to_json(found: Survey) -> dict[str, Any]:
     return {
         "scale": found.scale,
         "probes": found.n_probes,
+        "cost": found.cost,
         "courses": [
             {
                 "origin": course.route.start.origin,
@@ -235,4 +308,4 @@ def survey_from_json(data: dict[str, Any]) -> Survey:
         )
         for row in data["courses"]
     )
-    return Survey(scale=data["scale"], courses=courses, n_probes=int(data["probes"]))
+    return Survey(scale=data["scale"], courses=courses, n_probes=int(data["probes"]), cost=float(data["cost"]))

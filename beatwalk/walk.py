@@ -29,13 +29,11 @@ class Course:
     short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
 
     def corners(self) -> Float:
-        """Positions at which the way turns: seeds on the noise's chain, and where the prompt begins to change."""
-        begin, hops = self.route.start.position, self.route.hops
-        seeds = np.arange(np.floor(begin) + 1, begin + hops) - begin
-        if self.route.pinned is not None and 0 < hops < self.route.total_hops:
-            seeds = np.append(seeds, hops)
-        turns = np.append(seeds / max(self.route.total_hops, 1e-9), 1 - self.change_share)
-        return np.unique(turns[(turns > 0) & (turns < 1)])
+        """Positions at which the way turns: where noise leaves its chain, and where the prompt begins to change."""
+        turns = [1 - self.change_share]
+        if self.route.pinned is not None and 0 < self.route.hops < self.route.total_hops:
+            turns.append(self.route.hops / self.route.total_hops)
+        return np.unique([turn for turn in turns if 0 < turn < 1])
 
     def prompt_share(self, alphas: Float) -> Float:
         """How far the prompt has changed at each position, 0-1."""
@@ -77,7 +75,7 @@ class Walk:
 
     @property
     def probe_steps(self) -> int:
-        """Denoising steps of a probe picture: the setting's, or half of a frame's."""
+        """Denoising steps of a sketch: the setting's, or half of a frame's."""
         return self.plan.settings.feedback.probe_steps or max(1, self.steps // 2)
 
     def start(self) -> NoiseState:
@@ -85,28 +83,36 @@ class Walk:
         seed = self.plan.keyframes[0].seed
         return NoiseState(origin=self.plan.settings.seed if seed is None else seed)
 
-    def pictures(self, segment: Segment, course: Course, alphas: Float, *, steps: int | None = None) -> Frames:
+    def pictures(self, segment: Segment, course: Course, alphas: Float) -> Frames:
         """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
-        noise = noise_along(course.route, alphas, self._noise)
-        return self.compose(segment, noise, course.prompt_share(alphas), steps=steps)
+        return self.compose(segment, self.noise_on(course.route, alphas), course.prompt_share(alphas))
 
-    def compose(self, segment: Segment, noise: Float32, shares: Float, *, steps: int | None = None) -> Frames:
+    def compose(self, segment: Segment, noise: Float32, shares: Float) -> Frames:
         """Pictures from noise, shape (n, …), and how far the prompt has changed, shape (n,)."""
-        start, end = (segment.start, segment.end)
-        if self.plan.settings.walk.path == "noise":
-            start = end = self.plan.keyframes[0]
-        text = mix_conditioning(self._texts[start.prompt], self._texts[end.prompt], shares)
-        negative = None
-        if self.guidance > 1:
-            negative = mix_conditioning(self._texts[start.negative], self._texts[end.negative], shares)
+        text, negative = self._text(segment, shares)
         frames = self.generator.generate(
-            noise, text, negative, size=self.size, steps=steps or self.steps, guidance=self.guidance
+            noise, text, negative, size=self.size, steps=self.steps, guidance=self.guidance
         )
         if frames.shape != (len(noise), self.size[1], self.size[0], 3):
             raise ModelError(
                 f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
             )
         return frames
+
+    def latents(self, segment: Segment, noise: Float32, shares: Float, *, steps: int) -> Float32:
+        """What `compose` would decode, shape (n, rows, columns, channels)."""
+        text, negative = self._text(segment, shares)
+        return self.generator.latents(noise, text, negative, size=self.size, steps=steps, guidance=self.guidance)
+
+    def _text(self, segment: Segment, shares: Float) -> tuple[Conditioning, Conditioning | None]:
+        """The prompt, and the negative one where it counts, at how far the prompt has changed."""
+        start, end = (segment.start, segment.end)
+        if self.plan.settings.walk.path == "noise":
+            start = end = self.plan.keyframes[0]
+        text = mix_conditioning(self._texts[start.prompt], self._texts[end.prompt], shares)
+        if self.guidance <= 1:
+            return text, None
+        return text, mix_conditioning(self._texts[start.negative], self._texts[end.negative], shares)
 
     def noise_on(self, route: NoiseRoute, alphas: Float) -> Float32:
         """Noise at positions of a route, shape (n, …)."""

@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"types"},
     {"audio", "config", "files", "interpolate", "modulation", "perception", "prompts", "timing"},
     {"analysis", "camera", "generator", "manifest", "motion", "planning", "plots", "safety", "video", "embedded"},
-    {"checking", "diffusion", "planfile", "preview", "walk"},
+    {"checking", "diffusion", "planfile", "preview", "sketching", "walk"},
     {"finishing", "scouting", "survey"},
     {"rendering"},
     {"pipeline"},

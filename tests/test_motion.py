@@ -96,10 +96,11 @@ def test_whatever_is_measured_progress_is_monotone_and_lands(
     shares[-1] = 1.0
     walked = [0.0]
     for first in range(0, len(shares), block):
-        alphas = steering.positions(shares[first : first + block])
+        chunk = shares[first : first + block]
+        alphas = steering.positions(chunk)
         walked.extend(alphas)
-        measured = data.draw(st.floats(0, 10))
-        steering = steering.advanced(float(alphas[-1]), float(shares[first : first + block][-1]), measured, gain)
+        measured = data.draw(st.lists(st.floats(0, 10), min_size=len(chunk), max_size=len(chunk)))
+        steering = steering.advanced(alphas, float(chunk[-1]), np.array(measured), gain)
     assert (np.diff(walked) >= 0).all()
     assert walked[-1] == 1.0
 
@@ -116,26 +117,38 @@ def walk(arc: ArcMap, gain: float, bumps: float = 0.8) -> float:
     for first in range(0, n, block):
         chunk = shares[first : first + block]
         alphas = steering.positions(chunk)
-        measured = float(true_length(alphas[-1:])[0] - true_length(np.array(walked[-1:]))[0])
+        measured = np.diff(true_length(np.concatenate([walked[-1:], alphas])))
         walked.extend(alphas)
-        steering = steering.advanced(float(alphas[-1]), float(chunk[-1]), measured, gain)
+        steering = steering.advanced(alphas, float(chunk[-1]), measured, gain)
     steps = np.diff(true_length(np.array(walked)))
     return float(steps.std() / steps.mean())
 
 
 def test_steering_evens_out_what_the_map_missed() -> None:
     """With feedback the speed of a walk varies at least a third less than without."""
-    assert walk(ArcMap.even(), gain=1.0) < 0.67 * walk(ArcMap.even(), gain=0.0)
+    sparse = ArcMap(alphas=np.linspace(0, 1, 5), lengths=np.linspace(0, 1, 5))
+    assert walk(sparse, gain=1.0) < 0.67 * walk(sparse, gain=0.0)
+
+
+def test_an_error_of_the_whole_map_changes_nothing() -> None:
+    """If everything is 1.5 times as long as the map says, the walk is as even as it was."""
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, 1, 9))
+    steering, walked = Steering(arc=arc), [0.0]
+    for first in range(0, 96, 8):
+        alphas = steering.positions(np.arange(first + 1, first + 9) / 96)
+        steering = steering.advanced(alphas, (first + 8) / 96, 1.5 * np.diff([walked[-1], *alphas]), 1.0)
+        walked.extend(alphas)
+    np.testing.assert_allclose(np.diff(walked), 1 / 96, rtol=0.05)
 
 
 def test_a_long_segment_costs_no_more_a_block_than_a_short_one() -> None:
-    """The map does not grow with every correction."""
+    """What is remembered does not grow with every block."""
     steering, n = Steering(arc=ArcMap.even()), 4000
     for end in range(10, n + 1, 10):
-        alpha = float(steering.positions(np.array([end / n]))[0])
-        steering = steering.advanced(alpha, end / n, (1.3 if end % 20 else 0.7) * 10 / n, 0.7)
-    assert len(steering.arc.lengths) < 100
-    assert alpha == 1
+        alphas = steering.positions(np.arange(end - 9, end + 1) / n)
+        steering = steering.advanced(alphas, end / n, np.full(10, 1.3 if end % 20 else 0.7) / n, 0.7)
+    assert len(steering.seen) < 100
+    assert alphas[-1] == 1
 
 
 def test_successive_change_pairs_neighbours() -> None:

@@ -61,6 +61,12 @@ def test_places_are_kept_and_the_rest_shares_what_is_left() -> None:
     assert landing(planned("@0:05 only")) == [(0, "only"), (5, "only")]
 
 
+def test_an_excerpt_that_begins_just_before_a_border_begins_with_what_comes() -> None:
+    """0.3 s are too short to get from one prompt to another; 0.6 s are not."""
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.7))] == ["b", "c"]
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4))] == ["a", "b", "c"]
+
+
 def test_borders_follow_the_setting() -> None:
     """Bars and beats count from the first one."""
     assert borders_s(SONG, "4 bars") == [0, 8, 16]

@@ -29,14 +29,14 @@ def true_length(walk: Walk, index: int, found: object) -> float:
 
 
 def test_each_segment_is_as_long_as_the_music_wants() -> None:
-    """Within two fifths, for a slow pace and a fast one."""
-    for pace in (0.2, 0.6):
+    """Within a quarter, for a slow pace and a faster one."""
+    for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
         wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
         found = survey(walk, wanted)
         for segment in walk.plan.segments:
             goal = found.scale * wanted_steps(wanted, segment).sum()
-            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.4)
+            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.25)
 
 
 def test_louder_music_sends_the_noise_further() -> None:
@@ -46,7 +46,7 @@ def test_louder_music_sends_the_noise_further() -> None:
         walk = walk_of(walk={"speed": {"level": level}, "pace": 0.4, "path": "noise"})
         found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
         hops.append(found.courses[0].route.hops)
-    assert hops[1] / hops[0] == pytest.approx(2, rel=0.4)
+    assert hops[1] / hops[0] == pytest.approx(2, rel=0.3)
 
 
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
@@ -67,14 +67,19 @@ def test_courses_join_and_pinned_seeds_are_met() -> None:
 
 
 def test_probes_are_cheap() -> None:
-    """Fewer steps than frames, and within the stated share of the work (rounded up to the least that makes a map)."""
+    """Counted one by one, and within the stated share of the work, rounded up to the least that makes a map."""
     walk = walk_of(walk=STEADY)
     generator = walk.generator
     assert isinstance(generator, FakeGenerator)
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    assert {steps for _, steps in generator.calls} == {2}
-    assert sum(batch for batch, _ in generator.calls) == found.n_probes
-    assert found.n_probes * (2 + 2) <= 0.15 * 240 * (4 + 2) + 2 * 5 * 4
+    made = sum(batch for batch, _ in generator.calls) + sum(batch for batch, _ in generator.sketches)
+    whole = sum(batch * (steps + 4) for batch, steps in generator.calls)
+    work = whole + sum(batch * steps for batch, steps in generator.sketches)
+    assert (
+        made == found.n_probes + 2 * 2 * 2
+    )  # of the pictures that sketches are fitted to, each is made in three ways
+    assert work == pytest.approx(found.cost * (4 + 4))
+    assert found.cost <= 0.17 * 240
 
 
 def test_without_feedback_nothing_is_probed() -> None:

@@ -5,9 +5,11 @@
   picture, so that what moves along the walk is what the walk moves.
 - Sizes: any multiple of 8. Where a model needs more (32 for Sana), it makes the next larger size and the middle is
   kept.
-- Families with token masks (Sana, PixArt) have their padding filled by repeating the prompt's own tokens, and all
-  tokens count. Cross-attention without positions sees a set of tokens, so this leaves a prompt's picture nearly as it
-  was, and prompts of different lengths flow into one another without a jump where a mask would switch.
+- Families with token masks have their padding filled by repeating the prompt's own tokens, and all tokens count:
+  prompts of different lengths flow into one another without a jump where a mask would switch. Cross-attention without
+  positions (Sana, PixArt) sees a set of tokens, so this leaves a prompt's picture nearly as it was, whatever the
+  length. Where text and picture attend to each other (Z-Image, Lumina 2) it would make the text weigh more, so there
+  only the shorter prompts of a walk are filled, up to the longest.
 - The safety checker is off: it replaces pictures by black ones, which has no place in the middle of a video.
 """
 
@@ -15,14 +17,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from beatwalk.diffusion.devices import pick_batch
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
+from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
 
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
 STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
 
 
@@ -55,12 +62,28 @@ class DiffusionGenerator:
         self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
         self._nothing: Conditioning | None = None
         self._told: set[str] = set()  # prompts that were said to be too long
-        self._encode_arguments = _encode_arguments(pipeline, family)
+        self._encode_arguments = encode_arguments(pipeline, family)
 
     @property
     def info(self) -> ModelInfo:
         """What this is and how it likes to be used."""
         return self._info
+
+    @cached_property
+    def decoding_steps(self) -> float:
+        """What decoding a picture costs in steps, by counted operations: times would differ from run to run."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        side = int(np.lcm(self._multiple, self._info.size_multiple))
+        size = (side * -(-COUNTED_SIDE // side),) * 2
+        noise, text = self.start_noise(0, size)[None], self.encode([""])
+        operations = []
+        for output in ("latent", "pt"):
+            with FlopCounterMode(display=False) as counter:
+                self.call(noise, text, None, size, steps=1, guidance=1.0, output=output)
+            operations.append(counter.get_total_flops())
+        step, picture = operations
+        return round((picture - step) / max(step, 1), 1)
 
     @property
     def pipeline(self) -> Any:
@@ -73,7 +96,7 @@ class DiffusionGenerator:
         return self._denoiser
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt; always the same length, whatever the prompts.
+        """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
 
         Of a prompt that is too long for the model the end is not read; a warning in the log says which words.
         """
@@ -83,27 +106,28 @@ class DiffusionGenerator:
             raise ModelError("no prompt to encode; give at least one")
         # An instruction to embellish the prompt makes no sense for no prompt at all.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
-        rows = []
+        rows, masks = [], []
         with torch.inference_mode(), quiet_libraries():
             for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
                 self._warn_if_cut(prompt)
                 arguments = self._encode_arguments if prompt.strip() else plain
-                made = self._pipeline.encode_prompt(prompt=[prompt], device=self._device, **arguments)
+                made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
                 kept = {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
-                rows.append({name: _to_host(tensor) for name, tensor in kept.items()})
+                row = {name: to_host(tensor) for name, tensor in kept.items()}
+                masks.append({name: row.pop(name) for name in self._family.masks})
+                rows.append(row)
+        rows, names = fill_places(rows, masks, self._family), sorted(self._family.masks)
         tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-        masks = {name: tensors.pop(name).astype(np.int64) for name in self._family.masks}
-        for mask in masks.values():
-            tensors = {name: repeat_tokens(tensor, mask) for name, tensor in tensors.items()}
         if self._family.empty_is_zero and self._pipeline.config.get("force_zeros_for_empty_prompt"):
             empty = np.array([not prompt.strip() for prompt in prompts])
             for tensor in tensors.values():
                 tensor[empty] = 0
-        return Conditioning(tensors=tensors, masks={name: np.ones_like(mask) for name, mask in masks.items()})
+        shape = tensors["prompt_embeds"].shape[:2]
+        return Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
 
     def _warn_if_cut(self, prompt: str) -> None:
         """Say once a prompt which of its words the model does not read."""
-        tokenizer = self._pipeline.tokenizer
+        tokenizer = tokenizer_of(self._pipeline, self._family)
         limit = int(self._encode_arguments.get("max_sequence_length", tokenizer.model_max_length))
         tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         room = limit - int(tokenizer.num_special_tokens_to_add())
@@ -117,7 +141,8 @@ class DiffusionGenerator:
         import torch
 
         width, height = self._covering(size)
-        shape = (int(self._denoiser.config.in_channels), height // self._scale, width // self._scale)
+        channels = latent_channels(self._family, self._denoiser.config)
+        shape = (channels, height // self._scale, width // self._scale)
         noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
         return noise
 
@@ -138,30 +163,65 @@ class DiffusionGenerator:
         ModelError : the size or the number of steps cannot be made, or the model yields no picture
         DeviceError : not even one picture fits into memory
         """
+        covering = self._covering(size)
+
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Frames:
+            images = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
+            return self._to_frames(images, size)
+
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """What `generate` would decode, shape (batch, rows, columns, channels); the picture's size rounded up.
+
+        Raises
+        ------
+        ModelError, DeviceError : as `generate`
+        """
+        covering = self._covering(size)
+
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
+            made = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="latent")
+            return as_cells(to_host(made), covering)
+
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    def _in_batches(
+        self,
+        count: int,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        size: tuple[int, int],
+        guidance: float,
+        make: Callable[[slice, Conditioning, Conditioning | None], Made],
+    ) -> list[Made]:
+        """What `make` makes of all rows, in batches that fit; half as large a batch each time memory runs out."""
         import torch
 
-        width, height = size
-        covering = self._covering(size)
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
-            negative = self._nothing.repeated(len(noise))
-        frames = np.empty((len(noise), height, width, 3), np.uint8)
+            negative = self._nothing.repeated(count)
+        if guided and negative is not None:
+            negative = self._fitting(negative, conditioning)
+        made: list[Made] = []
         done = 0
-        while done < len(noise):
-            limit = self._limits.setdefault(size, self._batch or pick_batch(self._device, covering))
-            left = len(noise) - done
+        while done < count:
+            limit = self._limits.setdefault(size, self._batch or pick_batch(self._device, self._covering(size)))
+            left = count - done
             rows = slice(done, done + -(-left // -(-left // limit)))  # as even as can be
+            away = negative.rows(rows) if guided and negative is not None else None
             try:
-                frames[rows] = self._generate_batch(
-                    noise[rows],
-                    conditioning.rows(rows),
-                    negative.rows(rows) if guided and negative is not None else None,
-                    covering=covering,
-                    size=size,
-                    steps=steps,
-                    guidance=guidance,
-                )
+                made.append(make(rows, conditioning.rows(rows), away))
                 done = rows.stop
                 continue
             except (torch.OutOfMemoryError, UnboundLocalError) as error:
@@ -169,47 +229,40 @@ class DiffusionGenerator:
                 if isinstance(error, UnboundLocalError) and "'image'" not in str(error):
                     raise
                 if rows.stop - rows.start == 1:
-                    where = f"{width}x{height} on {self._info.device}"
+                    where = f"{size[0]}x{size[1]} on {self._info.device}"
                     raise DeviceError(f"out of memory for one picture of {where}; try a smaller --size") from error
             self._limits[size] = max(1, (rows.stop - rows.start) // 2)
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
-        return frames
+        return made
 
-    def _generate_batch(
+    def _fitting(self, text: Conditioning, other: Conditioning) -> Conditioning:
+        """Text encoded by itself, as long as another where the family wants both alike."""
+        if self._family.padding != "company" or self._family.lists:
+            return text
+        length = other.tensors["prompt_embeds"].shape[1]
+        return Conditioning(
+            tensors={name: fit_length(tensor, length) for name, tensor in text.tensors.items()},
+            masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
+        )
+
+    def call(
         self,
         noise: Float32,
         conditioning: Conditioning,
         negative: Conditioning | None,
-        *,
         covering: tuple[int, int],
-        size: tuple[int, int],
-        steps: int,
-        guidance: float,
-    ) -> Frames:
-        """One call of the pipeline."""
-        made = self.call_pipeline(
-            noise, conditioning, negative, size=covering, steps=steps, guidance=guidance, output_type="pt"
-        )
-        return self._to_frames(made, size)
-
-    def call_pipeline(
-        self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None = None,
         *,
-        size: tuple[int, int],
         steps: int,
         guidance: float,
-        output_type: str,
+        output: str,
     ) -> Any:
-        """The pipeline's own pictures for one batch, as they come.
+        """One call of the pipeline.
 
         Parameters
         ----------
-        size : one that the model can make without cutting
-        output_type : "pt" for a tensor on the device, "pil" for a list of PIL pictures, "latent"
+        covering : width and height that the model can make
+        output : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
 
         Raises
         ------
@@ -225,37 +278,26 @@ class DiffusionGenerator:
                 arguments["negative_prompt"] = None  # some have "" here and then refuse embeddings
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
+        latents = LAYOUTS[family.latents](latents)
         # Schedulers without a generator fall back on the global one: lend it out, and put it back as it was.
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(STEP_NOISE_SEED)
             try:
-                return self._pipeline(
+                made = self._pipeline(
                     latents=latents,
-                    width=size[0],
-                    height=size[1],
+                    width=covering[0],
+                    height=covering[1],
                     num_inference_steps=steps,
-                    guidance_scale=float(guidance),
+                    guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type=output_type,
+                    output_type=output,
                     **arguments,
                 ).images
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-
-    def reset_peak_memory(self) -> None:
-        """Count the device's memory anew."""
-        import torch
-
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-
-    def peak_memory(self) -> int | None:
-        """Most bytes that were allocated on a GPU since; None on other devices."""
-        import torch
-
-        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.type == "cuda" else None
+            return made
 
     def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
         """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""
@@ -271,14 +313,15 @@ class DiffusionGenerator:
         frames: Frames = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return frames
 
-    def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, torch.Tensor]:
+    def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, Any]:
         """Arguments for the pipeline."""
         import torch
 
-        named: dict[str, torch.Tensor] = {}
+        named: dict[str, Any] = {}
         for name, array in conditioning.tensors.items():
             tensor = torch.from_numpy(np.array(array, dtype=np.float32))
-            named[prefix + name] = tensor.to(self._device, self._denoiser.dtype)
+            tensor = tensor.to(self._device, self._denoiser.dtype)
+            named[prefix + name] = list(tensor) if self._family.lists else tensor
         for name, mask in conditioning.masks.items():
             named[prefix + name] = torch.from_numpy(np.array(mask, dtype=np.int64)).to(self._device)
         return named
@@ -291,47 +334,3 @@ class DiffusionGenerator:
     def _device(self) -> torch.device:
         device: torch.device = self._denoiser.device
         return device
-
-
-def _encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
-    """What `encode_prompt` is given besides the prompt."""
-    arguments: dict[str, Any] = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
-    arguments |= family.encode_arguments
-    if family.max_tokens is not None:
-        arguments["max_sequence_length"] = min(family.max_tokens, int(pipeline.tokenizer.model_max_length))
-    if family.takes_instruction:
-        arguments["complex_human_instruction"] = _instruction(pipeline, family)
-    return arguments
-
-
-def _instruction(pipeline: Any, family: Family) -> list[str] | None:
-    """The pipeline's instruction before every prompt, where its text encoder has room for it and the prompt."""
-    default = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
-    if not default:
-        return None
-    needed = len(pipeline.tokenizer.encode("\n".join(default))) + (family.max_tokens or 0)
-    room = min(
-        int(getattr(pipeline.text_encoder.config, "max_position_embeddings", 0)),
-        int(pipeline.tokenizer.model_max_length),
-    )
-    return list(default) if room > needed else None
-
-
-def _to_host(tensor: torch.Tensor) -> Float32:
-    array: Float32 = tensor.float().cpu().numpy()
-    return array
-
-
-def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, np.dtype[np.int64]]) -> Float32:
-    """Fill masked places with the row's own tokens, again and again in order.
-
-    Parameters
-    ----------
-    embeds : shape (batch, tokens, width)
-    mask : shape (batch, tokens), 1 where a token counts
-    """
-    filled = embeds.copy()
-    for row, keep in zip(filled, mask.astype(bool), strict=True):
-        if keep.any():
-            row[:] = np.resize(row[keep], row.shape)
-    return filled

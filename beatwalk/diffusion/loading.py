@@ -19,6 +19,7 @@ from beatwalk.diffusion.families import (
     vae_scale,
 )
 from beatwalk.diffusion.generator import DiffusionGenerator
+from beatwalk.diffusion.latents import latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.sources import (
     Source,
@@ -193,11 +194,12 @@ def _wrap(
     batch: int | None,
 ) -> DiffusionGenerator:
     """The generator, once the loaded parts are seen to fit one another."""
-    configs: Mapping[str, Config] = {
+    configs: dict[str, Config] = {
         name: part.config if isinstance(part.config, dict) else part.config.to_dict()
         for name, part in pipeline.components.items()
         if hasattr(part, "config")
     }
+    configs["pipeline"] = pipeline.config
     _check_channels(configs, family, source)
     likes = preferences(family, configs)
     if source.kind == "folder":
@@ -222,7 +224,8 @@ def _wrap(
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
     """A denoiser that wants more than noise (inpainting, depth, upscaling) cannot walk from noise alone."""
-    wants = configs.get(family.denoiser, {}).get("in_channels")
+    denoiser = configs.get(family.denoiser, {})
+    wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
     gets = configs.get("vae", {}).get("latent_channels")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(

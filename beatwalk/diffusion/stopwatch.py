@@ -25,6 +25,7 @@ class TimedGenerator:
         self.generator = generator
         self.stages = Stages()
         self.pictures = 0
+        self.sketches = 0
         self._detailed = detailed
 
     @property
@@ -33,8 +34,13 @@ class TimedGenerator:
         return self.generator.info
 
     @property
+    def decoding_steps(self) -> float:
+        """That of the generator inside."""
+        return self.generator.decoding_steps
+
+    @property
     def generate_s(self) -> float:
-        """Seconds in `generate`."""
+        """Seconds in `generate` and `latents`."""
         return self.stages.get("generate", 0.0)
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
@@ -61,6 +67,36 @@ class TimedGenerator:
             frames = self.generator.generate(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
         self.pictures += len(frames)
         return frames
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """Timed as `generate` is."""
+        with self.stages.time("generate"), self._parts():
+            made = self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+        self.sketches += len(made)
+        return made
+
+    def reset_peak_memory(self) -> None:
+        """Count the device's memory anew."""
+        import torch
+
+        if (device := self.generator.denoiser.device).type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def peak_memory(self) -> int | None:
+        """Most bytes that were allocated on a GPU since; None on other devices."""
+        import torch
+
+        device = self.generator.denoiser.device
+        return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
     def shares(self) -> dict[str, float]:
         """Seconds of text, denoise, decode and convert."""
