@@ -53,6 +53,14 @@ verbosity = options(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
 )
+addons = options(
+    click.option("--negative", help="What should not be there (where guidance is above 1)."),
+    click.option("--lora", metavar="FILE[:SCALE]", multiple=True, help="A LoRA to merge in; may be repeated."),
+    click.option("--vae", help="Another autoencoder: folder or .safetensors file."),
+    click.option("--tiny-vae", help="A small fast autoencoder: folder, or auto."),
+    click.option("--embedding", metavar="FILE", multiple=True, help="A learnt word: the file's name."),
+    click.option("--scheduler", help="ddim, dpm++, euler, euler-a, lcm, unipc, …"),
+)
 planning = options(
     click.option("--preset", default="default", show_default=True, help="Name (see: beatwalk presets) or TOML file."),
     click.option(
@@ -63,9 +71,14 @@ planning = options(
     click.option("--fps", help="Frame rate, such as 24, 60 or 30000/1001."),
     click.option("--size", help="Width and height in pixels, such as 768x512."),
     click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
+    click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
+    click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
+    click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
+    click.option("--loop", is_flag=True, help="The end flows into the beginning."),
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
+    addons,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
 )
 modelling = options(
@@ -112,6 +125,23 @@ def make_plan(
     )
 
 
+def codec_of(choices: dict[str, Any], plan: Plan | None = None) -> str:
+    """The codec that the choices, or a plan, come to."""
+    from beatwalk.config import load_settings
+
+    settings = plan.settings if plan is not None else load_settings(choices["preset"], overrides_of(choices))
+    return settings.video.codec
+
+
+def default_output(song: Path, codec: str) -> Path:
+    """The song's name in the current folder, with the codec's usual ending; never the song itself."""
+    from beatwalk.video import codec_named
+
+    suffix = codec_named(codec).suffixes[0]
+    output = Path(song.stem + suffix)
+    return Path(f"{song.stem}.beatwalk{suffix}") if output.resolve() == song.resolve() else output
+
+
 def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:
     """A plan given instead of a song; what the plan decides cannot be given again."""
     if path.suffix.lower() != ".json":
@@ -149,6 +179,21 @@ def read_analysis_if(path: Path | None) -> Analysis | None:
     return read_analysis(path)
 
 
+def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
+    """What the command line puts on top of the model, as settings under `model`; paths are made absolute."""
+    on_top: dict[str, Any] = {}
+    for name in ("negative", "scheduler"):
+        if choices.get(name) is not None:
+            on_top[name] = choices[name]
+    for name in ("vae", "tiny_vae"):
+        if choices.get(name) is not None:
+            on_top[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
+    for name in ("lora", "embedding"):
+        if choices.get(name):
+            on_top[name] = [str(Path(each).absolute()) for each in choices[name]]
+    return on_top
+
+
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     """Options that are settings, then --set, which wins."""
     from beatwalk.config import parse_override
@@ -160,10 +205,17 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
+    for name in ("codec", "intra", "alpha"):
+        if choices.get(name):
+            overrides.append({"video": {name: choices[name]}})
+    if choices.get("loop"):
+        overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):
         overrides.append({"feedback": {"enabled": choices["feedback"] == "on"}})
     if choices.get("effects"):
         overrides.append({"effects": choices["effects"] == "on"})
     if choices.get("allow_flashes"):
         overrides.append({"safety": {"allow_flashes": True}})
+    if on_top := addons_of(choices):
+        overrides.append({"model": on_top})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

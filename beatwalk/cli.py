@@ -17,6 +17,10 @@ from click_default_group import DefaultGroup
 from beatwalk import __version__
 from beatwalk.choices import (
     FILE,
+    addons,
+    addons_of,
+    codec_of,
+    default_output,
     make_plan,
     modelling,
     overrides_of,
@@ -32,6 +36,7 @@ from beatwalk.errors import BeatwalkError, OutputError
 if TYPE_CHECKING:
     from beatwalk.console import Console
     from beatwalk.generator import Generator
+    from beatwalk.settings import Model
     from beatwalk.types import Plan
 
 EXIT_INTERRUPTED = 130
@@ -63,7 +68,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("song", metavar="SONG|PLAN.json", type=FILE)
 @click.argument("prompts", metavar="PROMPTS", type=FILE, required=False)
-@click.option("-o", "--output", type=FILE, help="The video, ends in .mp4; without: the song's name.")
+@click.option("-o", "--output", type=FILE, help="The video; without: the song's name.")
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the frames, for: beatwalk finish.")
 @planning
@@ -89,15 +94,15 @@ def render(
     beatwalk render plan.json -o out.mp4
     """
     console = _console(quiet, verbose)
-    output = output or _default_output(song)
-    from beatwalk.pipeline import check_output
+    from beatwalk.places import check_output
 
-    check_output(output, overwrite=overwrite)
-    plan = (
-        read_plan_instead(click.get_current_context(), song, model)
-        if prompts is None
-        else make_plan(console, song, prompts, model, choices)
-    )
+    plan = read_plan_instead(click.get_current_context(), song, model) if prompts is None else None
+    codec = codec_of(choices, plan)
+    output = output or default_output(song, codec)
+    check_output(output, overwrite=overwrite, codec=codec)
+    if plan is None:
+        assert prompts is not None
+        plan = make_plan(console, song, prompts, model, choices)
     _render(console, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
 
 
@@ -114,14 +119,19 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
+    from beatwalk.video import fitting_size
 
     for line in describe_song(plan.analysis):
         console.say(line)
+    pipeline.check_resumable(plan, output, overwrite=overwrite)
     with console.busy("loading the model"):
-        generator = _generator(plan.model, choices, plan.settings.model.batch)
+        generator = _generator(plan.model, choices, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
+    if (fitting := fitting_size(plan.settings.video.codec, walk.size)) != walk.size:
+        console.say(f"note      {plan.settings.video.codec} cannot hold {walk.size[0]}x{walk.size[1]}: "
+                    f"the video is scaled to {fitting[0]}x{fitting[1]}")  # fmt: skip
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
             seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
@@ -276,7 +286,7 @@ def preview(
     \b
     beatwalk preview song.wav prompts.txt
     """
-    from beatwalk.pipeline import check_output
+    from beatwalk.places import check_output
     from beatwalk.preview import BeatGrid, preview_overrides
 
     console = _console(quiet, verbose)
@@ -333,7 +343,7 @@ def check(
 @click.option("--seed", type=click.IntRange(0, 2**63 - 401), default=0, show_default=True, help="The first of them.")
 @click.option("-o", "--output", type=FILE, default=Path("sheet.png"), show_default=True)
 @click.option("--size", help="Width and height in pixels.")
-@click.option("--negative", default="", help="What should not be there.")
+@addons
 @overwriting
 @modelling
 @verbosity
@@ -343,7 +353,6 @@ def scout(
     seed: int,
     output: Path,
     size: str | None,
-    negative: str,
     model: str | None,
     overwrite: bool,
     quiet: bool,
@@ -360,16 +369,16 @@ def scout(
 
     _may_write(output, overwrite)
     console = _console(quiet, verbose)
-    pixels = settings_from({"video": {"size": size}}, where="--size").video.size if size else None
+    settings = settings_from({"video": {"size": size or "auto"}, "model": addons_of(choices)}, where="options")
     with console.busy("painting"):
-        generator = _generator(model, choices, None)
+        generator = _generator(model, choices, settings.model)
         make_sheet(
             generator,
             prompt,
             seeds=range(seed, seed + seeds),
             path=output,
-            size=pixels,
-            negative=negative,
+            size=settings.video.size,
+            negative=settings.model.negative,
             overwrite=overwrite,
         )
     console.say(f"drawn     {output}")
@@ -414,8 +423,8 @@ def models() -> None:
 cli.add_command(bench)
 
 
-def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:
-    from beatwalk.diffusion import load_generator
+def _generator(model: str | None, choices: dict[str, Any], settings: Model) -> Generator:
+    from beatwalk.diffusion import AddOns, load_generator
 
     return load_generator(
         model,
@@ -423,14 +432,9 @@ def _generator(model: str | None, choices: dict[str, Any], batch: int | None) ->
         dtype=choices["dtype"],
         model_config=choices["model_config"],
         allow_pickle=choices["allow_pickle"],
-        batch=batch,
+        batch=settings.batch,
+        addons=AddOns.of(settings),
     )
-
-
-def _default_output(song: Path) -> Path:
-    """The song's name in the current folder; never the song itself."""
-    output = Path(song.stem + ".mp4")
-    return Path(song.stem + ".beatwalk.mp4") if output.resolve() == song.resolve() else output
 
 
 def _may_write(path: Path | None, overwrite: bool) -> None:

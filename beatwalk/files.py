@@ -38,15 +38,19 @@ def partial_path(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
+def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
     """Give a temporary path; rename it to `path` on a clean exit, remove it otherwise.
+
+    Parameters
+    ----------
+    within : a folder on the same disk for the temporary file; None: beside `path`
 
     Raises
     ------
     OutputError : the place cannot be written
     """
     check_place(path)
-    partial = partial_path(path)
+    partial = partial_path(path if within is None else within / path.name)
     try:
         yield partial
         publish(partial, path)
@@ -71,6 +75,26 @@ def folder_beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{path}: cannot be written ({reason}); choose a folder that you may write to") from None
+    with folder as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def folder_in(work: Path) -> Iterator[Path]:
+    """A folder for unfinished work within a work folder, gone afterwards.
+
+    Raises
+    ------
+    OutputError : it cannot be made
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(
+            dir=work.absolute(), prefix=".", suffix=".partial.d", ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise OutputError(
+            f"{work}: cannot be written ({error.strerror or error}); free or unlock the place"
+        ) from None
     with folder as name:
         yield Path(name)
 
@@ -110,14 +134,14 @@ def discard(partial: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any, within: Path | None = None) -> None:
     """Write `data` as JSON for people; the file appears whole or not at all.
 
     Raises
     ------
     OutputError : the place cannot be written
     """
-    with whole_or_nothing(path) as partial:
+    with whole_or_nothing(path, within) as partial:
         partial.write_text(to_json(data), encoding="utf-8", newline="\n")
 
 

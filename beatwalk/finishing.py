@@ -1,34 +1,38 @@
 """Segments of pure frames → the video: camera, colour, trails, the flash limiter, the encoder, the song.
 
 Everything here happens once, in frame order, and can be done again with other effects without rendering again. The
-video appears under its name when it is whole; until then it grows in a folder of its own beside it.
+video appears under its name when it is whole; until then it grows in its work folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from beatwalk.camera import Effects
-from beatwalk.errors import AudioError, PlanError
-from beatwalk.files import check_place, folder_beside, sweep
+from beatwalk.errors import AudioError, OutputError, PlanError
+from beatwalk.files import check_place, folder_in, publish, sweep
+from beatwalk.manifest import work_folder
 from beatwalk.safety import FlashLimiter
 from beatwalk.timing import Stages
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import Encoder, mux, probe, read_frames
+from beatwalk.video import CODECS, Encoder, check_name, mux, probe, read_frames, with_alpha
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
-
+WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # of a loop's end, for what its beginning inherits
 QUEUE_BLOCKS = 2  # of frames just rendered that may wait for their finish
 
 Progress = Callable[[int, int], None]  # frames finished, frames in all
@@ -56,17 +60,23 @@ def finish(
     progress: Progress | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     device: str = "cpu",
+    sound: bool | Callable[[Path, Path], None] = True,
+    before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
     """Make the video from rendered segments; an existing file of that name is replaced, but only by a whole one.
 
     Parameters
     ----------
-    segments : pure frames in order, lossless files or arrays; together the frames of the plan
+    segments : pure frames in order, lossless files or arrays; together the frames of the plan. Of a loop, files: it
+        begins with what its end leaves behind
     targets : camera, colour and trails of every frame; not used where the plan's settings turn effects off
-    out : the video, ends in .mp4
+    out : the video; its ending fits the codec
     progress : called after every block of frames
     overlay : draws on frames that are otherwise finished; given them and the index of the first
     device : where to compute the effects
+    sound : whether the song is laid under the pictures, where the codec's container takes sound; or what does it,
+        given the pictures and the file to write
+    before_publishing : called when the video is whole, before it gets its name
 
     Raises
     ------
@@ -77,50 +87,124 @@ def finish(
     """
     started, out, song = time.monotonic(), Path(out), plan.analysis.song
     check_place(out)
-    if not Path(song.path).is_file():
+    if sound is True and not Path(song.path).is_file():
         raise AudioError(f"{song.path}: no such file, but the plan was made for it; put the song back there")
     settings, timeline = plan.settings, plan.timeline
     if len(targets.zoom) != timeline.n_frames:
         raise PlanError(
             f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; make them anew"
         )
-    size, segments = _sized(plan, segments)
-    effects = Effects(targets, size, device) if settings.effects else None
-    limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
-    video, whole_song = settings.video, timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
-    stages = Stages()
+    (size, segments), video, stages = _sized(plan, segments), settings.video, Stages()
+    check_name(out, video.codec)
+    work = work_folder(out)
     sweep(out)
-    with folder_beside(out) as folder:
-        pictures = folder / "pictures.mp4"
-        with Encoder(pictures, size, timeline.fps, codec=video.codec, crf=video.crf) as encoder:
-            for first, frames in _pure_frames(segments, size, timeline.n_frames, stages):
-                if effects is not None:
-                    with stages.time("effects"):
-                        frames = effects.apply(frames, first)
-                if limiter is not None:
-                    with stages.time("flashes"):
-                        frames = limiter.limit(frames)
-                finished = overlay(frames, first) if overlay is not None else frames
-                with stages.time("encode"):
-                    encoder.write(finished)
-                if progress is not None:
-                    progress(first + len(frames), timeline.n_frames)
-        with stages.time("mux"):
-            mux(
-                pictures,
-                song.path,
-                out,
-                start_s=timeline.start_s,
-                duration_s=timeline.duration_s,
-                whole_song=whole_song,
-            )
-    return FinishReport(
-        frames=timeline.n_frames,
-        seconds=time.monotonic() - started,
-        softened=limiter.touched if limiter is not None else 0,
-        encoder=video.codec,
-        stages=stages,
-    )
+    with _existing(work), folder_in(work) as folder:
+        pictures = folder / f"pictures{out.suffix}"
+        softened = _encode(segments, targets, plan, pictures, size, progress, overlay, device, stages)
+        if sound and CODECS[video.codec].sound:
+            whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+            whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
+            with stages.time("mux"):
+                if sound is True:
+                    mux(pictures, song.path, whole, start_s=start_s, duration_s=length_s, whole_song=whole_song)
+                else:
+                    sound(pictures, whole)
+            pictures = whole
+        report = FinishReport(
+            frames=timeline.n_frames,
+            seconds=time.monotonic() - started,
+            softened=softened,
+            encoder=video.codec,
+            stages=stages,
+        )
+        if before_publishing is not None:
+            before_publishing(report)
+        publish(pictures, out)
+    return report
+
+
+@contextlib.contextmanager
+def _existing(work: Path) -> Iterator[None]:
+    """A work folder that is made where there is none, and removed again if nothing stays in it."""
+    try:
+        work.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work}: cannot be made: {error.strerror or error}; choose another place") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            work.rmdir()
+
+
+def _encode(
+    segments: Iterable[Pure],
+    targets: Targets,
+    plan: Plan,
+    pictures: Path,
+    size: tuple[int, int],
+    progress: Progress | None,
+    overlay: Callable[[Frames, int], Frames] | None,
+    device: str,
+    stages: Stages,
+) -> int:
+    """Pure frames → finished pictures in a file; returns how many frames the limiter changed."""
+    settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
+    # A loop's first frames inherit trails and flashes from its last, as when it plays the second time.
+    warm_up = None
+    if settings.walk.loop:
+        segments = list(segments)
+        warm_up = _last_frames([path for path in segments if isinstance(path, Path)], size, timeline.n_frames)
+    warm = 0 if warm_up is None else len(warm_up)
+    effects = Effects(_turned(targets, warm), size, device) if settings.effects else None
+    limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
+
+    def finished(frames: Frames, first: int) -> Frames:
+        if effects is not None:
+            with stages.time("effects"):
+                frames = effects.apply(frames, first + warm)
+        with stages.time("flashes"):
+            return frames if limiter is None else limiter.limit(frames)
+
+    if warm_up is not None:
+        finished(warm_up, -warm)
+    before = limiter.touched if limiter is not None else 0
+    options = {"codec": video.codec, "crf": video.crf, "intra": video.intra, "alpha": bool(video.alpha)}
+    with Encoder(pictures, size, timeline.fps, **options) as encoder:  # type: ignore[arg-type]
+        for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
+            frames = finished(pure, first)
+            frames = overlay(frames, first) if overlay is not None else frames
+            frames = with_alpha(frames, video.alpha) if video.alpha else frames
+            with stages.time("encode"):
+                encoder.write(frames)
+            if progress is not None:
+                progress(first + len(frames), timeline.n_frames)
+    return limiter.touched - before if limiter is not None else 0
+
+
+def _turned(targets: Targets, count: int) -> Targets:
+    """Targets with the last `count` frames' before the first."""
+    if not count:
+        return targets
+    names = [field.name for field in dataclasses.fields(Targets)]
+    values = {name: getattr(targets, name) for name in names}
+    return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
+
+
+def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:
+    """The end of a loop, as long as its trails may last."""
+    count = max(1, min(total, WARM_UP_FRAMES, WARM_UP_BYTES // (3 * size[0] * size[1])))
+    kept: list[Frames] = []
+    for path in reversed(segment_paths):
+        last: Frames = np.empty((0, size[1], size[0], 3), np.uint8)
+        for frames in read_frames(path, strict=True):
+            if frames.shape[1:3] == last.shape[1:3]:  # what differs is reported when the frames are written
+                last = np.concatenate([last, frames])[-count:]
+        kept.insert(0, last)
+        count -= len(last)
+        if count <= 0:
+            break
+    return np.concatenate(kept)
 
 
 def _frames_of_song(plan: Plan) -> int:

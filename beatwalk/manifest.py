@@ -38,18 +38,21 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
 
     Camera, colour, trails, codec and the song's file do not count: they come after.
     """
-    settings = plan.settings
-    keyframes = [(k.frame, k.prompt, k.negative, k.seed, str(k.image), k.strength) for k in plan.keyframes]
-    model = settings.model
+    model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps
     guidance = info.guidance if model.guidance is None else model.guidance
+    of_model = {"model": [info.fingerprint, info.dtype], "size": size, "steps or guidance": [steps, guidance]}
+    return {**plan_identity(plan, targets), **{name: _digest(value) for name, value in of_model.items()}}
+
+
+def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
+    """The part of `render_identity` that is known before the model is loaded."""
+    settings = plan.settings
+    keyframes = [(k.frame, k.prompt, k.negative, k.seed, str(k.image), k.strength) for k in plan.keyframes]
     parts: dict[str, Any] = {
         "version of beatwalk": __version__,
-        "model": [info.fingerprint, info.dtype],
-        "size": size,
         "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
         "prompts": keyframes,
-        "steps or guidance": [steps, guidance],
         "walk or song": [
             settings.walk.path,
             settings.walk.pace,
@@ -58,6 +61,8 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
         ],
         "feedback": settings.feedback.model_dump(mode="json"),
     }
+    if plan.size is not None:
+        parts["size"] = plan.size
     return {name: _digest(value) for name, value in parts.items()}
 
 

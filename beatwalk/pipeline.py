@@ -9,7 +9,6 @@ report = beatwalk.check("song.mp4", song="song.wav")
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beatwalk.config import DEFAULT_PRESET, load_settings, merge, settings_from
-from beatwalk.errors import AudioError, OutputError, PlanError, VideoError
-from beatwalk.files import check_place, write_json
+from beatwalk.errors import AudioError, PlanError, VideoError
+from beatwalk.files import write_json
 from beatwalk.generator import Generator
+from beatwalk.locking import alone_in
+from beatwalk.places import check_output, check_space, keep_the_song
+from beatwalk.places import check_resumable as _check_resumable
 from beatwalk.planning import check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
 from beatwalk.prompts import parse_prompts, read_prompts
@@ -125,41 +127,6 @@ def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
     return replace(analysis, song=replace(found, duration_s=analysis.duration_s))
 
 
-def check_output(output: Path, *, overwrite: bool) -> None:
-    """The place where a video is to appear.
-
-    Raises
-    ------
-    OutputError : it exists already, cannot be written, or is no .mp4
-    """
-    from beatwalk.manifest import manifest_path
-
-    if output.suffix.lower() != ".mp4":
-        raise OutputError(f"{output}: expected a name that ends in .mp4")
-    check_place(output)
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
-    # The longest name that will lie there: better to hear of its length now than when all is rendered.
-    probe = manifest_path(output).with_suffix(".jso~")
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written there: {error.strerror or error}") from None
-
-
-def _keep_the_song(plan: Plan, output: Path) -> None:
-    """A song that is a video itself must not be replaced by its own walk.
-
-    Raises
-    ------
-    OutputError : `output` is the song
-    """
-    song = plan.analysis.song.path
-    if output.exists() and song.exists() and output.samefile(song):
-        raise OutputError(f"{output}: this is the song itself; choose another name with -o")
-
-
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     """The plan with its size settled, and the walk that makes its pictures.
 
@@ -179,9 +146,17 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
 
 def targets_of(plan: Plan) -> Targets:
     """What the music asks of every frame of a plan."""
+    from beatwalk.looping import closed_targets
     from beatwalk.modulation import targets
 
+    if plan.settings.walk.loop:
+        return closed_targets(plan.analysis, plan.timeline, plan.settings)
     return targets(plan.analysis, plan.timeline, plan.settings)
+
+
+def check_resumable(plan: Plan, output: Path, *, overwrite: bool) -> None:
+    """Before a model is loaded: see `places.check_resumable`."""
+    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite)
 
 
 def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
@@ -208,17 +183,19 @@ def render(
     keep_frames: bool = False,
     watch: Watcher | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
+    sound: bool | Callable[[Path, Path], None] = True,
 ) -> RenderResult:
     """Render a plan to a video with the song in it; an interrupted render of the same plan goes on where it stopped.
 
     Parameters
     ----------
-    output : ends in .mp4; its manifest appears beside it
+    output : ends as the codec's container does; its manifest appears beside it
     generator : what makes the pictures; None: the plan's model, loaded onto `device`
     overwrite : whether an existing video, or an unfinished render of something else, may be replaced
     keep_frames : keep the rendered frames beside the video, so that `finish` can give it other effects
     watch : told about progress
     overlay : draws on finished frames (uint8 frames and the index of the first)
+    sound : as `finishing.finish` takes it
 
     Raises
     ------
@@ -230,12 +207,12 @@ def render(
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
 
     output = Path(output)
-    check_output(output, overwrite=overwrite)
-    _keep_the_song(plan, output)
+    check_resumable(plan, output, overwrite=overwrite)
     if generator is None:
-        from beatwalk.diffusion import load_generator
+        from beatwalk.diffusion import AddOns, load_generator
 
-        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch)
+        on_top = AddOns.of(plan.settings.model)
+        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
     check_space(work, plan.timeline.n_frames, walk.size)
@@ -249,48 +226,60 @@ def render(
 
     with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
         write_json(work / PLAN_FILE, plan_to_json(plan))
+        seconds, made, manifest = 0.0, plan.timeline.n_frames - reused, {}
+
+        def keep_manifest(report: FinishReport) -> None:
+            """Before the video gets its name: where there is a video, there is its manifest."""
+            nonlocal seconds, manifest
+            seconds = time.perf_counter() - begin
+            states = [walk.start(), *(course.route.end for course in survey.courses)]
+            manifest = build_manifest(
+                plan,
+                generator.info,
+                walk.size,
+                scale=survey.scale,
+                seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
+                motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
+                report={
+                    "seconds": round(seconds, 2),
+                    "frames_per_s": round(made / seconds, 3),
+                    "frames_reused": reused,
+                    "probes": survey.n_probes,
+                    "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
+                    "prompts_too_long_for_their_time": [
+                        i for i, course in enumerate(survey.courses) if course.short_of < 1
+                    ],
+                    "frames_softened_against_flashes": report.softened,
+                },
+            )
+            write_json(manifest_path(output), manifest, within=work)
 
         def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
-            return _finish_into(output, plan, targets, frames, watch=watch, overlay=overlay)
+            return _finish_into(
+                output, plan, targets, frames,
+                watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
+            )  # fmt: skip
 
-        with Finisher(finish_all) as finisher:
-            survey, records = render_segments(walk, targets, work, watch=note, sink=finisher.add)
+        if plan.settings.walk.loop:  # it begins with what its end leaves behind
+            survey, records = render_segments(walk, targets, work, watch=note)
             rendered = time.perf_counter() - begin
-            finished = finisher.report()
-        softened, stages = finished.softened, {"render": rendered, **finished.stages}
-        seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
-        states = [walk.start(), *(course.route.end for course in survey.courses)]
-        manifest = build_manifest(
-            plan,
-            generator.info,
-            walk.size,
-            scale=survey.scale,
-            seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
-            motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
-            report={
-                "seconds": round(seconds, 2),
-                "frames_per_s": round(made / seconds, 3),
-                "frames_reused": reused,
-                "probes": survey.n_probes,
-                "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
-                "prompts_too_long_for_their_time": [
-                    i for i, course in enumerate(survey.courses) if course.short_of < 1
-                ],
-                "frames_softened_against_flashes": softened,
-            },
-        )
-        write_json(manifest_path(output), manifest)
-    if not keep_frames:
-        with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
-            clear(work)
+            finished = finish_all([record.path for record in records])
+        else:
+            with Finisher(finish_all) as finisher:
+                survey, records = render_segments(walk, targets, work, watch=note, sink=finisher.add)
+                rendered = time.perf_counter() - begin
+                finished = finisher.report()
+        if not keep_frames:
+            with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
+                clear(work)
     return RenderResult(
         path=output,
         manifest=manifest,
         frames=plan.timeline.n_frames,
         seconds=seconds,
         frames_per_s=made / seconds,
-        softened=softened,
-        stages=stages,
+        softened=finished.softened,
+        stages={"render": rendered, **finished.stages},
     )
 
 
@@ -302,6 +291,8 @@ def _finish_into(
     *,
     watch: Watcher | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
+    sound: bool | Callable[[Path, Path], None] = True,
+    before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
     """Segments → video under its own name."""
     from beatwalk.finishing import finish as finish_segments
@@ -311,7 +302,10 @@ def _finish_into(
         if watch:
             watch(Progress(stage="finish", done=done, total=total))
 
-    return finish_segments(segments, targets, plan, output, progress=tell, overlay=overlay)
+    return finish_segments(
+        segments, targets, plan, output,
+        progress=tell, overlay=overlay, sound=sound, before_publishing=before_publishing,
+    )  # fmt: skip
 
 
 def finish(
@@ -355,20 +349,28 @@ def finish(
     settings = settings_from(values, where="settings")
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
-    check_output(output, overwrite=overwrite)
-    _keep_the_song(plan, output)
+    check_output(output, overwrite=overwrite, codec=settings.video.codec)
+    keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
-    records = [read_record(work, segment) for segment in plan.segments]
-    if missing := [str(i) for i, record in enumerate(records) if record is None]:
-        raise VideoError(f"{video}: segments {', '.join(missing)} are not rendered; give the render command again")
-    whole = [record.path for record in records if record is not None]
-    softened = _finish_into(output, plan, targets_of(plan), whole, watch=watch).softened
-    if output == video:  # another name is a version of its own, and what is kept stays that of `video`
-        write_json(work / PLAN_FILE, plan_to_json(plan))
-    if manifest is not None:
-        report = {**manifest.get("report", {}), "frames_softened_against_flashes": softened}
-        changed = {"settings": settings.model_dump(mode="json"), "report": report}
-        write_json(manifest_path(output), {**manifest, **changed})
+    with contextlib.ExitStack() as held:
+        for folder in sorted({work, work_folder(output)}):
+            held.enter_context(alone_in(folder))
+        records = [read_record(work, segment) for segment in plan.segments]
+        if missing := [str(i) for i, record in enumerate(records) if record is None]:
+            raise VideoError(
+                f"{video}: segments {', '.join(missing)} are not rendered; give the render command again"
+            )
+        whole = [record.path for record in records if record is not None]
+
+        def keep_manifest(report: FinishReport) -> None:
+            if manifest is not None:
+                told = {**manifest.get("report", {}), "frames_softened_against_flashes": report.softened}
+                changed = {"settings": settings.model_dump(mode="json"), "report": told}
+                write_json(manifest_path(output), {**manifest, **changed}, within=work_folder(output))
+
+        _finish_into(output, plan, targets_of(plan), whole, watch=watch, before_publishing=keep_manifest)
+        if output == video:  # another name is a version of its own, and what is kept stays that of `video`
+            write_json(work / PLAN_FILE, plan_to_json(plan))
     return output
 
 
@@ -396,17 +398,3 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     if analysis is None and song is not None:
         analysis = analyze(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
-
-
-def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
-    """Room for the frames that are still to be made, by what they take at most.
-
-    Raises
-    ------
-    OutputError : there is less
-    """
-    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
-    needed = n_frames * size[0] * size[1] * 3 / 2 - there  # lossless video takes about half of raw pixels
-    free = shutil.disk_usage(work.parent).free
-    if free < needed:
-        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")

@@ -187,6 +187,11 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings)
         keyframes.append(_keyframe(frame, arrival.line, keyframes[-1].prompt, settings))
     first = keyframes[0] = replace(keyframes[0], seed=_first_seed(active.line, settings))
     if settings.walk.loop:
+        if (
+            len(keyframes) == 1 and timeline.n_frames >= 2 * MIN_SEGMENT_FRAMES
+        ):  # out and back: onto where it stands already, noise would not move at all
+            middle = timeline.n_frames // 2
+            keyframes.append(replace(first, frame=middle, seed=None))
         end = replace(first, frame=timeline.n_frames)
     else:
         end = replace(keyframes[-1], frame=timeline.n_frames, seed=None)

@@ -18,7 +18,7 @@ _COLORS = ((70, 110, 200), (190, 90, 160), (80, 160, 110), (200, 150, 60), (120,
 def preview_overrides() -> dict[str, Any]:
     """Settings that make a render cheap; the user's own come on top."""
     return {
-        "video": {"fps": FPS, "size": f"{SIDE}x{SIDE}", "crf": 24},
+        "video": {"fps": FPS, "size": f"{SIDE}x{SIDE}", "crf": 24, "codec": "h264", "alpha": "", "intra": False},
         "feedback": {"probe_share": 0.08},
     }
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +24,15 @@ from typing import Any
 import numpy as np
 
 from beatwalk.errors import OutputError
-from beatwalk.files import PARTIAL_GLOB, read_json, whole_or_nothing, write_json
+from beatwalk.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
+from beatwalk.locking import alone_in
 from beatwalk.motion import Steering, change, reduce_frames, successive_change
 from beatwalk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
 from beatwalk.walk import Course, Walk
+
+RECORD = "render.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,35 +69,49 @@ def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterato
     ------
     OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
     """
-    record = work / "render.json"
-    found = _identity_in(record)
-    try:
-        if found != identity:
-            if found is not None and not overwrite and any(work.glob("segment-*.npz")):
-                names = sorted(k for k, v in identity.items() if found.get(k) != v)
-                raise OutputError(
-                    f"{work}: an unfinished render differs in {', '.join(names)}; "
-                    "render with the same to go on, or add --overwrite to start anew"
-                )
-            clear(work)  # frames of which nobody knows what they show count for nothing either
-        work.mkdir(parents=False, exist_ok=True)
-        for left in work.glob(PARTIAL_GLOB):
-            left.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
-    write_json(record, {"version": 1, "identity": identity})
-    try:
-        yield
-    except Exception:
-        if not any(work.glob("segment-*.npz")):
-            clear(work)
-        raise
+    with alone_in(work):
+        try:
+            if _identity_in(work) != identity:
+                check_same(work, identity, overwrite=overwrite)
+                clear(work)  # frames of which nobody knows what they show count for nothing either
+            _remove_partial(work)
+        except OSError as error:
+            raise OutputError(f"{work}: cannot be written: {error.strerror or error}") from None
+        try:
+            write_json(work / RECORD, {"version": 1, "identity": identity})
+            yield
+        except Exception:
+            if not any(work.glob("segment-*.npz")):
+                clear(work)
+            raise
 
 
-def _identity_in(record: Path) -> dict[str, Any] | None:
-    """What the frames beside a record depend on; None where that is not known."""
+def check_same(work: Path, identity: dict[str, str], *, overwrite: bool) -> None:
+    """Finished segments in a work folder are of the render that `identity` tells, as far as it tells.
+
+    Raises
+    ------
+    OutputError : they are of another, and `overwrite` is not given; the message names the differences
+    """
+    found = _identity_in(work)
+    if found is None or overwrite or not any(work.glob("segment-*.npz")):
+        return
+    if names := sorted(key for key, value in identity.items() if found.get(key) != value):
+        raise OutputError(
+            f"{work}: an unfinished render differs in {', '.join(names)}; "
+            "render with the same to go on, or add --overwrite to start anew"
+        )
+
+
+def _remove_partial(work: Path) -> None:
+    for left in work.glob(PARTIAL_GLOB):
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+
+
+def _identity_in(work: Path) -> dict[str, Any] | None:
+    """What the frames in a work folder depend on; None where that is not known."""
     with contextlib.suppress(OutputError):
-        identity = read_json(record, OutputError, "the record of a render").get("identity")
+        identity = read_json(work / RECORD, OutputError, "the record of a render").get("identity")
         return identity if isinstance(identity, dict) else None
     return None
 
@@ -104,7 +122,9 @@ def clear(work: Path) -> None:
     What says that a segment is finished goes first, and what says of which render it is last: wherever this is
     interrupted, nothing is left that could be mistaken for frames of another render.
     """
-    for pattern in ("segment-*.npz", "segment-*.mkv", "survey.json", "plan.json", PARTIAL_GLOB, "render.json"):
+    for pattern in ("segment-*.npz", "segment-*.mkv", "survey.json", "plan.json", RECORD):
+        if pattern == RECORD:
+            _remove_partial(work)
         for path in work.glob(pattern):
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):

@@ -28,6 +28,22 @@ Source = Literal[
     "section",
     "constant",
 ]
+Codec = Literal[
+    "h264",
+    "h265",
+    "av1",
+    "vp9",
+    "prores",
+    "prores-4444",
+    "hap",
+    "hap-alpha",
+    "hap-q",
+    "dxv",
+    "ffv1",
+    "mjpeg",
+    "gif",
+    "webm",
+]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # beyond any use, and within what can be computed with
 _RATE = re.compile(
@@ -101,6 +117,9 @@ def _tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
+
+
 class Modulated(_Frozen):
     """A target over time: constants plus rules. Units are the target's."""
 
@@ -172,6 +191,11 @@ class Model(_Frozen):
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
+    lora: Names = ()  # FILE or FILE:scale, merged into the model
+    vae: str | None = None  # another autoencoder
+    tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
+    embedding: Names = ()  # textual inversions; the word is the file's name
+    scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
 class Video(_Frozen):
@@ -179,8 +203,10 @@ class Video(_Frozen):
 
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
-    codec: Literal["h264"] = "h264"
-    crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger
+    codec: Codec = "h264"
+    crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    intra: bool = False  # h264: every frame stands alone, for scrubbing
+    alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
 
 class Safety(_Frozen):

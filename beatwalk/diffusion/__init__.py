@@ -1,5 +1,6 @@
 """Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
 
+from beatwalk.diffusion.addons import AddOns
 from beatwalk.diffusion.families import FAMILIES, Family, check_size
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.listing import ModelListing, list_models
@@ -9,6 +10,7 @@ from beatwalk.diffusion.stopwatch import TimedGenerator
 
 __all__ = [
     "FAMILIES",
+    "AddOns",
     "DiffusionGenerator",
     "Family",
     "ModelListing",

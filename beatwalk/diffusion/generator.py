@@ -28,6 +28,7 @@ from beatwalk.diffusion.families import Family, check_size, covering_size, embed
 from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
+from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
 
@@ -98,7 +99,8 @@ class DiffusionGenerator:
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
 
-        Of a prompt that is too long for the model the end is not read; a warning in the log says which words.
+        Weighted and long prompts are read by compel where it knows the family (SD, LCM, SDXL); elsewhere weights are
+        left out, and of a prompt that is too long the end. A warning in the log says so.
         """
         import torch
 
@@ -109,10 +111,7 @@ class DiffusionGenerator:
         rows, masks = [], []
         with torch.inference_mode(), quiet_libraries():
             for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
-                self._warn_if_cut(prompt)
-                arguments = self._encode_arguments if prompt.strip() else plain
-                made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
-                kept = {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
+                kept = self._encode_one(prompt, self._encode_arguments if prompt.strip() else plain)
                 row = {name: to_host(tensor) for name, tensor in kept.items()}
                 masks.append({name: row.pop(name) for name in self._family.masks})
                 rows.append(row)
@@ -125,16 +124,31 @@ class DiffusionGenerator:
         shape = tensors["prompt_embeds"].shape[:2]
         return Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
 
-    def _warn_if_cut(self, prompt: str) -> None:
-        """Say once a prompt which of its words the model does not read."""
+    def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
+        family, weighted = self._family.pipeline, is_weighted(prompt)
+        if family in WRAPPERS and (weighted or (self._words_lost(prompt) and has_compel())):
+            return encode_weighted(self._pipeline, family, prompt)
+        if weighted:
+            self._say_once(prompt, f"{self._info.name} takes no weights such as (word:1.3); read without: {prompt}")
+            prompt = unweighted(prompt)
+        if lost := self._words_lost(prompt):
+            self._say_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
+        made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
+        return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
+
+    def _say_once(self, prompt: str, message: str) -> None:
+        if prompt not in self._told:
+            self._told.add(prompt)
+            log.warning("%s", message)
+
+    def _words_lost(self, prompt: str) -> str:
+        """The words of a prompt that the model does not read."""
         tokenizer = tokenizer_of(self._pipeline, self._family)
         limit = int(self._encode_arguments.get("max_sequence_length", tokenizer.model_max_length))
         tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         room = limit - int(tokenizer.num_special_tokens_to_add())
-        if len(tokens) > room and prompt not in self._told:
-            self._told.add(prompt)
-            lost = tokenizer.decode(tokens[room:]).strip()
-            log.warning("a prompt is longer than %s reads (%d tokens); left out: %s", self._info.name, limit, lost)
+        return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
@@ -238,11 +252,11 @@ class DiffusionGenerator:
 
     def _fitting(self, text: Conditioning, other: Conditioning) -> Conditioning:
         """Text encoded by itself, as long as another where the family wants both alike."""
-        if self._family.padding != "company" or self._family.lists:
-            return text
         length = other.tensors["prompt_embeds"].shape[1]
+        if self._family.lists or text.tensors["prompt_embeds"].shape[1] == length:
+            return text
         return Conditioning(
-            tensors={name: fit_length(tensor, length) for name, tensor in text.tensors.items()},
+            tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
             masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.diffusion.addons import AddOns, put_on
 from beatwalk.diffusion.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
 from beatwalk.diffusion.families import (
     SINGLE_FILE_PIPELINES,
@@ -46,6 +47,7 @@ def load_generator(
     model_config: Path | None = None,
     allow_pickle: bool = False,
     batch: int | None = None,
+    addons: AddOns | None = None,
 ) -> DiffusionGenerator:
     """Load a model.
 
@@ -58,6 +60,7 @@ def load_generator(
         of the standard model of its kind, from the hub's cache or the hub
     allow_pickle : accept weights that are no safetensors
     batch : pictures at a time; None: by device and memory
+    addons : what to put on top of it
 
     Raises
     ------
@@ -77,8 +80,10 @@ def load_generator(
                 pipeline = _load_folder(source, precision, allow_pickle)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
+            addons = addons or AddOns()
+            put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
             _settle(pipeline, family, place, precision)
-            return _wrap(pipeline, family, source, place, precision, batch)
+            return _wrap(pipeline, family, source, place, precision, batch, addons)
     except BeatwalkError:
         raise
     except torch.OutOfMemoryError as error:
@@ -192,6 +197,7 @@ def _wrap(
     place: torch.device,
     precision: torch.dtype,
     batch: int | None,
+    addons: AddOns,
 ) -> DiffusionGenerator:
     """The generator, once the loaded parts are seen to fit one another."""
     configs: dict[str, Config] = {
@@ -210,7 +216,7 @@ def _wrap(
     info = ModelInfo(
         name=source.name,
         family=family.pipeline,
-        fingerprint=print_,
+        fingerprint=addons.fingerprint(print_),
         size=likes.size,
         size_multiple=USER_MULTIPLE,
         steps=likes.steps,

@@ -45,8 +45,9 @@ def fill_places(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
     rows : of each prompt, tensors of shape (1, tokens, width) by name
     masks : of each prompt, 1 where a token counts, shape (1, tokens) by name; empty where all of them do
     """
-    if family.padding == "fixed":
-        return rows
+    if family.padding == "fixed":  # of different lengths only where some were too long and read in parts
+        longest = max(row["prompt_embeds"].shape[1] for row in rows)
+        return [{n: fit_length(t, longest) if t.ndim == 3 else t for n, t in row.items()} for row in rows]
     counts = [
         next(iter(mask.values()), np.ones(next(iter(row.values())).shape[:2]))
         for row, mask in zip(rows, masks, strict=True)
@@ -62,7 +63,10 @@ def fill_places(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
 
 
 def fit_length(embeds: Float32, length: int) -> Float32:
-    """Exactly `length` tokens, shape (batch, length, width): the first of them, or all again and again in order."""
+    """Exactly `length` tokens, shape (batch, length, width): the first of them, or all again and again in order.
+
+    To cross-attention, which has no positions, whole repeats are the same text.
+    """
     return embeds[:, np.arange(length) % embeds.shape[1]]
 
 

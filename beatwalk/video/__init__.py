@@ -9,17 +9,25 @@ Conventions
 
 from __future__ import annotations
 
+from beatwalk.video.alpha import with_alpha
+from beatwalk.video.codecs import CODECS, check_alpha, check_name, codec_named, fitting_size
 from beatwalk.video.joining import join, mux
 from beatwalk.video.reading import VideoInfo, probe, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
+    "CODECS",
     "Encoder",
     "LosslessWriter",
     "VideoInfo",
+    "check_alpha",
+    "check_name",
+    "codec_named",
+    "fitting_size",
     "join",
     "mux",
     "probe",
     "read_frames",
     "read_sound",
+    "with_alpha",
 ]

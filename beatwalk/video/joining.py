@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_o
 
 AAC_RATES = (44_100, 48_000)  # what every player takes
 AAC_BITRATE = "256k"
+OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 MAX_CHANNELS = 8  # more are mixed to two
 
@@ -75,6 +77,23 @@ def _index_first(out: Path) -> tuple[str, ...]:
     return ("-movflags", "+faststart") if out.suffix.lower() in (".mp4", ".mov", ".m4v") else ()
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """Sound as a container wants it."""
+
+    codec: str  # ffmpeg's name
+    suffix: str  # of a file with this sound alone
+    options: tuple[str, ...] = ()
+
+
+_KINDS = {
+    ".mp4": _Kind("aac", ".m4a", ("-b:a", AAC_BITRATE, "-f", "ipod")),
+    ".mov": _Kind("pcm_s16le", ".mov"),
+    ".avi": _Kind("pcm_s16le", ".wav"),
+    ".webm": _Kind("libopus", ".mka", ("-b:a", OPUS_BITRATE, "-mapping_family", "255")),
+}
+
+
 def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float, whole_song: bool) -> None:
     """Lay the song's own sound under a video.
 
@@ -82,7 +101,7 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
 
     Parameters
     ----------
-    video : H.264 in MP4
+    video : pictures in a container of the same kind as `out`'s
     song : anything with sound in it; a cover picture is left out
     start_s, duration_s : which part of the song the video shows, s
     whole_song : it shows all of it; a song that is AAC already is then copied as it is
@@ -97,9 +116,10 @@ def mux(video: Path, song: Path, out: Path, *, start_s: float, duration_s: float
     picture = probe(video)
     length = min(Fraction(duration_s), picture.n_frames / picture.fps) if duration_s > 0 else Fraction(0)
     with whole_or_nothing(out) as partial, folder_beside(out) as folder:
-        sound, merged = folder / "sound.m4a", folder / "merged.mp4"
-        if not (whole_song and _copy_sound(song, sound, picture)):
-            _encode_sound(song, sound, start_s=start_s, audible_s=length, picture=picture)
+        kind = _KINDS.get(out.suffix.lower(), _KINDS[".mp4"])
+        sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
+        if not (whole_song and kind.codec == "aac" and _copy_sound(song, sound, picture)):
+            _encode_sound(song, sound, kind, start_s=start_s, audible_s=length, picture=picture)
         _merge(video, sound, merged)
         _write_index_first(merged, partial, out)
 
@@ -120,14 +140,16 @@ def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
     return bool(copied) and abs(copied[0].end_s - picture.n_frames / picture.fps) * picture.fps <= Fraction(1, 2)
 
 
-def _encode_sound(song: Path, sound: Path, *, start_s: float, audible_s: Fraction, picture: VideoInfo) -> None:
-    """Cut, resample where AAC needs it, pad to the length of the pictures, encode."""
+def _encode_sound(
+    song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo
+) -> None:
+    """Cut, resample where the codec needs it, pad to the length of the pictures, encode."""
     try:
         facts = list_packets(song, SOUND)[0].facts
         source_rate = int(facts["sample_rate"])
     except (VideoError, LookupError) as error:
         raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?") from error
-    rate = 44_100 if source_rate % 11_025 == 0 else 48_000
+    rate = 44_100 if source_rate % 11_025 == 0 and kind.codec != "libopus" else 48_000
     first, n = round(start_s * source_rate), round(audible_s * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
@@ -141,13 +163,13 @@ def _encode_sound(song: Path, sound: Path, *, start_s: float, audible_s: Fractio
         f"atrim=end_sample={total}",
     ]
     arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-af", ",".join(filters), *NO_TAGS]
-    status, _, said = ffmpeg.run([*arguments, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "ipod", ffmpeg.name(sound)])
+    status, _, said = ffmpeg.run([*arguments, "-c:a", kind.codec, *kind.options, ffmpeg.name(sound)])
     if status != 0:
         raise AudioError(f"{song}: its sound cannot be encoded: {said}; is the file whole, and is there free space?")
 
 
 def _few_channels(layout: str) -> list[str]:
-    """AAC takes eight channels: of more, even ones go to the left and odd ones to the right."""
+    """No codec here takes more than eight channels: of more, even ones go to the left and odd ones to the right."""
     count = channels_of(layout) or 2
     if count <= MAX_CHANNELS:
         return []
@@ -171,4 +193,4 @@ def _write_index_first(merged: Path, partial: Path, out: Path) -> None:
     arguments = ["-i", str(merged), "-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
     status, _, said = ffmpeg.run(arguments)
     if status != 0:
-        raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending (.mp4)")
+        raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

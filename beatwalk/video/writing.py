@@ -22,7 +22,7 @@ import numpy as np
 from beatwalk import files
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
-from beatwalk.video import ffmpeg
+from beatwalk.video import codecs, ffmpeg
 
 QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
@@ -30,29 +30,23 @@ LAST_WORDS_S = 5.0  # an ffmpeg that closed its input is about to say why
 
 FFV1_SLICES = 4  # threads that can work on one frame …
 FFV1_SLICED_SIDE = 16  # … where it has sides of at least so many pixels
-SRGB_TO_BT709 = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp,"
-    "format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-)
-
-# B-frames are coded more coarsely than their neighbours, and small even motion then stutters: of a slow walk's change
-# from frame to frame, read back, the correlation with its target was 0.71 with them and 0.98 without (files + 20 %).
-EVEN_MOTION = ("-bf", "0")
 
 
 class _FrameWriter:
     """A context manager that takes frames in order and leaves a whole file, or none."""
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction, options: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: Fraction, options: tuple[str, ...], *, channels: int = 3
+    ) -> None:
         self.path, self.size, self.fps = Path(path), (int(size[0]), int(size[1])), Fraction(fps)
         if min(self.size) < 1:
             raise SettingsError(f"a video of {size[0]}x{size[1]} pixels cannot be made; give a size such as 512x512")
         if self.fps <= 0:
             raise SettingsError(f"a video at {fps} frames a second cannot be made; give a rate such as 24")
         self.frames_written = 0
-        self._options = options
+        self._options, self._channels = options, channels
         self._partial = files.partial_path(self.path)
-        frame_bytes = 3 * self.size[0] * self.size[1]
+        frame_bytes = channels * self.size[0] * self.size[1]
         room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
         self._queue: queue.Queue[bytes | None] = queue.Queue(room)
         self._broken = threading.Event()
@@ -60,7 +54,8 @@ class _FrameWriter:
     def __enter__(self) -> Self:
         files.check_place(self.path)
         width, height = self.size
-        source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-framerate", str(self.fps))
+        pixels = "rgb24" if self._channels == 3 else "rgba"
+        source = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", str(self.fps))
         self._errors = tempfile.TemporaryFile()  # a pipe that nobody empties would block ffmpeg
         try:
             self._process = ffmpeg.start(
@@ -75,13 +70,13 @@ class _FrameWriter:
         return self
 
     def write(self, frames: Frames) -> None:
-        """Hand over frames, uint8, shape (n, height, width, 3); waits while too many are queued.
+        """Hand over frames, uint8, shape (n, height, width, 3), with alpha 4; waits while too many are queued.
 
         Raises
         ------
         OutputError : ffmpeg has given up; the message has its reason
         """
-        expected = (self.size[1], self.size[0], 3)
+        expected = (self.size[1], self.size[0], self._channels)
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
             raise ValueError(f"expected uint8 frames of shape (n, {expected}), found {frames.dtype} {frames.shape}")
         for frame in frames:
@@ -155,28 +150,32 @@ class LosslessWriter(_FrameWriter):
 
 
 class Encoder(_FrameWriter):
-    """The video that people watch: H.264, 4:2:0, BT.709, index first.
+    """The video that people watch; see `beatwalk.video.codecs` for what there is.
 
     Parameters
     ----------
-    path : ends in .mp4
-    size : width, height, both even
+    path : ends as the codec's container does
+    size : width, height of the frames; scaled to the nearest that the codec can hold, `written_size`
     fps : frames a second
-    codec : "h264"
-    crf : quality, 0-51, lower is better and larger
+    codec : a name in `codecs.CODECS`
+    crf : quality, 0-51, lower is better and larger; not used by codecs of fixed quality
+    intra : h264 of whole frames alone, for scrubbing
+    alpha : frames have a fourth channel, and their colours are premultiplied by it
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: Fraction, *, codec: str = "h264", crf: int = 18
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: Fraction,
+        *,
+        codec: str = "h264",
+        crf: int = 18,
+        intra: bool = False,
+        alpha: bool = False,
     ) -> None:
-        if codec != "h264":
-            raise SettingsError(f'unknown codec "{codec}"; this version writes "h264"')
-        if size[0] % 2 or size[1] % 2:
-            raise SettingsError(
-                f"H.264 needs an even width and height, found {size[0]}x{size[1]}; take the next even"
-            )
-        options = (
-            "-vf", SRGB_TO_BT709, "-c:v", "libx264", "-preset", "medium", *EVEN_MOTION, "-crf", str(crf),
-            "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4",
-        )  # fmt: skip
-        super().__init__(path, size, fps, options)
+        size = (int(size[0]), int(size[1]))
+        files.check_place(Path(path))
+        options = codecs.writing_options(Path(path), codec, size, crf=crf, intra=intra, alpha=alpha)
+        self.written_size = codecs.fitting_size(codec, size)
+        super().__init__(path, size, fps, options, channels=4 if alpha else 3)

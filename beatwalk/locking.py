@@ -1,0 +1,89 @@
+"""One process at a time on a work folder, on every system.
+
+The lock is SQLite's own on an empty file: the system lets go of it when its process ends, however it ends, and it
+works alike on Linux, macOS and Windows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from beatwalk.errors import OutputError
+
+LOCK_FILE = "lock"
+TRIES = 50  # a folder that another process is just removing
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def alone_in(work: Path) -> Iterator[None]:
+    """Make a folder if need be, and hold it; afterwards the folder goes again if nothing else is in it.
+
+    Raises
+    ------
+    OutputError : another process holds it, or it cannot be made
+    """
+    lock = work / LOCK_FILE
+    connection = _acquired(work, lock)
+    try:
+        yield
+    finally:
+        # Windows removes no open file; elsewhere nobody must come in between letting go and removing.
+        if sys.platform == "win32":
+            connection.close()
+        with contextlib.suppress(OSError):
+            lock.unlink()
+            work.rmdir()
+        connection.close()
+
+
+def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
+    for _ in range(TRIES):
+        try:
+            work.mkdir(exist_ok=True)
+            lock.touch()
+            before = lock.stat().st_ino
+        except FileNotFoundError:
+            if work.parent.is_dir():
+                continue
+            raise OutputError(f"{work}: cannot be made, for {work.parent} does not exist; make it first") from None
+        except OSError as error:
+            raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
+        connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = OFF")  # nothing is written, and no second file appears
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" in str(error):
+                connection.close()
+                video = work.name.removesuffix(".beatwalk")
+                raise OutputError(
+                    f"{work.with_name(video)}: another beatwalk is making it now; wait for it, or choose another name"
+                ) from None
+            log.warning(
+                "%s: this disk knows no locks (%s); do not start a second render of the same video", lock, error
+            )
+        with contextlib.suppress(OSError):
+            if lock.stat().st_ino == before:  # else it was removed before we held it, and guards nothing
+                return connection
+        connection.close()
+    raise OutputError(f"{work}: cannot be held; is something else removing it?")
+
+
+def is_held(work: Path) -> bool:
+    """Whether a running process holds a work folder."""
+    lock = work / LOCK_FILE
+    if not lock.is_file():
+        return False
+    with contextlib.closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            return "locked" in str(error)
+    return False

@@ -1,0 +1,75 @@
+"""Before any work: may a video appear there, is there room, and whose frames lie there already?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from beatwalk.errors import OutputError
+from beatwalk.files import check_place
+from beatwalk.manifest import manifest_path, plan_identity, work_folder
+from beatwalk.rendering import check_same
+from beatwalk.types import Plan, Targets
+from beatwalk.video import check_alpha, check_name
+
+
+def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
+    """The place where a video is to appear.
+
+    Raises
+    ------
+    OutputError : it exists already, cannot be written, or its ending is none of the codec's
+    """
+    check_name(output, codec)
+    check_place(output)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
+    # The longest name that will lie there: better to hear of its length now than when all is rendered.
+    probe = manifest_path(output).with_suffix(".jso~")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written there: {error.strerror or error}") from None
+
+
+def keep_the_song(plan: Plan, output: Path) -> None:
+    """A song that is a video itself must not be replaced by its own walk.
+
+    Raises
+    ------
+    OutputError : `output` is the song
+    """
+    song = plan.analysis.song.path
+    if output.exists() and song.exists() and output.samefile(song):
+        raise OutputError(f"{output}: this is the song itself; choose another name with -o")
+
+
+def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bool) -> None:
+    """Before a model is loaded: the place is free, and frames that lie there are of this very render.
+
+    Raises
+    ------
+    OutputError : they are of another; the message names the differences
+    SettingsError : codec and alpha do not go together
+    """
+    video = plan.settings.video
+    check_output(output, overwrite=overwrite, codec=video.codec)
+    if video.alpha:
+        check_alpha(video.codec)
+    keep_the_song(plan, output)
+    check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
+
+
+def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
+    """Room for the frames that are still to be made, by what they take at most.
+
+    Raises
+    ------
+    OutputError : there is less
+    """
+    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
+    needed = n_frames * size[0] * size[1] * 3 / 2 - there  # lossless video takes about half of raw pixels
+    free = shutil.disk_usage(work.parent).free
+    if free < needed:
+        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")

@@ -1,0 +1,217 @@
+"""The codecs that videos can have: container, pixel format, sizes, sound and alpha of each.
+
+Everything is said once, here. Alpha is always premultiplied: what is transparent is black.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from beatwalk.errors import OutputError, SettingsError
+from beatwalk.video import ffmpeg
+
+TO_YUV = (
+    "scale=out_color_matrix={matrix}:out_range={range}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+)
+BT709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+RGB709 = "setparams=range=pc:colorspace=gbr:color_primaries=bt709:color_trc=bt709"
+# JPEG's own matrix is BT.601's, full range, and decoders take no other; primaries and curve are BT.709's.
+JPEG = "setparams=range=pc:colorspace=bt470bg:color_primaries=bt709:color_trc=bt709"
+
+# B-frames are coded more coarsely than their neighbours, and small even motion then stutters: of a slow walk's change
+# from frame to frame, read back, the correlation with its target was 0.71 with them and 0.98 without (files + 20 %).
+EVEN_MOTION = ("-bf", "0")
+MP4, MOV = ("-movflags", "+faststart"), ("-movflags", "+faststart+write_colr")
+ISO = (".mp4", ".mov", ".m4v")  # containers with an index that can come first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codec:
+    """How one codec is written."""
+
+    name: str
+    encoder: str  # ffmpeg's name of it
+    suffixes: tuple[str, ...]  # containers that hold it, the usual one first
+    options: tuple[str, ...]
+    pixels: str  # pixel format
+    alpha_pixels: str | None = None  # … with alpha, where it can
+    multiple: int = 1  # width and height are multiples of this
+    least: int = 1  # … and at least this
+    matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
+    quality: str | None = None  # the option that takes `crf`
+    sound: bool = True
+
+    def filters(self, *, alpha: bool) -> str:
+        """sRGB frames → what the encoder takes, tagged."""
+        pixels = self.alpha_pixels if alpha and self.alpha_pixels else self.pixels
+        if self.matrix == "rgb":
+            return f"format={pixels},{RGB709}"
+        jpeg = self.matrix == "jpeg"
+        scale = TO_YUV.format(matrix="bt601" if jpeg else "bt709", range="pc" if jpeg else "tv")
+        return f"{scale},format={pixels},{JPEG if jpeg else BT709}"
+
+
+def _codecs(*codecs: Codec) -> dict[str, Codec]:
+    return {codec.name: codec for codec in codecs}
+
+
+_VP9 = ("-b:v", "0", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1")
+CODECS = _codecs(
+    Codec(
+        name="h264", encoder="libx264", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2,
+        options=("-preset", "medium", *EVEN_MOTION), quality="-crf",
+    ),
+    Codec(
+        name="h265", encoder="libx265", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2, least=16,
+        options=("-preset", "medium", "-x265-params", "bframes=0:log-level=error", "-tag:v", "hvc1"), quality="-crf",
+    ),
+    Codec(
+        name="av1", encoder="libsvtav1", suffixes=(".mp4", ".mkv", ".webm"), pixels="yuv420p10le", multiple=2,
+        least=64, options=("-preset", "7"), quality="-crf",
+    ),
+    Codec(
+        name="vp9", encoder="libvpx-vp9", suffixes=(".mp4", ".mkv", ".webm"), pixels="yuv420p", multiple=2,
+        options=_VP9, quality="-crf",
+    ),
+    Codec(
+        name="webm", encoder="libvpx-vp9", suffixes=(".webm",), pixels="yuv420p", alpha_pixels="yuva420p", multiple=2,
+        options=(*_VP9, "-auto-alt-ref", "0"), quality="-crf",
+    ),
+    Codec(
+        name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
+        options=("-profile:v", "hq", "-vendor", "apl0"),
+    ),
+    Codec(
+        name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
+        alpha_pixels="yuva444p10le", multiple=2,
+        options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
+    ),
+    Codec(
+        name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        options=("-format", "hap", "-chunks", "4"),
+    ),
+    Codec(
+        name="hap-alpha", encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba", multiple=4,
+        matrix="rgb", options=("-format", "hap_alpha", "-chunks", "4"),
+    ),
+    Codec(
+        name="hap-q", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        options=("-format", "hap_q", "-chunks", "4"),
+    ),
+    # Its blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
+    Codec(name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb", options=()),
+    Codec(
+        name="ffv1", encoder="ffv1", suffixes=(".mkv",), pixels="bgr0", alpha_pixels="bgra", matrix="rgb",
+        options=("-level", "3", "-g", "1", "-slicecrc", "1"),
+    ),
+    Codec(
+        name="mjpeg", encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p", matrix="jpeg",
+        options=("-q:v", "2", "-huffman", "optimal"),
+    ),
+    Codec(
+        name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", options=("-loop", "0"),
+        sound=False,
+    ),
+)  # fmt: skip
+_PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=sierra2_4a"
+
+
+def codec_named(name: str) -> Codec:
+    """A codec that this machine's ffmpeg has.
+
+    Raises
+    ------
+    SettingsError : there is none of that name
+    OutputError : ffmpeg was built without it
+    """
+    if name not in CODECS:
+        raise SettingsError(f'unknown codec "{name}"; there are: {", ".join(CODECS)}')
+    codec = CODECS[name]
+    if codec.encoder not in _encoders():
+        raise OutputError(f"{name}: this ffmpeg was built without {codec.encoder}; choose another codec, or ffmpeg")
+    return codec
+
+
+@lru_cache(maxsize=1)
+def _encoders() -> frozenset[str]:
+    process = ffmpeg.start(["-encoders"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    output = process.communicate()[0].decode("utf-8", "replace")
+    return frozenset(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
+
+
+def check_name(path: Path, name: str) -> None:
+    """A file's ending must be one of its codec's containers.
+
+    Raises
+    ------
+    OutputError : it is not
+    SettingsError : there is no such codec
+    """
+    suffixes = codec_named(name).suffixes
+    if path.suffix.lower() not in suffixes:
+        wanted = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
+        others = [codec.name for codec in CODECS.values() if path.suffix.lower() in codec.suffixes]
+        hint = f"; {path.suffix} is for --codec {', '.join(others)}" if others else ""
+        raise OutputError(f"{path}: expected a name that ends in {wanted} for {name}{hint}")
+
+
+def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
+    """The nearest size that a codec can hold."""
+    codec = codec_named(name)
+
+    def fit(side: int) -> int:
+        return max(codec.least, codec.multiple, round(side / codec.multiple) * codec.multiple)
+
+    return fit(size[0]), fit(size[1])
+
+
+def check_alpha(name: str) -> None:
+    """Whether a codec can hold alpha.
+
+    Raises
+    ------
+    SettingsError : it cannot; the message says which can
+    """
+    if codec_named(name).alpha_pixels is None:
+        able = ", ".join(codec.name for codec in CODECS.values() if codec.alpha_pixels)
+        raise SettingsError(f"{name} holds no alpha; these do: {able}")
+
+
+def writing_options(
+    path: Path, name: str, size: tuple[int, int], *, crf: int, intra: bool, alpha: bool
+) -> tuple[str, ...]:
+    """ffmpeg's output options for frames of any size.
+
+    Raises
+    ------
+    SettingsError : an unknown codec, or an option that it does not have
+    OutputError : the file's ending is none of the codec's
+    """
+    codec = codec_named(name)
+    check_name(path, name)
+    if alpha:
+        check_alpha(name)
+    if intra and name != "h264":
+        raise SettingsError(
+            f"--intra is for h264 alone; {name} {'has whole frames anyway' if is_intra(name) else ''}"
+        )
+    fitting = fitting_size(name, size)
+    chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
+    chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
+    options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
+    if codec.quality:
+        options += [codec.quality, str(crf)]
+    if intra:
+        options += ["-g", "1", "-keyint_min", "1", "-tune", "fastdecode"]
+    if path.suffix.lower() in ISO:
+        options += MOV if path.suffix.lower() == ".mov" else MP4
+    return tuple(options)
+
+
+def is_intra(name: str) -> bool:
+    """Whether every frame of the codec stands alone by its nature."""
+    return CODECS[name].quality is None
