@@ -31,6 +31,7 @@ from beatwalk.choices import (
     verbosity,
 )
 from beatwalk.commands.bench import bench
+from beatwalk.commands.models import models
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
@@ -409,17 +410,7 @@ def show_preset(name: str) -> None:
     click.echo(preset_text(name), nl=False)
 
 
-@cli.command()
-def models() -> None:
-    """List the models that are on this machine."""
-    from beatwalk.diffusion import list_models
-
-    for model in list_models():
-        size = "x".join(str(side) for side in model.size) if model.size else ""
-        note = size if model.walkable else "(cannot be walked)"
-        click.echo(f"{model.name:<40} {model.family:<32} {note}".rstrip())
-
-
+cli.add_command(models)
 cli.add_command(bench)
 
 

@@ -6,6 +6,7 @@ from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.listing import ModelListing, list_models
 from beatwalk.diffusion.loading import load_generator
 from beatwalk.diffusion.plain import plain_pictures
+from beatwalk.diffusion.probing import check_model, write_map
 from beatwalk.diffusion.stopwatch import TimedGenerator
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Family",
     "ModelListing",
     "TimedGenerator",
+    "check_model",
     "check_size",
     "list_models",
     "load_generator",
     "plain_pictures",
+    "write_map",
 ]

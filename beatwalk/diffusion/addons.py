@@ -150,8 +150,10 @@ def set_scheduler(pipeline: Any, name: str) -> None:
     own = type(pipeline.scheduler).__name__
     compatible = {cls.__name__ for cls in pipeline.scheduler.compatibles} | {own}
 
-    def fits(cls_name: str) -> bool:  # LCM's knows the others, but they do not know it
-        return cls_name in compatible or own in getattr(getattr(diffusers, cls_name, None), "_compatibles", ())
+    def fits(cls_name: str) -> bool:  # LCM's and TCD's read the schedule that DDIM's reads, but nothing says so
+        return cls_name in compatible or (
+            cls_name in ("LCMScheduler", "TCDScheduler") and "DDIMScheduler" in compatible
+        )
 
     cls_name, changes = SCHEDULERS.get(name.lower(), (name, {}))
     if not fits(cls_name):
