@@ -96,6 +96,11 @@ class DiffusionGenerator:
         """The network that is asked at every step."""
         return self._denoiser
 
+    def compile(self) -> None:
+        """Let torch compile denoiser and decoder at their next use: minutes, which only a long render pays back."""
+        self._denoiser.compile(dynamic=False)
+        getattr(self._pipeline.vae, "decoder", self._pipeline.vae).compile(dynamic=False)
+
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -179,11 +184,19 @@ class DiffusionGenerator:
         """
         covering = self._covering(size)
 
-        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Frames:
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> tuple[torch.Tensor, torch.Tensor]:
             images = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
-            return self._to_frames(images, size)
+            return self._to_host_bytes(images, size)
 
-        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+        made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
+        if self._device.type == "cuda":  # batches were on their way while the next were made
+            import torch
+
+            torch.cuda.current_stream(self._device).synchronize()
+        if not all(bool(finite) for _, finite in made):
+            hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
+            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
+        return np.concatenate([frames.numpy() for frames, _ in made])
 
     def latents(
         self,
@@ -313,19 +326,24 @@ class DiffusionGenerator:
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
             return made
 
-    def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
-        """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""
+    def _to_host_bytes(self, pictures: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crop the middle, turn 0-1 into 8 bits on the device, and start the way to the host.
+
+        Returns frames, shape (batch, height, width, 3), and whether all their pixels were numbers. From a GPU both
+        lie in pinned memory and are whole once its stream is.
+        """
         import torch
 
         width, height = size
         top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
         pictures = pictures[..., top : top + height, left : left + width]
-        if not bool(torch.isfinite(pictures).all()):
-            hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
-            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
-        bytes_ = (pictures.float() * 255).round_().clamp_(0, 255).to(torch.uint8)
-        frames: Frames = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return frames
+        finite = torch.isfinite(pictures).all()
+        bytes_ = (pictures.float() * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        if pictures.device.type != "cuda":
+            return bytes_.cpu(), finite.cpu()
+        frames = torch.empty(bytes_.shape, dtype=torch.uint8, pin_memory=True)
+        flag = torch.empty((), dtype=torch.bool, pin_memory=True)
+        return frames.copy_(bytes_, non_blocking=True), flag.copy_(finite, non_blocking=True)
 
     def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, Any]:
         """Arguments for the pipeline."""

@@ -130,6 +130,17 @@ def probe_leak(generator: DiffusionGenerator, *, size: tuple[int, int]) -> Leak:
     import torch
 
     vae = generator.pipeline.vae
+    dtype = next(vae.parameters()).dtype
+    vae.to(torch.float32)  # rounding in half precision changes pixels everywhere
+    try:
+        return _probe(vae, size)
+    finally:
+        vae.to(dtype)
+
+
+def _probe(vae: Any, size: tuple[int, int]) -> Leak:
+    import torch
+
     with torch.inference_mode():
         latents = _encode(vae, _smooth_picture(size, next(vae.parameters())))
         plain = _decode(vae, latents)
