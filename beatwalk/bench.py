@@ -57,7 +57,8 @@ class BenchReport:
     guidance: float
     seconds: float  # of song
     frames: int
-    pictures: int  # frames, and the probes that chose the way
+    pictures: int  # frames, and probes that were decoded
+    sketches: int  # probes that were not
     load_s: float
     wall_s: float  # from the song's file to the finished video
     generation_s: float
@@ -74,7 +75,7 @@ class BenchReport:
 
     @property
     def images_per_s(self) -> float:
-        """Pictures, probes among them, by the time spent on making them."""
+        """Pictures by the time spent on making them, sketches included."""
         return self.pictures / max(self.generation_s, 1e-9)
 
     @property
@@ -102,6 +103,7 @@ class BenchReport:
             "seconds": self.seconds,
             "frames": self.frames,
             "pictures": self.pictures,
+            "sketches": self.sketches,
             "load_s": round(self.load_s, 3),
             "wall_s": round(self.wall_s, 3),
             "generation_s": round(self.generation_s, 3),
@@ -127,7 +129,7 @@ class BenchReport:
             f"video     {self.frames} frames of {width}x{height} at {self.fps} fps, for {self.seconds:g} s of song",
             f"loading   {self.load_s:.1f} s (in no other figure)",
             f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s",
-            f"pictures  {self.pictures} ({self.pictures - self.frames} probes) · {self.images_per_s:.2f} images/s",
+            f"pictures  {self.pictures}, and {self.sketches} sketches · {self.images_per_s:.2f} images/s",
             f"overlap   {self.wall_over_longest:.3f} x the longer of generation ({self.generation_s:.2f} s) and "
             f"encoding ({self.encoding_s:.2f} s)",
             f"memory    {self.peak_mb:.0f} MB at the peak"
@@ -167,7 +169,7 @@ def bench(
         folder = Path(name)
         song = write_song(folder / "song.wav", asked.seconds)
         settings = {"video": {"fps": str(asked.fps), "size": asked.size}, "model": {"steps": asked.steps}}
-        generator.reset_peak_memory()
+        timed.reset_peak_memory()
         with PeakMemory() as memory:
             begin = time.perf_counter()
             stages = Stages()
@@ -181,7 +183,7 @@ def bench(
         plan, walk = pipeline.prepare(plan, generator)
         encoding_s = encoding_alone(folder / "out.mp4", result.frames)
         compared = run_plain(asked, plain, walk, song) if plain is not None else None
-    info, device_peak = generator.info, generator.peak_memory()
+    info, device_peak = generator.info, timed.peak_memory()
     stages.update(timed.shares())
     stages.update(result.stages)
     return BenchReport(
@@ -196,6 +198,7 @@ def bench(
         seconds=asked.seconds,
         frames=result.frames,
         pictures=timed.pictures,
+        sketches=timed.sketches,
         load_s=load_s,
         wall_s=wall_s,
         generation_s=timed.generate_s,

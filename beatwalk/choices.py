@@ -53,6 +53,14 @@ verbosity = options(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
 )
+addons = options(
+    click.option("--negative", help="What should not be there (where guidance is above 1)."),
+    click.option("--lora", metavar="FILE[:SCALE]", multiple=True, help="A LoRA to merge in; may be repeated."),
+    click.option("--vae", help="Another autoencoder: folder or .safetensors file."),
+    click.option("--tiny-vae", help="A small fast autoencoder: folder, or auto."),
+    click.option("--embedding", metavar="FILE", multiple=True, help="A learnt word: the file's name."),
+    click.option("--scheduler", help="ddim, dpm++, euler, euler-a, lcm, unipc, …"),
+)
 analysed = options(
     click.option(
         "--analysis", "analysis_file", type=FILE, help="Use this beat grid (from: beatwalk analyze --json)."
@@ -73,6 +81,7 @@ styling = options(
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
+    addons,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
 )
 planning = options(
@@ -182,6 +191,21 @@ def read_analysis_if(path: Path | None) -> Analysis | None:
     return read_analysis(path)
 
 
+def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
+    """What the command line puts on top of the model, as settings under `model`; paths are made absolute."""
+    on_top: dict[str, Any] = {}
+    for name in ("negative", "scheduler"):
+        if choices.get(name) is not None:
+            on_top[name] = choices[name]
+    for name in ("vae", "tiny_vae"):
+        if choices.get(name) is not None:
+            on_top[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
+    for name in ("lora", "embedding"):
+        if choices.get(name):
+            on_top[name] = [str(Path(each).absolute()) for each in choices[name]]
+    return on_top
+
+
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     """Options that are settings, then --set, which wins."""
     from beatwalk.config import parse_override
@@ -204,4 +228,6 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"effects": choices["effects"] == "on"})
     if choices.get("allow_flashes"):
         overrides.append({"safety": {"allow_flashes": True}})
+    if on_top := addons_of(choices):
+        overrides.append({"model": on_top})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

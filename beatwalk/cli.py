@@ -17,6 +17,8 @@ from click_default_group import DefaultGroup
 from beatwalk import __version__
 from beatwalk.choices import (
     FILE,
+    addons,
+    addons_of,
     codec_of,
     default_output,
     make_plan,
@@ -32,12 +34,14 @@ from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
+from beatwalk.commands.models import models
 from beatwalk.commands.sets import set_
 from beatwalk.errors import BeatwalkError, OutputError
 
 if TYPE_CHECKING:
     from beatwalk.console import Console
     from beatwalk.generator import Generator
+    from beatwalk.settings import Model
     from beatwalk.types import Plan
 
 EXIT_INTERRUPTED = 130
@@ -126,7 +130,7 @@ def _render(
         console.say(line)
     pipeline.check_resumable(plan, output, overwrite=overwrite)
     with console.busy("loading the model"):
-        generator = _generator(plan.model, choices, plan.settings.model.batch)
+        generator = _generator(plan.model, choices, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
@@ -344,7 +348,7 @@ def check(
 @click.option("--seed", type=click.IntRange(0, 2**63 - 401), default=0, show_default=True, help="The first of them.")
 @click.option("-o", "--output", type=FILE, default=Path("sheet.png"), show_default=True)
 @click.option("--size", help="Width and height in pixels.")
-@click.option("--negative", default="", help="What should not be there.")
+@addons
 @overwriting
 @modelling
 @verbosity
@@ -354,7 +358,6 @@ def scout(
     seed: int,
     output: Path,
     size: str | None,
-    negative: str,
     model: str | None,
     overwrite: bool,
     quiet: bool,
@@ -371,16 +374,16 @@ def scout(
 
     _may_write(output, overwrite)
     console = _console(quiet, verbose)
-    pixels = settings_from({"video": {"size": size}}, where="--size").video.size if size else None
+    settings = settings_from({"video": {"size": size or "auto"}, "model": addons_of(choices)}, where="options")
     with console.busy("painting"):
-        generator = _generator(model, choices, None)
+        generator = _generator(model, choices, settings.model)
         make_sheet(
             generator,
             prompt,
             seeds=range(seed, seed + seeds),
             path=output,
-            size=pixels,
-            negative=negative,
+            size=settings.video.size,
+            negative=settings.model.negative,
             overwrite=overwrite,
         )
     console.say(f"drawn     {output}")
@@ -415,22 +418,12 @@ def show_preset(name: str) -> None:
     click.echo(preset_text(name), nl=False)
 
 
-@cli.command()
-def models() -> None:
-    """List the models that are on this machine."""
-    from beatwalk.diffusion import list_models
-
-    for model in list_models():
-        size = "x".join(str(side) for side in model.size) if model.size else ""
-        note = size if model.walkable else "(cannot be walked)"
-        click.echo(f"{model.name:<40} {model.family:<32} {note}".rstrip())
-
-
+cli.add_command(models)
 cli.add_command(bench)
 
 
-def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:
-    from beatwalk.diffusion import load_generator
+def _generator(model: str | None, choices: dict[str, Any], settings: Model) -> Generator:
+    from beatwalk.diffusion import AddOns, load_generator
 
     return load_generator(
         model,
@@ -438,7 +431,8 @@ def _generator(model: str | None, choices: dict[str, Any], batch: int | None) ->
         dtype=choices["dtype"],
         model_config=choices["model_config"],
         allow_pickle=choices["allow_pickle"],
-        batch=batch,
+        batch=settings.batch,
+        addons=AddOns.of(settings),
     )
 
 

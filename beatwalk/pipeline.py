@@ -209,9 +209,10 @@ def render(
     output = Path(output)
     check_resumable(plan, output, overwrite=overwrite)
     if generator is None:
-        from beatwalk.diffusion import load_generator
+        from beatwalk.diffusion import AddOns, load_generator
 
-        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch)
+        on_top = AddOns.of(plan.settings.model)
+        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
     check_space(work, plan.timeline.n_frames, walk.size)
@@ -267,7 +268,6 @@ def render(
             )
             rendered = time.perf_counter() - begin
             finished = finisher.report() if finisher else finish_all([record.path for record in records])
-        softened, stages = finished.softened, {"render": rendered, **finished.stages}
         if not keep_frames:
             with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
                 clear(work)
@@ -277,8 +277,8 @@ def render(
         frames=plan.timeline.n_frames,
         seconds=seconds,
         frames_per_s=made / seconds,
-        softened=softened,
-        stages=stages,
+        softened=finished.softened,
+        stages={"render": rendered, **finished.stages},
     )
 
 

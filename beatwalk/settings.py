@@ -117,6 +117,9 @@ def _tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
+
+
 class Modulated(_Frozen):
     """A target over time: constants plus rules. Units are the target's."""
 
@@ -188,6 +191,11 @@ class Model(_Frozen):
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
+    lora: Names = ()  # FILE or FILE:scale, merged into the model
+    vae: str | None = None  # another autoencoder
+    tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
+    embedding: Names = ()  # textual inversions; the word is the file's name
+    scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
 class Video(_Frozen):

@@ -24,6 +24,10 @@ USER_MULTIPLE = 8  # what a picture's width and height must be divisible by, wha
 PREFERENCES_FILE = "beatwalk.json"  # a model folder may say here how it likes to be used
 
 
+Latents = Literal["grid", "tokens", "patches"]
+Padding = Literal["fixed", "cycle", "company"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """How the pipelines of one class are fed."""
@@ -32,21 +36,33 @@ class Family:
     denoiser: Literal["unet", "transformer"]
     outputs: tuple[str | None, ...]  # of encode_prompt, in order: the argument that takes it back, None to drop
     masks: frozenset[str] = frozenset()  # those outputs that say which tokens count
+    # What becomes of places without a token. fixed: they count, as in training. cycle: they are filled with the
+    # prompt's own tokens, all of them. company: likewise, up to the longest prompt encoded in the same call.
+    padding: Padding = "fixed"
+    lists: bool = False  # embeddings come and go as a list of tensors, one a prompt, each of its own length
     encode_arguments: Mapping[str, Any] = field(default_factory=dict)
     call_arguments: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
+    tokenizer: str = "tokenizer"  # the one with the most room
     takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
     has_negative: bool = True  # a second pass for guidance; LCM has none
+    zero_guidance: float = 1.0  # the pipeline's guidance_scale at which there is no guidance
     empty_is_zero: bool = False  # trained with zeros for no text, where its configuration says so (SDXL)
     multiple: int = USER_MULTIPLE  # what the pipeline insists on for width and height
+    cells: int = 1  # … and for rows and columns of latents
+    latents: Latents = "grid"  # how latents are handed over: see beatwalk.diffusion.latents
     latents_dtype: Literal["model", "float32"] = "model"
     half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
+    sample_size: int = 64  # rows and columns of latents at the native size, where its configuration says nothing
     steps: int = 25
     guidance: float = 5.0
+    distilled: tuple[int, float] = (4, 8.5)  # steps and guidance, where it was distilled
 
 
 _WITH_MASK: tuple[str | None, ...] = ("prompt_embeds", "prompt_attention_mask", None, None)
+_MASKED: Mapping[str, Any] = {"outputs": _WITH_MASK, "masks": frozenset({"prompt_attention_mask"})}
 _NO_BINNING = {"use_resolution_binning": False, "clean_caption": False}
+_SECOND_AND_THIRD_PROMPT = {"prompt_2": None, "prompt_3": None}
 
 FAMILIES: Mapping[str, Family] = {
     family.pipeline: family
@@ -57,6 +73,7 @@ FAMILIES: Mapping[str, Family] = {
             denoiser="unet",
             outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
             empty_is_zero=True,
+            sample_size=128,
         ),
         Family(
             pipeline="LatentConsistencyModelPipeline",
@@ -67,28 +84,107 @@ FAMILIES: Mapping[str, Family] = {
             guidance=8.5,
         ),
         Family(
-            pipeline="SanaPipeline",
+            pipeline="StableDiffusion3Pipeline",
             denoiser="transformer",
-            outputs=_WITH_MASK,
-            masks=frozenset({"prompt_attention_mask"}),
+            outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
+            encode_arguments=_SECOND_AND_THIRD_PROMPT,
+            max_tokens=256,
+            tokenizer="tokenizer_3",
+            cells=2,
+            sample_size=128,
+            steps=28,
+            guidance=7.0,
+        ),
+        Family(
+            pipeline="PixArtAlphaPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="cycle",
             call_arguments=_NO_BINNING,
-            max_tokens=300,
-            takes_instruction=True,
-            multiple=32,
-            latents_dtype="float32",
-            half="bfloat16",
+            max_tokens=120,
+            sample_size=128,
             steps=20,
             guidance=4.5,
         ),
         Family(
             pipeline="PixArtSigmaPipeline",
             denoiser="transformer",
-            outputs=_WITH_MASK,
-            masks=frozenset({"prompt_attention_mask"}),
+            **_MASKED,
+            padding="cycle",
             call_arguments=_NO_BINNING,
             max_tokens=300,
+            sample_size=128,
             steps=20,
             guidance=4.5,
+        ),
+        Family(
+            pipeline="SanaPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="cycle",
+            call_arguments=_NO_BINNING,
+            max_tokens=300,
+            takes_instruction=True,
+            multiple=32,
+            latents_dtype="float32",
+            half="bfloat16",
+            sample_size=32,
+            steps=20,
+            guidance=4.5,
+        ),
+        Family(  # dev has guidance as an input, schnell none at all
+            pipeline="FluxPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", "pooled_prompt_embeds", None),
+            max_tokens=512,
+            tokenizer="tokenizer_2",
+            has_negative=False,
+            cells=2,
+            latents="tokens",
+            half="bfloat16",
+            sample_size=128,
+            steps=4,
+            guidance=1.0,
+            distilled=(28, 3.5),
+        ),
+        Family(
+            pipeline="Flux2KleinPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            max_tokens=512,
+            cells=2,
+            latents="patches",
+            half="bfloat16",
+            sample_size=128,
+            steps=50,
+            guidance=4.0,
+            distilled=(4, 1.0),
+        ),
+        Family(  # Z-Image-Turbo's habits: nothing in the files tells it from the base model
+            pipeline="ZImagePipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            padding="company",
+            lists=True,
+            max_tokens=512,
+            zero_guidance=0.0,
+            cells=2,
+            latents_dtype="float32",
+            half="bfloat16",
+            sample_size=128,
+            steps=9,
+            guidance=1.0,
+        ),
+        Family(
+            pipeline="Lumina2Pipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="company",
+            max_tokens=256,
+            half="bfloat16",
+            sample_size=128,
+            steps=30,
+            guidance=4.0,
         ),
     )
 }
@@ -155,7 +251,9 @@ def vae_scale(vae: Config) -> int:
 def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
     """What the model itself needs width and height to be divisible by."""
     patch = configs.get(family.denoiser, {}).get("patch_size") or 1
-    return math.lcm(USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * int(patch))
+    return math.lcm(
+        USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(int(patch), family.cells)
+    )
 
 
 def covering_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
@@ -184,8 +282,9 @@ def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
 def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
     """Steps, guidance and native size from the configurations of the model's components."""
     denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
-    steps, guidance = _schedule_habits(family, denoiser, scheduler)
-    sample = denoiser.get("sample_size") or 64
+    distilled = bool(configs.get("pipeline", {}).get("is_distilled"))
+    steps, guidance = family.distilled if distilled else _schedule_habits(family, denoiser, scheduler)
+    sample = denoiser.get("sample_size") or family.sample_size
     height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
     scale = vae_scale(configs.get("vae", {}))
     size = covering_size((int(width) * scale, int(height) * scale), USER_MULTIPLE)
@@ -195,7 +294,7 @@ def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
 def _schedule_habits(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
     """Steps and guidance, from how the scheduler walks and what the denoiser was distilled to."""
     if embeds_guidance(denoiser):  # distilled with guidance as an input
-        return min(4, family.steps), family.guidance if not family.has_negative else 8.5
+        return family.distilled
     if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
         return 4, 1.0
     if is_turbo(scheduler):
@@ -227,6 +326,8 @@ def read_configs(folder: Path) -> dict[str, Config]:
     for path in sorted(folder.glob("*/*.json")):
         if path.name in ("config.json", "scheduler_config.json"):
             configs[path.parent.name] = read_json(path)
+    if (folder / "model_index.json").is_file():
+        configs["pipeline"] = read_json(folder / "model_index.json")
     return configs
 
 

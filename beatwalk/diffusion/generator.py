@@ -5,9 +5,11 @@
   picture, so that what moves along the walk is what the walk moves.
 - Sizes: any multiple of 8. Where a model needs more (32 for Sana), it makes the next larger size and the middle is
   kept.
-- Families with token masks (Sana, PixArt) have their padding filled by repeating the prompt's own tokens, and all
-  tokens count. Cross-attention without positions sees a set of tokens, so this leaves a prompt's picture nearly as it
-  was, and prompts of different lengths flow into one another without a jump where a mask would switch.
+- Families with token masks have their padding filled by repeating the prompt's own tokens, and all tokens count:
+  prompts of different lengths flow into one another without a jump where a mask would switch. Cross-attention without
+  positions (Sana, PixArt) sees a set of tokens, so this leaves a prompt's picture nearly as it was, whatever the
+  length. Where text and picture attend to each other (Z-Image, Lumina 2) it would make the text weigh more, so there
+  only the shorter prompts of a walk are filled, up to the longest.
 - The safety checker is off: it replaces pictures by black ones, which has no place in the middle of a video.
 """
 
@@ -23,7 +25,10 @@ import numpy as np
 
 from beatwalk.diffusion.devices import pick_batch
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
+from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
+from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
 
@@ -58,7 +63,7 @@ class DiffusionGenerator:
         self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
         self._nothing: Conditioning | None = None
         self._told: set[str] = set()  # prompts that were said to be too long
-        self._encode_arguments = _encode_arguments(pipeline, family)
+        self._encode_arguments = encode_arguments(pipeline, family)
 
     @property
     def info(self) -> ModelInfo:
@@ -76,7 +81,7 @@ class DiffusionGenerator:
         operations = []
         for output in ("latent", "pt"):
             with FlopCounterMode(display=False) as counter:
-                self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type=output)
+                self.call(noise, text, None, size, steps=1, guidance=1.0, output=output)
             operations.append(counter.get_total_flops())
         step, picture = operations
         return round((picture - step) / max(step, 1), 1)
@@ -91,10 +96,16 @@ class DiffusionGenerator:
         """The network that is asked at every step."""
         return self._denoiser
 
-    def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt; always the same length, whatever the prompts.
+    def compile(self) -> None:
+        """Let torch compile denoiser and decoder at their next use: minutes, which only a long render pays back."""
+        self._denoiser.compile(dynamic=False)
+        getattr(self._pipeline.vae, "decoder", self._pipeline.vae).compile(dynamic=False)
 
-        Of a prompt that is too long for the model the end is not read; a warning in the log says which words.
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
+
+        Weighted and long prompts are read by compel where it knows the family (SD, LCM, SDXL); elsewhere weights are
+        left out, and of a prompt that is too long the end. A warning in the log says so.
         """
         import torch
 
@@ -102,41 +113,55 @@ class DiffusionGenerator:
             raise ModelError("no prompt to encode; give at least one")
         # An instruction to embellish the prompt makes no sense for no prompt at all.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
-        rows = []
+        rows, masks = [], []
         with torch.inference_mode(), quiet_libraries():
             for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
-                self._warn_if_cut(prompt)
-                arguments = self._encode_arguments if prompt.strip() else plain
-                made = self._pipeline.encode_prompt(prompt=[prompt], device=self._device, **arguments)
-                kept = {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
-                rows.append({name: _to_host(tensor) for name, tensor in kept.items()})
+                kept = self._encode_one(prompt, self._encode_arguments if prompt.strip() else plain)
+                row = {name: to_host(tensor) for name, tensor in kept.items()}
+                masks.append({name: row.pop(name) for name in self._family.masks})
+                rows.append(row)
+        rows, names = fill_places(rows, masks, self._family), sorted(self._family.masks)
         tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-        masks = {name: tensors.pop(name).astype(np.int64) for name in self._family.masks}
-        for mask in masks.values():
-            tensors = {name: repeat_tokens(tensor, mask) for name, tensor in tensors.items()}
         if self._family.empty_is_zero and self._pipeline.config.get("force_zeros_for_empty_prompt"):
             empty = np.array([not prompt.strip() for prompt in prompts])
             for tensor in tensors.values():
                 tensor[empty] = 0
-        return Conditioning(tensors=tensors, masks={name: np.ones_like(mask) for name, mask in masks.items()})
+        shape = tensors["prompt_embeds"].shape[:2]
+        return Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
 
-    def _warn_if_cut(self, prompt: str) -> None:
-        """Say once a prompt which of its words the model does not read."""
-        tokenizer = self._pipeline.tokenizer
+    def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
+        family, weighted = self._family.pipeline, is_weighted(prompt)
+        if family in WRAPPERS and (weighted or (self._words_lost(prompt) and has_compel())):
+            return encode_weighted(self._pipeline, family, prompt)
+        if weighted:
+            self._say_once(prompt, f"{self._info.name} takes no weights such as (word:1.3); read without: {prompt}")
+            prompt = unweighted(prompt)
+        if lost := self._words_lost(prompt):
+            self._say_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
+        made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
+        return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
+
+    def _say_once(self, prompt: str, message: str) -> None:
+        if prompt not in self._told:
+            self._told.add(prompt)
+            log.warning("%s", message)
+
+    def _words_lost(self, prompt: str) -> str:
+        """The words of a prompt that the model does not read."""
+        tokenizer = tokenizer_of(self._pipeline, self._family)
         limit = int(self._encode_arguments.get("max_sequence_length", tokenizer.model_max_length))
         tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         room = limit - int(tokenizer.num_special_tokens_to_add())
-        if len(tokens) > room and prompt not in self._told:
-            self._told.add(prompt)
-            lost = tokenizer.decode(tokens[room:]).strip()
-            log.warning("a prompt is longer than %s reads (%d tokens); left out: %s", self._info.name, limit, lost)
+        return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
         import torch
 
         width, height = self._covering(size)
-        shape = (int(self._denoiser.config.in_channels), height // self._scale, width // self._scale)
+        channels = latent_channels(self._family, self._denoiser.config)
+        shape = (channels, height // self._scale, width // self._scale)
         noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
         return noise
 
@@ -159,13 +184,19 @@ class DiffusionGenerator:
         """
         covering = self._covering(size)
 
-        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Frames:
-            images = self.call_pipeline(
-                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt"
-            )
-            return self._to_frames(images, size)
+        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> tuple[torch.Tensor, torch.Tensor]:
+            images = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
+            return self._to_host_bytes(images, size)
 
-        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+        made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
+        if self._device.type == "cuda":  # batches were on their way while the next were made
+            import torch
+
+            torch.cuda.current_stream(self._device).synchronize()
+        if not all(bool(finite) for _, finite in made):
+            hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
+            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
+        return np.concatenate([frames.numpy() for frames, _ in made])
 
     def latents(
         self,
@@ -186,10 +217,8 @@ class DiffusionGenerator:
         covering = self._covering(size)
 
         def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
-            made = self.call_pipeline(
-                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent"
-            )
-            return as_cells(_to_host(made), covering)
+            made = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="latent")
+            return as_cells(to_host(made), covering)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
 
@@ -209,6 +238,8 @@ class DiffusionGenerator:
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
             negative = self._nothing.repeated(count)
+        if guided and negative is not None:
+            negative = self._fitting(negative, conditioning)
         made: list[Made] = []
         done = 0
         while done < count:
@@ -232,23 +263,33 @@ class DiffusionGenerator:
                 torch.cuda.empty_cache()
         return made
 
-    def call_pipeline(
+    def _fitting(self, text: Conditioning, other: Conditioning) -> Conditioning:
+        """Text encoded by itself, as long as another where the family wants both alike."""
+        length = other.tensors["prompt_embeds"].shape[1]
+        if self._family.lists or text.tensors["prompt_embeds"].shape[1] == length:
+            return text
+        return Conditioning(
+            tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
+            masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
+        )
+
+    def call(
         self,
         noise: Float32,
         conditioning: Conditioning,
-        negative: Conditioning | None = None,
+        negative: Conditioning | None,
+        covering: tuple[int, int],
         *,
-        size: tuple[int, int],
         steps: int,
         guidance: float,
-        output_type: str,
+        output: str,
     ) -> Any:
-        """The pipeline's own pictures for one batch, as they come.
+        """One call of the pipeline.
 
         Parameters
         ----------
-        size : one that the model can make without cutting
-        output_type : "pt" for a tensor on the device, "pil" for a list of PIL pictures, "latent"
+        covering : width and height that the model can make
+        output : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
 
         Raises
         ------
@@ -264,60 +305,55 @@ class DiffusionGenerator:
                 arguments["negative_prompt"] = None  # some have "" here and then refuse embeddings
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
+        latents = LAYOUTS[family.latents](latents)
         # Schedulers without a generator fall back on the global one: lend it out, and put it back as it was.
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(STEP_NOISE_SEED)
             try:
-                return self._pipeline(
+                made = self._pipeline(
                     latents=latents,
-                    width=size[0],
-                    height=size[1],
+                    width=covering[0],
+                    height=covering[1],
                     num_inference_steps=steps,
-                    guidance_scale=float(guidance),
+                    guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type=output_type,
+                    output_type=output,
                     **arguments,
                 ).images
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
+            return made
 
-    def reset_peak_memory(self) -> None:
-        """Count the device's memory anew."""
-        import torch
+    def _to_host_bytes(self, pictures: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crop the middle, turn 0-1 into 8 bits on the device, and start the way to the host.
 
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-
-    def peak_memory(self) -> int | None:
-        """Most bytes that were allocated on a GPU since; None on other devices."""
-        import torch
-
-        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.type == "cuda" else None
-
-    def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
-        """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""
+        Returns frames, shape (batch, height, width, 3), and whether all their pixels were numbers. From a GPU both
+        lie in pinned memory and are whole once its stream is.
+        """
         import torch
 
         width, height = size
         top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
         pictures = pictures[..., top : top + height, left : left + width]
-        if not bool(torch.isfinite(pictures).all()):
-            hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
-            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
-        bytes_ = (pictures.float() * 255).round_().clamp_(0, 255).to(torch.uint8)
-        frames: Frames = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return frames
+        finite = torch.isfinite(pictures).all()
+        bytes_ = (pictures.float() * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        if pictures.device.type != "cuda":
+            return bytes_.cpu(), finite.cpu()
+        frames = torch.empty(bytes_.shape, dtype=torch.uint8, pin_memory=True)
+        flag = torch.empty((), dtype=torch.bool, pin_memory=True)
+        return frames.copy_(bytes_, non_blocking=True), flag.copy_(finite, non_blocking=True)
 
-    def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, torch.Tensor]:
+    def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, Any]:
         """Arguments for the pipeline."""
         import torch
 
-        named: dict[str, torch.Tensor] = {}
+        named: dict[str, Any] = {}
         for name, array in conditioning.tensors.items():
             tensor = torch.from_numpy(np.array(array, dtype=np.float32))
-            named[prefix + name] = tensor.to(self._device, self._denoiser.dtype)
+            tensor = tensor.to(self._device, self._denoiser.dtype)
+            named[prefix + name] = list(tensor) if self._family.lists else tensor
         for name, mask in conditioning.masks.items():
             named[prefix + name] = torch.from_numpy(np.array(mask, dtype=np.int64)).to(self._device)
         return named
@@ -330,62 +366,3 @@ class DiffusionGenerator:
     def _device(self) -> torch.device:
         device: torch.device = self._denoiser.device
         return device
-
-
-def _encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
-    """What `encode_prompt` is given besides the prompt."""
-    arguments: dict[str, Any] = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
-    arguments |= family.encode_arguments
-    if family.max_tokens is not None:
-        arguments["max_sequence_length"] = min(family.max_tokens, int(pipeline.tokenizer.model_max_length))
-    if family.takes_instruction:
-        arguments["complex_human_instruction"] = _instruction(pipeline, family)
-    return arguments
-
-
-def _instruction(pipeline: Any, family: Family) -> list[str] | None:
-    """The pipeline's instruction before every prompt, where its text encoder has room for it and the prompt."""
-    default = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
-    if not default:
-        return None
-    needed = len(pipeline.tokenizer.encode("\n".join(default))) + (family.max_tokens or 0)
-    room = min(
-        int(getattr(pipeline.text_encoder.config, "max_position_embeddings", 0)),
-        int(pipeline.tokenizer.model_max_length),
-    )
-    return list(default) if room > needed else None
-
-
-def _to_host(tensor: torch.Tensor) -> Float32:
-    array: Float32 = tensor.float().cpu().numpy()
-    return array
-
-
-def as_cells(latents: Float32, covering: tuple[int, int]) -> Float32:
-    """Latents as a grid of cells, shape (batch, rows, columns, channels).
-
-    Parameters
-    ----------
-    latents : shape (batch, channels, rows, columns), or packed, as Flux has them: (batch, rows x columns, channels)
-    covering : width and height of the picture, in pixels
-    """
-    if latents.ndim == 4:
-        return np.ascontiguousarray(latents.transpose(0, 2, 3, 1))
-    batch, count, channels = latents.shape
-    rows = max(1, round(np.sqrt(count * covering[1] / covering[0])))
-    return latents.reshape(batch, rows, count // rows, channels)
-
-
-def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, np.dtype[np.int64]]) -> Float32:
-    """Fill masked places with the row's own tokens, again and again in order.
-
-    Parameters
-    ----------
-    embeds : shape (batch, tokens, width)
-    mask : shape (batch, tokens), 1 where a token counts
-    """
-    filled = embeds.copy()
-    for row, keep in zip(filled, mask.astype(bool), strict=True):
-        if keep.any():
-            row[:] = np.resize(row[keep], row.shape)
-    return filled

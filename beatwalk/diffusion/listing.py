@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from beatwalk.diffusion.families import FAMILIES, own_preferences, preferences, read_configs
 from beatwalk.diffusion.sources import INDEX_FILE, embedded_folder, read_index
 from beatwalk.errors import ModelError
+
+CARD_HEAD = 20_000  # characters of a card in which its head must end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,7 @@ class ModelListing:
     size: tuple[int, int] | None  # native width, height; None where unknown
     steps: int | None
     guidance: float | None
+    licence: str | None = None  # as its card's head names it
 
 
 def list_models(cache: Path | None = None) -> tuple[ModelListing, ...]:
@@ -75,4 +79,18 @@ def _listing(name: str, folder: Path, n_bytes: int) -> ModelListing:
         size=likes.size if likes else None,
         steps=likes.steps if likes else None,
         guidance=likes.guidance if likes else None,
+        licence=_licence(folder),
     )
+
+
+def _licence(folder: Path) -> str | None:
+    """The licence field at the head of a model's card; None where it has none."""
+    try:
+        head = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:CARD_HEAD]
+    except OSError:
+        return None
+    front = head.split("---", 2)
+    found = (
+        re.search(r"^license(?:_name)?:\s*[\"']?([^\s\"'#]+)", front[1], re.MULTILINE) if len(front) == 3 else None
+    )
+    return found[1] if found else None

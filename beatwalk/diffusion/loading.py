@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.diffusion.addons import AddOns, put_on
 from beatwalk.diffusion.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
 from beatwalk.diffusion.families import (
     SINGLE_FILE_PIPELINES,
@@ -19,6 +20,7 @@ from beatwalk.diffusion.families import (
     vae_scale,
 )
 from beatwalk.diffusion.generator import DiffusionGenerator
+from beatwalk.diffusion.latents import latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.sources import (
     Source,
@@ -45,6 +47,7 @@ def load_generator(
     model_config: Path | None = None,
     allow_pickle: bool = False,
     batch: int | None = None,
+    addons: AddOns | None = None,
 ) -> DiffusionGenerator:
     """Load a model.
 
@@ -57,6 +60,7 @@ def load_generator(
         of the standard model of its kind, from the hub's cache or the hub
     allow_pickle : accept weights that are no safetensors
     batch : pictures at a time; None: by device and memory
+    addons : what to put on top of it
 
     Raises
     ------
@@ -76,8 +80,10 @@ def load_generator(
                 pipeline = _load_folder(source, precision, allow_pickle)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
+            addons = addons or AddOns()
+            put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
             _settle(pipeline, family, place, precision)
-            return _wrap(pipeline, family, source, place, precision, batch)
+            return _wrap(pipeline, family, source, place, precision, batch, addons)
     except BeatwalkError:
         raise
     except torch.OutOfMemoryError as error:
@@ -191,13 +197,15 @@ def _wrap(
     place: torch.device,
     precision: torch.dtype,
     batch: int | None,
+    addons: AddOns,
 ) -> DiffusionGenerator:
     """The generator, once the loaded parts are seen to fit one another."""
-    configs: Mapping[str, Config] = {
+    configs: dict[str, Config] = {
         name: part.config if isinstance(part.config, dict) else part.config.to_dict()
         for name, part in pipeline.components.items()
         if hasattr(part, "config")
     }
+    configs["pipeline"] = pipeline.config
     _check_channels(configs, family, source)
     likes = preferences(family, configs)
     if source.kind == "folder":
@@ -208,7 +216,7 @@ def _wrap(
     info = ModelInfo(
         name=source.name,
         family=family.pipeline,
-        fingerprint=print_,
+        fingerprint=addons.fingerprint(print_),
         size=likes.size,
         size_multiple=USER_MULTIPLE,
         steps=likes.steps,
@@ -222,7 +230,8 @@ def _wrap(
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
     """A denoiser that wants more than noise (inpainting, depth, upscaling) cannot walk from noise alone."""
-    wants = configs.get(family.denoiser, {}).get("in_channels")
+    denoiser = configs.get(family.denoiser, {})
+    wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
     gets = configs.get("vae", {}).get("latent_channels")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 class TimedGenerator:
     """A `Generator` that plays another one and keeps time.
 
-    `stages` has "text" (encoding prompts), "sketch" (latents of the survey), "denoise", "decode" and "convert"
-    (scheduler, 8 bits, transfer: what is left of `generate`). On a GPU the clock waits for the device at every
-    stage's end, which costs a little speed; `detailed=False` keeps "generate" alone and costs nothing.
+    `stages` has "text" (encoding prompts), "denoise", "decode" and "convert" (scheduler, 8 bits, transfer: what is
+    left of `generate`). On a GPU the clock waits for the device at every stage's end, which costs a little speed;
+    `detailed=False` keeps "generate" alone and costs nothing.
     """
 
     def __init__(self, generator: DiffusionGenerator, *, detailed: bool = True) -> None:
         self.generator = generator
         self.stages = Stages()
         self.pictures = 0
+        self.sketches = 0
         self._detailed = detailed
 
     @property
@@ -33,14 +34,14 @@ class TimedGenerator:
         return self.generator.info
 
     @property
-    def generate_s(self) -> float:
-        """Seconds in `generate` and `latents`."""
-        return self.stages.get("generate", 0.0) + self.stages.get("sketch", 0.0)
-
-    @property
     def decoding_steps(self) -> float:
         """That of the generator inside."""
         return self.generator.decoding_steps
+
+    @property
+    def generate_s(self) -> float:
+        """Seconds in `generate` and `latents`."""
+        return self.stages.get("generate", 0.0)
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Timed as "text"."""
@@ -77,14 +78,30 @@ class TimedGenerator:
         steps: int,
         guidance: float,
     ) -> Float32:
-        """Timed as "sketch"."""
-        with self.stages.time("sketch"):
-            return self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+        """Timed as `generate` is."""
+        with self.stages.time("generate"), self._parts():
+            made = self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+        self.sketches += len(made)
+        return made
+
+    def reset_peak_memory(self) -> None:
+        """Count the device's memory anew."""
+        import torch
+
+        if (device := self.generator.denoiser.device).type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def peak_memory(self) -> int | None:
+        """Most bytes that were allocated on a GPU since; None on other devices."""
+        import torch
+
+        device = self.generator.denoiser.device
+        return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
     def shares(self) -> dict[str, float]:
-        """Seconds of text, sketch, denoise, decode and convert."""
-        parts = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
-        return {**parts, "convert": max(0.0, self.stages.get("generate", 0.0) - parts["denoise"] - parts["decode"])}
+        """Seconds of text, denoise, decode and convert."""
+        parts = {name: self.stages.get(name, 0.0) for name in ("text", "denoise", "decode")}
+        return {**parts, "convert": max(0.0, self.generate_s - parts["denoise"] - parts["decode"])}
 
     @contextmanager
     def _parts(self) -> Iterator[None]:

@@ -20,9 +20,20 @@ from beatwalk.diffusion.families import (
 )
 from beatwalk.errors import ModelError
 
-SD, SDXL, LCM, SANA, PIXART = (
+SD, SDXL, LCM, SANA, PIXART, SD3, FLUX, KLEIN, ZIMAGE, LUMINA = (
     FAMILIES[f"{name}Pipeline"]
-    for name in ("StableDiffusion", "StableDiffusionXL", "LatentConsistencyModel", "Sana", "PixArtSigma")
+    for name in (
+        "StableDiffusion",
+        "StableDiffusionXL",
+        "LatentConsistencyModel",
+        "Sana",
+        "PixArtSigma",
+        "StableDiffusion3",
+        "Flux",
+        "Flux2Klein",
+        "ZImage",
+        "Lumina2",
+    )
 )
 KL8 = {"block_out_channels": [128, 256, 512, 512]}
 DC32 = {"encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024]}
@@ -48,6 +59,12 @@ TRAILING = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "traili
          (4, 8.5, (768, 768))),
         (SANA, {"sample_size": 32}, {"_class_name": "DPMSolverMultistepScheduler"}, DC32, (20, 4.5, (1024, 1024))),
         (PIXART, {"sample_size": 128}, {}, KL8, (20, 4.5, (1024, 1024))),
+        (SD3, {"sample_size": 128, "patch_size": 2}, {}, KL8, (28, 7.0, (1024, 1024))),
+        (FLUX, {"guidance_embeds": False}, {}, KL8, (4, 1.0, (1024, 1024))),  # schnell
+        (FLUX, {"guidance_embeds": True}, {}, KL8, (28, 3.5, (1024, 1024))),  # dev
+        (KLEIN, {}, {}, KL8, (50, 4.0, (1024, 1024))),
+        (ZIMAGE, {}, {}, KL8, (9, 1.0, (1024, 1024))),
+        (LUMINA, {"sample_size": 128}, {}, KL8, (30, 4.0, (1024, 1024))),
         (SD, {"sample_size": [48, 64]}, {}, KL8, (25, 7.5, (512, 384))),  # height comes first
         (SD, {}, {}, {}, (25, 7.5, (512, 512))),
     ],
@@ -65,6 +82,10 @@ def test_scale_and_multiple_come_from_the_autoencoder_and_the_patches() -> None:
     assert (vae_scale(KL8), vae_scale(DC32)) == (8, 32)
     assert native_multiple(SD, {"vae": KL8, "unet": {}}) == 8
     assert native_multiple(PIXART, {"vae": KL8, "transformer": {"patch_size": 2}}) == 16
+    assert [native_multiple(family, {"vae": KL8, "transformer": {"patch_size": 1}}) for family in (FLUX, KLEIN)] == [
+        16
+    ] * 2
+    assert preferences(KLEIN, {"pipeline": {"is_distilled": True}}).steps == 4
     assert native_multiple(SANA, {"vae": {"encoder_block_out_channels": [8] * 5}, "transformer": {}}) == 32
 
 

@@ -49,3 +49,12 @@ def test_other_repositories_are_left_out(saved: Callable[[str], Path], tmp_path:
     hub_cache(tmp_path, "someone/broken", saved("sd"))
     (tmp_path / "models--someone--broken" / "snapshots" / ("0" * 40) / "model_index.json").write_text("{")
     assert [each.name for each in list_models(tmp_path)] == ["nano"]
+
+
+def test_the_licence_is_the_cards(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """Named at its head, or not said."""
+    hub_cache(tmp_path, "a/said", saved("sd"))
+    hub_cache(tmp_path, "b/silent", saved("sd"))
+    folder = tmp_path / "models--a--said" / "snapshots" / ("0" * 40)
+    (folder / "README.md").write_text("---\ntags: [x]\nlicense: openrail++  # mind\n---\nlicense: none\n")
+    assert [each.licence for each in list_models(tmp_path)][-2:] == ["openrail++", None]

@@ -10,20 +10,31 @@ import torch
 from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
+    FluxPipeline,
+    FluxTransformer2DModel,
     LatentConsistencyModelPipeline,
     LCMScheduler,
+    Lumina2Pipeline,
+    Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
     SanaPipeline,
     SanaTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
 )
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
@@ -34,6 +45,8 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     T5Config,
     T5EncoderModel,
 )
@@ -178,8 +191,117 @@ def pixart() -> PixArtSigmaPipeline:
     )  # fmt: skip
 
 
+def wide_vae(channels: int = 4) -> AutoencoderKL:
+    """Eight pixels a cell, and a shift, as newer models have it."""
+    made = vae(4)
+    return AutoencoderKL(**{**made.config, "latent_channels": channels, "shift_factor": 0.1, "scaling_factor": 0.6})
+
+
+def t5(tokenizer: Any, width: int = 16) -> T5EncoderModel:
+    """A one-layer T5."""
+    return T5EncoderModel(
+        T5Config(vocab_size=len(tokenizer), d_model=width, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0)
+    )
+
+
+def chat_tokenizer(length: int = 64) -> PreTrainedTokenizerFast:
+    """Words between the marks of a conversation."""
+    tokenizer = word_tokenizer(length)
+    tokenizer.chat_template = "{% for m in messages %}the {{ m['content'] }}{% endfor %} of"
+    return tokenizer
+
+
+def qwen(tokenizer: Any, layers: int) -> Qwen3ForCausalLM:
+    """A narrow Qwen 3."""
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=layers,
+            num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+        )
+    )  # fmt: skip
+
+
+def sd3() -> StableDiffusion3Pipeline:
+    """Three text encoders; their embeddings one after the other."""
+    words = word_tokenizer(24)
+    return StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=8, patch_size=2, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=wide_vae(),
+        text_encoder=CLIPTextModelWithProjection(clip_config(projection_dim=32)), tokenizer=clip_tokenizer(),
+        text_encoder_2=CLIPTextModelWithProjection(clip_config(projection_dim=32)), tokenizer_2=clip_tokenizer(),
+        text_encoder_3=t5(words, 64), tokenizer_3=words,
+    )  # fmt: skip
+
+
+def flux(*, guidance_embeds: bool = False) -> FluxPipeline:
+    """Latents as tokens; without guidance as schnell, or with guidance as an input as dev."""
+    words = word_tokenizer(24)
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), text_encoder=CLIPTextModel(clip_config()),
+        tokenizer=clip_tokenizer(), text_encoder_2=t5(words), tokenizer_2=words,
+        transformer=FluxTransformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8),
+            guidance_embeds=guidance_embeds,
+        ),
+    )  # fmt: skip
+
+
+def klein(*, is_distilled: bool = False) -> Flux2KleinPipeline:
+    """Latents as patches that the autoencoder normalises."""
+    words = chat_tokenizer()
+    autoencoder = AutoencoderKLFlux2(
+        block_out_channels=(8,) * 4, latent_channels=4, norm_num_groups=4, layers_per_block=1, sample_size=64
+    )
+    autoencoder.bn.running_var.fill_(0.5)
+    return Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder, text_encoder=qwen(words, 28), tokenizer=words,
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+        is_distilled=is_distilled,
+    )  # fmt: skip
+
+
+def z_image() -> ZImagePipeline:
+    """Text as a list of tensors."""
+    words = chat_tokenizer()
+    return ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=wide_vae(), text_encoder=qwen(words, 2),
+        tokenizer=words,
+        transformer=ZImageTransformer2DModel(
+            in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+            axes_dims=[4, 6, 6], axes_lens=[256, 64, 64],
+        ),
+    )  # fmt: skip
+
+
+def lumina2() -> Lumina2Pipeline:
+    """Text and picture attend to each other, text under a mask."""
+    words = word_tokenizer(64)
+    return Lumina2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), tokenizer=words,
+        text_encoder=Gemma2Model(
+            Gemma2Config(
+                vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+                num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+            )
+        ),
+        transformer=Lumina2Transformer2DModel(
+            sample_size=8, in_channels=4, hidden_size=32, num_layers=1, num_refiner_layers=1, num_attention_heads=2,
+            num_kv_heads=1, multiple_of=16, axes_dim_rope=(4, 6, 6), axes_lens=(300, 64, 64), cap_feat_dim=16,
+        ),
+    )  # fmt: skip
+
+
 PIPELINES: Mapping[str, Callable[[], Any]] = {
     "sd": stable_diffusion, "turbo": turbo, "lcm": lcm, "sdxl": sdxl, "sana": sana, "pixart": pixart,
+    "sd3": sd3, "flux": flux, "flux-dev": lambda: flux(guidance_embeds=True), "klein": klein,
+    "z-image": z_image, "lumina2": lumina2,
 }  # fmt: skip
 
 

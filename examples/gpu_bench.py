@@ -1,0 +1,210 @@
+"""Pictures a second at full size, without any download: `python examples/gpu_bench.py --json figures.json`.
+
+Architectures of SD 1.5, SD-Turbo and SDXL are built with random weights, which cost what trained ones cost, and a
+tiny autoencoder of TAESD's shape. Measured in one run, for each: beatwalk's own path (`generate`: large
+batches, channels last, uint8 off the device), the same compiled, and a straight loop in StreamDiffusion's way (one
+denoising batch that holds a picture for every step, tiny autoencoder, no guidance), each of them to pictures in the
+host's memory. `--toy` shrinks everything, to see on a processor that the script works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderTiny,
+    EulerDiscreteScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+
+from beatwalk.diffusion import FAMILIES, DiffusionGenerator
+from beatwalk.types import Conditioning, ModelInfo
+
+SD15: dict[str, Any] = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}
+SD21: dict[str, Any] = {
+    "sample_size": 64, "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20),
+    "use_linear_projection": True,
+}  # fmt: skip
+SDXL: dict[str, Any] = {
+    "sample_size": 128, "cross_attention_dim": 2048, "attention_head_dim": (5, 10, 20), "use_linear_projection": True,
+    "block_out_channels": (320, 640, 1280), "transformer_layers_per_block": (1, 2, 10),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
+}  # fmt: skip
+ARCHITECTURES: dict[str, tuple[dict[str, Any], int]] = {
+    "sd15": (SD15, 512),
+    "sd-turbo": (SD21, 512),
+    "sdxl": (SDXL, 1024),
+}
+TOY = {"block_out_channels": (32, 32), "layers_per_block": 1, "norm_num_groups": 8, "cross_attention_dim": 16}
+POOLED = 1280
+MIN_SECONDS = 5.0  # of measuring
+
+
+def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> DiffusionGenerator:
+    """An architecture with random weights and a tiny autoencoder."""
+    config, side = ARCHITECTURES[name]
+    is_xl = "addition_embed_type" in config
+    config = {"in_channels": 4, "out_channels": 4, **config}
+    if toy:
+        attention, plain = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
+        shape = {"down_block_types": (attention[0], plain[0]), "up_block_types": (plain[1], attention[1])}
+        config |= {**TOY, **shape, "attention_head_dim": 4, "transformer_layers_per_block": 1}
+        side = 64
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        unet, vae = UNet2DConditionModel(**config), AutoencoderTiny()
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
+    )
+    nothing = {"text_encoder": None, "tokenizer": None}
+    if is_xl:
+        pipeline: Any = StableDiffusionXLPipeline(
+            vae=vae, unet=unet, scheduler=scheduler, text_encoder_2=None, tokenizer_2=None, **nothing
+        )
+        pipeline.register_to_config(force_zeros_for_empty_prompt=False)
+    else:
+        pipeline = StableDiffusionPipeline(
+            vae=vae, unet=unet, scheduler=scheduler, safety_checker=None, feature_extractor=None,
+            requires_safety_checker=False, **nothing,
+        )  # fmt: skip
+    pipeline.to(device, dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    for part in (unet, vae):
+        part.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    family = FAMILIES[type(pipeline).__name__]
+    info = ModelInfo(
+        name=name, family=family.pipeline, fingerprint=name, size=(side, side), size_multiple=8, steps=1,
+        guidance=1.0, device=str(device), dtype=str(dtype).removeprefix("torch."),
+    )  # fmt: skip
+    return DiffusionGenerator(pipeline, family, info, multiple=8, scale=8)
+
+
+def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
+    """Random text; costs what any text costs."""
+    rng = np.random.default_rng(1)
+    width = generator.denoiser.config.cross_attention_dim
+    tensors = {"prompt_embeds": rng.standard_normal((count, 77, width)).astype(np.float32)}
+    if generator.info.family == "StableDiffusionXLPipeline":
+        tensors["pooled_prompt_embeds"] = rng.standard_normal((count, POOLED)).astype(np.float32)
+    return Conditioning(tensors=tensors)
+
+
+def beatwalks(generator: DiffusionGenerator, steps: int, block: int) -> float:
+    """Pictures a second of beatwalk's own path."""
+    size, text = generator.info.size, text_for(generator, block)
+    noise = np.stack([generator.start_noise(seed, size) for seed in range(block)])
+
+    def make() -> int:
+        return len(generator.generate(noise, text, None, size=size, steps=steps, guidance=1.0))
+
+    return rate(make)
+
+
+def streaming(generator: DiffusionGenerator, steps: int) -> float:
+    """Pictures a second of a rolling batch: every call moves each of its pictures one step on and finishes one."""
+    pipeline, unet = generator.pipeline, generator.denoiser
+    device, dtype, size = unet.device, unet.dtype, generator.info.size
+    scheduler = pipeline.scheduler
+    scheduler.set_timesteps(steps, device=device)
+    sigmas, times = scheduler.sigmas.to(device, dtype), scheduler.timesteps
+    text = text_for(generator, steps)
+    embeds = torch.from_numpy(text.tensors["prompt_embeds"]).to(device, dtype)
+    extra: dict[str, Any] = {}
+    if "pooled_prompt_embeds" in text.tensors:
+        ids = torch.tensor([[size[1], size[0], 0, 0, size[1], size[0]]] * steps, device=device, dtype=dtype)
+        extra["added_cond_kwargs"] = {
+            "text_embeds": torch.from_numpy(text.tensors["pooled_prompt_embeds"]).to(device, dtype), "time_ids": ids,
+        }  # fmt: skip
+    fresh = torch.from_numpy(generator.start_noise(0, size))[None].to(device, dtype)
+    batch = fresh.repeat(steps, 1, 1, 1) * sigmas[:-1, None, None, None]
+
+    def make() -> int:
+        nonlocal batch
+        with torch.inference_mode():
+            now, then = sigmas[:-1, None, None, None], sigmas[1:, None, None, None]
+            noise = unet(batch / (now**2 + 1) ** 0.5, times, embeds, return_dict=False, **extra)[0]
+            batch = batch + noise * (then - now)
+            picture = pipeline.vae.decode(batch[-1:], return_dict=False)[0]
+            ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+            batch = torch.cat([fresh * sigmas[0], batch[:-1]])
+        return 1
+
+    return rate(make)
+
+
+def rate(make: Any, seconds: float | None = None) -> float:
+    """Pictures a second of something that makes some and says how many; warmed up by two calls."""
+    make(), make()
+    count, begin = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begin) < (seconds or MIN_SECONDS) or count == 0:
+        count += make()
+    return count / passed
+
+
+def measure(
+    name: str, steps: int, device: torch.device, dtype: torch.dtype, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One row of figures."""
+    generator = build(name, device, dtype, toy=options.toy)
+    row: dict[str, Any] = {
+        "architecture": name,
+        "steps": steps,
+        "size": list(generator.info.size),
+        "block": options.block,
+    }
+    row["stream_per_s"] = streaming(generator, steps)
+    row["beatwalk_per_s"] = beatwalks(generator, steps, options.block)
+    if options.compile:
+        begin = time.perf_counter()
+        generator.compile()
+        text = text_for(generator, options.block)
+        noise = np.stack([generator.start_noise(seed, generator.info.size) for seed in range(options.block)])
+        generator.generate(noise, text, None, size=generator.info.size, steps=steps, guidance=1.0)
+        row["compile_s"] = time.perf_counter() - begin
+        row["compiled_per_s"] = beatwalks(generator, steps, options.block)
+        saved = 1 / row["beatwalk_per_s"] - 1 / row["compiled_per_s"]
+        row["break_even_pictures"] = round(row["compile_s"] / saved) if saved > 0 else None
+    best = max(row["beatwalk_per_s"], row.get("compiled_per_s", 0.0))
+    row["best_over_stream"] = best / row["stream_per_s"]
+    if device.type == "cuda":
+        row["peak_device_mb"] = torch.cuda.max_memory_allocated(device) / 1e6
+        torch.cuda.reset_peak_memory_stats(device)
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def main() -> None:
+    """Measure everything that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES))
+    parser.add_argument("--steps", nargs="+", type=int, default=[1, 4])
+    parser.add_argument("--block", type=int, default=64, help="pictures handed over at once")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--toy", action="store_true")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    if options.toy:
+        globals()["MIN_SECONDS"] = 0.05
+    rows = []
+    for name in options.architectures:
+        for steps in options.steps:
+            rows.append(measure(name, steps, device, dtype, options))
+            print(json.dumps(rows[-1]), flush=True)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"torch": torch.__version__, "device": str(device), "rows": rows}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

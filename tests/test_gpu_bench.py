@@ -1,0 +1,37 @@
+"""The script for GPUs runs on a processor at toy size."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "gpu_bench.py"
+
+
+def test_it_measures_every_architecture(tmp_path: Path) -> None:
+    """Rates of both ways, and how they compare."""
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--toy",
+        "--device",
+        "cpu",
+        "--block",
+        "2",
+        "--json",
+        str(tmp_path / "a.json"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads((tmp_path / "a.json").read_text())["rows"]
+    assert [(row["architecture"], row["steps"]) for row in rows] == [
+        (name, steps) for name in ("sd15", "sd-turbo", "sdxl") for steps in (1, 4)
+    ]
+    for row in rows:
+        assert row["beatwalk_per_s"] > 0 < row["stream_per_s"]
+        assert (
+            abs(row["best_over_stream"] - row["beatwalk_per_s"] / row["stream_per_s"])
+            < 0.02 * row["best_over_stream"]
+        )
