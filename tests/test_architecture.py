@@ -36,7 +36,7 @@ HEAVY = {
     "diffusers": {"diffusion", "training"},
     "transformers": {"diffusion", "training"},
     "huggingface_hub": {"diffusion"},
-    "safetensors": {"diffusion", "training"},
+    "safetensors": {"analysis", "diffusion", "training"},
     "librosa": {"analysis", "audio"},
     "moviepy": {"video"},
     "matplotlib": {"checking", "plots", "training"},

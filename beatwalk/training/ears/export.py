@@ -27,4 +27,5 @@ def export(work: Path, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "ears.safetensors"
     save_file(tensors, path, metadata={"dilations": dilations, "steps": str(state["step"])})
+    path.chmod(0o644)
     return path
