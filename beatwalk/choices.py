@@ -83,7 +83,7 @@ correcting = options(
     click.option("--halve", is_flag=True, help="Half as many beats."),
     click.option("--beats-per-bar", type=click.IntRange(1, 32), help="Bars of so many beats."),
     click.option("--first-beat", type=Time(), help="Where the first bar begins; moves the grid by less than a beat."),
-    click.option("--shift-downbeat", type=int, default=0, help="Bars begin so many beats later; may be negative."),
+    click.option("--shift-downbeat", type=int, help="Bars begin so many beats later; may be negative."),
 )
 overwriting = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 

@@ -1,9 +1,9 @@
 """The bar pointer: which course of tempo and metre explains best what was heard.
 
-A hidden Markov model of a pointer that runs through bars (Whiteley, Cemgil & Godsill 2006; Krebs, Böck & Widmer 2015:
-tempo changes at beats only). Because it does, only the beats need to be states: a beat at frame t, reached after an
-interval of i frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter
-than a block of frames, so whole blocks are computed at once.
+A hidden Markov model of a pointer that runs through bars (Whiteley, Cemgil & Godsill, 2006; Krebs, Böck & Widmer,
+2015: tempo changes at beats only). So only the beats need to be states: a beat at frame t, reached after an interval
+of i frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter than a
+block of frames, so whole blocks are computed at once.
 
 Conventions
 -----------
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from beatwalk.analysis.features import FRAME_RATE_HZ
 from beatwalk.types import Float, Float32
 
-MIN_BPM, MAX_BPM = 48.0, 225.0
+MIN_BPM, MAX_BPM = 55.0, 215.0
 
 _REACH = 8  # an interval changes by at most so many frames from beat to beat, or jumps
 _CHANGE = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio

@@ -29,7 +29,8 @@ def track_with_beat_this(audio: Audio) -> Rhythm:
     try:
         tracker = File2Beats(checkpoint_path=_CHECKPOINT, device="cpu", dbn=False)
     except Exception as error:  # whatever downloading and reading a checkpoint may raise
-        raise ModelError(f"--tracker beat-this: its weights cannot be loaded ({error}); use --tracker beatwalk") from error
+        reason = f"its weights cannot be loaded ({error})"
+        raise ModelError(f"--tracker beat-this: {reason}; use --tracker beatwalk") from error
     times_s, downbeats_s = (np.asarray(part, float) for part in tracker(str(audio.path)))
     times_s = times_s[(times_s >= 0) & (times_s < audio.duration_s)]
     beats = Beats.at(times_s, np.ones(len(times_s)))

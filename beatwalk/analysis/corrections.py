@@ -40,12 +40,11 @@ class Corrections:
     halve: bool = False  # every second beat, downbeats stay
     beats_per_bar: int | None = None
     first_beat_s: float | None = None  # the first beat of the first bar
-    shift_downbeat: int = 0  # bars begin so many beats later
+    shift_downbeat: int | None = None  # bars begin so many beats later
 
     def __bool__(self) -> bool:
-        return any(getattr(self, field.name) not in (None, False, 0) for field in fields(self) if field.name != "taps_s") or (
-            self.taps_s is not None
-        )
+        said = [getattr(self, field.name) for field in fields(self) if field.name != "taps_s"]
+        return self.taps_s is not None or any(value is not None and value is not False for value in said)
 
     @property
     def needs_listening(self) -> bool:
@@ -117,7 +116,8 @@ def shift_downbeats(analysis: Analysis, by: int) -> Analysis:
 def with_first_beat(analysis: Analysis, first_s: float) -> Analysis:
     """The grid moved by less than a beat so that a downbeat lies at `first_s`; no beats before it."""
     if not 0 <= first_s < analysis.duration_s:
-        raise SettingsError(f"--first-beat is {first_s:g} s, expected 0 to the song's end at {analysis.duration_s:.2f} s")
+        end_s = analysis.duration_s
+        raise SettingsError(f"--first-beat is {first_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
     _need_beats(analysis)
     times_s, sure = analysis.beats_s, analysis.beat_confidence
     beat_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.5
@@ -164,7 +164,9 @@ def read_taps(path: Path) -> Float:
         if not 0 <= time_s < math.inf:
             raise InputError(f'{path}:{number}: "{text}" is no time; write seconds or minutes:seconds, one a line')
         if times_s and time_s <= times_s[-1]:
-            raise InputError(f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; put taps in order")
+            raise InputError(
+                f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; put taps in order"
+            )
         times_s.append(time_s)
     if len(times_s) < MIN_TAPS:
         raise InputError(f"{path}: {len(times_s)} taps say too little; tap along for at least {MIN_TAPS} beats")
@@ -200,9 +202,7 @@ def _first_downbeat(times_s: Float, downbeats_s: Float) -> int:
 
 def _relaid(analysis: Analysis, times_s: Float, sure: Float, meter: int) -> Analysis:
     """Other beats, with bars of `meter` counted from each run's first downbeat, in both directions."""
-    downbeats = [
-        run[_first_downbeat(times_s[run], analysis.downbeats_s) % meter :: meter] for run in runs(times_s)
-    ]
+    downbeats = [run[_first_downbeat(times_s[run], analysis.downbeats_s) % meter :: meter] for run in runs(times_s)]
     made = _with_beats(analysis, Beats.at(times_s, sure))
     return _with_bars(made, np.concatenate(downbeats), meter)
 

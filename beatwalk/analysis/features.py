@@ -221,9 +221,9 @@ def _rise(log_mel: Float32, n_new: int) -> Float32:
 def _ear_inputs(log_mel: Float32, rise: Float32, chroma: Float32) -> NDArray[np.float16]:
     """Log energy, its rise and pitch classes of each frame, shape (n, EARS_INPUTS); none far above 1."""
     sizes = np.diff([*_EAR_BANDS, _N_MELS])
-    bands = np.concatenate([np.add.reduceat(part, _EAR_BANDS, axis=1) / sizes for part in (log_mel / 8, rise)], axis=1)
+    pooled = [np.add.reduceat(part, _EAR_BANDS, axis=1) / sizes for part in (log_mel / 8, rise)]
     share = np.sqrt(chroma / np.maximum(chroma.sum(axis=1, keepdims=True), 1e-7))
-    return np.concatenate([bands, share], axis=1).astype(np.float16)
+    return np.concatenate([*pooled, share], axis=1).astype(np.float16)
 
 
 def _pooled(values: Float32) -> Float32:

@@ -24,6 +24,7 @@ EVENT_WEIGHTS = (6.0, 10.0, 3.0)  # by which training multiplied the loss of bea
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
 _STRIDE = 2
+_BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,10 +47,9 @@ class Network:
         """Raw logits, shape (ceil(n / 2), 3), of feature frames, shape (n, EARS_INPUTS)."""
         x = _elu(_convolved(ears, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
         for i, dilation in enumerate(self.dilations):
-            inner = _convolved(
-                x, self.tensors[f"blocks.{i}.dilated.weight"], self.tensors[f"blocks.{i}.dilated.bias"], dilation
-            )
-            x += _elu(inner) @ self.tensors[f"blocks.{i}.mix.weight"][:, :, 0].T + self.tensors[f"blocks.{i}.mix.bias"]
+            block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
+            inner = _elu(_convolved(x, block["dilated.weight"], block["dilated.bias"], dilation))
+            x += inner @ block["mix.weight"][:, :, 0].T + block["mix.bias"]
         logits: Float32 = _elu(x) @ self.tensors["heads.weight"][:, :, 0].T + self.tensors["heads.bias"]
         return logits
 

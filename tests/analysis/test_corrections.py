@@ -224,5 +224,5 @@ def test_nothing_to_correct_without_beats() -> None:
     assert not Corrections()
     assert Corrections(taps_s=np.arange(4.0))
     for corrections in (Corrections(double=True), Corrections(shift_downbeat=1), Corrections(first_beat_s=1.0)):
-        with pytest.raises(SettingsError, match="no beats were heard.*--tempo or --tap"):
+        with pytest.raises(SettingsError, match=r"no beats were heard.*--tempo or --tap"):
             correct(none, corrections)

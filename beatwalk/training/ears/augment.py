@@ -1,4 +1,4 @@
-"""What happens to music on its way to a listener: rooms, equalisers, compressors, noise, narrow bands, other speeds."""
+"""What happens to music on its way to a listener: rooms, equalisers, compressors, noise, other speeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def augment(rng: np.random.Generator, samples: Float32) -> Float32:
 
 
 def colour(rng: np.random.Generator, samples: Float32, room: bool) -> Float32:
-    """A smooth random equaliser, perhaps a codec's low-pass, perhaps a room's noise-like decay; one filter for all."""
+    """A smooth random equaliser, perhaps a codec's low-pass, perhaps a room; one filter for all."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     tail = int(0.8 * RATE_HZ) if room else 1

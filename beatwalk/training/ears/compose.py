@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the table of genres reads best with one genre a line
 """Pieces of many kinds: drums, bass, chords and tunes over bars, in sections that come and go."""
 
 from __future__ import annotations

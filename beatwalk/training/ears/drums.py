@@ -1,7 +1,6 @@
 """Drum patterns of many kinds of music, bar by bar.
 
-A pattern gives strokes as (place in beats within the bar, drum, velocity). `swing` moves the second half of a beat: 0.5 is
-straight, 0.67 a triplet.
+A pattern gives strokes as (place in beats within the bar, drum, velocity).
 """
 
 from __future__ import annotations
@@ -11,7 +10,19 @@ from collections.abc import Callable
 import numpy as np
 
 from beatwalk.training.ears.score import (
-    CLAP, CONGA, COWBELL, CRASH, HAT, KICK, OPEN, PEDAL, RIDE, RIM, SHAKER, SNARE, TOMS,
+    CLAP,
+    CONGA,
+    COWBELL,
+    CRASH,
+    HAT,
+    KICK,
+    OPEN,
+    PEDAL,
+    RIDE,
+    RIM,
+    SHAKER,
+    SNARE,
+    TOMS,
 )  # fmt: skip
 
 Stroke = tuple[float, int, int]

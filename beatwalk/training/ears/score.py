@@ -67,7 +67,7 @@ class TempoMap:
 
 
 def draw_tempo(rng: np.random.Generator, bpm: float, n_beats: int, loose: float) -> TempoMap:
-    """A steady machine, a player who drifts, a slow change, or a sudden one; `loose` 0-1 is how likely a player is."""
+    """A machine, a player who drifts, a slow change, a sudden one; `loose` 0-1 is how likely it is a player."""
     ratio = np.ones(n_beats)
     kind = rng.random()
     if kind < 0.5 * loose:  # a player: tempo wanders by a few percent

@@ -13,7 +13,17 @@ import numpy as np
 
 from beatwalk.audio import ANALYSIS_RATE_HZ
 from beatwalk.training.ears.score import (
-    CLAP, COWBELL, CRASH, HAT, KICK, OPEN, PEDAL, RIDE, RIM, SHAKER, SNARE,
+    CLAP,
+    COWBELL,
+    CRASH,
+    HAT,
+    KICK,
+    OPEN,
+    PEDAL,
+    RIDE,
+    RIM,
+    SHAKER,
+    SNARE,
 )  # fmt: skip
 from beatwalk.types import Float32
 
@@ -168,7 +178,7 @@ def render(rng: np.random.Generator, sounds: list[Sound], seconds: float, pump: 
     gains = {"drums": 0.5, "bass": 0.35, "chords": 0.12, "more": 0.1, "tune": 0.16}
     gains = {voice: gain * float(10 ** rng.uniform(-0.3, 0.2)) for voice, gain in gains.items()}
     for sound in sounds:
-        first = int(round(sound.at_s * RATE_HZ))
+        first = round(sound.at_s * RATE_HZ)
         if not 0 <= first < n:
             continue
         if sound.voice == "drums":
