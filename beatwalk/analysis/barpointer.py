@@ -1,8 +1,8 @@
 """The bar pointer: which course of tempo and metre explains best what was heard.
 
 A hidden Markov model of a pointer that runs through bars (Whiteley, Cemgil & Godsill, 2006; Krebs, Böck & Widmer,
-2015: tempo changes at beats only). So only the beats need to be states: a beat at frame t, reached after an interval
-of i frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter than a
+2015: tempo changes at beats). So only the beats need to be states: a beat at frame t, reached after an interval of i
+frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter than a
 block of frames, so whole blocks are computed at once.
 
 Conventions
@@ -73,8 +73,8 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: 
     intervals = tempi.intervals
     n, block = len(beat), int(intervals[0])
     gains = _gains(beat, downbeat, meter)
-    prior = -_PRIOR_GAIN * 0.5 * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
-    prior = (prior + lean * intervals / FRAME_RATE_HZ).astype(np.float32)
+    usual = -_PRIOR_GAIN * 0.5 * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+    prior: Float32 = (usual + lean * intervals / FRAME_RATE_HZ).astype(np.float32)
     costs = _change_costs(intervals)
     past = int(intervals[-1])
     ring = np.full((past + block, meter, len(intervals)), -np.inf, np.float32)  # scores of going on, of late frames
@@ -117,7 +117,8 @@ def _change_costs(intervals: NDArray[np.int64]) -> Float32:
     longer = np.arange(-_REACH, _REACH + 1)[:, None]
     before = intervals[None] + longer
     ratio = np.log(np.maximum(before, 1) / intervals[None])
-    return (0.5 * (ratio / _CHANGE) ** 2).astype(np.float32)
+    costs: Float32 = (0.5 * (ratio / _CHANGE) ** 2).astype(np.float32)
+    return costs
 
 
 def _changed(reached: Float32, costs: Float32) -> tuple[Float32, NDArray[np.uint8]]:

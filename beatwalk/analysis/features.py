@@ -212,7 +212,7 @@ def _rise(log_mel: Float32, n_new: int) -> Float32:
     widened = before.copy()
     widened[:, 1:] = np.maximum(widened[:, 1:], before[:, :-1])
     widened[:, :-1] = np.maximum(widened[:, :-1], before[:, 1:])
-    rise = np.maximum(0, log_mel[_LAG_FRAMES:] - widened)
+    rise: Float32 = np.maximum(0, log_mel[_LAG_FRAMES:] - widened)
     if len(rise) < n_new:  # the song's first frames have no past: silence came before
         rise = np.concatenate([log_mel[: n_new - len(rise)], rise])
     return rise

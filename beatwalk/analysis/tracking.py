@@ -121,7 +121,7 @@ def _observations(features: Features, heard: Heard, hint: Hint) -> tuple[Float32
     return beat.astype(np.float32), np.log(share / (1 - share)).astype(np.float32)
 
 
-def _probability(odds: Float) -> Float:
+def _probability(odds: Float | Float32) -> Float:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 

@@ -34,7 +34,9 @@ def test_every_beat_and_the_metre(bpm: float, meter: int) -> None:
 
 def test_tempo_that_changes() -> None:
     """A slow drift and a jump are followed."""
-    beats_s = 0.3 + np.concatenate([[0.0], np.cumsum(np.concatenate([np.linspace(0.5, 0.62, 14), np.full(14, 0.41)]))])
+    beats_s = 0.3 + np.concatenate(
+        [[0.0], np.cumsum(np.concatenate([np.linspace(0.5, 0.62, 14), np.full(14, 0.41)]))]
+    )
     assert path_of(beats_s, 4, 4).frames.tolist() == np.rint(beats_s * FRAME_RATE_HZ).astype(int).tolist()
 
 

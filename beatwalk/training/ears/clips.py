@@ -177,6 +177,12 @@ def read_clips(path: Path) -> list[Clip]:
     """The clips of one performance."""
     with np.load(path, allow_pickle=False) as data:
         return [
-            Clip(*(data[f"{key}{i}"] for key in ("ears", "beats_s", "downbeats_s", "onsets_s")), str(data["genre"]))
+            Clip(
+                ears=data[f"ears{i}"],
+                beats_s=data[f"beats_s{i}"],
+                downbeats_s=data[f"downbeats_s{i}"],
+                onsets_s=data[f"onsets_s{i}"],
+                genre=str(data["genre"]),
+            )
             for i in range(VERSIONS)
         ]

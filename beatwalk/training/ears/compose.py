@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from beatwalk.training.ears import drums
-from beatwalk.training.ears.score import CRASH, Hit, Note, Score
+from beatwalk.training.ears.score import CRASH, KICK, Hit, Note, Score
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "dorian": (0, 2, 3, 5, 7, 9, 10)}
 # General MIDI programs
@@ -217,7 +217,7 @@ class _Band:
             walk = [0, *rng.choice([2, 3, 4, 5, 7, 9, 10], int(np.ceil(beats))).tolist()]
             places = [(float(b), 0.9, int(walk[b])) for b in range(int(np.ceil(beats)))]
         elif style == "follow":
-            places = [(p, 0.4, 0) for p, drum, _ in strokes if drum == drums.KICK and p < beats] or [(0.0, 1.0, 0)]
+            places = [(p, 0.4, 0) for p, drum, _ in strokes if drum == KICK and p < beats] or [(0.0, 1.0, 0)]
         else:  # syncopated
             rng_here = np.random.default_rng(int(rng.integers(6)))
             places = [(0.0, 0.6, 0)]

@@ -36,7 +36,7 @@ class Block(nn.Module):
         self.dilated = nn.Conv1d(channels, channels, KERNEL, padding=dilation * (KERNEL // 2), dilation=dilation)
         self.mix = nn.Conv1d(channels, channels, 1)
         nn.init.normal_(self.mix.weight, std=0.02)
-        nn.init.zeros_(self.mix.bias)
+        nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, dropout: float) -> Tensor:
         """Shape (batch, channels, n) in and out."""
@@ -53,7 +53,7 @@ class Ears(nn.Module):
         self.stem = nn.Conv1d(EARS_INPUTS, shape.channels, KERNEL, stride=2, padding=KERNEL // 2)
         self.blocks = nn.ModuleList(Block(shape.channels, dilation) for dilation in shape.dilations)
         self.heads = nn.Conv1d(shape.channels, len(HEADS), 1)
-        nn.init.constant_(self.heads.bias, -3.0)
+        nn.init.constant_(self.heads.bias, -3.0)  # type: ignore[arg-type]
 
     def forward(self, ears: Tensor) -> Tensor:
         """Logits, shape (batch, 3, ceil(n / 2)), of frames, shape (batch, n, EARS_INPUTS)."""

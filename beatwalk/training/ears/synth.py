@@ -155,7 +155,7 @@ class _WaveTables:
 
     _SIZE = 2048
 
-    def lookup(self, harmonics: tuple[float, ...], hz: float, phase: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def lookup(self, harmonics: tuple[float, ...], hz: float, phase: np.ndarray) -> np.ndarray:
         allowed = max(1, min(len(harmonics), int(RATE_HZ / 2 / hz)))
         turn = np.arange(self._SIZE) * (2 * np.pi / self._SIZE)
         table = sum(a * np.sin((i + 1) * turn) for i, a in enumerate(harmonics[:allowed]))

@@ -122,7 +122,7 @@ def draw_batch(rng: np.random.Generator, clips: list[Clip], job: Job) -> tuple[T
     return torch.from_numpy(ears), torch.from_numpy(wanted)
 
 
-def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     """Another level and colour: what a smooth equaliser does to log(1 + power)."""
     n_bands = (EARS_INPUTS - 12) // 2
     knots = rng.normal(0, 0.6, 6) + rng.normal(0, 0.5)
@@ -133,7 +133,7 @@ def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:  # type
     return ears
 
 
-def targets_of(clip: Clip, first: int, n: int) -> np.ndarray:  # type: ignore[type-arg]
+def targets_of(clip: Clip, first: int, n: int) -> np.ndarray:
     """1 at the net's frame of an event, 0.5 beside it, shape (3, n)."""
     targets = np.zeros((len(HEADS), n + 2), np.float32)
     for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
