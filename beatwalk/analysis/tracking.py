@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.analysis.barpointer import Path, Tempi, at_frame_rate, best_path
-from beatwalk.analysis.bars import Bars, bar_lengths
+from beatwalk.analysis.bars import Bars, find_bars
 from beatwalk.analysis.beats import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
 from beatwalk.analysis.features import FRAME_RATE_HZ, Features
 from beatwalk.analysis.hearing import Heard
@@ -88,7 +88,7 @@ def listen_for_rhythm(features: Features, heard: Heard, hint: Hint | None = None
     paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
-    rhythm = _rhythm(features, path, odds, keep_all=bool(hint))
+    rhythm = _rhythm(features, path, odds, downbeat_odds, keep_all=bool(hint))
     unsure = len(path.frames) and float(np.median(_probability(odds[path.frames]))) < _MIN_MEDIAN
     return _nothing() if unsure and not len(other.times_s) and not hint else rhythm
 
@@ -125,9 +125,9 @@ def _probability(odds: Float | Float32) -> Float:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def _rhythm(features: Features, path: Path, odds: Float32, keep_all: bool) -> Rhythm:
+def _rhythm(features: Features, path: Path, odds: Float32, downbeat_odds: Float32, keep_all: bool) -> Rhythm:
     """What remains of a path when beats in silence and beats that nobody would tap are left out."""
-    frames, places = path.frames, path.places
+    frames = path.frames
     if not len(frames):
         return _nothing()
     sure = _probability(odds[frames])
@@ -137,13 +137,8 @@ def _rhythm(features: Features, path: Path, odds: Float32, keep_all: bool) -> Rh
         return _nothing()
     times_s = (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ
     kept &= (times_s >= 0) & (times_s < features.duration_s)
-    times_s, places = times_s[kept], places[kept]
-    beats = Beats.at(times_s, np.clip(0.5 * (sure + around), 0, 1)[kept])
-    downbeats = np.flatnonzero(places == 0)
-    bars = Bars(
-        downbeats_s=frozen_array(times_s[downbeats]),
-        beats_per_bar=frozen_array(bar_lengths(downbeats, len(times_s), path.meter), np.int64),
-    )
+    beats = Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
+    bars = find_bars(features, beats.times_s, downbeat_odds[frames[kept]].astype(np.float64))
     return Rhythm(beats=beats, bars=bars)
 
 
