@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-- A block is float32, shape (n,), mono (the mean of all channels), at `ANALYSIS_RATE_HZ`; full scale is 1.
+- A block is float32, shape (n,), mono (the mean of all channels), at `ANALYSIS_RATE_HZ`; full scale is 1. Where the
+  channels cancel each other (one side inverted), it is the first channel alone.
 - Second 0 is the first sample that a player plays: encoder delay (MP3, AAC, Opus) is already cut away, and sound that
   starts late in a video file is preceded by silence.
 - `open_audio` decodes the file once, without keeping it, so that length is counted (headers of compressed files lie)
@@ -33,6 +34,7 @@ ANALYSIS_RATE_HZ = 22050
 MIN_DURATION_S = 1.0
 
 _CHUNK_FRAMES = 1 << 16  # sample frames of the file decoded at a time
+_CANCELLED = 0.01  # the mean of the channels has less than this share of their power: 20 dB are gone
 _MAX_CHANNELS = 64  # what a header may claim before it is taken for garbage
 # First bytes of WAV, RF64, W64, AIFF, FLAC, Ogg, CAF and AU. libsndfile is not asked about anything else: its MP3
 # decoder writes warnings to the terminal.
@@ -68,7 +70,7 @@ def open_audio(path: Path | str) -> Audio:
     path = Path(path)
     _require_file(path)
     stream = _open_stream(path)
-    n_frames = _count_finite_frames(path, stream)
+    n_frames, cancels = _survey(path, stream)
     duration_s = n_frames / stream.rate_hz
     if duration_s < MIN_DURATION_S:
         found = f"{duration_s:.2g} s of sound" if n_frames else "no sound that can be decoded"
@@ -76,7 +78,7 @@ def open_audio(path: Path | str) -> Audio:
 
     def read_blocks() -> Iterator[Float32]:
         _require_file(path)
-        return _resampled(_mono(_open_stream(path), n_frames), stream.rate_hz)
+        return _resampled(_mono(_open_stream(path), n_frames, first_only=cancels), stream.rate_hz)
 
     return Audio(
         path=path,
@@ -235,9 +237,10 @@ def _explain(path: Path, messages: IO[bytes]) -> str:
     return "not a sound file that can be decoded; use WAV, FLAC, AIFF, Ogg, Opus, MP3, M4A or a video with sound"
 
 
-def _count_finite_frames(path: Path, stream: _Stream) -> int:
-    """How many sample frames there really are; refuses NaN and infinity."""
+def _survey(path: Path, stream: _Stream) -> tuple[int, bool]:
+    """How many sample frames there really are, and whether the channels cancel; refuses NaN and infinity."""
     n_frames = 0
+    together, apart = 0.0, 0.0  # power of the mean of channels, mean power of channels
     for chunk in stream.chunks:
         finite = np.isfinite(chunk).all(axis=1)
         if not finite.all():
@@ -246,16 +249,19 @@ def _count_finite_frames(path: Path, stream: _Stream) -> int:
                 f"{path}: the sample at {time_s:.3f} s is no number (NaN or infinity); export the song again"
             )
         n_frames += len(chunk)
-    return n_frames
+        if stream.channels > 1:
+            together += float(np.square(chunk.mean(axis=1), dtype=np.float64).sum())
+            apart += float(np.square(chunk, dtype=np.float64).mean(axis=1).sum())
+    return n_frames, together < _CANCELLED * apart
 
 
-def _mono(stream: _Stream, n_frames: int) -> Iterator[Float32]:
-    """The mean of all channels, at most `n_frames` of it."""
+def _mono(stream: _Stream, n_frames: int, first_only: bool) -> Iterator[Float32]:
+    """The mean of all channels, or the first of them; at most `n_frames` of it."""
     left = n_frames
     for chunk in stream.chunks:
         if left <= 0:
             return
-        yield chunk[:left].mean(axis=1, dtype=np.float32)
+        yield np.ascontiguousarray(chunk[:left, 0]) if first_only else chunk[:left].mean(axis=1, dtype=np.float32)
         left -= len(chunk)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from beatwalk.analysis import Corrections
     from beatwalk.console import Console
     from beatwalk.types import Analysis, Plan
 
@@ -100,6 +101,15 @@ modelling = options(
     click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="Without: by device."),
     click.option("--allow-pickle", is_flag=True, help="Load weights that can run code; only from people you trust."),
 )
+correcting = options(
+    click.option("--tempo", type=click.FloatRange(30, 300), help="Listen again, at about this many beats a minute."),
+    click.option("--tap", "tap_file", type=FILE, help="Listen again, for beats at these times, one a line."),
+    click.option("--double", is_flag=True, help="Twice as many beats."),
+    click.option("--halve", is_flag=True, help="Half as many beats."),
+    click.option("--beats-per-bar", type=click.IntRange(1, 32), help="Bars of so many beats."),
+    click.option("--first-beat", type=Time(), help="Where the first bar begins; moves the grid by less than a beat."),
+    click.option("--shift-downbeat", type=int, help="Bars begin so many beats later; may be negative."),
+)
 overwriting = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 
 
@@ -122,6 +132,10 @@ def make_plan(
     read_prompts(prompts)
     audio = pipeline.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
+    if analysis is None:
+        analysis = pipeline.stored_analysis(audio)
+        if analysis is not None:
+            console.say(f"heard     {pipeline.stored_path(song)} (delete it to listen anew)")
     if analysis is None:
         with console.busy("listening"):
             analysis = pipeline.analyze(audio)
@@ -152,6 +166,21 @@ def default_output(song: Path, codec: str) -> Path:
     suffix = codec_named(codec).suffixes[0]
     output = Path(song.stem + suffix)
     return Path(f"{song.stem}.beatwalk{suffix}") if output.resolve() == song.resolve() else output
+
+
+def corrections_of(choices: dict[str, Any]) -> Corrections:
+    """What the options of `correcting` say."""
+    from beatwalk.analysis import Corrections, read_taps
+
+    return Corrections(
+        tempo_bpm=choices["tempo"],
+        taps_s=None if choices["tap_file"] is None else read_taps(choices["tap_file"]),
+        double=choices["double"],
+        halve=choices["halve"],
+        beats_per_bar=choices["beats_per_bar"],
+        first_beat_s=choices["first_beat"],
+        shift_downbeat=choices["shift_downbeat"],
+    )
 
 
 def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:

@@ -9,6 +9,7 @@ report = beatwalk.check("song.mp4", song="song.wav")
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from beatwalk.prompts import parse_prompts, read_prompts
 from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
+    from beatwalk.analysis import Corrections
     from beatwalk.checking import CheckReport
     from beatwalk.finishing import FinishReport
     from beatwalk.rendering import Watcher
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from beatwalk.walk import Walk
 
 PathLike = str | Path
+_log = logging.getLogger("beatwalk")
 PLAN_FILE = "plan.json"
+STORED_SUFFIX = ".analysis.json"  # after the song's whole name
 AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
 
 
@@ -64,18 +68,68 @@ def open_song(song: PathLike) -> Audio:
     return open_audio(song)
 
 
-def analyze(song: PathLike | Audio) -> Analysis:
+def analyze(song: PathLike | Audio, *, tracker: str = "beatwalk") -> Analysis:
     """Listen to a song: beats, bars, onsets, sections, energy.
+
+    Parameters
+    ----------
+    tracker : of the beats: beatwalk, librosa (without a network) or beat-this (another package)
 
     Raises
     ------
     AudioError : the song cannot be read
+    MissingExtraError, ModelError : the tracker is not there
     """
     from beatwalk.analysis import analyze as listen
     from beatwalk.analysis import as_stored
 
-    # A plan kept in a file must give the very frames that the plan in memory gives.
-    return as_stored(listen(song if isinstance(song, Audio) else open_song(song)))
+    return as_stored(listen(song if isinstance(song, Audio) else open_song(song), tracker=tracker))
+
+
+def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:
+    """An analysis put right: tempo and taps by listening again, everything else by counting; the rest is kept.
+
+    Raises
+    ------
+    SettingsError : a correction cannot be meant
+    """
+    from beatwalk.analysis import Hint, as_stored, relisten
+    from beatwalk.analysis import correct as put_right
+
+    if corrections.needs_listening:
+        audio = song if isinstance(song, Audio) else open_song(song)
+        analysis = relisten(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
+    return as_stored(put_right(analysis, corrections))
+
+
+def stored_path(song: PathLike) -> Path:
+    """Where an analysis lies that is to be used whenever this song is rendered."""
+    return Path(song).with_name(Path(song).name + STORED_SUFFIX)
+
+
+def stored_analysis(audio: Audio) -> Analysis | None:
+    """The analysis stored beside a song; None where there is none, or the file beside it is another recording by now.
+
+    Raises
+    ------
+    PlanError : it does not hold together
+    """
+    from beatwalk.analysis import read_analysis
+    from beatwalk.audio import sha256_of
+
+    path = stored_path(audio.path)
+    if not path.is_file():
+        return None
+    analysis = read_analysis(path)
+    if analysis.song.sha256 != sha256_of(audio.path):
+        _log.warning("%s is of another recording and is not used; delete it, or analyze --save anew", path)
+        return None
+    return with_song(analysis, audio)
+
+
+def hear(audio: Audio) -> Analysis:
+    """What is stored beside the song, else what is heard in it."""
+    return stored_analysis(audio) or analyze(audio)
 
 
 def plan(
@@ -96,7 +150,7 @@ def plan(
     prompts : a prompt file, or lines of one
     preset : name or path
     overrides : settings on top of the preset's, such as {"video": {"fps": 30}}
-    analysis : corrected by hand, say; None: the song is listened to
+    analysis : corrected by hand, say; None: the one stored beside the song, else the song is listened to
     model : a diffusers folder, a .safetensors file or a hub id; None: the model that ships inside
 
     Raises
@@ -105,7 +159,8 @@ def plan(
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
-    analysis = analyze(song) if analysis is None else with_song(analysis, song)
+    audio = song if isinstance(song, Audio) else open_song(song)
+    analysis = hear(audio) if analysis is None else with_song(analysis, audio)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
@@ -395,5 +450,5 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = analyze(song)
+        analysis = hear(open_song(song))
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

@@ -38,7 +38,7 @@ HEAVY = {
     "diffusers": {"diffusion", "training"},
     "transformers": {"diffusion", "training"},
     "huggingface_hub": {"diffusion"},
-    "safetensors": {"diffusion", "training"},
+    "safetensors": {"analysis", "diffusion", "training"},
     "librosa": {"analysis", "audio"},
     "moviepy": {"bench", "video"},
     "matplotlib": {"checking", "plots", "training"},

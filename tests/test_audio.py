@@ -206,3 +206,11 @@ def test_song_of_names_the_file(wav: Path) -> None:
     song = song_of(open_audio(wav))
     assert song.sha256 == sha256_of(wav) == hashlib.sha256(wav.read_bytes()).hexdigest()
     assert (song.path, song.duration_s, song.sample_rate, song.channels) == (wav, DURATION_S, RATE_HZ, 2)
+
+
+def test_channels_that_cancel(tmp_path: Path) -> None:
+    """A mix with one side inverted is heard, not averaged to silence."""
+    tone = 0.5 * np.sin(np.arange(2 * 22050) * 0.1)
+    soundfile.write(tmp_path / "inverted.wav", np.stack([tone, -tone], axis=1), 22050, subtype="FLOAT")
+    heard = np.concatenate(list(open_audio(tmp_path / "inverted.wav").blocks()))
+    np.testing.assert_allclose(heard, tone, atol=1e-6)

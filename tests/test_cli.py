@@ -233,3 +233,32 @@ def test_a_name_that_looks_like_an_option_is_a_name(run: Run, folder: Path) -> N
     code, out, _ = run("analyze", "--json", "-", "--", "-s 'o\"ng.wav")
     assert code == 0
     assert json.loads(out)["song"]["path"].endswith("-s 'o\"ng.wav")
+
+
+def test_corrections_are_stored_and_picked_up(run: Run, folder: Path) -> None:
+    """A correction saved beside the song is where the next one, and the next plan, starts; --fresh listens anew."""
+    code, out, err = run("analyze", "song.wav", "--json", "heard.json")
+    assert code == 0, err
+    heard = json.loads((folder / "heard.json").read_text(encoding="utf-8"))
+    code, out, err = run("analyze", "song.wav", "--shift-downbeat", "1", "--save", "--click", "clicks.wav")
+    assert code == 0, err
+    assert "every render of this song will use it" in err
+    assert (folder / "clicks.wav").stat().st_size > 10_000
+    stored = json.loads((folder / "song.wav.analysis.json").read_text(encoding="utf-8"))
+    assert stored["beats"] == heard["beats"]
+    assert stored["curves"] == heard["curves"]
+    assert stored["downbeats"] != heard["downbeats"]
+    code, out, err = run("plan", "song.wav", "walk.txt", "--json", "-")
+    assert code == 0, err
+    assert json.loads(out)["analysis"]["downbeats"] == stored["downbeats"]
+    code, out, _ = run("analyze", "song.wav", "--fresh", "--json", "-")
+    assert json.loads(out)["downbeats"] == heard["downbeats"]
+    (folder / "song.wav.analysis.json").unlink()
+
+
+def test_a_tracker_that_is_not_installed(run: Run, folder: Path) -> None:
+    """One line names the extra; the plain tracker needs none."""
+    code, _, err = run("analyze", "song.wav", "--tracker", "beat-this")
+    assert code == 1
+    assert "pip install 'beatwalk[beat-this]'" in err
+    assert run("analyze", "song.wav", "--tracker", "librosa")[0] == 0

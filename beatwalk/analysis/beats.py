@@ -78,7 +78,7 @@ def track_beats(features: Features) -> Beats:
     )
     beats = np.asarray(found, np.int64)
     beats = beats[beats < len(envelope)]
-    beats = beats[_sounding(features)[beats]]
+    beats = beats[sounding(features)[beats]]
     beats = _without_faint_ends(envelope, beats)
     salience = np.interp(beats, rows, rows_salience)
     if len(beats) < MIN_BEATS or np.median(salience) < _MIN_SALIENCE:
@@ -115,7 +115,7 @@ def tempo_curve(times_s: Float) -> Float:
     return np.column_stack([middles_s, 60.0 * span / spans_s])[whole]
 
 
-def _sounding(features: Features) -> NDArray[np.bool_]:
+def sounding(features: Features) -> NDArray[np.bool_]:
     """Frames with sound that is not far below the song's loud parts, within a tenth of a second."""
     from scipy.ndimage import maximum_filter1d
 

@@ -30,6 +30,9 @@ _N_FFT = 2048  # 93 ms: resolves bass and chords
 _N_FFT_SHORT = 1024  # 46 ms: resolves attacks
 _N_MELS = 96  # of the onset spectrum
 _N_TIMBRE = 40  # mel bands of a texture frame
+# Mel bands of the onset spectrum in each band for the network: fine in the bass, coarse above.
+_EAR_BANDS = (*range(12), *range(12, 36, 2), *range(36, 96, 6))
+EARS_INPUTS = 2 * len(_EAR_BANDS) + 12  # log energy and its rise in each band, then pitch classes
 _LAG_FRAMES = 2  # a rise is measured over so many frames
 _LOG_GAIN = 1e4  # compression log(1 + gain x power) of attacks, for a song at _REFERENCE_DB
 _REFERENCE_DB = -12.0  # mean level of a mastered song's loud parts
@@ -49,6 +52,7 @@ class Features:
     centroid_hz: Float32  # shape (n,), 0 in silence
     timbre: Float32  # shape (m, n_timbre), dB, one row per texture frame
     chroma: Float32  # shape (m, 12), power by pitch class, one row per texture frame
+    ears: NDArray[np.float16]  # shape (n, EARS_INPUTS), what the network of `hearing` listens to
 
     @property
     def n_frames(self) -> int:
@@ -74,11 +78,15 @@ def extract_features(audio: Audio) -> Features:
     textures: list[Float32] = []
     unpooled = np.zeros((0, _N_TIMBRE + 12), np.float32)
     tail = np.zeros((0, _N_MELS), np.float32)
+    ears: list[NDArray[np.float16]] = []
     for frames in _frame_batches(audio.blocks(), _N_FFT, hop):
         onset_mel, loudness, bands, centroid_hz, mel, chroma = spectra(frames)
         context = np.concatenate([tail, onset_mel]) if len(tail) else onset_mel
         tail = context[-_LAG_FRAMES:]
-        rows.append((_rise(context, len(onset_mel), spectra.flux_bins), loudness, bands, centroid_hz))
+        rise = _rise(context, len(onset_mel))
+        flux = np.stack([rise[:, band].mean(axis=1) for band in spectra.flux_bins], axis=1)
+        rows.append((flux, loudness, bands, centroid_hz))
+        ears.append(_ear_inputs(onset_mel, rise, chroma))
         unpooled = np.concatenate([unpooled, np.concatenate([mel, chroma], axis=1)])
         n_whole = len(unpooled) // POOL * POOL
         textures.append(_pooled(unpooled[:n_whole]))
@@ -94,6 +102,7 @@ def extract_features(audio: Audio) -> Features:
         centroid_hz=centroid_hz,
         timbre=timbre.astype(np.float32),
         chroma=texture[:, _N_TIMBRE:],
+        ears=np.concatenate(ears),
     )
 
 
@@ -193,8 +202,8 @@ def _frame_batches(blocks: Iterator[Float32], n_fft: int, hop: int) -> Iterator[
         yield from take(np.concatenate([pending, np.zeros(max(0, needed - len(pending)), np.float32)]), left)
 
 
-def _rise(log_mel: Float32, n_new: int, bins: list[slice]) -> Float32:
-    """Mean rise of log energy in each band, shape (n_new, n_bands).
+def _rise(log_mel: Float32, n_new: int) -> Float32:
+    """Rise of log energy in each mel band, shape (n_new, n_mels).
 
     Compared with the largest of three neighbouring bands some frames ago, so that vibrato is no rise (SuperFlux:
     Böck & Widmer, 2013).
@@ -203,10 +212,18 @@ def _rise(log_mel: Float32, n_new: int, bins: list[slice]) -> Float32:
     widened = before.copy()
     widened[:, 1:] = np.maximum(widened[:, 1:], before[:, :-1])
     widened[:, :-1] = np.maximum(widened[:, :-1], before[:, 1:])
-    rise = np.maximum(0, log_mel[_LAG_FRAMES:] - widened)
+    rise: Float32 = np.maximum(0, log_mel[_LAG_FRAMES:] - widened)
     if len(rise) < n_new:  # the song's first frames have no past: silence came before
         rise = np.concatenate([log_mel[: n_new - len(rise)], rise])
-    return np.stack([rise[:, band].mean(axis=1) for band in bins], axis=1).astype(np.float32)
+    return rise
+
+
+def _ear_inputs(log_mel: Float32, rise: Float32, chroma: Float32) -> NDArray[np.float16]:
+    """Log energy, its rise and pitch classes of each frame, shape (n, EARS_INPUTS); none far above 1."""
+    sizes = np.diff([*_EAR_BANDS, _N_MELS])
+    pooled = [np.add.reduceat(part, _EAR_BANDS, axis=1) / sizes for part in (log_mel / 8, rise)]
+    share = np.sqrt(chroma / np.maximum(chroma.sum(axis=1, keepdims=True), 1e-7))
+    return np.concatenate([*pooled, share], axis=1).astype(np.float16)
 
 
 def _pooled(values: Float32) -> Float32:

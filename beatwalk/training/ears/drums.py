@@ -1,0 +1,182 @@
+"""Drum patterns of many kinds of music, bar by bar.
+
+A pattern gives strokes as (place in beats within the bar, drum, velocity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from beatwalk.training.ears.score import (
+    CLAP,
+    CONGA,
+    COWBELL,
+    CRASH,
+    HAT,
+    KICK,
+    OPEN,
+    PEDAL,
+    RIDE,
+    RIM,
+    SHAKER,
+    SNARE,
+    TOMS,
+)  # fmt: skip
+
+Stroke = tuple[float, int, int]
+Pattern = Callable[[np.random.Generator, int], list[Stroke]]
+
+
+def steps(text: str, drum: int, velocity: int, per_beat: int = 4) -> list[Stroke]:
+    """`x` is a stroke, `o` a soft one; one character a step."""
+    return [
+        (i / per_beat, drum, velocity if mark == "x" else velocity // 2)
+        for i, mark in enumerate(text)
+        if mark in "xo"
+    ]
+
+
+def every(beats: int, per_beat: int, drum: int, velocity: int, accent: int = 0) -> list[Stroke]:
+    """An even pulse, louder by `accent` on beats."""
+    return [(i / per_beat, drum, velocity + (accent if i % per_beat == 0 else 0)) for i in range(beats * per_beat)]
+
+
+def four_floor(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """House, techno, trance: a kick on every beat."""
+    strokes = every(meter, 1, KICK, 120)
+    if rng.random() < 0.8:
+        strokes += [(beat + 0.5, OPEN, 85) for beat in range(meter)]
+    if rng.random() < 0.7:
+        strokes += [(float(beat), CLAP if rng.random() < 0.6 else SNARE, 100) for beat in range(1, meter, 2)]
+    if rng.random() < 0.6:
+        strokes += every(meter, 4, HAT, 50, 10)
+    return strokes
+
+
+def backbeat(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Rock, pop, soul: snare on the even beats, a kick that varies."""
+    strokes = [(float(beat), SNARE, 110) for beat in range(1, meter, 2)]
+    strokes += [(0.0, KICK, 115)]
+    for place in np.arange(0.5, meter, 0.5):
+        chance = 0.55 if place % 2 == 0 else 0.3 if place % 1 else 0.08
+        if rng.random() < chance:
+            strokes.append((float(place), KICK, 100))
+    if rng.random() < 0.25:
+        strokes += [(float(rng.integers(meter * 4)) / 4, KICK, 85)]
+    cymbal = (HAT, RIDE, OPEN, CRASH)[int(rng.choice(4, p=[0.55, 0.25, 0.12, 0.08]))]
+    return strokes + every(meter, int(rng.choice([1, 2, 2, 2, 4])), cymbal, 65, 18)
+
+
+def half_time(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """The snare comes half as often."""
+    strokes = [(0.0, KICK, 118), (float(meter // 2), SNARE, 115)]
+    strokes += [(float(rng.integers(1, meter * 2)) / 2, KICK, 95) for _ in range(int(rng.integers(0, 3)))]
+    return strokes + every(meter, int(rng.choice([1, 2, 4])), HAT if rng.random() < 0.6 else RIDE, 60, 15)
+
+
+def disco(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Kick on all, snare on even beats, open hats between, sixteenths."""
+    strokes = every(meter, 1, KICK, 112) + [(float(beat), SNARE, 100) for beat in range(1, meter, 2)]
+    return strokes + every(meter, 4, HAT, 45, 10) + [(beat + 0.5, OPEN, 80) for beat in range(meter)]
+
+
+def double_kick(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Metal: a carpet of kicks under a backbeat."""
+    per_beat = int(rng.choice([2, 3, 4]))
+    strokes = every(meter, per_beat, KICK, 95, 10)
+    strokes += [(float(beat), SNARE, 118) for beat in range(1, meter, 2)]
+    return strokes + every(meter, int(rng.choice([1, 2])), RIDE if rng.random() < 0.5 else CRASH, 75, 12)
+
+
+def blast(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Metal and punk: kick on beats, snare between, or the other way round."""
+    kick, snare = (0.0, 0.5) if rng.random() < 0.7 else (0.5, 0.0)
+    strokes = [(beat + kick, KICK, 110) for beat in range(meter)] + [
+        (beat + snare, SNARE, 105) for beat in range(meter)
+    ]
+    return strokes + every(meter, 2 if rng.random() < 0.5 else 1, RIDE, 75, 10)
+
+
+def breaks(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Drum and bass, breakbeat, hip-hop: snare on even beats, syncopated kick and ghost notes."""
+    kick = str(rng.choice(["x.x.......x.....", "x.........x.....", "x.....x...x.....", "x..x..x...xx...."]))
+    ghosts = str(rng.choice(["................", ".......o.o......", ".......o.......o", "......o..o.....o"]))
+    strokes = steps(kick[: meter * 4], KICK, 112) + steps(ghosts[: meter * 4], SNARE, 70)
+    strokes += [(float(beat), SNARE, 112) for beat in range(1, meter, 2)]
+    return strokes + every(meter, int(rng.choice([2, 4])), HAT, 55, 15)
+
+
+def one_drop(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Reggae: the weight falls on the third beat, hats between beats."""
+    kick_on_one = rng.random() < 0.4
+    strokes = [(float(meter // 2), KICK, 115), (float(meter // 2), RIM if rng.random() < 0.6 else SNARE, 95)]
+    if kick_on_one:
+        strokes += [(float(beat), KICK, 105) for beat in range(meter)]
+    return strokes + every(meter, 2, HAT, 60, int(rng.integers(-15, 16)))
+
+
+def shuffle(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Blues and shuffle: a backbeat whose eighths swing; swung by the caller."""
+    strokes = [(float(beat), SNARE, 105) for beat in range(1, meter, 2)]
+    strokes += [(float(beat), KICK, 105) for beat in range(0, meter, 2)]
+    strokes += [(beat + 0.5, KICK, 80) for beat in range(meter) if rng.random() < 0.25]
+    return strokes + every(meter, 2, HAT if rng.random() < 0.5 else RIDE, 65, 20)
+
+
+def ride_swing(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Jazz: ride on every beat, skip notes before the odd ones, pedal hat on the even ones."""
+    strokes = [(float(beat), RIDE, 85) for beat in range(meter)]
+    strokes += [(beat + 0.5, RIDE, 60) for beat in range(1, meter, 2)]
+    strokes += [(float(beat), PEDAL, 75) for beat in range(1, meter, 2)]
+    strokes += [(beat + 0.5 * int(rng.integers(2)), SNARE, 45) for beat in range(meter) if rng.random() < 0.25]
+    if rng.random() < 0.5:
+        strokes += [(float(beat), KICK, 45) for beat in range(meter)]
+    return strokes
+
+
+def waltz(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """One low, the others high."""
+    light = (SNARE, HAT, RIM)[int(rng.integers(3))]
+    strokes = [(0.0, KICK, 110)] + [(float(beat), light, 75) for beat in range(1, meter)]
+    return strokes + (every(meter, 2, RIDE, 50, 12) if rng.random() < 0.5 else [])
+
+
+def latin(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Bossa, samba, son: a clave over shakers."""
+    clave = str(rng.choice(["x..x..x...x.x...", "x..x...x..x.x...", "..x.x...x..x..x."]))
+    strokes = steps(clave[: meter * 4], RIM if rng.random() < 0.7 else COWBELL, 85)
+    strokes += every(meter, 4, SHAKER, 50, 12) + steps("x..xx..xx..xx..x"[: meter * 4], KICK, 85)
+    return strokes + [(float(place) / 2, CONGA, 75) for place in range(meter * 2) if rng.random() < 0.4]
+
+
+def march(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Kick and snare in turn."""
+    strokes = [(float(beat), KICK if beat % 2 == 0 else SNARE, 105) for beat in range(meter)]
+    return strokes + [(beat + 0.5, SNARE, 60) for beat in range(meter) if rng.random() < 0.6]
+
+
+def trap(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Slow beats with hats that roll."""
+    strokes = [(0.0, KICK, 118)] + [(float(beat), CLAP, 112) for beat in range(1, meter, 2)]
+    strokes += [(float(rng.integers(meter * 4)) / 4, KICK, 100) for _ in range(int(rng.integers(1, 4)))]
+    strokes += every(meter, 4, HAT, 60, 15)
+    roll = float(rng.integers(meter))
+    return strokes + [(roll + i / 8, HAT, 55) for i in range(8)]
+
+
+def bare(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Little: a hat, a clap, a single drum."""
+    drum = (HAT, SHAKER, RIM, KICK, CLAP)[int(rng.integers(5))]
+    if drum in (HAT, SHAKER):
+        return every(meter, int(rng.choice([1, 2, 4])), drum, 65, 15)
+    return [(float(beat), drum, 95) for beat in (range(0, meter, 2) if drum == KICK else range(1, meter, 2))]
+
+
+def fill(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """The bar before something new: snare and toms run over the last beats."""
+    begin = meter - int(rng.integers(1, min(meter, 3) + 1))
+    per_beat = int(rng.choice([2, 3, 4]))
+    drums = sorted(rng.choice([SNARE, *TOMS], (meter - begin) * per_beat).tolist(), reverse=True)
+    return [(begin + i / per_beat, int(drum), 90 + int(rng.integers(30))) for i, drum in enumerate(drums)]
