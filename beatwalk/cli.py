@@ -28,6 +28,7 @@ from beatwalk.choices import (
     read_plan_instead,
     verbosity,
 )
+from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
@@ -423,6 +424,9 @@ def models() -> None:
         size = "x".join(str(side) for side in model.size) if model.size else ""
         note = size if model.walkable else "(cannot be walked)"
         click.echo(f"{model.name:<40} {model.family:<32} {note}".rstrip())
+
+
+cli.add_command(bench)
 
 
 def _generator(model: str | None, choices: dict[str, Any], batch: int | None) -> Generator:

@@ -49,6 +49,7 @@ class RenderResult:
     seconds: float  # of this run, the model's loading left out
     frames_per_s: float  # frames made in this run by those seconds
     softened: int  # frames that the flash limiter changed
+    stages: Mapping[str, float]  # seconds by stage of finishing, and of all of "render"; they overlap
 
 
 def open_song(song: PathLike) -> Audio:
@@ -200,6 +201,7 @@ def render(
     ------
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
+    from beatwalk.finishing import Finisher
     from beatwalk.manifest import build_manifest, manifest_path, render_identity, work_folder
     from beatwalk.planfile import plan_to_json
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
@@ -223,13 +225,12 @@ def render(
 
     with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
         write_json(work / PLAN_FILE, plan_to_json(plan))
-        survey, records = render_segments(walk, targets, work, watch=note)
-        seconds, made, manifest = 0.0, plan.timeline.n_frames - reused, {}
+        seconds, made, manifest = 0.0, plan.timeline.n_frames, {}
 
         def keep_manifest(report: FinishReport) -> None:
             """Before the video gets its name: where there is a video, there is its manifest."""
-            nonlocal seconds, manifest
-            seconds = time.perf_counter() - begin
+            nonlocal seconds, made, manifest
+            seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
             states = [walk.start(), *(course.route.end for course in survey.courses)]
             manifest = build_manifest(
                 plan,
@@ -252,10 +253,21 @@ def render(
             )
             write_json(manifest_path(output), manifest, within=work)
 
-        softened = _finish_into(
-            output, plan, targets, [r.path for r in records],
-            watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
-        )  # fmt: skip
+        def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
+            return _finish_into(
+                output, plan, targets, frames,
+                watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
+            )  # fmt: skip
+
+        # A loop's first frames need its last: it is finished when all is rendered.
+        meanwhile = not plan.settings.walk.loop
+        with Finisher(finish_all) if meanwhile else contextlib.nullcontext() as finisher:
+            survey, records = render_segments(
+                walk, targets, work, watch=note, sink=finisher.add if finisher else None
+            )
+            rendered = time.perf_counter() - begin
+            finished = finisher.report() if finisher else finish_all([record.path for record in records])
+        softened, stages = finished.softened, {"render": rendered, **finished.stages}
         if not keep_frames:
             with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
                 clear(work)
@@ -266,6 +278,7 @@ def render(
         seconds=seconds,
         frames_per_s=made / seconds,
         softened=softened,
+        stages=stages,
     )
 
 
@@ -273,14 +286,14 @@ def _finish_into(
     output: Path,
     plan: Plan,
     targets: Targets,
-    segments: list[Path],
+    segments: Iterable[Path | Frames],
     *,
     watch: Watcher | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
-) -> int:
-    """Segments → video under its own name; returns how many frames the flash limiter changed."""
+) -> FinishReport:
+    """Segments → video under its own name."""
     from beatwalk.finishing import finish as finish_segments
     from beatwalk.rendering import Progress
 
@@ -288,11 +301,10 @@ def _finish_into(
         if watch:
             watch(Progress(stage="finish", done=done, total=total))
 
-    report = finish_segments(
+    return finish_segments(
         segments, targets, plan, output,
         progress=tell, overlay=overlay, sound=sound, before_publishing=before_publishing,
     )  # fmt: skip
-    return report.softened
 
 
 def finish(

@@ -132,27 +132,34 @@ def clear(work: Path) -> None:
 
 
 def render_segments(
-    walk: Walk, targets: Targets, work: Path, *, watch: Watcher | None = None
+    walk: Walk,
+    targets: Targets,
+    work: Path,
+    *,
+    watch: Watcher | None = None,
+    sink: Callable[[Path | Frames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
     """Every segment of a plan, finished ones taken as they are.
 
     Parameters
     ----------
     work : an existing folder, `claimed`
+    sink : given all frames in order: those just made as arrays, those of finished segments as their files
 
     Raises
     ------
     OutputError : frames cannot be written
     """
     plan = walk.plan
-    watch = watch or (lambda progress: None)
+    watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
     found = _survey_once(walk, targets, work, watch)
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
     watch(Progress(stage="render", done=done, total=total, reused=reused))
     for segment, course in zip(plan.segments, found.courses, strict=True):
-        if records[segment.index] is not None:
+        if (there := records[segment.index]) is not None:
+            sink(there.path)
             continue
         shares = shares_of(targets, segment)
         with LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps) as writer:
@@ -161,6 +168,7 @@ def render_segments(
             ends: list[Float32] = []
             for frames, block_positions, block_measured, reduced in walk_blocks(walk, segment, course, shares):
                 writer.write(frames)
+                sink(frames)
                 positions.append(block_positions)
                 measured.append(block_measured)
                 ends = [ends[0] if ends else reduced[0], reduced[-1]]

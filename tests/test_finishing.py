@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from beatwalk import video
 from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError, VideoError
 from beatwalk.files import PARTIAL_GLOB
-from beatwalk.finishing import FinishReport, finish
+from beatwalk.finishing import Finisher, FinishReport, finish
 from beatwalk.safety import FlashMeter
 from beatwalk.settings import Safety, Settings
 from beatwalk.types import Frames, Plan, Song, Targets, Timeline
@@ -249,3 +250,46 @@ def test_settings_are_those_of_the_plan(tmp_path: Path) -> None:
         plan = dataclasses.replace(plan_for(tmp_path), settings=settings)
         finish(paths, asking(N_FRAMES), plan, tmp_path / f"{crf}.mp4")
     assert (tmp_path / "40.mp4").stat().st_size < 0.5 * (tmp_path / "10.mp4").stat().st_size
+
+
+def test_frames_just_made_give_the_video_that_their_files_give(tmp_path: Path) -> None:
+    """Finished in a thread, from arrays and files in turn, with trails across their borders."""
+    frames, plan, targets = ramp(), plan_for(tmp_path), asking(N_FRAMES, trails=0.8)
+    paths = segments(tmp_path, frames, (7, 30))
+    finish(paths, targets, plan, tmp_path / "files.mp4")
+    with Finisher(lambda source: finish(source, targets, plan, tmp_path / "made.mp4")) as finisher:
+        finisher.add(frames[:5])
+        finisher.add(frames[5:7])
+        finisher.add(paths[1])
+        finisher.add(frames[30:])
+        assert not (tmp_path / "made.mp4").exists()
+        report = finisher.report()
+    assert report.frames == N_FRAMES
+    assert np.array_equal(decoded(tmp_path / "made.mp4"), decoded(tmp_path / "files.mp4"))
+
+
+def test_a_render_that_stops_leaves_no_video(tmp_path: Path) -> None:
+    """The thread ends with it."""
+    plan, threads = plan_for(tmp_path), threading.active_count()
+
+    def render() -> None:
+        with Finisher(lambda source: finish(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
+            finisher.add(ramp()[:10])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render()
+    assert threading.active_count() == threads
+    assert not (tmp_path / "out.mp4").exists()
+    assert not leftovers(tmp_path)
+
+
+def test_a_finish_that_fails_stops_the_render(tmp_path: Path) -> None:
+    """Too many frames are refused while the next are made, not at the end."""
+    plan = plan_for(tmp_path)
+    with Finisher(lambda source: finish(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
+        with pytest.raises(PlanError, match="more rendered frames"):
+            [finisher.add(ramp()) for _ in range(100)]
+        with pytest.raises(PlanError, match="more rendered frames"):
+            finisher.report()
+    assert not leftovers(tmp_path)

@@ -76,7 +76,7 @@ class DiffusionGenerator:
         operations = []
         for output in ("latent", "pt"):
             with FlopCounterMode(display=False) as counter:
-                self._call(noise, text, None, size, steps=1, guidance=1.0, output=output)
+                self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type=output)
             operations.append(counter.get_total_flops())
         step, picture = operations
         return round((picture - step) / max(step, 1), 1)
@@ -85,6 +85,11 @@ class DiffusionGenerator:
     def pipeline(self) -> Any:
         """The diffusers pipeline itself."""
         return self._pipeline
+
+    @property
+    def denoiser(self) -> Any:
+        """The network that is asked at every step."""
+        return self._denoiser
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt; always the same length, whatever the prompts.
@@ -155,7 +160,9 @@ class DiffusionGenerator:
         covering = self._covering(size)
 
         def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Frames:
-            images = self._call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
+            images = self.call_pipeline(
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt"
+            )
             return self._to_frames(images, size)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
@@ -179,7 +186,9 @@ class DiffusionGenerator:
         covering = self._covering(size)
 
         def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
-            made = self._call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="latent")
+            made = self.call_pipeline(
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent"
+            )
             return as_cells(_to_host(made), covering)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
@@ -223,18 +232,28 @@ class DiffusionGenerator:
                 torch.cuda.empty_cache()
         return made
 
-    def _call(
+    def call_pipeline(
         self,
         noise: Float32,
         conditioning: Conditioning,
-        negative: Conditioning | None,
-        covering: tuple[int, int],
+        negative: Conditioning | None = None,
         *,
+        size: tuple[int, int],
         steps: int,
         guidance: float,
-        output: str,
-    ) -> torch.Tensor:
-        """One call of the pipeline; `output` is "pt" for pictures, 0-1, or "latent"."""
+        output_type: str,
+    ) -> Any:
+        """The pipeline's own pictures for one batch, as they come.
+
+        Parameters
+        ----------
+        size : one that the model can make without cutting
+        output_type : "pt" for a tensor on the device, "pil" for a list of PIL pictures, "latent"
+
+        Raises
+        ------
+        ModelError : the pipeline refuses
+        """
         import torch
 
         family, dtype = self._family, self._denoiser.dtype
@@ -250,20 +269,32 @@ class DiffusionGenerator:
         with torch.inference_mode(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(STEP_NOISE_SEED)
             try:
-                made: torch.Tensor = self._pipeline(
+                return self._pipeline(
                     latents=latents,
-                    width=covering[0],
-                    height=covering[1],
+                    width=size[0],
+                    height=size[1],
                     num_inference_steps=steps,
                     guidance_scale=float(guidance),
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type=output,
+                    output_type=output_type,
                     **arguments,
                 ).images
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            return made
+
+    def reset_peak_memory(self) -> None:
+        """Count the device's memory anew."""
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def peak_memory(self) -> int | None:
+        """Most bytes that were allocated on a GPU since; None on other devices."""
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.type == "cuda" else None
 
     def _to_frames(self, pictures: torch.Tensor, size: tuple[int, int]) -> Frames:
         """Crop the middle and turn 0-1 into 8 bits while still on the device; shape (batch, height, width, 3)."""

@@ -1,0 +1,123 @@
+"""A generator that says where its time went: text, denoising, decoding, and pictures on their way to the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from beatwalk.timing import Stages
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
+
+if TYPE_CHECKING:
+    from beatwalk.diffusion.generator import DiffusionGenerator
+
+
+class TimedGenerator:
+    """A `Generator` that plays another one and keeps time.
+
+    `stages` has "text" (encoding prompts), "sketch" (latents of the survey), "denoise", "decode" and "convert"
+    (scheduler, 8 bits, transfer: what is left of `generate`). On a GPU the clock waits for the device at every
+    stage's end, which costs a little speed; `detailed=False` keeps "generate" alone and costs nothing.
+    """
+
+    def __init__(self, generator: DiffusionGenerator, *, detailed: bool = True) -> None:
+        self.generator = generator
+        self.stages = Stages()
+        self.pictures = 0
+        self._detailed = detailed
+
+    @property
+    def info(self) -> ModelInfo:
+        """That of the generator inside."""
+        return self.generator.info
+
+    @property
+    def generate_s(self) -> float:
+        """Seconds in `generate` and `latents`."""
+        return self.stages.get("generate", 0.0) + self.stages.get("sketch", 0.0)
+
+    @property
+    def decoding_steps(self) -> float:
+        """That of the generator inside."""
+        return self.generator.decoding_steps
+
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Timed as "text"."""
+        with self.stages.time("text"):
+            return self.generator.encode(prompts)
+
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
+        """As the generator inside makes it."""
+        return self.generator.start_noise(seed, size)
+
+    def generate(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Frames:
+        """Timed as "generate", and within it by part."""
+        with self.stages.time("generate"), self._parts():
+            frames = self.generator.generate(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+        self.pictures += len(frames)
+        return frames
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+    ) -> Float32:
+        """Timed as "sketch"."""
+        with self.stages.time("sketch"):
+            return self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+
+    def shares(self) -> dict[str, float]:
+        """Seconds of text, sketch, denoise, decode and convert."""
+        parts = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
+        return {**parts, "convert": max(0.0, self.stages.get("generate", 0.0) - parts["denoise"] - parts["decode"])}
+
+    @contextmanager
+    def _parts(self) -> Iterator[None]:
+        """Wrap the denoiser's and the decoder's calls in clocks while a picture is made."""
+        if not self._detailed:
+            yield
+            return
+        denoiser, vae = self.generator.denoiser, self.generator.pipeline.vae
+        with self._clocked(denoiser, "forward", "denoise"), self._clocked(vae, "decode", "decode"):
+            yield
+
+    @contextmanager
+    def _clocked(self, owner: Any, method: str, stage: str) -> Iterator[None]:
+        call: Callable[..., Any] = getattr(owner, method)
+        own = method in vars(owner)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.stages.time(stage):
+                made = call(*args, **kwargs)
+                self._wait()
+                return made
+
+        setattr(owner, method, timed)
+        try:
+            yield
+        finally:
+            if own:
+                setattr(owner, method, call)
+            else:
+                delattr(owner, method)
+
+    def _wait(self) -> None:
+        import torch
+
+        if self.generator.denoiser.device.type == "cuda":
+            torch.cuda.synchronize(self.generator.denoiser.device)

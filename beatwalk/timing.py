@@ -1,0 +1,73 @@
+"""Where the time goes: seconds by stage, and the most memory that was in use meanwhile.
+
+Stages may run at the same time on several threads, so their seconds may add up to more than the wall's.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+SAMPLE_S = 0.05  # between two looks at the memory in use
+
+
+class Stages(dict[str, float]):
+    """Seconds by stage; each stage belongs to one thread at a time."""
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a block to a stage, also where it fails."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - begin)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add seconds to a stage."""
+        self[stage] = self.get(stage, 0.0) + seconds
+
+
+class PeakMemory:
+    """The most memory that this process and its children (ffmpeg) held at once, in MB of 10⁶ bytes, looked at often.
+
+    Used as a context manager; `peak_mb` stays readable afterwards.
+    """
+
+    def __init__(self, sample_s: float = SAMPLE_S) -> None:
+        self.peak_mb = 0.0
+        self._sample_s = sample_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._sample_s):
+            self._look()
+
+    def _look(self) -> None:
+        import psutil
+
+        total, process = 0, psutil.Process(os.getpid())
+        for each in (process, *process.children(recursive=True)):
+            try:
+                total += each.memory_info().rss
+            except psutil.Error:  # it ended meanwhile
+                continue
+        self.peak_mb = max(self.peak_mb, total / 1e6)
