@@ -29,4 +29,5 @@ def test_a_groove() -> None:
     found = rhythm_of(groove(120, 20.0))
     assert found.beats.tempo_bpm == pytest.approx(120, rel=0.01)
     assert np.abs(found.beats.times_s / 0.5 - np.rint(found.beats.times_s / 0.5)).max() * 0.5 < 0.035
-    assert found.bars.downbeats_s[0] == pytest.approx(0.0, abs=0.035)
+    bars = found.bars.downbeats_s / 2.0
+    assert np.abs(bars - np.rint(bars)).max() * 2.0 < 0.035
