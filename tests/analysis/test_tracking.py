@@ -1,0 +1,33 @@
+"""The shipped ears hear a groove, and no beat where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from beatwalk.analysis.features import extract_features
+from beatwalk.analysis.hearing import hear
+from beatwalk.analysis.tracking import Rhythm, listen_for_rhythm
+from tests.analysis.songs import Samples, audio_of, groove
+from tests.analysis.test_beats import noise, one_beat, pad
+
+
+def rhythm_of(samples: Samples) -> Rhythm:
+    """Listen with the weights that ship."""
+    features = extract_features(audio_of(samples))
+    return listen_for_rhythm(features, hear(features))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(220500), noise(), pad(), one_beat()])
+def test_nothing_that_pulses_has_no_beats(samples: Samples) -> None:
+    """Silence, noise, a pad, a single click."""
+    assert not len(rhythm_of(samples).beats.times_s)
+
+
+def test_a_groove() -> None:
+    """Every beat of a plain groove, and its bars."""
+    found = rhythm_of(groove(120, 20.0))
+    assert found.beats.tempo_bpm == pytest.approx(120, rel=0.01)
+    assert np.abs(found.beats.times_s / 0.5 - np.rint(found.beats.times_s / 0.5)).max() * 0.5 < 0.035
+    bars = found.bars.downbeats_s / 2.0
+    assert np.abs(bars - np.rint(bars)).max() * 2.0 < 0.035
