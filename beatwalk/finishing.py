@@ -1,7 +1,7 @@
 """Segments of pure frames → the video: camera, colour, trails, the flash limiter, the encoder, the song.
 
 Everything here happens once, in frame order, and can be done again with other effects without rendering again. The
-video appears under its name when it is whole; until then it grows in its work folder.
+video appears under its name when it is whole; until then it grows in a folder of its own beside it.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def finish(
 
     Parameters
     ----------
-    segments : pure frames in order, lossless files or arrays; together the frames of the plan. Of a loop, files: it
-        begins with what its end leaves behind
+    segments : pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files
     targets : camera, colour and trails of every frame; not used where the plan's settings turn effects off
     out : the video; its ending fits the codec
     progress : called after every block of frames
@@ -94,7 +93,8 @@ def finish(
         raise PlanError(
             f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; make them anew"
         )
-    (size, segments), video, stages = _sized(plan, segments), settings.video, Stages()
+    size, segments = _sized(plan, segments)
+    video, stages = settings.video, Stages()
     check_name(out, video.codec)
     work = work_folder(out)
     sweep(out)
@@ -154,7 +154,7 @@ def _encode(
     warm_up = None
     if settings.walk.loop:
         segments = list(segments)
-        warm_up = _last_frames([path for path in segments if isinstance(path, Path)], size, timeline.n_frames)
+        warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
     warm = 0 if warm_up is None else len(warm_up)
     effects = Effects(_turned(targets, warm), size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
@@ -163,8 +163,10 @@ def _encode(
         if effects is not None:
             with stages.time("effects"):
                 frames = effects.apply(frames, first + warm)
+        if limiter is None:
+            return frames
         with stages.time("flashes"):
-            return frames if limiter is None else limiter.limit(frames)
+            return limiter.limit(frames)
 
     if warm_up is not None:
         finished(warm_up, -warm)
@@ -174,9 +176,8 @@ def _encode(
         for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
             frames = finished(pure, first)
             frames = overlay(frames, first) if overlay is not None else frames
-            frames = with_alpha(frames, video.alpha) if video.alpha else frames
             with stages.time("encode"):
-                encoder.write(frames)
+                encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
             if progress is not None:
                 progress(first + len(frames), timeline.n_frames)
     return limiter.touched - before if limiter is not None else 0
@@ -186,7 +187,7 @@ def _turned(targets: Targets, count: int) -> Targets:
     """Targets with the last `count` frames' before the first."""
     if not count:
         return targets
-    names = [field.name for field in dataclasses.fields(Targets)]
+    names = [one.name for one in dataclasses.fields(Targets)]
     values = {name: getattr(targets, name) for name in names}
     return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
 

@@ -226,12 +226,12 @@ def render(
 
     with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
         write_json(work / PLAN_FILE, plan_to_json(plan))
-        seconds, made, manifest = 0.0, plan.timeline.n_frames - reused, {}
+        seconds, made, manifest = 0.0, plan.timeline.n_frames, {}
 
         def keep_manifest(report: FinishReport) -> None:
             """Before the video gets its name: where there is a video, there is its manifest."""
-            nonlocal seconds, manifest
-            seconds = time.perf_counter() - begin
+            nonlocal seconds, made, manifest
+            seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
             states = [walk.start(), *(course.route.end for course in survey.courses)]
             manifest = build_manifest(
                 plan,
@@ -260,15 +260,15 @@ def render(
                 watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
             )  # fmt: skip
 
-        if plan.settings.walk.loop:  # it begins with what its end leaves behind
-            survey, records = render_segments(walk, targets, work, watch=note)
+        # A loop's first frames need its last: it is finished when all is rendered.
+        meanwhile = not plan.settings.walk.loop
+        with Finisher(finish_all) if meanwhile else contextlib.nullcontext() as finisher:
+            survey, records = render_segments(
+                walk, targets, work, watch=note, sink=finisher.add if finisher else None
+            )
             rendered = time.perf_counter() - begin
-            finished = finish_all([record.path for record in records])
-        else:
-            with Finisher(finish_all) as finisher:
-                survey, records = render_segments(walk, targets, work, watch=note, sink=finisher.add)
-                rendered = time.perf_counter() - begin
-                finished = finisher.report()
+            finished = finisher.report() if finisher else finish_all([record.path for record in records])
+        softened, stages = finished.softened, {"render": rendered, **finished.stages}
         if not keep_frames:
             with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
                 clear(work)
@@ -278,8 +278,8 @@ def render(
         frames=plan.timeline.n_frames,
         seconds=seconds,
         frames_per_s=made / seconds,
-        softened=finished.softened,
-        stages={"render": rendered, **finished.stages},
+        softened=softened,
+        stages=stages,
     )
 
 

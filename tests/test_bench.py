@@ -46,7 +46,7 @@ def test_a_report_has_what_programs_rely_on(measured: BenchReport) -> None:
     assert data["peak_mb"] > 100
     assert data["peak_device_mb"] is None
     assert {"listen", "text", "denoise", "decode", "convert", "render", "encode", "mux"} <= set(data["stages"])
-    parts = sum(data["stages"][name]["seconds"] for name in ("denoise", "decode", "convert"))
+    parts = sum(data["stages"][name]["seconds"] for name in ("sketch", "denoise", "decode", "convert"))
     assert parts == pytest.approx(data["generation_s"], abs=0.01)
     assert data["generation_s"] < data["stages"]["render"]["seconds"] < data["wall_s"]
 
@@ -69,7 +69,9 @@ def test_a_timed_generator_makes_the_same_pictures_and_leaves_the_model_alone(mo
         timed.generate(noise, text, None, **options), generator.generate(noise, text, None, **options)
     )
     assert timed.pictures == 1
-    assert min(timed.shares().values()) > 0
+    assert min(seconds for name, seconds in timed.shares().items() if name != "sketch") > 0
+    timed.latents(noise, text, None, **options)
+    assert timed.shares()["sketch"] > 0
     assert "forward" not in vars(generator.denoiser)
     assert "decode" not in vars(generator.pipeline.vae)
 

@@ -55,7 +55,7 @@ def test_distance_sees_colour_alone() -> None:
 
 def test_fine_noise_counts_less_than_form() -> None:
     """Pixel noise of a given size is nearer than a change of brightness of that size."""
-    base = np.full((1, 192, 192, 3), 128, np.uint8)
+    base = np.full((1, 384, 384, 3), 128, np.uint8)
     noise = np.random.default_rng(0).choice([-20, 20], base.shape)
     assert distance(base, (base + noise).astype(np.uint8)) < 0.5 * distance(base, base + np.uint8(20))
 

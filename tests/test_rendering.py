@@ -64,7 +64,7 @@ def test_keyframes_are_met_exactly(tmp_path: Path) -> None:
 
 
 def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path) -> None:
-    """With feedback measured/target varies little; the plain walk varies more."""
+    """With feedback measured/target varies little; the plain walk varies much more."""
     variation, correlation = {}, {}
     for name, enabled in (("on", True), ("off", False)):
         speed = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
@@ -77,9 +77,9 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
         ratio = measured / target
         variation[name] = ratio.std() / ratio.mean()
         correlation[name] = np.corrcoef(np.log(measured), np.log(target))[0, 1]
-    assert correlation["on"] > 0.9
-    assert variation["on"] < 0.3
-    assert variation["on"] < variation["off"]
+    assert correlation["on"] > 0.95
+    assert variation["on"] < 0.15
+    assert variation["on"] < 0.7 * variation["off"]
 
 
 def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None:

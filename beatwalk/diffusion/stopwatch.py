@@ -41,7 +41,7 @@ class TimedGenerator:
     @property
     def generate_s(self) -> float:
         """Seconds in `generate` and `latents`."""
-        return self.stages.get("generate", 0.0)
+        return self.stages.get("generate", 0.0) + self.stages.get("sketch", 0.0)
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Timed as "text"."""
@@ -78,8 +78,8 @@ class TimedGenerator:
         steps: int,
         guidance: float,
     ) -> Float32:
-        """Timed as `generate` is."""
-        with self.stages.time("generate"), self._parts():
+        """Timed as "sketch"."""
+        with self.stages.time("sketch"):
             made = self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
         self.sketches += len(made)
         return made
@@ -99,9 +99,9 @@ class TimedGenerator:
         return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
     def shares(self) -> dict[str, float]:
-        """Seconds of text, denoise, decode and convert."""
-        parts = {name: self.stages.get(name, 0.0) for name in ("text", "denoise", "decode")}
-        return {**parts, "convert": max(0.0, self.generate_s - parts["denoise"] - parts["decode"])}
+        """Seconds of text, sketch, denoise, decode and convert."""
+        parts = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
+        return {**parts, "convert": max(0.0, self.stages.get("generate", 0.0) - parts["denoise"] - parts["decode"])}
 
     @contextmanager
     def _parts(self) -> Iterator[None]:
