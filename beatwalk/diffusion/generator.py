@@ -81,7 +81,7 @@ class DiffusionGenerator:
         operations = []
         for output in ("latent", "pt"):
             with FlopCounterMode(display=False) as counter:
-                self.call(noise, text, None, size, steps=1, guidance=1.0, output=output)
+                self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type=output)
             operations.append(counter.get_total_flops())
         step, picture = operations
         return round((picture - step) / max(step, 1), 1)
@@ -185,7 +185,9 @@ class DiffusionGenerator:
         covering = self._covering(size)
 
         def make(rows: slice, text: Conditioning, away: Conditioning | None) -> tuple[torch.Tensor, torch.Tensor]:
-            images = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="pt")
+            images = self.call_pipeline(
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt"
+            )
             return self._to_host_bytes(images, size)
 
         made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
@@ -217,7 +219,9 @@ class DiffusionGenerator:
         covering = self._covering(size)
 
         def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
-            made = self.call(noise[rows], text, away, covering, steps=steps, guidance=guidance, output="latent")
+            made = self.call_pipeline(
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent"
+            )
             return as_cells(to_host(made), covering)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
@@ -273,23 +277,23 @@ class DiffusionGenerator:
             masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
         )
 
-    def call(
+    def call_pipeline(
         self,
         noise: Float32,
         conditioning: Conditioning,
-        negative: Conditioning | None,
-        covering: tuple[int, int],
+        negative: Conditioning | None = None,
         *,
+        size: tuple[int, int],
         steps: int,
         guidance: float,
-        output: str,
+        output_type: str,
     ) -> Any:
         """One call of the pipeline.
 
         Parameters
         ----------
-        covering : width and height that the model can make
-        output : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
+        size : width and height that the model can make without cutting
+        output_type : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
 
         Raises
         ------
@@ -313,12 +317,12 @@ class DiffusionGenerator:
             try:
                 made = self._pipeline(
                     latents=latents,
-                    width=covering[0],
-                    height=covering[1],
+                    width=size[0],
+                    height=size[1],
                     num_inference_steps=steps,
                     guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
-                    output_type=output,
+                    output_type=output_type,
                     **arguments,
                 ).images
             except ValueError as error:

@@ -33,4 +33,4 @@ def plain_pictures(
         share = number / max(1, count - 1)
         noise = slerp(noises[0], noises[1], np.array([share]))
         mixed = mix_conditioning(text.rows(slice(0, 1)), text.rows(slice(1, 2)), np.array([share]))
-        yield generator.call(noise, mixed, None, size, steps=steps, guidance=guidance, output="pil")[0]
+        yield generator.call_pipeline(noise, mixed, size=size, steps=steps, guidance=guidance, output_type="pil")[0]
