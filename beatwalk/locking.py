@@ -55,7 +55,10 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
             raise OutputError(f"{work}: cannot be made, for {work.parent} does not exist; make it first") from None
         except OSError as error:
             raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
-        connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError:
+            continue  # the folder went between these two lines
         try:
             connection.execute("PRAGMA journal_mode = OFF")  # nothing is written, and no second file appears
             connection.execute("BEGIN EXCLUSIVE")
