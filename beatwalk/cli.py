@@ -5,8 +5,6 @@ Heavy libraries are imported inside the commands that need them: `beatwalk --hel
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +18,6 @@ from beatwalk.choices import (
     addons,
     addons_of,
     codec_of,
-    correcting,
-    corrections_of,
     default_output,
     make_plan,
     modelling,
@@ -32,28 +28,22 @@ from beatwalk.choices import (
     read_plan_instead,
     verbosity,
 )
+from beatwalk.commands.analyze import analyze
 from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
+from beatwalk.commands.common import console_for, load, may_write, write_json
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
 from beatwalk.commands.models import models
+from beatwalk.commands.presets import presets
 from beatwalk.commands.sets import set_
-from beatwalk.errors import BeatwalkError, OutputError
+from beatwalk.errors import BeatwalkError
 
 if TYPE_CHECKING:
     from beatwalk.console import Console
-    from beatwalk.generator import Generator
-    from beatwalk.settings import Model
-    from beatwalk.types import Analysis, Audio, Plan
+    from beatwalk.types import Plan
 
 EXIT_INTERRUPTED = 130
-
-
-def _console(quiet: bool, verbose: bool) -> Console:
-    from beatwalk.console import Console
-
-    logging.getLogger("beatwalk").setLevel(logging.ERROR if quiet else logging.WARNING)
-    return Console(-1 if quiet else int(verbose))
 
 
 @click.group(cls=DefaultGroup, default="render", default_if_no_args=False, no_args_is_help=True)
@@ -100,7 +90,7 @@ def render(
     beatwalk song.wav prompts.txt --model stabilityai/sd-turbo --device cuda
     beatwalk render plan.json -o out.mp4
     """
-    console = _console(quiet, verbose)
+    console = console_for(quiet, verbose)
     from beatwalk.places import check_output
 
     plan = read_plan_instead(click.get_current_context(), song, model) if prompts is None else None
@@ -132,7 +122,7 @@ def _render(
         console.say(line)
     pipeline.check_resumable(plan, output, overwrite=overwrite)
     with console.busy("loading the model"):
-        generator = _generator(plan.model, choices, plan.settings.model)
+        generator = load(choices, plan.model, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
@@ -159,90 +149,6 @@ def _render(
     if result.softened:
         console.say(f"note      {result.softened} frames were softened against flashes (--allow-flashes keeps them)")
     console.say(f"done      {output} · {result.seconds:.0f} s · {result.frames_per_s:.2f} frames/s")
-
-
-@cli.command()
-@click.argument("song", type=FILE)
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the analysis; - is stdout.")
-@click.option("--plot", "plot_file", type=FILE, help="Draw it as a PNG.")
-@click.option("--click", "click_file", type=FILE, help="Write the song with clicks on its beats, as a WAV.")
-@click.option("--analysis", "analysis_file", type=FILE, help="Start from this file instead of listening.")
-@click.option("--save", is_flag=True, help="Store it beside the song; every render will use it.")
-@click.option("--fresh", is_flag=True, help="Listen anew, whatever is stored beside the song.")
-@click.option(
-    "--tracker", type=click.Choice(["beatwalk", "librosa", "beat-this"]), help="Listen anew, with this one."
-)
-@correcting
-@overwriting
-@verbosity
-def analyze(
-    song: Path,
-    json_file: str | None,
-    plot_file: Path | None,
-    click_file: Path | None,
-    analysis_file: Path | None,
-    save: bool,
-    fresh: bool,
-    tracker: str | None,
-    overwrite: bool,
-    quiet: bool,
-    verbose: bool,
-    **choices: Any,
-) -> None:
-    """Listen to a song: beats, bars, sections, energy. Put right what is wrong.
-
-    \b
-    beatwalk analyze song.wav --click heard.wav             (listen whether the clicks are right)
-    beatwalk analyze song.wav --double --save               (every render will use it)
-    beatwalk analyze song.wav --tempo 174 --shift-downbeat 1 --save
-    beatwalk analyze song.wav --json grid.json --plot heard.png
-    beatwalk song.wav prompts.txt --analysis grid.json      (after correcting it by hand)
-    """
-    from beatwalk import pipeline
-    from beatwalk.analysis import analysis_to_json, write_analysis, write_clicks
-    from beatwalk.console import describe_song
-
-    for path in (plot_file, click_file, None if json_file in (None, "-") else Path(str(json_file))):
-        _may_write(path, overwrite)
-    console = _console(quiet, verbose)
-    corrections = corrections_of(choices)
-    audio = pipeline.open_song(song)
-    found = _starting_point(console, audio, analysis_file, tracker, fresh)
-    if corrections:
-        with console.busy("correcting"):
-            found = pipeline.correct(found, audio, corrections)
-    if json_file is None and plot_file is None:
-        click.echo("\n".join(describe_song(found)))
-    if json_file is not None:
-        _write_json(json_file, analysis_to_json(found))
-    if plot_file is not None:
-        from beatwalk.plots import plot_analysis
-
-        plot_analysis(found, audio, plot_file)
-        console.say(f"drawn     {plot_file}")
-    if click_file is not None:
-        write_clicks(audio, found, click_file)
-        console.say(f"clicks    {click_file}")
-    if save:
-        write_analysis(found, pipeline.stored_path(song))
-        console.say(f"stored    {pipeline.stored_path(song)}; every render of this song will use it")
-
-
-def _starting_point(
-    console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
-) -> Analysis:
-    """The analysis that was given, else the one beside the song, else a new one."""
-    from beatwalk import pipeline
-
-    given = read_analysis_if(analysis_file)
-    if given is not None:
-        return pipeline.with_song(given, audio)
-    stored = None if fresh or tracker else pipeline.stored_analysis(audio)
-    if stored is not None:
-        console.say(f"heard     {pipeline.stored_path(audio.path)} (--fresh listens anew)")
-        return stored
-    with console.busy("listening"):
-        return pipeline.analyze(audio, tracker=tracker or "beatwalk")
 
 
 @cli.command()
@@ -275,16 +181,16 @@ def plan(
     from beatwalk.console import clock, describe_plan, describe_song
     from beatwalk.planfile import plan_to_json
 
-    _may_write(plot_file, overwrite)
-    _may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
-    console = _console(quiet, verbose)
+    may_write(plot_file, overwrite)
+    may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    console = console_for(quiet, verbose)
     made = make_plan(console, song, prompts, model, choices)
     if json_file is None and plot_file is None:
         lines = [*describe_song(made.analysis), *describe_plan(made), ""]
         lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]
         click.echo("\n".join(lines))
     if json_file is not None:
-        _write_json(json_file, plan_to_json(made))
+        write_json(json_file, plan_to_json(made))
     if plot_file is not None:
         from beatwalk.plots import plot_plan
 
@@ -311,7 +217,7 @@ def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbo
     """
     from beatwalk import pipeline
 
-    console = _console(quiet, verbose)
+    console = console_for(quiet, verbose)
     with console.progress() as watch:
         made = pipeline.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
     console.say(f"done      {made}")
@@ -343,7 +249,7 @@ def preview(
     from beatwalk.places import check_output
     from beatwalk.preview import BeatGrid, preview_overrides
 
-    console = _console(quiet, verbose)
+    console = console_for(quiet, verbose)
     output = output or Path(song.stem + ".preview.mp4")
     check_output(output, overwrite=overwrite)
     made = make_plan(console, song, prompts, model, choices, first=preview_overrides())
@@ -377,15 +283,15 @@ def check(
     from beatwalk import pipeline
     from beatwalk.checking import plot_check
 
-    _may_write(plot_file, overwrite)
-    _may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
-    console = _console(quiet, verbose)
+    may_write(plot_file, overwrite)
+    may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    console = console_for(quiet, verbose)
     with console.busy("measuring"):
         report = pipeline.check(video, song=song, analysis=read_analysis_if(analysis_file))
     if json_file != "-":
         click.echo(report.to_text())
     if json_file is not None:
-        _write_json(json_file, report.to_json())
+        write_json(json_file, report.to_json())
     if plot_file is not None:
         plot_check(report, plot_file)
         console.say(f"drawn     {plot_file}")
@@ -421,11 +327,11 @@ def scout(
     from beatwalk.config import settings_from
     from beatwalk.scouting import scout as make_sheet
 
-    _may_write(output, overwrite)
-    console = _console(quiet, verbose)
+    may_write(output, overwrite)
+    console = console_for(quiet, verbose)
     settings = settings_from({"video": {"size": size or "auto"}, "model": addons_of(choices)}, where="options")
     with console.busy("painting"):
-        generator = _generator(model, choices, settings.model)
+        generator = load(choices, model, settings.model)
         make_sheet(
             generator,
             prompt,
@@ -438,67 +344,8 @@ def scout(
     console.say(f"drawn     {output}")
 
 
-for command in (clean, cues, loops, set_):
+for command in (analyze, bench, clean, cues, loops, models, presets, set_):
     cli.add_command(command)
-
-
-@cli.group(invoke_without_command=True)
-@click.pass_context
-def presets(ctx: click.Context) -> None:
-    """List the presets; `beatwalk presets show NAME` prints one to start your own from."""
-    if ctx.invoked_subcommand is None:
-        from beatwalk.config import list_presets, load_preset
-
-        for name, path in list_presets().items():
-            click.echo(f"{name:<16} {load_preset(str(path)).get('description', '')}")
-
-
-@presets.command("show")
-@click.argument("name")
-def show_preset(name: str) -> None:
-    """Print a preset's TOML.
-
-    \b
-    beatwalk presets show house > mine.toml
-    beatwalk song.wav prompts.txt --preset mine.toml
-    """
-    from beatwalk.config import preset_text
-
-    click.echo(preset_text(name), nl=False)
-
-
-cli.add_command(models)
-cli.add_command(bench)
-
-
-def _generator(model: str | None, choices: dict[str, Any], settings: Model) -> Generator:
-    from beatwalk.diffusion import AddOns, load_generator
-
-    return load_generator(
-        model,
-        device=choices["device"],
-        dtype=choices["dtype"],
-        model_config=choices["model_config"],
-        allow_pickle=choices["allow_pickle"],
-        batch=settings.batch,
-        addons=AddOns.of(settings),
-    )
-
-
-def _may_write(path: Path | None, overwrite: bool) -> None:
-    if path is not None and path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or add --overwrite")
-    if path is not None and not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
-
-
-def _write_json(file: str, data: dict[str, Any]) -> None:
-    if file == "-":
-        click.echo(json.dumps(data, allow_nan=False))  # ASCII: stdout may be of any encoding
-        return
-    from beatwalk.files import write_json
-
-    write_json(Path(file), data)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,7 +25,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +38,7 @@ from beatwalk.files import write_json
 from beatwalk.generator import Generator
 from beatwalk.manifest import read_manifest, work_folder
 from beatwalk.places import check_resumable, needed_bytes
+from beatwalk.settings import Model
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
@@ -320,13 +321,15 @@ class _Latest:
 
     def __init__(self, load: Callable[[Plan], Generator]) -> None:
         self._load = load
-        self._name: str | None = None
+        self._loaded: tuple[str | None, Model] | None = None
         self._generator: Generator | None = None
 
     def of(self, plan: Plan) -> Generator:
-        if self._generator is None or self._name != plan.model:
+        # LoRAs and the like are part of what is loaded; steps, guidance and negative prompt are not.
+        wanted = plan.model, plan.settings.model.model_copy(update={"steps": None, "guidance": None, "negative": ""})
+        if self._generator is None or self._loaded != wanted:
             self._generator = None
-            self._generator, self._name = self._load(plan), plan.model
+            self._generator, self._loaded = self._load(plan), wanted
         return self._generator
 
 
@@ -351,11 +354,10 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
     generators, total = _Latest(load), 0.0
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
-            model = job.plan.settings.model
-            key = (job.plan.model, job.plan.size, model.steps, model.guidance)
+            key = (job.plan.model, job.plan.size, job.plan.settings.model)
             try:
                 if key not in rates:
-                    _, walk = pipeline.prepare(replace(job.plan), generators.of(job.plan))
+                    _, walk = pipeline.prepare(job.plan, generators.of(job.plan))
                     rates[key] = pipeline.seconds_a_frame(walk)
                 total += 1.2 * rates[key] * job.plan.timeline.n_frames
             except BeatwalkError as error:

@@ -178,10 +178,10 @@ class Feedback(_Frozen):
 
     enabled: bool = True
     block_frames: int = Field(default=12, ge=1, le=240)  # a correction every so many frames
-    gain: float = Field(default=0.7, ge=0, le=1)  # how far one block's error corrects the next
-    probes: int = Field(default=257, ge=3, le=4097)  # pictures spent on mapping a segment, at most
-    probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most this share of its frames
-    probe_steps: int | None = Field(default=None, ge=1, le=200)  # None: half of the render's own
+    gain: float = Field(default=0.7, ge=0, le=1)  # how far the foretold error of the map is believed
+    probes: int = Field(default=257, ge=3, le=4097)  # sketches spent on a segment, at most
+    probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most about this share of its render's work
+    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a sketch; None: half of the render's own
 
 
 class Model(_Frozen):

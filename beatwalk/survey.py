@@ -105,8 +105,8 @@ class _Meter:
     """Measures change in sketches and pictures, and counts what that costs.
 
     Colours of latents are fitted to pairs of pictures along the song, the second with its noise moved a little: from
-    these it is also known how a sketched change compares with a real one. That ratio is nearly the same everywhere,
-    and one for the song keeps its parts comparable.
+    these it is also known how a sketched change compares with a real one, from frame to frame and between pictures
+    far apart; segments begin with the first, and gauge themselves by the second.
     """
 
     def __init__(self, walk: Walk) -> None:

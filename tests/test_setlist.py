@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from beatwalk.cli import main
 from beatwalk.errors import InputError, OutputError
 from beatwalk.generator import FakeGenerator
 from beatwalk.setlist import check_places, jobs_of, read_setlist, render_set, seconds_of, summary, table
+from beatwalk.types import Plan
 from beatwalk.video import probe
 from tests.helpers import click_song
 
@@ -106,6 +108,23 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     assert reports[1]["done"] == 1
 
 
+def test_a_model_is_loaded_once_and_anew_with_other_add_ons(folder: Path) -> None:
+    """Steps do not change what is loaded; a LoRA does."""
+    first, second, third = [job for job in jobs(folder) if job.plan is not None][:3]
+    for job, changes in ((second, {"steps": 3}), (third, {"lora": ("style.safetensors",)})):
+        assert job.plan is not None
+        model = job.plan.settings.model.model_copy(update=changes)
+        job.plan = replace(job.plan, settings=job.plan.settings.model_copy(update={"model": model}))
+    loaded: list[Plan] = []
+
+    def load(plan: Plan) -> FakeGenerator:
+        loaded.append(plan)
+        return FakeGenerator()
+
+    seconds_of([first, second, third], load)
+    assert [plan.settings.model.lora for plan in loaded] == [(), ("style.safetensors",)]
+
+
 def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
     """Nothing is made twice; a video of other settings is not passed off as this one."""
     planned = jobs(folder)
@@ -167,7 +186,7 @@ def test_mistakes_in_the_file_are_named(folder: Path, text: str, said: str) -> N
 
 def test_a_dry_run_makes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """It plans, estimates and says what is wrong."""
-    monkeypatch.setattr("beatwalk.commands.sets.load", lambda choices, batch: FakeGenerator())
+    monkeypatch.setattr("beatwalk.commands.sets.load", lambda choices, model, settings: FakeGenerator())
     with pytest.raises(SystemExit) as stop:
         main(["set", str(folder / "night.toml"), "--dry-run"])
     assert stop.value.code == 1

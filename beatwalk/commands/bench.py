@@ -54,10 +54,12 @@ def bench(
     overrides = tuple(parse_override(text) for text in assignments)
     begin = time.perf_counter()
     with console.busy("loading the model"):
-        generator = load(choices)
+        generator = load(choices, choices["model"])
     load_s = time.perf_counter() - begin
     asked = Bench(seconds=seconds, size=video.size, fps=video.fps, steps=steps, overrides=overrides)
-    plain = load({**choices, "dtype": choices["dtype"] or "float32"}) if against == "plain" else None
+    plain = (
+        load({**choices, "dtype": choices["dtype"] or "float32"}, choices["model"]) if against == "plain" else None
+    )
     with console.busy("measuring"):
         report = measure(asked, generator, load_s=load_s, plain=plain)
     if json_file != "-":

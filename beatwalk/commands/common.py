@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from beatwalk.errors import OutputError
+
 if TYPE_CHECKING:
     from beatwalk.console import Console
     from beatwalk.diffusion import DiffusionGenerator
+    from beatwalk.settings import Model
 
 
 def console_for(quiet: bool, verbose: bool) -> Console:
@@ -22,18 +25,32 @@ def console_for(quiet: bool, verbose: bool) -> Console:
     return Console(-1 if quiet else int(verbose))
 
 
-def load(choices: dict[str, Any], batch: int | None = None) -> DiffusionGenerator:
-    """The model that the command line's choices name."""
-    from beatwalk.diffusion import load_generator
+def load(choices: dict[str, Any], model: str | None, settings: Model | None = None) -> DiffusionGenerator:
+    """A model, as the command line's choices and the settings want it."""
+    from beatwalk.diffusion import AddOns, load_generator
 
     return load_generator(
-        choices["model"],
+        model,
         device=choices["device"],
         dtype=choices["dtype"],
         model_config=choices["model_config"],
         allow_pickle=choices["allow_pickle"],
-        batch=batch,
+        batch=None if settings is None else settings.batch,
+        addons=None if settings is None else AddOns.of(settings),
     )
+
+
+def may_write(path: Path | None, overwrite: bool) -> None:
+    """A file that a verb is about to write, if it is to write one.
+
+    Raises
+    ------
+    OutputError : it exists already, or its folder does not
+    """
+    if path is not None and path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name, or add --overwrite")
+    if path is not None and not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
 
 
 def write_json(file: str, data: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def loops(
         rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
         console.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
     with console.busy("loading the model"):
-        generator = load(choices, plan.settings.model.batch)
+        generator = load(choices, plan.model, plan.settings.model)
     with console.progress() as watch:
         render_clips(
             clips,

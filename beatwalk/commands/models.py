@@ -69,7 +69,7 @@ def check_one(
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
     with console.busy("loading the model"):
-        generator = load({**choices, "model": path or choices["model"]})
+        generator = load(choices, path or choices["model"])
     with console.busy("trying it out"):
         found = check_model(generator, size=pixels)
     if json_file != "-":

@@ -59,7 +59,7 @@ def set_(
     check_places(jobs, resume=resume, overwrite=overwrite)
 
     def model_of(plan: Plan) -> Generator:
-        return load({**choices, "model": plan.model}, plan.settings.model.batch)
+        return load(choices, plan.model, plan.settings.model)
 
     with console.busy("loading models, measuring speed"):
         seconds = seconds_of(jobs, model_of)

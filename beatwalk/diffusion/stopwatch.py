@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class TimedGenerator:
     """A `Generator` that plays another one and keeps time.
 
-    `stages` has "text" (encoding prompts), "denoise", "decode" and "convert" (scheduler, 8 bits, transfer: what is
-    left of `generate`). On a GPU the clock waits for the device at every stage's end, which costs a little speed;
-    `detailed=False` keeps "generate" alone and costs nothing.
+    `stages` has "text" (encoding prompts), "sketch" (latents alone), "denoise", "decode" and "convert" (scheduler,
+    8 bits, transfer: what is left of `generate`). On a GPU the clock waits for the device at every stage's end, which
+    costs a little speed; `detailed=False` keeps "generate" alone and costs nothing.
     """
 
     def __init__(self, generator: DiffusionGenerator, *, detailed: bool = True) -> None:
