@@ -37,7 +37,7 @@ def work_folder(video: Path) -> Path:
 def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
     """Fingerprints of all that pure frames depend on, by name, so that a difference can be named.
 
-    Camera, colour, trails, codec and the song's file do not count: they come after.
+    Camera, colour, trails, grain, codec and the song's file do not count: they come after.
     """
     model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps

@@ -40,7 +40,7 @@ PathLike = str | Path
 _log = logging.getLogger("beatwalk")
 PLAN_FILE = "plan.json"
 STORED_SUFFIX = ".analysis.json"  # after the song's whole name
-AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
+AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")  # settings that need no new frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,7 +376,7 @@ def finish(
     ----------
     video : rendered with its frames kept, or not finished yet
     output : None: `video` itself, which then needs `overwrite`
-    overrides : settings under camera, color, trails, effects, safety and video (codec and quality)
+    overrides : settings under camera, color, trails, grain, effects, safety and video (codec and quality)
 
     Raises
     ------

@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"settings"},
     {"types"},
-    {"audio", "config", "files", "locking", "interpolate", "modulation", "perception", "prompts", "timing"},
+    {"audio", "config", "files", "grain", "locking", "interpolate", "modulation", "perception", "prompts", "timing"},
     {"analysis", "camera", "generator", "manifest", "borders", "motion", "plots", "safety", "video", "embedded"},
     {"checking", "cues", "diffusion", "looping", "planning", "preview", "sketching", "walk"},
     {"finishing", "planfile", "scouting", "survey"},
@@ -34,7 +34,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Which modules may import a heavy library, and then only inside a function.
 HEAVY = {
-    "torch": {"camera", "diffusion", "training"},
+    "torch": {"camera", "diffusion", "grain", "training"},
     "diffusers": {"diffusion", "training"},
     "transformers": {"diffusion", "training"},
     "huggingface_hub": {"diffusion"},
