@@ -9,7 +9,6 @@ report = beatwalk.check("song.mp4", song="song.wav")
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +19,8 @@ from beatwalk.config import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.errors import AudioError, PlanError, VideoError
 from beatwalk.files import write_json
 from beatwalk.generator import Generator
+from beatwalk.listening import PathLike, hear, open_song, with_song
+from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
 from beatwalk.places import check_output, check_space, keep_the_song
 from beatwalk.places import check_resumable as _check_resumable
@@ -29,17 +30,13 @@ from beatwalk.prompts import parse_prompts, read_prompts
 from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
-    from beatwalk.analysis import Corrections
     from beatwalk.checking import CheckReport
     from beatwalk.finishing import FinishReport
     from beatwalk.rendering import Watcher
     from beatwalk.types import Frames
     from beatwalk.walk import Walk
 
-PathLike = str | Path
-_log = logging.getLogger("beatwalk")
 PLAN_FILE = "plan.json"
-STORED_SUFFIX = ".analysis.json"  # after the song's whole name
 AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
 
 
@@ -54,82 +51,6 @@ class RenderResult:
     frames_per_s: float  # frames made in this run by those seconds
     softened: int  # frames that the flash limiter changed
     stages: Mapping[str, float]  # seconds by stage of finishing, and of all of "render"; they overlap
-
-
-def open_song(song: PathLike) -> Audio:
-    """The song, checked and ready to be read.
-
-    Raises
-    ------
-    AudioError : it is missing, broken, too short, or no sound
-    """
-    from beatwalk.audio import open_audio
-
-    return open_audio(song)
-
-
-def analyze(song: PathLike | Audio, *, tracker: str = "beatwalk") -> Analysis:
-    """Listen to a song: beats, bars, onsets, sections, energy.
-
-    Parameters
-    ----------
-    tracker : of the beats: beatwalk, librosa (without a network) or beat-this (another package)
-
-    Raises
-    ------
-    AudioError : the song cannot be read
-    MissingExtraError, ModelError : the tracker is not there
-    """
-    from beatwalk.analysis import analyze as listen
-    from beatwalk.analysis import as_stored
-
-    return as_stored(listen(song if isinstance(song, Audio) else open_song(song), tracker=tracker))
-
-
-def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:
-    """An analysis put right: tempo and taps by listening again, everything else by counting; the rest is kept.
-
-    Raises
-    ------
-    SettingsError : a correction cannot be meant
-    """
-    from beatwalk.analysis import Hint, as_stored, relisten
-    from beatwalk.analysis import correct as put_right
-
-    if corrections.needs_listening:
-        audio = song if isinstance(song, Audio) else open_song(song)
-        analysis = relisten(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
-    return as_stored(put_right(analysis, corrections))
-
-
-def stored_path(song: PathLike) -> Path:
-    """Where an analysis lies that is to be used whenever this song is rendered."""
-    return Path(song).with_name(Path(song).name + STORED_SUFFIX)
-
-
-def stored_analysis(audio: Audio) -> Analysis | None:
-    """The analysis stored beside a song; None where there is none, or the file beside it is another recording by now.
-
-    Raises
-    ------
-    PlanError : it does not hold together
-    """
-    from beatwalk.analysis import read_analysis
-    from beatwalk.audio import sha256_of
-
-    path = stored_path(audio.path)
-    if not path.is_file():
-        return None
-    analysis = read_analysis(path)
-    if analysis.song.sha256 != sha256_of(audio.path):
-        _log.warning("%s is of another recording and is not used; delete it, or analyze --save anew", path)
-        return None
-    return with_song(analysis, audio)
-
-
-def hear(audio: Audio) -> Analysis:
-    """What is stored beside the song, else what is heard in it."""
-    return stored_analysis(audio) or analyze(audio)
 
 
 def plan(
@@ -164,22 +85,6 @@ def plan(
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
-
-
-def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
-    """An analysis read from a file, pointed at the song that it is of.
-
-    Raises
-    ------
-    PlanError : it is the analysis of another song
-    """
-    from beatwalk.audio import song_of
-
-    found = song_of(song if isinstance(song, Audio) else open_song(song))
-    if abs(found.duration_s - analysis.duration_s) > 0.1:
-        lengths = f"of {analysis.duration_s:.2f} s, but {found.path} is {found.duration_s:.2f} s long"
-        raise PlanError(f"the analysis is of a song {lengths}; listen to it anew: beatwalk analyze")
-    return replace(analysis, song=replace(found, duration_s=analysis.duration_s))
 
 
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
@@ -450,5 +355,5 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = hear(open_song(song))
+        analysis = hear(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

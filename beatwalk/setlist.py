@@ -36,6 +36,7 @@ from beatwalk.cues import write_cues
 from beatwalk.errors import BeatwalkError, InputError, OutputError
 from beatwalk.files import write_json
 from beatwalk.generator import Generator
+from beatwalk.listening import hear
 from beatwalk.manifest import read_manifest, work_folder
 from beatwalk.places import check_resumable, needed_bytes
 from beatwalk.settings import Model
@@ -223,7 +224,7 @@ def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
     from beatwalk.analysis import read_analysis
 
     try:
-        return read_analysis(base / song.analysis) if song.analysis else pipeline.analyze(base / song.song)
+        return read_analysis(base / song.analysis) if song.analysis else hear(base / song.song)
     except BeatwalkError as error:
         return error
 

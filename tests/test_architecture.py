@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"types"},
     {"audio", "config", "files", "locking", "interpolate", "modulation", "perception", "prompts", "timing"},
     {"analysis", "camera", "generator", "manifest", "motion", "planning", "plots", "safety", "video", "embedded"},
-    {"checking", "cues", "diffusion", "looping", "planfile", "preview", "sketching", "walk"},
+    {"checking", "cues", "diffusion", "listening", "looping", "planfile", "preview", "sketching", "walk"},
     {"finishing", "scouting", "survey"},
     {"rendering"},
     {"places"},

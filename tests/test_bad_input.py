@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk import pipeline
+from beatwalk import listening, pipeline
 from beatwalk.config import load_settings, parse_override, settings_from
 from beatwalk.cues import cues_of
 from beatwalk.errors import BeatwalkError
@@ -168,7 +168,7 @@ def test_damaged_songs(songs: dict[str, bytes], tmp_path: Path, kind: str, damag
     path.write_bytes(DAMAGES[damage](songs[kind], chance))
 
     def listen() -> None:
-        for block in pipeline.open_song(path).blocks():
+        for block in listening.open_song(path).blocks():
             assert np.isfinite(block).all()
 
     survives(listen)
@@ -180,10 +180,10 @@ def test_songs_under_a_false_name(songs: dict[str, bytes], tmp_path: Path, kind:
     for i, other in enumerate(FORMATS):
         path = tmp_path / "here" / f"song{i}.{other}"
         path.write_bytes(songs[kind])
-        survives(lambda path=path: [len(block) for block in pipeline.open_song(path).blocks()])  # type: ignore[misc]
+        survives(lambda path=path: [len(block) for block in listening.open_song(path).blocks()])  # type: ignore[misc]
     broken = tmp_path / "here" / f"broken.{kind}"
     broken.write_bytes(_flipped(songs[kind], np.random.default_rng(3), 40))
-    survives(lambda: pipeline.analyze(broken))
+    survives(lambda: listening.analyze(broken))
 
 
 # ---- names ----
