@@ -126,9 +126,11 @@ def make_plan(
     from beatwalk import listening, pipeline
     from beatwalk.config import load_settings
     from beatwalk.prompts import read_prompts
+    from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]
-    load_settings(choices["preset"], overrides)
+    wanted = load_settings(choices["preset"], overrides).video
+    check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     read_prompts(prompts)
     audio = listening.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])

@@ -116,7 +116,7 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
-    from beatwalk.video import fitting_size
+    from beatwalk.video import remarks
 
     for line in describe_song(plan.analysis):
         console.say(line)
@@ -126,9 +126,8 @@ def _render(
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
-    if (fitting := fitting_size(plan.settings.video.codec, walk.size)) != walk.size:
-        console.say(f"note      {plan.settings.video.codec} cannot hold {walk.size[0]}x{walk.size[1]}: "
-                    f"the video is scaled to {fitting[0]}x{fitting[1]}")  # fmt: skip
+    for remark in remarks(plan.settings.video.codec, walk.size, plan.timeline.fps):
+        console.say(f"note      {remark}")
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
             seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames

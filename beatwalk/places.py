@@ -55,7 +55,7 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
-    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha))
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
     keep_the_song(plan, output)
     check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
 
