@@ -31,7 +31,7 @@ from beatwalk.choices import (
 from beatwalk.commands.analyze import analyze
 from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
-from beatwalk.commands.common import console_for, load, may_write, write_json
+from beatwalk.commands.common import console_for, fingerprint, load, may_write, write_json
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
 from beatwalk.commands.models import models
@@ -120,7 +120,9 @@ def _render(
 
     for line in describe_song(plan.analysis):
         console.say(line)
-    pipeline.check_resumable(plan, output, overwrite=overwrite)
+    pipeline.check_resumable(
+        plan, output, overwrite=overwrite, model=lambda: fingerprint(choices, plan.model, plan.settings.model)
+    )
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)

@@ -9,6 +9,7 @@ report = beatwalk.check("song.mp4", song="song.wav")
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -114,9 +115,9 @@ def targets_of(plan: Plan) -> Targets:
     return targets(plan.analysis, plan.timeline, plan.settings)
 
 
-def check_resumable(plan: Plan, output: Path, *, overwrite: bool) -> None:
+def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
     """Before a model is loaded: see `places.check_resumable`."""
-    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite)
+    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite, model=model)
 
 
 def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
@@ -144,6 +145,7 @@ def render(
     watch: Watcher | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
+    record: Mapping[str, Any] | None = None,
 ) -> RenderResult:
     """Render a plan to a video with the song in it; an interrupted render of the same plan goes on where it stopped.
 
@@ -156,6 +158,7 @@ def render(
     watch : told about progress
     overlay : draws on finished frames (uint8 frames and the index of the first)
     sound : as `finishing.finish` takes it
+    record : entries of the manifest to stand in place of its own, or beside them
 
     Raises
     ------
@@ -167,15 +170,18 @@ def render(
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
 
     output = Path(output)
-    check_resumable(plan, output, overwrite=overwrite)
     if generator is None:
-        from beatwalk.diffusion import AddOns, load_generator
+        from beatwalk.diffusion import AddOns, fingerprint_of, load_generator
 
         on_top = AddOns.of(plan.settings.model)
+        told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
+        check_resumable(plan, output, overwrite=overwrite, model=told)
         generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
+    else:
+        check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
-    check_space(work, plan.timeline.n_frames, walk.size)
+    check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
     begin, reused = time.perf_counter(), 0
 
     def note(progress: Any) -> None:
@@ -212,6 +218,7 @@ def render(
                     "frames_softened_against_flashes": report.softened,
                 },
             )
+            manifest.update(record or {})
             write_json(manifest_path(output), manifest, within=work)
 
         def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
@@ -350,7 +357,7 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
 
     video = Path(video)
     manifest = read_manifest(video)
-    if song is None and manifest is not None:
+    if song is None and manifest is not None and "loop" not in manifest:  # a loop has beats of its own
         said = manifest.get("song")
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None

@@ -26,6 +26,7 @@ LAYERS: list[set[str]] = [
     {"places"},
     {"pipeline"},
     {"bench", "cleaning", "console", "loops", "setlist"},
+    {"night"},
     {"choices"},
     {"commands"},
     {"cli"},

@@ -58,6 +58,7 @@ class Codec:
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
     sound: bool = True
+    bytes_a_pixel: float = 0.1  # of a video, about; for saying beforehand whether the disk will do
     most_fps: int | None = None  # frames a second
     instead: tuple[str, tuple[str, ...]] | None = (
         None  # another encoder and its options, where there is not the first
@@ -102,38 +103,41 @@ CODECS = _codecs(
     ),
     Codec(
         name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
-        options=("-profile:v", "hq", "-vendor", "apl0"),
+        bytes_a_pixel=0.45, options=("-profile:v", "hq", "-vendor", "apl0"),
     ),
     Codec(
         name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
         alpha_pixels="yuva444p10le", multiple=2,
-        options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
+        bytes_a_pixel=0.75, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
     ),
     Codec(
         name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
-        options=("-format", "hap", "-chunks", "4"),
+        bytes_a_pixel=0.5, options=("-format", "hap", "-chunks", "4"),
     ),
     Codec(
         name="hap-alpha", encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba", multiple=4,
-        matrix="rgb", options=("-format", "hap_alpha", "-chunks", "4"),
+        matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
     ),
     Codec(
         name="hap-q", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
-        options=("-format", "hap_q", "-chunks", "4"),
+        bytes_a_pixel=1.0, options=("-format", "hap_q", "-chunks", "4"),
     ),
     # DXV's blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
-    Codec(name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb", options=()),
+    Codec(
+        name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
+        bytes_a_pixel=0.5, options=(),
+    ),
     Codec(
         name="ffv1", encoder="ffv1", suffixes=(".mkv",), pixels="bgr0", alpha_pixels="bgra", matrix="rgb",
-        options=("-level", "3", "-g", "1", "-slicecrc", "1"),
+        bytes_a_pixel=1.5, options=("-level", "3", "-g", "1", "-slicecrc", "1"),
     ),
     Codec(
         name="mjpeg", encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p", matrix="jpeg",
-        options=("-q:v", "2", "-huffman", "optimal"),
+        bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
     ),
     Codec(
-        name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", options=("-loop", "0"),
-        sound=False, most_fps=50,  # browsers show frames of a hundredth of a second for a tenth
+        name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", bytes_a_pixel=0.7,
+        options=("-loop", "0"), sound=False, most_fps=50,  # browsers show what should last a hundredth for a tenth
     ),
 )  # fmt: skip
 _PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=sierra2_4a"
