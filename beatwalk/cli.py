@@ -221,6 +221,8 @@ def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbo
     console = console_for(quiet, verbose)
     with console.progress() as watch:
         made = pipeline.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
+    for remark in pipeline.remarks_on(made):
+        console.say(f"note      {remark}")
     console.say(f"done      {made}")
 
 
@@ -376,7 +378,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         from beatwalk.console import complain
 
-        complain("stopped; a render goes on where it stopped when the same command is given again")
+        complain(
+            "stopped; give the same command again, and it goes on where it stopped (beatwalk set: with --resume)"
+        )
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -60,7 +60,9 @@ def check_places(
         if job.plan is None:
             continue
         try:
-            if resume and job.path.exists() and not overwrite:
+            if job.path.exists() and not overwrite:
+                if not resume:
+                    raise OutputError(f"{job.path} exists; add --resume to keep it, or --overwrite to make it anew")
                 if difference := _differs(job, fingerprint):
                     told = f"{job.path} exists and differs in {difference}"
                     raise OutputError(f"{told}; add --overwrite to make it anew")
@@ -244,7 +246,8 @@ def table(jobs: list[Job]) -> Iterator[str]:
     for job in jobs:
         frames = f"{job.plan.timeline.n_frames} frames" if job.plan else ""
         took = f"{job.seconds:.0f} s" if job.seconds else ""
-        yield f"{job.status:<8} {job.path.name:<{width}}  {frames:>13} {took:>8}  {job.problem}".rstrip()
+        told = job.problem or (f"from the frames of {job.frames_of}" if job.frames_of else "")
+        yield f"{job.status:<8} {job.path.name:<{width}}  {frames:>13} {took:>8}  {told}".rstrip()
 
 
 def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:

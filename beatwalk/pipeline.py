@@ -13,6 +13,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -338,6 +339,18 @@ def finish(
         if output == video:  # another name is a version of its own, and what is kept stays that of `video`
             write_json(work / PLAN_FILE, plan_to_json(plan))
     return output
+
+
+def remarks_on(video: Path) -> list[str]:
+    """In what a video is not quite as it was asked for, by its manifest; a sentence each."""
+    from beatwalk.manifest import read_manifest
+    from beatwalk.video import remarks
+
+    with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+        told: Mapping[str, Any] = read_manifest(video) or {}
+        width, height = told["size"]
+        return remarks(told["settings"]["video"]["codec"], (width, height), Fraction(told["fps"]))
+    return []
 
 
 def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis | None = None) -> CheckReport:
