@@ -123,22 +123,24 @@ def make_plan(
     first: dict[str, Any] | None = None,
 ) -> Plan:
     """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
-    from beatwalk import pipeline
+    from beatwalk import listening, pipeline
     from beatwalk.config import load_settings
     from beatwalk.prompts import read_prompts
+    from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]
-    load_settings(choices["preset"], overrides)
+    wanted = load_settings(choices["preset"], overrides).video
+    check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     read_prompts(prompts)
-    audio = pipeline.open_song(song)
+    audio = listening.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
     if analysis is None:
-        analysis = pipeline.stored_analysis(audio)
+        analysis = listening.stored_analysis(audio)
         if analysis is not None:
-            console.say(f"heard     {pipeline.stored_path(song)} (delete it to listen anew)")
+            console.say(f"heard     {listening.stored_path(song)} (delete it to listen anew)")
     if analysis is None:
         with console.busy("listening"):
-            analysis = pipeline.analyze(audio)
+            analysis = listening.analyze(audio)
     return pipeline.plan(
         audio,
         prompts,

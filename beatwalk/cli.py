@@ -31,7 +31,7 @@ from beatwalk.choices import (
 from beatwalk.commands.analyze import analyze
 from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
-from beatwalk.commands.common import console_for, load, may_write, write_json
+from beatwalk.commands.common import console_for, fingerprint, load, may_write, write_json
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
 from beatwalk.commands.models import models
@@ -116,19 +116,20 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
-    from beatwalk.video import fitting_size
+    from beatwalk.video import remarks
 
     for line in describe_song(plan.analysis):
         console.say(line)
-    pipeline.check_resumable(plan, output, overwrite=overwrite)
+    pipeline.check_resumable(
+        plan, output, overwrite=overwrite, model=lambda: fingerprint(choices, plan.model, plan.settings.model)
+    )
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
-    if (fitting := fitting_size(plan.settings.video.codec, walk.size)) != walk.size:
-        console.say(f"note      {plan.settings.video.codec} cannot hold {walk.size[0]}x{walk.size[1]}: "
-                    f"the video is scaled to {fitting[0]}x{fitting[1]}")  # fmt: skip
+    for remark in remarks(plan.settings.video.codec, walk.size, plan.timeline.fps):
+        console.say(f"note      {remark}")
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
             seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
@@ -220,6 +221,8 @@ def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbo
     console = console_for(quiet, verbose)
     with console.progress() as watch:
         made = pipeline.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
+    for remark in pipeline.remarks_on(made):
+        console.say(f"note      {remark}")
     console.say(f"done      {made}")
 
 
@@ -375,7 +378,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         from beatwalk.console import complain
 
-        complain("stopped; a render goes on where it stopped when the same command is given again")
+        complain(
+            "stopped; give the same command again, and it goes on where it stopped (beatwalk set: with --resume)"
+        )
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -176,6 +176,6 @@ class Encoder(_FrameWriter):
     ) -> None:
         size = (int(size[0]), int(size[1]))
         files.check_place(Path(path))
-        options = codecs.writing_options(Path(path), codec, size, crf=crf, intra=intra, alpha=alpha)
+        options = codecs.writing_options(Path(path), codec, size, Fraction(fps), crf=crf, intra=intra, alpha=alpha)
         self.written_size = codecs.fitting_size(codec, size)
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)
