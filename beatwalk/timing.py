@@ -17,7 +17,11 @@ SAMPLE_S = 0.05  # between two looks at the memory in use
 
 
 class Stages(dict[str, float]):
-    """Seconds by stage; each stage belongs to one thread at a time."""
+    """Seconds by stage; those of threads that are in the same stage add up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
@@ -30,7 +34,8 @@ class Stages(dict[str, float]):
 
     def add(self, stage: str, seconds: float) -> None:
         """Add seconds to a stage."""
-        self[stage] = self.get(stage, 0.0) + seconds
+        with self._lock:
+            self[stage] = self.get(stage, 0.0) + seconds
 
 
 class PeakMemory:

@@ -99,9 +99,12 @@ class TimedGenerator:
         return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
     def shares(self) -> dict[str, float]:
-        """Seconds of text, sketch, denoise, decode and convert."""
-        parts = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
-        return {**parts, "convert": max(0.0, self.stages.get("generate", 0.0) - parts["denoise"] - parts["decode"])}
+        """Seconds of text, sketch, denoise, decode and convert; of several threads at work, by their shares."""
+        seconds = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
+        generate, threads = self.stages.get("generate", 0.0), self.stages.get("calls", 0.0)
+        for name in ("denoise", "decode"):
+            seconds[name] *= min(1.0, generate / threads) if threads else 1.0
+        return {**seconds, "convert": max(0.0, generate - seconds["denoise"] - seconds["decode"])}
 
     @contextmanager
     def _parts(self) -> Iterator[None]:
@@ -110,7 +113,11 @@ class TimedGenerator:
             yield
             return
         denoiser, vae = self.generator.denoiser, self.generator.pipeline.vae
-        with self._clocked(denoiser, "forward", "denoise"), self._clocked(vae, "decode", "decode"):
+        with (
+            self._clocked(self.generator, "call_pipeline", "calls"),
+            self._clocked(denoiser, "forward", "denoise"),
+            self._clocked(vae, "decode", "decode"),
+        ):
             yield
 
     @contextmanager
