@@ -64,6 +64,7 @@ class DiffusionGenerator:
         self._batches = Batches(pipeline, self._denoiser.device, batch)
         self._nothing: Conditioning | None = None
         self._told: set[str] = set()  # prompts that were said to be too long
+        self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
         self._encode_arguments = encode_arguments(pipeline, family)
 
     @property
@@ -112,6 +113,8 @@ class DiffusionGenerator:
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
+        if self._read is not None and self._read[0] == tuple(prompts):  # an estimate was made, now the video is
+            return self._read[1]
         # An instruction to embellish the prompt makes no sense for no prompt at all.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
         rows, masks = [], []
@@ -128,7 +131,9 @@ class DiffusionGenerator:
             for tensor in tensors.values():
                 tensor[empty] = 0
         shape = tensors["prompt_embeds"].shape[:2]
-        return Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
+        text = Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
+        self._read = (tuple(prompts), text)
+        return text
 
     def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
