@@ -95,7 +95,7 @@ def train_decoder(job: Job) -> AutoencoderDC:
     model = load_autoencoder(job)
     model.encoder.requires_grad_(False)
     torch.manual_seed(job.seed)  # weights of constructors come from the global generator
-    critic = Critic(size.channels[0]).to(job.device).to(memory_format=torch.channels_last)
+    critic = Critic(size.channels[0]).to(job.device)
     base = float(need(job, "autoencoder")["step"])
     stage = Stage(job, "decoder", model, plain=("conv_in", "conv_out"), peak=4e-4, decay=0.998, extra={"base": base})
     judge = Stage(job, "critic", critic, plain=("",), peak=4e-4, decay=0.9)
@@ -107,7 +107,7 @@ def train_decoder(job: Job) -> AutoencoderDC:
         """Of the picture with the output's detail."""
         shown = output - coarse(output) + coarse(x)
         with torch.autocast(job.device, torch.bfloat16):
-            found: Tensor = critic(shown.contiguous(memory_format=torch.channels_last))
+            found: Tensor = critic(shown)
         return found.float()
 
     def decoded(x: Tensor, noise: Tensor) -> Tensor:
