@@ -199,7 +199,9 @@ class _Surveyor:
         """Perceived length of the change of prompt, and perceived change a hop of the noise."""
         nudged = NoiseRoute(start=self.state, hops=NUDGE_HOPS)
         here, there = self.walk.noise_on(nudged, np.array([0.0, 1.0]))
-        fixed = self.settings.walk.path == "noise" or self.segment.start.prompt == self.segment.end.prompt
+        start, end = self.segment.start, self.segment.end
+        same = (start.prompt, start.image, start.strength) == (end.prompt, end.image, end.strength)
+        fixed = self.settings.walk.path == "noise" or same
         stops = 5 if self.least == MIN_SKETCHES else 3
         prompts = np.array([0.0]) if fixed else np.linspace(0, 1, stops)
         noise = np.stack([here] * len(prompts) + [there, there][: 1 if fixed else 2])

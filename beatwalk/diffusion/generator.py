@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from beatwalk.diffusion.anchoring import encode_picture, pull_arguments
 from beatwalk.diffusion.batching import Batches
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
@@ -31,7 +32,7 @@ from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import ModelError
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
 
 if TYPE_CHECKING:
     import torch
@@ -171,6 +172,18 @@ class DiffusionGenerator:
         noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
         return noise
 
+    def encode_picture(self, picture: Frames) -> Float32:
+        """A picture's latents; where the model makes larger pictures than asked for, its borders are repeated.
+
+        Raises
+        ------
+        ModelError : the model's autoencoder cannot encode, or the size cannot be made
+        """
+        _, height, width, _ = picture.shape
+        right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
+        around = ((0, 0), (below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))
+        return encode_picture(self._pipeline, self._family, np.pad(picture, around, mode="edge"), self._info.name)
+
     def generate(
         self,
         noise: Float32,
@@ -180,6 +193,7 @@ class DiffusionGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Frames:
         """Pictures, uint8, shape (batch, height, width, 3); any number, split into batches that fit.
 
@@ -195,7 +209,7 @@ class DiffusionGenerator:
         ) -> tuple[torch.Tensor, torch.Tensor]:
             images = self.call_pipeline(
                 noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt",
-                pipeline=pipeline,
+                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
             )  # fmt: skip
             return self._to_host_bytes(images, size)
 
@@ -218,6 +232,7 @@ class DiffusionGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Float32:
         """What `generate` would decode, shape (batch, rows, columns, channels); the picture's size rounded up.
 
@@ -230,7 +245,7 @@ class DiffusionGenerator:
         def make(rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any) -> Float32:
             made = self.call_pipeline(
                 noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent",
-                pipeline=pipeline,
+                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
             )  # fmt: skip
             return as_cells(to_host(made), covering)
 
@@ -277,6 +292,7 @@ class DiffusionGenerator:
         steps: int,
         guidance: float,
         output_type: str,
+        pulls: Sequence[Pull] = (),
         pipeline: Any = None,
     ) -> Any:
         """One call of the pipeline.
@@ -302,6 +318,7 @@ class DiffusionGenerator:
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
+        arguments |= pull_arguments(pipeline or self._pipeline, pulls, latents)
         with torch.inference_mode(), self._random_numbers_lent() if pipeline is None else nullcontext():
             try:
                 made = (pipeline or self._pipeline)(
