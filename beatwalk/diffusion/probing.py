@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beatwalk.diffusion.anchoring import encoded
 from beatwalk.timing import PeakMemory
 from beatwalk.types import Float32, Frames, ModelInfo
 
-from beatwalk.diffusion.anchoring import encoded
-
 if TYPE_CHECKING:
-from beatwalk.diffusion.generator import DiffusionGenerator
+    from beatwalk.diffusion.generator import DiffusionGenerator
 
 PROBED = 3  # cells along each side of a grid
 NEAR_CELLS = 6  # a decoder's convolutions reach about so many cells
