@@ -70,9 +70,12 @@ class PeakMemory:
         import psutil
 
         total, process = 0, psutil.Process(os.getpid())
+        own = process.cmdline()
         for each in (process, *process.children(recursive=True)):
             try:
-                total += each.memory_info().rss
+                # A child that has not become ffmpeg yet shows this process's memory a second time.
+                if each.pid == process.pid or each.cmdline() != own:
+                    total += each.memory_info().rss
             except psutil.Error:  # it ended meanwhile
                 continue
         self.peak_mb = max(self.peak_mb, total / 1e6)
