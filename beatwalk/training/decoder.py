@@ -31,7 +31,7 @@ BANDS = 2  # finest bands of the pyramid whose energy is compared
 WINDOW = 8  # pixels over which it is averaged
 ENERGY_WEIGHT = 0.25
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
-CRITIC_SHARE = 0.6  # of the critic's gradient, in pictures, compared with that of the other losses
+CRITIC_SHARE = 0.4  # of the critic's gradient, in pictures, compared with that of the other losses
 
 
 class Critic(nn.Module):
@@ -85,8 +85,8 @@ def coarse(pictures: Tensor) -> Tensor:
 
 def near_loss(output: Tensor, target: Tensor) -> Tensor:
     """Error where the latents can tell, and a little of every pixel."""
-    half, quarter = (picture_loss(F.avg_pool2d(output, k), F.avg_pool2d(target, k)) for k in (2, 4))
-    return half + quarter + 0.1 * picture_loss(output, target)
+    half, quarter, coarsest = (picture_loss(F.avg_pool2d(output, k), F.avg_pool2d(target, k)) for k in (2, 4, COARSE))
+    return half + quarter + coarsest + 0.1 * picture_loss(output, target)
 
 
 def train_decoder(job: Job) -> AutoencoderDC:
@@ -97,7 +97,8 @@ def train_decoder(job: Job) -> AutoencoderDC:
     torch.manual_seed(job.seed)  # weights of constructors come from the global generator
     critic = Critic(size.channels[0]).to(job.device)
     base = float(need(job, "autoencoder")["step"])
-    stage = Stage(job, "decoder", model, plain=("conv_in", "conv_out"), peak=4e-4, decay=0.998, extra={"base": base})
+    # AdamW for all: Muon would follow the critic's noise as far as everything else
+    stage = Stage(job, "decoder", model, plain=("",), peak=2e-4, decay=0.998, extra={"base": base})
     judge = Stage(job, "critic", critic, plain=("",), peak=4e-4, decay=0.9)
     crop = 2 * size.crop
     crops = Crops(job.work / "set", crop, np.random.default_rng(stage.seed))
