@@ -166,8 +166,9 @@ def _first_seed(line: PromptLine, settings: Settings) -> int:
 
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:
     negative = settings.model.negative if line.negative is None else line.negative
+    image = None if line.image is None else Path(os.path.abspath(line.image))  # a plan is rendered from anywhere
     keyframe = Keyframe(
-        frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=line.image
+        frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=image
     )
     return keyframe if line.strength is None else replace(keyframe, strength=line.strength)
 
@@ -193,9 +194,6 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")
-    for keyframe in keyframes:
-        if keyframe.image is not None:
-            raise PlanError(f"{where}: {keyframe.image}: pictures as keyframes are not supported yet; use words")
 
 
 def resolve_model_path(model: str | None) -> str | None:

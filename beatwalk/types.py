@@ -241,6 +241,19 @@ class Conditioning:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pull:
+    """Towards a picture given from outside, for a batch."""
+
+    latents: Float32  # of the picture, as `Generator.encode_picture` makes them
+    weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
+    strength: float  # how far the picture is changed again: 0 not at all, 1 beyond recognition
+
+    def rows(self, rows: slice) -> Pull:
+        """Some rows of the batch."""
+        return Pull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """What a generator is and how it likes to be used."""
