@@ -80,7 +80,7 @@ styling = options(
     click.option("--size", help="Width and height in pixels, such as 768x512."),
     click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
-    click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
+    click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
     addons,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),

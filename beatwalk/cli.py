@@ -202,10 +202,10 @@ def plan(
 @cli.command()
 @click.argument("video", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Another name; without: VIDEO itself, with --overwrite.")
-@click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails.")
+@click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain.")
 @click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy).")
 @click.option(
-    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="camera.…, color.…, trails.…, video.crf"
+    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="camera.…, color.…, trails.…, grain.…, video.crf"
 )
 @overwriting
 @verbosity

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
 
 
 class Generator(Protocol):
@@ -37,6 +37,15 @@ class Generator(Protocol):
         """Unit Gaussian latents of one picture of `size` (width, height); depends on seed and size alone."""
         ...
 
+    def encode_picture(self, picture: Frames) -> Float32:
+        """A picture's latents, for pulls; it has shape (1, height, width, 3), and any size.
+
+        Raises
+        ------
+        ModelError : this model has no way from pictures to latents
+        """
+        ...
+
     def generate(
         self,
         noise: Float32,
@@ -46,6 +55,7 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Frames:
         """Pictures, uint8, shape (batch, height, width, 3).
 
@@ -54,6 +64,7 @@ class Generator(Protocol):
         noise : shape (batch, …), rows as `start_noise` makes them
         conditioning : `batch` rows
         negative : `batch` rows, or None; used only where `guidance` is above 1
+        pulls : pictures from outside that these are drawn to, each with `batch` weights
         """
         ...
 
@@ -66,6 +77,7 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Float32:
         """What `generate` would decode into pictures, shape (batch, rows, columns, channels).
 
@@ -118,10 +130,16 @@ class FakeGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Frames:
         """Sum of plane waves whose phases are the noise and whose colours are the text."""
         self.calls.append((len(noise), steps))
-        return self._paint(noise, conditioning, size)
+        return self._paint(noise, conditioning, size, pulls)
+
+    def encode_picture(self, picture: Frames) -> Float32:
+        """The picture itself, 0-255."""
+        latents: Float32 = picture[0].astype(np.float32)
+        return latents
 
     def latents(
         self,
@@ -132,15 +150,18 @@ class FakeGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Float32:
         """Averages of the picture's 8x8 blocks."""
         self.sketches.append((len(noise), steps))
         rows, columns = size[1] // 8, size[0] // 8
-        frames = self._paint(noise, conditioning, size).reshape(len(noise), rows, 8, columns, 8, 3)
+        frames = self._paint(noise, conditioning, size, pulls).reshape(len(noise), rows, 8, columns, 8, 3)
         cells: Float32 = frames.mean(axis=(2, 4), dtype=np.float32)
         return cells
 
-    def _paint(self, noise: Float32, conditioning: Conditioning, size: tuple[int, int]) -> Frames:
+    def _paint(
+        self, noise: Float32, conditioning: Conditioning, size: tuple[int, int], pulls: Sequence[Pull]
+    ) -> Frames:
         width, height = size
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = x / width, y / height
@@ -152,5 +173,9 @@ class FakeGenerator:
             for channel in range(3):
                 tint = text[:, (3 * k + channel) % text.shape[1]]
                 picture[..., channel] += wave * tint[:, None, None]
-        frames: Frames = np.clip(127.5 + 24 * picture, 0, 255).astype(np.uint8)
+        picture = 127.5 + 24 * picture
+        for pull in pulls:
+            kept = (pull.weights * (1 - pull.strength)).astype(np.float32)[:, None, None, None]
+            picture += kept * (pull.latents - picture)
+        frames: Frames = np.clip(picture, 0, 255).astype(np.uint8)
         return frames

@@ -16,7 +16,7 @@ from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
 # Quantities that look the same again after so much: a turn of the picture, of the hues; a pan reflected twice.
 PERIODS = {"rotate": 360.0, "hue": 360.0, "pan_x": 2.0, "pan_y": 2.0}
-LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS)}
+LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS), "noise": (0.0, 1.0)}
 FADED, MEMORY_FRAMES = 0.2, 24  # of a trail: what is left of it when it no longer counts, and how long at most
 QUIET, STILL = 0.5, 0.8  # of the median: how much the walk, and each effect, moves across the seam at most
 

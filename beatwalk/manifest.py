@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from beatwalk import __version__
 from beatwalk.errors import InputError
 from beatwalk.files import read_json
+from beatwalk.pictures import picture_digest
 from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets, Timeline
 
 VERSION = 1
@@ -37,7 +39,7 @@ def work_folder(video: Path) -> Path:
 def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
     """Fingerprints of all that pure frames depend on, by name, so that a difference can be named.
 
-    Camera, colour, trails, codec and the song's file do not count: they come after.
+    Camera, colour, trails, grain, codec and the song's file do not count: they come after.
     """
     model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps
@@ -52,10 +54,21 @@ def model_identity(fingerprint: str) -> dict[str, str]:
     return {"model": digest(fingerprint)}
 
 
+def picture_digests(plan: Plan) -> dict[Path, str]:
+    """Fingerprints of the pictures that are keyframes.
+
+    Raises
+    ------
+    InputError : one of them is missing
+    """
+    return {k.image: picture_digest(k.image) for k in plan.keyframes if k.image is not None}
+
+
 def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
     """The part of `render_identity` that is known before the model is loaded."""
     settings = plan.settings
-    keyframes = [(k.frame, k.prompt, k.negative, k.seed, str(k.image), k.strength) for k in plan.keyframes]
+    images = picture_digests(plan)
+    keyframes = [(k.frame, k.prompt, k.negative, k.seed) for k in plan.keyframes]
     parts: dict[str, Any] = {
         "version of beatwalk": __version__,
         "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
@@ -66,6 +79,7 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
             settings.walk.change_share,
             _digest_of(targets.speed),
         ],
+        "pictures": [(images[k.image], k.strength) if k.image else None for k in plan.keyframes],
         "feedback": settings.feedback.model_dump(mode="json"),
     }
     if plan.size is not None:
@@ -92,6 +106,7 @@ def build_manifest(
     seeds: Sequence[dict[str, Any]],
     motion: dict[str, list[float | None]],
     report: dict[str, Any],
+    pictures: Mapping[Path, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The record of a finished render, as plain data.
 
@@ -100,6 +115,7 @@ def build_manifest(
     scale : change a frame that speed 1 stands for; None without feedback
     seeds : a keyframe's place on its chain of noise: {"seed", "travel"}
     motion : target, measured and position, an entry a frame
+    pictures : what `picture_digests` said when the work began
     report : how the work went (frames a second, probes, softened flashes, …)
     """
     keyframes = [
@@ -108,6 +124,7 @@ def build_manifest(
             "time": round(plan.timeline.time_of(k.frame), 3),
             "prompt": k.prompt,
             **({"negative": k.negative} if k.negative else {}),
+            **({"image": str(k.image), "sha256": pictures.get(k.image), "strength": k.strength} if k.image else {}),
             **place,
         }
         for k, place in zip(plan.keyframes, seeds, strict=True)

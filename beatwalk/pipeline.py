@@ -24,6 +24,7 @@ from beatwalk.generator import Generator
 from beatwalk.listening import PathLike, hear, open_song, with_song
 from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
+from beatwalk.pictures import check_picture
 from beatwalk.places import check_output, check_space, keep_the_song
 from beatwalk.places import check_resumable as _check_resumable
 from beatwalk.planning import check_plan, resolve_model_path
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from beatwalk.walk import Walk
 
 PLAN_FILE = "plan.json"
-AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
+AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")  # settings that need no new frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,9 @@ def plan(
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = hear(audio) if analysis is None else with_song(analysis, audio)
+    for line in script.lines:
+        if line.image is not None:
+            check_picture(line.image)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
@@ -166,7 +170,7 @@ def render(
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
     from beatwalk.finishing import Finisher
-    from beatwalk.manifest import build_manifest, manifest_path, render_identity, work_folder
+    from beatwalk.manifest import build_manifest, manifest_path, picture_digests, render_identity, work_folder
     from beatwalk.planfile import plan_to_json
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
 
@@ -183,7 +187,7 @@ def render(
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
-    begin, reused = time.perf_counter(), 0
+    begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
 
     def note(progress: Any) -> None:
         nonlocal reused
@@ -206,6 +210,7 @@ def render(
                 walk.size,
                 scale=survey.scale,
                 seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
+                pictures=pictures,
                 motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
                 report={
                     "seconds": round(seconds, 2),
@@ -289,7 +294,7 @@ def finish(
     ----------
     video : rendered with its frames kept, or not finished yet
     output : None: `video` itself, which then needs `overwrite`
-    overrides : settings under camera, color, trails, effects, safety and video (codec and quality)
+    overrides : settings under camera, color, trails, grain, effects, safety and video (codec and quality)
 
     Raises
     ------

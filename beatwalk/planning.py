@@ -11,18 +11,13 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from beatwalk.borders import AT_THE_BEGINNING_S, Pace, free_borders
 from beatwalk.errors import PlanError, PromptError
 from beatwalk.prompts import Place, PromptLine, Script
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
 
 MIN_SEGMENT_FRAMES = 2
-AT_THE_BEGINNING_S = 0.5  # a prompt placed so early is the song's first
-FREE_GRID_S = 8.0  # where music without bars gives no borders at all
-# From coarse to fine: what is tried, from the preset's own choice on, until every free prompt has a border.
-_GRIDS = ("section", "16 bars", "8 bars", "4 bars", "2 bars", "1 bar", "2 beats", "1 beat")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +62,19 @@ def plan(
     timeline = Timeline.spanning(end_s - start_s, settings.video.fps, start_s)
     if timeline.n_frames < MIN_SEGMENT_FRAMES:
         raise PlanError(f"{end_s - start_s:g} s are {timeline.n_frames} frame; a walk needs {MIN_SEGMENT_FRAMES}")
-    arrivals = _arrivals(analysis, script, settings)
+    pace = Pace.of(analysis, settings)
+    arrivals = _arrivals(analysis, script, settings, pace)
     return Plan(
         analysis=analysis,
         timeline=timeline,
         settings=settings,
         model=model,
         size=size or settings.video.size,
-        keyframes=_keyframes(arrivals, timeline, settings),
+        keyframes=_keyframes(arrivals, timeline, settings, pace),
     )
 
 
-def _arrivals(analysis: Analysis, script: Script, settings: Settings) -> list[_Arrival]:
+def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace) -> list[_Arrival]:
     """Every prompt at its moments, over the whole song, in order of time; the first at 0."""
     placed = [
         _Arrival(time_s=time_s, line=line, placed=True)
@@ -91,7 +87,8 @@ def _arrivals(analysis: Analysis, script: Script, settings: Settings) -> list[_A
     if not free:
         first = replace(placed[0], time_s=0.0) if placed[0].time_s > 0 else None
         return [first, *placed] if first else placed
-    borders = _free_borders(analysis, settings.walk.change_every, [a.time_s for a in placed], len(free))
+    taken_s = [arrival.time_s for arrival in placed]
+    borders = free_borders(analysis, settings.walk, taken_s, len({line.prompt for line in free}), pace)
     shared = [_Arrival(time_s=time_s, line=free[i % len(free)], placed=False) for i, time_s in enumerate(borders)]
     arrivals = sorted([*placed, *shared], key=lambda arrival: arrival.time_s)
     if arrivals[0].time_s > 0:
@@ -127,52 +124,17 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
     return starts
 
 
-def _free_borders(analysis: Analysis, change_every: str, taken_s: list[float], n_prompts: int) -> list[float]:
-    """Borders for prompts without a place: those where no placed prompt rules, on a grid fine enough for all."""
-    finer = _GRIDS[_GRIDS.index(change_every) + 1 :] if change_every in _GRIDS else _GRIDS[5:]
-    borders: list[float] = []
-    for grid in (change_every, *finer):
-        candidate = _without_taken(borders_s(analysis, grid), taken_s)
-        # A grid of bars may be no finer than the sections were; only a gain counts.
-        if len(candidate) > len(borders):
-            borders = candidate
-        if len(borders) >= n_prompts:
-            return borders
-    even = np.linspace(0, analysis.duration_s, n_prompts + len(taken_s), endpoint=False)
-    return _without_taken([float(t) for t in even], taken_s) or [0.0]
-
-
-def borders_s(analysis: Analysis, grid: str) -> list[float]:
-    """Moments at which prompts may arrive: sections, every n bars or every n beats; always 0, in seconds."""
-    if grid == "section":
-        return [section.start_s for section in analysis.sections]
-    number, unit = grid.split()
-    events_s = analysis.downbeats_s if unit.startswith("bar") else analysis.beats_s
-    if len(events_s) == 0:
-        return [float(t) for t in np.arange(0, analysis.duration_s, FREE_GRID_S)]
-    chosen = [float(t) for t in events_s[:: int(number)]]
-    # What comes before the first bar belongs to it, unless it is long enough to be a part of its own.
-    return [0.0, *chosen[1:]] if chosen[0] < 1.0 else [0.0, *chosen]
-
-
-def _without_taken(borders: list[float], taken_s: list[float]) -> list[float]:
-    """Borders but for those that a placed prompt takes: the one nearest to it; the beginning only if it is there."""
-    taken = set()
-    for time_s in taken_s:
-        nearest = min(range(len(borders)), key=lambda i: abs(borders[i] - time_s))
-        if nearest > 0 or time_s < AT_THE_BEGINNING_S:
-            taken.add(nearest)
-    return [border for i, border in enumerate(borders) if i not in taken]
-
-
-def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings) -> tuple[Keyframe, ...]:
+def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace) -> tuple[Keyframe, ...]:
     """Arrivals within the excerpt as keyframes on integer frames, with one to begin and one to end on."""
     active: _Arrival = arrivals[0]
     chosen: dict[int, _Arrival] = {}
     for arrival in arrivals:
         frame = timeline.frame_at(arrival.time_s)
         # Where an excerpt begins just before a border, nobody could follow a whole change of prompt.
-        just_before = timeline.start_s > 0 and arrival.time_s < timeline.start_s + AT_THE_BEGINNING_S
+        just_before = timeline.start_s > 0 and (
+            arrival.time_s < timeline.start_s + AT_THE_BEGINNING_S
+            or (not arrival.placed and pace.too_short(timeline.start_s, arrival.time_s))
+        )
         if frame < MIN_SEGMENT_FRAMES or just_before:
             active = arrival
         elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
@@ -204,8 +166,9 @@ def _first_seed(line: PromptLine, settings: Settings) -> int:
 
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:
     negative = settings.model.negative if line.negative is None else line.negative
+    image = None if line.image is None else Path(os.path.abspath(line.image))  # a plan is rendered from anywhere
     keyframe = Keyframe(
-        frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=line.image
+        frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=image
     )
     return keyframe if line.strength is None else replace(keyframe, strength=line.strength)
 
@@ -231,9 +194,6 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")
-    for keyframe in keyframes:
-        if keyframe.image is not None:
-            raise PlanError(f"{where}: {keyframe.image}: pictures as keyframes are not supported yet; use words")
 
 
 def resolve_model_path(model: str | None) -> str | None:

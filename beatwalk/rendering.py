@@ -17,9 +17,11 @@ import itertools
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -162,32 +164,81 @@ def render_segments(
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
     watch(Progress(stage="render", done=done, total=total, reused=reused))
-    for segment, course in zip(plan.segments, found.courses, strict=True):
-        if (there := records[segment.index]) is not None:
-            sink(there.path)
-            continue
-        shares = shares_of(targets, segment)
-        with LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps) as writer:
-            positions: list[Float] = []
-            measured: list[Float] = []
-            ends: list[Float32] = []
-            for frames, block_positions, block_measured, reduced in walk_blocks(walk, segment, course, shares):
-                writer.write(frames)
-                sink(frames)
-                positions.append(block_positions)
-                measured.append(block_measured)
-                ends = [ends[0] if ends else reduced[0], reduced[-1]]
-                done += len(frames)
-                watch(Progress(stage="render", done=done, total=total, reused=reused))
-        record = SegmentRecord(
-            path=segment_path(work, segment),
-            positions=np.concatenate(positions),
-            measured=np.concatenate(measured),
-            ends=np.stack(ends),
-        )
-        write_record(record)
-        records[segment.index] = record
+    with _Closer() as closer:
+        for segment, course in zip(plan.segments, found.courses, strict=True):
+            if (there := records[segment.index]) is not None:
+                sink(there.path)
+                continue
+            shares = shares_of(targets, segment)
+            with closer.opened(LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps)) as writer:
+                positions: list[Float] = []
+                measured: list[Float] = []
+                ends: list[Float32] = []
+                for frames, block_positions, block_measured, reduced in walk_blocks(walk, segment, course, shares):
+                    writer.write(frames)
+                    sink(frames)
+                    positions.append(block_positions)
+                    measured.append(block_measured)
+                    ends = [ends[0] if ends else reduced[0], reduced[-1]]
+                    done += len(frames)
+                    watch(Progress(stage="render", done=done, total=total, reused=reused))
+            record = SegmentRecord(
+                path=segment_path(work, segment),
+                positions=np.concatenate(positions),
+                measured=np.concatenate(measured),
+                ends=np.stack(ends),
+            )
+            closer.close(writer, record)
+            records[segment.index] = record
     return found, [record for record in records.values() if record is not None]
+
+
+class _Closer:
+    """Ends one segment's file, and writes down that it is finished, while the next segment is made.
+
+    Used as a context manager; left without an error, all segments are finished.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "segment")
+        self._closing: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()  # what was whole when something else failed is kept
+        if kind is None:
+            self._settle()
+
+    @contextlib.contextmanager
+    def opened(self, writer: LosslessWriter) -> Iterator[LosslessWriter]:
+        """A writer that stays open, unless an error leaves it with nothing to finish."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(writer)
+            yield writer
+            stack.pop_all()
+
+    def close(self, writer: LosslessWriter, record: SegmentRecord) -> None:
+        """Soon finish a segment's file and its record; first the one before.
+
+        Raises
+        ------
+        OutputError : the one before could not be written
+        """
+        self._settle()
+        self._closing = self._pool.submit(self._close, writer, record)
+
+    @staticmethod
+    def _close(writer: LosslessWriter, record: SegmentRecord) -> None:
+        writer.__exit__(None, None, None)
+        write_record(record)
+
+    def _settle(self) -> None:
+        if self._closing is not None:
+            self._closing.result()
 
 
 def walk_blocks(

@@ -94,7 +94,7 @@ def window_frames(fps: Fraction) -> int:
     return math.ceil(fps)
 
 
-def light_grid(frame: Frames) -> Float32:
+def light_grid(frame: Frames | Float32) -> Float32:
     """Mean linear light, shape (height, width, 3) → (rows, columns, 3), at most 96x96 cells."""
     height, width, _ = frame.shape
     step = max(1, min(height, width) // (GRID * SAMPLES_PER_CELL))
@@ -206,8 +206,8 @@ class FlashMeter:
         self._red = _Counter(self.fps, step=limits.red, darker=math.inf, area=limits.area)
         self._curves: tuple[list[int], list[int]] = ([], [])
 
-    def update(self, frames: Frames) -> None:
-        """Take the next frames, uint8, shape (n, height, width, 3)."""
+    def update(self, frames: Frames | Float32) -> None:
+        """Take the next frames, uint8 or 0-1, shape (n, height, width, 3)."""
         for frame in frames:
             self.accept(self.glance(light_grid(frame)))
 

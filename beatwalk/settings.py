@@ -143,6 +143,9 @@ class Walk(_Frozen):
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
     change_share: float = Field(default=0.6, ge=0.01, le=1)  # share of a segment's way on which the prompt changes
+    # Perceived change (beatwalk.motion units) that a prompt needs to become another: borders of the music that leave
+    # less at its speed are passed over, as far as prompts without a place have others.
+    least_change: float = Field(default=0.5, ge=0, le=100)
     path: Literal["both", "prompts", "noise"] = "both"
     pace: float = Field(default=0.35, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
@@ -171,6 +174,12 @@ class Trails(_Frozen):
     """Persistence of earlier frames."""
 
     amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
+
+
+class Grain(_Frozen):
+    """Film grain on the finished picture."""
+
+    noise: Modulation = Modulated()  # its deviation, sRGB of 0-1; 0.05 is strong
 
 
 class Feedback(_Frozen):
@@ -224,7 +233,8 @@ class Settings(_Frozen):
     camera: Camera = Camera()
     color: Color = Color()
     trails: Trails = Trails()
-    effects: bool = True  # camera, colour and trails
+    grain: Grain = Grain()
+    effects: bool = True  # camera, colour, trails and grain
     feedback: Feedback = Feedback()
     model: Model = Model()
     video: Video = Video()

@@ -30,7 +30,7 @@ from beatwalk.walk import Course, Walk
 
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
-MIN_SKETCHES = 9
+MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARE = 0.3  # of the sketches that find the length of a way; the others map it
 PICTURE_SHARE, MIN_PICTURES = 0.04, 3  # of a segment's frames: whole pictures that tell what its sketches are worth
 FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what sketches mean
@@ -169,11 +169,14 @@ class _Surveyor:
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
         share = self.settings.feedback.probe_share
-        self.n_pictures = max(MIN_PICTURES, int(PICTURE_SHARE * segment.n_frames))
-        frames_worth = max(share - FITTED_SHARE, share / 2) * segment.n_frames - self.n_pictures
-        affordable = int(frames_worth / meter.sketch_cost)
+        frames_worth = max(share - FITTED_SHARE, share / 2) * segment.n_frames
+        # Where these pictures would be most of what a short segment may cost, the song's own gauge has to do.
+        gauged = frames_worth >= 2 * MIN_PICTURES
+        self.n_pictures = max(MIN_PICTURES, int(PICTURE_SHARE * segment.n_frames)) if gauged else 0
+        affordable = int((frames_worth - self.n_pictures) / meter.sketch_cost)
+        self.least = int(np.clip(segment.n_frames // FRAMES_A_SKETCH, FEWEST_SKETCHES, MIN_SKETCHES))
         self.gauge = np.array([[0.0, meter.gauge], [1.0, meter.gauge]])  # position, real by sketched change
-        self.budget = max(2 * MIN_SKETCHES, min(self.settings.feedback.probes, affordable))
+        self.budget = max(2 * self.least, min(self.settings.feedback.probes, affordable))
 
     def course(self) -> Course:
         """The segment's course."""
@@ -181,13 +184,14 @@ class _Surveyor:
         prompt_length, noise_speed = self._measure()
         course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
         alphas, shown = self._sketch(course, self._first_places(course, int(FIRST_SHARE * self.budget)))
-        self.gauge = self._gauged(course, alphas, shown)
+        if self.n_pictures:
+            self.gauge = self._gauged(course, alphas, shown)
         length = self._arc(alphas, shown).length
         if course.route.hops > 0 and not REFIT[0] < length / self.wanted < REFIT[1]:
             noise_speed = self._speed_from(length, prompt_length, noise_speed, course.route.total_hops)
             course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
             left = self.budget - (self.meter.spent - before)
-            alphas, shown = self._sketch(course, self._first_places(course, max(MIN_SKETCHES, left // 2)))
+            alphas, shown = self._sketch(course, self._first_places(course, max(self.least, left // 2)))
         left = self.budget - (self.meter.spent - before)
         return replace(course, arc=self._map(course, alphas, shown, left))
 
@@ -195,8 +199,11 @@ class _Surveyor:
         """Perceived length of the change of prompt, and perceived change a hop of the noise."""
         nudged = NoiseRoute(start=self.state, hops=NUDGE_HOPS)
         here, there = self.walk.noise_on(nudged, np.array([0.0, 1.0]))
-        fixed = self.settings.walk.path == "noise" or self.segment.start.prompt == self.segment.end.prompt
-        prompts = np.array([0.0]) if fixed else np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+        start, end = self.segment.start, self.segment.end
+        same = (start.prompt, start.image, start.strength) == (end.prompt, end.image, end.strength)
+        fixed = self.settings.walk.path == "noise" or same
+        stops = 5 if self.least == MIN_SKETCHES else 3
+        prompts = np.array([0.0]) if fixed else np.linspace(0, 1, stops)
         noise = np.stack([here] * len(prompts) + [there, there][: 1 if fixed else 2])
         shares = np.concatenate([prompts, [0.0] if fixed else [0.0, 1.0]])
         shown = self.meter.sketches(self.segment, noise, shares)
@@ -242,7 +249,7 @@ class _Surveyor:
 
     def _first_places(self, course: Course, count: int) -> Float:
         """Even places and the course's corners: a chord across a corner is short however long the way."""
-        return np.union1d(np.linspace(0, 1, max(count, MIN_SKETCHES) - 2), course.corners())
+        return np.union1d(np.linspace(0, 1, max(count, self.least) - 2), course.corners())
 
     def _sketch(self, course: Course, alphas: Float) -> tuple[Float, Float32]:
         """Sketches along a course."""

@@ -17,7 +17,11 @@ SAMPLE_S = 0.05  # between two looks at the memory in use
 
 
 class Stages(dict[str, float]):
-    """Seconds by stage; each stage belongs to one thread at a time."""
+    """Seconds by stage; those of threads that are in the same stage add up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
@@ -30,7 +34,8 @@ class Stages(dict[str, float]):
 
     def add(self, stage: str, seconds: float) -> None:
         """Add seconds to a stage."""
-        self[stage] = self.get(stage, 0.0) + seconds
+        with self._lock:
+            self[stage] = self.get(stage, 0.0) + seconds
 
 
 class PeakMemory:
@@ -65,9 +70,12 @@ class PeakMemory:
         import psutil
 
         total, process = 0, psutil.Process(os.getpid())
+        own = process.cmdline()
         for each in (process, *process.children(recursive=True)):
             try:
-                total += each.memory_info().rss
+                # A child that has not become ffmpeg yet shows this process's memory a second time.
+                if each.pid == process.pid or each.cmdline() != own:
+                    total += each.memory_info().rss
             except psutil.Error:  # it ended meanwhile
                 continue
         self.peak_mb = max(self.peak_mb, total / 1e6)

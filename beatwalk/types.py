@@ -210,6 +210,7 @@ class Targets:
     saturation: Float  # factor, 1 leaves colours as they are
     hue: Float  # degrees
     trails: Float  # share of the previous finished frame that stays, 0-0.95
+    noise: Float  # deviation of film grain, sRGB of 0-1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -238,6 +239,19 @@ class Conditioning:
             tensors={name: np.repeat(tensor, count, axis=0) for name, tensor in self.tensors.items()},
             masks={name: np.repeat(mask, count, axis=0) for name, mask in self.masks.items()},
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pull:
+    """Towards a picture given from outside, for a batch."""
+
+    latents: Float32  # of the picture, as `Generator.encode_picture` makes them
+    weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
+    strength: float  # how far the picture is changed again: 0 not at all, 1 beyond recognition
+
+    def rows(self, rows: slice) -> Pull:
+        """Some rows of the batch."""
+        return Pull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from beatwalk.errors import ModelError, SettingsError
 from beatwalk.generator import Generator
 from beatwalk.interpolate import NoiseRoute, NoiseState, mix_conditioning, noise_along
 from beatwalk.motion import ArcMap
-from beatwalk.types import Conditioning, Float, Float32, Frames, Plan, Segment
+from beatwalk.pictures import load_picture
+from beatwalk.types import Conditioning, Float, Float32, Frames, Keyframe, Plan, Pull, Segment
 
 NOISES_KEPT = 8  # seeds whose noise is remembered; a segment passes few at a time
 
@@ -52,6 +54,7 @@ class Walk:
     ------
     ModelError : the model cannot make pictures of this size
     SettingsError : a video cannot have this size
+    InputError : a picture that is a keyframe cannot be read
     """
 
     plan: Plan
@@ -60,6 +63,7 @@ class Walk:
     steps: int = 0
     guidance: float = 0.0
     _texts: dict[str, Conditioning] = field(default_factory=dict, repr=False)
+    _pictures: dict[Path, Float32] = field(default_factory=dict, repr=False)
     _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +76,8 @@ class Walk:
         encoded = self.generator.encode(texts)
         for row, text in enumerate(texts):
             self._texts[text] = encoded.rows(slice(row, row + 1))
+        for image in dict.fromkeys(k.image for k in self.plan.keyframes if k.image is not None):
+            self._pictures[image] = self.generator.encode_picture(load_picture(image, self.size))
 
     @property
     def probe_steps(self) -> int:
@@ -91,8 +97,9 @@ class Walk:
         """Pictures from noise, shape (n, …), and how far the prompt has changed, shape (n,)."""
         text, negative = self._text(segment, shares)
         frames = self.generator.generate(
-            noise, text, negative, size=self.size, steps=self.steps, guidance=self.guidance
-        )
+            noise, text, negative,
+            size=self.size, steps=self.steps, guidance=self.guidance, pulls=self._pulls(segment, shares),
+        )  # fmt: skip
         if frames.shape != (len(noise), self.size[1], self.size[0], 3):
             raise ModelError(
                 f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
@@ -102,17 +109,37 @@ class Walk:
     def latents(self, segment: Segment, noise: Float32, shares: Float, *, steps: int) -> Float32:
         """What `compose` would decode, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, shares)
-        return self.generator.latents(noise, text, negative, size=self.size, steps=steps, guidance=self.guidance)
+        return self.generator.latents(
+            noise, text, negative,
+            size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, shares),
+        )  # fmt: skip
 
     def _text(self, segment: Segment, shares: Float) -> tuple[Conditioning, Conditioning | None]:
         """The prompt, and the negative one where it counts, at how far the prompt has changed."""
-        start, end = (segment.start, segment.end)
-        if self.plan.settings.walk.path == "noise":
-            start = end = self.plan.keyframes[0]
+        start, end = self._ends(segment)
         text = mix_conditioning(self._texts[start.prompt], self._texts[end.prompt], shares)
         if self.guidance <= 1:
             return text, None
         return text, mix_conditioning(self._texts[start.negative], self._texts[end.negative], shares)
+
+    def _ends(self, segment: Segment) -> tuple[Keyframe, Keyframe]:
+        """Between which keyframes a segment's text and pictures go."""
+        if self.plan.settings.walk.path == "noise":
+            return self.plan.keyframes[0], self.plan.keyframes[0]
+        return segment.start, segment.end
+
+    def _pulls(self, segment: Segment, shares: Float) -> list[Pull]:
+        """Towards the keyframes' pictures, as far as the prompt has changed from one to the other."""
+        start, end = self._ends(segment)
+        if (start.image, start.strength) == (end.image, end.strength):
+            sides = [(start, np.ones(len(shares)))]
+        else:
+            sides = [(start, 1 - shares), (end, shares)]
+        return [
+            Pull(latents=self._pictures[side.image], weights=weights, strength=side.strength)
+            for side, weights in sides
+            if side.image is not None and weights.any()
+        ]
 
     def noise_on(self, route: NoiseRoute, alphas: Float) -> Float32:
         """Noise at positions of a route, shape (n, …)."""

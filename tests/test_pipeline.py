@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beatwalk import pipeline
-from beatwalk.errors import OutputError, PlanError, VideoError
+from beatwalk.errors import InputError, OutputError, PlanError, VideoError
 from beatwalk.generator import FakeGenerator
 from beatwalk.manifest import manifest_path, work_folder
 from beatwalk.planfile import read_plan
@@ -122,9 +122,9 @@ def test_a_name_too_long_is_said_first(planned: Plan, tmp_path: Path) -> None:
     assert generator.calls == []
 
 
-def test_pictures_are_refused_before_a_model_is_loaded(planned: Plan, tmp_path: Path) -> None:
-    """Parsed, but not walked yet."""
-    with pytest.raises(PlanError, match="not supported yet"):
+def test_pictures_that_are_not_there_are_said_before_a_model_is_loaded(planned: Plan, tmp_path: Path) -> None:
+    """One line with the name."""
+    with pytest.raises(InputError, match=r"a\.png: no such picture"):
         pipeline.plan(tmp_path / "song.wav", ["x :: image=a.png"], overrides=[SMALL], analysis=planned.analysis)
 
 

@@ -42,7 +42,6 @@ def test_round_trip(tmp_path: Path) -> None:
         (("keyframes", 1, "seed"), -1, r"keyframes.1.seed: .*greater"),
         (("keyframes", 1, "prompt"), "half \ud800", r"keyframes.1.prompt: expected text"),
         (("keyframes", 1, "promt"), "x", r"keyframes.1.promt: "),
-        (("keyframes", 1, "image"), "a.png", r"not supported yet"),
         (("keyframes", 1, "frame"), 40, r"keyframes must come in order"),
         (("analysis", "song", "duration_s"), 1e300, r"song.duration_s.*number"),
         (("settings", "walk", "pace"), 10**400, r"walk.pace: .*number"),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beatwalk.borders import Pace, borders_s
 from beatwalk.errors import PlanError, PromptError
-from beatwalk.planning import borders_s, check_plan, plan
+from beatwalk.planning import check_plan, plan
 from beatwalk.prompts import parse_prompts
 from beatwalk.settings import Settings
-from beatwalk.types import Plan
+from beatwalk.types import Analysis, Curve, Plan
 from tests.helpers import known_analysis
 
 SONG = known_analysis(24.0)  # sections A, B, A at 0, 8 and 16 s; a bar every 2 s
@@ -62,9 +65,49 @@ def test_places_are_kept_and_the_rest_shares_what_is_left() -> None:
 
 
 def test_an_excerpt_that_begins_just_before_a_border_begins_with_what_comes() -> None:
-    """0.3 s are too short to get from one prompt to another; 0.6 s are not."""
+    """0.6 s are too short to get from one prompt to another, unless told otherwise; 0.3 s always; 7.5 s are not."""
     assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.7))] == ["b", "c"]
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4))] == ["a", "b", "c"]
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4))] == ["b", "c"]
+    hasty = {"least_change": 0.0}
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4, walk=hasty))] == ["a", "b", "c"]
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.7, walk=hasty))] == ["b", "c"]
+    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=0.5))] == ["a", "b", "c"]
+
+
+def quiet_middle(pace: float) -> tuple[Analysis, Settings]:
+    """The song with next to no energy in its second section."""
+    energy = Curve(values=np.where((t := np.arange(0, 24, 0.1)) < 8, 0.8, np.where(t < 16, 0.01, 1.0)), rate_hz=10.0)
+    speed = {"level": 0.0, "rules": [{"source": "energy", "amount": 1.0}]}
+    settings = Settings.model_validate({"walk": {"pace": pace, "speed": speed}})
+    return replace(SONG, curves={**SONG.curves, "energy": energy}), settings
+
+
+def test_a_border_that_leaves_a_prompt_no_time_is_passed_over() -> None:
+    """The change begins in the quiet part and arrives with the loud one; where each is needed, all stay."""
+    song, settings = quiet_middle(pace=0.35)
+    two = plan(song, parse_prompts("a\nb", "walk.txt"), settings, size=(64, 64))
+    assert landing(two) == [(0, "a"), (16, "b")]
+    placed = plan(song, parse_prompts("a\n@0:08 b", "walk.txt"), settings, size=(64, 64))
+    assert (8, "b") in landing(placed), "a place is a place"
+
+
+def test_where_sections_leave_no_time_bars_lend_their_borders() -> None:
+    """Three prompts: the quiet section cannot be one's way, a bar within the loud ones can."""
+    song, settings = quiet_middle(pace=0.35)
+    found = landing(plan(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
+    assert [prompt for _, prompt in found] == ["a", "b", "c"]
+    times = [time_s for time_s, _ in found]
+    assert 16 in times
+    assert set(times) <= {float(t) for t in song.downbeats_s}
+    pace = Pace.of(song, settings)
+    assert not any(pace.too_short(a, b) for a, b in itertools.pairwise(times))
+
+
+def test_prompts_that_no_grid_has_time_for_are_all_shown_even_so() -> None:
+    """At a snail's pace prompts take the sections, as if there were time."""
+    song, settings = quiet_middle(pace=0.001)
+    found = landing(plan(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
+    assert found == [(0, "a"), (8, "b"), (16, "c")]
 
 
 def test_borders_follow_the_setting() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,17 @@ def test_a_survey_survives_json() -> None:
     again = survey_from_json(survey_to_json(found))
     assert again.courses[1].route == found.courses[1].route
     np.testing.assert_array_equal(again.courses[0].arc.lengths, found.courses[0].arc.lengths)
+
+
+def test_short_segments_are_surveyed_cheaply_too() -> None:
+    """Segments of two seconds and less: the share holds, but for what the song's first pictures cost."""
+    base = known_plan(n_frames=240, walk=STEADY)
+    first, _, last = base.keyframes
+    keyframes = tuple(
+        replace(last, frame=frame, prompt=f"prompt {frame}", seed=first.seed if frame == 0 else None)
+        for frame in (*range(0, 240, 40), 240)
+    )
+    walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    fitting = 4 * (1 + (4 + 2) / 8)
+    assert found.cost - fitting <= 0.15 * 240

@@ -1,7 +1,8 @@
 """What a finished video is worth, measured on the file alone: nothing from inside the program is taken on trust.
 
-- **Change** of a frame: root mean square distance in OKLab to the frame before, both scaled to 96x96. Entry i is the
-  change from frame i - 1 to i, and is seen at i / fps; entry 0 is NaN.
+- **Change** of a frame: root mean square distance in OKLab to the frame before, both scaled to 96x96 (averages of
+  areas, not rounded to 8 bits: rounding alone can be as large as slow motion in the dark). Entry i is the change
+  from frame i - 1 to i, and is seen at i / fps; entry 0 is NaN.
 - **Sync**: peaks of change against beats.
 - **Tracking**: change against the target in the manifest.
 - **Sound**: where in the song the video's sound lies, by cross-correlation.
@@ -26,7 +27,7 @@ from beatwalk.errors import InputError
 from beatwalk.perception import oklab
 from beatwalk.safety import FlashMeter, FlashReport
 from beatwalk.types import Analysis, Float, Float32, frozen_array
-from beatwalk.video import VideoInfo, probe, read_frames
+from beatwalk.video import VideoInfo, probe, read_averages
 
 __all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "frame_changes", "plot_check"]
 
@@ -99,7 +100,7 @@ def _measure(video: Path, info: VideoInfo) -> tuple[Float, int, FlashReport]:
     """Change of every frame, how many are blank, and flashes; one pass, a block of frames in memory."""
     meter = FlashMeter(info.fps)
     changes, blank, last = [np.array([np.nan])], 0, np.zeros((0, *GRID, 3), np.float32)
-    for frames in read_frames(video, size=GRID):
+    for frames in read_averages(video, GRID):
         meter.update(frames)
         seen = oklab(frames)
         blank += int(np.count_nonzero(_spread(seen) < BLANK))

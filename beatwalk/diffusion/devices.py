@@ -83,3 +83,10 @@ def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
         return CPU_BATCH
     free, _ = torch.cuda.mem_get_info(device)
     return max(1, min(MAX_BATCH, int(free // (BYTES_PER_PIXEL * size[0] * size[1]))))
+
+
+def fitting_pictures(size: tuple[int, int]) -> int:
+    """Pictures that can be decoded at once in half of the machine's memory; as many on every day."""
+    import psutil
+
+    return int(psutil.virtual_memory().total / 2 // (BYTES_PER_PIXEL * size[0] * size[1]))

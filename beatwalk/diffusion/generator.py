@@ -17,20 +17,22 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from beatwalk.diffusion.devices import pick_batch
+from beatwalk.diffusion.anchoring import encode_picture, pull_arguments
+from beatwalk.diffusion.batching import Batches
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
-from beatwalk.errors import DeviceError, ModelError
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
+from beatwalk.errors import ModelError
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
 
 if TYPE_CHECKING:
     import torch
@@ -58,11 +60,12 @@ class DiffusionGenerator:
         self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None
     ) -> None:
         self._pipeline, self._family, self._info = pipeline, family, info
-        self._multiple, self._scale, self._batch = multiple, scale, batch
+        self._multiple, self._scale = multiple, scale
         self._denoiser = getattr(pipeline, family.denoiser)
-        self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
+        self._batches = Batches(pipeline, self._denoiser.device, batch)
         self._nothing: Conditioning | None = None
         self._told: set[str] = set()  # prompts that were said to be too long
+        self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
         self._encode_arguments = encode_arguments(pipeline, family)
 
     @property
@@ -111,6 +114,8 @@ class DiffusionGenerator:
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
+        if self._read is not None and self._read[0] == tuple(prompts):  # an estimate was made, now the video is
+            return self._read[1]
         # An instruction to embellish the prompt makes no sense for no prompt at all.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
         rows, masks = [], []
@@ -127,7 +132,9 @@ class DiffusionGenerator:
             for tensor in tensors.values():
                 tensor[empty] = 0
         shape = tensors["prompt_embeds"].shape[:2]
-        return Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
+        text = Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
+        self._read = (tuple(prompts), text)
+        return text
 
     def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
@@ -165,6 +172,18 @@ class DiffusionGenerator:
         noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
         return noise
 
+    def encode_picture(self, picture: Frames) -> Float32:
+        """A picture's latents; where the model makes larger pictures than asked for, its borders are repeated.
+
+        Raises
+        ------
+        ModelError : the model's autoencoder cannot encode, or the size cannot be made
+        """
+        _, height, width, _ = picture.shape
+        right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
+        around = ((0, 0), (below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))
+        return encode_picture(self._pipeline, self._family, np.pad(picture, around, mode="edge"), self._info.name)
+
     def generate(
         self,
         noise: Float32,
@@ -174,6 +193,7 @@ class DiffusionGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Frames:
         """Pictures, uint8, shape (batch, height, width, 3); any number, split into batches that fit.
 
@@ -184,10 +204,13 @@ class DiffusionGenerator:
         """
         covering = self._covering(size)
 
-        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> tuple[torch.Tensor, torch.Tensor]:
+        def make(
+            rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any
+        ) -> tuple[torch.Tensor, torch.Tensor]:
             images = self.call_pipeline(
-                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt"
-            )
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt",
+                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
+            )  # fmt: skip
             return self._to_host_bytes(images, size)
 
         made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
@@ -209,6 +232,7 @@ class DiffusionGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Float32:
         """What `generate` would decode, shape (batch, rows, columns, channels); the picture's size rounded up.
 
@@ -218,10 +242,11 @@ class DiffusionGenerator:
         """
         covering = self._covering(size)
 
-        def make(rows: slice, text: Conditioning, away: Conditioning | None) -> Float32:
+        def make(rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any) -> Float32:
             made = self.call_pipeline(
-                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent"
-            )
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent",
+                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
+            )  # fmt: skip
             return as_cells(to_host(made), covering)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
@@ -233,39 +258,19 @@ class DiffusionGenerator:
         negative: Conditioning | None,
         size: tuple[int, int],
         guidance: float,
-        make: Callable[[slice, Conditioning, Conditioning | None], Made],
+        make: Callable[[slice, Conditioning, Conditioning | None, Any], Made],
     ) -> list[Made]:
-        """What `make` makes of all rows, in batches that fit; half as large a batch each time memory runs out."""
-        import torch
-
+        """What `make` makes of all rows, of their text and of what they should not be, in batches that fit."""
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
             negative = self._nothing.repeated(count)
-        if guided and negative is not None:
-            negative = self._fitting(negative, conditioning)
-        made: list[Made] = []
-        done = 0
-        while done < count:
-            limit = self._limits.setdefault(size, self._batch or pick_batch(self._device, self._covering(size)))
-            left = count - done
-            rows = slice(done, done + -(-left // -(-left // limit)))  # as even as can be
-            away = negative.rows(rows) if guided and negative is not None else None
-            try:
-                made.append(make(rows, conditioning.rows(rows), away))
-                done = rows.stop
-                continue
-            except (torch.OutOfMemoryError, UnboundLocalError) as error:
-                # Sana's pipeline catches an OutOfMemoryError while decoding and trips over the missing picture.
-                if isinstance(error, UnboundLocalError) and "'image'" not in str(error):
-                    raise
-                if rows.stop - rows.start == 1:
-                    where = f"{size[0]}x{size[1]} on {self._info.device}"
-                    raise DeviceError(f"out of memory for one picture of {where}; try a smaller --size") from error
-            self._limits[size] = max(1, (rows.stop - rows.start) // 2)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-        return made
+        against = self._fitting(negative, conditioning) if guided and negative is not None else None
+
+        def make_rows(rows: slice, pipeline: Any) -> Made:
+            return make(rows, conditioning.rows(rows), against.rows(rows) if against is not None else None, pipeline)
+
+        return self._batches.run(count, self._covering(size), make_rows)
 
     def _fitting(self, text: Conditioning, other: Conditioning) -> Conditioning:
         """Text encoded by itself, as long as another where the family wants both alike."""
@@ -287,6 +292,8 @@ class DiffusionGenerator:
         steps: int,
         guidance: float,
         output_type: str,
+        pulls: Sequence[Pull] = (),
+        pipeline: Any = None,
     ) -> Any:
         """One call of the pipeline.
 
@@ -294,6 +301,7 @@ class DiffusionGenerator:
         ----------
         size : width and height that the model can make without cutting
         output_type : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
+        pipeline : one with a state of its own, for calls at the same time; None: the one there is
 
         Raises
         ------
@@ -310,12 +318,10 @@ class DiffusionGenerator:
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
-        # Schedulers without a generator fall back on the global one: lend it out, and put it back as it was.
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.inference_mode(), torch.random.fork_rng(devices=devices):
-            torch.manual_seed(STEP_NOISE_SEED)
+        arguments |= pull_arguments(pipeline or self._pipeline, pulls, latents)
+        with torch.inference_mode(), self._random_numbers_lent() if pipeline is None else nullcontext():
             try:
-                made = self._pipeline(
+                made = (pipeline or self._pipeline)(
                     latents=latents,
                     width=size[0],
                     height=size[1],
@@ -329,6 +335,15 @@ class DiffusionGenerator:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
             return made
+
+    @contextmanager
+    def _random_numbers_lent(self) -> Iterator[None]:
+        """Schedulers without a generator fall back on the global one: lend it out, and put it back as it was."""
+        import torch
+
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(STEP_NOISE_SEED)
+            yield
 
     def _to_host_bytes(self, pictures: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Crop the middle, turn 0-1 into 8 bits on the device, and start the way to the host.

@@ -209,7 +209,11 @@ def _is_about_reaching_the_hub(error: BaseException) -> bool:
 
 
 def _settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
-    """On its device, convolutions in the layout that is fast, no progress bars of its own."""
+    """On its device, convolutions in the layout that is fast, no progress bars of its own.
+
+    A processor decodes one picture after the other: what is between two operations then stays in its cache, which
+    nearly halves the time (nano, 512x512: 139 ms a picture in batches of eight, 78 ms one by one).
+    """
     import torch
 
     pipeline.set_progress_bar_config(disable=True)
@@ -220,6 +224,8 @@ def _settle(pipeline: Any, family: Family, place: torch.device, precision: torch
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
+        pipeline.vae.use_slicing = True
 
 
 def _wrap(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beatwalk.diffusion.anchoring import encoded
 from beatwalk.timing import PeakMemory
 from beatwalk.types import Float32, Frames, ModelInfo
 
@@ -142,7 +143,7 @@ def _probe(vae: Any, size: tuple[int, int]) -> Leak:
     import torch
 
     with torch.inference_mode():
-        latents = _encode(vae, _smooth_picture(size, next(vae.parameters())))
+        latents = encoded(vae, _smooth_picture(size, next(vae.parameters())))
         plain = _decode(vae, latents)
         deviation = float(latents.float().std())
         rows, columns = latents.shape[-2:]
@@ -185,13 +186,6 @@ def _smooth_picture(size: tuple[int, int], like: Any) -> Any:
     y, x = torch.meshgrid(torch.linspace(0, 1, size[1]), torch.linspace(0, 1, size[0]), indexing="ij")
     waves = [torch.sin(6.28 * (a * x + b * y) + a) for a, b in ((1, 0.5), (0.7, 1.3), (1.6, 0.2))]
     return (0.7 * torch.stack(waves)[None]).to(like.device, like.dtype)
-
-
-def _encode(vae: Any, picture: Any) -> Any:
-    made = vae.encode(picture)
-    if hasattr(made, "latent_dist"):
-        return made.latent_dist.mode()
-    return made.latent if hasattr(made, "latent") else made.latents
 
 
 def _decode(vae: Any, latents: Any) -> Any:

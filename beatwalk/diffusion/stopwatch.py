@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from beatwalk.timing import Stages
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
 
 if TYPE_CHECKING:
     from beatwalk.diffusion.generator import DiffusionGenerator
@@ -52,6 +52,10 @@ class TimedGenerator:
         """As the generator inside makes it."""
         return self.generator.start_noise(seed, size)
 
+    def encode_picture(self, picture: Frames) -> Float32:
+        """As the generator inside does."""
+        return self.generator.encode_picture(picture)
+
     def generate(
         self,
         noise: Float32,
@@ -61,10 +65,13 @@ class TimedGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Frames:
         """Timed as "generate", and within it by part."""
         with self.stages.time("generate"), self._parts():
-            frames = self.generator.generate(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+            frames = self.generator.generate(
+                noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls
+            )
         self.pictures += len(frames)
         return frames
 
@@ -77,10 +84,13 @@ class TimedGenerator:
         size: tuple[int, int],
         steps: int,
         guidance: float,
+        pulls: Sequence[Pull] = (),
     ) -> Float32:
         """Timed as "sketch"."""
         with self.stages.time("sketch"):
-            made = self.generator.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance)
+            made = self.generator.latents(
+                noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls
+            )
         self.sketches += len(made)
         return made
 
@@ -99,9 +109,12 @@ class TimedGenerator:
         return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
     def shares(self) -> dict[str, float]:
-        """Seconds of text, sketch, denoise, decode and convert."""
-        parts = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
-        return {**parts, "convert": max(0.0, self.stages.get("generate", 0.0) - parts["denoise"] - parts["decode"])}
+        """Seconds of text, sketch, denoise, decode and convert; of several threads at work, by their shares."""
+        seconds = {name: self.stages.get(name, 0.0) for name in ("text", "sketch", "denoise", "decode")}
+        generate, threads = self.stages.get("generate", 0.0), self.stages.get("calls", 0.0)
+        for name in ("denoise", "decode"):
+            seconds[name] *= min(1.0, generate / threads) if threads else 1.0
+        return {**seconds, "convert": max(0.0, generate - seconds["denoise"] - seconds["decode"])}
 
     @contextmanager
     def _parts(self) -> Iterator[None]:
@@ -110,7 +123,11 @@ class TimedGenerator:
             yield
             return
         denoiser, vae = self.generator.denoiser, self.generator.pipeline.vae
-        with self._clocked(denoiser, "forward", "denoise"), self._clocked(vae, "decode", "decode"):
+        with (
+            self._clocked(self.generator, "call_pipeline", "calls"),
+            self._clocked(denoiser, "forward", "denoise"),
+            self._clocked(vae, "decode", "decode"),
+        ):
             yield
 
     @contextmanager

@@ -84,32 +84,10 @@ def held_out(job: Job, count: int = 16) -> Tensor:
 
 def train_autoencoder(job: Job) -> AutoencoderDC:
     """Train until the minutes are spent; returns the averaged model in evaluation mode."""
+    size = job.size
     torch.manual_seed(job.seed)  # weights of the library's constructors come from the global generator
-    model = build_autoencoder(job.size).to(job.device).to(memory_format=torch.channels_last)
-    _train(job, "autoencoder", model)
-    return load_autoencoder(job)
-
-
-def train_decoder(job: Job) -> AutoencoderDC:
-    """Train the decoder alone, from the finished autoencoder: latents, and what was trained on them, stay valid."""
-    model = load_autoencoder(job)
-    model.encoder.requires_grad_(False)
-    _train(job, "decoder", model, float(need(job, "autoencoder")["step"]))
-    return load_autoencoder(job)
-
-
-def _train(job: Job, name: str, model: AutoencoderDC, base: float = -1.0) -> None:
-    size, whole = job.size, name == "autoencoder"
-    plain = ("conv_in", "conv_out")
-    stage = Stage(
-        job,
-        name,
-        model,
-        plain=plain,
-        peak=1.5e-3 if whole else 8e-4,
-        decay=0.999,
-        extra={} if whole else {"base": base},
-    )
+    model = build_autoencoder(size).to(job.device).to(memory_format=torch.channels_last)
+    stage = Stage(job, "autoencoder", model, plain=("conv_in", "conv_out"), peak=1.5e-3, decay=0.999)
     crops = Crops(job.work / "set", size.crop, np.random.default_rng(stage.seed))
     count, side = max(1, size.batch_autoencoder // parallel.world()), size.crop // size.factor
 
@@ -118,8 +96,6 @@ def _train(job: Job, name: str, model: AutoencoderDC, base: float = -1.0) -> Non
             latent = model.encode(x).latent
             output = model.decode(latent + noise).sample
         error = picture_loss(output.float(), x)
-        if not whole:
-            return error
         z = latent.float()
         mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))  # kept near 0 and 1: what the flow likes
         shape = (mean**2).mean() + ((std - 1) ** 2).mean() + 0.02 * torch.relu(z.abs() - 3.5).mean()
@@ -133,6 +109,7 @@ def _train(job: Job, name: str, model: AutoencoderDC, base: float = -1.0) -> Non
         stage.learn(partial(run, x, noise * much))
         stage.tend(partial(report, stage))
     stage.finish(partial(report, stage))
+    return load_autoencoder(job)
 
 
 def load_autoencoder(job: Job) -> AutoencoderDC:

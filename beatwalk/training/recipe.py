@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from beatwalk.training.autoencoder import train_autoencoder, train_decoder
+from beatwalk.training.autoencoder import train_autoencoder
+from beatwalk.training.decoder import train_decoder
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import train_flow
 from beatwalk.training.models import SIZES

@@ -12,7 +12,7 @@ from __future__ import annotations
 from beatwalk.video.alpha import with_alpha
 from beatwalk.video.codecs import CODECS, check_choices, check_name, codec_named, fitting_size, remarks
 from beatwalk.video.joining import join, mux
-from beatwalk.video.reading import VideoInfo, probe, read_frames, read_sound
+from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "join",
     "mux",
     "probe",
+    "read_averages",
     "read_frames",
     "read_sound",
     "remarks",

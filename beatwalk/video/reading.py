@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.errors import VideoError
 from beatwalk.types import Float32, Frames
@@ -142,13 +143,33 @@ def read_frames(
     ------
     VideoError : missing, no video, damaged
     """
-    path = Path(path)
+    for pixels in _read(Path(path), "rgb24", size, block, strict):
+        yield cast(Frames, pixels)
+
+
+def read_averages(path: Path, size: tuple[int, int], *, block: int = 32) -> Iterator[Float32]:
+    """Decoded pictures scaled to width, height by averaging areas, sRGB of 0-1, shape (up to `block`, …, 3).
+
+    16 bits deep: an average of many pixels knows more than one of them, and rounded to 8 bits, slow motion in the
+    dark drowns in the rounding.
+
+    Raises
+    ------
+    VideoError : missing, no video, damaged
+    """
+    for pixels in _read(Path(path), "rgb48be", size, block, False):
+        yield np.minimum(pixels.astype(np.float32) / np.float32(255 * 256), 1)  # ffmpeg's white is 255 x 256
+
+
+def _read(
+    path: Path, pixels: str, size: tuple[int, int] | None, block: int, strict: bool
+) -> Iterator[NDArray[np.unsignedinteger]]:
     _check_file(path)
     scale = ["-vf", f"scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"] if size else []
     sws = [] if size else ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
     arguments = ["-i", ffmpeg.name(path), "-map", PICTURE, *scale, *sws, "-fps_mode", "passthrough"]
     # PPM states the size of every frame, which no other way here tells for certain (rotation, odd headers).
-    arguments += ["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]
+    arguments += ["-pix_fmt", pixels, "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]
     with tempfile.TemporaryFile() as errors:
         process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
         n_frames = 0
@@ -165,13 +186,14 @@ def read_frames(
         raise VideoError(f"{path}: cannot be read as a video ({said or 'no frame in it'}); is it one, and whole?")
 
 
-def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[Frames]:
+def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[NDArray[np.unsignedinteger]]:
     """Read a stream of PPM pictures of one size; a broken last one is left out."""
-    head = [pipe.readline() for _ in range(3)]  # P6, width height, 255
+    head = [pipe.readline() for _ in range(3)]  # P6, width height, largest value
     if not head[2]:
         return
     width, height = (int(n) for n in head[1].split())
-    n_head, n_body = sum(map(len, head)), 3 * width * height
+    kind = np.dtype(np.uint8 if int(head[2]) < 256 else ">u2")
+    n_head, n_body = sum(map(len, head)), 3 * width * height * kind.itemsize
     pending = b"".join(head)
     while True:
         chunk = pending + pipe.read(block * (n_head + n_body) - len(pending))
@@ -180,7 +202,7 @@ def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[Frames]:
         if not n:
             return
         rows = np.frombuffer(chunk, np.uint8, n * (n_head + n_body)).reshape(n, -1)
-        yield np.ascontiguousarray(rows[:, n_head:]).reshape(n, height, width, 3)
+        yield np.ascontiguousarray(rows[:, n_head:]).view(kind).reshape(n, height, width, 3)
 
 
 def read_sound(path: Path, rate: int) -> Float32:

@@ -336,6 +336,19 @@ def test_text_does_not_depend_on_its_company(loaded: Loaded) -> None:
             assert np.array_equal(together.rows(slice(1, 2)).tensors[name], tensor)
 
 
+def test_text_is_read_once(saved: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same prompts again cost nothing: the estimate before a render reads them first."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    read: list[str] = []
+    encode = generator.pipeline.encode_prompt
+    monkeypatch.setattr(
+        generator.pipeline, "encode_prompt", lambda prompt, **k: (read.extend(prompt), encode(prompt, **k))[1]
+    )
+    for prompts in (PROMPTS, PROMPTS, PROMPTS[:1]):
+        assert len(generator.encode(prompts)) == len(prompts)
+    assert read == [*PROMPTS, PROMPTS[0]]
+
+
 @pytest.mark.parametrize("kind", COMPANY)
 def test_where_text_weighs_by_its_length_only_shorter_prompts_are_filled(kind: str, loaded: Loaded) -> None:
     """The longest is itself; a shorter one begins as itself and goes round, as long as the longest."""

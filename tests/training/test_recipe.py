@@ -11,7 +11,8 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, SanaPipeline
 
-from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder, train_decoder
+from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
+from beatwalk.training.decoder import train_decoder
 from beatwalk.training.export import export, hashes
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import load_flow, train_flow

@@ -1,0 +1,89 @@
+"""Pictures that a walk passes through: read, turned upright, cut to the video's shape."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from beatwalk.errors import InputError
+from beatwalk.types import Frames
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+HINT = "PNG, JPEG, WebP, TIFF and others are read"
+
+
+def load_picture(path: Path, size: tuple[int, int]) -> Frames:
+    """A picture as large as wanted: scaled until it covers `size`, the middle kept; what is transparent is black.
+
+    Parameters
+    ----------
+    size : width, height in pixels
+
+    Returns
+    -------
+    uint8, shape (1, height, width, 3)
+
+    Raises
+    ------
+    InputError : it is missing, or no picture that can be read
+    """
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(_opened(path))  # cameras note which way up they were held
+    if picture.has_transparency_data:
+        layers = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layers.size, (0, 0, 0, 255)), layers)
+    fitted = ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS)
+    return np.asarray(fitted, np.uint8)[None].copy()
+
+
+def picture_digest(path: Path) -> str:
+    """What a picture's file holds, as a short fingerprint.
+
+    Raises
+    ------
+    InputError : it is missing or cannot be read
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def check_picture(path: Path) -> None:
+    """A picture is there and can be read.
+
+    Raises
+    ------
+    InputError : it is not
+    """
+    _opened(path)
+
+
+def _opened(path: Path) -> Image:
+    import PIL.Image
+
+    try:
+        picture: Image = PIL.Image.open(path)
+        with picture:
+            picture.load()
+        return picture
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise _unreadable(path, error) from None
+    except PIL.Image.DecompressionBombError:
+        raise InputError(f"{path}: too large a picture; make it smaller first") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's readers raise for broken files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: cannot be read as a picture ({reason[:120]}); {HINT}") from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such picture; the name counts from the prompt file's own folder")
+    return InputError(f"{path}: cannot be read as a picture: {error.strerror or error}; {HINT}")

@@ -1,0 +1,152 @@
+"""Stage 2: fine detail, for the decoder alone; latents, and what is trained on them, stay valid.
+
+A latent pixel stands for 256 picture pixels in 16 numbers: stars, grain and foam do not fit in. Trained to be near,
+pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for something else:
+
+- nearness where the latents can tell (pictures at half and quarter size);
+- as much contrast in the finest bands as the picture has there (local energy of a Laplacian pyramid);
+- detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
+  patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
+  the picture's own coarse part, so that it judges detail alone: shown all, it bends colours back and forth.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderDC
+from torch import Tensor, nn
+
+from beatwalk.training import parallel
+from beatwalk.training.autoencoder import Crops, load_autoencoder, picture_loss, report, to_float
+from beatwalk.training.models import LATENT_CHANNELS
+from beatwalk.training.stage import Job, Stage, need
+
+NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
+BANDS = 2  # finest bands of the pyramid whose energy is compared
+WINDOW = 8  # pixels over which it is averaged
+ENERGY_WEIGHT = 0.1
+FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
+COARSE = 8  # pixels that are averaged for the part that the critic does not judge
+CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
+
+
+class Critic(nn.Module):
+    """Says of every patch of a picture how real it looks; patches of 46 pixels, one every 8."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        norm = nn.utils.parametrizations.spectral_norm  # keeps it smooth (Miyato et al., 2018)
+        self.layers = nn.Sequential(
+            norm(nn.Conv2d(3, width, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(width, 2 * width, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(2 * width, 4 * width, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(4 * width, 4 * width, 3, 1, 1)),
+            nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(4 * width, 1, 3, 1, 1)),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures of -1 to 1, shape (batch, 3, height, width) → scores, shape (batch, 1, height / 8, width / 8)."""
+        scores: Tensor = self.layers(pictures)
+        return scores
+
+
+def bands(pictures: Tensor) -> list[Tensor]:
+    """The finest bands of a Laplacian pyramid."""
+    found = []
+    for _ in range(BANDS):
+        small = F.avg_pool2d(pictures, 2)
+        found.append(pictures - F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False))
+        pictures = small
+    return found
+
+
+def energy_loss(output: Tensor, target: Tensor) -> Tensor:
+    """How different the local contrast of the finest bands is, as the logarithm of a ratio."""
+    losses = []
+    for ours, theirs in zip(bands(output), bands(target), strict=True):
+        energy = [F.avg_pool2d((b * b).mean(1, keepdim=True), WINDOW, WINDOW // 2) + FAINT for b in (ours, theirs)]
+        losses.append((energy[0].log() - energy[1].log()).abs().mean())
+    return torch.stack(losses).mean()
+
+
+def coarse(pictures: Tensor) -> Tensor:
+    """Pictures without what is finer than `COARSE` pixels."""
+    small = F.avg_pool2d(pictures, COARSE)
+    return F.interpolate(small, scale_factor=float(COARSE), mode="bilinear", align_corners=False)
+
+
+def near_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Error where the latents can tell, and a little of every pixel."""
+    half, quarter, coarsest = (picture_loss(F.avg_pool2d(output, k), F.avg_pool2d(target, k)) for k in (2, 4, COARSE))
+    return half + quarter + coarsest + 0.1 * picture_loss(output, target)
+
+
+def train_decoder(job: Job) -> AutoencoderDC:
+    """Train until the minutes are spent, from the finished autoencoder; returns it in evaluation mode."""
+    size = job.size
+    model = load_autoencoder(job)
+    model.encoder.requires_grad_(False)
+    torch.manual_seed(job.seed)  # weights of constructors come from the global generator
+    critic = Critic(size.channels[0]).to(job.device)
+    base = float(need(job, "autoencoder")["step"])
+    # AdamW for all: Muon would follow the critic's noise as far as everything else. Little momentum: two that chase
+    # each other would swing
+    extra = {"base": base}
+    stage = Stage(job, "decoder", model, plain=("",), peak=2e-4, decay=0.998, momentum=0.5, extra=extra)
+    judge = Stage(job, "critic", critic, plain=("",), peak=1e-3, decay=0.9, momentum=0.0)
+    crop = 2 * size.crop
+    crops = Crops(job.work / "set", crop, np.random.default_rng(stage.seed))
+    count, side = max(1, size.batch_autoencoder // 2 // parallel.world()), crop // size.factor
+
+    def scores(output: Tensor, x: Tensor) -> Tensor:
+        """Of the picture with the output's detail."""
+        shown = output - coarse(output) + coarse(x)
+        with torch.autocast(job.device, torch.bfloat16):
+            found: Tensor = critic(shown)
+        return found.float()
+
+    def decoded(x: Tensor, noise: Tensor) -> Tensor:
+        with torch.autocast(job.device, torch.bfloat16):
+            with torch.no_grad():
+                latent = model.encode(x).latent
+            output: Tensor = model.decode(latent + noise).sample
+        return output.float()
+
+    def loss_of(output: Tensor, x: Tensor) -> Tensor:
+        """Loss against the picture, with a gradient that the critic has its share in."""
+        seen = output.detach().requires_grad_(True)
+        loss = near_loss(seen, x) + ENERGY_WEIGHT * energy_loss(seen, x)
+        (own,) = torch.autograd.grad(loss, seen)
+        (asked,) = torch.autograd.grad(F.softplus(scores(x, x).detach() - scores(seen, x)).mean(), seen)
+        gradient = own + CRITIC_SHARE * own.norm() / (asked.norm() + 1e-12) * asked
+        pull = (output * gradient).sum()
+        return loss.detach() + pull - pull.detach()
+
+    def loss_of_critic(output: Tensor, x: Tensor) -> Tensor:
+        return F.softplus(scores(output, x) - scores(x, x)).mean()
+
+    decode: Any = torch.compile(decoded) if job.compile else decoded
+    while stage.done() < 1:
+        judge.done()
+        x = to_float(crops.batch(count), job.device)
+        noise = torch.randn((count, LATENT_CHANNELS, side, side), generator=stage.generator, device=job.device)
+        much = torch.rand((count, 1, 1, 1), generator=stage.generator, device=job.device) ** 2 * NOISE
+        output = decode(x, noise * much)
+        critic.requires_grad_(False)
+        stage.learn(partial(loss_of, output, x))
+        critic.requires_grad_(True)
+        judge.learn(partial(loss_of_critic, output.detach(), x))
+        stage.tend(partial(report, stage))
+        judge.tend()
+    judge.finish()
+    stage.finish(partial(report, stage))
+    return load_autoencoder(job)
