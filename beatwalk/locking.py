@@ -65,10 +65,7 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
         except sqlite3.Error as error:
             if "locked" in str(error):
                 connection.close()
-                video = work.name.removesuffix(".beatwalk")
-                raise OutputError(
-                    f"{work.with_name(video)}: another beatwalk is making it now; wait for it, or choose another name"
-                ) from None
+                raise _taken(work) from None
             log.warning(
                 "%s: this disk knows no locks (%s); do not start a second render of the same video", lock, error
             )
@@ -79,14 +76,31 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
     raise OutputError(f"{work}: cannot be held; is something else removing it?")
 
 
+def check_free(work: Path) -> None:
+    """Before any work on a folder that may not even be there.
+
+    Raises
+    ------
+    OutputError : another process holds it
+    """
+    if is_held(work):
+        raise _taken(work)
+
+
+def _taken(work: Path) -> OutputError:
+    video = work.with_name(work.name.removesuffix(".beatwalk"))
+    return OutputError(f"{video}: another beatwalk is making it now; wait for it, or choose another name")
+
+
 def is_held(work: Path) -> bool:
     """Whether a running process holds a work folder."""
     lock = work / LOCK_FILE
     if not lock.is_file():
         return False
-    with contextlib.closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
-        try:
+    place = f"{lock.absolute().as_uri()}?mode=rw"  # should it go at this moment, it must not be made anew
+    try:
+        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=0, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            return "locked" in str(error)
+    except sqlite3.Error as error:
+        return "locked" in str(error)
     return False

@@ -19,7 +19,7 @@ from beatwalk import pipeline
 from beatwalk.errors import OutputError, PlanError
 from beatwalk.files import read_json, whole_or_nothing, write_json
 from beatwalk.generator import Generator
-from beatwalk.manifest import digest, read_manifest
+from beatwalk.manifest import digest, picture_digests, read_manifest
 from beatwalk.planning import place_times_s
 from beatwalk.prompts import parse_prompts
 from beatwalk.scouting import contact_sheet
@@ -47,7 +47,11 @@ class Clip:
 
     def identity(self, model: str, sound: bool) -> str:
         """Changes when anything does that the clip shows or plays; `model` is its fingerprint."""
-        keyframes = [(k.frame, k.prompt, k.negative, k.seed) for k in self.plan.keyframes]
+        images = picture_digests(self.plan)
+        keyframes = [
+            (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
+            for k in self.plan.keyframes
+        ]
         settings = self.plan.settings.model_dump(mode="json")
         song = [self.plan.analysis.song.sha256, self.start_s, self.end_s]
         heard = [digest(values.tolist()) for values in (self.plan.analysis.onsets_s, *self._levels())]

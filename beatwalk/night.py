@@ -22,7 +22,7 @@ from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.files import in_words, write_json
 from beatwalk.generator import Generator
 from beatwalk.locking import alone_in
-from beatwalk.manifest import digest, model_identity, read_manifest, work_folder
+from beatwalk.manifest import digest, model_identity, picture_digests, read_manifest, work_folder
 from beatwalk.places import needed_bytes, output_bytes
 from beatwalk.planfile import read_plan
 from beatwalk.rendering import check_same, clear, has_segments
@@ -90,9 +90,8 @@ def _differs(job: Job, fingerprint: Fingerprint | None) -> str:
     if manifest is None:
         return "all, for all that is known (it has no manifest)"
     rows, settings = manifest.get("keyframes"), manifest.get("settings")
-    prompts = (
-        [(r.get("frame"), r.get("prompt")) for r in rows if isinstance(r, dict)] if isinstance(rows, list) else []
-    )
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    prompts, images = [(row.get("frame"), row.get("prompt")) for row in rows], picture_digests(plan)
     song, model = (value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model")))
     wanted = plan.settings.model_dump(mode="json")
     differing = {
@@ -101,6 +100,8 @@ def _differs(job: Job, fingerprint: Fingerprint | None) -> str:
         != (plan.timeline.start_s, plan.timeline.n_frames),
         "what is heard in the song": not _moves_as(manifest, plan),
         "prompts": prompts != [(k.frame, k.prompt) for k in plan.keyframes],
+        "pictures": [(row.get("sha256"), row.get("strength")) for row in rows]
+        != [(images[k.image], k.strength) if k.image else (None, None) for k in plan.keyframes],
         "model": fingerprint is not None and model.get("fingerprint") != fingerprint(plan),
     }
     names = [name for name, differs in differing.items() if differs]
@@ -169,7 +170,11 @@ def frames_key(plan: Plan) -> str:
     settings = plan.settings.model_dump(mode="json")
     video = {name: settings["video"][name] for name in ("fps", "size")}
     before = {name: value for name, value in settings.items() if name not in pipeline.AFTERWARDS}
-    keyframes = [(k.frame, k.prompt, k.negative, k.seed, str(k.image), k.strength) for k in plan.keyframes]
+    images = picture_digests(plan)
+    keyframes = [
+        (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
+        for k in plan.keyframes
+    ]
     timeline = [str(plan.timeline.fps), plan.timeline.n_frames, plan.timeline.start_s]
     return digest([before, video, keyframes, timeline, plan.model, plan.analysis.song.sha256])
 
@@ -178,7 +183,10 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     """For each job (by identity) those of the same frames, itself among them."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        groups.setdefault(frames_key(job.plan) if job.plan else str(job.path), []).append(job)
+        key = str(job.path)
+        with contextlib.suppress(BeatwalkError):  # a picture is gone: its render will say so
+            key = frames_key(job.plan) if job.plan else key
+        groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from beatwalk.errors import OutputError
 from beatwalk.files import check_place, in_words
+from beatwalk.locking import check_free
 from beatwalk.manifest import manifest_path, model_identity, plan_identity, work_folder
 from beatwalk.rendering import check_same, has_segments
 from beatwalk.types import Plan, Targets
@@ -57,7 +58,7 @@ def check_resumable(
 
     Raises
     ------
-    OutputError : they are of another; the message names the differences
+    OutputError : they are of another, and the message names the differences; or another process is making them
     SettingsError : the codec has no alpha, or no choice of whole frames
     """
     video = plan.settings.video
@@ -65,6 +66,7 @@ def check_resumable(
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
     keep_the_song(plan, output)
     work = work_folder(output)
+    check_free(work)
     if not overwrite and has_segments(work):
         of_model = {} if model is None else model_identity(model())
         check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)

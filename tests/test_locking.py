@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from beatwalk.errors import OutputError
-from beatwalk.locking import alone_in, is_held
+from beatwalk.locking import alone_in, check_free, is_held
 
 HOLD = """
 import sys, time
@@ -33,6 +33,16 @@ def test_the_folder_comes_and_goes(tmp_path: Path) -> None:
         (work / "segment").touch()
     assert [path.name for path in work.iterdir()] == ["segment"]
     assert not is_held(work)
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    """Whether a folder is held can be asked of one that is not there, of any name."""
+    check_free(tmp_path / "no" / "out.mp4.beatwalk")
+    for name in ("out.mp4.beatwalk", "a #1?x=y 雪 %d.beatwalk"):
+        check_free(tmp_path / name)
+        with alone_in(tmp_path / name), pytest.raises(OutputError, match="another beatwalk"):
+            check_free(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_process_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from beatwalk import listening, pipeline
 from beatwalk.analysis import write_analysis
@@ -195,6 +196,28 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     assert problem_with(NIGHT) == ""
     assert "differs in excerpt or length" in problem_with(NIGHT.replace("end = 1.0", "start = 0.5\nend = 1.5"))
     assert "differs in what is heard in the song;" in problem_with(NIGHT, rising=True)
+
+
+def test_a_changed_picture_is_noticed(folder: Path) -> None:
+    """The same name with something else in it makes another video; one that is gone does not stop the night."""
+    Image.new("RGB", (64, 48), "red").save(folder / "a.png")
+    (folder / "walk.txt").write_text(f"a red sea :: image={folder / 'a.png'} strength=0.5\na blue wood\n")
+    planned = jobs(folder)[:2]
+    check_places(planned, resume=False, overwrite=False)
+    render_set(planned, lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    assert statuses(planned) == ["done", "done"]
+    again = jobs(folder)[:2]
+    check_places(again, resume=True, overwrite=False)
+    assert statuses(again) == ["there", "there"]
+    Image.new("RGB", (64, 48), "blue").save(folder / "a.png")
+    changed = jobs(folder)[:2]
+    check_places(changed, resume=True, overwrite=False)
+    assert "differs in pictures;" in changed[0].problem
+    (folder / "a.png").unlink()
+    for job in changed:
+        job.status = "waiting"
+    render_set(changed, lambda plan: FakeGenerator(), folder / "night" / "set-report.json", overwrite=True)
+    assert statuses(changed) == ["failed", "failed"]
 
 
 def test_what_was_stored_beside_a_song_is_heard(folder: Path) -> None:

@@ -118,6 +118,52 @@ def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     assert late > 0
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_before_every_rename(song: Path, tmp_path: Path) -> None:
+    """kill -9 before each file gets its name, manifest and video too: the next call ends with the same frames."""
+    wanted, output, renamed = whole(song, tmp_path), tmp_path / "out.mp4", ""
+    for moment in range(100):
+        process = os.fork()
+        if process == 0:
+            _render_until_rename(song, output, moment, tmp_path / "renamed.txt")
+        killed = os.WIFSIGNALED(os.waitpid(process, 0)[1])
+        renamed += (tmp_path / "renamed.txt").read_text() + "\n"
+        (tmp_path / "renamed.txt").unlink()
+        if not killed:
+            break
+        assert not output.exists(), "a video before its time"
+        pipeline.render(planned_for(song), output, generator=FakeGenerator())
+        np.testing.assert_array_equal(decoded(output), wanted)
+        assert names(tmp_path) == {
+            "song.wav",
+            *(f"{n}{e}" for n in ("whole", "out") for e in (".mp4", ".mp4.beatwalk.json")),
+        }
+        output.unlink()
+        manifest_path(output).unlink()
+    assert {"segment-0000.npz", "pictures.mp4", "whole.mp4", "out.mp4.beatwalk.json", "out.mp4"} <= set(
+        renamed.split()
+    )
+    assert moment > 20
+
+
+def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> None:
+    """In a process of its own: killed before the rename of that number, whose new name it notes."""
+    replace, count = os.replace, 0
+
+    def deadly(source: Any, target: Any) -> None:
+        nonlocal count
+        told.write_text(Path(target).name)
+        if count == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count += 1
+        replace(source, target)
+
+    os.replace = deadly
+    pipeline.render(planned_for(song), output, generator=FakeGenerator())
+    os._exit(0)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
 def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
     """Stopped by hand in another process, the next call goes on from its segments."""

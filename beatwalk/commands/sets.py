@@ -68,7 +68,7 @@ def set_(
     for job in jobs:
         for remark in job.remarks:
             console.say(f"note      {job.path.name}: {remark}")
-        if job.status == "failed":
+        if job.status == "failed" and not dry_run:  # the table at the end says so too
             console.say(f"failed    {job.path.name}: {job.problem}")
     if not dry_run:
         with console.progress() as watch:

@@ -111,12 +111,12 @@ CODECS = _codecs(
     ),
     Codec(
         name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
-        bytes_a_pixel=0.45, options=("-profile:v", "hq", "-vendor", "apl0"),
+        bytes_a_pixel=0.7, options=("-profile:v", "hq", "-vendor", "apl0"),
     ),
     Codec(
         name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
         alpha_pixels="yuva444p10le", multiple=2,
-        bytes_a_pixel=0.75, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
+        bytes_a_pixel=1.5, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
     ),
     Codec(
         name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
