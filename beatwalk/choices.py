@@ -73,6 +73,10 @@ excerpt = options(
 )
 coding = options(
     click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
+    click.option("--upscale", type=click.IntRange(1, 4), help="The finished video, so many times as wide and high."),
+    click.option(
+        "--interpolate", type=click.IntRange(1, 8), help="So many frames for each rendered one (slow, no GPU needed)."
+    ),
     click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
 )
 styling = options(
@@ -246,7 +250,7 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha"):
+    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
     if choices.get("loop"):

@@ -10,7 +10,7 @@ from beatwalk.files import check_place
 from beatwalk.manifest import manifest_path, plan_identity, work_folder
 from beatwalk.rendering import check_same
 from beatwalk.types import Plan, Targets
-from beatwalk.video import check_choices, check_name
+from beatwalk.video import between, check_choices, check_name
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -56,6 +56,7 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha))
+    between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
     keep_the_song(plan, output)
     check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
 

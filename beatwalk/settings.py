@@ -209,6 +209,8 @@ class Video(_Frozen):
     codec: Codec = "h264"
     crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
     intra: bool = False  # h264: every frame stands alone, for scrubbing
+    upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
+    interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -195,9 +196,22 @@ def check_choices(name: str, *, intra: bool, alpha: bool) -> None:
 
 
 def writing_options(
-    path: Path, name: str, size: tuple[int, int], *, crf: int, intra: bool, alpha: bool
+    path: Path,
+    name: str,
+    size: tuple[int, int],
+    *,
+    crf: int,
+    intra: bool,
+    alpha: bool,
+    upscale: int = 1,
+    first: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """ffmpeg's output options for frames of any size.
+
+    Parameters
+    ----------
+    upscale : so many times as wide and high
+    first : filters that come before all others
 
     Raises
     ------
@@ -207,8 +221,9 @@ def writing_options(
     codec = codec_named(name)
     check_name(path, name)
     check_choices(name, intra=intra, alpha=alpha)
-    fitting = fitting_size(name, size)
+    fitting = fitting_size(name, (size[0] * upscale, size[1] * upscale))
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
+    chain = [*first, *chain]
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
     if codec.quality:
