@@ -194,10 +194,13 @@ class Model(_Frozen):
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
+    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: where the video is long enough to pay for it
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
     tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
+    safety_checker: bool = False  # a model's own, which replaces pictures by black ones
+    step_cache: float | None = Field(default=None, gt=0, le=1)  # skip what changes less from step to step
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 

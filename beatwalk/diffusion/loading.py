@@ -74,13 +74,13 @@ def load_generator(
     source = find_model(model, allow_pickle=allow_pickle, prefer_half=half)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
+    addons = addons or AddOns()
     try:
         with quiet_libraries():
             if source.kind == "folder":
-                pipeline = _load_folder(source, precision, allow_pickle)
+                pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
-            addons = addons or AddOns()
             put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
             _settle(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, batch, addons)
@@ -127,7 +127,7 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
     return family_of(pipeline, source.name)
 
 
-def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool) -> Any:
+def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, checked: bool) -> Any:
     """A diffusers folder, by the loader that picks the pipeline's class from its index."""
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
@@ -138,7 +138,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool) -> 
     }
     if source.variant is not None:
         options["variant"] = source.variant
-    if "safety_checker" in read_index(source.path, source.name):
+    if "safety_checker" in read_index(source.path, source.name) and not checked:
         options |= NO_SAFETY_CHECKER
     try:
         return AutoPipelineForText2Image.from_pretrained(str(source.path), **options)
