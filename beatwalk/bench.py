@@ -160,7 +160,7 @@ def bench(
     ------
     BeatwalkError : the size or the number of steps cannot be made
     """
-    from beatwalk import pipeline
+    from beatwalk import listening, pipeline
     from beatwalk.diffusion import TimedGenerator
 
     warm_up()
@@ -174,7 +174,7 @@ def bench(
             begin = time.perf_counter()
             stages = Stages()
             with stages.time("listen"):
-                analysis = pipeline.analyze(song)
+                analysis = listening.analyze(song)
             plan = pipeline.plan(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
@@ -224,10 +224,10 @@ def encoding_alone(video: Path, frames: int) -> float:
 
 def warm_up() -> None:
     """Load the libraries of listening and finishing, and let them compile what they compile at their first use."""
-    from beatwalk import pipeline
+    from beatwalk import listening
 
     with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        pipeline.analyze(write_song(Path(name) / "warm.wav", 4.0))
+        listening.analyze(write_song(Path(name) / "warm.wav", 4.0))
 
 
 def write_song(path: Path, seconds: float) -> Path:

@@ -1,7 +1,7 @@
-"""Camera, colour and trails on finished pictures: what the music does to a frame after the model has painted it.
+"""Camera, colour, trails and grain on finished pictures: what the music does to a frame that the model has painted.
 
 The order is camera (where the view looks), colour (exposure, then saturation and hue), trails (what stays of the
-frame before). `finishing` runs it once over all frames, in order.
+frame before), grain. `finishing` runs it once over all frames, in order.
 
 Conventions
 -----------
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beatwalk.grain import grain
 from beatwalk.modulation import MAX_TRAILS
 from beatwalk.perception import RGB_TO_CONES, ROOTS_TO_LAB
 from beatwalk.types import Float, Frames, Targets
@@ -79,7 +80,7 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
 
 
 class Effects:
-    """Camera, colour and trails of one video; remembers the last finished frame for the trails.
+    """Camera, colour, trails and grain of one video; remembers the last finished frame for the trails.
 
     Parameters
     ----------
@@ -95,14 +96,14 @@ class Effects:
         self._cameras = camera_matrices(targets, size)
         self._colors = np.stack([targets.exposure, targets.saturation, targets.hue], axis=1)
         self._trails = np.clip(targets.trails, 0, MAX_TRAILS)
-        if not (
-            np.isfinite(self._cameras).all() and np.isfinite(self._colors).all() and np.isfinite(self._trails).all()
-        ):
+        self._noise = np.clip(targets.noise, 0, 1)
+        if not all(np.isfinite(part).all() for part in (self._cameras, self._colors, self._trails, self._noise)):
             raise ValueError("targets hold values that are not finite numbers")
         self._moves = np.abs(self._cameras - np.eye(3)).max(axis=(1, 2)) > NOTHING
         self._grades = np.abs(self._colors - [0, 1, 0]).max(axis=1) > NOTHING
         self._trailing = self._trails > NOTHING
-        self._busy = self._moves | self._grades | self._trailing
+        self._grainy = self._noise > NOTHING
+        self._busy = self._moves | self._grades | self._trailing | self._grainy
         self._kept = np.append(self._trailing[1:], False)  # the next frame needs this one
         self._next: int | None = None
         self._before: Tensor | None = None
@@ -171,7 +172,11 @@ class Effects:
                 before = look(before, drift, smooth=False)
             picture = picture.lerp_(before, float(self._trails[index]))
         if self._busy[index]:
-            done.copy_((picture * 255).round_().permute(1, 2, 0))
+            shown = picture
+            if self._grainy[index]:
+                noise = grain(self.size[1], self.size[0], index, str(picture.device))
+                shown = picture.add(noise, alpha=float(self._noise[index])).clamp_(0, 1)
+            done.copy_((shown * 255).round_().permute(1, 2, 0))
         return picture if self._kept[index] else None
 
 

@@ -89,7 +89,7 @@ styling = options(
     click.option("--size", help="Width and height in pixels, such as 768x512."),
     click.option("--seed", type=click.IntRange(0), help="Another seed, another video."),
     click.option("--feedback", type=click.Choice(["on", "off"]), help="Measure and even out motion."),
-    click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails."),
+    click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
     addons,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
@@ -132,22 +132,24 @@ def make_plan(
     first: dict[str, Any] | None = None,
 ) -> Plan:
     """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
-    from beatwalk import pipeline
+    from beatwalk import listening, pipeline
     from beatwalk.config import load_settings
     from beatwalk.prompts import read_prompts
+    from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]
-    load_settings(choices["preset"], overrides)
+    wanted = load_settings(choices["preset"], overrides).video
+    check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     read_prompts(prompts)
-    audio = pipeline.open_song(song)
+    audio = listening.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
     if analysis is None:
-        analysis = pipeline.stored_analysis(audio)
+        analysis = listening.stored_analysis(audio)
         if analysis is not None:
-            console.say(f"heard     {pipeline.stored_path(song)} (delete it to listen anew)")
+            console.say(f"heard     {listening.stored_path(song)} (delete it to listen anew)")
     if analysis is None:
         with console.busy("listening"):
-            analysis = pipeline.analyze(audio)
+            analysis = listening.analyze(audio)
     return pipeline.plan(
         audio,
         prompts,

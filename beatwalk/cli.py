@@ -31,7 +31,7 @@ from beatwalk.choices import (
 from beatwalk.commands.analyze import analyze
 from beatwalk.commands.bench import bench
 from beatwalk.commands.clean import clean
-from beatwalk.commands.common import console_for, load, may_write, write_json
+from beatwalk.commands.common import console_for, fingerprint, load, may_write, write_json
 from beatwalk.commands.cues import cues
 from beatwalk.commands.loops import loops
 from beatwalk.commands.models import models
@@ -116,19 +116,20 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
-    from beatwalk.video import fitting_size
+    from beatwalk.video import remarks
 
     for line in describe_song(plan.analysis):
         console.say(line)
-    pipeline.check_resumable(plan, output, overwrite=overwrite)
+    pipeline.check_resumable(
+        plan, output, overwrite=overwrite, model=lambda: fingerprint(choices, plan.model, plan.settings.model)
+    )
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
-    if (fitting := fitting_size(plan.settings.video.codec, walk.size)) != walk.size:
-        console.say(f"note      {plan.settings.video.codec} cannot hold {walk.size[0]}x{walk.size[1]}: "
-                    f"the video is scaled to {fitting[0]}x{fitting[1]}")  # fmt: skip
+    for remark in remarks(plan.settings.video.codec, walk.size, plan.timeline.fps):
+        console.say(f"note      {remark}")
     with console.busy("compiling, if it pays"):
         compiled = pipeline.compile_if_worth(plan, walk)
     if compiled is not None:
@@ -207,10 +208,10 @@ def plan(
 @cli.command()
 @click.argument("video", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Another name; without: VIDEO itself, with --overwrite.")
-@click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour and trails.")
+@click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain.")
 @click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy).")
 @click.option(
-    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="camera.…, color.…, trails.…, video.crf"
+    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="camera.…, color.…, trails.…, grain.…, video.crf"
 )
 @overwriting
 @verbosity
@@ -226,6 +227,8 @@ def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbo
     console = console_for(quiet, verbose)
     with console.progress() as watch:
         made = pipeline.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
+    for remark in pipeline.remarks_on(made):
+        console.say(f"note      {remark}")
     console.say(f"done      {made}")
 
 
@@ -381,7 +384,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         from beatwalk.console import complain
 
-        complain("stopped; a render goes on where it stopped when the same command is given again")
+        complain(
+            "stopped; give the same command again, and it goes on where it stopped (beatwalk set: with --resume)"
+        )
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from beatwalk.errors import InputError
 from beatwalk.files import whole_or_nothing, write_json
-from beatwalk.manifest import read_manifest, timing_of
-from beatwalk.types import Analysis, Keyframe, Timeline
+from beatwalk.manifest import manifest_path, read_manifest, timing_of
+from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
 from beatwalk.video import probe, read_frames
 
 THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # of a strip, and pixels of each one's longer side
@@ -133,11 +133,38 @@ def cues_of(video: Path, analysis: Analysis | None, listen: Callable[[Path], Ana
     Raises
     ------
     InputError : it has no manifest, or not a whole one
-    AudioError : its song is gone, and no analysis is given
+    AudioError : its song is gone, and no analysis is given; a loop needs neither
     """
     manifest = read_manifest(video)
     if manifest is None:
         raise InputError(f"{video}: no manifest beside it, so what happens in it is not known; render it again")
     song, timeline, keyframes = timing_of(manifest, video)
+    if "loop" in manifest:
+        analysis, timeline = _grid_of(manifest["loop"], video), replace(timeline, start_s=0.0)
     write_cues(video, listen(song) if analysis is None else analysis, timeline, keyframes)
     return cue_paths(video)
+
+
+def _grid_of(loop: Any, video: Path) -> Analysis:
+    """The beats of a loop, which its tempo tells: what an analysis of it would find at best."""
+    try:
+        bpm, bars, beats = float(loop["bpm"]), int(loop["bars"]), int(loop["beats"])
+        if not (20 <= bpm <= 400 and 1 <= bars <= beats <= 10_000):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the loop again") from None
+    beats_s, length_s, per_bar = np.arange(beats) * 60 / bpm, 60 * beats / bpm, beats // bars
+    return Analysis(
+        song=Song(path=video, sha256="", duration_s=length_s, sample_rate=0, channels=0),
+        tempo_bpm=bpm,
+        tempo_curve=frozen_array([[0.0, bpm]]),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(np.ones(beats)),
+        downbeats_s=frozen_array(beats_s[::per_bar]),
+        beats_per_bar=frozen_array(np.full(len(beats_s[::per_bar]), per_bar), np.int64),
+        onsets_s=frozen_array(beats_s),
+        onset_strength=frozen_array(np.ones(beats)),
+        sections=(Section(start_s=0.0, end_s=length_s, label="A"),),
+        drop_s=None,
+        curves={},
+    )

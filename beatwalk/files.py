@@ -140,6 +140,12 @@ def discard(partial: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def in_words(n_bytes: float) -> str:
+    """A size for people: 0.3 MB, 12 MB, 1.4 GB, 230 GB."""
+    value, unit = (n_bytes / 1e9, "GB") if n_bytes >= 0.9995e9 else (n_bytes / 1e6, "MB")
+    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+
+
 def write_json(path: Path, data: Any, within: Path | None = None) -> None:
     """Write `data` as JSON for people; the file appears whole or not at all.
 

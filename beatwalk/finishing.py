@@ -1,4 +1,4 @@
-"""Segments of pure frames → the video: camera, colour, trails, the flash limiter, the encoder, the song.
+"""Segments of pure frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
 
 Everything here happens once, in frame order, and can be done again with other effects without rendering again. The
 video appears under its name when it is whole; until then it grows in a folder of its own beside it.
@@ -69,7 +69,7 @@ def finish(
     Parameters
     ----------
     segments : pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files
-    targets : camera, colour and trails of every frame; not used where the plan's settings turn effects off
+    targets : camera, colour, trails and grain of every frame; not used where the plan's settings turn effects off
     out : the video; its ending fits the codec
     progress : called after every block of frames
     overlay : draws on frames that are otherwise finished; given them and the index of the first

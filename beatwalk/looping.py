@@ -16,7 +16,8 @@ from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
 # Quantities that look the same again after so much: a turn of the picture, of the hues; a pan reflected twice.
 PERIODS = {"rotate": 360.0, "hue": 360.0, "pan_x": 2.0, "pan_y": 2.0}
-LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS)}
+LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS), "noise": (0.0, 1.0)}
+FADED, MEMORY_FRAMES = 0.2, 24  # of a trail: what is left of it when it no longer counts, and how long at most
 QUIET, STILL = 0.5, 0.8  # of the median: how much the walk, and each effect, moves across the seam at most
 
 
@@ -28,7 +29,7 @@ def closed_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -
     for field in fields(Targets):
         values = np.array(getattr(longer, field.name))
         if field.name == "speed":
-            values = _quiet_end(values[:n])
+            values = _quiet_end(values[:n], _memory(np.array(longer.trails)[:n]))
         else:
             values = _closed(values, PERIODS.get(field.name))
             values = np.clip(values, *LIMITS.get(field.name, (-np.inf, np.inf)))
@@ -36,10 +37,18 @@ def closed_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -
     return Targets(**curves)
 
 
-def _quiet_end(speed: Float) -> Float:
-    """The last steps, onto the last frame and from it onto the first, move little."""
-    speed[[0, -1]] = min(speed[-1], QUIET * float(np.median(speed)))
+def _quiet_end(speed: Float, memory: int) -> Float:
+    """The last steps, and the one onto the first frame, move little: as many as trails would show at the seam."""
+    quiet = [0, *range(-memory, 0)]
+    speed[quiet] = np.minimum(speed[quiet], min(speed[-1], QUIET * float(np.median(speed))))
     return speed
+
+
+def _memory(trails: Float) -> int:
+    """Frames of a loop's end that are seen at its seam: one, or until trails have faded to `FADED`."""
+    share = float(trails[-MEMORY_FRAMES:].max())
+    frames = int(np.ceil(np.log(FADED) / np.log(share))) if share > 0 else 1
+    return int(np.clip(frames, 1, min(MEMORY_FRAMES, max(1, len(trails) // 8))))
 
 
 def _closed(values: Float, period: float | None) -> Float:

@@ -19,7 +19,7 @@ from beatwalk import pipeline
 from beatwalk.errors import OutputError, PlanError
 from beatwalk.files import read_json, whole_or_nothing, write_json
 from beatwalk.generator import Generator
-from beatwalk.manifest import digest, manifest_path
+from beatwalk.manifest import digest, read_manifest
 from beatwalk.planning import place_times_s
 from beatwalk.prompts import parse_prompts
 from beatwalk.scouting import contact_sheet
@@ -45,13 +45,23 @@ class Clip:
     start_s: float  # in the song
     end_s: float
 
-    @property
-    def identity(self) -> str:
-        """Changes when anything that the clip shows does, but for the model's weights."""
+    def identity(self, model: str, sound: bool) -> str:
+        """Changes when anything does that the clip shows or plays; `model` is its fingerprint."""
         keyframes = [(k.frame, k.prompt, k.negative, k.seed) for k in self.plan.keyframes]
         settings = self.plan.settings.model_dump(mode="json")
         song = [self.plan.analysis.song.sha256, self.start_s, self.end_s]
-        return digest([keyframes, settings, self.plan.model, self.plan.size, str(self.plan.timeline.fps), song])
+        heard = [digest(values.tolist()) for values in (self.plan.analysis.onsets_s, *self._levels())]
+        return digest([keyframes, settings, model, self.plan.size, str(self.plan.timeline.fps), song, heard, sound])
+
+    def _levels(self) -> list[Float]:
+        return [np.round(curve.values, 6) for _, curve in sorted(self.plan.analysis.curves.items())]
+
+    def record(self, model: str, sound: bool) -> dict[str, Any]:
+        """What its manifest says instead of what the clip's own song would have it say."""
+        song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
+        window = {"start": self.start_s, "duration": self.end_s - self.start_s}
+        loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
+        return {"song": {**song, **window}, "loop": loop}
 
 
 def start_of(text: str, analysis: Analysis) -> float:
@@ -246,27 +256,21 @@ def render_clips(
     ------
     OutputError : a file is in the way, or a place cannot be written
     """
-    folder = clips[0].path.parent
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    folder, model = clips[0].path.parent, generator.info.fingerprint
+    whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
     known = _listed(folder / LIST_FILE)
-    for clip in clips:
-        there = clip.path.exists() and known.get(clip.path.name, {}).get("identity") == clip.identity
-        if clip.path.exists() and not there and not overwrite:
-            raise OutputError(f"{clip.path} exists and is another loop; choose another --output, or add --overwrite")
     entries: list[dict[str, Any]] = []
     for clip in clips:
-        entry = _entry(clip)
-        if clip.path.exists() and known.get(clip.path.name, {}).get("identity") == clip.identity:
+        if clip.path in whole:
             status = "there"
         else:
             laid = _sound_of(clip) if sound else False
-            pipeline.render(clip.plan, clip.path, generator=generator, overwrite=overwrite, watch=watch, sound=laid)
-            manifest_path(clip.path).unlink(missing_ok=True)  # it speaks of the clip's own song, not of the real one
+            pipeline.render(
+                clip.plan, clip.path, generator=generator, overwrite=overwrite, watch=watch, sound=laid,
+                record=clip.record(model, sound),
+            )  # fmt: skip
             status = "made"
-        entries.append(entry)
+        entries.append(_entry(clip))
         kept = [data for name, data in known.items() if name not in {e["file"] for e in entries}]
         write_json(folder / LIST_FILE, {"version": 1, "clips": [*entries, *kept]})
         if told:
@@ -275,6 +279,35 @@ def render_clips(
     with whole_or_nothing(folder / SHEET_FILE) as partial:
         contact_sheet(firsts, [clip.path.stem[-40:] for clip in clips]).save(partial, format="PNG")
     return entries
+
+
+def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bool) -> set[Path]:
+    """Those that are whole already, before a model is loaded; the folder is made.
+
+    Parameters
+    ----------
+    model : its fingerprint
+    sound : as for `render_clips`
+
+    Raises
+    ------
+    OutputError : another loop has a clip's name, or unfinished frames of another lie there; what differs is named
+    """
+    folder = clips[0].path.parent
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    whole = set()
+    for clip in clips:
+        loop = (read_manifest(clip.path) or {}).get("loop") if clip.path.exists() else None
+        if isinstance(loop, dict) and loop.get("identity") == clip.identity(model, sound):
+            whole.add(clip.path)
+        elif clip.path.exists() and not overwrite:
+            raise OutputError(f"{clip.path} exists and is another loop; choose another --output, or add --overwrite")
+        else:
+            pipeline.check_resumable(clip.plan, clip.path, overwrite=overwrite, model=lambda: model)
+    return whole
 
 
 def _listed(path: Path) -> dict[str, dict[str, Any]]:
@@ -322,5 +355,4 @@ def _entry(clip: Clip) -> dict[str, Any]:
         "codec": clip.plan.settings.video.codec,
         "prompts": prompts,
         "seed": clip.plan.keyframes[0].seed,
-        "identity": clip.identity,
     }

@@ -39,13 +39,19 @@ def work_folder(video: Path) -> Path:
 def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
     """Fingerprints of all that pure frames depend on, by name, so that a difference can be named.
 
-    Camera, colour, trails, codec and the song's file do not count: they come after.
+    Camera, colour, trails, grain, codec and the song's file do not count: they come after.
     """
     model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps
     guidance = info.guidance if model.guidance is None else model.guidance
-    of_model = {"model": [info.fingerprint, info.dtype], "size": size, "steps or guidance": [steps, guidance]}
-    return {**plan_identity(plan, targets), **{name: digest(value) for name, value in of_model.items()}}
+    of_model = {"precision": info.dtype, "size": size, "steps or guidance": [steps, guidance]}
+    others = {name: digest(value) for name, value in of_model.items()}
+    return {**plan_identity(plan, targets), **model_identity(info.fingerprint), **others}
+
+
+def model_identity(fingerprint: str) -> dict[str, str]:
+    """The model's part of `render_identity`, known from its files before it is loaded."""
+    return {"model": digest(fingerprint)}
 
 
 def picture_digests(plan: Plan) -> dict[Path, str]:

@@ -56,6 +56,7 @@ def targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targe
         "saturation": np.maximum(1 + total(color.saturation), 0),
         "hue": total(color.hue),
         "trails": np.clip(total(settings.trails.amount), 0, MAX_TRAILS),
+        "noise": np.clip(total(settings.grain.noise), 0, 1),
     }
     return Targets(**{name: frozen_array(values) for name, values in curves.items()})
 

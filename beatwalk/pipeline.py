@@ -9,10 +9,11 @@ report = beatwalk.check("song.mp4", song="song.wav")
 from __future__ import annotations
 
 import contextlib
-import logging
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from beatwalk.config import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.errors import AudioError, PlanError, VideoError
 from beatwalk.files import write_json
 from beatwalk.generator import Generator
+from beatwalk.listening import PathLike, hear, open_song, with_song
+from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
 from beatwalk.pictures import check_picture
 from beatwalk.places import check_output, check_space, keep_the_song
@@ -30,7 +33,6 @@ from beatwalk.prompts import parse_prompts, read_prompts
 from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
-    from beatwalk.analysis import Corrections
     from beatwalk.checking import CheckReport
     from beatwalk.diffusion import Compiled
     from beatwalk.finishing import FinishReport
@@ -38,11 +40,8 @@ if TYPE_CHECKING:
     from beatwalk.types import Frames
     from beatwalk.walk import Walk
 
-PathLike = str | Path
-_log = logging.getLogger("beatwalk")
 PLAN_FILE = "plan.json"
-STORED_SUFFIX = ".analysis.json"  # after the song's whole name
-AFTERWARDS = ("camera", "color", "trails", "effects", "safety", "video")  # settings that need no new frames
+AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")  # settings that need no new frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,82 +55,6 @@ class RenderResult:
     frames_per_s: float  # frames made in this run by those seconds
     softened: int  # frames that the flash limiter changed
     stages: Mapping[str, float]  # seconds by stage of finishing, and of all of "render"; they overlap
-
-
-def open_song(song: PathLike) -> Audio:
-    """The song, checked and ready to be read.
-
-    Raises
-    ------
-    AudioError : it is missing, broken, too short, or no sound
-    """
-    from beatwalk.audio import open_audio
-
-    return open_audio(song)
-
-
-def analyze(song: PathLike | Audio, *, tracker: str = "beatwalk") -> Analysis:
-    """Listen to a song: beats, bars, onsets, sections, energy.
-
-    Parameters
-    ----------
-    tracker : of the beats: beatwalk, librosa (without a network) or beat-this (another package)
-
-    Raises
-    ------
-    AudioError : the song cannot be read
-    MissingExtraError, ModelError : the tracker is not there
-    """
-    from beatwalk.analysis import analyze as listen
-    from beatwalk.analysis import as_stored
-
-    return as_stored(listen(song if isinstance(song, Audio) else open_song(song), tracker=tracker))
-
-
-def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:
-    """An analysis put right: tempo and taps by listening again, everything else by counting; the rest is kept.
-
-    Raises
-    ------
-    SettingsError : a correction cannot be meant
-    """
-    from beatwalk.analysis import Hint, as_stored, relisten
-    from beatwalk.analysis import correct as put_right
-
-    if corrections.needs_listening:
-        audio = song if isinstance(song, Audio) else open_song(song)
-        analysis = relisten(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
-    return as_stored(put_right(analysis, corrections))
-
-
-def stored_path(song: PathLike) -> Path:
-    """Where an analysis lies that is to be used whenever this song is rendered."""
-    return Path(song).with_name(Path(song).name + STORED_SUFFIX)
-
-
-def stored_analysis(audio: Audio) -> Analysis | None:
-    """The analysis stored beside a song; None where there is none, or the file beside it is another recording by now.
-
-    Raises
-    ------
-    PlanError : it does not hold together
-    """
-    from beatwalk.analysis import read_analysis
-    from beatwalk.audio import sha256_of
-
-    path = stored_path(audio.path)
-    if not path.is_file():
-        return None
-    analysis = read_analysis(path)
-    if analysis.song.sha256 != sha256_of(audio.path):
-        _log.warning("%s is of another recording and is not used; delete it, or analyze --save anew", path)
-        return None
-    return with_song(analysis, audio)
-
-
-def hear(audio: Audio) -> Analysis:
-    """What is stored beside the song, else what is heard in it."""
-    return stored_analysis(audio) or analyze(audio)
 
 
 def plan(
@@ -171,22 +94,6 @@ def plan(
     return made
 
 
-def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
-    """An analysis read from a file, pointed at the song that it is of.
-
-    Raises
-    ------
-    PlanError : it is the analysis of another song
-    """
-    from beatwalk.audio import song_of
-
-    found = song_of(song if isinstance(song, Audio) else open_song(song))
-    if abs(found.duration_s - analysis.duration_s) > 0.1:
-        lengths = f"of {analysis.duration_s:.2f} s, but {found.path} is {found.duration_s:.2f} s long"
-        raise PlanError(f"the analysis is of a song {lengths}; listen to it anew: beatwalk analyze")
-    return replace(analysis, song=replace(found, duration_s=analysis.duration_s))
-
-
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     """The plan with its size settled, and the walk that makes its pictures.
 
@@ -214,9 +121,9 @@ def targets_of(plan: Plan) -> Targets:
     return targets(plan.analysis, plan.timeline, plan.settings)
 
 
-def check_resumable(plan: Plan, output: Path, *, overwrite: bool) -> None:
+def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
     """Before a model is loaded: see `places.check_resumable`."""
-    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite)
+    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite, model=model)
 
 
 def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
@@ -256,6 +163,7 @@ def render(
     watch: Watcher | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
+    record: Mapping[str, Any] | None = None,
 ) -> RenderResult:
     """Render a plan to a video with the song in it; an interrupted render of the same plan goes on where it stopped.
 
@@ -268,6 +176,7 @@ def render(
     watch : told about progress
     overlay : draws on finished frames (uint8 frames and the index of the first)
     sound : as `finishing.finish` takes it
+    record : entries of the manifest to stand in place of its own, or beside them
 
     Raises
     ------
@@ -279,16 +188,19 @@ def render(
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
 
     output = Path(output)
-    check_resumable(plan, output, overwrite=overwrite)
     if generator is None:
-        from beatwalk.diffusion import AddOns, load_generator
+        from beatwalk.diffusion import AddOns, fingerprint_of, load_generator
 
         on_top = AddOns.of(plan.settings.model)
+        told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
+        check_resumable(plan, output, overwrite=overwrite, model=told)
         generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
         compile_if_worth(*prepare(plan, generator))
+    else:
+        check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
     targets, work = targets_of(plan), work_folder(output)
-    check_space(work, plan.timeline.n_frames, walk.size)
+    check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
 
     def note(progress: Any) -> None:
@@ -327,6 +239,7 @@ def render(
                     "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
                 },
             )
+            manifest.update(record or {})
             write_json(manifest_path(output), manifest, within=work)
 
         def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
@@ -396,7 +309,7 @@ def finish(
     ----------
     video : rendered with its frames kept, or not finished yet
     output : None: `video` itself, which then needs `overwrite`
-    overrides : settings under camera, color, trails, effects, safety and video (codec and quality)
+    overrides : settings under camera, color, trails, grain, effects, safety and video (codec and quality)
 
     Raises
     ------
@@ -448,6 +361,18 @@ def finish(
     return output
 
 
+def remarks_on(video: Path) -> list[str]:
+    """In what a video is not quite as it was asked for, by its manifest; a sentence each."""
+    from beatwalk.manifest import read_manifest
+    from beatwalk.video import remarks
+
+    with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+        told: Mapping[str, Any] = read_manifest(video) or {}
+        width, height = told["size"]
+        return remarks(told["settings"]["video"]["codec"], (width, height), Fraction(told["fps"]))
+    return []
+
+
 def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis | None = None) -> CheckReport:
     """Measure a finished video: sync, motion, flashes, durations.
 
@@ -465,10 +390,10 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
 
     video = Path(video)
     manifest = read_manifest(video)
-    if song is None and manifest is not None:
+    if song is None and manifest is not None and "loop" not in manifest:  # a loop has beats of its own
         said = manifest.get("song")
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = hear(open_song(song))
+        analysis = hear(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

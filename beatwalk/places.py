@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from beatwalk.errors import OutputError
-from beatwalk.files import check_place
-from beatwalk.manifest import manifest_path, plan_identity, work_folder
-from beatwalk.rendering import check_same
+from beatwalk.files import check_place, in_words
+from beatwalk.manifest import manifest_path, model_identity, plan_identity, work_folder
+from beatwalk.rendering import check_same, has_segments
 from beatwalk.types import Plan, Targets
-from beatwalk.video import between, check_choices, check_name
+from beatwalk.video import between, check_choices, check_name, codec_named
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -45,8 +46,14 @@ def keep_the_song(plan: Plan, output: Path) -> None:
         raise OutputError(f"{output}: this is the song itself; choose another name with -o")
 
 
-def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bool) -> None:
+def check_resumable(
+    plan: Plan, targets: Targets, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None
+) -> None:
     """Before a model is loaded: the place is free, and frames that lie there are of this very render.
+
+    Parameters
+    ----------
+    model : gives the fingerprint of the model's files; asked only where frames lie there
 
     Raises
     ------
@@ -55,10 +62,13 @@ def check_resumable(plan: Plan, targets: Targets, output: Path, *, overwrite: bo
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
-    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha))
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
     between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
     keep_the_song(plan, output)
-    check_same(work_folder(output), plan_identity(plan, targets), overwrite=overwrite)
+    work = work_folder(output)
+    if not overwrite and has_segments(work):
+        of_model = {} if model is None else model_identity(model())
+        check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
 
 
 def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
@@ -67,14 +77,20 @@ def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
     return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
 
 
-def check_space(work: Path, n_frames: int, size: tuple[int, int]) -> None:
-    """Room for the frames that are still to be made, by what they take at most.
+def output_bytes(codec: str, n_frames: int, size: tuple[int, int]) -> int:
+    """What a video takes, about."""
+    return round(n_frames * size[0] * size[1] * codec_named(codec).bytes_a_pixel)
+
+
+def check_space(work: Path, n_frames: int, size: tuple[int, int], codec: str) -> None:
+    """Room for the frames that are still to be made, by what they take at most, and for the video.
 
     Raises
     ------
     OutputError : there is less
     """
-    needed = needed_bytes(work, n_frames, size)
+    needed = needed_bytes(work, n_frames, size) + output_bytes(codec, n_frames, size)
     free = shutil.disk_usage(work.parent).free
     if free < needed:
-        raise OutputError(f"{work.parent}: {free / 1e9:.1f} GB free, but the frames need about {needed / 1e9:.1f} GB")
+        what = "frames and video need"
+        raise OutputError(f"{work.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")

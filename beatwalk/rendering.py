@@ -84,7 +84,7 @@ def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterato
             write_json(work / RECORD, {"version": 1, "identity": identity})
             yield
         except Exception:
-            if not any(work.glob("segment-*.npz")):
+            if not has_segments(work):
                 clear(work)
             raise
 
@@ -97,13 +97,18 @@ def check_same(work: Path, identity: dict[str, str], *, overwrite: bool) -> None
     OutputError : they are of another, and `overwrite` is not given; the message names the differences
     """
     found = _identity_in(work)
-    if found is None or overwrite or not any(work.glob("segment-*.npz")):
+    if found is None or overwrite or not has_segments(work):
         return
     if names := sorted(key for key, value in identity.items() if found.get(key) != value):
         raise OutputError(
             f"{work}: an unfinished render differs in {', '.join(names)}; "
             "render with the same to go on, or add --overwrite to start anew"
         )
+
+
+def has_segments(work: Path) -> bool:
+    """Whether a work folder holds anything that was finished."""
+    return any(work.glob("segment-*.npz"))
 
 
 def _remove_partial(work: Path) -> None:

@@ -21,30 +21,21 @@ settings = { walk = { pace = 0.6 } }
 from __future__ import annotations
 
 import itertools
-import shutil
-import time
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import pipeline
-from beatwalk.cues import write_cues
-from beatwalk.errors import BeatwalkError, InputError, OutputError
-from beatwalk.files import write_json
-from beatwalk.generator import Generator
-from beatwalk.manifest import read_manifest, work_folder
-from beatwalk.places import check_resumable, needed_bytes
-from beatwalk.settings import Model
+from beatwalk.errors import BeatwalkError, InputError
+from beatwalk.listening import hear
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
 MAX_BYTES = 10**6  # of a set list
 MAX_JOBS = 10_000
-REPORT_FILE = "set-report.json"
 
 
 def _listed(value: Any) -> Any:
@@ -100,6 +91,8 @@ class Job:
     status: str = "waiting"  # then "done", "there" (whole already) or "failed"
     problem: str = ""
     seconds: float = 0.0
+    frames_of: str = ""  # the video whose frames it was finished from; "": its own
+    remarks: list[str] = field(default_factory=list)
 
     def fail(self, problem: object) -> None:
         """It cannot be made, and why."""
@@ -110,7 +103,7 @@ class Job:
         made = {"song": self.song, "preset": self.preset, "prompts": self.prompts, "output": self.output}
         frames = self.plan.timeline.n_frames if self.plan else None
         outcome = {"status": self.status, "problem": self.problem, "seconds": round(self.seconds, 1)}
-        return {"video": str(self.path), **made, "frames": frames, **outcome}
+        return {"video": str(self.path), **made, "frames": frames, "frames_of": self.frames_of, **outcome}
 
 
 def read_setlist(path: Path) -> SetList:
@@ -223,143 +216,10 @@ def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
     from beatwalk.analysis import read_analysis
 
     try:
-        return read_analysis(base / song.analysis) if song.analysis else pipeline.analyze(base / song.song)
+        return read_analysis(base / song.analysis) if song.analysis else hear(base / song.song)
     except BeatwalkError as error:
         return error
 
 
 def _model(name: str | None, base: Path) -> str | None:
     return str(base / name) if name and (base / name).exists() else name
-
-
-def check_places(jobs: list[Job], *, resume: bool, overwrite: bool) -> None:
-    """Which videos are there already, which places are not free, and whether the disk has room; notes it in the jobs.
-
-    Raises
-    ------
-    OutputError : the folder cannot be made, or the disk has not the room
-    """
-    folder = jobs[0].path.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
-    needed = 0
-    for job in jobs:
-        if job.plan is None:
-            continue
-        try:
-            if resume and job.path.exists() and not overwrite:
-                if _is_whole(job):
-                    job.status = "there"
-                    continue
-                raise OutputError(f"{job.path} exists and was made otherwise; add --overwrite to make it anew")
-            check_resumable(job.plan, pipeline.targets_of(job.plan), job.path, overwrite=overwrite)
-        except BeatwalkError as error:
-            job.fail(error)
-            continue
-        size = job.plan.size or (512, 512)
-        needed = max(needed, needed_bytes(work_folder(job.path), job.plan.timeline.n_frames, size))
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputError(f"{folder}: {free / 1e9:.1f} GB free, but the longest video needs {needed / 1e9:.1f} GB")
-
-
-def _is_whole(job: Job) -> bool:
-    """Whether the video that is there is the one that the plan would give."""
-    assert job.plan is not None
-    manifest, plan = read_manifest(job.path), job.plan
-    if manifest is None:
-        return False
-    prompts = [(k.frame, k.prompt) for k in plan.keyframes]
-    rows = manifest.get("keyframes")
-    found = [(r.get("frame"), r.get("prompt")) for r in rows if isinstance(r, dict)] if isinstance(rows, list) else []
-    song = manifest.get("song")
-    same_song = isinstance(song, dict) and song.get("sha256") == plan.analysis.song.sha256
-    return same_song and found == prompts and manifest.get("settings") == plan.settings.model_dump(mode="json")
-
-
-def render_set(
-    jobs: list[Job],
-    load: Callable[[Plan], Generator],
-    report: Path,
-    *,
-    overwrite: bool = False,
-    watch: Any = None,
-    told: Callable[[Job], None] | None = None,
-) -> list[Job]:
-    """Render what waits, one after the other; what fails is noted, and the night goes on.
-
-    Parameters
-    ----------
-    load : gives the model of a plan; asked again only where the model changes
-    report : JSON, written anew after every video
-    told : called after every video
-    """
-    begin = time.monotonic()
-    generators = _Latest(load)
-    for job in jobs:
-        if job.status == "waiting" and job.plan is not None:
-            started = time.monotonic()
-            try:
-                pipeline.render(
-                    job.plan, job.path, generator=generators.of(job.plan), overwrite=overwrite, watch=watch
-                )
-                write_cues(job.path, job.plan.analysis, job.plan.timeline, job.plan.keyframes)
-                job.status = "done"
-            except Exception as error:  # whatever one song does, the night goes on
-                job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
-            job.seconds = time.monotonic() - started
-            if told:
-                told(job)
-        write_json(report, summary(jobs, time.monotonic() - begin))
-    return jobs
-
-
-class _Latest:
-    """The model in use; one at a time is in memory."""
-
-    def __init__(self, load: Callable[[Plan], Generator]) -> None:
-        self._load = load
-        self._loaded: tuple[str | None, Model] | None = None
-        self._generator: Generator | None = None
-
-    def of(self, plan: Plan) -> Generator:
-        # LoRAs and the like are part of what is loaded; steps, guidance and negative prompt are not.
-        wanted = plan.model, plan.settings.model.model_copy(update={"steps": None, "guidance": None, "negative": ""})
-        if self._generator is None or self._loaded != wanted:
-            self._generator = None
-            self._generator, self._loaded = self._load(plan), wanted
-        return self._generator
-
-
-def summary(jobs: list[Job], seconds: float) -> dict[str, Any]:
-    """The report as plain data."""
-    counts = {status: sum(job.status == status for job in jobs) for status in ("done", "there", "failed", "waiting")}
-    return {"version": 1, **counts, "seconds": round(seconds, 1), "videos": [job.to_json() for job in jobs]}
-
-
-def table(jobs: list[Job]) -> Iterator[str]:
-    """The report for people."""
-    width = max(len(job.path.name) for job in jobs)
-    for job in jobs:
-        frames = f"{job.plan.timeline.n_frames} frames" if job.plan else ""
-        took = f"{job.seconds:.0f} s" if job.seconds else ""
-        yield f"{job.status:<8} {job.path.name:<{width}}  {frames:>13} {took:>8}  {job.problem}".rstrip()
-
-
-def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
-    """What rendering will take, in seconds, from a few pictures of each model and size."""
-    rates: dict[tuple[Any, ...], float] = {}
-    generators, total = _Latest(load), 0.0
-    for job in jobs:
-        if job.status == "waiting" and job.plan is not None:
-            key = (job.plan.model, job.plan.size, job.plan.settings.model)
-            try:
-                if key not in rates:
-                    _, walk = pipeline.prepare(job.plan, generators.of(job.plan))
-                    rates[key] = pipeline.seconds_a_frame(walk)
-                total += 1.2 * rates[key] * job.plan.timeline.n_frames
-            except BeatwalkError as error:
-                job.fail(error)
-    return total

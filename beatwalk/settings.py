@@ -176,6 +176,12 @@ class Trails(_Frozen):
     amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
 
 
+class Grain(_Frozen):
+    """Film grain on the finished picture."""
+
+    noise: Modulation = Modulated()  # its deviation, sRGB of 0-1; 0.05 is strong
+
+
 class Feedback(_Frozen):
     """Measuring the change from frame to frame and steering by it."""
 
@@ -232,7 +238,8 @@ class Settings(_Frozen):
     camera: Camera = Camera()
     color: Color = Color()
     trails: Trails = Trails()
-    effects: bool = True  # camera, colour and trails
+    grain: Grain = Grain()
+    effects: bool = True  # camera, colour, trails and grain
     feedback: Feedback = Feedback()
     model: Model = Model()
     video: Video = Video()

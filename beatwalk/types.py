@@ -210,6 +210,7 @@ class Targets:
     saturation: Float  # factor, 1 leaves colours as they are
     hue: Float  # degrees
     trails: Float  # share of the previous finished frame that stays, 0-0.95
+    noise: Float  # deviation of film grain, sRGB of 0-1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,32 @@ import numpy as np
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Keyframe, Plan, Section, Song, Timeline, frozen_array
 
+NIGHT = """
+folder = "night"
+[defaults]
+prompts = "walk.txt"
+presets = ["house"]
+settings = { video = { fps = 8, size = "64x48" } }
+[outputs.wall]
+codec = "hap"
+[outputs.web]
+codec = "h264"
+size = "32x32"
+[[songs]]
+song = "one.wav"
+end = 1.0
+[[songs]]
+song = "bad.wav"
+outputs = ["web"]
+[[songs]]
+song = "two.wav"
+name = "peak"
+presets = ["house", "ambient"]
+outputs = ["web"]
+settings = { walk = { pace = 0.2 } }
+end = 1.0
+"""
+
 
 def known_analysis(duration_s: float = 20.0, bpm: float = 120.0, path: Path = Path("song.wav")) -> Analysis:
     """Beats from 0 on, fours; quiet (0.2) in section A, loud (0.9) in B, quiet again in A."""
@@ -73,3 +99,12 @@ def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate:
         sound += 0.5 * click * np.random.default_rng(i).standard_normal(len(t))
     sound *= np.where(t < duration_s / 2, 0.3, 0.8) / np.abs(sound).max()
     soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
+
+
+def a_night(folder: Path) -> None:
+    """Two songs, one that is none, a prompt file, a set list `night.toml`."""
+    for name in ("one", "two"):
+        click_song(folder / f"{name}.wav", duration_s=3.0)
+    (folder / "bad.wav").write_bytes(b"no song")
+    (folder / "walk.txt").write_text("a red sea\na blue wood\n")
+    (folder / "night.toml").write_text(NIGHT)

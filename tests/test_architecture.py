@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
         "audio",
         "config",
         "files",
+        "grain",
         "locking",
         "interpolate",
         "modulation",
@@ -31,12 +32,13 @@ LAYERS: list[set[str]] = [
         "timing",
     },
     {"analysis", "camera", "generator", "manifest", "borders", "motion", "plots", "safety", "video", "embedded"},
-    {"checking", "cues", "diffusion", "looping", "planning", "preview", "sketching", "walk"},
+    {"checking", "cues", "diffusion", "listening", "looping", "planning", "preview", "sketching", "walk"},
     {"finishing", "planfile", "scouting", "survey"},
     {"rendering"},
     {"places"},
     {"pipeline"},
     {"bench", "cleaning", "console", "loops", "setlist"},
+    {"night"},
     {"choices"},
     {"commands"},
     {"cli"},
@@ -45,7 +47,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Which modules may import a heavy library, and then only inside a function.
 HEAVY = {
-    "torch": {"camera", "diffusion", "training"},
+    "torch": {"camera", "diffusion", "grain", "training"},
     "diffusers": {"diffusion", "training"},
     "transformers": {"diffusion", "training"},
     "huggingface_hub": {"diffusion"},

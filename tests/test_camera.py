@@ -34,6 +34,7 @@ def asking(n: int, **curves: object) -> Targets:
         saturation=one,
         hue=zero,
         trails=zero,
+        noise=zero,
     )
     changes = {name: np.broadcast_to(np.asarray(values, float), (n,)) for name, values in curves.items()}
     return dataclasses.replace(still, **changes)
@@ -351,3 +352,31 @@ def test_other_sizes_and_wild_targets_are_refused() -> None:
         Effects(asking(1), SIZE).apply(noise(1, (64, 96)), 0)
     with pytest.raises(ValueError, match="not finite"):
         Effects(asking(2, zoom=[0, np.nan]), SIZE)
+
+
+# -------------------------------------------------------------------------------------------------------------- grain
+
+
+def test_grain_has_its_deviation_and_no_colour_and_is_new_every_frame() -> None:
+    """0.04 of full scale on grey; two frames have nothing in common."""
+    grey = np.full((2, 128, 128, 3), 128, np.uint8)
+    first, second = finished(grey, noise=0.04).astype(float)
+    assert np.ptp(first, axis=2).max() == 0
+    assert first.std() == pytest.approx(0.04 * 255, rel=0.05)
+    assert abs(first.mean() - 128) < 0.5
+    assert abs(np.corrcoef(first[..., 0].ravel(), second[..., 0].ravel())[0, 1]) < 0.05
+
+
+def test_grain_is_the_same_in_every_run_and_batch() -> None:
+    """Frame 3 has its own, whichever frames come with it."""
+    frames = noise(5)
+    together = finished(frames, noise=0.1)
+    effects = Effects(asking(5, noise=0.1), SIZE)
+    apart = np.concatenate([effects.apply(frames[i : i + 1], i) for i in range(5)])
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_grain_does_not_trail() -> None:
+    """What stays of a frame is the frame without its grain: else trails would pile it up and blur it."""
+    grey = np.full((6, 64, 64, 3), 128, np.uint8)
+    np.testing.assert_array_equal(finished(grey, noise=0.05), finished(grey, noise=0.05, trails=0.9))

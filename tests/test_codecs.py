@@ -14,12 +14,31 @@ import soundfile
 from beatwalk import video
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.settings import Video
-from beatwalk.video import ffmpeg
-from beatwalk.video.codecs import CODECS, fitting_size
+from beatwalk.video import codecs, ffmpeg, remarks
+from beatwalk.video.codecs import CODECS, codec_named, fitting_size
 
 FPS = Fraction(25)
 # The largest error of a flat colour, in levels of 255; block codecs (hap, dxv) hold 5 or 6 bits a channel.
 TOLERANCE = {"hap": 8, "hap-alpha": 8, "dxv": 8, "hap-q": 6, "gif": 4, "mjpeg": 4, "ffv1": 0}
+RGB, JPEG = r"gbr/bt709/bt709", r"\(pc, bt470bg/bt709/bt709"
+# What a file says: pixel format, then matrix/primaries/curve, one word where all three agree. See `codecs`.
+TAGGED = {
+    "h264": r"yuv420p\(tv, bt709",
+    "h265": r"yuv420p\(tv, bt709",
+    "av1": r"yuv420p10le\(tv, bt709",
+    "vp9": r"yuv420p\(tv, bt709",
+    "webm": r"yuv420p\(tv, bt709",
+    "prores": r"yuv422p10le\(tv, bt709",
+    "prores-4444": r"yuv444p1[02]le\(tv, bt709",  # written with 10 bits, decoded into 12
+    "hap": rf"Hap1 .*rgb0\({RGB}",
+    "hap-alpha": rf"Hap5 .*rgba\({RGB}",
+    "hap-q": rf"HapY .*rgb0\({RGB}",
+    "dxv": rf"DXD3 .*rgba\({RGB}",
+    "ffv1": rf"bgr0\(pc, {RGB}",
+    "mjpeg": rf"yuvj444p{JPEG}",
+    "gif": r"gif, bgra, ",
+}
+UNTAGGED = {("mjpeg", ".avi"): r"yuvj444p\(pc, bt470bg/unknown/unknown"}  # AVI has no place for it
 DECODED_AS = {"h265": "hevc", "webm": "vp9", "prores-4444": "prores", "hap-alpha": "hap", "hap-q": "hap"}
 
 
@@ -81,14 +100,62 @@ def test_a_codec_comes_back(tmp_path: Path, name: str) -> None:
     assert inside.max() <= TOLERANCE.get(name, 8), inside.max()
 
 
-@pytest.mark.parametrize("name", [name for name, codec in CODECS.items() if codec.matrix == "bt709"])
-def test_colours_are_tagged(tmp_path: Path, name: str) -> None:
-    """BT.709 in matrix, primaries and curve, limited range, in each of the codec's containers."""
+@pytest.mark.parametrize("name", CODECS)
+def test_pixels_and_colours_are_tagged(tmp_path: Path, name: str) -> None:
+    """In each of the codec's containers, and still when the song is in it."""
+    soundfile.write(tmp_path / "s.wav", np.zeros(8000), 8000)
     for suffix in CODECS[name].suffixes:
-        said = header(encode(tmp_path / f"a{suffix}", coloured(3), name))
-        assert "bt709" in said, said
-        assert "bt709/" not in said, said  # one name: all three agree
-        assert re.search(r"\((tv, |.*tv)", said) or "prores" in name, said
+        expected = UNTAGGED.get((name, suffix), TAGGED[name])
+        path = encode(tmp_path / f"a{suffix}", coloured(3), name)
+        assert re.search(expected, header(path)), header(path)
+        if CODECS[name].sound:
+            whole = tmp_path / f"b{suffix}"
+            video.mux(path, tmp_path / "s.wav", whole, start_s=0, duration_s=1, whole_song=True)
+            assert re.search(expected, header(whole)), header(whole)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_players_that_know_no_tags_show_the_same(tmp_path: Path, name: str) -> None:
+    """Flat colours come back also where the reader takes what is usual: BT.709, for JPEG BT.601."""
+    matrix = "bt601:in_range=pc" if name == "mjpeg" else "bt709:in_range=tv"
+    usual = "" if CODECS[name].matrix == "rgb" else f"scale=in_color_matrix={matrix}:flags=accurate_rnd,"
+    path = encode(tmp_path / f"a{CODECS[name].suffixes[0]}", coloured(1), name)
+    arguments = ["-i", str(path), "-vf", f"{usual}format=rgb24", "-frames:v", "1", "-f", "rawvideo", "pipe:1"]
+    status, output, said = ffmpeg.run(arguments)
+    assert status == 0, said
+    found = np.frombuffer(output, np.uint8).reshape(64, 64, 3).astype(int)
+    for middle in ((16, 16), (16, 48), (48, 16), (48, 48)):
+        assert np.abs(found[middle] - coloured(1)[0][middle]).max() <= 10, (name, found[middle])
+
+
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30), Fraction(30000, 1001), Fraction(25), Fraction(50)])
+def test_a_gif_is_as_long_as_it_should_be(tmp_path: Path, fps: Fraction) -> None:
+    """Frames last whole hundredths, one more or less in turn, never so short that browsers slow them down."""
+    with video.Encoder(tmp_path / "a.gif", (32, 32), fps, codec="gif") as writer:
+        writer.write(coloured(45, (32, 32)))
+    data = (tmp_path / "a.gif").read_bytes()
+    delays = [int.from_bytes(found[1], "little") for found in re.finditer(rb"\x21\xf9\x04.(..)", data, re.DOTALL)]
+    assert len(delays) == 45
+    assert max(delays) - min(delays) <= 1
+    assert min(delays) >= 2
+    assert abs(sum(delays) - 4500 / fps) <= 1
+    assert len(remarks("gif", (32, 32), fps)) == (fps not in (25, 50))
+    with pytest.raises(SettingsError, match="at most 50 frames a second, not 60"):
+        video.Encoder(tmp_path / "b.gif", (32, 32), Fraction(60), codec="gif")
+
+
+def test_av1_where_the_usual_encoder_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libaom writes it as well; for HAP there is no other, and the line says what to do."""
+    there = codecs._encoders()
+    if "libaom-av1" not in there:
+        pytest.skip("this ffmpeg has no libaom")
+    monkeypatch.setattr(codecs, "_encoders", lambda: there - {"libsvtav1", "hap"})
+    assert codec_named("av1").encoder == "libaom-av1"
+    path = encode(tmp_path / "a.mp4", coloured(), "av1")
+    assert re.search(TAGGED["av1"], header(path))
+    assert np.abs(read(path)[:, 10:20, 10:20].astype(int) - coloured()[:, 10:20, 10:20]).max() <= 8
+    with pytest.raises(OutputError, match=r"built without hap; install .*IMAGEIO_FFMPEG_EXE.*--codec dxv"):
+        encode(tmp_path / "a.mov", coloured(1), "hap")
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.files import PARTIAL_GLOB, folder_beside, partial_path, read_json, sweep, whole_or_nothing, write_json
+from beatwalk.files import (
+    PARTIAL_GLOB,
+    folder_beside,
+    in_words,
+    partial_path,
+    read_json,
+    sweep,
+    whole_or_nothing,
+    write_json,
+)
 
 
 def test_json_comes_back_as_it_went(tmp_path: Path) -> None:
@@ -16,6 +25,14 @@ def test_json_comes_back_as_it_went(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", data)
     assert read_json(tmp_path / "a.json", PlanError, "a plan") == data
     assert '"beats": [0.5, 1, -2e-05, null]' in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(0, "0.0 MB"), (2.5e6, "2.5 MB"), (999e6, "999 MB"), (1e9, "1.0 GB"), (2e11, "200 GB")]
+)
+def test_sizes_are_said_in_words(n: float, said: str) -> None:
+    """In the unit that suits."""
+    assert in_words(n) == said
 
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:

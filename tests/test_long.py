@@ -17,12 +17,12 @@ MAX_BYTES = 2 * 2**30
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from beatwalk import pipeline
+from beatwalk import listening, pipeline
 from beatwalk.generator import FakeGenerator
 from beatwalk.video import probe, read_sound
 
 song, out = Path(sys.argv[1]), Path(sys.argv[2])
-analysis = pipeline.analyze(song)
+analysis = listening.analyze(song)
 changes = {"video": {"fps": "30000/1001", "size": "256x256"}, "walk": {"change_every": "8 bars"}}
 prompts = [f"picture {i}" for i in range(40)]
 whole = pipeline.plan(song, prompts, overrides=[changes], analysis=analysis)

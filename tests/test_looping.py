@@ -44,6 +44,15 @@ def test_the_last_keyframe_is_the_first() -> None:
         assert keyframes[-1] == dataclasses.replace(keyframes[0], frame=96)
 
 
+def test_the_end_is_quiet_for_as_long_as_trails_show_it() -> None:
+    """One step without trails, more with longer ones, never more than an eighth of the loop."""
+    for trails, steps in ((0.0, 1), (0.3, 2), (0.75, 6), (0.95, 12)):
+        plan = looped("a red sea", trails={"amount": trails}, walk={"loop": True, "speed": {"level": 1.0}})
+        speed = closed_targets(plan.analysis, plan.timeline, plan.settings).speed
+        quiet = speed < 0.9 * np.median(speed)
+        assert (int(quiet.sum()), quiet[-steps:].all(), quiet[0]) == (steps + 1, True, True)
+
+
 def test_what_accumulates_comes_back() -> None:
     """Rotation and hue end a step before where they began, and no target jumps at the seam."""
     plan = looped("a red sea")
@@ -61,9 +70,10 @@ def test_what_accumulates_comes_back() -> None:
 
 
 @pytest.mark.parametrize("prompts", ["a red sea", "a red sea\na blue wood"])
-def test_the_seam_does_not_show(tmp_path: Path, prompts: str) -> None:
+@pytest.mark.parametrize("trails", [0.3, 0.8])
+def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> None:
     """In the finished file the change from the last frame to the first is no larger than the median."""
-    plan = looped(prompts)
+    plan = looped(prompts, trails={"amount": trails})
     plan = dataclasses.replace(plan, settings=plan.settings.model_copy(update={"effects": True}))
     walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
     wanted = closed_targets(plan.analysis, plan.timeline, plan.settings)

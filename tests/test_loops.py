@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from beatwalk import pipeline
-from beatwalk.errors import OutputError, PlanError
+from beatwalk.cues import cues_of
+from beatwalk.errors import InputError, OutputError, PlanError
 from beatwalk.generator import FakeGenerator
-from beatwalk.loops import clips_of, exact_rate, render_clips, start_of
+from beatwalk.loops import check_clips, clips_of, exact_rate, render_clips, start_of
+from beatwalk.manifest import manifest_path
 from beatwalk.motion import reduce_frames, successive_change
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
@@ -83,7 +86,8 @@ def test_clips_loop_and_are_listed(tmp_path: Path) -> None:
     generator = FakeGenerator()
     render_clips(clips, generator)
     names = {path.name for path in (tmp_path / "loops").iterdir()}
-    assert names == {"song_127bpm_01bars_01.mov", "song_127bpm_01bars_02.mov", "clips.json", "clips.png"}
+    videos = {"song_127bpm_01bars_01.mov", "song_127bpm_01bars_02.mov"}
+    assert names == {*videos, *(f"{name}.beatwalk.json" for name in videos), "clips.json", "clips.png"}
     listed = json.loads((tmp_path / "loops" / "clips.json").read_text())["clips"]
     for clip, row in zip(clips, listed, strict=True):
         info = probe(clip.path)
@@ -101,6 +105,52 @@ def test_clips_loop_and_are_listed(tmp_path: Path) -> None:
     others = clips_of(planned(tmp_path, bpm=127.0, fps=25), tmp_path / "loops", bars=1, count=1)
     with pytest.raises(OutputError, match="another loop"):
         render_clips(others, generator)
+    for model, sound in (("another", False), (generator.info.fingerprint, True)):
+        with pytest.raises(OutputError, match="another loop"):
+            check_clips(clips, model, sound=sound, overwrite=False)
+    assert check_clips(clips, generator.info.fingerprint, sound=False, overwrite=False) == {c.path for c in clips}
+
+
+def test_a_stopped_clip_goes_on_and_a_changed_one_is_named(tmp_path: Path) -> None:
+    """As any render: finished segments are not made again, nor mixed with others."""
+    clips = clips_of(planned(tmp_path), tmp_path / "loops", bars=1, count=1)
+
+    def stop(progress: Any) -> None:
+        if progress.stage == "render" and progress.done > 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render_clips(clips, FakeGenerator(), watch=stop)
+    assert not clips[0].path.exists()
+    changed = clips_of(planned(tmp_path, fps=30), tmp_path / "loops", bars=1, count=1)
+    with pytest.raises(OutputError, match="unfinished render differs in frame rate or length"):
+        check_clips(changed, FakeGenerator().info.fingerprint, sound=False, overwrite=False)
+    with pytest.raises(OutputError, match="unfinished render differs in model;"):
+        check_clips(clips, "another", sound=False, overwrite=False)
+    render_clips(clips, FakeGenerator())
+    manifest = json.loads(manifest_path(clips[0].path).read_text())
+    assert manifest["report"]["frames_reused"] > 0
+    assert manifest["song"]["path"] == str(tmp_path / "song.wav")
+    assert (manifest["song"]["start"], manifest["song"]["duration"]) == (clips[0].start_s, 2.0)
+    assert manifest["loop"]["bpm"] == 120.0
+
+
+def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
+    """Its motion against what it was to be, its beats at its own tempo, whatever the song's."""
+    clip = clips_of(planned(tmp_path), tmp_path / "loops", bars=2, count=1, bpm=150.0)[0]
+    render_clips([clip], FakeGenerator())
+    report = pipeline.check(clip.path)
+    assert report.tracking is not None
+    assert report.sound is None
+    cues_of(clip.path, None, lambda song: pytest.fail("a loop's beats are known"))
+    told = json.loads((tmp_path / "loops" / "song_150bpm_02bars_01.mov.cues.json").read_text())["markers"]
+    beats = [row["frame"] for row in told if row["kind"] == "beat"]
+    assert beats == [round(i * 0.4 * 24 + 1e-9) for i in range(8)]
+    assert [row["frame"] for row in told if row["kind"] == "bar"] == beats[::4]
+    manifest = json.loads(manifest_path(clip.path).read_text())
+    manifest_path(clip.path).write_text(json.dumps({**manifest, "loop": {"bpm": -1}}))
+    with pytest.raises(InputError, match="not a whole manifest"):
+        cues_of(clip.path, None, lambda song: known_analysis())
 
 
 def test_sound_is_stretched_with_the_pictures(tmp_path: Path) -> None:

@@ -85,7 +85,15 @@ def test_rates_accumulate_and_levels_do_not() -> None:
 def test_settings_that_say_nothing_change_nothing() -> None:
     """Defaults are the identity for camera and colour."""
     found = targets(SONG, TIMELINE, Settings())
-    for name, value in (("zoom", 0), ("rotate", 0), ("pan_x", 0), ("exposure", 0), ("saturation", 1), ("trails", 0)):
+    for name, value in (
+        ("zoom", 0),
+        ("rotate", 0),
+        ("pan_x", 0),
+        ("exposure", 0),
+        ("saturation", 1),
+        ("trails", 0),
+        ("noise", 0),
+    ):
         np.testing.assert_array_equal(getattr(found, name), value)
 
 
@@ -122,6 +130,7 @@ def test_the_wildest_settings_give_numbers_that_can_be_used(amount: float) -> No
                 "camera": dict.fromkeys(("zoom", "rotate", "pan_x", "pan_y"), everything) | {"zoom_range": 0.01},
                 "color": dict.fromkeys(("exposure", "saturation", "hue"), everything),
                 "trails": {"amount": everything},
+                "grain": {"noise": everything},
             }
         ),
     )

@@ -134,6 +134,8 @@ def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch:
     work.mkdir()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
     with pytest.raises(OutputError, match="free"):
-        pipeline.check_space(work, 1, (64, 32))
-    (work / "segment-0000.mkv").write_bytes(bytes(2200))
-    pipeline.check_space(work, 1, (64, 32))
+        pipeline.check_space(work, 1, (64, 32), "h264")
+    (work / "segment-0000.mkv").write_bytes(bytes(2500))
+    pipeline.check_space(work, 1, (64, 32), "h264")
+    with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
+        pipeline.check_space(work, 1, (64, 32), "ffv1")

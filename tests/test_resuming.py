@@ -249,12 +249,14 @@ def stopped(song: Path, output: Path, stage: str = "render", after: int = 20) ->
 def test_changes_are_named_before_the_model_is_loaded(
     song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other prompts, another rate: said in one line, with nothing loaded and nothing mixed."""
+    """Other prompts, another rate, another model: said in one line, with nothing loaded and nothing mixed."""
     output = tmp_path / "out.mp4"
     stopped(song, output)
     monkeypatch.setattr("beatwalk.diffusion.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
-    with pytest.raises(OutputError, match=r"differs in frame rate or length, prompts.*size"):
+    with pytest.raises(OutputError, match="differs in frame rate or length, model, prompts, size"):
         pipeline.render(planned_for(song, "32x32", 24), output)
+    with pytest.raises(OutputError, match="differs in model;"):
+        pipeline.render(planned_for(song), output)
     (tmp_path / "walk.txt").write_text("something else\n")
     with pytest.raises(SystemExit):
         main([str(song), str(tmp_path / "walk.txt"), "-o", str(output)])

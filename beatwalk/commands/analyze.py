@@ -52,7 +52,7 @@ def analyze(
     beatwalk analyze song.wav --json grid.json --plot heard.png
     beatwalk song.wav prompts.txt --analysis grid.json      (after correcting it by hand)
     """
-    from beatwalk import pipeline
+    from beatwalk import listening
     from beatwalk.analysis import analysis_to_json, write_analysis, write_clicks
     from beatwalk.console import describe_song
 
@@ -60,11 +60,11 @@ def analyze(
         may_write(path, overwrite)
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
-    audio = pipeline.open_song(song)
+    audio = listening.open_song(song)
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):
-            found = pipeline.correct(found, audio, corrections)
+            found = listening.correct(found, audio, corrections)
     if json_file is None and plot_file is None:
         click.echo("\n".join(describe_song(found)))
     if json_file is not None:
@@ -78,22 +78,22 @@ def analyze(
         write_clicks(audio, found, click_file)
         console.say(f"clicks    {click_file}")
     if save:
-        write_analysis(found, pipeline.stored_path(song))
-        console.say(f"stored    {pipeline.stored_path(song)}; every render of this song will use it")
+        write_analysis(found, listening.stored_path(song))
+        console.say(f"stored    {listening.stored_path(song)}; every render of this song will use it")
 
 
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
 ) -> Analysis:
     """The analysis that was given, else the one beside the song, else a new one."""
-    from beatwalk import pipeline
+    from beatwalk import listening
 
     given = read_analysis_if(analysis_file)
     if given is not None:
-        return pipeline.with_song(given, audio)
-    stored = None if fresh or tracker else pipeline.stored_analysis(audio)
+        return listening.with_song(given, audio)
+    stored = None if fresh or tracker else listening.stored_analysis(audio)
     if stored is not None:
-        console.say(f"heard     {pipeline.stored_path(audio.path)} (--fresh listens anew)")
+        console.say(f"heard     {listening.stored_path(audio.path)} (--fresh listens anew)")
         return stored
     with console.busy("listening"):
-        return pipeline.analyze(audio, tracker=tracker or "beatwalk")
+        return listening.analyze(audio, tracker=tracker or "beatwalk")

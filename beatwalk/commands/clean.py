@@ -21,6 +21,7 @@ def clean(folder: Path, removing: bool, kept: bool) -> None:
     beatwalk clean videos --remove
     """
     from beatwalk.cleaning import leftovers, remove
+    from beatwalk.files import in_words
 
     found, freed = leftovers(folder), 0
     for left in found:
@@ -29,9 +30,9 @@ def clean(folder: Path, removing: bool, kept: bool) -> None:
             remove(left)
             freed += left.bytes
         frames = f", {left.segments} finished segments" if left.segments else ""
-        size = f"{left.bytes / 1e6:.1f} MB{frames}"
+        size = f"{in_words(left.bytes)}{frames}"
         click.echo(f"{'removed' if goes else left.kind:<11} {size:<32} {left.path}")
     if not found:
         click.echo("nothing is left over")
     elif removing:
-        click.echo(f"{freed / 1e6:.1f} MB freed")
+        click.echo(f"{in_words(freed)} freed")

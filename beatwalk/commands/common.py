@@ -40,6 +40,19 @@ def load(choices: dict[str, Any], model: str | None, settings: Model | None = No
     )
 
 
+def fingerprint(choices: dict[str, Any], model: str | None, settings: Model | None = None) -> str:
+    """That of the model that `load` would load, without loading it."""
+    from beatwalk.diffusion import AddOns, fingerprint_of
+
+    return fingerprint_of(
+        model,
+        device=choices["device"],
+        dtype=choices["dtype"],
+        allow_pickle=choices["allow_pickle"],
+        addons=None if settings is None else AddOns.of(settings),
+    )
+
+
 def may_write(path: Path | None, overwrite: bool) -> None:
     """A file that a verb is about to write, if it is to write one.
 

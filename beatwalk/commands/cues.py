@@ -21,10 +21,10 @@ def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
     """
     from beatwalk.cues import cue_paths, cues_of
     from beatwalk.errors import OutputError
-    from beatwalk.pipeline import analyze
+    from beatwalk.listening import hear
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
-    for path in cues_of(video, read_analysis_if(analysis_file), analyze):
+    for path in cues_of(video, read_analysis_if(analysis_file), hear):
         click.echo(f"written   {path}")

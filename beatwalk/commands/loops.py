@@ -17,7 +17,7 @@ from beatwalk.choices import (
     styling,
     verbosity,
 )
-from beatwalk.commands.common import console_for, load
+from beatwalk.commands.common import console_for, fingerprint, load
 
 
 @click.command()
@@ -57,7 +57,8 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
-    from beatwalk.loops import clips_of, render_clips, start_of
+    from beatwalk.loops import check_clips, clips_of, render_clips, start_of
+    from beatwalk.video import remarks
 
     console = console_for(quiet, verbose)
     folder = output or Path(f"{song.stem}-loops")
@@ -69,6 +70,9 @@ def loops(
     if timeline.fps != plan.timeline.fps:
         rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
         console.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
+    for remark in remarks(plan.settings.video.codec, plan.size, timeline.fps) if plan.size else []:
+        console.say(f"note      {remark}")
+    check_clips(clips, fingerprint(choices, plan.model, plan.settings.model), sound=sound, overwrite=overwrite)
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     with console.progress() as watch:

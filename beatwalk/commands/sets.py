@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatwalk.choices import FILE, modelling, overwriting, verbosity
-from beatwalk.commands.common import console_for, load
+from beatwalk.commands.common import console_for, fingerprint, load
 
 if TYPE_CHECKING:
     from beatwalk.generator import Generator
@@ -41,32 +41,33 @@ def set_(
     beatwalk set night.toml --resume
     """
     from beatwalk.console import duration
-    from beatwalk.setlist import (
-        REPORT_FILE,
-        check_places,
-        jobs_of,
-        read_setlist,
-        render_set,
-        seconds_of,
-        table,
-    )
+    from beatwalk.files import in_words
+    from beatwalk.night import REPORT_FILE, check_places, render_set, seconds_of, table
+    from beatwalk.setlist import jobs_of, read_setlist
 
     console = console_for(quiet, verbose)
     night = read_setlist(setlist)
     folder = output or setlist.parent / night.folder
     with console.busy("listening to every song"):
         jobs = jobs_of(night, setlist.parent, folder, model=choices["model"])
-    check_places(jobs, resume=resume, overwrite=overwrite)
 
     def model_of(plan: Plan) -> Generator:
         return load(choices, plan.model, plan.settings.model)
+
+    def model_print(plan: Plan) -> str:
+        return fingerprint(choices, plan.model, plan.settings.model)
+
+    needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=model_print)
 
     with console.busy("loading models, measuring speed"):
         seconds = seconds_of(jobs, model_of)
     waiting = [job for job in jobs if job.status == "waiting"]
     frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
     console.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
+    console.say(f"disk      about {in_words(needed)} needed, {in_words(free)} free")
     for job in jobs:
+        for remark in job.remarks:
+            console.say(f"note      {job.path.name}: {remark}")
         if job.status == "failed":
             console.say(f"failed    {job.path.name}: {job.problem}")
     if not dry_run:
@@ -76,6 +77,7 @@ def set_(
                 model_of,
                 folder / REPORT_FILE,
                 overwrite=overwrite,
+                fingerprint=model_print,
                 watch=watch,
                 told=lambda job: console.say(f"{job.status:<9} {job.path} {job.problem}".rstrip()),
             )

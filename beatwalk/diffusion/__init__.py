@@ -5,7 +5,7 @@ from beatwalk.diffusion.compiling import Compiled, compile_measured, worth_compi
 from beatwalk.diffusion.families import FAMILIES, Family, check_size
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.listing import ModelListing, list_models
-from beatwalk.diffusion.loading import load_generator
+from beatwalk.diffusion.loading import fingerprint_of, load_generator
 from beatwalk.diffusion.plain import plain_pictures
 from beatwalk.diffusion.probing import check_model, write_map
 from beatwalk.diffusion.stopwatch import TimedGenerator
@@ -21,6 +21,7 @@ __all__ = [
     "check_model",
     "check_size",
     "compile_measured",
+    "fingerprint_of",
     "list_models",
     "load_generator",
     "plain_pictures",

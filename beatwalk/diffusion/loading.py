@@ -69,9 +69,7 @@ def load_generator(
     """
     import torch
 
-    place = pick_device(device)
-    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
-    source = find_model(model, allow_pickle=allow_pickle, prefer_half=half)
+    place, source = _located(model, device, dtype, allow_pickle)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
     addons = addons or AddOns()
@@ -90,6 +88,40 @@ def load_generator(
         raise DeviceError(f"{source.name} does not fit into the memory of {place}; use --device cpu") from error
     except Exception as error:  # diffusers, transformers, safetensors and torch raise a dozen kinds here
         raise ModelError(f"{source.path} cannot be loaded: {_first_line(error)}") from error
+
+
+def fingerprint_of(
+    model: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    allow_pickle: bool = False,
+    addons: AddOns | None = None,
+) -> str:
+    """The fingerprint that a model will have once it is loaded: from its files, in well under a second.
+
+    Raises
+    ------
+    ModelError, DeviceError : as `load_generator` would
+    """
+    _, source = _located(model, device, dtype, allow_pickle)
+    return _fingerprint(source, addons or AddOns())
+
+
+def _located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+    """Where to compute, and the model's checked files."""
+    place = pick_device(device)
+    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
+    return place, find_model(model, allow_pickle=allow_pickle, prefer_half=half)
+
+
+def _fingerprint(source: Source, addons: AddOns) -> str:
+    try:
+        if source.kind == "folder":
+            return addons.fingerprint(folder_fingerprint(source.path, source.variant))
+        return addons.fingerprint(fingerprint([source.path], source.path.parent))
+    except OSError as error:
+        raise ModelError(f"{error.filename or source.path}: cannot be read: {error.strerror or error}") from None
 
 
 def _folder_family(source: Source) -> Family:
@@ -216,13 +248,10 @@ def _wrap(
     likes = preferences(family, configs)
     if source.kind == "folder":
         likes = own_preferences(source.path, likes)
-        print_ = folder_fingerprint(source.path, source.variant)
-    else:
-        print_ = fingerprint([source.path], source.path.parent)
     info = ModelInfo(
         name=source.name,
         family=family.pipeline,
-        fingerprint=addons.fingerprint(print_),
+        fingerprint=_fingerprint(source, addons),
         size=likes.size,
         size_multiple=USER_MULTIPLE,
         steps=likes.steps,

@@ -29,9 +29,10 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BANDS = 2  # finest bands of the pyramid whose energy is compared
 WINDOW = 8  # pixels over which it is averaged
-ENERGY_WEIGHT = 0.25
+ENERGY_WEIGHT = 0.1
+FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
-CRITIC_SHARE = 0.4  # of the critic's gradient, in pictures, compared with that of the other losses
+CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
 
 
 class Critic(nn.Module):
@@ -72,7 +73,7 @@ def energy_loss(output: Tensor, target: Tensor) -> Tensor:
     """How different the local contrast of the finest bands is, as the logarithm of a ratio."""
     losses = []
     for ours, theirs in zip(bands(output), bands(target), strict=True):
-        energy = [F.avg_pool2d((b * b).mean(1, keepdim=True), WINDOW, WINDOW // 2) + 2e-5 for b in (ours, theirs)]
+        energy = [F.avg_pool2d((b * b).mean(1, keepdim=True), WINDOW, WINDOW // 2) + FAINT for b in (ours, theirs)]
         losses.append((energy[0].log() - energy[1].log()).abs().mean())
     return torch.stack(losses).mean()
 
@@ -97,9 +98,11 @@ def train_decoder(job: Job) -> AutoencoderDC:
     torch.manual_seed(job.seed)  # weights of constructors come from the global generator
     critic = Critic(size.channels[0]).to(job.device)
     base = float(need(job, "autoencoder")["step"])
-    # AdamW for all: Muon would follow the critic's noise as far as everything else
-    stage = Stage(job, "decoder", model, plain=("",), peak=2e-4, decay=0.998, extra={"base": base})
-    judge = Stage(job, "critic", critic, plain=("",), peak=4e-4, decay=0.9)
+    # AdamW for all: Muon would follow the critic's noise as far as everything else. Little momentum: two that chase
+    # each other would swing
+    extra = {"base": base}
+    stage = Stage(job, "decoder", model, plain=("",), peak=2e-4, decay=0.998, momentum=0.5, extra=extra)
+    judge = Stage(job, "critic", critic, plain=("",), peak=1e-3, decay=0.9, momentum=0.0)
     crop = 2 * size.crop
     crops = Crops(job.work / "set", crop, np.random.default_rng(stage.seed))
     count, side = max(1, size.batch_autoencoder // 2 // parallel.world()), crop // size.factor

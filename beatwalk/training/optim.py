@@ -35,10 +35,17 @@ class Muon(torch.optim.Optimizer):
         Names and parameters; embeddings, first and last layers belong to ``plain``.
     plain
         Parts of names that go to AdamW.
+    momentum
+        AdamW's.
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], lr: float, decay: float = 0.01, plain: tuple[str, ...] = ()
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        lr: float,
+        decay: float = 0.01,
+        plain: tuple[str, ...] = (),
+        momentum: float = 0.9,
     ) -> None:
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
@@ -46,7 +53,8 @@ class Muon(torch.optim.Optimizer):
             matrix = p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 16 and not any(k in name for k in plain)
             (matrices if matrix else rest).append(p)
         groups = [{"params": matrices, "matrix": True}, {"params": rest, "matrix": False}]
-        super().__init__([g for g in groups if g["params"]], {"lr": lr, "decay": decay, "matrix": False})
+        defaults = {"lr": lr, "decay": decay, "matrix": False, "momentum": momentum}
+        super().__init__([g for g in groups if g["params"]], defaults)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -70,10 +78,10 @@ class Muon(torch.optim.Optimizer):
                     p.mul_(1 - lr * group["decay"])
                     p.add_(orthogonal(flat).view_as(p), alpha=-lr * scale)
                 else:
-                    state["m"].lerp_(p.grad, 0.1)
+                    momentum, n = group["momentum"], state["step"]
+                    state["m"].lerp_(p.grad, 1 - momentum)
                     state["v"].lerp_(p.grad * p.grad, 0.02)
-                    n = state["step"]
-                    m, v = state["m"] / (1 - 0.9**n), state["v"] / (1 - 0.98**n)
+                    m, v = state["m"] / (1 - momentum**n), state["v"] / (1 - 0.98**n)
                     p.add_(m / (v.sqrt() + 1e-8), alpha=-lr)
 
 

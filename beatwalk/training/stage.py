@@ -49,6 +49,8 @@ class Stage:
         Highest learning rate.
     warm, hold
         Steps of warm-up; share of the time before the rate falls.
+    momentum
+        Of AdamW.
     extra
         Plain values to keep in the checkpoint.
     """
@@ -64,13 +66,14 @@ class Stage:
         decay: float,
         warm: int = 60,
         hold: float = 0.55,
+        momentum: float = 0.9,
         extra: dict[str, float] | None = None,
     ) -> None:
         self.job, self.name, self.model, self.extra = job, name, model, extra or {}
         self.peak, self.warm, self.hold = peak, warm, hold
         trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in trained]
-        self.optimiser = Muon(trained, lr=peak, plain=plain)
+        self.optimiser = Muon(trained, lr=peak, plain=plain, momentum=momentum)
         self.average = Average(model, decay)
         self.step, self.clock = 0, store.Clock(job.minutes)
         state = store.load(self.path) if job.resume else None

@@ -10,7 +10,7 @@ Conventions
 from __future__ import annotations
 
 from beatwalk.video.alpha import with_alpha
-from beatwalk.video.codecs import CODECS, check_choices, check_name, codec_named, fitting_size
+from beatwalk.video.codecs import CODECS, check_choices, check_name, codec_named, fitting_size, remarks
 from beatwalk.video.joining import join, mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
@@ -30,5 +30,6 @@ __all__ = [
     "read_averages",
     "read_frames",
     "read_sound",
+    "remarks",
     "with_alpha",
 ]

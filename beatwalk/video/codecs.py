@@ -1,6 +1,19 @@
 """The codecs that videos can have: container, pixel format, sizes, sound and alpha of each.
 
 Everything is said once, here. Alpha is always premultiplied: what is transparent is black.
+
+What each says about its colours, as read back:
+
+- h264, h265, av1, vp9, webm, prores, prores-4444: BT.709 in matrix, primaries and curve, limited range.
+- hap, hap-alpha, hap-q, dxv, ffv1: RGB, so there is no matrix; primaries and curve BT.709.
+- mjpeg: primaries and curve BT.709, but matrix and range are JPEG's own (BT.601's, full): the format has no other,
+  and players convert with it whatever a container says. AVI has no place for tags at all.
+- gif: RGB without tags, which is sRGB by its standard. It counts time in hundredths of a second: at other rates
+  than 50, 25, 20, 10, … frames last one hundredth more or less in turn, and the whole is as long as it should be.
+
+Not every ffmpeg has every encoder. Of those that come with imageio-ffmpeg 0.8, Linux' and that of Macs with Apple
+silicon have all; that of Intel Macs lacks SVT-AV1 and Windows' that and HAP. AV1 is then written by libaom; for HAP
+another ffmpeg is needed, or DXV taken.
 """
 
 from __future__ import annotations
@@ -8,7 +21,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,6 +67,11 @@ class Codec:
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
     sound: bool = True
+    bytes_a_pixel: float = 0.1  # of a video, about; for saying beforehand whether the disk will do
+    most_fps: int | None = None  # frames a second
+    instead: tuple[str, tuple[str, ...]] | None = (
+        None  # another encoder and its options, where there is not the first
+    )
 
     def filters(self, *, alpha: bool) -> str:
         """sRGB frames → what the encoder takes, tagged."""
@@ -81,6 +100,7 @@ CODECS = _codecs(
     Codec(
         name="av1", encoder="libsvtav1", suffixes=(".mp4", ".mkv", ".webm"), pixels="yuv420p10le", multiple=2,
         least=64, options=("-preset", "7"), quality="-crf",
+        instead=("libaom-av1", ("-b:v", "0", "-cpu-used", "6", "-row-mt", "1")),
     ),
     Codec(
         name="vp9", encoder="libvpx-vp9", suffixes=(".mp4", ".mkv", ".webm"), pixels="yuv420p", multiple=2,
@@ -92,38 +112,41 @@ CODECS = _codecs(
     ),
     Codec(
         name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
-        options=("-profile:v", "hq", "-vendor", "apl0"),
+        bytes_a_pixel=0.45, options=("-profile:v", "hq", "-vendor", "apl0"),
     ),
     Codec(
         name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
         alpha_pixels="yuva444p10le", multiple=2,
-        options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
+        bytes_a_pixel=0.75, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
     ),
     Codec(
         name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
-        options=("-format", "hap", "-chunks", "4"),
+        bytes_a_pixel=0.5, options=("-format", "hap", "-chunks", "4"),
     ),
     Codec(
         name="hap-alpha", encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba", multiple=4,
-        matrix="rgb", options=("-format", "hap_alpha", "-chunks", "4"),
+        matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
     ),
     Codec(
         name="hap-q", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
-        options=("-format", "hap_q", "-chunks", "4"),
+        bytes_a_pixel=1.0, options=("-format", "hap_q", "-chunks", "4"),
     ),
-    # Its blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
-    Codec(name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb", options=()),
+    # DXV's blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
+    Codec(
+        name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
+        bytes_a_pixel=0.5, options=(),
+    ),
     Codec(
         name="ffv1", encoder="ffv1", suffixes=(".mkv",), pixels="bgr0", alpha_pixels="bgra", matrix="rgb",
-        options=("-level", "3", "-g", "1", "-slicecrc", "1"),
+        bytes_a_pixel=1.5, options=("-level", "3", "-g", "1", "-slicecrc", "1"),
     ),
     Codec(
         name="mjpeg", encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p", matrix="jpeg",
-        options=("-q:v", "2", "-huffman", "optimal"),
+        bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
     ),
     Codec(
-        name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", options=("-loop", "0"),
-        sound=False,
+        name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", bytes_a_pixel=0.7,
+        options=("-loop", "0"), sound=False, most_fps=50,  # browsers show what should last a hundredth for a tenth
     ),
 )  # fmt: skip
 _PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=sierra2_4a"
@@ -140,9 +163,15 @@ def codec_named(name: str) -> Codec:
     if name not in CODECS:
         raise SettingsError(f'unknown codec "{name}"; there are: {", ".join(CODECS)}')
     codec = CODECS[name]
-    if codec.encoder not in _encoders():
-        raise OutputError(f"{name}: this ffmpeg was built without {codec.encoder}; choose another codec, or ffmpeg")
-    return codec
+    if codec.encoder in _encoders():
+        return codec
+    if codec.instead is not None and codec.instead[0] in _encoders():
+        return replace(codec, encoder=codec.instead[0], options=codec.instead[1])
+    other = "--codec dxv" if name.startswith("hap") and "dxv" in _encoders() else "another codec"
+    raise OutputError(
+        f"{name}: the ffmpeg in use was built without {codec.encoder}; install a full one and set IMAGEIO_FFMPEG_EXE "
+        f"to it, or take {other}"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -178,8 +207,21 @@ def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
     return fit(size[0]), fit(size[1])
 
 
-def check_choices(name: str, *, intra: bool, alpha: bool) -> None:
-    """Whether a codec can hold alpha, or has whole frames for the asking.
+def remarks(name: str, size: tuple[int, int], fps: Fraction) -> list[str]:
+    """What is not quite as it was asked for, a sentence each."""
+    said = []
+    if (fitting := fitting_size(name, size)) != size:
+        said.append(f"{name} cannot hold {size[0]}x{size[1]}: the video is scaled to {fitting[0]}x{fitting[1]}")
+    if name == "gif" and (100 / fps).denominator != 1:
+        few = int(100 / fps)
+        said.append(
+            f"gif counts hundredths of a second: frames last {few} or {few + 1} of them, on the whole {fps} fps"
+        )
+    return said
+
+
+def check_choices(name: str, *, intra: bool, alpha: bool, fps: Fraction) -> None:
+    """Whether a codec can hold alpha and so many frames a second, or has whole frames for the asking.
 
     Raises
     ------
@@ -193,12 +235,15 @@ def check_choices(name: str, *, intra: bool, alpha: bool) -> None:
         raise SettingsError(
             f"--intra is for h264 alone{'' if codec.quality else f'; {name} has whole frames anyway'}"
         )
+    if codec.most_fps is not None and fps > codec.most_fps:
+        raise SettingsError(f"{name} shows at most {codec.most_fps} frames a second, not {fps}; take a lower --fps")
 
 
 def writing_options(
     path: Path,
     name: str,
     size: tuple[int, int],
+    fps: Fraction,
     *,
     crf: int,
     intra: bool,
@@ -206,7 +251,7 @@ def writing_options(
     upscale: int = 1,
     first: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """ffmpeg's output options for frames of any size.
+    """ffmpeg's output options for frames of any size and rate.
 
     Parameters
     ----------
@@ -220,7 +265,7 @@ def writing_options(
     """
     codec = codec_named(name)
     check_name(path, name)
-    check_choices(name, intra=intra, alpha=alpha)
+    check_choices(name, intra=intra, alpha=alpha, fps=fps)
     fitting = fitting_size(name, (size[0] * upscale, size[1] * upscale))
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
     chain = [*first, *chain]

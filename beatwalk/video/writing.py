@@ -186,7 +186,8 @@ class Encoder(_FrameWriter):
         times, frames = interpolate
         first = between.filters(fps, times, frames) if times > 1 else []
         options = codecs.writing_options(
-            Path(path), codec, size, crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first
-        )
+            Path(path), codec, size, Fraction(fps) * times,
+            crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
+        )  # fmt: skip
         self._stops_early = times > 1  # once it has all that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)
