@@ -181,7 +181,7 @@ def _encode(
     with Encoder(
         pictures, size, timeline.fps,
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
-        upscale=video.upscale, interpolate=interpolate,
+        upscale=video.upscale, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
         for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
             frames = finished(pure, first)

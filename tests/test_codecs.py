@@ -149,7 +149,7 @@ def test_av1_where_the_usual_encoder_is_missing(tmp_path: Path, monkeypatch: pyt
     there = codecs._encoders()
     if "libaom-av1" not in there:
         pytest.skip("this ffmpeg has no libaom")
-    monkeypatch.setattr(codecs, "_encoders", lambda: there - {"libsvtav1", "hap"})
+    monkeypatch.setattr(codecs, "encoders", lambda: there - {"libsvtav1", "hap"})
     assert codec_named("av1").encoder == "libaom-av1"
     path = encode(tmp_path / "a.mp4", coloured(), "av1")
     assert re.search(TAGGED["av1"], header(path))

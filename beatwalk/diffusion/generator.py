@@ -114,6 +114,7 @@ class DiffusionGenerator:
         pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
             None: as if it had never been compiled.
         """
+        _ = self.decoding_steps  # counted before, for counting would be compiled too
         self._fixed = None if pictures is None else self._batches.fix(pictures, self._info.size)
         for part in (self._denoiser, getattr(self._pipeline.vae, "decoder", self._pipeline.vae)):
             if pictures is None:

@@ -23,6 +23,7 @@ from beatwalk import files
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
 from beatwalk.video import between, codecs, ffmpeg
+from beatwalk.video.hardware import in_hardware
 
 QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
@@ -165,6 +166,7 @@ class Encoder(_FrameWriter):
     alpha : frames have a fourth channel, and their colours are premultiplied by it
     upscale : so many times as wide and high
     interpolate : so many frames for each, and how many there will be; then `between.AHEAD` more must be written
+    hardware : by the graphics card's encoder, where that works
     """
 
     def __init__(
@@ -179,6 +181,7 @@ class Encoder(_FrameWriter):
         alpha: bool = False,
         upscale: int = 1,
         interpolate: tuple[int, int] = (1, 0),
+        hardware: bool = False,
     ) -> None:
         size = (int(size[0]), int(size[1]))
         files.check_place(Path(path))
@@ -188,6 +191,7 @@ class Encoder(_FrameWriter):
         options = codecs.writing_options(
             Path(path), codec, size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
+            **({"by": in_hardware} if hardware else {}),
         )  # fmt: skip
         self._stops_early = times > 1  # once it has all that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

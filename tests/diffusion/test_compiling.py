@@ -33,6 +33,7 @@ def test_batches_are_filled_up_to_one_size(
     """The same pictures as without, whatever their number; the network sees one batch size alone."""
     generator = load_generator(str(saved(kind)), device="cpu", dtype="float32")
     wanted = {count: pictures(generator, tuple(range(count)), (PROMPTS * 3)[:count]) for count in (1, 4, 6)}
+    assert generator.decoding_steps > 0  # counted once, one picture at a time
     seen: list[int] = []
     cls = type(generator.pipeline)
     call = cls.__call__
