@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.types import Conditioning, Float, Float32
 
@@ -72,13 +73,34 @@ def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning
     """
     t = np.asarray(t, np.float64)
     tensors = {name: lerp(a.tensors[name][0], b.tensors[name][0], t) for name in a.tensors}
+    return Conditioning(tensors=tensors, masks=_joined_masks(a, b, t))
+
+
+def bend_conditioning(
+    before: Conditioning, a: Conditioning, b: Conditioning, after: Conditioning, t: Float
+) -> Conditioning:
+    """Like `mix_conditioning`, on a Catmull-Rom spline through the keyframes before and after as well.
+
+    The way comes from `before` and goes on to `after`: it turns smoothly at keyframes, where straight lines have
+    corners. Give an end itself where there is no keyframe beyond it.
+    """
+    t = np.asarray(t, np.float64)
+    weights = (_cubic(t) / 2).astype(np.float32)
+    tensors = {}
+    for name in a.tensors:
+        points = np.stack([text.tensors[name][0] for text in (before, a, b, after)])
+        tensors[name] = np.tensordot(weights, points, axes=1)
+    return Conditioning(tensors=tensors, masks=_joined_masks(a, b, t))
+
+
+def _joined_masks(a: Conditioning, b: Conditioning, t: Float) -> dict[str, NDArray[np.int64]]:
     masks = {}
     for name in a.masks:
         joined = np.maximum(a.masks[name], b.masks[name])
         masks[name] = np.where(
             (t <= 0)[:, None], a.masks[name], np.where((t >= 1)[:, None], b.masks[name], joined)
         ).astype(np.int64)
-    return Conditioning(tensors=tensors, masks=masks)
+    return masks
 
 
 def chain_seed(origin: int, index: int) -> int:
@@ -140,11 +162,16 @@ def spline_weights(t: Float) -> Float:
     return _catmull_rom(np.interp(t, turned, shares))
 
 
-def _catmull_rom(t: Float) -> Float:
+def _cubic(t: Float) -> Float:
+    """Twice the spline's weights, shape (n,) → (n, 4)."""
     t = np.asarray(t, np.float64)[:, None]
-    cubic = np.concatenate(
-        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1
-    )
+    parts = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3]
+    cubic: Float = np.concatenate(parts, axis=1)
+    return cubic
+
+
+def _catmull_rom(t: Float) -> Float:
+    cubic = _cubic(t)
     weights: Float = cubic / np.linalg.norm(cubic, axis=1, keepdims=True)
     return weights
 

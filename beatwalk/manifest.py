@@ -77,6 +77,7 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
             settings.walk.path,
             settings.walk.pace,
             settings.walk.change_share,
+            settings.walk.spline,
             _digest_of(targets.speed),
         ],
         "pictures": [(images[k.image], k.strength) if k.image else None for k in plan.keyframes],

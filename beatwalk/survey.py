@@ -98,7 +98,7 @@ def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
     moves = walk.plan.settings.walk.path != "prompts"
     pinned = segment.end.seed if moves else None
     route = NoiseRoute(start=state, hops=1.0 if moves and pinned is None else 0.0, pinned=pinned)
-    return Course(route=route, change_share=walk.plan.settings.walk.change_share, arc=ArcMap.even())
+    return Course(route=route, change_share=walk.change_share, arc=ArcMap.even())
 
 
 class _Meter:
@@ -201,7 +201,7 @@ class _Surveyor:
         here, there = self.walk.noise_on(nudged, np.array([0.0, 1.0]))
         start, end = self.segment.start, self.segment.end
         same = (start.prompt, start.image, start.strength) == (end.prompt, end.image, end.strength)
-        fixed = self.settings.walk.path == "noise" or same
+        fixed = self.settings.walk.path == "noise" or (same and not self.walk.bends)
         stops = 5 if self.least == MIN_SKETCHES else 3
         prompts = np.array([0.0]) if fixed else np.linspace(0, 1, stops)
         noise = np.stack([here] * len(prompts) + [there, there][: 1 if fixed else 2])
@@ -230,7 +230,7 @@ class _Surveyor:
         return float(np.clip(found, guess / 3, guess * 3))
 
     def _course(self, hops: float, prompt_length: float) -> Course:
-        share = max(self.settings.walk.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9)))
+        share = max(self.walk.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9)))
         return Course(
             route=NoiseRoute(start=self.state, hops=hops, pinned=self.pinned),
             change_share=share,

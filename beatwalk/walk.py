@@ -6,6 +6,7 @@ Text is encoded once for the whole plan; noise of a seed is made once while it i
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from beatwalk.errors import ModelError, SettingsError
 from beatwalk.generator import Generator
-from beatwalk.interpolate import NoiseRoute, NoiseState, mix_conditioning, noise_along
+from beatwalk.interpolate import NoiseRoute, NoiseState, bend_conditioning, mix_conditioning, noise_along
 from beatwalk.motion import ArcMap
 from beatwalk.pictures import load_picture
 from beatwalk.types import Conditioning, Float, Float32, Frames, Keyframe, Plan, Pull, Segment
@@ -84,6 +85,16 @@ class Walk:
         """Denoising steps of a sketch: the setting's, or half of a frame's."""
         return self.plan.settings.feedback.probe_steps or max(1, self.steps // 2)
 
+    @property
+    def bends(self) -> bool:
+        """Whether prompts go through keyframes on a spline."""
+        return self.plan.settings.walk.spline and self.plan.settings.walk.path != "noise"
+
+    @property
+    def change_share(self) -> float:
+        """On which share of a segment's way the prompt changes, at least; on a spline it never rests."""
+        return 1.0 if self.bends else self.plan.settings.walk.change_share
+
     def start(self) -> NoiseState:
         """Where the noise of the first keyframe lies."""
         seed = self.plan.keyframes[0].seed
@@ -116,11 +127,28 @@ class Walk:
 
     def _text(self, segment: Segment, shares: Float) -> tuple[Conditioning, Conditioning | None]:
         """The prompt, and the negative one where it counts, at how far the prompt has changed."""
-        start, end = self._ends(segment)
-        text = mix_conditioning(self._texts[start.prompt], self._texts[end.prompt], shares)
+        keyframes = self._around(segment) if self.bends else self._ends(segment)
+        text = self._mixed([k.prompt for k in keyframes], shares)
         if self.guidance <= 1:
             return text, None
-        return text, mix_conditioning(self._texts[start.negative], self._texts[end.negative], shares)
+        return text, self._mixed([k.negative for k in keyframes], shares)
+
+    def _mixed(self, texts: Sequence[str], shares: Float) -> Conditioning:
+        """Two texts on a straight line, or four on a spline."""
+        if len(texts) == 2:
+            start, end = (self._texts[text] for text in texts)
+            return mix_conditioning(start, end, shares)
+        before, start, end, after = (self._texts[text] for text in texts)
+        return bend_conditioning(before, start, end, after, shares)
+
+    def _around(self, segment: Segment) -> tuple[Keyframe, Keyframe, Keyframe, Keyframe]:
+        """The keyframes before, at the start, at the end and after; of a loop, the last is before the first."""
+        keyframes, i = self.plan.keyframes, segment.index
+        closed = self.plan.settings.walk.loop
+        before = keyframes[i - 1] if i else keyframes[-2 if closed else 0]
+        last = i + 2 == len(keyframes)
+        after = keyframes[1 if closed else -1] if last else keyframes[i + 2]
+        return before, segment.start, segment.end, after
 
     def _ends(self, segment: Segment) -> tuple[Keyframe, Keyframe]:
         """Between which keyframes a segment's text and pictures go."""

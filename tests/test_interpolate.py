@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from beatwalk.interpolate import (
     NoiseRoute,
     NoiseState,
+    bend_conditioning,
     chain_seed,
     lerp,
     mix_conditioning,
@@ -69,6 +70,24 @@ def test_a_mixture_of_texts_keeps_the_masks_of_its_ends() -> None:
     np.testing.assert_allclose(mixed.tensors["e"][:, 0, 0], [0, 0.25, 1])
     np.testing.assert_array_equal(mixed.masks["m"], [[1, 0, 0], [1, 1, 0], [1, 1, 0]])
     assert len(mixed) == 3
+
+
+def text(value: float) -> Conditioning:
+    """One token of two numbers, the second the square of the first."""
+    return Conditioning(tensors={"e": np.array([[[value, value**2]]], np.float32)}, masks={"m": np.array([[1]])})
+
+
+def test_a_spline_of_texts_meets_its_keyframes_and_turns_smoothly_there() -> None:
+    """At a keyframe both sides have the same velocity, the chord of its neighbours; on a line it is the line."""
+    points = [text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0)]
+    into = bend_conditioning(*points[:4], np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
+    out = bend_conditioning(*points[1:], np.array([0.0, 0.001])).tensors["e"][:, 0]
+    np.testing.assert_allclose(into[[0, 2]], [[1, 1], [3, 9]])
+    np.testing.assert_allclose(out[0], [3, 9])
+    np.testing.assert_allclose(into[2] - into[1], [0.0015, 0.0075], rtol=0.01, atol=1e-5)
+    np.testing.assert_allclose(out[1] - out[0], into[2] - into[1], rtol=0.02, atol=1e-5)
+    even = bend_conditioning(*(text(v) for v in (0.0, 1.0, 2.0, 3.0)), SHARES).tensors["e"][:, 0, 0]
+    np.testing.assert_allclose(even, 1 + SHARES, atol=1e-6)
 
 
 def test_the_chain_starts_at_its_origin_and_never_repeats() -> None:

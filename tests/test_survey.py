@@ -123,3 +123,16 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     fitting = 4 * (1 + (4 + 2) / 8)
     assert found.cost - fitting <= 0.15 * 240
+
+
+def test_on_a_spline_prompts_never_rest_and_pass_their_keyframes() -> None:
+    """The change takes the whole way; at a keyframe the picture is the prompt's own, spline or not."""
+    settings = {**STEADY, "path": "prompts"}
+    straight, bent = walk_of(walk=settings), walk_of(walk={**settings, "spline": True})
+    found = survey(bent, targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
+    assert all(course.change_share == 1 for course in found.courses)
+    for segment, course in zip(bent.plan.segments, found.courses, strict=True):
+        places = np.array([0.0, 0.3, 1.0])
+        ours, theirs = bent.pictures(segment, course, places), straight.pictures(segment, course, places)
+        np.testing.assert_array_equal(ours[[0, 2]], theirs[[0, 2]])
+        assert (ours[1] != theirs[1]).any()
