@@ -61,6 +61,11 @@ addons = options(
     click.option("--tiny-vae", help="A small fast autoencoder: folder, or auto."),
     click.option("--embedding", metavar="FILE", multiple=True, help="A learnt word: the file's name."),
     click.option("--scheduler", help="ddim, dpm++, euler, euler-a, lcm, unipc, …"),
+    click.option("--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."),
+    click.option("--safety-checker", is_flag=True, help="Use the model's own, which makes pictures black."),
+    click.option(
+        "--step-cache", type=click.FloatRange(0.001, 1), help="Skip steps that change less, such as 0.1 (Flux)."
+    ),
 )
 analysed = options(
     click.option(
@@ -73,6 +78,10 @@ excerpt = options(
 )
 coding = options(
     click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
+    click.option("--upscale", type=click.IntRange(1, 4), help="The finished video, so many times as wide and high."),
+    click.option(
+        "--interpolate", type=click.IntRange(1, 8), help="So many frames for each rendered one (slow, no GPU needed)."
+    ),
     click.option("--alpha", help="What becomes transparent: luma (the dark) or key=#000000 (a colour)."),
 )
 styling = options(
@@ -225,8 +234,8 @@ def read_analysis_if(path: Path | None) -> Analysis | None:
 def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
     """What the command line puts on top of the model, as settings under `model`; paths are made absolute."""
     on_top: dict[str, Any] = {}
-    for name in ("negative", "scheduler"):
-        if choices.get(name) is not None:
+    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache"):
+        if choices.get(name) not in (None, False):
             on_top[name] = choices[name]
     for name in ("vae", "tiny_vae"):
         if choices.get(name) is not None:
@@ -248,7 +257,7 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha"):
+    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
     if choices.get("loop"):

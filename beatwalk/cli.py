@@ -130,6 +130,10 @@ def _render(
         console.say(line)
     for remark in remarks(plan.settings.video.codec, walk.size, plan.timeline.fps):
         console.say(f"note      {remark}")
+    with console.busy("compiling, if it pays"):
+        compiled = pipeline.compile_if_worth(plan, walk)
+    if compiled is not None:
+        console.say(f"compiled  {compiled.to_text()}")
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
             seconds = pipeline.seconds_a_frame(walk) * plan.timeline.n_frames
@@ -147,6 +151,8 @@ def _render(
     report = result.manifest["report"]
     for index in report["prompts_too_long_for_their_time"]:
         console.detail(f"note      segment {index + 1}: the change of prompt is longer than its music; it is hurried")
+    if replaced := report["frames_replaced_by_safety_checker"]:
+        console.say(f"note      {replaced} frames are black: the model's safety checker replaced them")
     if result.softened:
         console.say(f"note      {result.softened} frames were softened against flashes (--allow-flashes keeps them)")
     console.say(f"done      {output} · {result.seconds:.0f} s · {result.frames_per_s:.2f} frames/s")

@@ -29,7 +29,7 @@ from beatwalk.manifest import work_folder
 from beatwalk.safety import FlashLimiter
 from beatwalk.timing import Stages
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import CODECS, Encoder, check_name, mux, probe, read_frames, with_alpha
+from beatwalk.video import CODECS, Encoder, between, check_name, mux, probe, read_frames, with_alpha
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
@@ -176,15 +176,23 @@ def _encode(
     if warm_up is not None:
         finished(warm_up, -warm)
     before = limiter.touched if limiter is not None else 0
-    options = {"codec": video.codec, "crf": video.crf, "intra": video.intra, "alpha": bool(video.alpha)}
-    with Encoder(pictures, size, timeline.fps, **options) as encoder:  # type: ignore[arg-type]
+    interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
+    with Encoder(
+        pictures, size, timeline.fps,
+        codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
+        upscale=video.upscale, interpolate=interpolate, hardware=video.hardware,
+    ) as encoder:  # fmt: skip
         for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
             frames = finished(pure, first)
             frames = overlay(frames, first) if overlay is not None else frames
             with stages.time("encode"):
                 encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
+            last, begin = frames[-1:].copy(), begin if len(begin) else frames[: between.AHEAD].copy()
             if progress is not None:
                 progress(first + len(frames), timeline.n_frames)
+        if video.interpolate > 1:
+            encoder.write(between.ahead(last, begin if loop else None))
     return limiter.touched - before if limiter is not None else 0
 
 

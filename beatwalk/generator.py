@@ -25,6 +25,11 @@ class Generator(Protocol):
         ...
 
     @property
+    def replaced(self) -> int:
+        """Pictures made so far that a safety checker replaced by black ones."""
+        ...
+
+    @property
     def decoding_steps(self) -> float:
         """What decoding a picture costs, in denoising steps; the same for every machine."""
         ...
@@ -94,6 +99,7 @@ class FakeGenerator:
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, int]] = []  # (batch, steps) of every call, for tests
+        self.replaced = 0
         self.sketches: list[tuple[int, int]] = []  # likewise, of `latents`
 
     @property

@@ -34,6 +34,7 @@ from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
     from beatwalk.checking import CheckReport
+    from beatwalk.diffusion import Compiled
     from beatwalk.finishing import FinishReport
     from beatwalk.rendering import Watcher
     from beatwalk.types import Frames
@@ -139,6 +140,18 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     return seconds / pictures
 
 
+def compile_if_worth(plan: Plan, walk: Walk) -> Compiled | None:
+    """Compile the model where the video is long enough to pay for it, or the settings say so."""
+    from beatwalk.diffusion import DiffusionGenerator, compile_measured, worth_compiling
+
+    generator, block = walk.generator, plan.settings.feedback.block_frames
+    if not isinstance(generator, DiffusionGenerator):
+        return None
+    if not worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+        return None
+    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block))
+
+
 def render(
     plan: Plan,
     output: PathLike,
@@ -182,6 +195,7 @@ def render(
         told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
         check_resumable(plan, output, overwrite=overwrite, model=told)
         generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
+        compile_if_worth(*prepare(plan, generator))
     else:
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
@@ -222,6 +236,7 @@ def render(
                         i for i, course in enumerate(survey.courses) if course.short_of < 1
                     ],
                     "frames_softened_against_flashes": report.softened,
+                    "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
                 },
             )
             manifest.update(record or {})

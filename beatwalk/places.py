@@ -12,7 +12,7 @@ from beatwalk.locking import check_free
 from beatwalk.manifest import manifest_path, model_identity, plan_identity, work_folder
 from beatwalk.rendering import check_same, has_segments
 from beatwalk.types import Plan, Targets
-from beatwalk.video import check_choices, check_name, codec_named
+from beatwalk.video import between, check_choices, check_name, codec_named
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -63,7 +63,8 @@ def check_resumable(
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
-    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
+    between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
     keep_the_song(plan, output)
     work = work_folder(output)
     check_free(work)

@@ -45,6 +45,7 @@ class SegmentRecord:
     positions: Float  # shape (n_frames,), α of each
     measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
     ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
+    replaced: int = 0  # frames that a safety checker made black
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +170,7 @@ def render_segments(
             if (there := records[segment.index]) is not None:
                 sink(there.path)
                 continue
-            shares = shares_of(targets, segment)
+            shares, replaced = shares_of(targets, segment), walk.generator.replaced
             with closer.opened(LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps)) as writer:
                 positions: list[Float] = []
                 measured: list[Float] = []
@@ -187,6 +188,7 @@ def render_segments(
                 positions=np.concatenate(positions),
                 measured=np.concatenate(measured),
                 ends=np.stack(ends),
+                replaced=walk.generator.replaced - replaced,
             )
             closer.close(writer, record)
             records[segment.index] = record
@@ -295,6 +297,7 @@ def write_record(record: SegmentRecord) -> None:
             positions=record.positions,
             measured=record.measured,
             ends=record.ends,
+            replaced=record.replaced,
             sha256=np.frombuffer(_sha256(record.path), np.uint8),
         )
 
@@ -305,7 +308,11 @@ def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
     try:
         with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
             record = SegmentRecord(
-                path=path, positions=data["positions"], measured=data["measured"], ends=data["ends"]
+                path=path,
+                positions=data["positions"],
+                measured=data["measured"],
+                ends=data["ends"],
+                replaced=int(data["replaced"]),
             )
             whole = len(record.positions) == len(record.measured) == segment.n_frames
             return record if whole and data["sha256"].tobytes() == _sha256(path) else None

@@ -203,10 +203,13 @@ class Model(_Frozen):
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
+    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: where the video is long enough to pay for it
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
     tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
+    safety_checker: bool = False  # a model's own, which replaces pictures by black ones
+    step_cache: float | None = Field(default=None, gt=0, le=1)  # skip what changes less from step to step
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
@@ -217,7 +220,10 @@ class Video(_Frozen):
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
     crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
+    upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
+    interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
 

@@ -226,7 +226,7 @@ class Conditioning:
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
-    def rows(self, rows: slice) -> Conditioning:
+    def rows(self, rows: slice | NDArray[np.int64]) -> Conditioning:
         """Some rows of the batch."""
         return Conditioning(
             tensors={name: tensor[rows] for name, tensor in self.tensors.items()},
@@ -249,7 +249,7 @@ class Pull:
     weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
     strength: float  # how far the picture is changed again: 0 not at all, 1 beyond recognition
 
-    def rows(self, rows: slice) -> Pull:
+    def rows(self, rows: slice | NDArray[np.int64]) -> Pull:
         """Some rows of the batch."""
         return Pull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
 

@@ -165,7 +165,7 @@ def measure(
     row["beatwalk_per_s"] = beatwalks(generator, steps, options.block)
     if options.compile:
         begin = time.perf_counter()
-        generator.compile()
+        generator.compile(options.block)
         text = text_for(generator, options.block)
         noise = np.stack([generator.start_noise(seed, generator.info.size) for seed in range(options.block)])
         generator.generate(noise, text, None, size=generator.info.size, steps=steps, guidance=1.0)

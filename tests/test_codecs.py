@@ -146,10 +146,10 @@ def test_a_gif_is_as_long_as_it_should_be(tmp_path: Path, fps: Fraction) -> None
 
 def test_av1_where_the_usual_encoder_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """libaom writes it as well; for HAP there is no other, and the line says what to do."""
-    there = codecs._encoders()
+    there = codecs.encoders()
     if "libaom-av1" not in there:
         pytest.skip("this ffmpeg has no libaom")
-    monkeypatch.setattr(codecs, "_encoders", lambda: there - {"libsvtav1", "hap"})
+    monkeypatch.setattr(codecs, "encoders", lambda: there - {"libsvtav1", "hap"})
     assert codec_named("av1").encoder == "libaom-av1"
     path = encode(tmp_path / "a.mp4", coloured(), "av1")
     assert re.search(TAGGED["av1"], header(path))

@@ -121,6 +121,10 @@ def _from_manifest(manifest: Mapping[str, Any] | None) -> tuple[Float | None, Fl
     try:
         target, pure = (np.array(manifest["motion"][key], np.float64) for key in ("target", "measured"))
         start_s = manifest.get("song", {}).get("start")
+        times = manifest.get("settings", {}).get("video", {}).get("interpolate", 1)
+        if isinstance(times, int) and 1 < times <= 8:  # frames between share the change of the step that they are in
+            target, pure = (np.append(np.nan, np.repeat(c[1:], times) / times) for c in (target, pure))
+            target, pure = (np.append(c, np.full(times - 1, np.nan)) for c in (target, pure))
         if target.ndim != 1 or pure.ndim != 1 or not np.isfinite(float(start_s or 0.0)):
             raise ValueError("lists of numbers")
         return target, pure, None if start_s is None else float(start_s)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from beatwalk.choices import modelling, verbosity
+from beatwalk.choices import addons, addons_of, modelling, verbosity
 from beatwalk.commands.common import console_for, load, write_json
 
 
@@ -23,6 +23,7 @@ from beatwalk.commands.common import console_for, load, write_json
 )
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: feedback.enabled=false")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
+@addons
 @modelling
 @verbosity
 def bench(
@@ -47,18 +48,21 @@ def bench(
     """
     from beatwalk.bench import Bench
     from beatwalk.bench import bench as measure
-    from beatwalk.config import parse_override, settings_from
+    from beatwalk.config import DEFAULT_PRESET, load_settings, parse_override, settings_from
 
     console = console_for(quiet, verbose)
     video = settings_from({"video": {"fps": fps, "size": size or "auto"}}, where="--fps and --size").video
-    overrides = tuple(parse_override(text) for text in assignments)
+    overrides = ({"model": addons_of(choices)}, *(parse_override(text) for text in assignments))
+    settings = load_settings(DEFAULT_PRESET, overrides)
     begin = time.perf_counter()
     with console.busy("loading the model"):
-        generator = load(choices, choices["model"])
+        generator = load(choices, choices["model"], settings.model)
     load_s = time.perf_counter() - begin
     asked = Bench(seconds=seconds, size=video.size, fps=video.fps, steps=steps, overrides=overrides)
     plain = (
-        load({**choices, "dtype": choices["dtype"] or "float32"}, choices["model"]) if against == "plain" else None
+        load({**choices, "dtype": choices["dtype"] or "float32"}, choices["model"], settings.model)
+        if against == "plain"
+        else None
     )
     with console.busy("measuring"):
         report = measure(asked, generator, load_s=load_s, plain=plain)

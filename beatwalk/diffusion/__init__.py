@@ -1,6 +1,7 @@
 """Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
 
 from beatwalk.diffusion.addons import AddOns
+from beatwalk.diffusion.compiling import Compiled, compile_measured, worth_compiling
 from beatwalk.diffusion.families import FAMILIES, Family, check_size
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.listing import ModelListing, list_models
@@ -12,15 +13,18 @@ from beatwalk.diffusion.stopwatch import TimedGenerator
 __all__ = [
     "FAMILIES",
     "AddOns",
+    "Compiled",
     "DiffusionGenerator",
     "Family",
     "ModelListing",
     "TimedGenerator",
     "check_model",
     "check_size",
+    "compile_measured",
     "fingerprint_of",
     "list_models",
     "load_generator",
     "plain_pictures",
+    "worth_compiling",
     "write_map",
 ]

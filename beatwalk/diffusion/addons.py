@@ -50,6 +50,9 @@ TINY_VAES: Mapping[str, str] = {
     "ZImagePipeline": "madebyollin/taef1",
 }
 MERGED = "beatwalk"
+STEP_CACHED = (
+    "FluxPipeline",
+)  # other pipelines of diffusers 0.42 give its cache no context, or blocks it cannot read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class AddOns:
     tiny_vae: str | None = None  # likewise, of diffusers' AutoencoderTiny; "auto": the one made for the family
     embeddings: tuple[str, ...] = ()  # textual inversions; the word is the file's name
     scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
+    safety_checker: bool = False  # the model's own
+    step_cache: float | None = None  # see `add_step_cache`
 
     @classmethod
     def of(cls, model: Model) -> AddOns:
@@ -71,6 +76,8 @@ class AddOns:
             tiny_vae=model.tiny_vae,
             embeddings=model.embedding,
             scheduler=model.scheduler,
+            safety_checker=model.safety_checker,
+            step_cache=model.step_cache,
         )
 
     def __bool__(self) -> bool:
@@ -86,6 +93,7 @@ class AddOns:
         if not self:
             return model
         digest = hashlib.sha256(f"{model} {self.scheduler} {self.tiny_vae == 'auto'}".encode())
+        digest.update(f"{self.safety_checker} {self.step_cache}".encode())
         digest.update(repr([split_scale(lora)[1] for lora in self.loras]).encode())
         for path in self.files():
             inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
@@ -135,6 +143,10 @@ def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, pl
         add_word(pipeline, Path(embedding))
     if addons.loras:
         add_loras(pipeline, addons.loras)
+    if addons.safety_checker and getattr(pipeline, "safety_checker", None) is None:
+        raise ModelError(f"{type(pipeline).__name__} here has no safety checker; leave out --safety-checker")
+    if addons.step_cache is not None:
+        add_step_cache(pipeline, addons.step_cache)
     pipeline.to(place)
 
 
@@ -264,6 +276,28 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
     pipeline.set_adapters(names, scales)
     pipeline.fuse_lora(adapter_names=names)
     pipeline.unload_lora_weights()
+
+
+def add_step_cache(pipeline: Any, threshold: float) -> None:
+    """Skip most of the network at steps whose first block says that little has changed since the last.
+
+    Pays off from about ten steps on. A whole batch skips or does not, so that a picture depends a little on its
+    neighbours. Diffusers' FirstBlockCache, after TeaCache and ParaAttention.
+
+    Parameters
+    ----------
+    threshold : relative change of the first block's output below which the rest is taken from the step before
+
+    Raises
+    ------
+    ModelError : diffusers' cache does not work with the model's network
+    """
+    from diffusers import FirstBlockCacheConfig
+
+    if type(pipeline).__name__ not in STEP_CACHED:
+        able = ", ".join(name.removesuffix("Pipeline") for name in STEP_CACHED)
+        raise ModelError(f"{type(pipeline).__name__} takes no step cache (only {able} does); leave out --step-cache")
+    pipeline.transformer.enable_cache(FirstBlockCacheConfig(threshold=threshold))
 
 
 def _first_line(error: BaseException) -> str:

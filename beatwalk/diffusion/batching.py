@@ -44,6 +44,13 @@ class Batches:
         """Pictures of a size that are made at a time."""
         return self._limits.setdefault(size, self._batch or pick_batch(self._device, size))
 
+    def fix(self, pictures: int, size: tuple[int, int]) -> int:
+        """From now on at most each thread's share of so many; returns it."""
+        share = -(-pictures // self._crew_for(size).size)
+        self._batch = max(1, min(share, self.limit(size)))
+        self._limits.clear()
+        return self._batch
+
     def run(self, count: int, size: tuple[int, int], make: Make[Made]) -> list[Made]:
         """What `make` makes of all rows, in order; half as large a batch each time memory runs out.
 
@@ -88,7 +95,7 @@ class Batches:
         import torch
 
         wanted = 1
-        if self._device.type == "cpu" and _draws_alone(self._pipeline):
+        if self._device.type == "cpu" and _draws_alone(self._pipeline) and not _remembers(self._pipeline):
             wanted = max(1, min(MAX_CREW, torch.get_num_threads(), fitting_pictures(size)))
         if self._crew is None or self._crew.size != wanted:
             if self._crew is not None:
@@ -146,6 +153,11 @@ def _use_threads(count: int) -> None:
 
     torch.get_num_threads()  # a thread takes the default at its first question, and must have done so before
     torch.set_num_threads(count)
+
+
+def _remembers(pipeline: Any) -> bool:
+    """Whether the network keeps something from step to step, which others must not touch meanwhile."""
+    return bool(getattr(getattr(pipeline, "transformer", None), "is_cache_enabled", False))
 
 
 def _draws_alone(pipeline: Any) -> bool:

@@ -10,15 +10,17 @@
   positions (Sana, PixArt) sees a set of tokens, so this leaves a prompt's picture nearly as it was, whatever the
   length. Where text and picture attend to each other (Z-Image, Lumina 2) it would make the text weigh more, so there
   only the shorter prompts of a walk are filled, up to the longest.
-- The safety checker is off: it replaces pictures by black ones, which has no place in the middle of a video.
+- A model's safety checker is off unless it is asked for: it replaces pictures by black ones. Those are counted.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +32,7 @@ from beatwalk.diffusion.families import Family, check_size, covering_size, embed
 from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
+from beatwalk.diffusion.transfer import to_host_bytes
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import ModelError
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
+COMPILED = ", compiled"  # after the precision: rounding differs a little
 COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
 STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
 
@@ -64,6 +68,9 @@ class DiffusionGenerator:
         self._denoiser = getattr(pipeline, family.denoiser)
         self._batches = Batches(pipeline, self._denoiser.device, batch)
         self._nothing: Conditioning | None = None
+        self._fixed: int | None = None  # rows of every call, once compiled
+        self._counting = threading.Lock()
+        self.replaced = 0  # pictures that the model's safety checker made black
         self._told: set[str] = set()  # prompts that were said to be too long
         self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
         self._encode_arguments = encode_arguments(pipeline, family)
@@ -99,10 +106,23 @@ class DiffusionGenerator:
         """The network that is asked at every step."""
         return self._denoiser
 
-    def compile(self) -> None:
-        """Let torch compile denoiser and decoder at their next use: minutes, which only a long render pays back."""
-        self._denoiser.compile(dynamic=False)
-        getattr(self._pipeline.vae, "decoder", self._pipeline.vae).compile(dynamic=False)
+    def compile(self, pictures: int | None) -> None:
+        """Let torch compile denoiser and decoder at their next use.
+
+        Parameters
+        ----------
+        pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
+            None: as if it had never been compiled.
+        """
+        _ = self.decoding_steps  # counted before, for counting would be compiled too
+        self._fixed = None if pictures is None else self._batches.fix(pictures, self._info.size)
+        for part in (self._denoiser, getattr(self._pipeline.vae, "decoder", self._pipeline.vae)):
+            if pictures is None:
+                part._compiled_call_impl = None
+            else:
+                part.compile(dynamic=False)
+        precision = self._info.dtype.removesuffix(COMPILED)
+        self._info = replace(self._info, dtype=precision + (COMPILED if self._fixed else ""))
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
@@ -211,7 +231,7 @@ class DiffusionGenerator:
                 noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt",
                 pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
             )  # fmt: skip
-            return self._to_host_bytes(images, size)
+            return to_host_bytes(images, size)
 
         made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
         if self._device.type == "cuda":  # batches were on their way while the next were made
@@ -309,7 +329,12 @@ class DiffusionGenerator:
         """
         import torch
 
-        family, dtype = self._family, self._denoiser.dtype
+        family, dtype, count = self._family, self._denoiser.dtype, len(noise)
+        if self._fixed is not None and count < self._fixed:
+            rows = np.minimum(np.arange(self._fixed), count - 1)
+            noise, conditioning = noise[rows], conditioning.rows(rows)
+            negative = None if negative is None else negative.rows(rows)
+            pulls = [pull.rows(rows) for pull in pulls]
         arguments: dict[str, Any] = {**family.call_arguments, **self._tensors(conditioning, "")}
         if negative is not None:
             arguments |= self._tensors(negative, "negative_")
@@ -330,11 +355,14 @@ class DiffusionGenerator:
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
                     output_type=output_type,
                     **arguments,
-                ).images
+                )
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            return made
+            flags = getattr(made, "nsfw_content_detected", None) or ()
+            with self._counting:
+                self.replaced += sum(bool(flag) for flag in flags[:count])
+            return made.images[:count]
 
     @contextmanager
     def _random_numbers_lent(self) -> Iterator[None]:
@@ -344,25 +372,6 @@ class DiffusionGenerator:
         with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(STEP_NOISE_SEED)
             yield
-
-    def _to_host_bytes(self, pictures: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Crop the middle, turn 0-1 into 8 bits on the device, and start the way to the host.
-
-        Returns frames, shape (batch, height, width, 3), and whether all their pixels were numbers. From a GPU both
-        lie in pinned memory and are whole once its stream is.
-        """
-        import torch
-
-        width, height = size
-        top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
-        pictures = pictures[..., top : top + height, left : left + width]
-        finite = torch.isfinite(pictures).all()
-        bytes_ = (pictures.float() * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-        if pictures.device.type != "cuda":
-            return bytes_.cpu(), finite.cpu()
-        frames = torch.empty(bytes_.shape, dtype=torch.uint8, pin_memory=True)
-        flag = torch.empty((), dtype=torch.bool, pin_memory=True)
-        return frames.copy_(bytes_, non_blocking=True), flag.copy_(finite, non_blocking=True)
 
     def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, Any]:
         """Arguments for the pipeline."""

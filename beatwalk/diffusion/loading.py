@@ -72,13 +72,13 @@ def load_generator(
     place, source = _located(model, device, dtype, allow_pickle)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
+    addons = addons or AddOns()
     try:
         with quiet_libraries():
             if source.kind == "folder":
-                pipeline = _load_folder(source, precision, allow_pickle)
+                pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
-            addons = addons or AddOns()
             put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
             _settle(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, batch, addons)
@@ -159,7 +159,7 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
     return family_of(pipeline, source.name)
 
 
-def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool) -> Any:
+def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, checked: bool) -> Any:
     """A diffusers folder, by the loader that picks the pipeline's class from its index."""
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
@@ -170,7 +170,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool) -> 
     }
     if source.variant is not None:
         options["variant"] = source.variant
-    if "safety_checker" in read_index(source.path, source.name):
+    if "safety_checker" in read_index(source.path, source.name) and not checked:
         options |= NO_SAFETY_CHECKER
     try:
         return AutoPipelineForText2Image.from_pretrained(str(source.path), **options)

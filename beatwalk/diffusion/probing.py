@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beatwalk.diffusion.anchoring import encoded
+from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.timing import PeakMemory
 from beatwalk.types import Float32, Frames, ModelInfo
 
@@ -132,11 +133,13 @@ def probe_leak(generator: DiffusionGenerator, *, size: tuple[int, int]) -> Leak:
 
     vae = generator.pipeline.vae
     dtype = next(vae.parameters()).dtype
-    vae.to(torch.float32)  # rounding in half precision changes pixels everywhere
+    with quiet_libraries():
+        vae.to(torch.float32)  # rounding in half precision changes pixels everywhere
     try:
         return _probe(vae, size)
     finally:
-        vae.to(dtype)
+        with quiet_libraries():
+            vae.to(dtype)
 
 
 def _probe(vae: Any, size: tuple[int, int]) -> Leak:

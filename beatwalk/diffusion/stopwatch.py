@@ -34,6 +34,11 @@ class TimedGenerator:
         return self.generator.info
 
     @property
+    def replaced(self) -> int:
+        """That of the generator inside."""
+        return self.generator.replaced
+
+    @property
     def decoding_steps(self) -> float:
         """That of the generator inside."""
         return self.generator.decoding_steps

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -162,11 +163,11 @@ def codec_named(name: str) -> Codec:
     if name not in CODECS:
         raise SettingsError(f'unknown codec "{name}"; there are: {", ".join(CODECS)}')
     codec = CODECS[name]
-    if codec.encoder in _encoders():
+    if codec.encoder in encoders():
         return codec
-    if codec.instead is not None and codec.instead[0] in _encoders():
+    if codec.instead is not None and codec.instead[0] in encoders():
         return replace(codec, encoder=codec.instead[0], options=codec.instead[1])
-    other = "--codec dxv" if name.startswith("hap") and "dxv" in _encoders() else "another codec"
+    other = "--codec dxv" if name.startswith("hap") and "dxv" in encoders() else "another codec"
     raise OutputError(
         f"{name}: the ffmpeg in use was built without {codec.encoder}; install a full one and set IMAGEIO_FFMPEG_EXE "
         f"to it, or take {other}"
@@ -174,10 +175,16 @@ def codec_named(name: str) -> Codec:
 
 
 @lru_cache(maxsize=1)
-def _encoders() -> frozenset[str]:
+def encoders() -> frozenset[str]:
+    """Names of the encoders that this ffmpeg was built with."""
     process = ffmpeg.start(["-encoders"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output = process.communicate()[0].decode("utf-8", "replace")
     return frozenset(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
+
+
+def replace_encoder(codec: Codec, encoder: str, options: tuple[str, ...], quality: str) -> Codec:
+    """The same codec, written by another encoder."""
+    return replace(codec, encoder=encoder, options=options, quality=quality)
 
 
 def check_name(path: Path, name: str) -> None:
@@ -239,9 +246,25 @@ def check_choices(name: str, *, intra: bool, alpha: bool, fps: Fraction) -> None
 
 
 def writing_options(
-    path: Path, name: str, size: tuple[int, int], fps: Fraction, *, crf: int, intra: bool, alpha: bool
+    path: Path,
+    name: str,
+    size: tuple[int, int],
+    fps: Fraction,
+    *,
+    crf: int,
+    intra: bool,
+    alpha: bool,
+    upscale: int = 1,
+    first: Sequence[str] = (),
+    by: Callable[[Codec, tuple[int, int]], Codec] = lambda codec, size: codec,
 ) -> tuple[str, ...]:
     """ffmpeg's output options for frames of any size and rate.
+
+    Parameters
+    ----------
+    upscale : so many times as wide and high
+    first : filters that come before all others
+    by : may choose another encoder of the codec for a size; not asked for whole frames alone
 
     Raises
     ------
@@ -251,8 +274,10 @@ def writing_options(
     codec = codec_named(name)
     check_name(path, name)
     check_choices(name, intra=intra, alpha=alpha, fps=fps)
-    fitting = fitting_size(name, size)
+    fitting = fitting_size(name, (size[0] * upscale, size[1] * upscale))
+    codec = codec if intra else by(codec, fitting)
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
+    chain = [*first, *chain]
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
     if codec.quality:

@@ -22,7 +22,8 @@ import numpy as np
 from beatwalk import files
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
-from beatwalk.video import codecs, ffmpeg
+from beatwalk.video import between, codecs, ffmpeg
+from beatwalk.video.hardware import in_hardware
 
 QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
@@ -34,6 +35,8 @@ FFV1_SLICED_SIDE = 16  # … where it has sides of at least so many pixels
 
 class _FrameWriter:
     """A context manager that takes frames in order and leaves a whole file, or none."""
+
+    _stops_early = False
 
     def __init__(
         self, path: Path, size: tuple[int, int], fps: Fraction, options: tuple[str, ...], *, channels: int = 3
@@ -80,7 +83,7 @@ class _FrameWriter:
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
             raise ValueError(f"expected uint8 frames of shape (n, {expected}), found {frames.dtype} {frames.shape}")
         for frame in frames:
-            if self._broken.is_set():
+            if self._broken.is_set() and not (self._stops_early and self._process.poll() == 0):
                 self._fail()
             self._queue.put(frame.tobytes())
             self.frames_written += 1
@@ -101,7 +104,7 @@ class _FrameWriter:
     def _finish(self) -> None:
         self._queue.put(None)
         self._thread.join()
-        if self._broken.is_set() or self._process.wait() != 0:
+        if (self._broken.is_set() and not self._stops_early) or self._process.wait() != 0:
             self._fail()
         if not self.frames_written:
             raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
@@ -161,6 +164,9 @@ class Encoder(_FrameWriter):
     crf : quality, 0-51, lower is better and larger; not used by codecs of fixed quality
     intra : h264 of whole frames alone, for scrubbing
     alpha : frames have a fourth channel, and their colours are premultiplied by it
+    upscale : so many times as wide and high
+    interpolate : so many frames for each, and how many there will be; then `between.AHEAD` more must be written
+    hardware : by the graphics card's encoder, where that works
     """
 
     def __init__(
@@ -173,9 +179,19 @@ class Encoder(_FrameWriter):
         crf: int = 18,
         intra: bool = False,
         alpha: bool = False,
+        upscale: int = 1,
+        interpolate: tuple[int, int] = (1, 0),
+        hardware: bool = False,
     ) -> None:
         size = (int(size[0]), int(size[1]))
         files.check_place(Path(path))
-        options = codecs.writing_options(Path(path), codec, size, Fraction(fps), crf=crf, intra=intra, alpha=alpha)
-        self.written_size = codecs.fitting_size(codec, size)
+        self.written_size = codecs.fitting_size(codec, (size[0] * upscale, size[1] * upscale))
+        times, frames = interpolate
+        first = between.filters(fps, times, frames) if times > 1 else []
+        options = codecs.writing_options(
+            Path(path), codec, size, Fraction(fps) * times,
+            crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
+            **({"by": in_hardware} if hardware else {}),
+        )  # fmt: skip
+        self._stops_early = times > 1  # once it has all that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)
