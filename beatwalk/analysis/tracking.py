@@ -143,8 +143,9 @@ def _rhythm(
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
-    times_s = (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ
-    kept &= (times_s >= 0) & (times_s < features.duration_s)
+    # many songs begin on their first beat: it may seem to lie just before them
+    times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
+    kept &= times_s < features.duration_s
     if only_steady:
         kept &= steady(times_s)
     if kept.sum() < MIN_BEATS:
