@@ -31,7 +31,7 @@ _SHARE_RANGE = (0.02, 0.98)  # of beats that are downbeats
 _WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of four
 _ABOUT = 1.06  # a tempo that a person gives is meant to this factor
 _TAP_S = 0.035  # people tap so exactly
-_TAP_ODDS = 8.0
+_TAP_ODDS = 24.0  # whatever was heard: who taps means it
 _LEAN = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
 _INSISTENCE = 20.0  # … and more where a person says that there is one
 # The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
