@@ -41,7 +41,7 @@ def find_bars(features: Features, beats_s: Float, odds: Float | None = None) -> 
         return Bars(downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
     evidence = downbeat_evidence(features, beats_s)
     if odds is not None:
-        evidence = evidence + _ODDS_WEIGHT * _standardised(odds)
+        evidence = evidence + _ODDS_WEIGHT * standardised(odds)
     found = {meter: _bar_positions(evidence, meter) for meter in METERS}
     contrast = {meter: _contrast(evidence, positions, meter) for meter, positions in found.items()}
     common, waltz = METERS
@@ -66,10 +66,10 @@ def downbeat_evidence(features: Features, beats_s: Float) -> Float:
     flux = _flux_at(features, beats_s)
     parts = {
         "bass": flux[:, :2].sum(axis=1),
-        "harmony": _change(_between(features.chroma, beats_s)),
-        "timbre": _change(np.maximum(0.0, _between(features.timbre, beats_s) + 80.0)),
+        "harmony": change(between(features.chroma, beats_s)),
+        "timbre": change(np.maximum(0.0, between(features.timbre, beats_s) + 80.0)),
     }
-    return np.asarray(np.sum([weight * _standardised(parts[name]) for name, weight in _WEIGHTS.items()], axis=0))
+    return np.asarray(np.sum([weight * standardised(parts[name]) for name, weight in _WEIGHTS.items()], axis=0))
 
 
 def _flux_at(features: Features, beats_s: Float) -> Float:
@@ -81,7 +81,7 @@ def _flux_at(features: Features, beats_s: Float) -> Float:
     return np.asarray(flux[near].max(axis=1))
 
 
-def _between(texture: Float32, beats_s: Float) -> Float:
+def between(texture: Float32, beats_s: Float) -> Float:
     """Mean texture from each beat to the next, shape (n_beats, n)."""
     n_rows = len(texture)
     sums = np.concatenate([np.zeros((1, texture.shape[1])), np.cumsum(texture, axis=0, dtype=np.float64)])
@@ -92,19 +92,19 @@ def _between(texture: Float32, beats_s: Float) -> Float:
     return np.asarray(np.diff(at, axis=0) / np.maximum(np.diff(places), 1e-6)[:, None])
 
 
-def _change(rows: Float) -> Float:
-    """One minus the cosine between the beats before and the beats from each beat on, shape (n_beats,)."""
+def change(rows: Float, context: int = _CONTEXT_BEATS) -> Float:
+    """One minus the cosine between the `context` rows before and those from each row on, shape (n,)."""
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     change = np.zeros(len(rows))
     for i in range(1, len(rows)):
-        before = unit[max(0, i - _CONTEXT_BEATS) : i].sum(axis=0)
-        after = unit[i : i + _CONTEXT_BEATS].sum(axis=0)
+        before = unit[max(0, i - context) : i].sum(axis=0)
+        after = unit[i : i + context].sum(axis=0)
         norm = float(np.linalg.norm(before) * np.linalg.norm(after))
         change[i] = 1.0 - float(before @ after) / norm if norm > 0 else 0.0
     return change
 
 
-def _standardised(values: Float) -> Float:
+def standardised(values: Float) -> Float:
     """Mean 0, standard deviation 1, outliers clipped; all 0 where nothing varies."""
     spread = float(values.std())
     if spread < 1e-9:

@@ -22,6 +22,7 @@ _DELTA = 0.4  # … by so much, in standard deviations
 _WAIT_FRAMES = 3  # the next one comes no earlier
 _STRONG_PERCENTILE = 95.0
 _MIN_ODDS = 0.0  # log odds: likelier than not
+_SILENT_ODDS = -4.0
 _MIN_RISE = 0.02  # mean rise of log energy that can be heard at all
 
 
@@ -68,17 +69,18 @@ def _risen(features: Features) -> Onsets:
 
 def _heard(features: Features, heard: Heard) -> Onsets:
     """Local maxima of the odds, each placed where the parabola through it and its neighbours has its top."""
-    odds = heard.onset.astype(np.float64)
-    if len(odds) < 3:
+    if len(heard.onset) < 3:
         return Onsets(times_s=frozen_array([]), strength=frozen_array([]))
+    # a sound that begins with the song, or ends it, rises out of silence
+    odds = np.pad(heard.onset.astype(np.float64), 1, constant_values=_SILENT_ODDS)
     left, middle, right = odds[:-2], odds[1:-1], odds[2:]
     peaks = np.flatnonzero((middle >= left) & (middle > right) & (middle > _MIN_ODDS)) + 1
-    frames = np.minimum(peaks * 2, features.n_frames - 1)
+    frames = np.minimum((peaks - 1) * 2, features.n_frames - 1)
     peaks = peaks[features.audible[frames]]
     left, middle, right = odds[peaks - 1], odds[peaks], odds[peaks + 1]
     offset = 0.5 * (left - right) / np.minimum(left - 2 * middle + right, -1e-6)
-    times_s = (peaks + np.clip(offset, -0.5, 0.5)) / NET_RATE_HZ
-    inside = (times_s >= 0) & (times_s < features.duration_s)
+    times_s = np.maximum(0.0, (peaks - 1 + np.clip(offset, -0.5, 0.5)) / NET_RATE_HZ)
+    inside = times_s < features.duration_s
     times_s = times_s[inside]
     rise = _rise_at(features, times_s)
     strong = float(np.percentile(rise, _STRONG_PERCENTILE)) if len(rise) else 1.0

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.analysis.barpointer import Path, Tempi, at_frame_rate, best_path
+from beatwalk.analysis.barpointer import Tempi, at_frame_rate, best_path
 from beatwalk.analysis.bars import Bars, find_bars
 from beatwalk.analysis.beats import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
 from beatwalk.analysis.features import FRAME_RATE_HZ, Features
 from beatwalk.analysis.hearing import Heard
+from beatwalk.analysis.verdicts import between_beats, middles, steady
 from beatwalk.errors import SettingsError
 from beatwalk.types import Float, Float32, frozen_array
 
@@ -30,7 +31,7 @@ _SHARE_RANGE = (0.02, 0.98)  # of beats that are downbeats
 _WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of four
 _ABOUT = 1.06  # a tempo that a person gives is meant to this factor
 _TAP_S = 0.035  # people tap so exactly
-_TAP_ODDS = 8.0
+_TAP_ODDS = 24.0  # whatever was heard: who taps means it
 _LEAN = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
 _INSISTENCE = 20.0  # … and more where a person says that there is one
 # The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
@@ -87,9 +88,12 @@ def listen_for_rhythm(features: Features, heard: Heard, hint: Hint | None = None
     paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
-    rhythm = _rhythm(features, path, odds, downbeat_odds, keep_all=bool(hint))
+    frames = path.frames
+    if not hint and between_beats(features, joint, frames, path.meter):
+        frames = middles(frames)
     # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
-    return rhythm if hint or len(other.times_s) else _nothing()
+    certain = bool(hint) or len(other.times_s) > 0
+    return _rhythm(features, frames, odds, downbeat_odds, keep_all=bool(hint), only_steady=not certain)
 
 
 def _hand_made(features: Features, beats_s: Float) -> Float32:
@@ -124,18 +128,28 @@ def _probability(odds: Float | Float32) -> Float:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def _rhythm(features: Features, path: Path, odds: Float32, downbeat_odds: Float32, keep_all: bool) -> Rhythm:
+def _rhythm(
+    features: Features,
+    frames: NDArray[np.int64],
+    odds: Float32,
+    downbeat_odds: Float32,
+    *,
+    keep_all: bool,
+    only_steady: bool,
+) -> Rhythm:
     """What remains of a path when beats in silence and beats that nobody would tap are left out."""
-    frames = path.frames
     if not len(frames):
         return _nothing()
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
+    # many songs begin on their first beat: it may seem to lie just before them
+    times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
+    kept &= times_s < features.duration_s
+    if only_steady:
+        kept &= steady(times_s)
     if kept.sum() < MIN_BEATS:
         return _nothing()
-    times_s = (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ
-    kept &= (times_s >= 0) & (times_s < features.duration_s)
     beats = Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
     bars = find_bars(features, beats.times_s, downbeat_odds[frames[kept]].astype(np.float64))
     return Rhythm(beats=beats, bars=bars)

@@ -10,8 +10,10 @@ import pytest
 from beatwalk.analysis.features import EARS_INPUTS
 from beatwalk.analysis.hearing import read_network
 from beatwalk.training.ears.__main__ import main
+from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clips import make_clips, merged, read_clips, write_set
-from beatwalk.training.ears.compose import GENRES, compose
+from beatwalk.training.ears.compose import compose
+from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.score import draw_tempo
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.synth import Sound
@@ -35,7 +37,7 @@ def test_a_clip_is_its_number(tmp_path: Path) -> None:
     first, again, other = (make_clips(number, 5, clip_s=4.0)[0] for number in (1, 1, 2))
     assert np.array_equal(first.ears, again.ears)
     assert not np.array_equal(first.ears[: len(other.ears)], other.ears[: len(first.ears)])
-    write_set(tmp_path, 2, 5, None, 4.0)
+    write_set(tmp_path, 2, 5, (), 4.0)
     stored = read_clips(tmp_path / "00001.npz")[0]
     assert np.array_equal(stored.ears, first.ears)
     assert np.array_equal(stored.beats_s, first.beats_s)
@@ -53,6 +55,19 @@ def test_onsets_are_where_sound_begins() -> None:
         assert near.mean() > 1.5 * rise.mean()
 
 
+def test_codecs_lose_no_time() -> None:
+    """Each codec gives back as many samples, and a click where it was."""
+    samples = np.zeros(22050, np.float32)
+    samples[11025:11325] = np.sin(np.arange(300))
+    for codec in range(len(_CODECS)):
+        rng = np.random.default_rng(
+            next(s for s in range(99) if np.random.default_rng(s).integers(len(_CODECS)) == codec)
+        )
+        heard = through_codec(rng, samples)
+        assert len(heard) == len(samples)
+        assert abs(int(np.abs(heard).argmax()) - 11175) < 250
+
+
 def test_tempo_maps_run_forward() -> None:
     """However loosely it is played, beats come one after another."""
     for seed in range(20):
@@ -67,8 +82,9 @@ def test_merged() -> None:
 
 def test_midi_begins_with_its_header() -> None:
     """One track, a tick a millisecond; drums on channel ten."""
-    data = midi([Sound(0.5, 0.2, 36, 100, "drums")], {"bass": 33})
+    data = midi([Sound(0.5, 0.2, 36, 100, "drums")], {"bass": 33}, {"bass": 90, "drums": 100})
     assert data.startswith(b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x03\xe8MTrk")
+    assert b"\x00\xb0\x07\x5a" in data  # the bass at 90 of 127
     assert b"\x83\x74\x99\x24\x64" in data  # after 500 ms, note on, channel 10, kick
 
 

@@ -19,7 +19,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=900, help="performances to compose and render")
     parser.add_argument("--clip-seconds", type=float, default=40.0)
     parser.add_argument(
-        "--soundfont", type=Path, help="General MIDI .sf2 for FluidSynth; without: own synthesis only"
+        "--soundfont",
+        type=Path,
+        action="append",
+        default=[],
+        help="General MIDI .sf2 for FluidSynth, may be given again; without: own synthesis only",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --work")
     parser.add_argument("--stage", choices=STAGES, default="all")

@@ -1,11 +1,19 @@
-"""What happens to music on its way to a listener: rooms, equalisers, compressors, noise, other speeds."""
+"""What happens to music on its way to a listener: rooms, equalisers, compressors, noise, codecs, other speeds."""
 
 from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.types import Float, Float32
+
+# Lossy codecs, the end of the file's name that asks for them, and rates in kbit/s from poor to good.
+_CODECS = (("libmp3lame", ".mp3", (24, 128)), ("aac", ".m4a", (32, 128)), ("libopus", ".ogg", (16, 96)))
+_TIMEOUT_S = 120
 
 
 def augment(rng: np.random.Generator, samples: Float32) -> Float32:
@@ -17,6 +25,8 @@ def augment(rng: np.random.Generator, samples: Float32) -> Float32:
         out = compress(rng, out)
     if rng.random() < 0.4:
         out = hiss(rng, out)
+    if rng.random() < 0.3:
+        out = through_codec(rng, out)
     peak = float(np.abs(out).max())
     return out * np.float32(10 ** rng.uniform(-0.6, -0.02) / peak) if peak > 1e-6 else out
 
@@ -66,6 +76,26 @@ def hiss(rng: np.random.Generator, samples: Float32) -> Float32:
         noise[1:] += 0.9 * noise[:-1]
     level = float(np.sqrt(np.square(samples).mean()))
     return samples + noise * np.float32(level * 10 ** (-rng.uniform(15, 45) / 20))
+
+
+def through_codec(rng: np.random.Generator, samples: Float32) -> Float32:
+    """Compressed with loss and heard again, from the same moment on."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    codec, suffix, (low, high) = _CODECS[int(rng.integers(len(_CODECS)))]
+    kbits = int(np.exp(rng.uniform(np.log(low), np.log(high))))
+    raw = ["-f", "f32le", "-ar", str(RATE_HZ), "-ac", "1"]
+    program = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
+    loudest = max(float(np.abs(samples).max()), 1e-6)
+    with tempfile.TemporaryDirectory() as folder:
+        before, packed, after = (Path(folder) / name for name in ("in.raw", "song" + suffix, "out.raw"))
+        before.write_bytes((samples * np.float32(0.9 / loudest)).astype("<f4").tobytes())
+        packing = [*program, *raw, "-i", str(before), "-c:a", codec, "-b:a", f"{kbits}k", str(packed)]
+        opening = [*program, "-i", str(packed), *raw, str(after)]
+        for command in (packing, opening):
+            subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
+        heard = np.frombuffer(after.read_bytes(), "<f4")[: len(samples)]
+    return np.pad(heard, (0, len(samples) - len(heard))).astype(np.float32)
 
 
 def at_speed(samples: Float32, events_s: tuple[Float, ...], speed: float) -> tuple[Float32, tuple[Float, ...]]:

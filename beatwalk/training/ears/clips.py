@@ -5,6 +5,7 @@ A clip depends on its number and the seed alone, so that a set can be made in pi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from beatwalk.analysis.features import extract_features
 from beatwalk.training.ears import soundfont, synth
 from beatwalk.training.ears.augment import at_speed, augment
-from beatwalk.training.ears.compose import GENRES, compose
-from beatwalk.training.ears.score import Score, TempoMap, draw_tempo
+from beatwalk.training.ears.compose import compose
+from beatwalk.training.ears.genres import GENRES
+from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo
 from beatwalk.training.ears.synth import RATE_HZ, Sound
 from beatwalk.types import Audio, Float, Float32
 
@@ -37,7 +39,7 @@ class Clip:
     genre: str
 
 
-def make_clips(number: int, seed: int, font: Path | None = None, clip_s: float = CLIP_S) -> list[Clip]:
+def make_clips(number: int, seed: int, fonts: Sequence[Path] = (), clip_s: float = CLIP_S) -> list[Clip]:
     """`VERSIONS` clips of one performance."""
     rng = np.random.default_rng([seed, number])
     if rng.random() < _NO_BEAT_SHARE:
@@ -51,7 +53,7 @@ def make_clips(number: int, seed: int, font: Path | None = None, clip_s: float =
     bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     score = compose(rng, name, bpm, clip_s)
     tempo = draw_tempo(rng, bpm, score.n_beats, GENRES[name].loose)
-    samples, events = perform(rng, score, tempo, clip_s, font)
+    samples, events = perform(rng, score, tempo, clip_s, fonts)
     clips = []
     for _ in range(VERSIONS):
         speed = float(rng.uniform(0.9, 1.12)) if rng.random() < 0.6 else 1.0
@@ -61,33 +63,41 @@ def make_clips(number: int, seed: int, font: Path | None = None, clip_s: float =
 
 
 def perform(
-    rng: np.random.Generator, score: Score, tempo: TempoMap, seconds: float, font: Path | None
+    rng: np.random.Generator, score: Score, tempo: TempoMap, seconds: float, fonts: Sequence[Path]
 ) -> tuple[Float32, tuple[Float, Float, Float]]:
     """Samples, and where beats, downbeats and onsets are, in seconds."""
-    loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014])) if GENRES[score.genre].loose else 0.0
+    loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014, 0.02])) if GENRES[score.genre].loose else 0.0
     sounds: list[Sound] = []
     for voice in ("drums", *score.programs):
         late_s = float(rng.normal(0, loose_s / 2))
         if voice == "drums":
-            sounds += [_struck(rng, hit.at, hit.drum, hit.velocity, tempo, loose_s, late_s) for hit in score.hits]
+            lates_s = {
+                drum: late_s + float(rng.normal(0, loose_s / 2)) for drum in sorted({h.drum for h in score.hits})
+            }
+            sounds += [_struck(rng, hit, tempo, loose_s, lates_s[hit.drum]) for hit in score.hits]
             continue
+        spread_s = loose_s * (2.0 if voice == "tune" and rng.random() < 0.3 else 1.0)  # singers float over the beat
         for note in score.notes:
             if note.voice == voice:
-                at_s = tempo.seconds(note.at) + late_s + float(rng.normal(0, loose_s))
+                at_s = tempo.seconds(note.at) + late_s + float(rng.normal(0, spread_s))
                 length_s = tempo.seconds(note.at + note.length) - tempo.seconds(note.at)
                 sounds.append(Sound(max(0.0, at_s), length_s, note.pitch, note.velocity, voice))
     sounds = [sound for sound in sounds if sound.at_s < seconds]
     electronic = GENRES[score.genre].electronic
     pump = float(rng.uniform(0.3, 0.95)) if electronic and rng.random() < 0.5 else 0.0
+    font = fonts[int(rng.integers(len(fonts)))] if fonts else None
+    volumes = {voice: int(np.clip(rng.normal(95, 18), 40, 127)) for voice in ("drums", *score.programs)}
     if font is None or rng.random() < (0.7 if electronic else 0.15):
         samples = synth.render(rng, sounds, seconds, pump)
     elif electronic or rng.random() < 0.1:  # machine drums under sampled instruments
         struck = [sound for sound in sounds if sound.voice == "drums"]
         tones = [sound for sound in sounds if sound.voice != "drums"]
         samples = synth.render(rng, struck, seconds)
-        samples = samples + float(rng.uniform(0.5, 2.0)) * soundfont.render(tones, score.programs, seconds, font)
+        samples = samples + float(rng.uniform(0.5, 2.0)) * soundfont.render(
+            tones, score.programs, seconds, font, volumes
+        )
     else:
-        samples = soundfont.render(sounds, score.programs, seconds, font)
+        samples = soundfont.render(sounds, score.programs, seconds, font, volumes)
     beats_s = tempo.beats_s[: score.n_beats]
     downbeats_s = tempo.beats_s[np.array(score.downbeats)]
     onsets_s = merged(np.array(sorted(sound.at_s for sound in sounds)))
@@ -97,11 +107,9 @@ def perform(
     return samples, (events[0], events[1], events[2])
 
 
-def _struck(
-    rng: np.random.Generator, at: float, drum: int, velocity: int, tempo: TempoMap, loose_s: float, late_s: float
-) -> Sound:
-    at_s = tempo.seconds(at) + late_s + float(rng.normal(0, loose_s))
-    return Sound(max(0.0, at_s), 0.2, drum, velocity, "drums")
+def _struck(rng: np.random.Generator, hit: Hit, tempo: TempoMap, loose_s: float, late_s: float) -> Sound:
+    at_s = tempo.seconds(hit.at) + late_s + float(rng.normal(0, loose_s))
+    return Sound(max(0.0, at_s), 0.2, hit.drum, hit.velocity, "drums")
 
 
 def _with_gap(
@@ -155,14 +163,14 @@ def _ears(samples: Float32) -> NDArray[np.float16]:
     return extract_features(audio).ears
 
 
-def write_set(folder: Path, count: int, seed: int, font: Path | None, clip_s: float = CLIP_S) -> None:
+def write_set(folder: Path, count: int, seed: int, fonts: Sequence[Path], clip_s: float = CLIP_S) -> None:
     """The first `count` performances of a set; those that lie there already are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         path = folder / f"{number:05d}.npz"
         if path.exists():
             continue
-        clips = make_clips(number, seed, font, clip_s)
+        clips = make_clips(number, seed, fonts, clip_s)
         arrays = {
             f"{key}{i}": getattr(clip, key)
             for i, clip in enumerate(clips)

@@ -1,85 +1,16 @@
-# ruff: noqa: E501 - the table of genres reads best with one genre a line
 """Pieces of many kinds: drums, bass, chords and tunes over bars, in sections that come and go."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from beatwalk.training.ears import drums
+from beatwalk.training.ears.genres import GENRES, Genre
 from beatwalk.training.ears.score import CRASH, KICK, Hit, Note, Score
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "dorian": (0, 2, 3, 5, 7, 9, 10)}
-# General MIDI programs
-PIANOS, ORGANS, GUITARS, DRIVEN = (0, 1, 2, 4, 5), (16, 17, 18), (24, 25, 26, 27, 28), (29, 30)
-BASSES, SYNTH_BASSES, STRINGS, BRASS = (32, 33, 34, 35), (38, 39, 87), (48, 49, 50, 44, 45), (56, 57, 60, 61)
-REEDS, PIPES, LEADS, PADS, MALLETS, HARPS = (
-    (64, 65, 66, 71),
-    (73, 75),
-    (80, 81, 82, 84),
-    (88, 89, 90, 94),
-    (8, 11, 12),
-    (46,),
-)
-
-
-@dataclass(frozen=True)
-class Genre:
-    """What a kind of music usually does."""
-
-    bpm: tuple[float, float]
-    patterns: tuple[drums.Pattern, ...]
-    bass: tuple[str, ...]
-    chords: tuple[str, ...]
-    chord_programs: tuple[int, ...]
-    bass_programs: tuple[int, ...] = BASSES
-    tune_programs: tuple[int, ...] = (*PIANOS, *LEADS, *REEDS, *GUITARS)
-    meters: tuple[int, ...] = (4,)
-    swing: tuple[float, float] = (0.5, 0.5)
-    loose: float = 0.5  # how likely it is played by people
-    electronic: bool = False
-    weight: float = 1.0
-
-
-GENRES: dict[str, Genre] = {
-    "house": Genre((115, 130), (drums.four_floor,), ("offbeat", "syncopated", "octaves"), ("stabs", "pad", "offbeat"),
-                   (*PIANOS, *ORGANS, *PADS), SYNTH_BASSES, LEADS, loose=0.0, electronic=True, weight=1.5),
-    "techno": Genre((124, 150), (drums.four_floor, drums.four_floor, drums.bare), ("offbeat", "sixteenths", "gallop"), ("pad", "stabs", "arpeggio"),
-                    (*PADS, *LEADS), SYNTH_BASSES, LEADS, loose=0.0, electronic=True, weight=1.8),
-    "disco": Genre((108, 128), (drums.disco,), ("octaves", "syncopated"), ("offbeat", "stabs"), (*GUITARS, *STRINGS), loose=0.3),
-    "pop": Genre((75, 140), (drums.backbeat, drums.four_floor), ("roots", "eighths", "syncopated"), ("pad", "strum", "arpeggio", "beats"),
-                 (*PIANOS, *GUITARS, *PADS), loose=0.3, weight=1.5),
-    "synthpop": Genre((95, 165), (drums.backbeat,), ("eighths", "sixteenths", "octaves"), ("pad", "arpeggio"),
-                      (*PADS, *LEADS), SYNTH_BASSES, LEADS, loose=0.0, electronic=True),
-    "rock": Genre((80, 175), (drums.backbeat,), ("roots", "eighths"), ("power", "strum", "beats"), (*DRIVEN, *GUITARS), loose=0.7, weight=2.0),
-    "metal": Genre((95, 210), (drums.double_kick, drums.backbeat, drums.blast, drums.half_time), ("eighths", "follow"), ("power", "gallop"),
-                   DRIVEN, loose=0.5, tune_programs=DRIVEN, weight=2.0),
-    "punk": Genre((150, 215), (drums.backbeat, drums.blast), ("eighths",), ("power",), DRIVEN, loose=0.7),
-    "funk": Genre((88, 122), (drums.breaks, drums.backbeat), ("syncopated",), ("stabs", "offbeat"), (*GUITARS, *ORGANS), loose=0.6, swing=(0.5, 0.58)),
-    "hiphop": Genre((75, 105), (drums.breaks,), ("syncopated", "roots"), ("pad", "stabs"), (*PIANOS, *PADS), swing=(0.5, 0.64), loose=0.1),
-    "trap": Genre((62, 80), (drums.trap,), ("long", "follow"), ("pad", "arpeggio"), (*PADS, *MALLETS), SYNTH_BASSES, loose=0.0, electronic=True),
-    "jungle": Genre((160, 180), (drums.breaks,), ("long", "syncopated"), ("pad",), PADS, SYNTH_BASSES, loose=0.0, electronic=True, weight=1.2),
-    "reggae": Genre((65, 105), (drums.one_drop,), ("syncopated", "roots"), ("offbeat",), (*GUITARS, *ORGANS), loose=0.4, swing=(0.5, 0.6)),
-    "ska": Genre((110, 165), (drums.backbeat, drums.one_drop), ("walking", "eighths"), ("offbeat",), (*GUITARS, *BRASS), loose=0.5),
-    "blues": Genre((70, 140), (drums.shuffle,), ("walking", "roots", "eighths"), ("strum", "beats", "stabs"), (*GUITARS, *PIANOS, *ORGANS),
-                   swing=(0.62, 0.68), loose=0.8, weight=1.8),
-    "jazz": Genre((90, 210), (drums.ride_swing,), ("walking",), ("stabs", "beats"), PIANOS, (32, 33), (*REEDS, *BRASS, *PIANOS),
-                  swing=(0.56, 0.68), loose=0.9, weight=1.8),
-    "waltz": Genre((80, 185), (drums.waltz,), ("roots", "long"), ("oompah", "arpeggio", "pad"), (*PIANOS, *STRINGS, *GUITARS), meters=(3,), loose=0.7,
-                   weight=1.5),
-    "triple rock": Genre((90, 170), (drums.backbeat, drums.waltz, drums.double_kick), ("roots", "eighths"), ("power", "strum"), (*DRIVEN, *GUITARS),
-                         meters=(3,), loose=0.5),
-    "latin": Genre((85, 135), (drums.latin,), ("syncopated", "roots"), ("stabs", "arpeggio"), (*PIANOS, *GUITARS), loose=0.4),
-    "march": Genre((90, 130), (drums.march,), ("oompah", "roots"), ("offbeat", "beats"), (*BRASS, *STRINGS), tune_programs=(*BRASS, *PIPES), loose=0.4),
-    "ballad": Genre((60, 95), (), ("long", "roots"), ("arpeggio", "beats", "strum"), (*PIANOS, *GUITARS, *HARPS), loose=0.9, meters=(4, 4, 3), weight=1.2),
-    "orchestra": Genre((65, 150), (), ("roots", "eighths", "long"), ("beats", "eighths", "pad", "arpeggio", "stabs"), (*STRINGS, *BRASS, *HARPS),
-                       (42, 43, 48, 58), (*STRINGS, *PIPES, *BRASS, *REEDS), loose=0.8, meters=(4, 4, 3), weight=2.0),
-    "chip": Genre((100, 180), (drums.backbeat, drums.bare, drums.four_floor), ("octaves", "eighths"), ("arpeggio",), LEADS, LEADS, LEADS,
-                  loose=0.0, electronic=True),
-    "odd": Genre((90, 190), (drums.backbeat, drums.four_floor, drums.waltz), ("roots", "eighths"), ("power", "strum", "arpeggio"), (*GUITARS, *DRIVEN),
-                 meters=(5, 7, 6), loose=0.4, weight=0.6),
-}  # fmt: skip
 
 
 def compose(rng: np.random.Generator, name: str, bpm: float, seconds: float) -> Score:
@@ -130,9 +61,8 @@ class _Band:
         self._rng, self._genre, self._meter, self._score = rng, genre, meter, score
         self._key = int(rng.integers(12))
         self._scale = SCALES[str(rng.choice(list(SCALES)))]
-        self._chart = [int(degree) for degree in rng.choice([0, 0, 3, 4, 5, 1, 2], 4)]
-        self._chart[0] = 0 if rng.random() < 0.7 else self._chart[0]
-        self._bars_a_chord = int(rng.choice([1, 1, 1, 2]))
+        self._chart = _chart(rng)
+        self._bars_a_chord = int(rng.choice([1, 1, 1, 1, 2, 4]))
         self._half_bar = meter == 4 and rng.random() < 0.2  # chords change twice a bar
         self._bar = 0
         self._pattern = genre.patterns[int(rng.integers(len(genre.patterns)))] if genre.patterns else None
@@ -144,6 +74,8 @@ class _Band:
             self._pattern = genre.patterns[int(rng.integers(len(genre.patterns)))]
         if genre.patterns and genre.bpm[1] > 100 and rng.random() < 0.08:
             self._pattern = drums.half_time
+        if rng.random() < 0.2:
+            self._chart = _chart(rng)
         has_drums = self._pattern is not None and rng.random() < 0.87
         has = {part: rng.random() < (0.85 if has_drums else 0.95) for part in ("bass", "chords")}
         if not (has_drums or any(has.values())):
@@ -152,6 +84,10 @@ class _Band:
         beat_of = self._pattern(rng, self._meter) if self._pattern and has_drums else []
         bass, chords, second = (str(rng.choice(kind)) for kind in (genre.bass, genre.chords, genre.chords))
         self._motif = _rhythm(rng, self._meter)
+        self._figure = _figure(rng, self._meter)
+        self._step = float(rng.choice([0.25, 0.5, 0.5]))
+        # who plays the head of the bar early, as much pop, rock and Latin music does
+        self._early = {voice: rng.random() < 0.15 for voice in ("bass", "chords", "more")}
         for i, downbeat in enumerate(downbeats):
             last = i == len(downbeats) - 1
             if i == 0 and has_drums and rng.random() < 0.5:
@@ -169,6 +105,12 @@ class _Band:
             if tune:
                 self._tune(downbeat)
             self._bar += 1
+
+    def _led(self, places: list[tuple[float, float]], voice: str, at: float) -> list[tuple[float, float]]:
+        """What begins with the bar begins half a beat early, where the voice plays so."""
+        if not self._early[voice] or at < 1:
+            return places
+        return [(-0.5, length + 0.5) if place == 0 else (place, length) for place, length in places]
 
     def _hit(self, at: float, drum: int, velocity: int) -> None:
         loud = int(np.clip(velocity * self._rng.uniform(0.85, 1.1), 1, 127))
@@ -216,6 +158,16 @@ class _Band:
         elif style == "walking":
             walk = [0, *rng.choice([2, 3, 4, 5, 7, 9, 10], int(np.ceil(beats))).tolist()]
             places = [(float(b), 0.9, int(walk[b])) for b in range(int(np.ceil(beats)))]
+        elif style == "two":
+            places = [(float(p), 0.8, 0 if p % 4 == 0 else 7) for p in np.arange(0, beats, 2.0 if beats > 2 else 1.0)]
+        elif style == "triplets":
+            places = [(i / 3, 0.3, int(rng.choice([0, 0, 7, 12]))) for i in range(round(3 * beats))]
+        elif style == "shuffled":
+            places = [(float(p), 0.4, (0, 4, 7, 9)[int(p) % 4]) for p in eighths]
+        elif style == "tumbao":
+            places = [(p, 0.9, 0 if p < 2 else 7) for p in (1.5, 3.0) if p < beats] or [(0.0, 0.9, 0)]
+        elif style == "figure":
+            places = [(p, 0.9 * length, above) for p, length, above in self._figure if p < beats]
         elif style == "follow":
             places = [(p, 0.4, 0) for p, drum, _ in strokes if drum == KICK and p < beats] or [(0.0, 1.0, 0)]
         else:  # syncopated
@@ -226,7 +178,8 @@ class _Band:
                 for p in np.arange(0.5, beats, 0.25)
                 if rng_here.random() < 0.3
             ]
-        for place, length, above in places:
+        early = self._led([(place, length) for place, length, _ in places], "bass", at)
+        for (place, length), (_, _, above) in zip(early, places, strict=True):
             self._note(at + place, length, root + above, 105, "bass")
 
     def _chords(self, style: str, at: float, beats: float, degree: int, voice: str) -> None:
@@ -235,9 +188,9 @@ class _Band:
         pitches = [self._pitch(degree + i, 1) for i in ((0, 4) if power else (0, 2, 4))]
         pitches += [pitches[0] + 12] if rng.random() < 0.5 else []
         n_whole = int(np.ceil(beats))
-        if style == "arpeggio":
-            step = float(rng.choice([0.25, 0.5, 0.5]))
-            for i, place in enumerate(np.arange(0, beats, step)):
+        if style in ("arpeggio", "arpeggio three"):
+            step = 1 / 3 if style == "arpeggio three" else self._step
+            for i, place in enumerate(np.arange(0, beats - 0.01, step)):
                 self._note(at + float(place), step * 0.95, pitches[i % len(pitches)] + 12, 85, voice)
             return
         places: list[tuple[float, float]]
@@ -258,10 +211,16 @@ class _Band:
             places = [(b + p, 0.22) for b in range(n_whole) for p in (0.0, 0.5, 0.75)]
         elif style == "strum":
             places = [(float(p), 0.5) for p in np.arange(0, beats, 0.5) if p % 1 == 0 or rng.random() < 0.6]
+        elif style == "triplets":
+            places = [(i / 3, 0.3) for i in range(round(3 * beats))]
+        elif style == "shuffled":
+            places = [(b + p, 0.4) for b in range(n_whole) for p in (0.0, 0.5)]
+        elif style == "figure":
+            places = [(p, 0.9 * length) for p, length, _ in self._figure if p < beats]
         else:  # stabs
             rng_here = np.random.default_rng(int(rng.integers(8)))
             places = [(float(p), 0.35) for p in np.arange(0, beats, 0.5) if rng_here.random() < 0.4] or [(0.0, 0.5)]
-        for place, length in places:
+        for place, length in self._led(places, voice, at):
             accent = 10 if place % 1 == 0 else 0
             for pitch in pitches:
                 self._note(at + place, length, pitch, 75 + accent, voice)
@@ -272,6 +231,34 @@ class _Band:
         for place, length in self._motif:
             degree = int(np.clip(degree + rng.integers(-2, 3), -2, 12))
             self._note(downbeat + place, length * 0.95, self._pitch(degree, 3), 95, "tune")
+
+
+def _chart(rng: np.random.Generator) -> list[int]:
+    """Degrees, a bar each: loops of two, four and eight, one chord for all, a blues."""
+    if rng.random() < 0.08:
+        return [0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4]
+    length = int(rng.choice([1, 2, 4, 4, 4, 8], p=[0.08, 0.12, 0.2, 0.2, 0.2, 0.2]))
+    chart = [int(degree) for degree in rng.choice([0, 0, 3, 4, 5, 1, 2], length)]
+    if rng.random() < 0.7:
+        chart[0] = 0
+    return chart
+
+
+def _figure(rng: np.random.Generator, meter: int) -> list[tuple[float, float, int]]:
+    """A riff of a bar: places, lengths, semitones above the root; on the beat or against it."""
+    step = float(rng.choice([0.5, 0.5, 0.25]))
+    places = np.arange(0, meter, step)
+    on_beat, between = rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.7)
+    chosen = places[rng.random(len(places)) < np.where(places % 1 == 0, on_beat, between)].tolist() or [0.0]
+    if rng.random() < 0.7 and chosen[0] != 0:
+        chosen.insert(0, 0.0)
+    steps = rng.choice([0, 0, 0, 7, 12, 3, 5, 10], len(chosen)).tolist()
+    ends = [*chosen[1:], float(meter)]
+    short = rng.random() < 0.4
+    return [
+        (float(at), min(step, end - at) if short else float(end - at), int(above))
+        for at, end, above in zip(chosen, ends, steps, strict=True)
+    ]
 
 
 def _rhythm(rng: np.random.Generator, meter: int) -> list[tuple[float, float]]:

@@ -166,6 +166,103 @@ def trap(rng: np.random.Generator, meter: int) -> list[Stroke]:
     return strokes + [(roll + i / 8, HAT, 55) for i in range(8)]
 
 
+def groove(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Anything that keeps time: kicks anywhere, a backbeat, a snare on all beats or in the middle, any cymbal."""
+    weight = np.array([0.75, 0.12, 0.3, 0.12] * meter)  # by sixteenth
+    weight[4::8] *= 0.35
+    kicks = np.flatnonzero(rng.random(4 * meter) < weight * rng.uniform(0.4, 1.1))
+    strokes = [(int(place) / 4, KICK, 105) for place in kicks]
+    snare = (SNARE, SNARE, CLAP, RIM)[int(rng.integers(4))]
+    where = int(rng.choice(4, p=[0.6, 0.12, 0.18, 0.1]))
+    places = (range(1, meter, 2), range(meter), [meter // 2], [])[where]
+    strokes += [(float(place), snare, 108) for place in places]
+    ghosts = np.flatnonzero(rng.random(4 * meter) < rng.choice([0.0, 0.0, 0.12]))
+    strokes += [(int(place) / 4, SNARE, 45) for place in ghosts if place % 4]
+    return strokes + cymbals(rng, meter)
+
+
+def cymbals(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Hats, rides or shakers: on beats, between them, twice or four times a beat; accents on either."""
+    drum = (HAT, HAT, OPEN, RIDE, CRASH, SHAKER, PEDAL)[int(rng.integers(7))]
+    kind = int(rng.integers(6))
+    if kind == 0:
+        return [(beat + 0.5, drum, 90) for beat in range(meter)]
+    if kind == 1:
+        return [(beat + place, drum, 80) for beat in range(meter) for place in (0.0, 0.5, 0.75)]
+    return every(meter, (1, 2, 2, 4)[kind - 2], drum, 65, int(rng.integers(-20, 25)))
+
+
+def dembow(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Reggaeton and dancehall: kicks on beats, snares three sixteenths apart."""
+    strokes = every(meter, 1, KICK, 112)
+    strokes += [
+        (beat + place, SNARE, 100) for beat in range(0, meter, 2) for place in (0.75, 1.5) if beat + place < meter
+    ]
+    return strokes + (cymbals(rng, meter) if rng.random() < 0.6 else [])
+
+
+def two_step(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Garage: the kick leaves out the third beat, hats swing."""
+    strokes = [(0.0, KICK, 112), (float(rng.choice([1.75, 2.5, 2.5, 3.25])), KICK, 100)]
+    strokes += [(float(beat), SNARE, 105) for beat in range(1, meter, 2)]
+    return strokes + every(meter, int(rng.choice([2, 4])), HAT, 60, int(rng.integers(-20, 15)))
+
+
+def train_beat(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Country and bluegrass: sixteenths on the snare, louder between the beats or on the even ones."""
+    between = rng.random() < 0.5
+    strokes = [(i / 4, SNARE, 95 if (i % 4 == 2 if between else i % 8 == 4) else 50) for i in range(4 * meter)]
+    return strokes + [(float(beat), KICK, 100) for beat in range(0, meter, 1 if rng.random() < 0.4 else 2)]
+
+
+def oompah(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Polka, two-beat, fast folk: low on beats, light between them."""
+    light = (HAT, SNARE, RIM, PEDAL)[int(rng.integers(4))]
+    return [(float(beat), KICK, 100) for beat in range(meter)] + [(beat + 0.5, light, 80) for beat in range(meter)]
+
+
+def toms(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """A tom groove: low drums in a figure that returns."""
+    marks = rng.random(4 * meter) < np.array([0.85, 0.2, 0.5, 0.25] * meter)
+    return [
+        (i / 4, TOMS[int(rng.integers(2, 4))] if i % 4 else TOMS[3], 112 if i % 4 == 0 else 85)
+        for i in np.flatnonzero(marks).tolist()
+    ]
+
+
+def triplets(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """12/8: slow blues, doo-wop, ballads, jigs; three strokes a beat, kick and snare in turn."""
+    cymbal = (HAT, RIDE, SHAKER)[int(rng.integers(3))]
+    strokes = every(meter, 3, cymbal, 62, int(rng.integers(-5, 25)))
+    strokes += [(float(beat), KICK, 108) for beat in range(0, meter, 2)]
+    strokes += [(float(beat), SNARE, 108) for beat in range(1, meter, 2)]
+    return strokes + [(beat + 2 / 3, KICK, 90) for beat in range(meter) if rng.random() < 0.3]
+
+
+def triplet_shuffle(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """A shuffle written in three: hats on the first and last of each beat, the snare half as often or as ever."""
+    strokes = [
+        (beat + place, HAT if rng.random() < 0.97 else OPEN, 75) for beat in range(meter) for place in (0.0, 2 / 3)
+    ]
+    strokes += [(beat + 1 / 3, SNARE, 40) for beat in range(meter) if rng.random() < 0.3]
+    half = rng.random() < 0.4
+    strokes += [(float(beat), SNARE, 108) for beat in ([meter // 2] if half else range(1, meter, 2))]
+    strokes += [(0.0, KICK, 110)] + [(beat + 2 / 3, KICK, 90) for beat in range(meter) if rng.random() < 0.25]
+    return strokes + [(float(beat), KICK, 95) for beat in range(2, meter, 2) if rng.random() < 0.7]
+
+
+def grouped(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """Odd metres: groups of two and three, low at the head of each, a snare within."""
+    heads, at = [], 0
+    while at < meter:
+        left = meter - at
+        heads.append(at)
+        at += left if left in (2, 3) else 2 if left == 4 else int(rng.integers(2, 4))
+    strokes = [(float(head), KICK, 115 if head == 0 else 100) for head in heads]
+    strokes += [(float(head + (1 if rng.random() < 0.7 else 1.5)), SNARE, 105) for head in heads]
+    return [stroke for stroke in strokes if stroke[0] < meter] + cymbals(rng, meter)
+
+
 def bare(rng: np.random.Generator, meter: int) -> list[Stroke]:
     """Little: a hat, a clap, a single drum."""
     drum = (HAT, SHAKER, RIM, KICK, CLAP)[int(rng.integers(5))]

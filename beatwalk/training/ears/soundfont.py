@@ -19,8 +19,10 @@ _DRUM_CHANNEL = 9
 _TIMEOUT_S = 300
 
 
-def render(sounds: list[Sound], programs: Mapping[str, int], seconds: float, font: Path) -> Float32:
-    """Mono samples of `seconds`.
+def render(
+    sounds: list[Sound], programs: Mapping[str, int], seconds: float, font: Path, volumes: Mapping[str, int]
+) -> Float32:
+    """Mono samples of `seconds`; `volumes` of the voices are MIDI's, 0-127.
 
     Raises
     ------
@@ -35,20 +37,24 @@ def render(sounds: list[Sound], programs: Mapping[str, int], seconds: float, fon
         )
     with tempfile.TemporaryDirectory() as folder:
         song, wave = Path(folder) / "song.mid", Path(folder) / "song.wav"
-        song.write_bytes(midi(sounds, programs))
-        command = [player, "-ni", "-q", "-r", str(RATE_HZ), "-R", "0", "-C", "0", "-g", "0.6", "-F", str(wave)]
+        song.write_bytes(midi(sounds, programs, volumes))
+        command = [player, "-ni", "-q", "-r", str(RATE_HZ), "-R", "0", "-C", "0", "-g", "0.6"]
+        command += ["-o", "synth.dynamic-sample-loading=1", "-F", str(wave)]
         subprocess.run([*command, str(font), str(song)], check=True, capture_output=True, timeout=_TIMEOUT_S)
         samples, _ = soundfile.read(wave, dtype="float32", always_2d=True)
     mono: Float32 = samples.mean(axis=1)[: int(seconds * RATE_HZ)]
     return np.pad(mono, (0, int(seconds * RATE_HZ) - len(mono)))
 
 
-def midi(sounds: list[Sound], programs: Mapping[str, int]) -> bytes:
+def midi(sounds: list[Sound], programs: Mapping[str, int], volumes: Mapping[str, int]) -> bytes:
     """A standard MIDI file, type 0, one tick a millisecond."""
     channels = {voice: number if number < _DRUM_CHANNEL else number + 1 for number, voice in enumerate(programs)}
     channels["drums"] = _DRUM_CHANNEL
     events: list[tuple[int, int, bytes]] = [(0, 0, b"\xff\x51\x03" + (1_000_000).to_bytes(3, "big"))]
     events += [(0, 1, bytes([0xC0 | channels[voice], program])) for voice, program in programs.items()]
+    events += [
+        (0, 1, bytes([0xB0 | channels[voice], 7, volume])) for voice, volume in volumes.items() if voice in channels
+    ]
     for sound in sounds:
         channel, begin = channels[sound.voice], round(sound.at_s * _TICKS_A_BEAT)
         end = begin + max(20, round(sound.length_s * _TICKS_A_BEAT))

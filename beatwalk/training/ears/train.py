@@ -23,7 +23,8 @@ KEPT_APART = 16  # every so many-th performance is for measuring only
 CHECKPOINT_S = 180.0
 RESCAN_S = 90.0  # the set may still be growing
 _WARM_STEPS = 100
-_AVERAGE = 0.997
+_AVERAGE = 0.999
+_STRETCH = (0.85, 1.18)  # how much faster or slower a clip is heard: drawn so that both are as likely
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,9 @@ class Job:
     seed: int = 0
     shape: str = "full"
     resume: bool = True
-    batch: int = 16
+    batch: int = 8
     crop_s: float = 24.0
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     steps: int | None = None  # stop after so many instead of minutes
 
 
@@ -109,17 +110,31 @@ def scan(folder: Path, clips: dict[str, list[Clip]]) -> None:
 
 
 def draw_batch(rng: np.random.Generator, clips: list[Clip], job: Job) -> tuple[Tensor, Tensor]:
-    """Random stretches of random clips, equalised at random; frames and targets."""
+    """Random stretches of random clips, at random speeds and equalised at random; frames and targets."""
     n = int(job.crop_s * NET_RATE_HZ)
     ears = np.zeros((job.batch, 2 * n, EARS_INPUTS), np.float32)
     wanted = np.zeros((job.batch, len(HEADS), n), np.float32)
     for row in range(job.batch):
         clip = clips[int(rng.integers(len(clips)))]
-        first = 2 * int(rng.integers(0, max(1, (len(clip.ears) - 2 * n) // 2 + 1)))
-        part = clip.ears[first : first + 2 * n].astype(np.float32)
+        faster = float(np.exp(rng.uniform(*np.log(_STRETCH)))) if rng.random() < 0.7 else 1.0
+        first = 2 * int(rng.integers(0, max(1, (len(clip.ears) - int(2 * n * faster)) // 2 + 1)))
+        part = stretched(clip.ears, first, 2 * n, faster)
         ears[row, : len(part)] = equalised(rng, part)
-        wanted[row] = targets_of(clip, first // 2, n)
+        wanted[row] = targets_of(clip, first // 2, n, faster)
     return torch.from_numpy(ears), torch.from_numpy(wanted)
+
+
+def stretched(ears: np.ndarray, first: int, n: int, faster: float) -> np.ndarray:
+    """Up to `n` frames from frame `first` on, `faster` times as fast, between frames by straight lines."""
+    if faster == 1.0:
+        return ears[first : first + n].astype(np.float32)
+    places = first + np.arange(n) * faster
+    places = places[places < len(ears) - 1]
+    low = places.astype(np.int64)
+    part = ears[first : int(places[-1]) + 2].astype(np.float32)
+    share = (places - low).astype(np.float32)[:, None]
+    between: np.ndarray = part[low - first] * (1 - share) + part[low - first + 1] * share
+    return between
 
 
 def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
@@ -130,14 +145,16 @@ def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     ears[:, :n_bands] = np.log1p(np.expm1(8 * ears[:, :n_bands]) * gain) / 8
     if rng.random() < 0.1:
         ears[:, -12:] = 1 / np.sqrt(12)
+    else:  # in another key
+        ears[:, -12:] = np.roll(ears[:, -12:], int(rng.integers(12)), axis=1)
     return ears
 
 
-def targets_of(clip: Clip, first: int, n: int) -> np.ndarray:
-    """1 at the net's frame of an event, 0.5 beside it, shape (3, n)."""
+def targets_of(clip: Clip, first: int, n: int, faster: float = 1.0) -> np.ndarray:
+    """1 at the net's frame of an event, 0.5 beside it, shape (3, n), of a clip heard `faster` from `first` on."""
     targets = np.zeros((len(HEADS), n + 2), np.float32)
     for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
-        frames = np.rint(times_s * NET_RATE_HZ).astype(np.int64) - first + 1
+        frames = np.rint((times_s * NET_RATE_HZ - first) / faster).astype(np.int64) + 1
         frames = frames[(frames >= 0) & (frames < n + 2)]
         for offset in (-1, 1):
             beside = frames + offset
