@@ -43,8 +43,8 @@ EVEN_MOTION = ("-bf", "0")
 # What a coder leaves out or rounds from frame to frame is change that nobody asked for, as large as that of a slow
 # walk. Measured on 8 s of one: mean change read back / change of the frames was 1.35 at crf 18 with the defaults;
 # 1.26 without their economies (crf 16); 1.19 with finer colours too, which the eye's space weighs as much as light
-# (crf 18). A quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24` goes back. The
-# preset "faster" makes up for the time that it takes, at the same faithfulness.
+# (crf 18). A quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24` goes back.
+# The preset "faster" makes up for the time that it takes, at the same faithfulness.
 FAITHFUL = (
     "-x264-params",
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6",
