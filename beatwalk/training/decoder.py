@@ -4,7 +4,7 @@ A latent pixel stands for 256 picture pixels in 16 numbers: stars, grain and foa
 pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for something else:
 
 - nearness where the latents can tell (pictures at half and quarter size);
-- as much contrast in the finest bands as the picture has there (local energy of a Laplacian pyramid);
+- as much contrast in the finest bands as the picture has there (local energy of wavelets);
 - detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
   patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
   the picture's own coarse part, so that it judges detail alone: shown all, it bends colours back and forth.
@@ -27,9 +27,9 @@ from beatwalk.training.models import LATENT_CHANNELS
 from beatwalk.training.stage import Job, Stage, need
 
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
-BANDS = 2  # finest bands of the pyramid whose energy is compared
-WINDOW = 8  # pixels over which it is averaged
-ENERGY_WEIGHT = 0.1
+BANDS = 2  # finest levels of wavelets whose energy is compared
+WINDOW = 8  # of their pixels over which it is averaged
+ENERGY_WEIGHT = 0.2
 FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
@@ -60,12 +60,15 @@ class Critic(nn.Module):
 
 
 def bands(pictures: Tensor) -> list[Tensor]:
-    """The finest bands of a Laplacian pyramid."""
+    """Detail along rows, along columns and on the diagonals, of the finest levels of Haar's wavelets.
+
+    Kept apart because energy alone can be had cheaply: as a checkerboard, which is all on the diagonals.
+    """
     found = []
     for _ in range(BANDS):
-        small = F.avg_pool2d(pictures, 2)
-        found.append(pictures - F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False))
-        pictures = small
+        a, b, c, d = (pictures[..., i::2, j::2] for i in (0, 1) for j in (0, 1))
+        found += [(a - b + c - d) / 2, (a + b - c - d) / 2, (a - b - c + d) / 2]
+        pictures = (a + b + c + d) / 4
     return found
 
 
@@ -73,7 +76,8 @@ def energy_loss(output: Tensor, target: Tensor) -> Tensor:
     """How different the local contrast of the finest bands is, as the logarithm of a ratio."""
     losses = []
     for ours, theirs in zip(bands(output), bands(target), strict=True):
-        energy = [F.avg_pool2d((b * b).mean(1, keepdim=True), WINDOW, WINDOW // 2) + FAINT for b in (ours, theirs)]
+        window = min(WINDOW, ours.shape[-1])
+        energy = [F.avg_pool2d((x * x).mean(1, keepdim=True), window, window // 2) + FAINT for x in (ours, theirs)]
         losses.append((energy[0].log() - energy[1].log()).abs().mean())
     return torch.stack(losses).mean()
 
