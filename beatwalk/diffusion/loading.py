@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def load_generator(
     precision = pick_dtype(dtype, place, family)
     addons = addons or AddOns()
     try:
-        with quiet_libraries():
+        with quiet_libraries(), _default_dtype_kept():
             if source.kind == "folder":
                 pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
@@ -88,6 +89,18 @@ def load_generator(
         raise DeviceError(f"{source.name} does not fit into the memory of {place}; use --device cpu") from error
     except Exception as error:  # diffusers, transformers, safetensors and torch raise a dozen kinds here
         raise ModelError(f"{source.path} cannot be loaded: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _default_dtype_kept() -> Iterator[None]:
+    """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
+    import torch
+
+    before = torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def fingerprint_of(

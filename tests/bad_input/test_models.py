@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from beatwalk.diffusion import load_generator
 from tests.bad_input.wrong import refuses
@@ -145,8 +146,9 @@ def _gone(part: Path) -> None:
 def test_models_that_do_not_hold_together(
     tmp_path: Path, whole: Path, part: str, spoil: Callable[[Path], None]
 ) -> None:
-    """Wrong shapes, sizes below zero, missing weights: one line that names the model."""
+    """Wrong shapes, sizes below zero, missing weights: one line that names the model, and the next one loads well."""
     model = tmp_path / "here" / "m"
     shutil.copytree(whole, model)
     spoil(model / part)
     refuses(lambda: load_generator(str(model), device="cpu"))
+    assert torch.get_default_dtype() == torch.float32, "diffusers left its own behind"
