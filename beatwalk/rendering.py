@@ -230,7 +230,10 @@ class _Closer:
         ------
         OutputError : the one before could not be written
         """
-        self._settle()
+        with contextlib.ExitStack() as stack:
+            stack.push(writer.__exit__)  # where the one before failed, nobody else would end this one's encoder
+            self._settle()
+            stack.pop_all()
         self._closing = self._pool.submit(self._close, writer, record)
 
     @staticmethod
