@@ -3,7 +3,7 @@
 A latent pixel stands for 256 picture pixels in 16 numbers: stars, grain and foam do not fit in. Trained to be near,
 pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for something else:
 
-- nearness where the latents can tell (pictures at half and quarter size);
+- nearness where the latents can tell (pictures at half, quarter and eighth size);
 - as much contrast in the finest bands as the picture has there (local energy of wavelets);
 - detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
   patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
@@ -36,7 +36,7 @@ CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that 
 
 
 class Critic(nn.Module):
-    """Says of every patch of a picture how real it looks; patches of 46 pixels, one every 8."""
+    """Says of every patch of a picture how real it looks; patches of 54 pixels, one every 8."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
