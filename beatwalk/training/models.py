@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 from transformers import Gemma2Config, Gemma2Model
 
@@ -121,8 +120,3 @@ def build_text_encoder(size: Size, vocabulary: int, pad: int, bos: int, eos: int
             use_cache=False,
         )
     )
-
-
-def parameters_m(model: torch.nn.Module) -> float:
-    """Parameters in millions."""
-    return sum(p.numel() for p in model.parameters()) / 1e6

@@ -15,7 +15,6 @@ from beatwalk.files import folder_beside, whole_or_nothing
 from beatwalk.video import ffmpeg
 from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
 
-AAC_RATES = (44_100, 48_000)  # what every player takes
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")

@@ -15,7 +15,7 @@ from torch import Tensor
 from beatwalk.analysis.features import EARS_INPUTS, FRAME_RATE_HZ
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clips
-from beatwalk.training.ears.net import HEADS, SHAPES, Ears, Shape, loss_of
+from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of
 from beatwalk.types import Float
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
@@ -213,8 +213,3 @@ def _log(job: Job, facts: dict[str, object], losses: Tensor | None) -> None:
         facts |= {head: round(float(loss), 4) for head, loss in zip(HEADS, losses.detach(), strict=True)}
     with open(job.work / "ears.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(facts) + "\n")
-
-
-def shape_of(name: str) -> Shape:
-    """A named size of the network."""
-    return SHAPES[name]
