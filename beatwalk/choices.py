@@ -64,7 +64,9 @@ addons = options(
     click.option("--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."),
     click.option("--safety-checker", is_flag=True, help="Use the model's own, which makes pictures black."),
     click.option(
-        "--step-cache", type=click.FloatRange(0.001, 1), help="Skip steps that change less, such as 0.1 (Flux)."
+        "--step-cache",
+        type=click.IntRange(2, 10),
+        help="Compute one of so many steps, foretell the rest (many steps).",
     ),
 )
 analysed = options(

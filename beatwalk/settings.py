@@ -209,7 +209,7 @@ class Model(_Frozen):
     tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
     safety_checker: bool = False  # a model's own, which replaces pictures by black ones
-    step_cache: float | None = Field(default=None, gt=0, le=1)  # skip what changes less from step to step
+    step_cache: int | None = Field(default=None, ge=2, le=10)  # one of so many steps is computed, others foretold
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 

@@ -50,9 +50,6 @@ TINY_VAES: Mapping[str, str] = {
     "ZImagePipeline": "madebyollin/taef1",
 }
 MERGED = "beatwalk"
-STEP_CACHED = (
-    "FluxPipeline",
-)  # other pipelines of diffusers 0.42 give its cache no context, or blocks it cannot read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +62,7 @@ class AddOns:
     embeddings: tuple[str, ...] = ()  # textual inversions; the word is the file's name
     scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
     safety_checker: bool = False  # the model's own
-    step_cache: float | None = None  # see `add_step_cache`
+    step_cache: int | None = None  # the network is asked at one of so many steps: see `beatwalk.diffusion.caching`
 
     @classmethod
     def of(cls, model: Model) -> AddOns:
@@ -145,8 +142,6 @@ def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, pl
         add_loras(pipeline, addons.loras)
     if addons.safety_checker and getattr(pipeline, "safety_checker", None) is None:
         raise ModelError(f"{type(pipeline).__name__} here has no safety checker; leave out --safety-checker")
-    if addons.step_cache is not None:
-        add_step_cache(pipeline, addons.step_cache)
     pipeline.to(place)
 
 
@@ -276,28 +271,6 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
     pipeline.set_adapters(names, scales)
     pipeline.fuse_lora(adapter_names=names)
     pipeline.unload_lora_weights()
-
-
-def add_step_cache(pipeline: Any, threshold: float) -> None:
-    """Skip most of the network at steps whose first block says that little has changed since the last.
-
-    Pays off from about ten steps on. A whole batch skips or does not, so that a picture depends a little on its
-    neighbours. Diffusers' FirstBlockCache, after TeaCache and ParaAttention.
-
-    Parameters
-    ----------
-    threshold : relative change of the first block's output below which the rest is taken from the step before
-
-    Raises
-    ------
-    ModelError : diffusers' cache does not work with the model's network
-    """
-    from diffusers import FirstBlockCacheConfig
-
-    if type(pipeline).__name__ not in STEP_CACHED:
-        able = ", ".join(name.removesuffix("Pipeline") for name in STEP_CACHED)
-        raise ModelError(f"{type(pipeline).__name__} takes no step cache (only {able} does); leave out --step-cache")
-    pipeline.transformer.enable_cache(FirstBlockCacheConfig(threshold=threshold))
 
 
 def _first_line(error: BaseException) -> str:

@@ -273,7 +273,9 @@ def _wrap(
         dtype=str(precision).removeprefix("torch."),
     )
     multiple, scale = native_multiple(family, configs), vae_scale(configs.get("vae", {}))
-    return DiffusionGenerator(pipeline, family, info, multiple=multiple, scale=scale, batch=batch)
+    return DiffusionGenerator(
+        pipeline, family, info, multiple=multiple, scale=scale, batch=batch, step_cache=addons.step_cache
+    )
 
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
