@@ -7,11 +7,13 @@ model is loaded, and LoRAs are merged into the weights, so that a picture costs 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.diffusion.parts import load_part, reason_of
 from beatwalk.diffusion.sources import check_file, fingerprint
 from beatwalk.errors import ModelError
 
@@ -180,11 +182,17 @@ def set_vae(pipeline: Any, path: Path) -> None:
     dtype = pipeline.vae.dtype
     try:
         if path.is_dir():
-            vae = cls.from_pretrained(str(path), dtype=dtype, local_files_only=True, use_safetensors=True)
+            vae = load_part(cls, path, f"{path}:", dtype=dtype, local_files_only=True, use_safetensors=True)
         else:
-            vae = cls.from_single_file(str(path), config=dict(pipeline.vae.config), dtype=dtype)
+            with tempfile.TemporaryDirectory(
+                prefix="beatwalk-"
+            ) as folder:  # it takes a configuration as a file alone
+                pipeline.vae.save_config(folder)
+                vae = cls.from_single_file(str(path), config=folder, local_files_only=True, dtype=dtype)
+    except ModelError:
+        raise
     except Exception as error:  # a dozen kinds, from three libraries
-        raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {_first_line(error)}") from error
+        raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {reason_of(error)}") from error
     _replace_vae(pipeline, vae, path)
 
 
@@ -203,10 +211,13 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
             raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
         source = TINY_VAES[family]
     try:
-        tiny = AutoencoderTiny.from_pretrained(str(source), dtype=pipeline.vae.dtype, use_safetensors=True)
+        options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": name != "auto"}
+        tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
+    except ModelError:
+        raise
     except Exception as error:
         hint = "; connect once to download it, or give a folder" if name == "auto" else ""
-        raise ModelError(f"{source}: cannot be loaded as AutoencoderTiny: {_first_line(error)}{hint}") from error
+        raise ModelError(f"{source}: cannot be loaded as AutoencoderTiny: {reason_of(error)}{hint}") from error
     _replace_vae(pipeline, tiny, source)
 
 
@@ -242,7 +253,7 @@ def add_word(pipeline: Any, path: Path) -> None:
         else:
             pipeline.load_textual_inversion(state, token=path.stem)
     except Exception as error:
-        raise ModelError(f"{path}: cannot be used as a word for this model: {_first_line(error)}") from error
+        raise ModelError(f"{path}: cannot be used as a word for this model: {reason_of(error)}") from error
 
 
 def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
@@ -265,14 +276,9 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
             pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
             adapters = pipeline.get_list_adapters()
         except Exception as error:
-            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {_first_line(error)}") from error
+            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {reason_of(error)}") from error
         if not any(names[-1] in there for there in adapters.values()):
             raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind")
     pipeline.set_adapters(names, scales)
     pipeline.fuse_lora(adapter_names=names)
     pipeline.unload_lora_weights()
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

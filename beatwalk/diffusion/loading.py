@@ -22,6 +22,7 @@ from beatwalk.diffusion.families import (
 )
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.latents import latent_channels
+from beatwalk.diffusion.parts import check_filled, load_parts, reason_of
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.sources import (
     Source,
@@ -80,6 +81,7 @@ def load_generator(
                 pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
+                check_filled(pipeline.components, str(source.path))
             put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
             _settle(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, batch, addons)
@@ -88,7 +90,7 @@ def load_generator(
     except torch.OutOfMemoryError as error:
         raise DeviceError(f"{source.name} does not fit into the memory of {place}; use --device cpu") from error
     except Exception as error:  # diffusers, transformers, safetensors and torch raise a dozen kinds here
-        raise ModelError(f"{source.path} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"{source.path} cannot be loaded: {reason_of(error)}") from error
 
 
 @contextlib.contextmanager
@@ -181,16 +183,17 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "use_safetensors": None if allow_pickle else True,
         "local_files_only": True,
     }
+    parts = load_parts(source.path, source.name, source.variant, **options)
     if source.variant is not None:
         options["variant"] = source.variant
     if "safety_checker" in read_index(source.path, source.name) and not checked:
         options |= NO_SAFETY_CHECKER
     try:
-        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options)
+        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
     except ValueError as error:
         if "AutoPipeline can't find" not in str(error):
             raise
-        return DiffusionPipeline.from_pretrained(str(source.path), **options)
+        return DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
@@ -288,8 +291,3 @@ def _check_channels(configs: Mapping[str, Config], family: Family, source: Sourc
             f"{source.name} cannot be walked: its {family.denoiser} wants {wants} channels and noise has {gets}, "
             "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
         )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{text.splitlines()[0]} ({type(error).__name__})" if text else type(error).__name__
