@@ -103,6 +103,9 @@ planning = options(
     click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
     coding,
     click.option("--loop", is_flag=True, help="The end flows into the beginning."),
+    click.option(
+        "--init", metavar="FILE[:STRENGTH]", help="Begin on a picture; 0 keeps it as it is, 1 nothing of it."
+    ),
     styling,
 )
 modelling = options(
@@ -136,13 +139,15 @@ def make_plan(
     """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
     from beatwalk import listening, pipeline
     from beatwalk.config import load_settings
+    from beatwalk.planning import check_pictures
     from beatwalk.prompts import read_prompts
     from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]
-    wanted = load_settings(choices["preset"], overrides).video
+    settings = load_settings(choices["preset"], overrides)
+    wanted = settings.video
     check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
-    read_prompts(prompts)
+    check_pictures(read_prompts(prompts), settings)
     audio = listening.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
     if analysis is None:
@@ -262,6 +267,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
+    if choices.get("init"):
+        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
     if choices.get("loop"):
         overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):

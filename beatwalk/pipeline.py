@@ -24,10 +24,9 @@ from beatwalk.generator import Generator
 from beatwalk.listening import PathLike, hear, open_song, with_song
 from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
-from beatwalk.pictures import check_picture
 from beatwalk.places import check_output, check_space, keep_the_song
 from beatwalk.places import check_resumable as _check_resumable
-from beatwalk.planning import check_plan, resolve_model_path
+from beatwalk.planning import check_pictures, check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
 from beatwalk.prompts import parse_prompts, read_prompts
 from beatwalk.types import Analysis, Audio, Plan, Targets
@@ -84,11 +83,9 @@ def plan(
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+    check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = hear(audio) if analysis is None else with_song(analysis, audio)
-    for line in script.lines:
-        if line.image is not None:
-            check_picture(line.image)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from beatwalk.diffusion.parts import load_part, reason_of
 from beatwalk.diffusion.sources import check_file, fingerprint
 from beatwalk.errors import ModelError
+from beatwalk.files import split_number
 
 if TYPE_CHECKING:
     import torch
@@ -107,17 +108,13 @@ def split_scale(lora: str) -> tuple[Path, float]:
     ------
     ModelError : what follows the colon is no number, and no such file is there
     """
-    path, colon, scale = lora.rpartition(":")
-    if not colon or Path(lora).exists():
-        return Path(lora), 1.0
     try:
-        return Path(path), float(scale)
-    except ValueError:
-        if len(path) == 1:  # a drive
-            return Path(lora), 1.0
+        path, scale = split_number(lora)
+    except ValueError as error:
         raise ModelError(
-            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{scale}" is no number'
+            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is no number'
         ) from None
+    return path, 1.0 if scale is None else scale
 
 
 def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
