@@ -177,8 +177,8 @@ def test_a_wrong_beginning_is_told_before_the_song_is_heard(tmp_path: Path) -> N
     """No picture, no strength; the song is not even there."""
     write_halves(tmp_path / "a.png")
     for init, said in (("no.png", "no such picture"), ("a.png:strong", 'found "strong"'), ("a.png:2", 'found "2"')):
+        settings = {"walk": {"init": str(tmp_path / init)}}
         with pytest.raises(InputError, match=said):
-            settings = {"walk": {"init": str(tmp_path / init)}}
             pipeline.plan(tmp_path / "none.wav", ["a red sea"], overrides=[settings])
 
 
