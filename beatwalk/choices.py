@@ -61,13 +61,15 @@ addons = options(
     click.option("--tiny-vae", help="A small fast autoencoder: folder, or auto."),
     click.option("--embedding", metavar="FILE", multiple=True, help="A learnt word: the file's name."),
     click.option("--scheduler", help="ddim, dpm++, euler, euler-a, lcm, unipc, …"),
-    click.option("--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."),
     click.option("--safety-checker", is_flag=True, help="Use the model's own, which makes pictures black."),
     click.option(
         "--step-cache",
         type=click.IntRange(2, 10),
         help="Compute one of so many steps, foretell the rest (many steps).",
     ),
+)
+compiling = click.option(
+    "--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."
 )
 analysed = options(
     click.option(
@@ -94,6 +96,7 @@ styling = options(
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
     addons,
+    compiling,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
 )
 planning = options(

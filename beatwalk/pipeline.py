@@ -146,7 +146,8 @@ def compile_if_worth(plan: Plan, walk: Walk) -> Compiled | None:
         return None
     if not worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
         return None
-    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block))
+    graphs = plan.settings.model.cuda_graphs
+    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block), graphs=graphs)
 
 
 def render(

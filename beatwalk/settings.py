@@ -205,6 +205,7 @@ class Model(_Frozen):
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
     compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: where the video is long enough to pay for it
+    cuda_graphs: bool = True  # on CUDA, what is compiled is recorded as CUDA graphs where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
     tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family

@@ -29,6 +29,7 @@ import numpy as np
 from beatwalk.diffusion.anchoring import encode_picture, pull_arguments
 from beatwalk.diffusion.batching import Batches
 from beatwalk.diffusion.caching import step_cached
+from beatwalk.diffusion.compiling import compile_network, options_for
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
@@ -109,23 +110,21 @@ class DiffusionGenerator:
         """The network that is asked at every step."""
         return self._denoiser
 
-    def compile(self, pictures: int | None) -> None:
+    def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
         Parameters
         ----------
         pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
             None: as if it had never been compiled.
+        graphs : record them as CUDA graphs
         """
         _ = self.decoding_steps  # counted before, for counting would be compiled too
         self._fixed = None if pictures is None else self._batches.fix(pictures, self._info.size)
         decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
         # A step cache puts other layers into the network for every call, which would be compiled every time.
         for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
-            if pictures is None:
-                part._compiled_call_impl = None
-            else:
-                part.compile(dynamic=False)
+            compile_network(part, None if pictures is None else options_for(graphs))
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self._fixed else ""))
 

@@ -128,9 +128,12 @@ class TimedGenerator:
             yield
             return
         denoiser, vae = self.generator.denoiser, self.generator.pipeline.vae
+        asked = (
+            "forward" if denoiser._compiled_call_impl is None else "_compiled_call_impl"
+        )  # a clock is not compiled
         with (
             self._clocked(self.generator, "call_pipeline", "calls"),
-            self._clocked(denoiser, "forward", "denoise"),
+            self._clocked(denoiser, asked, "denoise"),
             self._clocked(vae, "decode", "decode"),
         ):
             yield

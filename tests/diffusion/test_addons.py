@@ -12,11 +12,11 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
 from beatwalk.diffusion import AddOns, DiffusionGenerator, load_generator
-from beatwalk.diffusion.addons import split_scale
+from beatwalk.diffusion.addons import SCHEDULERS, split_scale
 from beatwalk.diffusion.weighting import to_compel, unweighted
 from beatwalk.errors import ModelError
 from tests.diffusion import tiny
-from tests.diffusion.test_generator import LEVELS, apart, pictures
+from tests.diffusion.test_generator import LEVELS, PROMPTS, apart, pictures
 
 Saved = Callable[[str], Path]
 Loaded = Callable[[str], DiffusionGenerator]
@@ -130,6 +130,16 @@ def test_schedulers_by_short_name_and_class(saved: Saved) -> None:
     assert load(saved("sd"), scheduler="dpm++-karras").pipeline.scheduler.config.use_karras_sigmas
     with pytest.raises(ModelError, match=r"does not go with this model; choose from .*ddim"):
         load(saved("sd"), scheduler="flow-euler")
+
+
+@pytest.mark.parametrize("name", sorted({*SCHEDULERS} - {"flow-euler"}))
+def test_every_scheduler_makes_pictures(name: str, saved: Saved) -> None:
+    """With one step, as sketches may have, and with several; a batch of one is what it is in a batch of three."""
+    generator = load(saved("sd"), scheduler=name)
+    for steps in (1, 4):
+        three = pictures(generator, (1, 2, 3), PROMPTS[:1] * 3, steps=steps)
+        assert three.std(axis=(1, 2, 3)).min() > 2
+        assert apart(pictures(generator, (3,), PROMPTS[:1], steps=steps), three[2:]) <= LEVELS
 
 
 def test_weights_are_written_in_compels_way() -> None:
