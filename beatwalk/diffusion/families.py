@@ -48,6 +48,7 @@ class Family:
     # What a step cache needs to know of the denoiser: names of the layers that it leaves out, and of the last one.
     layers: str = r"(single_)?transformer_blocks\.\d+"
     last_layer: str = "proj_out"
+    fewest_steps: int = 1  # fewer are made so many
     takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
     has_negative: bool = True  # a second pass for guidance; LCM has none
     zero_guidance: float = 1.0  # the pipeline's guidance_scale at which there is no guidance
@@ -110,6 +111,7 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="PixArtAlphaPipeline",
             denoiser="transformer",
             **_MASKED,
+            fewest_steps=2,  # one is a sign to it that the scheduler is one for distilled models
             padding="cycle",
             call_arguments=_NO_BINNING,
             max_tokens=120,

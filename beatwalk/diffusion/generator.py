@@ -98,7 +98,7 @@ class DiffusionGenerator:
                 self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type=output)
             operations.append(counter.get_total_flops())
         step, picture = operations
-        return round((picture - step) / max(step, 1), 1)
+        return round((picture - step) / max(step / self._family.fewest_steps, 1), 1)
 
     @property
     def pipeline(self) -> Any:
@@ -351,7 +351,7 @@ class DiffusionGenerator:
                     latents=latents,
                     width=size[0],
                     height=size[1],
-                    num_inference_steps=steps,
+                    num_inference_steps=max(steps, family.fewest_steps),
                     guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
                     output_type=output_type,

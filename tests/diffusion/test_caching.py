@@ -16,7 +16,7 @@ from beatwalk.diffusion import AddOns, DiffusionGenerator, load_generator
 from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, Loaded, apart, pictures
 
 STEPS = 12
-CACHEABLE = sorted({*KINDS} - {"turbo"})  # one and the same network as "sd"
+CACHEABLE = sorted({*KINDS} - {"sd2", "turbo", "sdxl-turbo"})  # networks of others
 
 
 @pytest.fixture(scope="module")
