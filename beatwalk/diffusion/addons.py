@@ -202,19 +202,25 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
     """
     from diffusers import AutoencoderTiny
 
-    source: str | Path = Path(name)
-    if name == "auto":
-        if family not in TINY_VAES:
-            raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
-        source = TINY_VAES[family]
-    try:
-        options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": name != "auto"}
-        tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
-    except ModelError:
-        raise
-    except Exception as error:
-        hint = "; connect once to download it, or give a folder" if name == "auto" else ""
-        raise ModelError(f"{source}: cannot be loaded as AutoencoderTiny: {reason_of(error)}{hint}") from error
+    if name == "auto" and family not in TINY_VAES:
+        raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
+    source = TINY_VAES[family] if name == "auto" else name
+    for here in (
+        (True, False) if name == "auto" else (True,)
+    ):  # the network is asked only for what is not on this disk
+        options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": here}
+        try:
+            tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
+            break
+        except ModelError:
+            raise
+        except Exception as error:
+            problem = error
+    else:
+        why = f"cannot be loaded as AutoencoderTiny: {reason_of(problem)}"
+        if name == "auto":
+            why = "neither on this disk nor to be had from the model hub; connect once to get it, or give a folder"
+        raise ModelError(f"{source}: {why}") from problem
     _replace_vae(pipeline, tiny, source)
 
 
