@@ -83,6 +83,7 @@ excerpt = options(
 coding = options(
     click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
     click.option("--upscale", type=click.IntRange(1, 4), help="The finished video, so many times as wide and high."),
+    click.option("--upscaler", metavar="FOLDER", help="With --upscale 2: a latent upscaler of diffusers (slow)."),
     click.option(
         "--interpolate", type=click.IntRange(1, 8), help="So many frames for each rendered one (slow, no GPU needed)."
     ),
@@ -270,6 +271,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
+    if choices.get("upscaler"):
+        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
     if choices.get("init"):
         overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
     if choices.get("loop"):

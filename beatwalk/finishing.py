@@ -177,15 +177,24 @@ def _encode(
         finished(warm_up, -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    upscaler, factor = None, 1
+    if video.upscaler is not None:
+        from beatwalk.diffusion import Upscaler
+
+        upscaler, factor = Upscaler(Path(video.upscaler)), video.upscale
+    plain_size, size = size, (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
         pictures, size, timeline.fps,
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
-        upscale=video.upscale, interpolate=interpolate, hardware=video.hardware,
+        upscale=video.upscale // factor, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
-        for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
+        for first, pure in _pure_frames(segments, plain_size, timeline.n_frames, stages):
             frames = finished(pure, first)
             frames = overlay(frames, first) if overlay is not None else frames
+            if upscaler is not None:
+                with stages.time("upscale"):
+                    frames = upscaler.upscale(frames)
             with stages.time("encode"):
                 encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: between.AHEAD].copy()

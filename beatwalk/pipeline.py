@@ -24,7 +24,7 @@ from beatwalk.generator import Generator
 from beatwalk.listening import PathLike, hear, open_song, with_song
 from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
-from beatwalk.places import check_output, check_space, keep_the_song
+from beatwalk.places import check_enlarging, check_output, check_space, keep_the_song
 from beatwalk.places import check_resumable as _check_resumable
 from beatwalk.planning import check_pictures, check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
@@ -335,6 +335,7 @@ def finish(
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
     check_output(output, overwrite=overwrite, codec=settings.video.codec)
+    check_enlarging(settings.video)
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
     with contextlib.ExitStack() as held:

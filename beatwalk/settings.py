@@ -225,6 +225,7 @@ class Video(_Frozen):
     hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
+    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
     interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 

@@ -9,6 +9,7 @@ from beatwalk.diffusion.loading import fingerprint_of, load_generator
 from beatwalk.diffusion.plain import plain_pictures
 from beatwalk.diffusion.probing import check_model, write_map
 from beatwalk.diffusion.stopwatch import TimedGenerator
+from beatwalk.diffusion.upscaling import Upscaler, check_upscaler
 
 __all__ = [
     "FAMILIES",
@@ -18,8 +19,10 @@ __all__ = [
     "Family",
     "ModelListing",
     "TimedGenerator",
+    "Upscaler",
     "check_model",
     "check_size",
+    "check_upscaler",
     "compile_measured",
     "fingerprint_of",
     "list_models",

@@ -71,19 +71,19 @@ def load_generator(
     """
     import torch
 
-    place, source = _located(model, device, dtype, allow_pickle)
+    place, source = located(model, device, dtype, allow_pickle)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
     addons = addons or AddOns()
     try:
-        with quiet_libraries(), _default_dtype_kept():
+        with quiet_libraries(), default_dtype_kept():
             if source.kind == "folder":
                 pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
                 check_filled(pipeline.components, str(source.path))
             put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
-            _settle(pipeline, family, place, precision)
+            settle(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, batch, addons)
     except BeatwalkError:
         raise
@@ -94,7 +94,7 @@ def load_generator(
 
 
 @contextlib.contextmanager
-def _default_dtype_kept() -> Iterator[None]:
+def default_dtype_kept() -> Iterator[None]:
     """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
     import torch
 
@@ -119,11 +119,11 @@ def fingerprint_of(
     ------
     ModelError, DeviceError : as `load_generator` would
     """
-    _, source = _located(model, device, dtype, allow_pickle)
+    _, source = located(model, device, dtype, allow_pickle)
     return _fingerprint(source, addons or AddOns())
 
 
-def _located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+def located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
     """Where to compute, and the model's checked files."""
     place = pick_device(device)
     half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
@@ -224,7 +224,7 @@ def _is_about_reaching_the_hub(error: BaseException) -> bool:
     return isinstance(error, OSError) and not isinstance(error, SingleFileComponentError)
 
 
-def _settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
+def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
     """On its device, convolutions in the layout that is fast, no progress bars of its own.
 
     A processor decodes one picture after the other: what is between two operations then stays in its cache, which

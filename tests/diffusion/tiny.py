@@ -31,6 +31,7 @@ from diffusers import (
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionLatentUpscalePipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -327,6 +328,26 @@ def lumina2() -> Lumina2Pipeline:
             num_kv_heads=1, multiple_of=16, axes_dim_rope=(4, 6, 6), axes_lens=(300, 64, 64), cap_feat_dim=16,
         ),
     )  # fmt: skip
+
+
+def save_upscaler(folder: Path, seed: int = 1) -> Path:
+    """A latent upscaler on disk: a network of k-diffusion's blocks, and Stable Diffusion's other parts."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = UNet2DConditionModel(
+            act_fn="gelu", attention_head_dim=4, norm_num_groups=None, block_out_channels=(32, 32, 64, 64),
+            time_cond_proj_dim=160, conv_in_kernel=1, conv_out_kernel=1, cross_attention_dim=32, in_channels=8,
+            out_channels=5, mid_block_type=None, only_cross_attention=False, resnet_time_scale_shift="scale_shift",
+            time_embedding_type="fourier", timestep_post_act="gelu", layers_per_block=1,
+            down_block_types=("KDownBlock2D", *("KCrossAttnDownBlock2D",) * 3),
+            up_block_types=(*("KCrossAttnUpBlock2D",) * 3, "KUpBlock2D"),
+        )  # fmt: skip
+        pipeline = StableDiffusionLatentUpscalePipeline(
+            vae=vae(4), text_encoder=CLIPTextModel(clip_config()), tokenizer=clip_tokenizer(), unet=network,
+            scheduler=EulerDiscreteScheduler(**betas(prediction_type="sample")),
+        )  # fmt: skip
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
 
 
 PIPELINES: Mapping[str, Callable[[], Any]] = {
