@@ -180,7 +180,7 @@ def render(
     ------
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
-    from beatwalk.finishing import Finisher
+    from beatwalk.finishing import Finisher, upscaler_of
     from beatwalk.manifest import build_manifest, manifest_path, picture_digests, render_identity, work_folder
     from beatwalk.planfile import plan_to_json
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
@@ -197,6 +197,7 @@ def render(
     else:
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
+    upscaler_of(plan.settings.video)
     targets, work = targets_of(plan), work_folder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)

@@ -6,6 +6,7 @@ the frame alone, like frames become like ones, and nothing flickers that did not
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ def check_upscaler(folder: Path) -> None:
     if found != PIPELINE:
         raise ModelError(f"{folder}: a {found}, which enlarges nothing; give the folder of a {PIPELINE}")
     check_folder(folder, str(folder), allow_pickle=False, prefer_half=False)
+
+
+@lru_cache(maxsize=1)
+def load_upscaler(folder: Path) -> Upscaler:
+    """An upscaler on the best device there is; the same again for the same folder.
+
+    Raises
+    ------
+    ModelError : it cannot be loaded
+    """
+    return Upscaler(folder)
 
 
 class Upscaler:
