@@ -209,7 +209,7 @@ def _encode(
 def upscaler_of(video: Video) -> Upscaler | None:
     """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
 
-    Ask first where nothing else is at work: whoever loads a model changes what all threads share (torch's default type).
+    Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).
     """
     if video.upscaler is None:
         return None

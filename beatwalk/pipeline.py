@@ -137,14 +137,14 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     return seconds / pictures
 
 
-def compile_if_worth(plan: Plan, walk: Walk) -> Compiled | None:
-    """Compile the model where the video is long enough to pay for it, or the settings say so."""
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+    """Compile the model where so many videos are long enough to pay for it, or the settings say so."""
     from beatwalk.diffusion import DiffusionGenerator, compile_measured, worth_compiling
 
     generator, block = walk.generator, plan.settings.feedback.block_frames
     if not isinstance(generator, DiffusionGenerator):
         return None
-    if not worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+    if not worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device):
         return None
     graphs = plan.settings.model.cuda_graphs
     return compile_measured(generator, block, lambda: seconds_a_frame(walk, block), graphs=graphs)
