@@ -1,9 +1,10 @@
 """Figures: how fast a song becomes a video here, which stage takes what, and how much memory it needs.
 
 Everything is measured on a real render: a made-up song is written, listened to, planned, rendered and finished, just
-as `beatwalk song.wav prompts.txt` would. Loading the model and the libraries is measured apart and belongs to no
-other figure. The plain way, to compare with, is what one writes without beatwalk: the diffusers pipeline called for
-one frame after the other, every picture to disk as PNG, then moviepy from the PNGs.
+as `beatwalk song.wav prompts.txt` would. Loading the model and the libraries, and compiling where that is asked for
+or pays, are measured apart and belong to no other figure. The plain way, to compare with, is what one writes without
+beatwalk: the diffusers pipeline called for one frame after the other, every picture to disk as PNG, then moviepy from
+the PNGs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from beatwalk.timing import PeakMemory, Stages
 
 if TYPE_CHECKING:
-    from beatwalk.diffusion import DiffusionGenerator
+    from beatwalk.diffusion import Compiled, DiffusionGenerator
     from beatwalk.walk import Walk
 
 SAMPLE_RATE_HZ = 22_050
@@ -67,6 +68,7 @@ class BenchReport:
     peak_device_mb: float | None  # on the GPU
     stages: dict[str, float] = field(default_factory=dict)
     plain: dict[str, Any] | None = None
+    compiled: Compiled | None = None  # what compiling cost and brought
 
     @property
     def frames_per_s(self) -> float:
@@ -117,6 +119,7 @@ class BenchReport:
                 name: {"seconds": round(seconds, 3), "share": round(seconds / self.wall_s, 4)}
                 for name, seconds in self.stages.items()
             },
+            "compiled": None if self.compiled is None else self.compiled.to_json(),
             "plain": self.plain,
             "speedup_vs_plain": None if self.speedup_vs_plain is None else round(self.speedup_vs_plain, 3),
         }
@@ -128,6 +131,7 @@ class BenchReport:
             f"model     {self.model} · {self.steps} steps · guidance {self.guidance:g} · {self.device}, {self.dtype}",
             f"video     {self.frames} frames of {width}x{height} at {self.fps} fps, for {self.seconds:g} s of song",
             f"loading   {self.load_s:.1f} s (in no other figure)",
+            *([] if self.compiled is None else [f"compiled  {self.compiled.to_text()} (in no other figure)"]),
             f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s",
             f"pictures  {self.pictures}, from {self.denoised} latents · {self.images_per_s:.2f} images/s",
             f"overlap   {self.wall_over_longest:.3f} x the longer of generation ({self.generation_s:.2f} s) and "
@@ -161,7 +165,7 @@ def bench(
     BeatwalkError : the size or the number of steps cannot be made
     """
     from beatwalk import listening, pipeline
-    from beatwalk.diffusion import TimedGenerator
+    from beatwalk.diffusion import TimedGenerator, worth_compiling
 
     warm_up()
     timed = TimedGenerator(generator)
@@ -178,6 +182,11 @@ def bench(
             plan = pipeline.plan(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
+            compiled = None
+            if worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+                paused = time.perf_counter()
+                compiled = pipeline.compile_if_worth(*pipeline.prepare(plan, generator))
+                begin += time.perf_counter() - paused
             result = pipeline.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin
         plan, walk = pipeline.prepare(plan, generator)
@@ -207,6 +216,7 @@ def bench(
         peak_device_mb=None if device_peak is None else device_peak / 1e6,
         stages=dict(stages),
         plain=compared,
+        compiled=compiled,
     )
 
 

@@ -61,11 +61,15 @@ addons = options(
     click.option("--tiny-vae", help="A small fast autoencoder: folder, or auto."),
     click.option("--embedding", metavar="FILE", multiple=True, help="A learnt word: the file's name."),
     click.option("--scheduler", help="ddim, dpm++, euler, euler-a, lcm, unipc, …"),
-    click.option("--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."),
     click.option("--safety-checker", is_flag=True, help="Use the model's own, which makes pictures black."),
     click.option(
-        "--step-cache", type=click.FloatRange(0.001, 1), help="Skip steps that change less, such as 0.1 (Flux)."
+        "--step-cache",
+        type=click.IntRange(2, 10),
+        help="Compute one of so many steps, foretell the rest (many steps).",
     ),
+)
+compiling = click.option(
+    "--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."
 )
 analysed = options(
     click.option(
@@ -79,6 +83,7 @@ excerpt = options(
 coding = options(
     click.option("--intra", is_flag=True, help="h264 of whole frames alone, for scrubbing."),
     click.option("--upscale", type=click.IntRange(1, 4), help="The finished video, so many times as wide and high."),
+    click.option("--upscaler", metavar="FOLDER", help="With --upscale 2: a latent upscaler of diffusers (slow)."),
     click.option(
         "--interpolate", type=click.IntRange(1, 8), help="So many frames for each rendered one (slow, no GPU needed)."
     ),
@@ -92,6 +97,7 @@ styling = options(
     click.option("--effects", type=click.Choice(["on", "off"]), help="Camera, colour, trails, grain."),
     click.option("--allow-flashes", is_flag=True, help="Do not soften flashes (may harm people with epilepsy)."),
     addons,
+    compiling,
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: walk.pace=0.5"),
 )
 planning = options(
@@ -101,6 +107,9 @@ planning = options(
     click.option("--codec", help="h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, …"),
     coding,
     click.option("--loop", is_flag=True, help="The end flows into the beginning."),
+    click.option(
+        "--init", metavar="FILE[:STRENGTH]", help="Begin on a picture; 0 keeps it as it is, 1 nothing of it."
+    ),
     styling,
 )
 modelling = options(
@@ -134,13 +143,15 @@ def make_plan(
     """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
     from beatwalk import listening, pipeline
     from beatwalk.config import load_settings
+    from beatwalk.planning import check_pictures
     from beatwalk.prompts import read_prompts
     from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]
-    wanted = load_settings(choices["preset"], overrides).video
+    settings = load_settings(choices["preset"], overrides)
+    wanted = settings.video
     check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
-    read_prompts(prompts)
+    check_pictures(read_prompts(prompts), settings)
     audio = listening.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
     if analysis is None:
@@ -260,6 +271,10 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
+    if choices.get("upscaler"):
+        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
+    if choices.get("init"):
+        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
     if choices.get("loop"):
         overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -30,6 +30,10 @@ from beatwalk.safety import FlashLimiter
 from beatwalk.timing import Stages
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import CODECS, Encoder, between, check_name, mux, probe, read_frames, with_alpha
+
+if TYPE_CHECKING:
+    from beatwalk.diffusion import Upscaler
+    from beatwalk.settings import Video
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
@@ -177,15 +181,21 @@ def _encode(
         finished(warm_up, -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    upscaler = upscaler_of(video)
+    factor = 1 if upscaler is None else video.upscale
+    plain_size, size = size, (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
         pictures, size, timeline.fps,
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
-        upscale=video.upscale, interpolate=interpolate, hardware=video.hardware,
+        upscale=video.upscale // factor, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
-        for first, pure in _pure_frames(segments, size, timeline.n_frames, stages):
+        for first, pure in _pure_frames(segments, plain_size, timeline.n_frames, stages):
             frames = finished(pure, first)
             frames = overlay(frames, first) if overlay is not None else frames
+            if upscaler is not None:
+                with stages.time("upscale"):
+                    frames = upscaler.upscale(frames)
             with stages.time("encode"):
                 encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: between.AHEAD].copy()
@@ -194,6 +204,18 @@ def _encode(
         if video.interpolate > 1:
             encoder.write(between.ahead(last, begin if loop else None))
     return limiter.touched - before if limiter is not None else 0
+
+
+def upscaler_of(video: Video) -> Upscaler | None:
+    """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
+
+    Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).
+    """
+    if video.upscaler is None:
+        return None
+    from beatwalk.diffusion import load_upscaler
+
+    return load_upscaler(Path(video.upscaler))
 
 
 def _turned(targets: Targets, count: int) -> Targets:

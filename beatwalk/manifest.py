@@ -44,7 +44,7 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
     model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps
     guidance = info.guidance if model.guidance is None else model.guidance
-    of_model = {"precision": info.dtype, "size": size, "steps or guidance": [steps, guidance]}
+    of_model = {"precision": info.dtype, "size": size, "steps": steps, "guidance": float(guidance)}
     others = {name: digest(value) for name, value in of_model.items()}
     return {**plan_identity(plan, targets), **model_identity(info.fingerprint), **others}
 
@@ -85,6 +85,10 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
     }
     if plan.size is not None:
         parts["size"] = plan.size
+    if settings.model.steps is not None:
+        parts["steps"] = settings.model.steps
+    if settings.model.guidance is not None:
+        parts["guidance"] = float(settings.model.guidance)
     return {name: digest(value) for name, value in parts.items()}
 
 

@@ -85,5 +85,5 @@ def _opened(path: Path) -> Image:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{path}: no such picture; the name counts from the prompt file's own folder")
+        return InputError(f"{path}: no such picture; in a prompt file names count from that file's folder")
     return InputError(f"{path}: cannot be read as a picture: {error.strerror or error}; {HINT}")

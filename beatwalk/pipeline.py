@@ -24,10 +24,9 @@ from beatwalk.generator import Generator
 from beatwalk.listening import PathLike, hear, open_song, with_song
 from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
-from beatwalk.pictures import check_picture
-from beatwalk.places import check_output, check_space, keep_the_song
+from beatwalk.places import check_enlarging, check_output, check_space, keep_the_song
 from beatwalk.places import check_resumable as _check_resumable
-from beatwalk.planning import check_plan, resolve_model_path
+from beatwalk.planning import check_pictures, check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
 from beatwalk.prompts import parse_prompts, read_prompts
 from beatwalk.types import Analysis, Audio, Plan, Targets
@@ -84,11 +83,9 @@ def plan(
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+    check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = hear(audio) if analysis is None else with_song(analysis, audio)
-    for line in script.lines:
-        if line.image is not None:
-            check_picture(line.image)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
@@ -140,16 +137,17 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     return seconds / pictures
 
 
-def compile_if_worth(plan: Plan, walk: Walk) -> Compiled | None:
-    """Compile the model where the video is long enough to pay for it, or the settings say so."""
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+    """Compile the model where so many videos are long enough to pay for it, or the settings say so."""
     from beatwalk.diffusion import DiffusionGenerator, compile_measured, worth_compiling
 
     generator, block = walk.generator, plan.settings.feedback.block_frames
     if not isinstance(generator, DiffusionGenerator):
         return None
-    if not worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+    if not worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device):
         return None
-    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block))
+    graphs = plan.settings.model.cuda_graphs
+    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block), graphs=graphs)
 
 
 def render(
@@ -182,7 +180,7 @@ def render(
     ------
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
-    from beatwalk.finishing import Finisher
+    from beatwalk.finishing import Finisher, upscaler_of
     from beatwalk.manifest import build_manifest, manifest_path, picture_digests, render_identity, work_folder
     from beatwalk.planfile import plan_to_json
     from beatwalk.rendering import claimed, clear, motion_of, render_segments
@@ -199,6 +197,7 @@ def render(
     else:
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
+    upscaler_of(plan.settings.video)
     targets, work = targets_of(plan), work_folder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
@@ -337,6 +336,7 @@ def finish(
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
     check_output(output, overwrite=overwrite, codec=settings.video.codec)
+    check_enlarging(settings.video)
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
     with contextlib.ExitStack() as held:

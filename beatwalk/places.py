@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from beatwalk.errors import OutputError
+from beatwalk.errors import OutputError, SettingsError
 from beatwalk.files import check_place, in_words
 from beatwalk.locking import check_free
 from beatwalk.manifest import manifest_path, model_identity, plan_identity, work_folder
 from beatwalk.rendering import check_same, has_segments
+from beatwalk.settings import Video
 from beatwalk.types import Plan, Targets
 from beatwalk.video import between, check_choices, check_name, codec_named
 
@@ -60,17 +61,36 @@ def check_resumable(
     ------
     OutputError : they are of another, and the message names the differences; or another process is making them
     SettingsError : the codec has no alpha, or no choice of whole frames
+    ModelError : the upscaler is none
     """
     video = plan.settings.video
     check_output(output, overwrite=overwrite, codec=video.codec)
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
     between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    check_enlarging(video)
     keep_the_song(plan, output)
     work = work_folder(output)
     check_free(work)
     if not overwrite and has_segments(work):
         of_model = {} if model is None else model_identity(model())
         check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
+
+
+def check_enlarging(video: Video) -> None:
+    """A model that enlarges is there, and asked for what it can do.
+
+    Raises
+    ------
+    SettingsError : for another factor than its own
+    ModelError : it is none
+    """
+    if video.upscaler is None:
+        return
+    from beatwalk.diffusion import check_upscaler
+
+    if video.upscale != 2:
+        raise SettingsError(f"--upscaler makes frames twice as large, not {video.upscale} times; add --upscale 2")
+    check_upscaler(Path(video.upscaler))
 
 
 def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beatwalk.borders import AT_THE_BEGINNING_S, Pace, free_borders
-from beatwalk.errors import PlanError, PromptError
+from beatwalk.errors import InputError, PlanError, PromptError
+from beatwalk.files import split_number
+from beatwalk.pictures import check_picture
 from beatwalk.prompts import Place, PromptLine, Script
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
@@ -144,24 +146,63 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
             for f in near:
                 del chosen[f]
             chosen[frame] = arrival
-    keyframes = [_keyframe(0, active.line, "", settings)]
+    begin = _keyframe(0, active.line, "", settings)
+    keyframes = [begin]
     for frame, arrival in sorted(chosen.items()):
         keyframes.append(_keyframe(frame, arrival.line, keyframes[-1].prompt, settings))
-    first = keyframes[0] = replace(keyframes[0], seed=_first_seed(active.line, settings))
+    first = keyframes[0] = _with_init(replace(begin, seed=_first_seed(active.line, settings)), settings)
     if settings.walk.loop:
         if (
             len(keyframes) == 1 and timeline.n_frames >= 2 * MIN_SEGMENT_FRAMES
         ):  # out and back: onto where it stands already, noise would not move at all
             middle = timeline.n_frames // 2
-            keyframes.append(replace(first, frame=middle, seed=None))
+            keyframes.append(replace(begin, frame=middle, seed=None))
         end = replace(first, frame=timeline.n_frames)
     else:
-        end = replace(keyframes[-1], frame=timeline.n_frames, seed=None)
+        last = keyframes[-1] if len(keyframes) > 1 else begin  # from the picture of --init the walk goes away
+        end = replace(last, frame=timeline.n_frames, seed=None)
     return (*keyframes, end)
 
 
 def _first_seed(line: PromptLine, settings: Settings) -> int:
     return settings.seed if line.seed is None else line.seed
+
+
+def _with_init(first: Keyframe, settings: Settings) -> Keyframe:
+    """The first keyframe with the picture that the settings begin on, where it has none of its own."""
+    if settings.walk.init is None or first.image is not None:
+        return first
+    image, strength = init_of(settings.walk.init)
+    return replace(first, image=image, strength=first.strength if strength is None else strength)
+
+
+def init_of(given: str) -> tuple[Path, float | None]:
+    """FILE or FILE:strength → the picture to begin on, from anywhere, and how far it may be changed.
+
+    Raises
+    ------
+    InputError : the strength is none
+    """
+    try:
+        path, strength = split_number(given)
+        if strength is not None and not 0 <= strength <= 1:
+            raise ValueError(f"{strength:g}")
+    except ValueError as error:
+        expected = "expected FILE or FILE:strength with a strength from 0 to 1, such as cover.png:0.6"
+        raise InputError(f'{given}: {expected}; found "{error}"') from None
+    return Path(os.path.abspath(path)), strength
+
+
+def check_pictures(script: Script, settings: Settings) -> None:
+    """Pictures that are to be keyframes are there.
+
+    Raises
+    ------
+    InputError : one is missing, or no picture that can be read
+    """
+    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
+    for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
+        check_picture(image)
 
 
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:

@@ -152,6 +152,7 @@ class Walk(_Frozen):
     )
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
+    init: str | None = None  # FILE or FILE:strength: the first keyframe's picture, where it has none of its own
     loop: bool = False  # the end flows into the beginning
 
 
@@ -204,12 +205,13 @@ class Model(_Frozen):
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
     compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: where the video is long enough to pay for it
+    cuda_graphs: bool = True  # on CUDA, what is compiled is recorded as CUDA graphs where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
     tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
     safety_checker: bool = False  # a model's own, which replaces pictures by black ones
-    step_cache: float | None = Field(default=None, gt=0, le=1)  # skip what changes less from step to step
+    step_cache: int | None = Field(default=None, ge=2, le=10)  # one of so many steps is computed, others foretold
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
@@ -223,6 +225,7 @@ class Video(_Frozen):
     hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
+    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
     interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 

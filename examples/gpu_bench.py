@@ -2,7 +2,8 @@
 
 Architectures of SD 1.5, SD-Turbo and SDXL are built with random weights, which cost what trained ones cost, and a
 tiny autoencoder of TAESD's shape. Measured in one run, for each: beatwalk's own path (`generate`: large
-batches, channels last, uint8 off the device), the same compiled, and a straight loop in StreamDiffusion's way (one
+batches, channels last, uint8 off the device), with --compile the same compiled without and with CUDA graphs, and a
+straight loop in StreamDiffusion's way (one
 denoising batch that holds a picture for every step, tiny autoencoder, no guidance), each of them to pictures in the
 host's memory. `--toy` shrinks everything, to see on a processor that the script works.
 """
@@ -49,6 +50,12 @@ POOLED = 1280
 MIN_SECONDS = 5.0  # of measuring
 
 
+class Wordless(DiffusionGenerator):
+    """Without a text encoder: text is made up."""
+
+    decoding_steps = 1.0  # would be counted with a picture of no words
+
+
 def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> DiffusionGenerator:
     """An architecture with random weights and a tiny autoencoder."""
     config, side = ARCHITECTURES[name]
@@ -85,7 +92,7 @@ def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> 
         name=name, family=family.pipeline, fingerprint=name, size=(side, side), size_multiple=8, steps=1,
         guidance=1.0, device=str(device), dtype=str(dtype).removeprefix("torch."),
     )  # fmt: skip
-    return DiffusionGenerator(pipeline, family, info, multiple=8, scale=8)
+    return Wordless(pipeline, family, info, multiple=8, scale=8)
 
 
 def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
@@ -98,7 +105,7 @@ def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
     return Conditioning(tensors=tensors)
 
 
-def beatwalks(generator: DiffusionGenerator, steps: int, block: int) -> float:
+def beatwalks(generator: DiffusionGenerator, steps: int, block: int, seconds: float | None = None) -> float:
     """Pictures a second of beatwalk's own path."""
     size, text = generator.info.size, text_for(generator, block)
     noise = np.stack([generator.start_noise(seed, size) for seed in range(block)])
@@ -106,7 +113,7 @@ def beatwalks(generator: DiffusionGenerator, steps: int, block: int) -> float:
     def make() -> int:
         return len(generator.generate(noise, text, None, size=size, steps=steps, guidance=1.0))
 
-    return rate(make)
+    return rate(make, seconds)
 
 
 def streaming(generator: DiffusionGenerator, steps: int) -> float:
@@ -145,9 +152,28 @@ def rate(make: Any, seconds: float | None = None) -> float:
     """Pictures a second of something that makes some and says how many; warmed up by two calls."""
     make(), make()
     count, begin = 0, time.perf_counter()
-    while (passed := time.perf_counter() - begin) < (seconds or MIN_SECONDS) or count == 0:
+    while (passed := time.perf_counter() - begin) < (MIN_SECONDS if seconds is None else seconds) or count == 0:
         count += make()
     return count / passed
+
+
+def compiled(
+    generator: DiffusionGenerator, steps: int, block: int, before_per_s: float, way: str, *, graphs: bool
+) -> dict[str, Any]:
+    """Figures of beatwalk's path compiled; none where torch cannot, and why."""
+    begin = time.perf_counter()
+    generator.compile(None)
+    generator.compile(block, graphs=graphs)
+    try:
+        beatwalks(generator, steps, block, seconds=0.0)
+        compile_s = time.perf_counter() - begin
+        after_per_s = beatwalks(generator, steps, block)
+    except Exception as error:  # inductor and the compilers that it calls raise of all kinds
+        generator.compile(None)
+        return {f"{way}_per_s": None, f"{way}_error": str(error).strip().partition("\n")[0][:200]}
+    saved = 1 / before_per_s - 1 / after_per_s
+    pays = round(compile_s / saved) if saved > 0 else None
+    return {f"{way}_s": compile_s, f"{way}_per_s": after_per_s, f"{way}_pays_from_pictures": pays}
 
 
 def measure(
@@ -163,17 +189,9 @@ def measure(
     }
     row["stream_per_s"] = streaming(generator, steps)
     row["beatwalk_per_s"] = beatwalks(generator, steps, options.block)
-    if options.compile:
-        begin = time.perf_counter()
-        generator.compile(options.block)
-        text = text_for(generator, options.block)
-        noise = np.stack([generator.start_noise(seed, generator.info.size) for seed in range(options.block)])
-        generator.generate(noise, text, None, size=generator.info.size, steps=steps, guidance=1.0)
-        row["compile_s"] = time.perf_counter() - begin
-        row["compiled_per_s"] = beatwalks(generator, steps, options.block)
-        saved = 1 / row["beatwalk_per_s"] - 1 / row["compiled_per_s"]
-        row["break_even_pictures"] = round(row["compile_s"] / saved) if saved > 0 else None
-    best = max(row["beatwalk_per_s"], row.get("compiled_per_s", 0.0))
+    for way, graphs in {"compiled": False, "graphs": True}.items() if options.compile else ():
+        row |= compiled(generator, steps, options.block, row["beatwalk_per_s"], way, graphs=graphs)
+    best = max(row["beatwalk_per_s"], *(row.get(f"{way}_per_s") or 0.0 for way in ("compiled", "graphs")))
     row["best_over_stream"] = best / row["stream_per_s"]
     if device.type == "cuda":
         row["peak_device_mb"] = torch.cuda.max_memory_allocated(device) / 1e6

@@ -72,6 +72,24 @@ def test_a_timed_generator_makes_the_same_pictures(model: Path) -> None:
     assert timed.stages["text"] > 0
 
 
+def test_compiling_is_measured_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it cost, what it brought, and from how many frames it pays; its time is in no other figure."""
+    import torch
+
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda call, **_: compile_(call, dynamic=False, backend="eager"))
+    generator = load_generator(str(model), device="cpu", dtype="float32")
+    overrides = ({"model": {"compile": "on"}, "feedback": {"enabled": False}},)
+    asked = Bench(seconds=1.0, size=(16, 16), fps=Fraction(8), steps=1, overrides=overrides)
+    found = bench(asked, generator)
+    assert found.compiled is not None
+    assert found.compiled.seconds > 0
+    assert "compiled  " in found.to_text()
+    assert "float32, compiled" in found.to_text()
+    assert found.to_json()["compiled"]["cuda_graphs"] is False
+    assert found.stages["denoise"] > 0
+
+
 def test_the_song_is_as_long_as_asked(tmp_path: Path) -> None:
     """Also where it is longer than a block, and the beat is in it."""
     with wave.open(str(write_song(tmp_path / "a.wav", 12.5)), "rb") as file:

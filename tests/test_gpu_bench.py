@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from beatwalk.diffusion.compiling import COMPILERS
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "gpu_bench.py"
 
@@ -35,3 +40,17 @@ def test_it_measures_every_architecture(tmp_path: Path) -> None:
             abs(row["best_over_stream"] - row["beatwalk_per_s"] / row["stream_per_s"])
             < 0.02 * row["best_over_stream"]
         )
+
+
+@pytest.mark.slow
+def test_it_measures_what_is_compiled(tmp_path: Path) -> None:
+    """With CUDA graphs and without; on a processor there is nothing to record, and that does not matter."""
+    if not any(shutil.which(name) for name in COMPILERS):
+        pytest.skip("no C++ compiler here")
+    options = ["--toy", "--device", "cpu", "--block", "2", "--compile", "--architectures", "sd15", "--steps", "1"]
+    command = [sys.executable, str(SCRIPT), *options, "--json", str(tmp_path / "a.json")]
+    subprocess.run(command, capture_output=True, timeout=900, check=True)
+    (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
+    assert row["compiled_per_s"] > 0 < row["graphs_per_s"]
+    fastest = max(row["beatwalk_per_s"], row["compiled_per_s"], row["graphs_per_s"])
+    assert row["best_over_stream"] == pytest.approx(fastest / row["stream_per_s"], rel=0.02)

@@ -151,6 +151,38 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
         pipeline.render(plan, tmp_path / "new.mp4", generator=FakeGenerator())
 
 
+def test_a_video_that_begins_on_a_picture(tmp_path: Path) -> None:
+    """`walk.init`: the first frame is the picture, and the walk leaves it; plan, manifest and resuming know it."""
+    song, image = tmp_path / "song.wav", write_halves(tmp_path / "halves.png")
+    click_song(song)
+    settings = {"video": {"fps": 8, "size": (64, 48)}, "effects": False, "walk": {"init": f"{image}:0"}}
+    plan = pipeline.plan(song, ["a red sea", "@0:03 snow"], overrides=[settings])
+    assert [(k.image, k.strength) for k in plan.keyframes] == [(image, 0.0), (None, 0.6), (None, 0.6)]
+    assert plan_from_json(plan_to_json(plan), "p.json").keyframes == plan.keyframes
+    out = tmp_path / "out.mp4"
+    pipeline.render(plan, out, generator=FakeGenerator(), keep_frames=True)
+    frames = np.concatenate(list(read_frames(out))).astype(int)
+    away = np.abs(frames - load_picture(image, (64, 48)).astype(int)).mean(axis=(1, 2, 3))
+    assert away[0] < 6 < away[23]
+    told = read_manifest(out)
+    assert told is not None
+    assert told["keyframes"][0]["sha256"] == picture_digests(plan)[image]
+    assert told["settings"]["walk"]["init"] == f"{image}:0"
+    out.unlink()
+    other = pipeline.plan(song, ["a red sea", "@0:03 snow"], overrides=[settings, {"walk": {"init": None}}])
+    with pytest.raises(OutputError, match="differs in pictures"):
+        pipeline.check_resumable(other, out, overwrite=False)
+
+
+def test_a_wrong_beginning_is_told_before_the_song_is_heard(tmp_path: Path) -> None:
+    """No picture, no strength; the song is not even there."""
+    write_halves(tmp_path / "a.png")
+    for init, said in (("no.png", "no such picture"), ("a.png:strong", 'found "strong"'), ("a.png:2", 'found "2"')):
+        settings = {"walk": {"init": str(tmp_path / init)}}
+        with pytest.raises(InputError, match=said):
+            pipeline.plan(tmp_path / "none.wav", ["a red sea"], overrides=[settings])
+
+
 class Stopping(FakeGenerator):
     """Stopped by hand after a few calls."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,22 @@ def landing(found: Plan) -> list[tuple[float, str]]:
 def test_free_prompts_arrive_on_sections_in_order() -> None:
     """Three prompts, three sections."""
     assert landing(planned("a\nb\nc")) == [(0, "a"), (8, "b"), (16, "c")]
+
+
+def test_a_picture_to_begin_on_is_the_first_keyframes_alone() -> None:
+    """Unless that has one of its own; a single prompt walks away from it, a loop comes back to it."""
+    here = Path("cover.png").absolute()
+    init = {"init": "cover.png:0.3"}
+    images = [(k.image, k.strength) for k in planned("a\nb\nc", walk=init).keyframes]
+    assert images == [(here, 0.3), *[(None, 0.6)] * 3]
+    assert planned("a", walk={"init": "cover.png"}).keyframes[0].strength == 0.6
+    assert [k.image for k in planned("@0:00 a :: image=own.png", end_s=4.0, walk=init).keyframes] == [
+        Path("own.png").absolute()
+    ] * 2
+    one = planned("a", start_s=0.0, end_s=4.0, walk=init).keyframes
+    assert [k.image for k in one] == [here, None]
+    loop = planned("a", end_s=4.0, walk={"init": "cover.png", "loop": True}).keyframes
+    assert [k.image for k in loop] == [here, None, here]
 
 
 def test_fewer_prompts_repeat_and_more_use_a_finer_grid() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,22 @@ def test_changes_are_named_before_the_model_is_loaded(
     with pytest.raises(SystemExit):
         main([str(song), str(tmp_path / "walk.txt"), "-o", str(output)])
     assert "an unfinished render differs in" in capsys.readouterr().err
+
+
+def test_other_steps_and_guidance_are_named_before_the_model_is_loaded(song: Path, tmp_path: Path) -> None:
+    """Where they are given; what the model would take by itself (four steps) may be said or not."""
+    output, plan = tmp_path / "out.mp4", planned_for(song)
+    stopped(song, output)
+
+    def again(**model: Any) -> None:
+        settings = plan.settings.model_copy(update={"model": plan.settings.model.model_copy(update=model)})
+        pipeline.check_resumable(replace(plan, settings=settings), output, overwrite=False)
+
+    again(steps=4)
+    again(guidance=1)
+    for model, names in (({"steps": 2}, "steps"), ({"guidance": 3.0, "steps": 2}, "guidance, steps")):
+        with pytest.raises(OutputError, match=f"differs in {names};"):
+            again(**model)
 
 
 def test_work_lies_in_one_place_and_can_be_cleaned(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from beatwalk.choices import addons, addons_of, modelling, verbosity
+from beatwalk.choices import addons, addons_of, compiling, modelling, verbosity
 from beatwalk.commands.common import console_for, load, write_json
 
 
@@ -24,6 +24,7 @@ from beatwalk.commands.common import console_for, load, write_json
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: feedback.enabled=false")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
 @addons
+@compiling
 @modelling
 @verbosity
 def bench(

@@ -57,6 +57,7 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
+    from beatwalk import pipeline
     from beatwalk.loops import check_clips, clips_of, render_clips, start_of
     from beatwalk.video import remarks
 
@@ -75,6 +76,10 @@ def loops(
     check_clips(clips, fingerprint(choices, plan.model, plan.settings.model), sound=sound, overwrite=overwrite)
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
+    with console.busy("compiling, if it pays"):
+        compiled = pipeline.compile_if_worth(*pipeline.prepare(clips[0].plan, generator), len(clips))
+    if compiled is not None:
+        console.say(f"compiled  {compiled.to_text()}")
     with console.progress() as watch:
         render_clips(
             clips,

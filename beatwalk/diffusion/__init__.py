@@ -9,6 +9,7 @@ from beatwalk.diffusion.loading import fingerprint_of, load_generator
 from beatwalk.diffusion.plain import plain_pictures
 from beatwalk.diffusion.probing import check_model, write_map
 from beatwalk.diffusion.stopwatch import TimedGenerator
+from beatwalk.diffusion.upscaling import Upscaler, check_upscaler, load_upscaler
 
 __all__ = [
     "FAMILIES",
@@ -18,12 +19,15 @@ __all__ = [
     "Family",
     "ModelListing",
     "TimedGenerator",
+    "Upscaler",
     "check_model",
     "check_size",
+    "check_upscaler",
     "compile_measured",
     "fingerprint_of",
     "list_models",
     "load_generator",
+    "load_upscaler",
     "plain_pictures",
     "worth_compiling",
     "write_map",

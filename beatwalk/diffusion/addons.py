@@ -7,13 +7,16 @@ model is loaded, and LoRAs are merged into the weights, so that a picture costs 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.diffusion.parts import load_part, reason_of
 from beatwalk.diffusion.sources import check_file, fingerprint
 from beatwalk.errors import ModelError
+from beatwalk.files import split_number
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +36,7 @@ SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "heun": ("HeunDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
     "lms": ("LMSDiscreteScheduler", {}),
-    "pndm": ("PNDMScheduler", {}),
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),  # as Stable Diffusion has it; else four steps at least
     "tcd": ("TCDScheduler", {}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
@@ -50,9 +53,6 @@ TINY_VAES: Mapping[str, str] = {
     "ZImagePipeline": "madebyollin/taef1",
 }
 MERGED = "beatwalk"
-STEP_CACHED = (
-    "FluxPipeline",
-)  # other pipelines of diffusers 0.42 give its cache no context, or blocks it cannot read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class AddOns:
     embeddings: tuple[str, ...] = ()  # textual inversions; the word is the file's name
     scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
     safety_checker: bool = False  # the model's own
-    step_cache: float | None = None  # see `add_step_cache`
+    step_cache: int | None = None  # the network is asked at one of so many steps: see `beatwalk.diffusion.caching`
 
     @classmethod
     def of(cls, model: Model) -> AddOns:
@@ -108,17 +108,13 @@ def split_scale(lora: str) -> tuple[Path, float]:
     ------
     ModelError : what follows the colon is no number, and no such file is there
     """
-    path, colon, scale = lora.rpartition(":")
-    if not colon or Path(lora).exists():
-        return Path(lora), 1.0
     try:
-        return Path(path), float(scale)
-    except ValueError:
-        if len(path) == 1:  # a drive
-            return Path(lora), 1.0
+        path, scale = split_number(lora)
+    except ValueError as error:
         raise ModelError(
-            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{scale}" is no number'
+            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is no number'
         ) from None
+    return path, 1.0 if scale is None else scale
 
 
 def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
@@ -145,8 +141,6 @@ def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, pl
         add_loras(pipeline, addons.loras)
     if addons.safety_checker and getattr(pipeline, "safety_checker", None) is None:
         raise ModelError(f"{type(pipeline).__name__} here has no safety checker; leave out --safety-checker")
-    if addons.step_cache is not None:
-        add_step_cache(pipeline, addons.step_cache)
     pipeline.to(place)
 
 
@@ -185,11 +179,17 @@ def set_vae(pipeline: Any, path: Path) -> None:
     dtype = pipeline.vae.dtype
     try:
         if path.is_dir():
-            vae = cls.from_pretrained(str(path), dtype=dtype, local_files_only=True, use_safetensors=True)
+            vae = load_part(cls, path, f"{path}:", dtype=dtype, local_files_only=True, use_safetensors=True)
         else:
-            vae = cls.from_single_file(str(path), config=dict(pipeline.vae.config), dtype=dtype)
+            with tempfile.TemporaryDirectory(
+                prefix="beatwalk-"
+            ) as folder:  # it takes a configuration as a file alone
+                pipeline.vae.save_config(folder)
+                vae = cls.from_single_file(str(path), config=folder, local_files_only=True, dtype=dtype)
+    except ModelError:
+        raise
     except Exception as error:  # a dozen kinds, from three libraries
-        raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {_first_line(error)}") from error
+        raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {reason_of(error)}") from error
     _replace_vae(pipeline, vae, path)
 
 
@@ -202,16 +202,25 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
     """
     from diffusers import AutoencoderTiny
 
-    source: str | Path = Path(name)
-    if name == "auto":
-        if family not in TINY_VAES:
-            raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
-        source = TINY_VAES[family]
-    try:
-        tiny = AutoencoderTiny.from_pretrained(str(source), dtype=pipeline.vae.dtype, use_safetensors=True)
-    except Exception as error:
-        hint = "; connect once to download it, or give a folder" if name == "auto" else ""
-        raise ModelError(f"{source}: cannot be loaded as AutoencoderTiny: {_first_line(error)}{hint}") from error
+    if name == "auto" and family not in TINY_VAES:
+        raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
+    source = TINY_VAES[family] if name == "auto" else name
+    for here in (
+        (True, False) if name == "auto" else (True,)
+    ):  # the network is asked only for what is not on this disk
+        options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": here}
+        try:
+            tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
+            break
+        except ModelError:
+            raise
+        except Exception as error:
+            problem = error
+    else:
+        why = f"cannot be loaded as AutoencoderTiny: {reason_of(problem)}"
+        if name == "auto":
+            why = "neither on this disk nor to be had from the model hub; connect once to get it, or give a folder"
+        raise ModelError(f"{source}: {why}") from problem
     _replace_vae(pipeline, tiny, source)
 
 
@@ -247,7 +256,7 @@ def add_word(pipeline: Any, path: Path) -> None:
         else:
             pipeline.load_textual_inversion(state, token=path.stem)
     except Exception as error:
-        raise ModelError(f"{path}: cannot be used as a word for this model: {_first_line(error)}") from error
+        raise ModelError(f"{path}: cannot be used as a word for this model: {reason_of(error)}") from error
 
 
 def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
@@ -270,36 +279,9 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
             pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
             adapters = pipeline.get_list_adapters()
         except Exception as error:
-            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {_first_line(error)}") from error
+            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {reason_of(error)}") from error
         if not any(names[-1] in there for there in adapters.values()):
             raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind")
     pipeline.set_adapters(names, scales)
     pipeline.fuse_lora(adapter_names=names)
     pipeline.unload_lora_weights()
-
-
-def add_step_cache(pipeline: Any, threshold: float) -> None:
-    """Skip most of the network at steps whose first block says that little has changed since the last.
-
-    Pays off from about ten steps on. A whole batch skips or does not, so that a picture depends a little on its
-    neighbours. Diffusers' FirstBlockCache, after TeaCache and ParaAttention.
-
-    Parameters
-    ----------
-    threshold : relative change of the first block's output below which the rest is taken from the step before
-
-    Raises
-    ------
-    ModelError : diffusers' cache does not work with the model's network
-    """
-    from diffusers import FirstBlockCacheConfig
-
-    if type(pipeline).__name__ not in STEP_CACHED:
-        able = ", ".join(name.removesuffix("Pipeline") for name in STEP_CACHED)
-        raise ModelError(f"{type(pipeline).__name__} takes no step cache (only {able} does); leave out --step-cache")
-    pipeline.transformer.enable_cache(FirstBlockCacheConfig(threshold=threshold))
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -33,10 +33,11 @@ class Batches:
     ----------
     pipeline : loaded, on `device`
     batch : pictures at a time; None picks by device and memory
+    alone : one thread only, for the network keeps something from step to step that others must not touch meanwhile
     """
 
-    def __init__(self, pipeline: Any, device: torch.device, batch: int | None) -> None:
-        self._pipeline, self._device, self._batch = pipeline, device, batch
+    def __init__(self, pipeline: Any, device: torch.device, batch: int | None, *, alone: bool = False) -> None:
+        self._pipeline, self._device, self._batch, self._alone = pipeline, device, batch, alone
         self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
         self._crew: _Crew | None = None
 
@@ -92,7 +93,7 @@ class Batches:
         import torch
 
         wanted = 1
-        if self._device.type == "cpu" and _draws_alone(self._pipeline) and not _remembers(self._pipeline):
+        if self._device.type == "cpu" and not self._alone and _draws_alone(self._pipeline):
             wanted = max(1, min(MAX_CREW, torch.get_num_threads(), fitting_pictures(size)))
         if self._crew is None or self._crew.size != wanted:
             if self._crew is not None:
@@ -150,11 +151,6 @@ def _use_threads(count: int) -> None:
 
     torch.get_num_threads()  # a thread takes the default at its first question, and must have done so before
     torch.set_num_threads(count)
-
-
-def _remembers(pipeline: Any) -> bool:
-    """Whether the network keeps something from step to step, which others must not touch meanwhile."""
-    return bool(getattr(getattr(pipeline, "transformer", None), "is_cache_enabled", False))
 
 
 def _draws_alone(pipeline: Any) -> bool:

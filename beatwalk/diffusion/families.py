@@ -44,6 +44,11 @@ class Family:
     call_arguments: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
     tokenizer: str = "tokenizer"  # the one with the most room
+    passes_apart: bool = False  # guidance's two passes are two calls of the denoiser, not one with a batch of both
+    # What a step cache needs to know of the denoiser: names of the layers that it leaves out, and of the last one.
+    layers: str = r"(single_)?transformer_blocks\.\d+"
+    last_layer: str = "proj_out"
+    fewest_steps: int = 1  # fewer are made so many
     takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
     has_negative: bool = True  # a second pass for guidance; LCM has none
     zero_guidance: float = 1.0  # the pipeline's guidance_scale at which there is no guidance
@@ -59,25 +64,31 @@ class Family:
     distilled: tuple[int, float] = (4, 8.5)  # steps and guidance, where it was distilled
 
 
+_UNET: Mapping[str, Any] = {
+    "denoiser": "unet",
+    "layers": r".*\.(resnets|downsamplers|upsamplers|transformer_blocks)\.\d+",
+    "last_layer": "conv_out",
+}
 _WITH_MASK: tuple[str | None, ...] = ("prompt_embeds", "prompt_attention_mask", None, None)
 _MASKED: Mapping[str, Any] = {"outputs": _WITH_MASK, "masks": frozenset({"prompt_attention_mask"})}
+_REFINED = r"(context_refiner|noise_refiner|layers)\.\d+"
 _NO_BINNING = {"use_resolution_binning": False, "clean_caption": False}
 _SECOND_AND_THIRD_PROMPT = {"prompt_2": None, "prompt_3": None}
 
 FAMILIES: Mapping[str, Family] = {
     family.pipeline: family
     for family in (
-        Family(pipeline="StableDiffusionPipeline", denoiser="unet", outputs=("prompt_embeds", None), guidance=7.5),
+        Family(pipeline="StableDiffusionPipeline", **_UNET, outputs=("prompt_embeds", None), guidance=7.5),
         Family(
             pipeline="StableDiffusionXLPipeline",
-            denoiser="unet",
+            **_UNET,
             outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
             empty_is_zero=True,
             sample_size=128,
         ),
         Family(
             pipeline="LatentConsistencyModelPipeline",
-            denoiser="unet",
+            **_UNET,
             outputs=("prompt_embeds", None),
             has_negative=False,
             steps=4,
@@ -90,6 +101,7 @@ FAMILIES: Mapping[str, Family] = {
             encode_arguments=_SECOND_AND_THIRD_PROMPT,
             max_tokens=256,
             tokenizer="tokenizer_3",
+            layers=r"transformer_blocks\.\d+\.(attn2?|ff|ff_context)",  # the last block has no text to give on
             cells=2,
             sample_size=128,
             steps=28,
@@ -99,6 +111,7 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="PixArtAlphaPipeline",
             denoiser="transformer",
             **_MASKED,
+            fewest_steps=2,  # one is a sign to it that the scheduler is one for distilled models
             padding="cycle",
             call_arguments=_NO_BINNING,
             max_tokens=120,
@@ -151,6 +164,7 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="Flux2KleinPipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", None),
+            passes_apart=True,
             max_tokens=512,
             cells=2,
             latents="patches",
@@ -164,6 +178,8 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="ZImagePipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", None),
+            layers=_REFINED,
+            last_layer=r"all_final_layer\.[^.]+",
             padding="company",
             lists=True,
             max_tokens=512,
@@ -179,6 +195,9 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="Lumina2Pipeline",
             denoiser="transformer",
             **_MASKED,
+            passes_apart=True,
+            layers=_REFINED,
+            last_layer="norm_out",
             padding="company",
             max_tokens=256,
             half="bfloat16",

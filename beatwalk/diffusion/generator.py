@@ -29,10 +29,12 @@ import numpy as np
 from beatwalk.diffusion.anchoring import pull_arguments
 from beatwalk.diffusion.autoencoding import decode_latents, encode_picture
 from beatwalk.diffusion.batching import Batches
+from beatwalk.diffusion.caching import step_cached
+from beatwalk.diffusion.compiling import compile_network, options_for
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.diffusion.latents import LAYOUTS, from_tokens, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
-from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, tokenizer_of
+from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, words_lost
 from beatwalk.diffusion.transfer import to_host_bytes
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import ModelError
@@ -60,15 +62,17 @@ class DiffusionGenerator(Generator):
     multiple : what the model needs width and height to be divisible by
     scale : pixels a latent cell
     batch : pictures at a time; None picks by device and memory
+    step_cache : the network is asked at one of so many steps; None: at all (`beatwalk.diffusion.caching`)
     """
 
     def __init__(
-        self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None
-    ) -> None:
+        self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None,
+        step_cache: int | None = None,
+    ) -> None:  # fmt: skip
         self._pipeline, self._family, self._info = pipeline, family, info
-        self._multiple, self._scale = multiple, scale
+        self._multiple, self._scale, self._step_cache = multiple, scale, step_cache
         self._denoiser = getattr(pipeline, family.denoiser)
-        self._batches = Batches(pipeline, self._denoiser.device, batch)
+        self._batches = Batches(pipeline, self._denoiser.device, batch, alone=step_cache is not None)
         self._nothing: Conditioning | None = None
         self._fixed: int | None = None  # rows of every call, once compiled
         self._counting = threading.Lock()
@@ -100,7 +104,7 @@ class DiffusionGenerator(Generator):
             step = counter.get_total_flops()
             self._decode(self._cells(made, size), size, self._pipeline)
             both = counter.get_total_flops()
-        return round((both - step) / max(step, 1), 1)
+        return round((both - step) / max(step / self._family.fewest_steps, 1), 1)
 
     @property
     def pipeline(self) -> Any:
@@ -112,21 +116,21 @@ class DiffusionGenerator(Generator):
         """The network that is asked at every step."""
         return self._denoiser
 
-    def compile(self, pictures: int | None) -> None:
+    def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
         Parameters
         ----------
         pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
             None: as if it had never been compiled.
+        graphs : record them as CUDA graphs
         """
         _ = self.decoding_steps  # counted before, for counting would be compiled too
         self._fixed = None if pictures is None else self._batches.fix(pictures, self._info.size)
-        for part in (self._denoiser, getattr(self._pipeline.vae, "decoder", self._pipeline.vae)):
-            if pictures is None:
-                part._compiled_call_impl = None
-            else:
-                part.compile(dynamic=False)
+        decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
+        # A step cache puts other layers into the network for every call, which would be compiled every time.
+        for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
+            compile_network(part, None if pictures is None else options_for(graphs))
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self._fixed else ""))
 
@@ -165,12 +169,13 @@ class DiffusionGenerator(Generator):
     def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
         family, weighted = self._family.pipeline, is_weighted(prompt)
-        if family in WRAPPERS and (weighted or (self._words_lost(prompt) and has_compel())):
+        lost = words_lost(self._pipeline, self._family, prompt, arguments)
+        if family in WRAPPERS and (weighted or (lost and has_compel())):
             return encode_weighted(self._pipeline, family, prompt)
         if weighted:
             self._say_once(prompt, f"{self._info.name} takes no weights such as (word:1.3); read without: {prompt}")
             prompt = unweighted(prompt)
-        if lost := self._words_lost(prompt):
+        if lost := words_lost(self._pipeline, self._family, prompt, arguments):
             self._say_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
         made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
         return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
@@ -179,14 +184,6 @@ class DiffusionGenerator(Generator):
         if prompt not in self._told:
             self._told.add(prompt)
             log.warning("%s", message)
-
-    def _words_lost(self, prompt: str) -> str:
-        """The words of a prompt that the model does not read."""
-        tokenizer = tokenizer_of(self._pipeline, self._family)
-        limit = int(self._encode_arguments.get("max_sequence_length", tokenizer.model_max_length))
-        tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        room = limit - int(tokenizer.num_special_tokens_to_add())
-        return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
@@ -357,13 +354,17 @@ class DiffusionGenerator(Generator):
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
         arguments |= pull_arguments(pipeline or self._pipeline, pulls, latents)
-        with torch.inference_mode(), self._random_numbers_lent() if pipeline is None else nullcontext():
+        with (
+            torch.inference_mode(),
+            self._random_numbers_lent() if pipeline is None else nullcontext(),
+            step_cached(self._denoiser, family, self._step_cache, guided=negative is not None),
+        ):
             try:
                 made = (pipeline or self._pipeline)(
                     latents=latents,
                     width=size[0],
                     height=size[1],
-                    num_inference_steps=steps,
+                    num_inference_steps=max(steps, family.fewest_steps),
                     guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
                     output_type=output_type,

@@ -22,6 +22,7 @@ from beatwalk.diffusion.families import (
 )
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.latents import latent_channels
+from beatwalk.diffusion.parts import check_filled, load_parts, reason_of
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.sources import (
     Source,
@@ -70,29 +71,30 @@ def load_generator(
     """
     import torch
 
-    place, source = _located(model, device, dtype, allow_pickle)
+    place, source = located(model, device, dtype, allow_pickle)
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
     precision = pick_dtype(dtype, place, family)
     addons = addons or AddOns()
     try:
-        with quiet_libraries(), _default_dtype_kept():
+        with quiet_libraries(), default_dtype_kept():
             if source.kind == "folder":
                 pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, model_config)
+                check_filled(pipeline.components, str(source.path))
             put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
-            _settle(pipeline, family, place, precision)
+            settle(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, batch, addons)
     except BeatwalkError:
         raise
     except torch.OutOfMemoryError as error:
         raise DeviceError(f"{source.name} does not fit into the memory of {place}; use --device cpu") from error
     except Exception as error:  # diffusers, transformers, safetensors and torch raise a dozen kinds here
-        raise ModelError(f"{source.path} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"{source.path} cannot be loaded: {reason_of(error)}") from error
 
 
 @contextlib.contextmanager
-def _default_dtype_kept() -> Iterator[None]:
+def default_dtype_kept() -> Iterator[None]:
     """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
     import torch
 
@@ -117,11 +119,11 @@ def fingerprint_of(
     ------
     ModelError, DeviceError : as `load_generator` would
     """
-    _, source = _located(model, device, dtype, allow_pickle)
+    _, source = located(model, device, dtype, allow_pickle)
     return _fingerprint(source, addons or AddOns())
 
 
-def _located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+def located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
     """Where to compute, and the model's checked files."""
     place = pick_device(device)
     half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
@@ -181,16 +183,17 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "use_safetensors": None if allow_pickle else True,
         "local_files_only": True,
     }
+    parts = load_parts(source.path, source.name, source.variant, **options)
     if source.variant is not None:
         options["variant"] = source.variant
     if "safety_checker" in read_index(source.path, source.name) and not checked:
         options |= NO_SAFETY_CHECKER
     try:
-        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options)
+        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
     except ValueError as error:
         if "AutoPipeline can't find" not in str(error):
             raise
-        return DiffusionPipeline.from_pretrained(str(source.path), **options)
+        return DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
@@ -221,7 +224,7 @@ def _is_about_reaching_the_hub(error: BaseException) -> bool:
     return isinstance(error, OSError) and not isinstance(error, SingleFileComponentError)
 
 
-def _settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
+def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
     """On its device, convolutions in the layout that is fast, no progress bars of its own.
 
     A processor decodes one picture after the other: what is between two operations then stays in its cache, which
@@ -273,7 +276,9 @@ def _wrap(
         dtype=str(precision).removeprefix("torch."),
     )
     multiple, scale = native_multiple(family, configs), vae_scale(configs.get("vae", {}))
-    return DiffusionGenerator(pipeline, family, info, multiple=multiple, scale=scale, batch=batch)
+    return DiffusionGenerator(
+        pipeline, family, info, multiple=multiple, scale=scale, batch=batch, step_cache=addons.step_cache
+    )
 
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
@@ -286,8 +291,3 @@ def _check_channels(configs: Mapping[str, Config], family: Family, source: Sourc
             f"{source.name} cannot be walked: its {family.denoiser} wants {wants} channels and noise has {gets}, "
             "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
         )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{text.splitlines()[0]} ({type(error).__name__})" if text else type(error).__name__

@@ -205,6 +205,11 @@ def _pick_variant(found: list[set[str | None]], prefer_half: bool) -> str | None
     return "fp16" if prefer_half and found and all("fp16" in choices for choices in found) else None
 
 
+def variant_in(part: Path, variant: str | None) -> str | None:
+    """The variant of weights to load for one component: that of the model, or none where this one has none."""
+    return variant if variant in _variants(part) else None
+
+
 def _variants(part: Path) -> set[str | None]:
     """Variants of weights in one component: None for `model.safetensors`, "fp16" for `model.fp16.safetensors`."""
     names = ("model", "diffusion_pytorch_model", "pytorch_model")

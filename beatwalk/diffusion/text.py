@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,20 @@ Row = dict[str, Float32]  # one prompt's tensors by name
 def tokenizer_of(pipeline: Any, family: Family) -> Any:
     """The tokenizer that decides how long a prompt may be."""
     return getattr(pipeline, family.tokenizer, None) or pipeline.tokenizer
+
+
+def words_lost(pipeline: Any, family: Family, prompt: str, arguments: Mapping[str, Any]) -> str:
+    """The words of a prompt that the model does not read.
+
+    Parameters
+    ----------
+    arguments : that `encode_prompt` is given besides the prompt
+    """
+    tokenizer = tokenizer_of(pipeline, family)
+    limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
+    tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    room = limit - int(tokenizer.num_special_tokens_to_add())
+    return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
 
 
 def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +14,11 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
 from beatwalk.diffusion import AddOns, DiffusionGenerator, load_generator
-from beatwalk.diffusion.addons import split_scale
+from beatwalk.diffusion.addons import SCHEDULERS, split_scale
 from beatwalk.diffusion.weighting import to_compel, unweighted
 from beatwalk.errors import ModelError
 from tests.diffusion import tiny
-from tests.diffusion.test_generator import LEVELS, apart, pictures
+from tests.diffusion.test_generator import LEVELS, PROMPTS, apart, pictures
 
 Saved = Callable[[str], Path]
 Loaded = Callable[[str], DiffusionGenerator]
@@ -56,6 +58,20 @@ def test_a_lora_counts_by_its_scale(saved: Saved, loaded: Loaded, lora: Path) ->
     assert len({g.info.fingerprint for g in (none, whole, loaded("sd"))}) == 3
 
 
+def test_several_loras_add_up(saved: Saved, loaded: Loaded, lora: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Half and half are the whole, more and less are nothing; the libraries say nothing about it."""
+    again = Path(shutil.copy(lora, lora.with_name("again.safetensors")))
+    gc.collect()
+    capfd.readouterr()
+    halves, none = (
+        load(saved("sd"), loras=(f"{lora}:{first}", f"{again}:{second}"))
+        for first, second in ((0.5, 0.5), (0.7, -0.7))
+    )
+    assert "".join(capfd.readouterr()) == ""
+    assert apart(pictures(halves), pictures(load(saved("sd"), loras=(str(lora),)))) <= LEVELS
+    assert apart(pictures(none), pictures(loaded("sd"))) <= LEVELS
+
+
 def test_a_lora_of_another_model_is_refused(saved: Saved, lora: Path) -> None:
     """With its file's name."""
     with pytest.raises(ModelError, match="pytorch_lora_weights"):
@@ -93,7 +109,9 @@ def test_another_autoencoder_is_the_one_that_decodes(saved: Saved, loaded: Loade
         load(saved("sd"), vae=str(tmp_path / "nothing"))
 
 
-def test_a_tiny_autoencoder_reads_the_same_latents(saved: Saved, tmp_path: Path) -> None:
+def test_a_tiny_autoencoder_reads_the_same_latents(
+    saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pictures keep their size; where none is on this disk, or none is known, that is said."""
     AutoencoderTiny(
         latent_channels=4, encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8),
@@ -102,7 +120,8 @@ def test_a_tiny_autoencoder_reads_the_same_latents(saved: Saved, tmp_path: Path)
     generator = load(saved("sd"), tiny_vae=str(tmp_path / "tiny"))
     assert type(generator.pipeline.vae) is AutoencoderTiny
     assert pictures(generator).shape == (2, 16, 24, 3)
-    with pytest.raises(ModelError, match="taesd"):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # else it tries again and again
+    with pytest.raises(ModelError, match="taesd: neither on this disk nor to be had"):
         load(saved("sd"), tiny_vae="auto")
     with pytest.raises(ModelError, match="no tiny autoencoder is known for Sana"):
         load(saved("sana"), tiny_vae="auto")
@@ -130,6 +149,16 @@ def test_schedulers_by_short_name_and_class(saved: Saved) -> None:
     assert load(saved("sd"), scheduler="dpm++-karras").pipeline.scheduler.config.use_karras_sigmas
     with pytest.raises(ModelError, match=r"does not go with this model; choose from .*ddim"):
         load(saved("sd"), scheduler="flow-euler")
+
+
+@pytest.mark.parametrize("name", sorted({*SCHEDULERS} - {"flow-euler"}))
+def test_every_scheduler_makes_pictures(name: str, saved: Saved) -> None:
+    """With one step, as sketches may have, and with several; a batch of one is what it is in a batch of three."""
+    generator = load(saved("sd"), scheduler=name)
+    for steps in (1, 4):
+        three = pictures(generator, (1, 2, 3), PROMPTS[:1] * 3, steps=steps)
+        assert three.std(axis=(1, 2, 3)).min() > 2
+        assert apart(pictures(generator, (3,), PROMPTS[:1], steps=steps), three[2:]) <= LEVELS
 
 
 def test_weights_are_written_in_compels_way() -> None:

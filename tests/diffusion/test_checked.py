@@ -1,4 +1,4 @@
-"""What a safety checker replaces is counted, and said; what a step cache skips is skipped."""
+"""What a safety checker replaces is counted, and said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
@@ -17,7 +16,7 @@ from beatwalk import pipeline
 from beatwalk.diffusion import AddOns, DiffusionGenerator, load_generator
 from beatwalk.errors import ModelError
 from beatwalk.video import read_frames
-from tests.diffusion.test_generator import Loaded, pictures
+from tests.diffusion.test_generator import pictures
 from tests.helpers import click_song
 
 
@@ -81,25 +80,3 @@ def test_replaced_frames_are_reported(with_checker: Path, tmp_path: Path) -> Non
     black = [not frame.any() for frames in read_frames(tmp_path / "a.mkv") for frame in frames]
     assert 0 < sum(black) < len(black)
     assert result.manifest["report"]["frames_replaced_by_safety_checker"] == sum(black)
-
-
-def test_a_step_cache_skips_blocks_and_changes_little(loaded: Loaded, saved: Callable[[str], Path]) -> None:
-    """Fewer passes through the later blocks; nothing is kept from one call to the next."""
-    cached = load_generator(str(saved("flux")), device="cpu", dtype="float32", addons=AddOns(step_cache=0.9))
-    passes = {}
-    for name, generator in (("plain", loaded("flux")), ("cached", cached)):
-        block, count = generator.denoiser.single_transformer_blocks[-1], [0]
-        handle = block.attn.register_forward_hook(lambda *_, count=count: count.__setitem__(0, count[0] + 1))
-        passes[name] = pictures(generator, steps=12)
-        handle.remove()
-        passes[name + " passes"] = count[0]
-    assert passes["cached passes"] < passes["plain passes"] == 12
-    assert np.abs(passes["cached"].astype(int) - passes["plain"]).mean() < 8
-    assert np.array_equal(passes["cached"], pictures(cached, steps=12))
-    pictures(cached, (1, 2, 3), ("calm ocean",) * 3, steps=2)
-
-
-def test_what_takes_no_step_cache_says_so(saved: Callable[[str], Path]) -> None:
-    """One line, with what does."""
-    with pytest.raises(ModelError, match=r"takes no step cache \(only Flux does"):
-        load_generator(str(saved("sana")), device="cpu", addons=AddOns(step_cache=0.1))

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from beatwalk.diffusion import Compiled, compile_measured, load_generator, worth_compiling
+from beatwalk.diffusion import AddOns, Compiled, TimedGenerator, compile_measured, load_generator, worth_compiling
 from beatwalk.diffusion.compiling import COMPILERS, LONG_ENOUGH
 from tests.diffusion.test_generator import LEVELS, PROMPTS, Loaded, apart, pictures
 
@@ -20,10 +21,8 @@ from tests.diffusion.test_generator import LEVELS, PROMPTS, Loaded, apart, pictu
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch.compile without its compiler: the same graphs, run as they are."""
-    import torch
-
-    compile_ = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **k: compile_(self, backend="eager", **k))
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda call, *, dynamic: compile_(call, dynamic=dynamic, backend="eager"))
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana"])
@@ -75,6 +74,8 @@ def test_the_break_even_is_told() -> None:
     slower = Compiled(seconds=50, before_s=0.1, after_s=0.12)
     assert slower.pays_from == math.inf
     assert "does not pay" in slower.to_text()
+    assert slower.to_json()["pays_from_frames"] is None
+    assert "CUDA graphs" in Compiled(seconds=5, before_s=0.2, after_s=0.1, graphs=True).to_text()
 
 
 def test_what_cannot_be_compiled_is_used_as_it_is(
@@ -94,3 +95,110 @@ def test_what_cannot_be_compiled_is_used_as_it_is(
     assert calls == ["float32", "float32, compiled"]
     assert caplog.messages == ["torch cannot compile this model here, and it is used as it is: no compiler"]
     assert np.array_equal(pictures(generator), pictures(loaded("sd")))
+
+
+class Asked:
+    """A generator on a device that is not here, which notes how it is to be compiled."""
+
+    def __init__(self, device: str) -> None:
+        self.info = type("Info", (), {"device": device})
+        self.asked: list[tuple[int | None, bool]] = []
+
+    def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
+        """Note it."""
+        self.asked.append((pictures, graphs))
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "fails", "asked"),
+    [("cuda:0", True, 0, [(12, True)]), ("cuda:0", False, 0, [(12, False)]), ("cpu", True, 0, [(12, False)]),
+     ("mps", True, 0, [(12, False)]), ("cuda:0", True, 1, [(12, True), (None, False), (12, False)]),
+     ("cuda:1", True, 2, [(12, True), (None, False), (12, False), (None, False)])],
+)  # fmt: skip
+def test_cuda_graphs_where_there_is_cuda(
+    device: str, wanted: bool, fails: int, asked: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unless it is said otherwise; where they cannot be recorded, compiled without, and where that fails too, not."""
+    generator = Asked(device)
+
+    def measure() -> float:
+        if generator.asked and sum(pictures is not None for pictures, _ in generator.asked) <= fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return 1.0
+
+    made = compile_measured(generator, 12, measure, graphs=wanted)  # type: ignore[arg-type]
+    assert generator.asked == asked
+    assert (made is None) == (fails == 2)
+    assert made is None or made.graphs == asked[-1][1]
+    says = ["CUDA graphs cannot be recorded of this model here", "torch cannot compile this model here"]
+    assert [message.split(", and")[0] for message in caplog.messages] == says[:fails]
+
+
+def replaying(call: Any, *, dynamic: bool, mode: str) -> Any:
+    """A network as a CUDA graph is one: what it makes lies where it made the last."""
+    assert (dynamic, mode) == (False, "reduce-overhead")
+    places: list[torch.Tensor] = []
+
+    def turn(*args: Any, **kwargs: Any) -> Any:
+        made = call(*args, **kwargs)
+        tensor = made[0] if isinstance(made, tuple) else made
+        if not places or places[-1].shape != tensor.shape:
+            places.append(tensor.clone())
+        places[-1].copy_(tensor)
+        return (places[-1],) if isinstance(made, tuple) else places[-1]
+
+    return turn
+
+
+@pytest.mark.parametrize("scheduler", ["dpm++", "pndm", "ddim"])
+def test_what_a_graph_made_is_not_overwritten(
+    scheduler: str, saved: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Schedulers that look back keep what the network said, while it says the next."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", addons=AddOns(scheduler=scheduler))
+    expected = pictures(generator, steps=6)
+    assert generator.decoding_steps > 0
+    monkeypatch.setattr(torch, "compile", replaying)
+    generator.compile(2, graphs=True)
+    assert apart(pictures(generator, steps=6), expected) <= LEVELS
+
+
+def test_a_clock_stands_outside_of_what_is_compiled(
+    saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled once, timed or not; the network is as it was afterwards."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    timed = TimedGenerator(generator)
+    assert generator.decoding_steps > 0
+    generator.compile(2)
+    expected = pictures(generator)
+    compiled = generator.denoiser._compiled_call_impl
+    torch._dynamo.utils.counters.clear()
+    assert apart(pictures(timed), expected) <= LEVELS  # type: ignore[arg-type]
+    assert timed.stages["denoise"] > 0
+    assert generator.denoiser._compiled_call_impl is compiled
+    assert not torch._dynamo.utils.counters["stats"], "compiled anew"
+
+
+def test_with_a_step_cache_the_decoder_alone_is_compiled(saved: Callable[[str], Path], interpreted: None) -> None:
+    """The cache changes the network at every call."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", addons=AddOns(step_cache=2))
+    expected = pictures(generator, steps=8)
+    generator.compile(2)
+    assert generator.denoiser._compiled_call_impl is None
+    assert generator.pipeline.vae.decoder._compiled_call_impl is not None
+    assert apart(pictures(generator, steps=8), expected) <= LEVELS
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["sd", "sdxl", "sana"])
+def test_cuda_graphs_make_the_same_pictures(kind: str, saved: Callable[[str], Path]) -> None:
+    """On a GPU: with graphs, without, and not compiled at all."""
+    generator = load_generator(str(saved(kind)), device="cuda", dtype="float32")
+    made = [pictures(generator, steps=6)]
+    for graphs in (False, True):
+        generator.compile(None)
+        generator.compile(2, graphs=graphs)
+        made += [pictures(generator, steps=6) for _ in range(3)]
+    assert all(apart(picture, made[0]) <= LEVELS for picture in made[1:])
+    assert np.array_equal(made[3], made[6])

@@ -14,6 +14,7 @@ from beatwalk.diffusion import DiffusionGenerator, load_generator
 from beatwalk.diffusion.latents import from_patches, from_tokens, to_patches, to_tokens
 from beatwalk.diffusion.text import fit_length, repeat_tokens
 from beatwalk.errors import DeviceError, ModelError
+from beatwalk.interpolate import mix_conditioning, slerp
 from beatwalk.types import Conditioning, Frames
 from tests.diffusion.tiny import PIPELINES
 
@@ -69,7 +70,7 @@ def test_pictures_depend_on_seed_and_text(kind: str, loaded: Loaded) -> None:
     generator = loaded(kind)
     one = pictures(generator, (1,), PROMPTS[:1])
     assert apart(one, pictures(generator, (2,), PROMPTS[:1])) > 8
-    steps = 1 if kind == "turbo" else 3
+    steps = 1 if "turbo" in kind else 3
     texts = [pictures(generator, (1,), (prompt,), steps=steps) for prompt in PROMPTS]
     assert apart(*texts) > 0
 
@@ -142,6 +143,29 @@ def test_conditioning_is_float32_on_the_host_and_interpolates(kind: str, loaded:
     assert apart(middle, end) > 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_a_walk_leads_from_one_prompt_to_the_other(kind: str, guidance: float, loaded: Loaded) -> None:
+    """Text mixed, noise slerped, in batches of three and two: the ends are their own pictures, steps are small."""
+    generator = loaded(kind)
+    text, ends = generator.encode(PROMPTS), [generator.start_noise(seed, (24, 16)) for seed in (1, 2)]
+    shares = np.array([0.0, 0.01, 0.5, 0.99, 1.0])
+    mixed = mix_conditioning(text.rows(slice(0, 1)), text.rows(slice(1, 2)), shares)
+    noise = slerp(*ends, shares)
+    assert np.abs(noise.std(axis=(1, 2, 3)) - 1).max() < 0.2
+    options: dict[str, Any] = {"size": (24, 16), "steps": 2, "guidance": guidance}
+    walk = np.concatenate(
+        [generator.generate(noise[rows], mixed.rows(rows), None, **options) for rows in (slice(0, 3), slice(3, 5))]
+    )
+    for i, end in enumerate((0, -1)):
+        alone = generator.generate(ends[i][None], text.rows(slice(i, i + 1)), None, **options)
+        assert apart(walk[end][None], alone) <= LEVELS
+    moved = np.abs(np.diff(walk.astype(float), axis=0)).mean(axis=(1, 2, 3))
+    whole = np.abs(walk[0].astype(float) - walk[-1]).mean()
+    assert 0 < max(moved[0], moved[-1]) < 0.2 * whole
+    assert min(moved[1], moved[2]) > 0.2 * whole
+
+
 @pytest.mark.parametrize("kind", ["sana", "pixart"])
 def test_filling_with_own_tokens_keeps_the_picture(kind: str, loaded: Loaded) -> None:
     """A prompt repeated over the padding makes the picture that its mask would make: whole repeats weigh the same."""
@@ -157,6 +181,12 @@ def test_filling_with_own_tokens_keeps_the_picture(kind: str, loaded: Loaded) ->
         noise = generator.start_noise(1, (24, 16))[None]
         plain = generator.generate(noise, masked, None, size=(24, 16), steps=3, guidance=1.0)
         assert apart(plain, pictures(generator, (1,), (text,))) <= levels
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_step_makes_a_picture(kind: str, loaded: Loaded) -> None:
+    """As turbo models have it; where a pipeline cannot, it makes as few as it can."""
+    assert pictures(loaded(kind), steps=1).std(axis=(1, 2, 3)).min() > 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -295,11 +295,13 @@ def test_broken_folders_say_what_is_missing(copy: Callable[[str], Path]) -> None
 
 
 def test_a_configuration_that_does_not_fit_its_weights_is_refused(copy: Callable[[str], Path]) -> None:
-    """Other errors of the libraries become one line with the place."""
+    """One line with the part, and some of the tensors."""
     folder = copy("sd")
     config = folder / "unet" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"block_out_channels": [64, 64]}))
-    assert f"{folder} cannot be loaded:" in refusal(folder)
+    message = refusal(folder)
+    assert "my model: its 'unet' has tensors of other shapes than its config.json says" in message
+    assert "conv_in.bias [32] instead of [64], conv_in.weight [32, 4, 3, 3] instead of [64, 4, 3, 3]" in message
 
 
 def test_pickles_are_refused_with_a_reason(copy: Callable[[str], Path], tmp_path: Path) -> None:

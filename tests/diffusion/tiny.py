@@ -24,12 +24,14 @@ from diffusers import (
     LCMScheduler,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
+    PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
     SanaPipeline,
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionLatentUpscalePipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -123,6 +125,15 @@ def turbo() -> StableDiffusionPipeline:
     )
 
 
+def stable_diffusion_2() -> StableDiffusionPipeline:
+    """SD 2.x: predicts v, linear projections, heads of one width, another activation in the text encoder."""
+    return stable_diffusion(
+        unet=unet(use_linear_projection=True, attention_head_dim=(2, 4)),
+        text_encoder=CLIPTextModel(clip_config(hidden_act="gelu")),
+        scheduler=DDIMScheduler(**betas(clip_sample=False, steps_offset=1, prediction_type="v_prediction")),
+    )
+
+
 def lcm() -> LatentConsistencyModelPipeline:
     """A latent consistency model: guidance is an input of the UNet."""
     return LatentConsistencyModelPipeline(
@@ -144,6 +155,13 @@ def sdxl() -> StableDiffusionXLPipeline:
             use_linear_projection=True,
         ),
     )  # fmt: skip
+
+
+def sdxl_turbo() -> StableDiffusionXLPipeline:
+    """SDXL-Turbo: an Euler scheduler that starts at the last timestep and adds noise between steps."""
+    made = sdxl()
+    scheduler = EulerAncestralDiscreteScheduler(**betas(timestep_spacing="trailing", steps_offset=1))
+    return StableDiffusionXLPipeline(**{**made.components, "scheduler": scheduler})
 
 
 def sana(length: int = 24) -> SanaPipeline:
@@ -187,6 +205,20 @@ def pixart() -> PixArtSigmaPipeline:
     )
     return PixArtSigmaPipeline(
         tokenizer=tokenizer, text_encoder=text, vae=vae(), transformer=transformer,
+        scheduler=DPMSolverMultistepScheduler(),
+    )  # fmt: skip
+
+
+def pixart_alpha() -> PixArtAlphaPipeline:
+    """At its full size, PixArt-Alpha is also told how large the picture is to be."""
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=24, in_channels=4, out_channels=8, num_layers=1, sample_size=128,
+        patch_size=2, cross_attention_dim=48, caption_channels=16, norm_type="ada_norm_single",
+        norm_elementwise_affine=False, use_additional_conditions=True,
+    )  # fmt: skip
+    tokenizer = word_tokenizer(24)
+    return PixArtAlphaPipeline(
+        tokenizer=tokenizer, text_encoder=t5(tokenizer), vae=vae(), transformer=transformer,
         scheduler=DPMSolverMultistepScheduler(),
     )  # fmt: skip
 
@@ -298,8 +330,29 @@ def lumina2() -> Lumina2Pipeline:
     )  # fmt: skip
 
 
+def save_upscaler(folder: Path, seed: int = 1) -> Path:
+    """A latent upscaler on disk: a network of k-diffusion's blocks, and Stable Diffusion's other parts."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = UNet2DConditionModel(
+            act_fn="gelu", attention_head_dim=4, norm_num_groups=None, block_out_channels=(32, 32, 64, 64),
+            time_cond_proj_dim=160, conv_in_kernel=1, conv_out_kernel=1, cross_attention_dim=32, in_channels=8,
+            out_channels=5, mid_block_type=None, only_cross_attention=False, resnet_time_scale_shift="scale_shift",
+            time_embedding_type="fourier", timestep_post_act="gelu", layers_per_block=1,
+            down_block_types=("KDownBlock2D", *("KCrossAttnDownBlock2D",) * 3),
+            up_block_types=(*("KCrossAttnUpBlock2D",) * 3, "KUpBlock2D"),
+        )  # fmt: skip
+        pipeline = StableDiffusionLatentUpscalePipeline(
+            vae=vae(4), text_encoder=CLIPTextModel(clip_config()), tokenizer=clip_tokenizer(), unet=network,
+            scheduler=EulerDiscreteScheduler(**betas(prediction_type="sample")),
+        )  # fmt: skip
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
 PIPELINES: Mapping[str, Callable[[], Any]] = {
-    "sd": stable_diffusion, "turbo": turbo, "lcm": lcm, "sdxl": sdxl, "sana": sana, "pixart": pixart,
+    "sd": stable_diffusion, "sd2": stable_diffusion_2, "turbo": turbo, "lcm": lcm, "sdxl": sdxl,
+    "sdxl-turbo": sdxl_turbo, "sana": sana, "pixart": pixart, "pixart-alpha": pixart_alpha,
     "sd3": sd3, "flux": flux, "flux-dev": lambda: flux(guidance_embeds=True), "klein": klein,
     "z-image": z_image, "lumina2": lumina2,
 }  # fmt: skip
