@@ -52,10 +52,6 @@ class Sketcher:
         colors: Float32 = np.stack(shown)
         return colors
 
-    def scaled(self, factor: float) -> Sketcher:
-        """One whose changes are `factor` times as large."""
-        return Sketcher(weights=(self.weights * factor).astype(np.float32))
-
 
 def sketch_change(before: Float32, after: Float32) -> Float:
     """Root mean square difference in OKLab between colours as `Sketcher.colors` gives them, pair by pair."""

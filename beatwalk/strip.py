@@ -25,11 +25,12 @@ from beatwalk.types import Float, Float32
 
 KNOT = 0.008  # perceived change between knots, at least
 FEWEST = 4  # knots are made so many at a time, at least: a batch
-LEAD = 2.0  # knots lie twice as far from the segment's beginning as its frames, but at most so much change ahead
+LEAD = 3.0  # knots lie twice as far from the segment's beginning as its frames, but at most so much change ahead
 WIDE = 2.5  # times as far apart as wanted: there the picture jumps, and a knot between is needed
 FINEST = 8  # but not more than so many a frame
-MEMORY, MEAN_MEMORY = 4.0, 30.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
-FADE = 0.15  # perceived change after which a gauge's present deviation has faded to a third
+MEMORY, MEAN_MEMORY = 3.0, 30.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
+FADE = 0.08  # perceived change after which a gauge's present deviation has faded to a third
+DOUBT = 0.2  # in what was found beside the map, at the segment's beginning
 CORNER = 0.1  # by so much a chord as long as the knots are apart is shorter than its way; measured with nano
 NEWTON = 6  # steps; the function is smooth and nearly straight
 MAX_RATIO = 4.0  # a frame by which lengths are off by more is not believed
@@ -259,7 +260,8 @@ class Guide:
         rest = max(1 - share, 1e-12)
         # What was found beside the map may even out farther on, so it is believed little by little; the last frames,
         # though, must arrive.
-        left = rest * rest * self.steering.arc.length + (1 - rest) * found
+        doubt = DOUBT * rest
+        left = doubt * rest * self.steering.arc.length + (1 - doubt) * found
         lengths: Float = (self.way.shares[self.done :] - share) / rest * left
         return lengths
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
-from beatwalk.motion import ArcMap, arc_lengths, change, reduce_frames, widest_gaps
+from beatwalk.motion import ArcMap, arc_lengths, widest_gaps
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
@@ -35,7 +35,7 @@ CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARES = (0.12, 0.2)  # of the sketches that find the length of a way, twice at most; the others map it
 FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
-MIN_FITTED, MAX_FITTED = 2, 8  # pairs of such pictures
+MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
@@ -109,8 +109,8 @@ def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
 class _Meter:
     """Measures change in sketches, and counts what that costs.
 
-    Colours of latents are fitted to pairs of pictures along the song, the second with its noise moved a little; from
-    these it is also known how a sketched change compares with a real one.
+    Colours of latents are fitted to pictures along the song. At every other one the noise is also moved a little:
+    that tells how fast it changes the picture, and what a change in latents of few steps is worth.
     """
 
     def __init__(self, walk: Walk) -> None:
@@ -118,29 +118,31 @@ class _Meter:
         self.spent, self.cost = 0, 0.0
         frame_steps = walk.steps + walk.generator.decoding_steps
         self.sketch_cost = walk.probe_steps / frame_steps  # in frames
-        cost = 1 + self.sketch_cost  # of a picture that is sketched as well
-        affordable = FITTED_SHARE * walk.plan.timeline.n_frames / (2 * cost)
-        pairs = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
-        latents, hasty, pictures = [], [], []
-        for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, pairs)):
+        nudge_cost = walk.steps / frame_steps + 2 * self.sketch_cost
+        affordable = FITTED_SHARE * walk.plan.timeline.n_frames / (1 + nudge_cost / 2)
+        count = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
+        latents, pictures, nudged, hasty = [], [], [], []
+        for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
             segment = walk.plan.segments[int(place)]
             route = NoiseRoute(start=replace(walk.start(), position=float(2 * i)), hops=NUDGE_HOPS)
             noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
-            latents.append(walk.latents(segment, noise, shares, steps=walk.steps))
-            hasty.append(walk.latents(segment, noise, shares, steps=walk.probe_steps))
+            latents.append(walk.latents(segment, noise[:1], shares[:1], steps=walk.steps))
             pictures.append(walk.decode(latents[-1]))
-        self._count(2 * pairs, cost)
+            self._count(1, 1.0)
+            if i % 2 == 0:
+                there = walk.latents(segment, noise[1:], shares[1:], steps=walk.steps)
+                nudged.append(np.concatenate([latents[-1], there]))
+                hasty.append(walk.latents(segment, noise, shares, steps=walk.probe_steps))
+                self._count(3, nudge_cost / 3)
         self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
-        reduced = np.stack([reduce_frames(pair) for pair in pictures])
-        real = change(reduced[:, 0], reduced[:, 1])
-        self.sketcher = self.sketcher.scaled(_ratio(real, self._shown(latents)))
-        self.gauge = _ratio(real, self._shown(hasty))  # real by sketched change
-        self.noise_speed = max(float(real.mean()) / NUDGE_HOPS, 1e-3)  # change a hop
+        fine, coarse = self._mean_change(nudged), self._mean_change(hasty)
+        self.gauge = fine / coarse if min(fine, coarse) > 0 else 1.0  # change by that of sketches
+        self.noise_speed = max(fine / NUDGE_HOPS, 1e-3)  # change a hop
 
-    def _shown(self, pairs: list[Float32]) -> Float:
-        """Change within pairs of latents, as the sketcher sees it."""
+    def _mean_change(self, pairs: list[Float32]) -> float:
+        """Within pairs of latents, as the sketcher sees it."""
         colors = np.stack([self.sketcher.colors(pair) for pair in pairs])
-        return sketch_change(colors[:, 0], colors[:, 1])
+        return float(sketch_change(colors[:, 0], colors[:, 1]).mean())
 
     def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
         """Colours of sketches, shape (n, values)."""
@@ -156,11 +158,6 @@ class _Meter:
 def _successive(shown: Float32) -> Float:
     """Change from each sketch to the next; shape (n, values) → (n - 1,)."""
     return sketch_change(shown[:-1], shown[1:])
-
-
-def _ratio(real: Float, sketched: Float) -> float:
-    total = float(sketched.sum())
-    return float(real.sum()) / total if total > 0 and real.sum() > 0 else 1.0
 
 
 class _Surveyor:
