@@ -58,8 +58,8 @@ class BenchReport:
     guidance: float
     seconds: float  # of song
     frames: int
-    pictures: int  # frames, and probes that were decoded
-    sketches: int  # probes that were not
+    pictures: int  # decoded: frames, and probes that are looked at
+    denoised: int  # latents: of frames, and of probes
     load_s: float
     wall_s: float  # from the song's file to the finished video
     generation_s: float
@@ -77,7 +77,7 @@ class BenchReport:
 
     @property
     def images_per_s(self) -> float:
-        """Pictures by the time spent on making them, sketches included."""
+        """Pictures by the time spent on making them, probes included."""
         return self.pictures / max(self.generation_s, 1e-9)
 
     @property
@@ -105,7 +105,7 @@ class BenchReport:
             "seconds": self.seconds,
             "frames": self.frames,
             "pictures": self.pictures,
-            "sketches": self.sketches,
+            "denoised": self.denoised,
             "load_s": round(self.load_s, 3),
             "wall_s": round(self.wall_s, 3),
             "generation_s": round(self.generation_s, 3),
@@ -133,7 +133,7 @@ class BenchReport:
             f"loading   {self.load_s:.1f} s (in no other figure)",
             *([] if self.compiled is None else [f"compiled  {self.compiled.to_text()} (in no other figure)"]),
             f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s",
-            f"pictures  {self.pictures}, and {self.sketches} sketches · {self.images_per_s:.2f} images/s",
+            f"pictures  {self.pictures}, from {self.denoised} latents · {self.images_per_s:.2f} images/s",
             f"overlap   {self.wall_over_longest:.3f} x the longer of generation ({self.generation_s:.2f} s) and "
             f"encoding ({self.encoding_s:.2f} s)",
             f"memory    {self.peak_mb:.0f} MB at the peak"
@@ -193,7 +193,7 @@ def bench(
         encoding_s = encoding_alone(folder / "out.mp4", result.frames)
         compared = run_plain(asked, plain, walk, song) if plain is not None else None
     info, device_peak = generator.info, timed.peak_memory()
-    stages.update(timed.shares())
+    stages.update(timed.stages)
     stages.update(result.stages)
     return BenchReport(
         model=info.name,
@@ -207,10 +207,10 @@ def bench(
         seconds=asked.seconds,
         frames=result.frames,
         pictures=timed.pictures,
-        sketches=timed.sketches,
+        denoised=timed.denoised,
         load_s=load_s,
         wall_s=wall_s,
-        generation_s=timed.generate_s,
+        generation_s=timed.generation_s,
         encoding_s=encoding_s,
         peak_mb=memory.peak_mb,
         peak_device_mb=None if device_peak is None else device_peak / 1e6,

@@ -1,7 +1,8 @@
 """The seam between the walk and whatever makes pictures.
 
 Everything above this line of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise,
-(noise, conditioning) → pictures. Arrays are numpy float32 on the host; a few kilobytes a frame, whatever the model.
+(noise, conditioning) → latents → pictures. Arrays are numpy float32 on the host; some kilobytes a frame, whatever
+the model.
 `FakeGenerator` is a small smooth function with the same face, so that the walk is tested without torch.
 """
 
@@ -14,6 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+
+CELL = 8  # pixels a latent cell of the fake, along one side
 
 
 class Generator(Protocol):
@@ -51,28 +54,6 @@ class Generator(Protocol):
         """
         ...
 
-    def generate(
-        self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
-        *,
-        size: tuple[int, int],
-        steps: int,
-        guidance: float,
-        pulls: Sequence[Pull] = (),
-    ) -> Frames:
-        """Pictures, uint8, shape (batch, height, width, 3).
-
-        Parameters
-        ----------
-        noise : shape (batch, …), rows as `start_noise` makes them
-        conditioning : `batch` rows
-        negative : `batch` rows, or None; used only where `guidance` is above 1
-        pulls : pictures from outside that these are drawn to, each with `batch` weights
-        """
-        ...
-
     def latents(
         self,
         noise: Float32,
@@ -84,23 +65,49 @@ class Generator(Protocol):
         guidance: float,
         pulls: Sequence[Pull] = (),
     ) -> Float32:
-        """What `generate` would decode into pictures, shape (batch, rows, columns, channels).
+        """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
-        Much cheaper than pictures, and enough to see where and how much they change (`beatwalk.sketching`).
+        Neighbouring walk positions have neighbouring latents, which show how much the picture changes
+        (`beatwalk.sketching`) and can be mixed (`beatwalk.strip`) before the dearer part, decoding, is paid for.
+
+        Parameters
+        ----------
+        noise : shape (batch, …), rows as `start_noise` makes them
+        conditioning : `batch` rows
+        negative : `batch` rows, or None; used only where `guidance` is above 1
+        pulls : pictures from outside that these are drawn to, each with `batch` weights
         """
         ...
 
+    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+        """Latents, as `latents` makes them, to pictures, uint8, shape (batch, height, width, 3)."""
+        ...
 
-class FakeGenerator:
+    def generate(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+        pulls: Sequence[Pull] = (),
+    ) -> Frames:
+        """Pictures from noise and text: both steps in one."""
+        latents = self.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls)
+        return self.decode(latents, size=size)
+
+
+class FakeGenerator(Generator):
     """Smooth coloured waves: every number of noise and text moves the picture a little, and nothing else does."""
 
     N_LATENT = 64
     N_TEXT = 16
 
     def __init__(self) -> None:
-        self.calls: list[tuple[int, int]] = []  # (batch, steps) of every call, for tests
-        self.replaced = 0
-        self.sketches: list[tuple[int, int]] = []  # likewise, of `latents`
+        self.denoised: list[tuple[int, int]] = []  # (batch, steps) of every call of `latents`, for tests
+        self.decoded = 0  # pictures, likewise
 
     @property
     def info(self) -> ModelInfo:
@@ -109,6 +116,11 @@ class FakeGenerator:
             name="fake", family="FakeGenerator", fingerprint="fake-1", size=(64, 64), size_multiple=8,
             steps=4, guidance=1.0, device="cpu", dtype="float32",
         )  # fmt: skip
+
+    @property
+    def replaced(self) -> int:
+        """It has no safety checker."""
+        return 0
 
     @property
     def decoding_steps(self) -> float:
@@ -127,24 +139,11 @@ class FakeGenerator:
         """A Gaussian vector, whatever the size."""
         return np.random.default_rng(seed).standard_normal(self.N_LATENT).astype(np.float32)
 
-    def generate(
-        self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
-        *,
-        size: tuple[int, int],
-        steps: int,
-        guidance: float,
-        pulls: Sequence[Pull] = (),
-    ) -> Frames:
-        """Sum of plane waves whose phases are the noise and whose colours are the text."""
-        self.calls.append((len(noise), steps))
-        return self._paint(noise, conditioning, size, pulls)
-
     def encode_picture(self, picture: Frames) -> Float32:
-        """The picture itself, 0-255."""
-        latents: Float32 = picture[0].astype(np.float32)
+        """Averages of its 8x8 blocks, 0-255."""
+        _, height, width, _ = picture.shape
+        blocks = picture[0].reshape(height // CELL, CELL, width // CELL, CELL, 3)
+        latents: Float32 = blocks.mean(axis=(1, 3), dtype=np.float32)
         return latents
 
     def latents(
@@ -158,17 +157,9 @@ class FakeGenerator:
         guidance: float,
         pulls: Sequence[Pull] = (),
     ) -> Float32:
-        """Averages of the picture's 8x8 blocks."""
-        self.sketches.append((len(noise), steps))
-        rows, columns = size[1] // 8, size[0] // 8
-        frames = self._paint(noise, conditioning, size, pulls).reshape(len(noise), rows, 8, columns, 8, 3)
-        cells: Float32 = frames.mean(axis=(2, 4), dtype=np.float32)
-        return cells
-
-    def _paint(
-        self, noise: Float32, conditioning: Conditioning, size: tuple[int, int], pulls: Sequence[Pull]
-    ) -> Frames:
-        width, height = size
+        """Sum of plane waves whose phases are the noise and whose colours are the text; a cell for 8x8 pixels."""
+        self.denoised.append((len(noise), steps))
+        width, height = size[0] // CELL, size[1] // CELL
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = x / width, y / height
         text = conditioning.tensors["embeds"].reshape(len(noise), -1)
@@ -183,5 +174,17 @@ class FakeGenerator:
         for pull in pulls:
             kept = (pull.weights * (1 - pull.strength)).astype(np.float32)[:, None, None, None]
             picture += kept * (pull.latents - picture)
-        frames: Frames = np.clip(picture, 0, 255).astype(np.uint8)
+        return picture
+
+    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+        """Straight lines between the cells' middles."""
+        self.decoded += len(latents)
+        for axis in (1, 2):
+            cells = latents.shape[axis]
+            at = np.clip((np.arange(cells * CELL) + 0.5) / CELL - 0.5, 0, cells - 1)
+            below = np.minimum(at.astype(int), cells - 2) if cells > 1 else np.zeros(len(at), int)
+            share = (at - below).astype(np.float32).reshape(-1, *(1,) * (latents.ndim - axis - 1))
+            above = np.minimum(below + 1, cells - 1)
+            latents = latents.take(below, axis) * (1 - share) + latents.take(above, axis) * share
+        frames: Frames = np.clip(latents, 0, 255).astype(np.uint8)
         return frames

@@ -5,8 +5,7 @@ Three pure parts:
 - **Distance**: how different two pictures look, without any learned weights.
 - **Arc length**: equal steps along a walk are not equal changes for the eye. `ArcMap` is the monotone map from
   position α to perceived length s(α), built from a few probe pictures; its inverse gives even motion.
-- **Steering**: while frames are made, their measured changes correct the map for what is left. An explicit state
-  machine (`Steering`): positions never run backwards, and the last step lands exactly.
+- **Steering**: while the walk is made, what is found corrects the map for what is left.
 
 Conventions
 -----------
@@ -28,10 +27,10 @@ from beatwalk.types import Float, Float32, Frames
 GRID = 96  # pictures are compared at 96x96
 MIN_GAP = 1e-6  # two probes that look the same still are in order
 CHORD_LIMIT = 0.9  # chords nearer to the farthest than this say only that the way was long
-MAX_CORRECTION = 4.0  # a frame that says that the map errs by more is not believed
-COMMON, LOCAL, NOISE = 0.4, 0.2, 0.1  # deviations of a map's log error: of the whole, from place to place, of a frame
+MAX_CORRECTION = 4.0  # a step that says that the map errs by more is not believed
+COMMON, LOCAL, NOISE = 0.05, 0.2, 0.1  # deviations of a map's log error: of the whole, from place to place, of a step
 REACH = 0.7  # over how many of its knots the local part fades
-REMEMBERED = 48  # frames whose errors count
+REMEMBERED = 48  # steps whose errors count
 AHEAD_KNOTS = 25  # of the corrected map, where the correction bends it
 
 
@@ -154,54 +153,28 @@ def widest_gaps(alphas: Float, changes: Float, count: int) -> Float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Steering:
-    """Where a segment's walk stands; returned anew by every step.
+    """What a map is worth where the walk has not yet been; returned anew by every step.
 
-    What frames measured against what the map foretold is a few values of a smooth function of position: the map's
-    error, as the logarithm of true by foretold speed. It is foretold ahead by Gaussian-process regression (kriging;
-    Rasmussen and Williams 2006, chapter 2), with a part that holds for the whole segment and one that fades over the
+    What was found against what the map foretold is a few values of a smooth function of position: the map's error, as
+    the logarithm of true by foretold length. It is foretold ahead by Gaussian-process regression (kriging; Rasmussen
+    and Williams 2006, chapter 2), with a small part that holds for the whole segment and one that fades over the
     distance of the map's knots, beyond which its error starts afresh.
     """
 
     arc: ArcMap  # as probed
-    alpha: float = 0.0  # of the last frame made
-    share: float = 0.0  # that the last frame stands for
-    seen: Float = field(default_factory=lambda: np.zeros((0, 2)))  # position and log error of the last frames
+    alpha: float = 0.0  # how far the way is known
+    seen: Float = field(default_factory=lambda: np.zeros((0, 2)))  # position and log error of the last steps
 
-    def positions(self, shares: Float) -> Float:
-        """Where the next frames go.
-
-        Parameters
-        ----------
-        shares : shape (n,), increasing, above the present share, at most 1
-
-        Returns
-        -------
-        shape (n,), increasing; exactly 1 where the share is 1
-        """
-        ahead = self._ahead()
-        of_rest = (np.asarray(shares, np.float64) - self.share) / max(1 - self.share, 1e-12)
-        alphas = ahead.alpha_at(np.clip(of_rest, 0, 1) * ahead.length)
-        return np.maximum(alphas, self.alpha)
-
-    def advanced(self, alphas: Float, share: float, measured: Float, gain: float) -> Steering:
-        """State after a block of frames.
-
-        Parameters
-        ----------
-        alphas : positions of the frames, shape (n,)
-        share : that the last of them stands for
-        measured : change onto each frame, shape (n,); NaN where there is no frame before it
-        gain : 0 leaves the map as it is, 1 believes in the foretold error
-        """
+    def advanced(self, alphas: Float, steps: Float) -> Steering:
+        """Having found how long the steps onto the next positions are, both of shape (n,)."""
         way = np.concatenate([[self.alpha], alphas])
         foretold = np.diff(self.arc.length_at(way))
-        use = (foretold > MIN_GAP) & (np.nan_to_num(measured) > MIN_GAP)
-        ratio = np.clip(measured[use] / foretold[use], 1 / MAX_CORRECTION, MAX_CORRECTION)
-        new = np.stack([(way[1:][use] + way[:-1][use]) / 2, gain * np.log(ratio)], axis=1)
-        seen = np.concatenate([self.seen, new])[-REMEMBERED:]
-        return replace(self, alpha=float(alphas[-1]), share=share, seen=seen if gain else self.seen)
+        use = (foretold > MIN_GAP) & (np.nan_to_num(steps) > MIN_GAP)
+        ratio = np.clip(steps[use] / foretold[use], 1 / MAX_CORRECTION, MAX_CORRECTION)
+        new = np.stack([(way[1:][use] + way[:-1][use]) / 2, np.log(ratio)], axis=1)
+        return replace(self, alpha=float(alphas[-1]), seen=np.concatenate([self.seen, new])[-REMEMBERED:])
 
-    def _ahead(self) -> ArcMap:
+    def ahead(self) -> ArcMap:
         """The map of what is left, its lengths from 0, corrected by what was seen."""
         reach = REACH / (len(self.arc.alphas) - 1)
         near = np.linspace(self.alpha, min(1.0, self.alpha + 4 * reach), AHEAD_KNOTS)

@@ -28,7 +28,9 @@ import numpy as np
 from beatwalk.errors import OutputError
 from beatwalk.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
 from beatwalk.locking import alone_in
-from beatwalk.motion import Steering, change, reduce_frames, successive_change
+from beatwalk.motion import change, reduce_frames, successive_change
+from beatwalk.sketching import Sketcher
+from beatwalk.strip import Guide
 from beatwalk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
@@ -175,7 +177,9 @@ def render_segments(
                 positions: list[Float] = []
                 measured: list[Float] = []
                 ends: list[Float32] = []
-                for frames, block_positions, block_measured, reduced in walk_blocks(walk, segment, course, shares):
+                for frames, block_positions, block_measured, reduced in walk_blocks(
+                    walk, segment, course, shares, found.sketcher
+                ):
                     writer.write(frames)
                     sink(frames)
                     positions.append(block_positions)
@@ -247,27 +251,36 @@ class _Closer:
 
 
 def walk_blocks(
-    walk: Walk, segment: Segment, course: Course, shares: Float
+    walk: Walk, segment: Segment, course: Course, shares: Float, sketcher: Sketcher | None
 ) -> Iterator[tuple[Frames, Float, Float, Float32]]:
     """One segment's frames, a feedback block at a time: frames, positions, changes, reduced frames.
 
     Parameters
     ----------
     shares : shape (n_frames + 1,), as `survey.shares_of` gives them
+    sketcher : the survey's; None: nothing was measured, and positions are shares
     """
-    feedback = walk.plan.settings.feedback
-    steering = Steering(arc=course.arc)
+    feedback, guide = walk.plan.settings.feedback, None
+    if sketcher is not None:
+        latents = walk.latents_on(segment, course, np.zeros(1))
+        guide = Guide.begun(course.arc, shares, latents, sketcher.colors(latents))
     last: Float32 | None = None
     for first in range(0, segment.n_frames, feedback.block_frames):
-        block = shares[first : min(first + feedback.block_frames, segment.n_frames)]
-        alphas = steering.positions(block)
-        frames = walk.pictures(segment, course, alphas)
+        count = min(feedback.block_frames, segment.n_frames - first)
+        block = shares[first : first + count]
+        if guide is None or sketcher is None:
+            alphas, frames = block, walk.pictures(segment, course, block)
+        else:
+            while len(knots := guide.missing(count)):
+                latents = walk.latents_on(segment, course, knots)
+                guide = guide.reaching(knots, latents, sketcher.colors(latents))
+            alphas, latents = guide.frames(count)
+            frames = walk.decode(latents)
         reduced = reduce_frames(frames)
         chain = reduced if last is None else np.concatenate([last[None], reduced])
         measured = successive_change(chain)
-        gain = feedback.gain if feedback.enabled else 0.0
         measured = measured if last is not None else np.concatenate([[np.nan], measured])
-        steering = steering.advanced(alphas, float(block[-1]), measured, gain)
+        guide = guide and guide.advanced(measured, feedback.gain)
         yield frames, alphas, measured, reduced
         last = reduced[-1]
 

@@ -150,7 +150,7 @@ class Walk(_Frozen):
     spline: bool = (
         False  # prompts change all the time and turn smoothly at keyframes, rather than rest and turn there
     )
-    pace: float = Field(default=0.35, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
+    pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     init: str | None = None  # FILE or FILE:strength: the first keyframe's picture, where it has none of its own
     loop: bool = False  # the end flows into the beginning

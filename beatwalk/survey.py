@@ -6,12 +6,14 @@ chain of seeds: quiet parts wander little, the drop runs. For each segment, in o
 
 1. a few sketches tell how long the change of prompt is, and how fast the picture changes as noise moves; from these
    the hops of the noise follow; where the prompt alone is too long, its change starts earlier;
-2. sketches along that way, some of them also made as pictures, tell its true length: the hops are chosen anew;
-3. more sketches map the way, each new one into the gap across which the picture changes most.
+2. sketches along that way tell its true length: the hops are chosen anew;
+3. more sketches map the way, each new one into the gap across which the picture changes most; by what they add to its
+   length, the hops are corrected once more.
 
 Sketches (`beatwalk.sketching`) are latents of fewer steps (`Walk.probe_steps`), not decoded. In all, a survey costs
-at most about `feedback.probe_share` of the render. The result depends on plan and model alone; segments can then be
-rendered in any order, anywhere.
+at most about `feedback.probe_share` of the render. Its map is coarse: what happens between its knots is seen while
+frames are made (`beatwalk.strip`). The result depends on plan and model alone; segments can then be rendered in any
+order, anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
-from beatwalk.motion import ArcMap, arc_lengths, change, reduce_frames, successive_change, widest_gaps
+from beatwalk.motion import ArcMap, arc_lengths, change, reduce_frames, widest_gaps
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
@@ -31,12 +33,13 @@ from beatwalk.walk import Course, Walk
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
-FIRST_SHARE = 0.3  # of the sketches that find the length of a way; the others map it
-PICTURE_SHARE, MIN_PICTURES = 0.04, 3  # of a segment's frames: whole pictures that tell what its sketches are worth
-FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what sketches mean
+FIRST_SHARES = (0.12, 0.2)  # of the sketches that find the length of a way, twice at most; the others map it
+FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
 MIN_FITTED, MAX_FITTED = 2, 8  # pairs of such pictures
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
-REFIT = (0.97, 1.03)  # length found / length wanted outside which the hops are chosen anew, once
+OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
+MAX_STRETCH = 1.6  # of a way that is too short, at a time
+REFIT = (0.97, 1.03)  # length found / length wanted outside which the hops are chosen anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class Survey:
     courses: tuple[Course, ...]  # one a segment
     n_probes: int  # pictures and sketches
     cost: float  # of them, in frames of the render
+    sketcher: Sketcher | None  # with which change was measured; None without feedback
 
 
 def shares_of(targets: Targets, segment: Segment) -> Float:
@@ -90,7 +94,8 @@ def survey(walk: Walk, targets: Targets, *, progress: Callable[[int, int], None]
         if progress:
             progress(done + 1, len(plan.segments))
     spent, cost = (meter.spent, meter.cost) if meter else (0, 0.0)
-    return Survey(scale=scale, courses=tuple(courses), n_probes=spent, cost=cost)
+    sketcher = meter.sketcher if meter else None
+    return Survey(scale=scale, courses=tuple(courses), n_probes=spent, cost=cost, sketcher=sketcher)
 
 
 def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
@@ -102,11 +107,10 @@ def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
 
 
 class _Meter:
-    """Measures change in sketches and pictures, and counts what that costs.
+    """Measures change in sketches, and counts what that costs.
 
-    Colours of latents are fitted to pairs of pictures along the song, the second with its noise moved a little: from
-    these it is also known how a sketched change compares with a real one, from frame to frame and between pictures
-    far apart; segments begin with the first, and gauge themselves by the second.
+    Colours of latents are fitted to pairs of pictures along the song, the second with its noise moved a little; from
+    these it is also known how a sketched change compares with a real one.
     """
 
     def __init__(self, walk: Walk) -> None:
@@ -114,7 +118,7 @@ class _Meter:
         self.spent, self.cost = 0, 0.0
         frame_steps = walk.steps + walk.generator.decoding_steps
         self.sketch_cost = walk.probe_steps / frame_steps  # in frames
-        cost = 1 + (walk.steps + walk.probe_steps) / frame_steps  # of a picture made in three ways
+        cost = 1 + self.sketch_cost  # of a picture that is sketched as well
         affordable = FITTED_SHARE * walk.plan.timeline.n_frames / (2 * cost)
         pairs = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
         latents, hasty, pictures = [], [], []
@@ -124,26 +128,25 @@ class _Meter:
             noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
             latents.append(walk.latents(segment, noise, shares, steps=walk.steps))
             hasty.append(walk.latents(segment, noise, shares, steps=walk.probe_steps))
-            pictures.append(walk.compose(segment, noise, shares))
+            pictures.append(walk.decode(latents[-1]))
         self._count(2 * pairs, cost)
         self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
-        shown = np.stack([self.sketcher.colors(pair) for pair in hasty])
         reduced = np.stack([reduce_frames(pair) for pair in pictures])
-        near = _mean_ratio(change(reduced[:, 0], reduced[:, 1]), sketch_change(shown[:, 0], shown[:, 1]))
-        far = _mean_ratio(successive_change(reduced[:, 0]), _successive(shown[:, 0]))
-        self.gauge = near  # real by sketched change, from frame to frame
-        self.near_by_far = near / far  # … compared with that of pictures that have little in common
+        real = change(reduced[:, 0], reduced[:, 1])
+        self.sketcher = self.sketcher.scaled(_ratio(real, self._shown(latents)))
+        self.gauge = _ratio(real, self._shown(hasty))  # real by sketched change
+        self.noise_speed = max(float(real.mean()) / NUDGE_HOPS, 1e-3)  # change a hop
+
+    def _shown(self, pairs: list[Float32]) -> Float:
+        """Change within pairs of latents, as the sketcher sees it."""
+        colors = np.stack([self.sketcher.colors(pair) for pair in pairs])
+        return sketch_change(colors[:, 0], colors[:, 1])
 
     def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
         """Colours of sketches, shape (n, values)."""
         self._count(len(noise), self.sketch_cost)
         latents = self.walk.latents(segment, noise, shares, steps=self.walk.probe_steps)
         return self.sketcher.colors(latents)
-
-    def pictures(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
-        """Whole pictures, reduced."""
-        self._count(len(noise), 1.0)
-        return reduce_frames(self.walk.compose(segment, noise, shares))
 
     def _count(self, pictures: int, cost: float) -> None:
         self.spent += pictures
@@ -155,7 +158,7 @@ def _successive(shown: Float32) -> Float:
     return sketch_change(shown[:-1], shown[1:])
 
 
-def _mean_ratio(real: Float, sketched: Float) -> float:
+def _ratio(real: Float, sketched: Float) -> float:
     total = float(sketched.sum())
     return float(real.sum()) / total if total > 0 and real.sum() > 0 else 1.0
 
@@ -169,67 +172,61 @@ class _Surveyor:
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
         share = self.settings.feedback.probe_share
-        frames_worth = max(share - FITTED_SHARE, share / 2) * segment.n_frames
-        # Where these pictures would be most of what a short segment may cost, the song's own gauge has to do.
-        gauged = frames_worth >= 2 * MIN_PICTURES
-        self.n_pictures = max(MIN_PICTURES, int(PICTURE_SHARE * segment.n_frames)) if gauged else 0
-        affordable = int((frames_worth - self.n_pictures) / meter.sketch_cost)
+        affordable = int(max(share - FITTED_SHARE, share / 2) * segment.n_frames / meter.sketch_cost)
         self.least = int(np.clip(segment.n_frames // FRAMES_A_SKETCH, FEWEST_SKETCHES, MIN_SKETCHES))
-        self.gauge = np.array([[0.0, meter.gauge], [1.0, meter.gauge]])  # position, real by sketched change
         self.budget = max(2 * self.least, min(self.settings.feedback.probes, affordable))
 
     def course(self) -> Course:
         """The segment's course."""
         before = self.meter.spent
-        prompt_length, noise_speed = self._measure()
-        course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
-        alphas, shown = self._sketch(course, self._first_places(course, int(FIRST_SHARE * self.budget)))
-        if self.n_pictures:
-            self.gauge = self._gauged(course, alphas, shown)
-        length = self._arc(alphas, shown).length
-        if course.route.hops > 0 and not REFIT[0] < length / self.wanted < REFIT[1]:
-            noise_speed = self._speed_from(length, prompt_length, noise_speed, course.route.total_hops)
-            course = self._course(self._hops_for(prompt_length, noise_speed), prompt_length)
+        prompt_length = self._prompt_length()
+        course = self._course(OVERSHOOT * self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
+        for share in (*FIRST_SHARES, None):
             left = self.budget - (self.meter.spent - before)
-            alphas, shown = self._sketch(course, self._first_places(course, max(self.least, left // 2)))
-        left = self.budget - (self.meter.spent - before)
-        return replace(course, arc=self._map(course, alphas, shown, left))
+            count = left // 2 if share is None else int(share * self.budget)
+            alphas, shown = self._sketch(course, self._first_places(course, count))
+            corrected = self._corrected(course, self._arc(alphas, shown), prompt_length)
+            if share is None or corrected == course:
+                break
+            course = corrected
+        arc = self._map(course, alphas, shown, self.budget - (self.meter.spent - before))
+        corrected = self._corrected(course, arc, prompt_length)
+        if corrected != course:  # little by now: where the picture changes much and where little hardly moves
+            arc = replace(arc, lengths=arc.lengths * self.wanted / arc.length)
+        return replace(corrected, arc=arc)
 
-    def _measure(self) -> tuple[float, float]:
-        """Perceived length of the change of prompt, and perceived change a hop of the noise."""
-        nudged = NoiseRoute(start=self.state, hops=NUDGE_HOPS)
-        here, there = self.walk.noise_on(nudged, np.array([0.0, 1.0]))
+    def _corrected(self, course: Course, arc: ArcMap, prompt_length: float) -> Course:
+        """The course with other hops, where a length was found that is not the one wanted."""
+        if course.route.hops <= 0 or REFIT[0] < arc.length / self.wanted < REFIT[1]:
+            return course
+        # What lies beyond the end of the way is not known; where it is too long, it is known where to stop.
+        far = self.wanted / arc.length
+        share = far if far > 1 else float(arc.alpha_at(np.array([self.wanted]))[0])
+        hops = course.route.total_hops * min(share, MAX_STRETCH) - (0.0 if self.pinned is None else 1.0)
+        return self._course(hops, prompt_length)
+
+    def _prompt_length(self) -> float:
+        """Perceived length of the change of prompt, with the noise at rest."""
+        here = self.walk.noise_on(NoiseRoute(start=self.state, hops=0.0), np.zeros(1))
         start, end = self.segment.start, self.segment.end
         same = (start.prompt, start.image, start.strength) == (end.prompt, end.image, end.strength)
         fixed = self.settings.walk.path == "noise" or (same and not self.walk.bends)
-        stops = 5 if self.least == MIN_SKETCHES else 3
-        prompts = np.array([0.0]) if fixed else np.linspace(0, 1, stops)
-        noise = np.stack([here] * len(prompts) + [there, there][: 1 if fixed else 2])
-        shares = np.concatenate([prompts, [0.0] if fixed else [0.0, 1.0]])
-        shown = self.meter.sketches(self.segment, noise, shares)
-        prompt_length = 0.0 if fixed else self._arc(prompts, shown[: len(prompts)]).length
-        at = [0] if fixed else [0, len(prompts) - 1]
-        nudges = sketch_change(shown[at], shown[len(prompts) :])
-        return prompt_length, max(self.meter.gauge * float(nudges.mean()) / NUDGE_HOPS, 1e-3)
+        if fixed:
+            return 0.0
+        places = np.linspace(0, 1, 5 if self.least == MIN_SKETCHES else 3)
+        return self._arc(places, self.meter.sketches(self.segment, here.repeat(len(places), 0), places)).length
 
-    def _hops_for(self, prompt_length: float, noise_speed: float) -> float:
-        """Hops with which prompt and noise together come to the wanted length.
+    def _noise_length(self, prompt_length: float) -> float:
+        """With which prompt and noise together come to the wanted length.
 
         Both change the picture at once and nearly independently, so lengths add like the sides of a right triangle.
         """
-        if not self.moves:
-            return 0.0
-        left = float(np.sqrt(max(self.wanted**2 - prompt_length**2, 0.0)))
-        hops = left / noise_speed - (0.0 if self.pinned is None else 1.0)
-        # Rounded, so that rounding errors of pictures on other machines do not add up along the chain.
-        return round(float(np.clip(hops, 0.0, MAX_HOPS_A_FRAME * self.segment.n_frames)), 3)
-
-    def _speed_from(self, length: float, prompt_length: float, guess: float, hops: float) -> float:
-        """The noise's share of a length that was found, a hop; not far from the guess."""
-        found = float(np.sqrt(max(length**2 - prompt_length**2, 0.0))) / hops
-        return float(np.clip(found, guess / 3, guess * 3))
+        return float(np.sqrt(max(self.wanted**2 - prompt_length**2, 0.0)))
 
     def _course(self, hops: float, prompt_length: float) -> Course:
+        # Rounded, so that rounding errors of pictures on other machines do not add up along the chain.
+        most = MAX_HOPS_A_FRAME * self.segment.n_frames
+        hops = round(float(np.clip(hops, 0.0, most)), 3) if self.moves else 0.0
         share = max(self.walk.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9)))
         return Course(
             route=NoiseRoute(start=self.state, hops=hops, pinned=self.pinned),
@@ -237,15 +234,6 @@ class _Surveyor:
             arc=ArcMap.even(),
             short_of=min(1.0, self.wanted / max(prompt_length, 1e-9)),
         )
-
-    def _gauged(self, course: Course, alphas: Float, shown: Float32) -> Float:
-        """Positions and, there, real by sketched change, from pictures at some of the places that were sketched."""
-        chosen = np.unique(np.linspace(0, len(alphas) - 1, min(self.n_pictures, len(alphas))).astype(int))
-        at = alphas[chosen]
-        noise, shares = self.walk.noise_on(course.route, at), course.prompt_share(at)
-        real = successive_change(self.meter.pictures(self.segment, noise, shares))
-        ratio = self.meter.near_by_far * real / np.maximum(_successive(shown[chosen]), 1e-9)
-        return np.stack([(at[1:] + at[:-1]) / 2, np.clip(ratio, self.meter.gauge / 3, self.meter.gauge * 3)], axis=1)
 
     def _first_places(self, course: Course, count: int) -> Float:
         """Even places and the course's corners: a chord across a corner is short however long the way."""
@@ -274,8 +262,7 @@ class _Surveyor:
         chords = _successive(shown)
         ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
         farthest = float(sketch_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
-        gauge = np.interp((alphas[1:] + alphas[:-1]) / 2, *self.gauge.T)
-        return ArcMap.from_changes(alphas, gauge * arc_lengths(chords, farthest))
+        return ArcMap.from_changes(alphas, self.meter.gauge * arc_lengths(chords, farthest))
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:
@@ -284,6 +271,7 @@ def survey_to_json(found: Survey) -> dict[str, Any]:
         "scale": found.scale,
         "probes": found.n_probes,
         "cost": found.cost,
+        "sketcher": found.sketcher and found.sketcher.weights.tolist(),
         "courses": [
             {
                 "origin": course.route.start.origin,
@@ -315,4 +303,11 @@ def survey_from_json(data: dict[str, Any]) -> Survey:
         )
         for row in data["courses"]
     )
-    return Survey(scale=data["scale"], courses=courses, n_probes=int(data["probes"]), cost=float(data["cost"]))
+    weights = data["sketcher"]
+    return Survey(
+        scale=data["scale"],
+        courses=courses,
+        n_probes=int(data["probes"]),
+        cost=float(data["cost"]),
+        sketcher=None if weights is None else Sketcher(weights=np.array(weights, np.float32)),
+    )

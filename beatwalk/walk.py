@@ -104,26 +104,31 @@ class Walk:
         """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
         return self.compose(segment, self.noise_on(course.route, alphas), course.prompt_share(alphas))
 
+    def latents_on(self, segment: Segment, course: Course, alphas: Float) -> Float32:
+        """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
+        noise, shares = self.noise_on(course.route, alphas), course.prompt_share(alphas)
+        return self.latents(segment, noise, shares, steps=self.steps)
+
     def compose(self, segment: Segment, noise: Float32, shares: Float) -> Frames:
         """Pictures from noise, shape (n, …), and how far the prompt has changed, shape (n,)."""
-        text, negative = self._text(segment, shares)
-        frames = self.generator.generate(
-            noise, text, negative,
-            size=self.size, steps=self.steps, guidance=self.guidance, pulls=self._pulls(segment, shares),
-        )  # fmt: skip
-        if frames.shape != (len(noise), self.size[1], self.size[0], 3):
-            raise ModelError(
-                f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
-            )
-        return frames
+        return self.decode(self.latents(segment, noise, shares, steps=self.steps))
 
     def latents(self, segment: Segment, noise: Float32, shares: Float, *, steps: int) -> Float32:
-        """What `compose` would decode, shape (n, rows, columns, channels)."""
+        """Likewise, before they are decoded, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, shares)
         return self.generator.latents(
             noise, text, negative,
             size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, shares),
         )  # fmt: skip
+
+    def decode(self, latents: Float32) -> Frames:
+        """Pictures, shape (n, height, width, 3)."""
+        frames = self.generator.decode(latents, size=self.size)
+        if frames.shape != (len(latents), self.size[1], self.size[0], 3):
+            raise ModelError(
+                f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
+            )
+        return frames
 
     def _text(self, segment: Segment, shares: Float) -> tuple[Conditioning, Conditioning | None]:
         """The prompt, and the negative one where it counts, at how far the prompt has changed."""

@@ -33,7 +33,7 @@ LAYERS: list[set[str]] = [
     },
     {"analysis", "camera", "generator", "manifest", "borders", "motion", "plots", "safety", "video", "embedded"},
     {"checking", "cues", "diffusion", "listening", "looping", "planning", "preview", "sketching", "walk"},
-    {"finishing", "planfile", "scouting", "survey"},
+    {"finishing", "planfile", "scouting", "strip", "survey"},
     {"rendering"},
     {"places"},
     {"pipeline"},

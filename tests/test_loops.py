@@ -98,10 +98,10 @@ def test_clips_loop_and_are_listed(tmp_path: Path) -> None:
         frames = np.concatenate(list(read_frames(clip.path)))
         changes = successive_change(reduce_frames(frames))
         assert successive_change(reduce_frames(frames[[-1, 0]]))[0] <= np.median(changes)
-    made = len(generator.calls)
+    made = len(generator.denoised)
     told: list[str] = []
     render_clips(clips, generator, told=lambda clip, status: told.append(status))
-    assert (len(generator.calls), told) == (made, ["there", "there"])
+    assert (len(generator.denoised), told) == (made, ["there", "there"])
     others = clips_of(planned(tmp_path, bpm=127.0, fps=25), tmp_path / "loops", bars=1, count=1)
     with pytest.raises(OutputError, match="another loop"):
         render_clips(others, generator)

@@ -52,10 +52,10 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     peak = planned[3]
 
     class Breaks(FakeGenerator):
-        def generate(self, *given: Any, **options: Any) -> Any:
+        def decode(self, *given: Any, **options: Any) -> Any:
             if peak.status == "waiting" and planned[1].status == "done":
                 raise RuntimeError("out of\nluck")
-            return super().generate(*given, **options)
+            return super().decode(*given, **options)
 
     def told_of(job: Job) -> None:
         reports.append(json.loads(report.read_text()) if report.exists() else None)
@@ -134,7 +134,7 @@ def test_frames_are_rendered_once_for_every_output(folder: Path) -> None:
     alone = FakeGenerator()
     assert planned[1].plan is not None
     pipeline.render(planned[1].plan, folder / "alone.mp4", generator=alone)
-    assert len(generator.calls) == 3 * len(alone.calls)
+    assert generator.decoded == 3 * alone.decoded
     assert (folder / "alone.mp4").read_bytes() == planned[1].path.read_bytes()
     told = json.loads(manifest_path(planned[1].path).read_text())
     assert told["settings"] == json.loads(manifest_path(folder / "alone.mp4").read_text())["settings"]
@@ -162,7 +162,7 @@ def test_kept_frames_outlast_a_failure(folder: Path, monkeypatch: pytest.MonkeyP
     check_places(again, resume=True, overwrite=False)
     render_set(again, lambda plan: generator, report)
     assert (statuses(again), again[1].frames_of) == (["there", "done"], "one-wall.mov")
-    assert generator.calls == []
+    assert generator.decoded == 0
     assert not kept.exists()
 
 
@@ -178,7 +178,7 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     assert (again[0].status, "differs in model;" in again[0].problem) == ("failed", True)
     again[0].status = "there"
     render_set(again, lambda plan: generator, report, fingerprint=lambda plan: "another")
-    assert generator.calls
+    assert generator.decoded
 
     def problem_with(text: str, *, rising: bool = False) -> str:
         (folder / "night.toml").write_text(text)

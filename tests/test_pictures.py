@@ -85,7 +85,8 @@ def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     plan = pictured(tmp_path)
     walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
     course = Course(route=NoiseRoute(start=NoiseState(origin=1), hops=0.0), change_share=1.0, arc=ArcMap.even())
-    picture = load_picture(tmp_path / "halves.png", (64, 48)).astype(int)
+    shown = walk.generator.encode_picture(load_picture(tmp_path / "halves.png", (64, 48)))
+    picture = walk.generator.decode(shown[None], size=(64, 48)).astype(int)
     there, back = (walk.pictures(plan.segments[i], course, np.linspace(0, 1, 5)) for i in (0, 1))
     away = [np.abs(frames.astype(int) - picture).mean(axis=(1, 2, 3)) for frames in (there, back)]
     assert away[0][-1] == away[1][0] == 0
@@ -189,9 +190,9 @@ class Stopping(FakeGenerator):
         super().__init__()
         self.left = calls
 
-    def generate(self, *given, **options):  # type: ignore[no-untyped-def]
+    def decode(self, *given, **options):  # type: ignore[no-untyped-def]
         """Pictures, for a while."""
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt
-        return super().generate(*given, **options)
+        return super().decode(*given, **options)

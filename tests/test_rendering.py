@@ -77,9 +77,9 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
         ratio = measured / target
         variation[name] = ratio.std() / ratio.mean()
         correlation[name] = np.corrcoef(np.log(measured), np.log(target))[0, 1]
-    assert correlation["on"] > 0.95
-    assert variation["on"] < 0.15
-    assert variation["on"] < 0.7 * variation["off"]
+    assert correlation["on"] > 0.97
+    assert variation["on"] < 0.1
+    assert variation["on"] < 0.5 * variation["off"]
 
 
 def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None
     render_segments(walk, music, work, watch=seen.append)
     assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
-    assert sum(batch for batch, _ in walk.generator.calls) == 30
+    assert walk.generator.decoded == 30
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(tmp_path / "whole", walk))
     assert not list(work.glob(".*partial*"))
 

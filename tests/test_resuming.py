@@ -186,10 +186,10 @@ def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]
     wanted = whole(song, tmp_path)
 
     class Failing(FakeGenerator):
-        def generate(self, noise: Any, *rest: Any, steps: int, **options: Any) -> Frames:
+        def decode(self, *given: Any, **options: Any) -> Frames:
             if list(work_folder(tmp_path / "out.mp4").glob("segment-0002.npz")):
                 raise error("no more")
-            return super().generate(noise, *rest, steps=steps, **options)
+            return super().decode(*given, **options)
 
     with pytest.raises(error):
         pipeline.render(planned_for(song), tmp_path / "out.mp4", generator=Failing())

@@ -57,7 +57,7 @@ def test_batches_stay_small_and_steps_are_the_models_own() -> None:
     generator = FakeGenerator()
     picture_seeds(generator, "x", range(20))
     picture_seeds(generator, "x", [1], steps=7)
-    assert generator.calls == [(8, 4), (8, 4), (4, 4), (1, 7)]
+    assert generator.denoised == [(8, 4), (8, 4), (4, 4), (1, 7)]
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         scout(generator, "x", seeds=[1], path=path)
     assert path.read_bytes() == b"mine"
-    assert generator.calls == []
+    assert generator.denoised == []
     scout(generator, "x", seeds=[1], path=path, overwrite=True)
     assert Image.open(path).format == "PNG"
 

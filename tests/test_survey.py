@@ -23,22 +23,22 @@ def walk_of(**settings: object) -> Walk:
 
 
 def true_length(walk: Walk, index: int, found: object) -> float:
-    """Perceived length of a course, from many pictures at full steps."""
+    """Perceived length of a course, from as many pictures as it has frames: of more, 8 bits would add up."""
     segment = walk.plan.segments[index]
     course = found.courses[index]  # type: ignore[attr-defined]
-    pictures = walk.pictures(segment, course, np.linspace(0, 1, 400))
+    pictures = walk.pictures(segment, course, np.linspace(0, 1, 121))
     return float(successive_change(reduce_frames(pictures)).sum())
 
 
 def test_each_segment_is_as_long_as_the_music_wants() -> None:
-    """Within three tenths, for a slow pace and a faster one."""
+    """Within 15 percent, for a slow pace and a faster one."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
         wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
         found = survey(walk, wanted)
         for segment in walk.plan.segments:
             goal = found.scale * wanted_steps(wanted, segment).sum()
-            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.3)
+            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.15)
 
 
 def test_louder_music_sends_the_noise_further() -> None:
@@ -53,7 +53,7 @@ def test_louder_music_sends_the_noise_further() -> None:
 
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     """With almost no budget the change takes the whole segment, and the shortfall is known."""
-    walk = walk_of(walk={**STEADY, "pace": 0.02})
+    walk = walk_of(walk={**STEADY, "pace": 0.015})
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert found.courses[0].change_share == 1
     assert found.courses[0].short_of < 0.6
@@ -74,12 +74,9 @@ def test_probes_are_cheap() -> None:
     generator = walk.generator
     assert isinstance(generator, FakeGenerator)
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    made = sum(batch for batch, _ in generator.calls) + sum(batch for batch, _ in generator.sketches)
-    whole = sum(batch * (steps + 4) for batch, steps in generator.calls)
-    work = whole + sum(batch * steps for batch, steps in generator.sketches)
-    assert (
-        made == found.n_probes + 2 * 2 * 2
-    )  # of the pictures that sketches are fitted to, each is made in three ways
+    denoised = sum(batch for batch, _ in generator.denoised)
+    assert denoised == found.n_probes + generator.decoded  # what sketches are fitted to is also sketched
+    work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
     assert work == pytest.approx(found.cost * (4 + 4))
     assert found.cost <= 0.17 * 240
 
@@ -109,6 +106,9 @@ def test_a_survey_survives_json() -> None:
     again = survey_from_json(survey_to_json(found))
     assert again.courses[1].route == found.courses[1].route
     np.testing.assert_array_equal(again.courses[0].arc.lengths, found.courses[0].arc.lengths)
+    assert again.sketcher is not None
+    assert found.sketcher is not None
+    np.testing.assert_array_equal(again.sketcher.weights, found.sketcher.weights)
 
 
 def test_short_segments_are_surveyed_cheaply_too() -> None:
@@ -121,7 +121,7 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
     )
     walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    fitting = 4 * (1 + (4 + 2) / 8)
+    fitting = 4 * (1 + 2 / 8)
     assert found.cost - fitting <= 0.15 * 240
 
 

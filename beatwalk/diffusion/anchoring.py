@@ -15,75 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.diffusion.families import Family
-from beatwalk.diffusion.latents import LAYOUTS
-from beatwalk.errors import ModelError
-from beatwalk.types import Float32, Frames, Pull
+from beatwalk.types import Pull
 
 if TYPE_CHECKING:
     import torch
-
-
-def encode_picture(pipeline: Any, family: Family, picture: Frames, name: str) -> Float32:
-    """A picture's latents, as the pipeline has its own: scaled, and packed as the family does.
-
-    Parameters
-    ----------
-    picture : shape (1, height, width, 3), of a size that the model can make
-
-    Raises
-    ------
-    ModelError : the model's autoencoder cannot encode
-    """
-    import torch
-
-    vae = pipeline.vae
-    if getattr(vae, "encoder", None) is None or not hasattr(vae, "encode"):
-        raise ModelError(f"{name} cannot take pictures: its autoencoder has no encoder; use words, or another --vae")
-    like = next(vae.parameters())
-    pixels = torch.from_numpy(picture).permute(0, 3, 1, 2).to(like.device, torch.float32) / 127.5 - 1
-    with torch.inference_mode():
-        upcast = like.dtype == torch.float16 and bool(getattr(vae.config, "force_upcast", False))
-        if upcast:
-            vae.to(torch.float32)
-        try:
-            latents = encoded(vae, pixels.to(torch.float32 if upcast else like.dtype)).float()
-        finally:
-            if upcast:
-                vae.to(like.dtype)
-        packed = LAYOUTS[family.latents](_normalised(vae, latents, family))
-    made: Float32 = packed[0].cpu().numpy()
-    return made
-
-
-def encoded(vae: Any, pixels: Any) -> Any:
-    """What an autoencoder of any class encodes, without its noise.
-
-    Parameters
-    ----------
-    pixels : shape (batch, 3, height, width), -1 to 1
-    """
-    made = vae.encode(pixels)
-    if hasattr(made, "latent_dist"):
-        return made.latent_dist.mode()
-    return made.latent if hasattr(made, "latent") else made.latents
-
-
-def _normalised(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
-    """As the denoiser knows them: centred and of unit deviation, in the way that the autoencoder's files say."""
-    import torch
-
-    if hasattr(vae, "bn"):  # Flux 2 normalises patches, by statistics of its own
-        patches = LAYOUTS["patches"](latents)
-        deviation = torch.sqrt(vae.bn.running_var.float() + vae.config.batch_norm_eps)
-        normal = (patches - vae.bn.running_mean.float().view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
-        return torch.nn.functional.pixel_shuffle(normal, 2)  # the layout packs it again
-    config, scale = vae.config, float(getattr(vae.config, "scaling_factor", None) or 1.0)
-    mean, std = (getattr(config, key, None) for key in ("latents_mean", "latents_std"))
-    if mean is not None and std is not None and family.pipeline == "StableDiffusionXLPipeline":
-        centre, deviation = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
-        return (latents - centre) * scale / deviation
-    return (latents - float(getattr(config, "shift_factor", None) or 0.0)) * scale
 
 
 def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) -> dict[str, Any]:

@@ -74,10 +74,7 @@ class Batches:
                 try:
                     made.append(outcome())
                     done = part.stop
-                except (torch.OutOfMemoryError, UnboundLocalError) as error:
-                    # Sana's pipeline catches an OutOfMemoryError while decoding and trips over the missing picture.
-                    if isinstance(error, UnboundLocalError) and "'image'" not in str(error):
-                        raise
+                except torch.OutOfMemoryError as error:
                     if part.stop - part.start == 1:
                         where = f"{size[0]}x{size[1]} on {self._device}"
                         raise DeviceError(

@@ -26,17 +26,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from beatwalk.diffusion.anchoring import encode_picture, pull_arguments
+from beatwalk.diffusion.anchoring import pull_arguments
+from beatwalk.diffusion.autoencoding import decode_latents, encode_picture
 from beatwalk.diffusion.batching import Batches
 from beatwalk.diffusion.caching import step_cached
 from beatwalk.diffusion.compiling import compile_network, options_for
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
-from beatwalk.diffusion.latents import LAYOUTS, as_cells, latent_channels
+from beatwalk.diffusion.latents import LAYOUTS, from_tokens, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, words_lost
 from beatwalk.diffusion.transfer import to_host_bytes
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import ModelError
+from beatwalk.generator import Generator
 from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
 STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
 
 
-class DiffusionGenerator:
+class DiffusionGenerator(Generator):
     """A `Generator` that plays a diffusers pipeline.
 
     Parameters
@@ -74,7 +76,7 @@ class DiffusionGenerator:
         self._nothing: Conditioning | None = None
         self._fixed: int | None = None  # rows of every call, once compiled
         self._counting = threading.Lock()
-        self.replaced = 0  # pictures that the model's safety checker made black
+        self._replaced = 0
         self._told: set[str] = set()  # prompts that were said to be too long
         self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
         self._encode_arguments = encode_arguments(pipeline, family)
@@ -84,6 +86,11 @@ class DiffusionGenerator:
         """What this is and how it likes to be used."""
         return self._info
 
+    @property
+    def replaced(self) -> int:
+        """Pictures that the model's safety checker made black."""
+        return self._replaced
+
     @cached_property
     def decoding_steps(self) -> float:
         """What decoding a picture costs in steps, by counted operations: times would differ from run to run."""
@@ -92,13 +99,12 @@ class DiffusionGenerator:
         side = int(np.lcm(self._multiple, self._info.size_multiple))
         size = (side * -(-COUNTED_SIDE // side),) * 2
         noise, text = self.start_noise(0, size)[None], self.encode([""])
-        operations = []
-        for output in ("latent", "pt"):
-            with FlopCounterMode(display=False) as counter:
-                self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type=output)
-            operations.append(counter.get_total_flops())
-        step, picture = operations
-        return round((picture - step) / max(step / self._family.fewest_steps, 1), 1)
+        with FlopCounterMode(display=False) as counter:
+            made = self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type="latent")
+            step = counter.get_total_flops()
+            self._decode(self._cells(made, size), size, self._pipeline)
+            both = counter.get_total_flops()
+        return round((both - step) / max(step / self._family.fewest_steps, 1), 1)
 
     @property
     def pipeline(self) -> Any:
@@ -199,38 +205,24 @@ class DiffusionGenerator:
         _, height, width, _ = picture.shape
         right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
         around = ((0, 0), (below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))
-        return encode_picture(self._pipeline, self._family, np.pad(picture, around, mode="edge"), self._info.name)
+        whole = np.pad(picture, around, mode="edge")
+        latents = encode_picture(self._pipeline, self._family, whole, self._info.name)
+        made: Float32 = LAYOUTS[self._family.latents](latents)[0].cpu().numpy()
+        return made
 
-    def generate(
-        self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
-        *,
-        size: tuple[int, int],
-        steps: int,
-        guidance: float,
-        pulls: Sequence[Pull] = (),
-    ) -> Frames:
-        """Pictures, uint8, shape (batch, height, width, 3); any number, split into batches that fit.
+    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+        """Pictures of latents, uint8; any number, split into batches that fit.
 
         Raises
         ------
-        ModelError : the size or the number of steps cannot be made, or the model yields no picture
+        ModelError : the pictures are no pictures
         DeviceError : not even one picture fits into memory
         """
-        covering = self._covering(size)
 
-        def make(
-            rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any
-        ) -> tuple[torch.Tensor, torch.Tensor]:
-            images = self.call_pipeline(
-                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="pt",
-                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
-            )  # fmt: skip
-            return to_host_bytes(images, size)
+        def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._decode(latents[rows], size, pipeline or self._pipeline)
 
-        made = self._in_batches(len(noise), conditioning, negative, size, guidance, make)
+        made = self._batches.run(len(latents), self._covering(size), make)
         if self._device.type == "cuda":  # batches were on their way while the next were made
             import torch
 
@@ -239,6 +231,19 @@ class DiffusionGenerator:
             hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
             raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
         return np.concatenate([frames.numpy() for frames, _ in made])
+
+    def _decode(self, latents: Float32, size: tuple[int, int], pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch: frames and whether they are numbers, on their way to the host."""
+        import torch
+
+        count = len(latents)
+        if self._fixed is not None and count < self._fixed:
+            latents = latents[np.minimum(np.arange(self._fixed), count - 1)]
+        cells = torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 3, 1, 2)))
+        pictures, replaced = decode_latents(pipeline, self._family, cells)
+        with self._counting:
+            self._replaced += replaced
+        return to_host_bytes(pictures[:count], size)
 
     def latents(
         self,
@@ -251,11 +256,12 @@ class DiffusionGenerator:
         guidance: float,
         pulls: Sequence[Pull] = (),
     ) -> Float32:
-        """What `generate` would decode, shape (batch, rows, columns, channels); the picture's size rounded up.
+        """What `decode` makes pictures of, shape (batch, rows, columns, channels); the picture's size rounded up.
 
         Raises
         ------
-        ModelError, DeviceError : as `generate`
+        ModelError : the size or the number of steps cannot be made
+        DeviceError : not even one picture fits into memory
         """
         covering = self._covering(size)
 
@@ -264,9 +270,16 @@ class DiffusionGenerator:
                 noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent",
                 pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
             )  # fmt: skip
-            return as_cells(to_host(made), covering)
+            return self._cells(made, covering)
 
         return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    @staticmethod
+    def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
+        """A pipeline's latents, unpacked, channels last."""
+        grid = from_tokens(latents, covering) if latents.ndim == 3 else latents
+        cells: Float32 = np.ascontiguousarray(to_host(grid).transpose(0, 2, 3, 1))
+        return cells
 
     def _in_batches(
         self,
@@ -317,7 +330,7 @@ class DiffusionGenerator:
         Parameters
         ----------
         size : width and height that the model can make without cutting
-        output_type : "pt" for a tensor of pictures, 0-1; "latent" for theirs, as the family has them; or "pil"
+        output_type : "latent" for latents, as the family has them, or "pil" for pictures
         pipeline : one with a state of its own, for calls at the same time; None: the one there is
 
         Raises
@@ -360,9 +373,6 @@ class DiffusionGenerator:
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            flags = getattr(made, "nsfw_content_detected", None) or ()
-            with self._counting:
-                self.replaced += sum(bool(flag) for flag in flags[:count])
             return made.images[:count]
 
     @contextmanager

@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from beatwalk.diffusion.families import Config, Family, Latents
-from beatwalk.types import Float32
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +20,12 @@ def to_patches(latents: torch.Tensor) -> torch.Tensor:
     """(n, c, h, w) → (n, 4 c, h / 2, w / 2)."""
     n, c, h, w = latents.shape
     return latents.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+
+
+def from_patches(patches: torch.Tensor) -> torch.Tensor:
+    """(n, 4 c, h, w) → (n, c, 2 h, 2 w); undoes `to_patches`."""
+    n, c, h, w = patches.shape
+    return patches.reshape(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, 2 * h, 2 * w)
 
 
 def to_tokens(latents: torch.Tensor) -> torch.Tensor:
@@ -43,16 +46,8 @@ def latent_channels(family: Family, denoiser: Config) -> int:
     return taken if family.latents == "grid" else taken // 4
 
 
-def as_cells(latents: Float32, covering: tuple[int, int]) -> Float32:
-    """Latents as a grid of cells, shape (batch, rows, columns, channels).
-
-    Parameters
-    ----------
-    latents : shape (batch, channels, rows, columns), or packed, as Flux has them: (batch, rows x columns, channels)
-    covering : width and height of the picture, in pixels
-    """
-    if latents.ndim == 4:
-        return np.ascontiguousarray(latents.transpose(0, 2, 3, 1))
-    batch, count, channels = latents.shape
-    rows = max(1, round(np.sqrt(count * covering[1] / covering[0])))
-    return latents.reshape(batch, rows, count // rows, channels)
+def from_tokens(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(n, h w / 4, 4 c) → (n, c, h, w), for pictures of a size (width, height) in pixels; undoes `to_tokens`."""
+    n, count, channels = tokens.shape
+    rows = max(1, round((count * size[1] / size[0]) ** 0.5))
+    return from_patches(tokens.transpose(1, 2).reshape(n, channels, rows, count // rows))

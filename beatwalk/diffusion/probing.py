@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.diffusion.anchoring import encoded
+from beatwalk.diffusion.autoencoding import encoded
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.timing import PeakMemory
 from beatwalk.types import Float32, Frames, ModelInfo
@@ -101,7 +101,7 @@ def check_model(generator: DiffusionGenerator, *, size: tuple[int, int] | None =
     """
     from beatwalk.diffusion.stopwatch import TimedGenerator
 
-    timed, info = TimedGenerator(generator, detailed=False), generator.info
+    timed, info = TimedGenerator(generator), generator.info
     size = size or info.size
     options: dict[str, Any] = {"size": size, "steps": info.steps, "guidance": info.guidance}
     noise, text = generator.start_noise(0, size)[None], generator.encode([PROMPT])

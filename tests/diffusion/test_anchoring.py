@@ -12,7 +12,8 @@ import torch
 
 from beatwalk.diffusion import DiffusionGenerator, load_generator
 from beatwalk.diffusion.addons import set_scheduler
-from beatwalk.diffusion.anchoring import encoded, starting_step
+from beatwalk.diffusion.anchoring import starting_step
+from beatwalk.diffusion.autoencoding import encoded
 from beatwalk.errors import ModelError
 from beatwalk.types import Frames, Pull
 from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, Loaded, apart, pictures
