@@ -34,7 +34,7 @@ from beatwalk.diffusion.compiling import compile_network, options_for
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.diffusion.latents import LAYOUTS, from_tokens, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
-from beatwalk.diffusion.text import encode_arguments, fill_places, fit_length, to_host, words_lost
+from beatwalk.diffusion.text import encode_arguments, fill_places, fitted, to_host, words_lost
 from beatwalk.diffusion.transfer import to_host_bytes
 from beatwalk.diffusion.weighting import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.errors import ModelError
@@ -295,22 +295,12 @@ class DiffusionGenerator(Generator):
         if guided and negative is None:
             self._nothing = self._nothing or self.encode([""])
             negative = self._nothing.repeated(count)
-        against = self._fitting(negative, conditioning) if guided and negative is not None else None
+        against = fitted(negative, conditioning, self._family) if guided and negative is not None else None
 
         def make_rows(rows: slice, pipeline: Any) -> Made:
             return make(rows, conditioning.rows(rows), against.rows(rows) if against is not None else None, pipeline)
 
         return self._batches.run(count, self._covering(size), make_rows)
-
-    def _fitting(self, text: Conditioning, other: Conditioning) -> Conditioning:
-        """Text encoded by itself, as long as another where the family wants both alike."""
-        length = other.tensors["prompt_embeds"].shape[1]
-        if self._family.lists or text.tensors["prompt_embeds"].shape[1] == length:
-            return text
-        return Conditioning(
-            tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
-            masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
-        )
 
     def call_pipeline(
         self,

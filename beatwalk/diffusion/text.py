@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beatwalk.diffusion.families import Family
-from beatwalk.types import Float32
+from beatwalk.types import Conditioning, Float32
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +83,17 @@ def fit_length(embeds: Float32, length: int) -> Float32:
     To cross-attention, which has no positions, whole repeats are the same text.
     """
     return embeds[:, np.arange(length) % embeds.shape[1]]
+
+
+def fitted(text: Conditioning, other: Conditioning, family: Family) -> Conditioning:
+    """Text encoded by itself, as long as another where the family wants both alike."""
+    length = other.tensors["prompt_embeds"].shape[1]
+    if family.lists or text.tensors["prompt_embeds"].shape[1] == length:
+        return text
+    return Conditioning(
+        tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
+        masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
+    )
 
 
 def _instruction(pipeline: Any, family: Family) -> list[str] | None:

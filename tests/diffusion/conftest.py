@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -24,6 +25,12 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_heard() -> None:
+    """Also where a test before had the command line be quiet."""
+    logging.getLogger("beatwalk").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True, scope="session")
