@@ -29,8 +29,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A workplace in which every stage has been run for a moment."""
     work = tmp_path_factory.mktemp("training")
     job = Job(work=work, minutes=HOUR, device="cpu", size=TOY, compile=False, steps=2)
-    for number in range(2):
-        paint_block(work / "set", number, TOY.picture, per_subject=1)
+    for number in range(4):  # the last one is not square
+        paint_block(work / "set", number, TOY, per_subject=1)
     train_autoencoder(job)
     train_decoder(job)
     train_words(job)
@@ -41,7 +41,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 def test_painting_the_same_block_twice_gives_the_same_pictures(job: Job, tmp_path: Path) -> None:
     """Block numbers are seeds."""
-    paint_block(tmp_path, 1, TOY.picture, per_subject=1)
+    paint_block(tmp_path, 1, TOY, per_subject=1)
     first, shown = read_block(blocks(job.work / "set")[1])
     again, shown_again = read_block(blocks(tmp_path)[0])
     assert shown == shown_again
