@@ -127,11 +127,15 @@ def _place_colour(
         before.append(word)
 
 
+def phrases(group: str, name: str) -> list[str]:
+    """All that a word of a group goes by, as `words.toml` writes it, synonyms last."""
+    return [*_WORDS[group][name], *SYNONYMS[group].get(name, [])]
+
+
 def vocabulary() -> list[str]:
     """All phrases, for building a tokenizer."""
     groups = ("subjects", "palettes", "moods", "styles", "compositions")
-    tables = [_WORDS[group] for group in groups] + list(SYNONYMS.values())
-    lines = [phrase.lstrip("~| ") for table in tables for entry in table.values() for phrase in entry]
+    lines = [phrase.lstrip("~| ") for group in groups for name in _WORDS[group] for phrase in phrases(group, name)]
     return lines + list(_WORDS["extras"]["words"])
 
 
