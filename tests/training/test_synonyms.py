@@ -104,7 +104,7 @@ def test_synonyms_are_plain_words_under_one_name_each() -> None:
 def test_roughened_captions_keep_their_words_but_for_a_slip() -> None:
     """Words are added anywhere, and at most one of the caption's own differs."""
     rng = random.Random(0)
-    words = "a golden city beneath distant mountains".split()
+    words = ["a", "golden", "city", "beneath", "distant", "mountains"]
     changed = 0
     for _ in range(100):
         rough = roughen(" ".join(words), rng).split(" ")
