@@ -89,7 +89,7 @@ def test_a_second_colour_stays_second(subject: str) -> None:
         assert hue_error(picture, word) < hue_error(picture, other)
 
 
-@pytest.mark.parametrize("style", [None, "retro", "sketch", "watercolour", "outline"])
+@pytest.mark.parametrize("style", [None, "retro", "sketch", "watercolour", "pastel"])
 def test_colours_are_the_same_at_any_size(style: str | None) -> None:
     """Small pictures stand for large ones: the judge learns from them."""
     wanted = [Attributes(subject="plasma", palette="red", style=style)]
