@@ -36,7 +36,7 @@ MOODS: dict[str, Mood] = {
     "night": Mood(exposure=0.62, gamma=1.5, glow=1.35, vignette=0.5),
     "dark": Mood(exposure=0.5, gamma=1.65, glow=0.8, vignette=0.75),
     "bright": Mood(exposure=1.35, gamma=0.72, bloom=1.2, vignette=0.0),
-    "misty": Mood(mist=0.8, contrast=-0.25, glow=0.8, veil=0.25, vignette=0.1),
+    "misty": Mood(mist=0.72, contrast=-0.2, glow=0.8, veil=0.2, vignette=0.1),
     "glowing": Mood(glow=1.6, bloom=2.1, gamma=1.15, vignette=0.35),
     "dreamy": Mood(veil=0.6, bloom=1.8, gamma=0.86, contrast=-0.2, vignette=0.05),
     "contrast": Mood(contrast=0.9, glow=1.2, vignette=0.4),
@@ -96,7 +96,7 @@ def light_up(
     tint = torch.tensor([m.tint for m in moods], device=c.device)
     own = first[:, int(RAMP * 0.68)]  # light near the horizon takes the picture's colour, else it would rule it
     own = own / (own.amax(-1, keepdim=True) + 1e-6) * tint.amax(-1, keepdim=True)
-    tint = torch.lerp(tint, own, 0.72)[:, :, None, None]
+    tint = torch.lerp(tint, own, 0.85)[:, :, None, None]
     colour = colour + tint * torch.exp(-(((y - 0.15) * 1.4) ** 2))[:, None]
     corner = (c.x / c.zoom / c.half_w) ** 2 + y**2
     colour = colour * (1 - of("vignette") * 0.5 * corner.clamp(max=1.6))[:, None] * of("exposure")[:, None]
