@@ -201,7 +201,7 @@ def peek(stage: Stage, steps: int, guidance: float) -> None:
     autoencoder = load_autoencoder(job)
     texts: list[str] = []
     pictures: list[np.ndarray] = []
-    for frame, asked in (((side, side), PEEK), *((frame, PEEK[:4]) for frame in job.size.frames)):
+    for frame, asked in (((side, side), PEEK), *((frame, PEEK[:2]) for frame in job.size.frames)):
         texts += asked
         made = render(job, model, autoencoder, tokenizer, list(asked), scale, steps, guidance, frame)
         pictures.extend(made)
