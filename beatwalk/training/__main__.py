@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     size = SIZES[args.size]
     if args.stage in ("paint", "all"):
         for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
-            paint_block(args.work / "set", number, size.picture, args.device)
+            paint_block(args.work / "set", number, size, args.device)
     if args.stage in ("autoencoder", "decoder", "words", "flow", "few", "all"):
         cores = os.cpu_count() or 1
         processes = args.processes or (min(2, cores) if args.device == "cpu" else 1)

@@ -38,12 +38,13 @@ class Crops:
             array = self.arrays[self.rng.integers(len(self.arrays))]
             picture = array[self.rng.integers(len(array))]
             side = self.side
-            if picture.shape[0] >= 2 * side and self.rng.random() < 0.25:
-                top, left = self.rng.integers(0, picture.shape[0] - 2 * side + 1, 2)
+            room = np.array(picture.shape[:2])
+            if min(room) >= 2 * side and self.rng.random() < 0.25:
+                top, left = self.rng.integers(0, room - 2 * side + 1)
                 part = picture[top : top + 2 * side, left : left + 2 * side].reshape(side, 2, side, 2, 3)
                 crop = part.mean((1, 3)).round().astype(np.uint8)
             else:
-                top, left = self.rng.integers(0, picture.shape[0] - self.side + 1, 2)
+                top, left = self.rng.integers(0, room - side + 1)
                 crop = picture[top : top + self.side, left : left + self.side]
             if self.rng.random() < 0.5:
                 crop = crop[:, ::-1]

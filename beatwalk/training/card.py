@@ -36,8 +36,10 @@ Call it with `num_inference_steps=4, guidance_scale=1.0, use_resolution_binning=
 complex_human_instruction=None`; `beatwalk.json` holds these defaults for programs.
 
 ## Data
-{figures.pictures} pictures of 512 by 512 drawn by the project's own painter (`beatwalk.training.painter`),
-with captions worded from what each picture shows. No photograph, no scraped text, no other model's weights went in.
+{figures.pictures} pictures drawn by the project's own painter (`beatwalk.training.painter`), most of them 512 by 512,
+others wide or tall, with captions worded from what each picture shows. No photograph, no scraped text, no other
+model's weights went in. Some words of the captions are a selection from WordNet 3.0 (Princeton University; its
+licence stands in `beatwalk/training/painter/synonyms.toml`).
 
 ## Recipe
 `python -m beatwalk.training --minutes M --device cpu|cuda --out FOLDER` trains it again.

@@ -1,6 +1,7 @@
 """``python -m beatwalk.training.evaluate``: nano against the painter, on prompts and seeds that training never saw.
 
-Prints JSON; every share is 0–1. The painter's own pictures of the same attributes are the mark.
+Prints JSON; every share is 0–1. The painter's own pictures of the same attributes are the mark. Without ``--model``
+the painter alone is judged: with what the evaluation asks for, and with all that it can be asked for.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from diffusers import DiffusionPipeline
 
 from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
-from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, load_judge, shrink, train_judge
+from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
 from beatwalk.training.gallery import blocks, read_block
 from beatwalk.training.measures import HUES, fine_detail, hue_error, spread
 from beatwalk.training.models import SIZES
@@ -27,6 +29,7 @@ from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
 
 UNSEEN = 9_000_000  # seeds from here on are never used by the training set
+WIDE = ((768, 512), (512, 768), (1024, 512), (1024, 576), (640, 384))  # 640x360 is cut from the last one
 WALKS = (
     ("a golden city at night", "a blue ocean at sunset"),
     ("violet galaxy", "red flower"),
@@ -51,10 +54,10 @@ class Painter4:
         with torch.inference_mode():
             return self.pipe.text_encoder(**tokens)[0], tokens.attention_mask
 
-    def noise(self, seeds: list[int], side: int = 512) -> torch.Tensor:
-        """One start per seed."""
-        edge = side // self.pipe.vae_scale_factor
-        shape = (self.pipe.transformer.config.in_channels, edge, edge)
+    def noise(self, seeds: list[int], frame: tuple[int, int] = (512, 512)) -> torch.Tensor:
+        """One start per seed for pictures of a height and width."""
+        edges = [side // self.pipe.vae_scale_factor for side in frame]
+        shape = (self.pipe.transformer.config.in_channels, *edges)
         rows = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
         return torch.stack(rows).to(self.device)
 
@@ -86,16 +89,51 @@ def _judge(judge: Judge, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return subject.argmax(1).numpy(), palette.argmax(1).numpy(), features.numpy()
 
 
+def _mark_one(wanted: Attributes, number: int) -> np.ndarray:
+    return paint([wanted], 512, 512, UNSEEN + number).numpy()
+
+
 def _mark(wanted: list[Attributes]) -> np.ndarray:
-    return np.concatenate([paint([w], 512, 512, UNSEEN + i).numpy() for i, w in enumerate(wanted)])
+    return np.concatenate([_mark_one(w, i) for i, w in enumerate(wanted)])
+
+
+def _ask(count: int, seed: int, subjects: list[str]) -> list[Attributes]:
+    """What pictures are asked for: a subject, a colour, at times a mood."""
+    rng = random.Random(seed)
+    wanted = [draw_attributes(subjects[i % len(subjects)], rng) for i in range(count)]
+    return [Attributes(subject=w.subject, palette=w.palette, mood=w.mood) for w in wanted]
+
+
+def painter(judge: Judge, count: int) -> dict[str, Any]:
+    """How well the judge knows the painter's pictures, and what it takes for what.
+
+    ``all``: with second colours, styles and compositions too.
+    """
+    rng = random.Random(UNSEEN + 2)
+    names = list(SUBJECTS)
+    asked = {
+        "asked": _ask(count, UNSEEN, names),
+        "all": [draw_attributes(names[i % len(names)], rng) for i in range(count)],
+    }
+    figures: dict[str, Any] = {}
+    for name, wanted in asked.items():
+        seen = [_judge(judge, _mark_one(w, i)) for i, w in enumerate(wanted)]
+        subjects = [SUBJECT_NAMES[int(s[0])] for s, _, _ in seen]
+        palettes = [PALETTE_NAMES[int(p[0])] for _, p, _ in seen]
+        for what, found, truth in (
+            ("subject", subjects, [w.subject for w in wanted]),
+            ("colour", palettes, [w.palette for w in wanted]),
+        ):
+            pairs = Counter(f"{t} as {f}" for t, f in zip(truth, found, strict=True) if t != f)
+            figures[f"{name}_{what}"] = 1 - sum(pairs.values()) / count
+            figures[f"{name}_{what}_mistaken"] = dict(pairs.most_common(12))
+    return figures
 
 
 def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
     """Asked subject and colour found, fine detail and per-subject misses."""
+    wanted = _ask(count, UNSEEN, list(SUBJECTS))
     rng = random.Random(UNSEEN)
-    names = list(SUBJECTS)
-    wanted = [draw_attributes(names[i % len(names)], rng) for i in range(count)]
-    wanted = [Attributes(subject=w.subject, palette=w.palette, second=None, mood=w.mood) for w in wanted]
     texts = [plain(w) if i % 3 == 0 else caption(w, rng) for i, w in enumerate(wanted)]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(count)]))
     subject, palette, _ = _judge(judge, made)
@@ -112,6 +150,24 @@ def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
         "fine_detail": fine_detail(made) / fine_detail(mark),
         "subjects_missed": missed,
     }
+
+
+def frames(nano: Painter4, judge: Judge, count: int) -> dict[str, dict[str, float]]:
+    """Asked subject and colour found in pictures that are not square, ``count`` of each size, by width x height."""
+    result = {}
+    for turn, (width, height) in enumerate(WIDE):
+        names = list(SUBJECTS)[turn::2]
+        wanted = _ask(count, UNSEEN + 10 + turn, names)
+        made = nano.paint(
+            *nano.encode([plain(w) for w in wanted]), nano.noise([UNSEEN + i for i in range(count)], (height, width))
+        )
+        subject, palette, _ = _judge(judge, made)
+        truth = classes(wanted).numpy()
+        result[f"{width}x{height}"] = {
+            "subject": float((subject == truth[:, 0]).mean()),
+            "colour": float((palette == truth[:, 1]).mean()),
+        }
+    return result
 
 
 def variety(nano: Painter4, judge: Judge, seeds: int = 6) -> float:
@@ -175,7 +231,9 @@ def reconstruction(nano: Painter4, work: Path, count: int = 24) -> float:
 def main(argv: list[str] | None = None) -> None:
     """Measure a finished model folder."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.evaluate", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of the finished model")
+    parser.add_argument(
+        "--model", type=Path, help="folder of the finished model; without it the painter alone is judged"
+    )
     parser.add_argument("--work", type=Path, default=cache_folder(), help="painted pictures and the classifier")
     parser.add_argument("--train-minutes", type=float, default=0.0, help="train the classifier first")
     parser.add_argument("--count", type=int, default=90, help="pictures for the hit rates")
@@ -186,8 +244,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.train_minutes:
         train_judge(Job(work=args.work, minutes=args.train_minutes, device=args.device, size=SIZES["full"]))
     judge = load_judge(args.work)
+    if args.model is None:
+        print(json.dumps(painter(judge, args.count), indent=2))
+        return
     nano = Painter4(args.model, args.steps, args.device)
     figures = hits(nano, judge, args.count)
+    figures["frames"] = frames(nano, judge, max(8, args.count // 6))
     figures["variety"] = variety(nano, judge)
     figures["hue"] = hues(nano)
     figures["walk_detail"], strips = walks(nano)
@@ -200,6 +262,13 @@ def main(argv: list[str] | None = None) -> None:
         texts = [caption(w, rng) for w in wanted]
         made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(64)]))
         sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
+        other = [p for i, size in enumerate(WIDE) for p in _row(nano, texts[8 * i : 8 * i + 8], size)]
+        sheet(other, args.sheets / "frames.png", 8, texts[: 8 * len(WIDE)], side=256)
+
+
+def _row(nano: Painter4, texts: list[str], size: tuple[int, int]) -> list[np.ndarray]:
+    """Pictures of a width and height."""
+    return list(nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))], size[::-1])))
 
 
 if __name__ == "__main__":

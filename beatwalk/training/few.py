@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from beatwalk.training import parallel
-from beatwalk.training.flow import Batch, Painterly, batches, build, load_flow, peek
+from beatwalk.training.flow import Batch, Painterly, batches, build, keep_text, load_flow, peek
 from beatwalk.training.latents import prepare_latents
 from beatwalk.training.stage import Job, Stage
 from beatwalk.training.text import load_or_build
@@ -63,10 +63,11 @@ def train_few(job: Job) -> Painterly:
     model.text.requires_grad_(False)  # the conditioning stays the teacher's
     if job.compile and job.device != "cpu":
         for block in [*teacher.transformer.transformer_blocks, *model.transformer.transformer_blocks]:
-            block.compile(dynamic=False)
+            block.compile()
     plain = ("patch_embed", "proj_out", "time_embed", "scale_shift")
     extra = {"scale": latents.scale}
     stage = Stage(job, "few", model, plain=plain, peak=4e-4, decay=0.99, warm=20, hold=0.4, extra=extra)
+    keep_text(stage, model, teacher.text)
     ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))
     with torch.no_grad():
         empty = (teacher.encode(ids, mask).float(), mask)

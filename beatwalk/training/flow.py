@@ -6,7 +6,7 @@ Convention: x_t = (1 - t) x + t noise, t from 0 (picture) to 1 (noise); the netw
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from transformers import Gemma2Model, PreTrainedTokenizerFast
 
 from beatwalk.training import parallel
 from beatwalk.training.autoencoder import load_autoencoder
-from beatwalk.training.latents import Latents, prepare_latents
+from beatwalk.training.latents import Latents, Part, prepare_latents
 from beatwalk.training.models import LATENT_CHANNELS, build_transformer
 from beatwalk.training.painter.captions import caption
 from beatwalk.training.sheet import sheet
@@ -81,24 +81,32 @@ class Batch:
     seen: Tensor  # 1 where the transformer may look: real tokens and some of the padding
 
 
-def batches(job: Job, latents: Latents, tokenizer: PreTrainedTokenizerFast, seed: int, count: int) -> Iterator[Batch]:
-    """Endless batches in a seeded order, each picture with a new wording."""
-    rng = random.Random(seed)
-    order: list[int] = []
-    length = min(TOKENS, job.size.tokens)
+def rounds(parts: Sequence[Part], count: int, rng: random.Random) -> Iterator[tuple[Part, list[int]]]:
+    """Endless lists of ``count`` pictures of one shape; each picture comes once a round, or early in the next."""
+    waiting: list[list[int]] = [[] for _ in parts]
     while True:
-        while len(order) < count:
-            fresh = list(range(len(latents.shown)))
-            rng.shuffle(fresh)
-            order += fresh
-        index, order = order[:count], order[count:]
-        texts = ["" if rng.random() < EMPTY else caption(latents.shown[i], rng) for i in index]
+        order = []
+        for part, line in zip(parts, waiting, strict=True):
+            line += rng.sample(range(len(part.shown)), len(part.shown))
+            while len(line) >= count:
+                order.append((part, line[:count]))
+                del line[:count]
+        rng.shuffle(order)
+        yield from order
+
+
+def batches(job: Job, latents: Latents, tokenizer: PreTrainedTokenizerFast, seed: int, count: int) -> Iterator[Batch]:
+    """Endless batches in a seeded order, each of one shape, each picture with a new wording."""
+    rng = random.Random(seed)
+    length = min(TOKENS, job.size.tokens)
+    for part, index in rounds(latents.parts, count, rng):
+        texts = ["" if rng.random() < EMPTY else caption(part.shown[i], rng) for i in index]
         ids, mask = tokens(tokenizer, texts, length)
         # walks between prompts of different lengths let the transformer see padding: it must not mind
         extra = torch.tensor([0 if rng.random() < 0.5 else rng.randrange(length) for _ in index])[:, None]
         seen = torch.maximum(mask, (torch.arange(length) < mask.sum(1, keepdim=True) + extra).long())
         yield Batch(
-            x=latents.x[index].float().to(job.device),
+            x=part.x[index].float().to(job.device),
             ids=ids.to(job.device),
             mask=mask.to(job.device),
             seen=seen.to(job.device),
@@ -110,14 +118,14 @@ def train_flow(job: Job) -> Painterly:
     latents = prepare_latents(job, low=True)
     tokenizer = load_or_build(job.work / "tokenizer", job.size)
     model = build(job, tokenizer)
-    model.text.load_state_dict(load_words(job, tokenizer).state_dict())
     model.text.requires_grad_(False)
     if job.compile and job.device != "cpu":  # block by block; on a CPU it gains nothing here
         for block in model.transformer.transformer_blocks:
-            block.compile(dynamic=False)
+            block.compile()  # not for one shape only: there are several
     plain = ("patch_embed", "proj_out", "time_embed", "scale_shift")
     extra = {"scale": latents.scale}
     stage = Stage(job, "flow", model, plain=plain, peak=2e-3, decay=0.998, warm=100, extra=extra)
+    keep_text(stage, model, load_words(job, tokenizer))
 
     def loss_of(batch: Batch, noise: Tensor, t: Tensor) -> Tensor:
         with torch.no_grad(), torch.autocast(job.device, torch.bfloat16):
@@ -143,6 +151,12 @@ def train_flow(job: Job) -> Painterly:
         stage.tend(look)
     stage.finish(look)
     return load_flow(job)
+
+
+def keep_text(stage: Stage, model: Painterly, text: Gemma2Model) -> None:
+    """Put in the frozen text encoder, also where a checkpoint was made with an older one."""
+    model.text.load_state_dict(text.state_dict())
+    stage.average.weights |= {f"text.{name}": value.clone() for name, value in model.text.state_dict().items()}
 
 
 def load_flow(job: Job, name: str = "flow") -> Painterly:
@@ -183,11 +197,16 @@ def peek(stage: Stage, steps: int, guidance: float) -> None:
     model = build(job, tokenizer)
     model.load_state_dict(stage.average.weights)
     model.eval()
-    texts = list(PEEK)
     side, scale = job.size.picture, stage.extra["scale"]
-    pictures = render(job, model, load_autoencoder(job), tokenizer, texts, scale, steps, guidance, side)
+    autoencoder = load_autoencoder(job)
+    texts: list[str] = []
+    pictures: list[np.ndarray] = []
+    for frame, asked in (((side, side), PEEK), *((frame, PEEK[:2]) for frame in job.size.frames)):
+        texts += asked
+        made = render(job, model, autoencoder, tokenizer, list(asked), scale, steps, guidance, frame)
+        pictures.extend(made)
     path = job.work / "sheets" / f"{stage.name}-{stage.step:06d}.png"
-    sheet(list(pictures), path, 4, texts, side=min(side, 256))
+    sheet(pictures, path, 4, texts, side=min(side, 256))
 
 
 @torch.inference_mode()
@@ -200,10 +219,10 @@ def render(
     scale: float,
     steps: int,
     guidance: float,
-    side: int,
+    frame: tuple[int, int],
     seed: int = 1,
 ) -> np.ndarray:
-    """Pictures for prompts, uint8, shape (len(texts), side, side, 3), straight from the training networks."""
+    """Pictures for prompts, uint8, shape (len(texts), *frame, 3), straight from the training networks."""
     length = min(TOKENS, job.size.tokens)
     out = []
     generator = torch.Generator(job.device).manual_seed(seed)
@@ -213,7 +232,7 @@ def render(
         states = model.encode(ids, mask).float()
         for start in range(0, len(texts), 8):
             part = slice(1 + start, 1 + min(start + 8, len(texts)))
-            shape = (len(texts[start : start + 8]), LATENT_CHANNELS, side // job.size.factor, side // job.size.factor)
+            shape = (len(texts[start : start + 8]), LATENT_CHANNELS, *(side // job.size.factor for side in frame))
             noise = torch.randn(shape, generator=generator, device=job.device)
             z = sample(model, states[part], mask[part], noise, steps, guidance, (states[:1], mask[:1]))
             y = autoencoder.decode(z / scale).sample.float()

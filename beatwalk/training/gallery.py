@@ -1,7 +1,8 @@
 """The painted training set: uint8 pictures and what they show, on disk, grown in blocks.
 
 A block is ``pictures-NNNNN.npy``, shape (n, height, width, 3), and ``pictures-NNNNN.json``, its n attribute
-dictionaries. Block numbers are seeds: any process may paint any block, and the result is the same.
+dictionaries. Block numbers are seeds: any process may paint any block, and the result is the same. All pictures of a
+block have one size; those of every fourth block are not square.
 """
 
 from __future__ import annotations
@@ -15,14 +16,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from beatwalk.training.models import Size
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import draw_attributes
 
 BLOCK = 4 * len(SUBJECTS)  # pictures of a block: four of each subject
+EVERY = 4  # so many blocks hold one that is not square
 
 
-def paint_block(folder: Path, number: int, side: int, device: str = "cpu", per_subject: int = 4) -> None:
-    """Paint block ``number`` of square pictures unless it is there already."""
+def frame(number: int, size: Size) -> tuple[int, int]:
+    """Height and width of the pictures of block ``number``."""
+    turn, place = divmod(number, EVERY)
+    return (size.picture, size.picture) if place < EVERY - 1 else size.frames[turn % len(size.frames)]
+
+
+def paint_block(folder: Path, number: int, size: Size, device: str = "cpu", per_subject: int = 4) -> None:
+    """Paint block ``number`` unless it is there already."""
     target = folder / f"pictures-{number:05d}.npy"
     if target.exists():
         return
@@ -33,7 +42,7 @@ def paint_block(folder: Path, number: int, side: int, device: str = "cpu", per_s
     with torch.inference_mode():
         for index, subject in enumerate(SUBJECTS):
             wanted = [draw_attributes(subject, rng) for _ in range(per_subject)]
-            painted = paint(wanted, side, side, number * 1000 + index, device)
+            painted = paint(wanted, *frame(number, size), number * 1000 + index, device)
             pictures.extend(painted.cpu().numpy())
             shown.extend(asdict(w) for w in wanted)
     part = target.with_suffix(f".{os.getpid()}.part")

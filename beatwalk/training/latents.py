@@ -1,6 +1,7 @@
 """The painted set as latents, encoded once, float16, at two sizes, with what each picture shows.
 
 ``low`` are the pictures shrunk before encoding: a quarter of the tokens, for the first part of the training.
+Pictures of one shape are kept together: a batch of the training has one shape.
 """
 
 from __future__ import annotations
@@ -24,11 +25,18 @@ FULL_BLOCKS = 17  # blocks encoded at full size: the last part of the training d
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Encoded pictures of one shape."""
+
+    x: torch.Tensor  # float16, shape (n, channels, height, width)
+    shown: list[Attributes]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Latents:
     """Encoded pictures of one size, scaled to unit variance."""
 
-    x: torch.Tensor  # float16, shape (n, channels, side, side)
-    shown: list[Attributes]
+    parts: tuple[Part, ...]  # one for each shape
     scale: float  # factor from the autoencoder's latents to these
 
 
@@ -45,7 +53,8 @@ def encode_set(job: Job, autoencoder: AutoencoderDC, low: bool) -> None:
         for start in range(0, len(pictures), 4):
             x = to_float(torch.from_numpy(np.array(pictures[start : start + 4])), job.device)
             if low:
-                x = F.interpolate(x, (job.size.low, job.size.low), mode="area")
+                height, width = (side * job.size.low // job.size.picture for side in x.shape[2:])
+                x = F.interpolate(x, (height, width), mode="area")
             with torch.inference_mode(), torch.autocast(job.device, torch.bfloat16):
                 parts.append(autoencoder.encode(x).latent.float().cpu())
         part = target.with_suffix(".part")
@@ -61,19 +70,21 @@ def _target(folder: Path, stem: str, low: bool) -> Path:
 
 def load_latents(folder: Path, low: bool, holdout: int = 1) -> Latents:
     """All encoded blocks of one size but the first ``holdout``."""
-    parts: list[torch.Tensor] = []
-    shown: list[Attributes] = []
+    found: dict[tuple[int, ...], tuple[list[torch.Tensor], list[Attributes]]] = {}
     for path in sorted(folder.glob("pictures-?????.json"))[holdout:]:
         target = _target(folder, path.stem, low)
         if target.exists():
-            parts.append(torch.from_numpy(np.load(target)))
+            x = torch.from_numpy(np.load(target))
+            blocks_, shown = found.setdefault(tuple(x.shape[2:]), ([], []))
+            blocks_.append(x)
             shown += [Attributes(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    if not parts:
+    if not found:
         raise FileNotFoundError(f"no encoded pictures in {folder}: paint and encode more blocks first")
     # one factor for both sizes, from a block that both have
     first = sorted(folder.glob("low-pictures-?????.npy"))[0]
     scale = 1 / float(torch.from_numpy(np.load(first)).float().std())
-    return Latents(x=(torch.cat(parts).float() * scale).half(), shown=shown, scale=scale)
+    parts = [Part(x=(torch.cat(xs).float() * scale).half(), shown=shown) for xs, shown in found.values()]
+    return Latents(parts=tuple(parts), scale=scale)
 
 
 def prepare_latents(job: Job, low: bool) -> Latents:

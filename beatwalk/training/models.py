@@ -16,7 +16,10 @@ LATENT_CHANNELS = 16
 class Size:
     """Widths and depths of all networks, and what they are trained on."""
 
-    picture: int = 512  # side of a painted picture in pixels
+    picture: int = 512  # side of a square picture in pixels
+    # height and width of those that are not square: 3:2, 2:3, about 16:9, 2:1, of about the same area; halved, as the
+    # first part of the flow training sees them, they are still whole patches
+    frames: tuple[tuple[int, int], ...] = ((384, 576), (576, 384), (384, 704), (384, 768))
     crop: int = 128  # side of what the autoencoder trains on: it learns local things, and many steps count
     low: int = 256  # side of the pictures of the first part of the flow training
     channels: tuple[int, ...] = (32, 32, 64, 128, 256)  # autoencoder, finest first; four halvings: f16
@@ -40,6 +43,7 @@ class Size:
 FULL = Size()
 TOY = Size(
     picture=64,
+    frames=((64, 128),),
     crop=32,
     low=32,
     channels=(16, 16, 16, 32, 32),

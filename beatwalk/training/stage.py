@@ -80,6 +80,8 @@ class Stage:
         if state:
             model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
+            for group in self.optimiser.param_groups:
+                group.setdefault("momentum", momentum)  # checkpoints of an older recipe do not say
             self.average.weights = {k: v.to(job.device) for k, v in state["average"].items()}
             self.step, self.clock = state["step"], store.Clock(job.minutes, state["spent_s"])
         self._begin = self.step

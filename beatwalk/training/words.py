@@ -17,11 +17,12 @@ from transformers import Gemma2Model, PreTrainedTokenizerFast
 
 from beatwalk.training.models import build_text_encoder
 from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes
-from beatwalk.training.painter.captions import caption, draw_attributes
+from beatwalk.training.painter.captions import caption, draw_attributes, roughen
 from beatwalk.training.stage import Job, Stage, need
 from beatwalk.training.text import load_or_build
 
 TOKENS = 32  # tokens of a training caption; the tokenizer's own limit is larger
+ROUGH = 8  # every so many batches has slips of the fingers and unknown words, and is as long as a prompt may be
 FIELDS: dict[str, list[str | None]] = {
     "subject": list(SUBJECTS),
     "palette": list(PALETTES),
@@ -83,7 +84,10 @@ def train_words(job: Job) -> Gemma2Model:
 
     while stage.done() < 1:
         shown = [draw_attributes(rng.choice(names), rng) for _ in range(job.size.batch_flow)]
-        ids, mask = tokens(tokenizer, [caption(s, rng) for s in shown], min(TOKENS, job.size.tokens))
+        texts = [caption(s, rng) for s in shown]
+        rough = stage.step % ROUGH == 0
+        texts = [roughen(text, rng) for text in texts] if rough else texts
+        ids, mask = tokens(tokenizer, texts, job.size.tokens if rough else min(TOKENS, job.size.tokens))
         stage.learn(partial(loss_of, ids.to(job.device), mask.to(job.device), truth(shown).to(job.device)))
         stage.tend()
     stage.finish()

@@ -61,6 +61,42 @@ def test_colour_words_rule_the_hue(word: str) -> None:
         assert hue_error(paint([wanted], SIDE, SIDE, 2)[0].numpy(), word) < 40
 
 
+def test_a_wide_picture_shows_more_and_stretches_nothing() -> None:
+    """Rings stay round: along the shorter side and along the longer one the light changes alike."""
+    wanted = [Attributes(subject="ripples", palette="teal")]
+    square, wide = (paint(wanted, SIDE, width, 4).numpy().astype(float).mean(-1)[0] for width in (SIDE, 2 * SIDE))
+    steps = [np.abs(np.diff(picture, axis=axis)).mean() for picture in (square, wide) for axis in (0, 1)]
+    assert max(steps) < 1.6 * min(steps)
+
+
+def test_a_rainbow_has_all_hues_and_others_do_not_turn() -> None:
+    """Even beside a rainbow in the same batch."""
+    shown = [Attributes(subject="silk", palette=name) for name in ("rainbow", "blue")]
+    rainbow, blue = paint(shown, SIDE, SIDE, 6).numpy()
+    quarters = [
+        mean_hue(part) for part in (rainbow[:32, :32], rainbow[:32, 32:], rainbow[32:, :32], rainbow[32:, 32:])
+    ]
+    assert max(quarters) - min(quarters) > 60
+    assert all(hue_error(part, "blue") < 25 for part in (blue[:32], blue[32:]))
+
+
+@pytest.mark.parametrize("subject", ["lasers", "particles", "fireworks", "bokeh"])
+def test_a_second_colour_stays_second(subject: str) -> None:
+    """Also where the subject is all light."""
+    for word, other in (("blue", "orange"), ("red", "green"), ("green", "magenta")):
+        wanted = Attributes(subject=subject, palette=word, second=other)
+        picture = paint([wanted], SIDE, SIDE, 8)[0].numpy()
+        assert hue_error(picture, word) < hue_error(picture, other)
+
+
+@pytest.mark.parametrize("style", [None, "retro", "sketch", "watercolour", "pastel"])
+def test_colours_are_the_same_at_any_size(style: str | None) -> None:
+    """Small pictures stand for large ones: the judge learns from them."""
+    wanted = [Attributes(subject="plasma", palette="red", style=style)]
+    small, large = (paint(wanted, side, side, 3).float().mean((0, 1, 2)) for side in (96, 192))
+    assert float((small - large).abs().max()) < 14
+
+
 def test_symmetrical_pictures_are_their_own_mirror_image() -> None:
     """Up to what light spreads over the middle."""
     picture = paint([Attributes(subject="crystal", palette="ice", composition="symmetrical")], SIDE, SIDE, 1)[0].int()

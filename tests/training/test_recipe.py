@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +14,18 @@ import torch
 from diffusers import DiffusionPipeline, SanaPipeline
 
 from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
+from beatwalk.training.classifier import fresh, shrink, train_judge
 from beatwalk.training.decoder import train_decoder
 from beatwalk.training.export import export, hashes
 from beatwalk.training.few import train_few
-from beatwalk.training.flow import load_flow, train_flow
-from beatwalk.training.gallery import blocks, paint_block, read_block
-from beatwalk.training.models import TOY
+from beatwalk.training.flow import batches, load_flow, render, rounds, train_flow
+from beatwalk.training.gallery import blocks, frame, paint_block, read_block
+from beatwalk.training.latents import load_latents
+from beatwalk.training.models import FULL, PATCH, TOY
+from beatwalk.training.painter import PALETTES, SUBJECTS
 from beatwalk.training.stage import Job
-from beatwalk.training.words import train_words
+from beatwalk.training.text import load_or_build
+from beatwalk.training.words import tokens, train_words
 
 HOUR = 60.0  # minutes: more than any test takes
 
@@ -29,8 +35,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A workplace in which every stage has been run for a moment."""
     work = tmp_path_factory.mktemp("training")
     job = Job(work=work, minutes=HOUR, device="cpu", size=TOY, compile=False, steps=2)
-    for number in range(2):
-        paint_block(work / "set", number, TOY.picture, per_subject=1)
+    for number in range(4):  # the last one is not square
+        paint_block(work / "set", number, TOY, per_subject=1)
     train_autoencoder(job)
     train_decoder(job)
     train_words(job)
@@ -41,11 +47,104 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 def test_painting_the_same_block_twice_gives_the_same_pictures(job: Job, tmp_path: Path) -> None:
     """Block numbers are seeds."""
-    paint_block(tmp_path, 1, TOY.picture, per_subject=1)
+    paint_block(tmp_path, 1, TOY, per_subject=1)
     first, shown = read_block(blocks(job.work / "set")[1])
     again, shown_again = read_block(blocks(tmp_path)[0])
     assert shown == shown_again
     np.testing.assert_array_equal(first, again)
+
+
+def test_every_fourth_block_has_another_frame(job: Job) -> None:
+    """Its latents are kept apart from the square ones, at both sizes, and all of its pictures are there."""
+    assert [frame(number, TOY) for number in (0, 3, 7)] == [(64, 64), (64, 128), (64, 128)]
+    assert [frame(number, FULL) for number in (2, 3, 7)] == [(512, 512), *FULL.frames[:2]]
+    step = FULL.factor * PATCH
+    for height, width in FULL.frames:
+        assert height % step == width % step == height // 2 % step == width // 2 % step == 0
+        assert 0.8 < height * width / FULL.picture**2 < 1.2
+    for low in (True, False):
+        parts = load_latents(job.work / "latents", low).parts
+        side = (TOY.low if low else TOY.picture) // TOY.factor
+        assert [(tuple(p.x.shape[2:]), len(p.shown)) for p in parts] == [
+            ((side, side), 2 * len(SUBJECTS)),
+            ((side, 2 * side), len(SUBJECTS)),
+        ]
+        assert all(len(p.x) == len(p.shown) for p in parts)
+
+
+def test_a_batch_has_one_shape_and_a_round_has_all_pictures(job: Job) -> None:
+    """Square and wide ones in proportion; what does not fill a batch opens the next round."""
+    parts = load_latents(job.work / "latents", low=False).parts
+    stream = rounds(parts, 4, random.Random(0))
+    first = [next(stream) for _ in range(90 // 4 + 45 // 4)]
+    for part, most in zip(parts, (88, 44), strict=True):
+        seen = [i for p, index in first if p is part for i in index]
+        assert len(seen) == len(set(seen)) == most
+    model = load_flow(job)
+    latents = replace(load_latents(job.work / "latents", low=False), parts=parts[1:])
+    batch = next(batches(job, latents, load_or_build(job.work / "tokenizer", TOY), 0, 4))
+    assert batch.x.shape == (4, 16, 4, 8)
+    with torch.inference_mode():
+        out = model.velocity(batch.x, torch.full((4,), 0.5), model.encode(batch.ids, batch.mask), batch.seen)
+    assert out.shape == batch.x.shape
+
+
+def test_square_blocks_of_an_older_set_still_load(job: Job, tmp_path: Path) -> None:
+    """A folder that has square blocks alone gives one part."""
+    for path in (job.work / "latents").glob("*pictures-0000[012].*"):
+        shutil.copy(path, tmp_path)
+    (part,) = load_latents(tmp_path, low=True).parts
+    assert len(part.shown) == len(part.x) == 2 * len(SUBJECTS)
+
+
+def test_an_older_checkpoint_gets_the_text_encoder_of_today(job: Job, tmp_path: Path) -> None:
+    """The flow goes on with the words stage's newest weights."""
+    work = tmp_path / "work"
+    shutil.copytree(job.work, work)
+    state = torch.load(work / "words.pt", weights_only=True)
+    state["average"] = {k: v + 0.25 if v.is_floating_point() else v for k, v in state["average"].items()}
+    torch.save(state, work / "words.pt")
+    model = train_flow(replace(job, work=work, steps=3))
+    for name, value in model.text.state_dict().items():
+        torch.testing.assert_close(value, state["average"][f"text.{name}"])
+
+
+def test_words_that_were_never_met_give_a_picture(job: Job) -> None:
+    """Slips, other languages, signs, nothing and five hundred words: finite states, and not all the same."""
+    texts = [
+        "a glaxy of sapphire moutains",
+        "ein brennender Wald",
+        "金色の都市",
+        "🌋🔥",
+        "",
+        "lorem ipsum " * 250,
+        "?!",
+    ]
+    model, tokenizer = load_flow(job), load_or_build(job.work / "tokenizer", TOY)
+    ids, mask = tokens(tokenizer, texts, TOY.tokens)
+    states = model.encode(ids, mask)
+    assert torch.isfinite(states).all()
+    mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    apart = torch.cdist(mean, mean) + torch.eye(len(texts)) * 9
+    assert float(apart.min()) > 1e-3
+    for size in ((64, 64), (64, 128)):
+        made = render(job, model, load_autoencoder(job), tokenizer, texts, 1.0, 1, 1.0, size)
+        assert made.shape == (len(texts), *size, 3)
+        assert made.std((1, 2, 3)).min() > 0
+
+
+def test_the_judge_learns_from_fresh_pictures_and_looks_at_any_shape(job: Job) -> None:
+    """A step leaves a checkpoint; the same seed paints the same stream; answers have the painter's classes."""
+    first, again = (next(fresh(5, "cpu")) for _ in range(2))
+    assert torch.equal(first[0], again[0])
+    assert first[0].shape[1:] == (128, 128, 3)
+    judge = train_judge(replace(job, steps=1))
+    picture = torch.randint(0, 256, (1, 90, 180, 3), dtype=torch.uint8).numpy()
+    with torch.inference_mode():
+        subject, palette, _ = judge(shrink(picture))
+    assert shrink(picture).shape == (1, 3, 128, 256)
+    assert (subject.shape[1], palette.shape[1]) == (len(SUBJECTS), len(PALETTES))
+    assert torch.isfinite(palette).all()
 
 
 def test_resuming_goes_on_from_the_checkpoint(job: Job) -> None:

@@ -125,8 +125,9 @@ def paint(
     layers = SUBJECTS[subject](c)
     layers = _compose(layers, [w.composition for w in wanted])
     first = ramps([w.palette for w in wanted], generator)
-    second = ramps([w.second or w.palette for w in wanted], generator, 5.0)
-    image = light_up(c, layers, first, second, [MOODS[w.mood] if w.mood else PLAIN for w in wanted])
+    second = ramps([w.second or PALETTES[w.palette].partner or w.palette for w in wanted], generator)
+    moods = [MOODS[w.mood] if w.mood else PLAIN for w in wanted]
+    image = light_up(c, layers, first, second, moods, [PALETTES[w.palette].spin for w in wanted])
     for style in sorted({w.style for w in wanted if w.style}):
         index = torch.tensor([i for i, w in enumerate(wanted) if w.style == style], device=generator.device)
         part = Canvas(len(index), height, width, generator, zoom[index])

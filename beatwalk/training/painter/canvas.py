@@ -64,6 +64,8 @@ class Canvas:
         self.pixel = 2 / min(height, width)  # side of a pixel in canvas units
         self.half_w, self.half_h = width * self.pixel / 2, height * self.pixel / 2
         ys = (torch.arange(height, device=self.device) + 0.5) * self.pixel - self.half_h
+        self.area = self.half_w * self.half_h  # 1 for a square: how much more fits in
+        self.reach = math.hypot(self.half_w, self.half_h) / math.sqrt(2)  # 1 for a square: how far the corners are
         xs = (torch.arange(width, device=self.device) + 0.5) * self.pixel - self.half_w
         self.zoom = torch.ones(batch, 1, 1, device=self.device) if zoom is None else zoom
         self.x = xs.expand(batch, height, width) * self.zoom
@@ -222,9 +224,10 @@ class Canvas:
     def dots(self, count: int, size: float = 1.0, low: float = -9.0, high: float = 9.0) -> Tensor:
         """Scattered round points of very unequal brightness (stars, dust), about 0–1 at 512².
 
-        ``low`` and ``high`` bound y; ``size`` is a factor on the radius.
+        ``count`` is that of a square; ``low`` and ``high`` bound y; ``size`` is a factor on the radius.
         """
         low, high = max(low, -self.half_h), min(high, self.half_h)
+        count = round(count * self.area)
         px = self.rand(-self.half_w, self.half_w, count) * self.zoom[:, 0]
         py = self.rand(low, high, count) * self.zoom[:, 0]
         power = self.rand(0, 1, count)

@@ -9,6 +9,11 @@ from importlib.resources import files
 from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes
 
 _WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text(encoding="utf-8"))
+# group → name → words that mean the same, from WordNet; see beatwalk.training.synonyms
+SYNONYMS: dict[str, dict[str, list[str]]] = tomllib.loads(
+    files(__package__).joinpath("synonyms.toml").read_text(encoding="utf-8")
+)
+SYNONYM = 0.22  # share of words that come from there
 NATURAL: dict[str, list[str]] = _WORDS["natural"]
 _HUES = ["red", "orange", "green", "blue", "violet", "magenta", "gold", "cyan", "purple", "pink", "teal", "yellow"]
 
@@ -38,7 +43,11 @@ def plain(wanted: Attributes) -> str:
 
 
 def _pick(group: str, name: str, rng: random.Random) -> str:
-    """One of the phrases of a word; the first ones more often."""
+    """One of the phrases of a word; the first ones more often, at times a synonym."""
+    others = SYNONYMS[group].get(name)
+    if others and rng.random() < SYNONYM:
+        word = rng.choice(others)
+        return f"~ {word}" if group == "subjects" and not word.endswith("s") and rng.random() < 0.7 else word
     phrases: list[str] = _WORDS[group][name]
     return phrases[min(int(rng.random() ** 1.5 * len(phrases)), len(phrases) - 1)]
 
@@ -62,7 +71,8 @@ def caption(wanted: Attributes, rng: random.Random) -> str:
         if phrase.split()[0] in {"at", "by", "in", "under", "full"}:
             after.append(phrase)
         else:
-            rng.choice([before, before, loose]).append(phrase)
+            known = phrase in _WORDS["moods"][wanted.mood]  # synonyms may be nouns
+            rng.choice([before, before, loose] if known else [before, loose, loose]).append(phrase)
     lead = ""
     if wanted.composition and rng.random() > 0.08:
         phrase = _pick("compositions", wanted.composition, rng)
@@ -117,11 +127,44 @@ def _place_colour(
         before.append(word)
 
 
+def phrases(group: str, name: str) -> list[str]:
+    """All that a word of a group goes by, as `words.toml` writes it, synonyms last."""
+    return [*_WORDS[group][name], *SYNONYMS[group].get(name, [])]
+
+
 def vocabulary() -> list[str]:
     """All phrases, for building a tokenizer."""
     groups = ("subjects", "palettes", "moods", "styles", "compositions")
-    lines = [phrase.lstrip("~| ") for group in groups for entry in _WORDS[group].values() for phrase in entry]
+    lines = [phrase.lstrip("~| ") for group in groups for name in _WORDS[group] for phrase in phrases(group, name)]
     return lines + list(_WORDS["extras"]["words"])
+
+
+def roughen(text: str, rng: random.Random) -> str:
+    """A caption as hands and other tongues write it: slips of the fingers, words that mean nothing here.
+
+    What the caption asks for stays readable: at most one letter in a long word is wrong, and all its words are there.
+    """
+    words = text.split(" ")
+    long = [i for i, word in enumerate(words) if len(word) > 4]
+    if long and rng.random() < 0.5:
+        i = rng.choice(long)
+        words[i] = _slip(words[i], rng)
+    for _ in range(rng.choice((0, 1, 3, 12))):
+        words.insert(rng.randrange(len(words) + 1), _babble(rng))
+    return " ".join(words)
+
+
+def _slip(word: str, rng: random.Random) -> str:
+    """A word with two letters swapped, one doubled or one left out; never the first one."""
+    at = rng.randrange(1, len(word) - 1)
+    swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return rng.choice((swapped, word[:at] + word[at] + word[at:], word[:at] + word[at + 1 :]))
+
+
+def _babble(rng: random.Random) -> str:
+    """A word that nobody knows, in Latin letters or others."""
+    low, high = rng.choice(((97, 122), (97, 122), (0xE0, 0xFF), (0x430, 0x44F), (0x3042, 0x3093), (0x4E00, 0x9FA0)))
+    return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(2, 8)))
 
 
 for _group, _table in (("subjects", SUBJECTS), ("natural", SUBJECTS), ("palettes", PALETTES)):

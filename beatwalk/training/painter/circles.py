@@ -21,7 +21,7 @@ def spiral(c: Canvas) -> Layers:
     ribs = 0.5 + 0.5 * torch.sin(phase * c.whole(4, 9) + r * 9)
     spokes = 0.5 + 0.5 * torch.sin(c.whole(20, 60) * a + phase * 2)
     tone = arm**1.6 * (0.4 + 0.32 * ribs + 0.2 * spokes) + 0.12 * c.look(tex, c.x, c.y)
-    tone = tone * smooth(2.2, 0.3, r)
+    tone = tone * smooth(2.2 * c.reach, 0.3, r)
     core = torch.exp(-r * c.rand(5, 9)) * 1.4
     beads = smooth(0.93, 1.0, arm) * smooth(0.6, 1.0, spokes) * torch.exp(-r)
     return Layers(tone=tone, accent=smooth(0.35, 0.75, ribs * arm), glow=core + beads, spark=beads * 0.7)
@@ -43,7 +43,7 @@ def rings(c: Canvas) -> Layers:
     ticks = smooth(0.2, 0.5, torch.sin(a * torch.floor(24 + 90 * chance)) * 0.5 + 0.5)
     body = ring * (0.25 + 0.75 * arc) * (0.45 + 0.55 * torch.where(chance2 > 0.5, ticks, torch.ones_like(a)))
     line = c.cover((torch.abs(edge - 0.48) - 0.02) / count)
-    fade = smooth(1.9, 0.4, r)
+    fade = smooth(1.9 * c.reach, 0.4, r)
     haze = c.fbm(2.0, 6)
     tone = 0.08 + 0.2 * haze * fade + body * (0.25 + 0.6 * chance) * fade + 0.3 * line * fade
     light = body * (chance > 0.72) * fade
@@ -68,6 +68,8 @@ def kaleidoscope(c: Canvas) -> Layers:
     bands = 0.5 + 0.5 * torch.sin(fine * 34 + r * 6)
     tone = (0.12 + 0.45 * ident + 0.42 * bands * (1 - first)) * lead
     light = smooth(0.05, 0.0, border) * 0.8 * torch.exp(-r * 0.7) + smooth(0.22, 0.0, first) * 0.8
+    mirror = torch.minimum(v, r * torch.sin((wedge - a).clamp(min=0)))  # distance to the glass
+    tone = tone * (0.62 + 0.38 * smooth(0.0, 0.12, mirror)) + 0.3 * torch.exp(-mirror * 90) * torch.exp(-r * 0.8)
     return Layers(tone=tone, accent=smooth(0.45, 0.6, bend), glow=light * (ident > 0.5), spark=light * 0.5)
 
 
@@ -142,7 +144,7 @@ def spirograph(c: Canvas) -> Layers:
         py = drift * (size * torch.sin(w) - arm * torch.sin(w * (1 + petals / turns) * 2.0 + layer))
         lines = c.splat(px, py, 1.0)
         total, second = (total + lines, second) if layer < 2 else (total, second + lines)
-    scale = 0.5 * (c.height * c.width / 512**2) ** 0.5
+    scale = 0.5 * 2 / c.pixel / 512
     total, second = 1 - torch.exp(-scale * total), 1 - torch.exp(-scale * second)
     r = c.radius()
     tone = 0.05 + 0.16 * back * smooth(1.4, 0.0, r) + 0.75 * total

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,45 +26,47 @@ class Palette:
     floor: float = 0.04  # lightness of the darkest entry
     roof: float = 0.97  # lightness of the lightest entry
     bend: float = 1.0  # > 1 keeps more of the ramp dark
+    partner: str | None = None  # palette of the second lights where no second colour is asked for
+    spin: float = 0.0  # turns of the hue from one side of the picture to the other
 
 
-def _plain(hue: float, chroma: float, peak: float = 0.6, twist: float = 14, **more: float) -> Palette:
+def _plain(hue: float, chroma: float, peak: float = 0.6, twist: float = 14, **more: Any) -> Palette:
     return Palette(hues=(hue - twist, hue, hue + twist * 0.8), chroma=chroma, peak=peak, **more)
 
 
 PALETTES: dict[str, Palette] = {
     "red": _plain(27, 0.26, 0.6, 6, bend=1.15),
-    "crimson": _plain(16, 0.23, 0.5, 8, bend=1.35),
-    "orange": Palette(hues=(45, 56, 68), chroma=0.2, peak=0.7),
-    "amber": Palette(hues=(55, 72, 84), chroma=0.18, peak=0.75),
-    "gold": Palette(hues=(68, 84, 95), chroma=0.15, peak=0.78),
-    "yellow": Palette(hues=(88, 104, 108), chroma=0.2, peak=0.88, floor=0.1),
+    "crimson": _plain(12, 0.22, 0.5, 6, bend=1.45, roof=0.9),
+    "orange": Palette(hues=(44, 54, 63), chroma=0.2, peak=0.7),
+    "amber": Palette(hues=(56, 70, 80), chroma=0.17, peak=0.72, roof=0.9),
+    "gold": Palette(hues=(70, 84, 96), chroma=0.155, peak=0.76, bend=1.25),
+    "yellow": Palette(hues=(96, 106, 109), chroma=0.21, peak=0.88, floor=0.14, bend=0.9),
     "lime": Palette(hues=(128, 124, 118), chroma=0.23, peak=0.82),
     "green": Palette(hues=(150, 143, 138), chroma=0.22, peak=0.65),
-    "emerald": Palette(hues=(168, 160, 155), chroma=0.16, peak=0.62),
-    "teal": Palette(hues=(204, 192, 182), chroma=0.12, peak=0.6),
-    "cyan": Palette(hues=(224, 205, 196), chroma=0.15, peak=0.78),
-    "azure": Palette(hues=(256, 242, 230), chroma=0.15, peak=0.7),
+    "emerald": Palette(hues=(170, 162, 158), chroma=0.16, peak=0.62, bend=1.15),
+    "teal": Palette(hues=(198, 188, 180), chroma=0.115, peak=0.56, roof=0.9),
+    "cyan": Palette(hues=(214, 204, 196), chroma=0.15, peak=0.8, roof=0.99),
+    "azure": Palette(hues=(252, 242, 234), chroma=0.155, peak=0.7),
     "blue": Palette(hues=(266, 261, 252), chroma=0.24, peak=0.52, bend=1.1),
-    "indigo": Palette(hues=(276, 277, 272), chroma=0.22, peak=0.45, bend=1.25),
+    "indigo": Palette(hues=(278, 279, 276), chroma=0.2, peak=0.42, bend=1.45),
     "violet": Palette(hues=(288, 294, 300), chroma=0.24, peak=0.55),
-    "purple": Palette(hues=(304, 309, 314), chroma=0.25, peak=0.52, bend=1.15),
+    "purple": Palette(hues=(306, 312, 318), chroma=0.25, peak=0.52, bend=1.15),
     "magenta": Palette(hues=(324, 330, 334), chroma=0.27, peak=0.65),
-    "pink": Palette(hues=(352, 356, 364), chroma=0.18, peak=0.74, floor=0.12),
-    "white": Palette(hues=(250, 240, 230), chroma=0.012, peak=0.5, floor=0.2, roof=0.995, bend=0.6),
-    "silver": Palette(hues=(255, 250, 240), chroma=0.022, peak=0.5, floor=0.08),
-    "black": Palette(hues=(270, 270, 80), chroma=0.012, peak=0.5, floor=0.02, roof=0.75, bend=1.9),
+    "pink": Palette(hues=(352, 357, 366), chroma=0.17, peak=0.78, floor=0.16, bend=0.9),
+    "white": Palette(hues=(80, 86, 92), chroma=0.009, peak=0.5, floor=0.48, roof=0.995, bend=0.6),
+    "silver": Palette(hues=(262, 258, 250), chroma=0.025, peak=0.5, floor=0.08),
+    "black": Palette(hues=(270, 270, 80), chroma=0.012, peak=0.5, floor=0.02, roof=0.66, bend=2.0),
     "monochrome": Palette(hues=(0, 0, 0), chroma=0.0),
-    "copper": Palette(hues=(36, 46, 62), chroma=0.12, peak=0.6),
-    "brown": Palette(hues=(45, 55, 70), chroma=0.075, peak=0.5, roof=0.9, bend=1.2),
-    "sunset": Palette(hues=(300, 378, 438), chroma=0.2, peak=0.62),
-    "fire": Palette(hues=(18, 42, 96), chroma=0.23, peak=0.68, bend=1.15),
-    "ice": Palette(hues=(260, 232, 205), chroma=0.085, peak=0.68, floor=0.12, roof=0.99, bend=0.85),
-    "neon": Palette(hues=(340, 328, 195), chroma=0.26, peak=0.66, bend=1.2),
-    "rainbow": Palette(hues=(-70, 120, 320), chroma=0.2, peak=0.6, floor=0.15),
-    "synthwave": Palette(hues=(275, 325, 400), chroma=0.24, peak=0.6, bend=1.1),
-    "ocean": Palette(hues=(262, 225, 178), chroma=0.13, peak=0.62),
-    "earth": Palette(hues=(60, 85, 125), chroma=0.085, peak=0.55, roof=0.92),
+    "copper": Palette(hues=(30, 42, 56), chroma=0.12, peak=0.62),
+    "brown": Palette(hues=(48, 58, 72), chroma=0.07, peak=0.5, roof=0.86, bend=1.25),
+    "sunset": Palette(hues=(312, 388, 445), chroma=0.2, peak=0.64, partner="amber"),
+    "fire": Palette(hues=(12, 28, 96), chroma=0.23, peak=0.6, bend=1.15, partner="yellow"),
+    "ice": Palette(hues=(258, 232, 208), chroma=0.095, peak=0.68, floor=0.12, roof=0.99, bend=0.85),
+    "neon": Palette(hues=(336, 350, 360), chroma=0.26, peak=0.64, bend=1.2, partner="cyan"),
+    "rainbow": Palette(hues=(20, 30, 40), chroma=0.24, peak=0.66, floor=0.12, spin=1.1),
+    "synthwave": Palette(hues=(268, 326, 412), chroma=0.24, peak=0.6, bend=1.1, partner="orange"),
+    "ocean": Palette(hues=(266, 234, 180), chroma=0.15, peak=0.62, roof=0.92, bend=1.25, partner="emerald"),
+    "earth": Palette(hues=(75, 108, 130), chroma=0.085, peak=0.55, roof=0.9),
 }
 
 

@@ -44,7 +44,7 @@ def cells(c: Canvas) -> Layers:
 def flow_field(c: Canvas) -> Layers:
     """Fine strands that follow the curl of a noise field."""
     tex = c.texture(128, 2.4)
-    strands, steps = 1300, 70
+    strands, steps = round(1300 * c.area), 70
     px = c.rand(-c.half_w * 1.1, c.half_w * 1.1, strands)
     py = c.rand(-c.half_h * 1.1, c.half_h * 1.1, strands)
     s = c.rand(0.14, 0.3, 1)
@@ -65,7 +65,7 @@ def flow_field(c: Canvas) -> Layers:
         y[:, :, ::7].reshape(c.batch, -1),
         (fade[None] * power[:, None, ::7]).reshape(c.batch, -1),
     )
-    scale = 1.7 * c.height * c.width / 512**2
+    scale = 1.7 * (2 / c.pixel / 512) ** 2
     ink, gold = 1 - torch.exp(-scale * ink), 1 - torch.exp(-scale * gold)
     back = c.look(tex, c.x * s[..., None], c.y * s[..., None])
     tone = 0.05 + 0.2 * back + 0.72 * ink
@@ -101,17 +101,17 @@ def fractal(c: Canvas) -> Layers:
 def ink(c: Canvas) -> Layers:
     """Clouds of ink that unfold in clear water."""
     tex = c.texture(256, 1.9)
-    s = c.rand(0.2, 0.32)
+    s = c.rand(0.1, 0.17)
     ox, oy = c.rand(), c.rand()
     q = c.look(tex, c.x * s + ox, c.y * s + oy)
-    w = c.look(tex, c.x * s + 1.1 * q, c.y * s + 1.1 * q + oy)
-    f = c.look(tex, c.x * s * 1.3 + 1.7 * w, c.y * s * 1.3 - 1.2 * w + ox)
+    w = c.look(tex, c.x * s + 0.55 * q, c.y * s + 0.55 * q + oy)
+    f = c.look(tex, c.x * s * 1.6 + 0.7 * w, c.y * s * 1.6 - 0.6 * w + ox)
     r = c.radius(c.rand(-0.5, 0.5), c.rand(-0.5, 0.2))
-    mass = smooth(0.36, 0.62, f * 0.7 + w * 0.5 - r * c.rand(0.12, 0.22))
-    folds = 0.5 + 0.5 * torch.sin(f * 42 + w * 20)
+    mass = smooth(0.42, 0.56, f * 0.55 + w * 0.55 - (r / c.reach - 0.3) * c.rand(0.16, 0.28))
+    folds = 0.5 + 0.5 * torch.sin(f * 24 + w * 26)
     clear = 0.82 + 0.14 * c.fbm(0.8, 3) - 0.12 * r
     body = 0.08 + 0.5 * (1 - mass) + 0.26 * folds * (1.2 - mass)
-    light = c.coin(0.45)
+    light = c.coin(0.3)
     tone = mix(mix(clear, body, mass), mix(0.06 + 0 * r, 0.3 + 0.6 * folds * f * 1.5, mass), light)
     return Layers(tone=tone, accent=smooth(0.5, 0.7, w) * mass, glow=mass * smooth(0.75, 1.0, folds) * 0.5 * light)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,13 +29,15 @@ class Mood:
     tint: tuple[float, float, float] = (0.0, 0.0, 0.0)  # light added near the horizon, linear
 
 
+SECOND = 0.18  # share of the light that a second colour may have
+KEEP_HUE = 0.6  # of too much light: 1 keeps its colour, 0 lets it burn to white
 PLAIN = Mood()
 MOODS: dict[str, Mood] = {
     "night": Mood(exposure=0.62, gamma=1.5, glow=1.35, vignette=0.5),
     "dark": Mood(exposure=0.5, gamma=1.65, glow=0.8, vignette=0.75),
-    "bright": Mood(exposure=1.45, gamma=0.68, bloom=1.3, vignette=0.0),
-    "misty": Mood(mist=0.8, contrast=-0.25, glow=0.8, veil=0.25, vignette=0.1),
-    "glowing": Mood(glow=1.9, bloom=2.3, gamma=1.12, vignette=0.35),
+    "bright": Mood(exposure=1.35, gamma=0.72, bloom=1.2, vignette=0.0),
+    "misty": Mood(mist=0.72, contrast=-0.2, glow=0.8, veil=0.2, vignette=0.1),
+    "glowing": Mood(glow=1.6, bloom=2.1, gamma=1.15, vignette=0.35),
     "dreamy": Mood(veil=0.6, bloom=1.8, gamma=0.86, contrast=-0.2, vignette=0.05),
     "contrast": Mood(contrast=0.9, glow=1.2, vignette=0.4),
     "dawn": Mood(mist=0.35, gamma=0.85, bloom=1.4, vignette=0.0, tint=(0.2, 0.105, 0.055)),
@@ -41,29 +45,38 @@ MOODS: dict[str, Mood] = {
 }
 
 
-def light_up(c: Canvas, layers: Layers, first: Tensor, second: Tensor, moods: list[Mood]) -> Tensor:
-    """Colour the layers with two ramps and put the light of each picture's mood on them."""
+def light_up(
+    c: Canvas, layers: Layers, first: Tensor, second: Tensor, moods: list[Mood], spins: list[float]
+) -> Tensor:
+    """Colour the layers with two ramps and put the light of each picture's mood on them.
+
+    Parameters
+    ----------
+    spins
+        Turns of the first colour's hue from one side of each picture to the other.
+    """
 
     def of(name: str) -> Tensor:
         return torch.tensor([getattr(m, name) for m in moods], device=c.device).view(-1, 1, 1)
 
     tone = layers.tone.clamp(0, 1) ** of("gamma")
     tone = tone + of("contrast") * (tone * tone * (3 - 2 * tone) - tone)
-    colour = paint_ramp(first, tone)
-    if layers.accent is not None:
-        share = layers.accent.clamp(0, 1)
-        # the first colour word rules: a second colour may fill about a quarter of the picture
-        share = share * (0.24 / (share.mean((-2, -1), keepdim=True) + 1e-6)).clamp(max=0.9)
-        colour = torch.lerp(colour, paint_ramp(second, tone), share[..., None])
-    colour = colour.permute(0, 3, 1, 2)
-    light = torch.zeros_like(colour)
-    for lamp, ramp in ((layers.glow, first), (layers.spark, second)):
-        if lamp is None:
-            continue
-        hue = ramp[:, int(RAMP * 0.66)]
-        hue = (hue / (hue.amax(-1, keepdim=True) + 1e-6) * 0.92)[:, :, None, None]
-        lamp = (lamp.clamp(0, 3) * of("glow"))[:, None]
-        light = light + lamp * hue + torch.relu(lamp - 0.75) * 0.5
+    turn = _spin(c, torch.tensor(spins, device=c.device).view(-1, 1, 1))
+    colour = turn(paint_ramp(first, tone).permute(0, 3, 1, 2))
+    glow = turn(_lamp(layers.glow, first, of("glow"), colour))
+    spark, share = layers.spark, layers.accent
+    if share is not None:
+        # the first colour word rules: a second colour may have about a quarter of the light
+        share, weight = share.clamp(0, 1), tone + 0.12
+        part = (share * weight).mean((-2, -1), keepdim=True) / weight.mean((-2, -1), keepdim=True)
+        share = share * (SECOND / (part + 1e-6)).clamp(max=0.9)
+        colour = torch.lerp(colour, paint_ramp(second, tone).permute(0, 3, 1, 2), share[:, None])
+    if spark is not None:
+        first_light = tone * tone if layers.glow is None else tone * tone + layers.glow.clamp(0, 3)
+        part = spark.clamp(0, 3).mean((-2, -1), keepdim=True) / first_light.mean((-2, -1), keepdim=True)
+        other = (first - second).abs().amax((1, 2)).view(-1, 1, 1) > 0.25
+        spark = torch.where(other, spark * (1.3 * SECOND / (part + 1e-6)).clamp(max=1), spark)
+    light = glow + _lamp(spark, second, of("glow"), colour)
     colour = colour + light
     if layers.depth is not None:
         mist = (of("mist") * layers.depth.clamp(0, 1)).clamp(0, 0.92)[:, None]
@@ -80,13 +93,56 @@ def light_up(c: Canvas, layers: Layers, first: Tensor, second: Tensor, moods: li
         soft = F.interpolate(soft, colour.shape[-2:], mode="bilinear", align_corners=False)
         colour = torch.lerp(colour, soft * 1.1, veil * 0.7)
     y = c.y / c.zoom / c.half_h
-    tint = torch.tensor([m.tint for m in moods], device=c.device)[:, :, None, None]
+    tint = torch.tensor([m.tint for m in moods], device=c.device)
+    own = first[:, int(RAMP * 0.68)]  # light near the horizon takes the picture's colour, else it would rule it
+    own = own / (own.amax(-1, keepdim=True) + 1e-6) * tint.amax(-1, keepdim=True)
+    tint = torch.lerp(tint, own, 0.85)[:, :, None, None]
     colour = colour + tint * torch.exp(-(((y - 0.15) * 1.4) ** 2))[:, None]
     corner = (c.x / c.zoom / c.half_w) ** 2 + y**2
     colour = colour * (1 - of("vignette") * 0.5 * corner.clamp(max=1.6))[:, None] * of("exposure")[:, None]
-    squared = colour * colour  # soft shoulder: x / (1 + x^4)^(1/4)
-    colour = colour * torch.rsqrt(torch.sqrt(1 + squared * squared))
+    colour = torch.lerp(colour * _shoulder(colour), colour * _shoulder(colour.amax(1, keepdim=True)), KEEP_HUE)
     return colour.clamp(1e-5, 1) ** (1 / 2.2)
+
+
+def _shoulder(light: Tensor) -> Tensor:
+    """Factor that brings light softly below 1: x / (1 + x^4)^(1/4)."""
+    squared = light * light
+    return torch.rsqrt(torch.sqrt(1 + squared * squared))
+
+
+def _lamp(lamp: Tensor | None, ramp: Tensor, gain: Tensor, like: Tensor) -> Tensor:
+    """Light of a ramp's colour, white where it is strong, shape of ``like``."""
+    if lamp is None:
+        return torch.zeros_like(like)
+    hue = ramp[:, int(RAMP * 0.66)]
+    most = hue.amax(-1, keepdim=True)
+    hue = (hue / (most + 1e-6) * 0.92)[:, :, None, None]
+    dim = (most / 0.12).clamp(0.25, 1)[:, :, None, None]  # black shines little
+    lamp = (lamp.clamp(0, 3) * gain)[:, None]
+    return (lamp * hue + torch.relu(lamp - 0.75) * 0.5) * dim
+
+
+def _spin(c: Canvas, turns: Tensor) -> Callable[[Tensor], Tensor]:
+    """What turns the hue of linear colours more and more across the picture; by nothing where ``turns`` is 0."""
+    way, start, sway = c.rand(0, math.tau), c.rand(0, math.tau), c.rand(0, math.tau)
+    index = turns.view(-1).nonzero()[:, 0]
+    if not len(index):
+        return lambda image: image
+    x, y = c.x[index] / c.zoom[index], c.y[index] / c.zoom[index]
+    cos, sin = torch.cos(way[index]), torch.sin(way[index])
+    along, across = x * cos + y * sin, y * cos - x * sin
+    angle = start[index] + math.pi * turns[index] * along + 0.5 * torch.sin(2.4 * across + sway[index])
+    # around the grey axis: red to green to blue
+    same, rest = torch.cos(angle)[:, None], torch.sin(angle)[:, None] / math.sqrt(3)
+
+    def turned(image: Tensor) -> Tensor:
+        part = image[index]
+        grey = part.mean(1, keepdim=True)
+        image = image.clone()
+        image[index] = (same * part + (1 - same) * grey + rest * (part.roll(1, 1) - part.roll(-1, 1))).clamp(min=0)
+        return image
+
+    return turned
 
 
 def _soft(image: Tensor, steps: int) -> Tensor:
@@ -144,9 +200,9 @@ def watercolour(c: Canvas, image: Tensor) -> Tensor:
     wash = torch.round(soft * 7) / 7 * 0.55 + soft * 0.45
     pool = _edges(wash).clamp(0, 0.5)[:, None]
     paper, blot = c.fbm(30, 2)[:, None], c.fbm(2.5, 4)[:, None]
-    pigment = (1 - wash) * (0.62 + 0.5 * blot) + pool * 0.7
+    pigment = (1 - wash) * (0.75 + 0.45 * blot) + pool * 0.7
     edge = smooth(
-        1.35, 0.8, torch.maximum((c.x / c.zoom / c.half_w).abs(), (c.y / c.zoom / c.half_h).abs()) + blot[:, 0] * 0.6
+        1.55, 1.0, torch.maximum((c.x / c.zoom / c.half_w).abs(), (c.y / c.zoom / c.half_h).abs()) + blot[:, 0] * 0.6
     )
     return (1 - pigment * 0.86 * edge[:, None]) * (0.93 + 0.1 * paper)
 
@@ -204,13 +260,21 @@ def pastel(c: Canvas, image: Tensor) -> Tensor:
     return soft + 0.2 * (grey - 0.4) + 0.1 * chalk
 
 
+RGB = ((0, 1), (1, 0), (2, -1))  # channels and which way they are shifted
+
+
 def retro(c: Canvas, image: Tensor) -> Tensor:
     """Few tones, scan lines and a slight shift of the colours."""
-    shift = max(1, round(0.006 / c.pixel))
-    image = torch.stack((torch.roll(image[:, 0], shift, -1), image[:, 1], torch.roll(image[:, 2], -shift, -1)), 1)
+    shift = 0.006 / c.pixel
+    near, part = int(shift), shift % 1
+    rolled = [torch.lerp(image[:, k].roll(w * near, -1), image[:, k].roll(w * (near + 1), -1), part) for k, w in RGB]
+    image = torch.stack(rolled, 1)
     image = 0.7 * _few(image, 6) + 0.3 * image
-    rows = torch.arange(c.height, device=c.device) % max(3, round(0.016 / c.pixel))
-    return image * (1 - 0.34 * (rows == 0).float())[:, None] * 1.06 + 0.02
+    # a dark line takes a quarter of a period of 4 pixels at 512; its share of each row at any size
+    step = c.pixel / (4 * 2 / 512)
+    edges = torch.arange(c.height + 1, device=c.device) * step
+    dark = torch.floor(edges) * 0.25 + (edges - torch.floor(edges)).clamp(max=0.25)
+    return image * (1 - 0.34 * (dark[1:] - dark[:-1]) / step)[:, None] * 1.06 + 0.02
 
 
 def outline(c: Canvas, image: Tensor) -> Tensor:
@@ -224,7 +288,7 @@ def outline(c: Canvas, image: Tensor) -> Tensor:
 
 
 def sketch(c: Canvas, image: Tensor) -> Tensor:
-    """Hatching and contours in one pencil on paper."""
+    """Hatching and contours in coloured pencils on tinted paper."""
     grey = _grey(image)
     grey = (grey - grey.amin((-2, -1), keepdim=True)) / (grey.amax((-2, -1), keepdim=True) + 1e-3)
     x, y = c.x / c.zoom, c.y / c.zoom
@@ -234,9 +298,11 @@ def sketch(c: Canvas, image: Tensor) -> Tensor:
         wave = torch.sin(((x + wob) * angle + (y + wob)) * 150)
         hatch = hatch + smooth(0.0, 0.6, wave + 0.2) * smooth(level, level - 0.25, grey) * 0.36
     ink = (hatch + smooth(0.03, 0.22, _edges(image)) * 0.8).clamp(0, 1) * (0.75 + 0.4 * c.fbm(28, 2))
-    pencil = image.mean((-2, -1), keepdim=True)
-    pencil = pencil / (pencil.amax(1, keepdim=True) + 1e-3) * 0.36
-    paper = 0.93 - 0.05 * c.fbm(20, 3)[:, None] + 0.06 * (pencil - 0.3)
+    small = _soft(F.avg_pool2d(image, 4, ceil_mode=True), 2)
+    small = small + 0.25 * image.mean((-2, -1), keepdim=True)
+    local = F.interpolate(small / (small.amax(1, keepdim=True) + 1e-3), image.shape[-2:], mode="bilinear")
+    pencil = local * (0.16 + 0.55 * image.amax(1).mean((-2, -1))).view(-1, 1, 1, 1)
+    paper = (0.72 + 0.24 * local) * (1 - 0.05 * c.fbm(20, 3)[:, None])
     return torch.lerp(paper, pencil, ink[:, None])
 
 

@@ -61,7 +61,10 @@ def jellyfish(c: Canvas) -> Layers:
         s = c.rand(0.26, 0.4) if index == 2 else c.rand(0.07, 0.17)
         gain = 1.0 if index == 2 else 0.55
         tilt = c.rand(-0.5, 0.5)
-        cx, cy = c.rand(-0.7, 0.7) * (1 if index < 2 else 0.35), c.rand(-0.7, 0.4 if index < 2 else -0.1)
+        cx, cy = (
+            c.rand(-0.7, 0.7) * (c.half_w if index < 2 else 0.35),
+            c.rand(-0.7, 0.4 if index < 2 else -0.1) * c.half_h,
+        )
         dx = ((c.x - cx) * torch.cos(tilt) - (c.y - cy) * torch.sin(tilt)) / s
         dy = ((c.x - cx) * torch.sin(tilt) + (c.y - cy) * torch.cos(tilt)) / s
         r = torch.sqrt(dx * dx + (dy * 1.25) ** 2 + 1e-6)
@@ -152,7 +155,7 @@ def fire(c: Canvas) -> Layers:
     heat = (body + (w - 0.5) * 1.7 + (f - 0.5) * 0.9).clamp(0, 1.4)
     sheets = torch.exp(-torch.abs(torch.sin(w * 22 + f * 5)) * 1.9)
     flame = heat**1.5 * (0.55 + 0.6 * sheets)
-    n = 500
+    n = round(500 * c.area)
     px, py = c.rand(-1, 1, n) * c.half_w, c.rand(-1, 1, n) * c.half_h
     sparks = c.splat(px, py, c.rand(0, 1, n) ** 4 * 3) + 6 * c.blur(
         c.splat(px[:, :60], py[:, :60], c.rand(0, 1, 60) ** 3), 0.006

@@ -46,7 +46,7 @@ def bolts(c: Canvas, count: int, top: float, bottom: Tensor, spread: float) -> T
 def lightning(c: Canvas) -> Layers:
     """Electric arcs over a dark, clouded ground."""
     cloud = c.fbm(1.3, 6, stretch=(1, 1.6))
-    line = bolts(c, 3, -c.half_h * 1.05, c.rand(0.5, 1.2) * c.half_h, 0.22)
+    line = bolts(c, round(2 + c.half_w), -c.half_h * 1.05, c.rand(0.5, 1.2) * c.half_h, 0.22)
     wide = c.blur(line, 0.1)
     flash = c.blur(line, 0.3)
     tone = 0.03 + cloud * (0.16 + 1.6 * wide + 2.2 * flash) + 0.3 * line.clamp(0, 1)
@@ -86,7 +86,7 @@ def neon_grid(c: Canvas) -> Layers:
 
 def particles(c: Canvas) -> Layers:
     """Swarms of glowing dust on a turning shell."""
-    n = 5200
+    n = round(5200 * c.area)
     tex = c.texture(64, 2.0)
     theta, height = c.rand(0, TAU, n), c.rand(-1, 1, n)
     ring = torch.sqrt(1 - height * height)
@@ -94,8 +94,8 @@ def particles(c: Canvas) -> Layers:
     push = c.look(tex, (x * 0.3 + 0.2 * z)[:, None], (y * 0.3 + 0.1)[:, None])[:, 0]
     radius = c.rand(0.35, 0.8, 1) + (push - 0.5) * c.rand(0.5, 2.2, 1) + 0.06 * c.normal(n)
     turn = c.rand(0, TAU, 1)
-    px = radius * (x * torch.cos(turn) - y * torch.sin(turn)) + c.rand(-0.2, 0.2, 1)
-    py = radius * (x * torch.sin(turn) + y * torch.cos(turn)) + c.rand(-0.2, 0.2, 1)
+    px = c.half_w**0.7 * radius * (x * torch.cos(turn) - y * torch.sin(turn)) + c.rand(-0.2, 0.2, 1)
+    py = c.half_h**0.7 * radius * (x * torch.sin(turn) + y * torch.cos(turn)) + c.rand(-0.2, 0.2, 1)
     near = 0.5 + 0.5 * z
     power = c.rand(0, 1, n) ** 3
     fine = c.splat(px, py, (0.2 + 0.8 * near) * (0.3 + power))
@@ -118,7 +118,7 @@ def lasers(c: Canvas) -> Layers:
     light = torch.zeros_like(c.x)
     spark = torch.zeros_like(c.x)
     floor = c.coin(0.7)
-    for lamp in range(3):
+    for lamp in range(round(2 + c.half_w)):
         ox = c.rand(-1, 1) * c.half_w
         oy = mix(c.rand(-1.1, -0.9), c.rand(0.85, 1.1), floor) * c.half_h
         r, a = c.polar(ox, oy)
@@ -149,7 +149,7 @@ def bokeh(c: Canvas) -> Layers:
     spark = torch.zeros_like(tone)
     size = c.rand(0.07, 0.17)
     band = c.rand(0.3, 1.0) * c.half_h
-    for index in range(30):
+    for index in range(round(30 * c.area)):
         r = c.radius(c.rand(-1.1, 1.1) * c.half_w, c.rand(-1, 1) * band)
         radius = size * c.rand(0.4, 1.5)
         disc = c.cover(r - radius) if index % 4 else smooth(1.3, 0.7, r / radius)
@@ -170,8 +170,9 @@ def bubbles(c: Canvas) -> Layers:
     ground = 0.1 + 0.5 * c.fbm(0.7, 4) * smooth(1.6, -0.6, c.y + 0.4 * c.x)
     tone, glow = ground, torch.zeros_like(ground)
     accent = torch.zeros_like(ground)
-    for index in range(16):
-        radius = c.rand(0.05, 0.2) if index < 12 else c.rand(0.2, 0.42)
+    count = round(16 * c.area)
+    for index in range(count):
+        radius = c.rand(0.05, 0.2) if index < 0.75 * count else c.rand(0.2, 0.42)
         cx, cy = c.rand(-1, 1) * c.half_w, c.rand(-1, 1) * c.half_h
         r, a = c.polar(cx, cy)
         q = r / radius

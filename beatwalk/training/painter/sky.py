@@ -258,7 +258,7 @@ def fireworks(c: Canvas) -> Layers:
     centres = torch.zeros_like(c.x)
     steps = 42
     t = torch.linspace(0.05, 1, steps, device=c.device)[None, None]
-    for burst in range(5):
+    for burst in range(round(5 * c.area**0.7)):
         n = 110
         cx, cy = c.rand(-0.85, 0.85, 1) * c.half_w, c.rand(-0.8, 0.1, 1) * c.half_h
         angle, height = c.rand(0, TAU, n), c.rand(-1, 1, n)
@@ -275,7 +275,7 @@ def fireworks(c: Canvas) -> Layers:
             light = light + trail + tips
         r = c.radius(cx[..., None], cy[..., None])
         centres = centres + torch.exp(-r * 7)
-    scale = (c.height * c.width / 512**2) ** 0.5 * 0.8
+    scale = 2 / c.pixel / 512 * 0.8
     light, spark = (light * scale).clamp(0, 2.5), (spark * scale).clamp(0, 2.5)
     total = light + spark
     horizon = 0.7 * c.half_h
