@@ -32,6 +32,7 @@ from beatwalk.walk import Course, Walk
 
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
+UNSEEN = 1.07  # a way by what sketches so far apart see of it; measured with nano
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARES = (0.12, 0.2)  # of the sketches that find the length of a way, twice at most; the others map it
 FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
@@ -259,7 +260,7 @@ class _Surveyor:
         chords = _successive(shown)
         ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
         farthest = float(sketch_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
-        return ArcMap.from_changes(alphas, self.meter.gauge * arc_lengths(chords, farthest))
+        return ArcMap.from_changes(alphas, UNSEEN * self.meter.gauge * arc_lengths(chords, farthest))
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:
