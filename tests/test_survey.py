@@ -31,7 +31,7 @@ def true_length(walk: Walk, index: int, found: object) -> float:
 
 
 def test_each_segment_is_as_long_as_the_music_wants() -> None:
-    """Within a quarter (what is allowed for unseen detail, the fake model has not), for a slow pace and a faster one."""
+    """Within a quarter, for a slow pace and a faster one; the detail that is allowed for, the fake model has not."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
         wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
