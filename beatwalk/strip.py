@@ -16,6 +16,7 @@ at its knots, and a frame's change is a chord across them: see `Way`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import log1p
 
 import numpy as np
 
@@ -25,13 +26,13 @@ from beatwalk.types import Float, Float32
 
 KNOT = 0.008  # perceived change between knots, at least
 FEWEST = 4  # knots are made so many at a time, at least: a batch
-LEAD = 3.0  # knots lie twice as far from the segment's beginning as its frames, but at most so much change ahead
+LEAD = 3.0  # so much change ahead there are knots: all of a segment, mostly, but no more than memory holds
 WIDE = 2.5  # times as far apart as wanted: there the picture jumps, and a knot between is needed
 FINEST = 8  # but not more than so many a frame
 MEMORY, MEAN_MEMORY = 2.5, 25.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
 FADE = 0.05  # perceived change after which a gauge's present deviation has faded to a third
-DOUBT = 0.5  # in what was found beside the map, at the segment's beginning
-CORNER = 0.1  # by so much a chord as long as the knots are apart is shorter than its way; measured with nano
+DOUBT = 0.5  # at a segment's beginning, in what was found beside the map of a way that is not yet known to its end
+CORNER = 0.1  # by so much what knots show of a way, and frames as far apart, is shorter than it; measured with nano
 NEWTON = 6  # steps; the function is smooth and nearly straight
 MAX_RATIO = 4.0  # a frame by which lengths are off by more is not believed
 
@@ -124,8 +125,8 @@ class Gauge:
     What it is now holds nearby; farther ahead it is expected to fade to what it is on average.
     """
 
-    now: float = 0.0  # its logarithm
-    mean: float = 0.0  # … over a longer time
+    now: float = -log1p(-CORNER)  # its logarithm; at first, that knots see chords is all that is known
+    mean: float = -log1p(-CORNER)  # … over a longer time
 
     def real(self, sketched: Float) -> Float:
         """What lengths on the strip ahead, from here, are worth; shape (n,)."""
@@ -186,7 +187,7 @@ class Guide:
         wanted = self._lengths()
         covered = self._ahead()
         needed = float(wanted[count - 1])
-        lead = min(self.place + 2 * needed, max(LEAD, needed))
+        lead = max(LEAD, needed)
         if self.strip.end < 1 and covered < max(needed, lead - FEWEST * KNOT):
             return self._farther(wanted - covered, lead - covered)
         return self._between(needed / count)
@@ -254,14 +255,12 @@ class Guide:
     def _lengths(self) -> Float:
         """Real lengths from the last frame to each one ahead, and to the end."""
         found = self._ahead()
-        if self.strip.end < 1:
-            found += self.steering.ahead().length
+        beyond = self.steering.ahead().length if self.strip.end < 1 else 0.0
         share = float(self.way.shares[self.done - 1]) if self.done else 0.0
         rest = max(1 - share, 1e-12)
-        # What was found beside the map may even out farther on, so it is believed little by little; the last frames,
-        # though, must arrive.
-        doubt = DOUBT * rest
-        left = doubt * rest * self.steering.arc.length + (1 - doubt) * found
+        # Where the map is wrong on the strip, it may even out farther on: that is believed little by little.
+        doubt = DOUBT * rest * beyond / max(found + beyond, MIN_GAP)
+        left = doubt * rest * self.steering.arc.length + (1 - doubt) * (found + beyond)
         lengths: Float = (self.way.shares[self.done :] - share) / rest * left
         return lengths
 

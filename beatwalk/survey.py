@@ -5,7 +5,8 @@ song (`walk.pace` divided by the frame rate). Prompts are fixed too. What is fre
 chain of seeds: quiet parts wander little, the drop runs. For each segment, in order:
 
 1. a few sketches tell how long the change of prompt is, and how fast the picture changes as noise moves; from these
-   the hops of the noise follow; where the prompt alone is too long, its change starts earlier;
+   the hops of the noise follow; where the prompt alone is too long, its change starts earlier; at a few places along
+   that way, small changes in sketches are compared with those of all steps;
 2. sketches along that way tell its true length: the hops are chosen anew;
 3. more sketches map the way, each new one into the gap across which the picture changes most; by what they add to its
    length, the hops are corrected once more.
@@ -32,11 +33,14 @@ from beatwalk.walk import Course, Walk
 
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
-UNSEEN = 1.07  # a way by what sketches so far apart see of it; measured with nano
+UNSEEN = 1.05  # a way by what sketches so far apart see of it; measured with nano
+PAIR = 0.01  # perceived length of a small change, in which sketches are compared with latents of all steps
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARES = (0.12, 0.2)  # of the sketches that find the length of a way, twice at most; the others map it
 FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
 MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
+PAIRED_SHARE, MAX_PAIRS = 0.03, 12  # of a segment's frames: the cost of small changes compared
+PRIOR_PAIRS = 2  # so many count for the whole song's gauge
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
@@ -111,49 +115,65 @@ class _Meter:
     """Measures change in sketches, and counts what that costs.
 
     Colours of latents are fitted to pictures along the song. At every other one the noise is also moved a little:
-    that tells how fast it changes the picture, and what a change in latents of few steps is worth.
+    that tells how fast it changes the picture, and how much of a change in latents of all steps sketches show.
     """
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.spent, self.cost = 0, 0.0
-        frame_steps = walk.steps + walk.generator.decoding_steps
-        self.sketch_cost = walk.probe_steps / frame_steps  # in frames
-        nudge_cost = walk.steps / frame_steps + 2 * self.sketch_cost
-        affordable = FITTED_SHARE * walk.plan.timeline.n_frames / (1 + nudge_cost / 2)
+        decoding = walk.generator.decoding_steps
+        self.frame_steps = walk.steps + decoding
+        self.pair_steps = 2 * (walk.steps + walk.probe_steps)
+        steps_a_picture = self.frame_steps + (walk.steps + 2 * walk.probe_steps) / 2
+        affordable = FITTED_SHARE * walk.plan.timeline.n_frames * self.frame_steps / steps_a_picture
+        latents, pictures, pairs, hasty = [], [], [], []
         count = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
-        latents, pictures, nudged, hasty = [], [], [], []
         for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
             segment = walk.plan.segments[int(place)]
             route = NoiseRoute(start=replace(walk.start(), position=float(2 * i)), hops=NUDGE_HOPS)
             noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
-            latents.append(walk.latents(segment, noise[:1], shares[:1], steps=walk.steps))
-            pictures.append(walk.decode(latents[-1]))
-            self._count(1, 1.0)
-            if i % 2 == 0:
-                there = walk.latents(segment, noise[1:], shares[1:], steps=walk.steps)
-                nudged.append(np.concatenate([latents[-1], there]))
-                hasty.append(walk.latents(segment, noise, shares, steps=walk.probe_steps))
-                self._count(3, nudge_cost / 3)
+            moved = i % 2 == 0
+            made = self._latents(segment, noise[: 1 + moved], shares[: 1 + moved], walk.steps)
+            latents.append(made[:1])
+            pictures.append(walk.decode(made[:1]))
+            self._spend(decoding)
+            if moved:
+                pairs.append(made)
+                hasty.append(self._latents(segment, noise, shares, walk.probe_steps))
         self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
-        fine, coarse = self._mean_change(nudged), self._mean_change(hasty)
-        self.gauge = fine / coarse if min(fine, coarse) > 0 else 1.0  # change by that of sketches
+        fine, coarse = self._change(np.concatenate(pairs)), self._change(np.concatenate(hasty))
+        self.gauge = _ratio(fine, coarse)  # change by that of sketches
         self.noise_speed = max(fine / NUDGE_HOPS, 1e-3)  # change a hop
-
-    def _mean_change(self, pairs: list[Float32]) -> float:
-        """Within pairs of latents, as the sketcher sees it."""
-        colors = np.stack([self.sketcher.colors(pair) for pair in pairs])
-        return float(sketch_change(colors[:, 0], colors[:, 1]).mean())
 
     def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
         """Colours of sketches, shape (n, values)."""
-        self._count(len(noise), self.sketch_cost)
-        latents = self.walk.latents(segment, noise, shares, steps=self.walk.probe_steps)
-        return self.sketcher.colors(latents)
+        return self.sketcher.colors(self._latents(segment, noise, shares, self.walk.probe_steps))
 
-    def _count(self, pictures: int, cost: float) -> None:
-        self.spent += pictures
-        self.cost += pictures * cost
+    def gauge_on(self, segment: Segment, noise: Float32, shares: Float) -> float:
+        """As `gauge`, from n pairs of neighbours on a segment's way, shape (2n, …); few of them leave it as it is."""
+        fine, coarse = (
+            self._change(self._latents(segment, noise, shares, steps))
+            for steps in (self.walk.steps, self.walk.probe_steps)
+        )
+        weight = len(shares) / (len(shares) + 2 * PRIOR_PAIRS)
+        return float(self.gauge ** (1 - weight) * _ratio(fine, coarse) ** weight)
+
+    def _latents(self, segment: Segment, noise: Float32, shares: Float, steps: int) -> Float32:
+        self.spent += len(shares)
+        self._spend(len(shares) * steps)
+        return self.walk.latents(segment, noise, shares, steps=steps)
+
+    def _spend(self, steps: float) -> None:
+        self.cost += steps / self.frame_steps
+
+    def _change(self, pairs: Float32) -> float:
+        """Mean change within pairs of latents that follow each other, shape (2n, rows, columns, channels)."""
+        colors = self.sketcher.colors(pairs)
+        return float(sketch_change(colors[::2], colors[1::2]).mean())
+
+
+def _ratio(fine: float, coarse: float) -> float:
+    return fine / coarse if min(fine, coarse) > 0 else 1.0
 
 
 def _successive(shown: Float32) -> Float:
@@ -170,15 +190,22 @@ class _Surveyor:
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
         share = self.settings.feedback.probe_share
-        affordable = int(max(share - FITTED_SHARE, share / 2) * segment.n_frames / meter.sketch_cost)
+        left = max(share - FITTED_SHARE - PAIRED_SHARE, share / 2)
+        affordable = int(left * segment.n_frames * meter.frame_steps / walk.probe_steps)
         self.least = int(np.clip(segment.n_frames // FRAMES_A_SKETCH, FEWEST_SKETCHES, MIN_SKETCHES))
         self.budget = max(2 * self.least, min(self.settings.feedback.probes, affordable))
+        self.n_pairs = min(MAX_PAIRS, int(PAIRED_SHARE * segment.n_frames * meter.frame_steps / meter.pair_steps))
+        self.gauge = meter.gauge
 
     def course(self) -> Course:
         """The segment's course."""
         before = self.meter.spent
         prompt_length = self._prompt_length()
         course = self._course(OVERSHOOT * self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
+        if self.n_pairs:
+            self.gauge = self._gauge(course)
+            prompt_length *= self.gauge / self.meter.gauge
+            before += 4 * self.n_pairs  # they have a share of their own
         for share in (*FIRST_SHARES, None):
             left = self.budget - (self.meter.spent - before)
             count = left // 2 if share is None else int(share * self.budget)
@@ -202,6 +229,13 @@ class _Surveyor:
         share = far if far > 1 else float(arc.alpha_at(np.array([self.wanted]))[0])
         hops = course.route.total_hops * min(share, MAX_STRETCH) - (0.0 if self.pinned is None else 1.0)
         return self._course(hops, prompt_length)
+
+    def _gauge(self, course: Course) -> float:
+        """Change by that of sketches, on this segment's way: it depends on what is painted."""
+        places = (np.arange(self.n_pairs) + 0.5) / self.n_pairs
+        half = min(PAIR / max(self.wanted, PAIR), 1 / self.n_pairs) / 2
+        alphas = np.stack([places - half, places + half], axis=1).ravel()
+        return self.meter.gauge_on(self.segment, *self._on(course, alphas))
 
     def _prompt_length(self) -> float:
         """Perceived length of the change of prompt, with the noise at rest."""
@@ -239,8 +273,11 @@ class _Surveyor:
 
     def _sketch(self, course: Course, alphas: Float) -> tuple[Float, Float32]:
         """Sketches along a course."""
-        noise, shares = self.walk.noise_on(course.route, alphas), course.prompt_share(alphas)
-        return alphas, self.meter.sketches(self.segment, noise, shares)
+        return alphas, self.meter.sketches(self.segment, *self._on(course, alphas))
+
+    def _on(self, course: Course, alphas: Float) -> tuple[Float32, Float]:
+        """Noise and shares of the prompt at positions of a course."""
+        return self.walk.noise_on(course.route, alphas), course.prompt_share(alphas)
 
     def _map(self, course: Course, alphas: Float, shown: Float32, budget: int) -> ArcMap:
         """Arc length, with at most `budget` more sketches, into the widest gaps."""
@@ -260,7 +297,7 @@ class _Surveyor:
         chords = _successive(shown)
         ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
         farthest = float(sketch_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
-        return ArcMap.from_changes(alphas, UNSEEN * self.meter.gauge * arc_lengths(chords, farthest))
+        return ArcMap.from_changes(alphas, UNSEEN * self.gauge * arc_lengths(chords, farthest))
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:

@@ -74,6 +74,20 @@ def test_frames_follow_their_target() -> None:
     assert np.corrcoef(np.log(ratio * wanted), np.log(wanted))[0, 1] > 0.99
 
 
+def test_a_way_is_known_before_its_first_frame() -> None:
+    """Its map is a third too long: nobody sees it, for all knots are there at once; but of a long way only so many."""
+    wrong = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, 4 / 3, 9))
+    _, places, _ = walk(lambda a: a, even(240), wrong)
+    steps = np.diff(places)
+    assert steps[:24].mean() == pytest.approx(steps[-24:].mean(), rel=0.02)
+    length = 4 * LEAD
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, length, 9))
+    guide = Guide.begun(arc, even(2000), *knots(lambda a: length * a, np.zeros(1)))
+    while len(new := guide.missing(12)):
+        guide = guide.reaching(new, *knots(lambda a: length * a, new))
+    assert LEAD / 2 < guide.strip.length < 1.2 * LEAD
+
+
 def test_slow_frames_share_knots() -> None:
     """No knots nearer than the eye can tell; as many as frames at most, and a few, where frames are quick."""
     arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, 0.4, 9))
