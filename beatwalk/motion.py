@@ -107,9 +107,9 @@ class ArcMap:
         return cls(alphas=np.asarray(alphas, np.float64), lengths=np.concatenate([[0.0], np.cumsum(steps)]))
 
     @classmethod
-    def even(cls) -> ArcMap:
+    def even(cls, length: float = 1.0) -> ArcMap:
         """What is assumed where nothing was measured: length grows with position."""
-        return cls(alphas=np.array([0.0, 1.0]), lengths=np.array([0.0, 1.0]))
+        return cls(alphas=np.array([0.0, 1.0]), lengths=np.array([0.0, length]))
 
     @property
     def length(self) -> float:

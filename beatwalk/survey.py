@@ -26,24 +26,25 @@ from typing import Any
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
-from beatwalk.motion import ArcMap, arc_lengths, widest_gaps
+from beatwalk.motion import MIN_GAP, ArcMap, arc_lengths, widest_gaps
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
 
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
-UNSEEN = 1.05  # a way by what sketches so far apart see of it; measured with nano
+MAX_UNSEEN, DOUBTED = 0.5, 4  # of a way between sketches, as far as is believed; fewer than so many tell little
 PAIR = 0.01  # perceived length of a small change, in which sketches are compared with latents of all steps
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
-FIRST_SHARES = (0.12, 0.2)  # of the sketches that find the length of a way, twice at most; the others map it
+FIRST_SHARES = (0.1, 0.4)  # of the sketches that find a way's length, the first where no pairs did; others map it
 FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
 MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
-PAIRED_SHARE, MAX_PAIRS = 0.03, 12  # of a segment's frames: the cost of small changes compared
+PAIRED_SHARE, MAX_PAIRS = 0.04, 12  # of a segment's frames: the cost of small changes compared
 PRIOR_PAIRS = 2  # so many count for the whole song's gauge
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
+MAX_FIXED = 0.9  # of a way's length is the prompt's part, as far as is believed
 REFIT = (0.97, 1.03)  # length found / length wanted outside which the hops are chosen anew
 
 
@@ -149,14 +150,17 @@ class _Meter:
         """Colours of sketches, shape (n, values)."""
         return self.sketcher.colors(self._latents(segment, noise, shares, self.walk.probe_steps))
 
-    def gauge_on(self, segment: Segment, noise: Float32, shares: Float) -> float:
-        """As `gauge`, from n pairs of neighbours on a segment's way, shape (2n, …); few of them leave it as it is."""
+    def compared(self, segment: Segment, noise: Float32, shares: Float) -> tuple[float, float]:
+        """As `gauge`, from n pairs of neighbours on a segment's way, shape (2n, …), and their mean change.
+
+        Few pairs leave the gauge near what it is for the song.
+        """
         fine, coarse = (
             self._change(self._latents(segment, noise, shares, steps))
             for steps in (self.walk.steps, self.walk.probe_steps)
         )
         weight = len(shares) / (len(shares) + 2 * PRIOR_PAIRS)
-        return float(self.gauge ** (1 - weight) * _ratio(fine, coarse) ** weight)
+        return float(self.gauge ** (1 - weight) * _ratio(fine, coarse) ** weight), fine
 
     def _latents(self, segment: Segment, noise: Float32, shares: Float, steps: int) -> Float32:
         self.spent += len(shares)
@@ -203,17 +207,19 @@ class _Surveyor:
         prompt_length = self._prompt_length()
         course = self._course(OVERSHOOT * self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
         if self.n_pairs:
-            self.gauge = self._gauge(course)
+            self.gauge, length = self._pairs(course)
             prompt_length *= self.gauge / self.meter.gauge
+            course = self._corrected(course, ArcMap.even(length), prompt_length)
             before += 4 * self.n_pairs  # they have a share of their own
-        for share in (*FIRST_SHARES, None):
-            left = self.budget - (self.meter.spent - before)
-            count = left // 2 if share is None else int(share * self.budget)
-            alphas, shown = self._sketch(course, self._first_places(course, count))
+        for share in FIRST_SHARES[bool(self.n_pairs) :]:
+            alphas, shown = self._sketch(course, self._first_places(course, int(share * self.budget)))
             corrected = self._corrected(course, self._arc(alphas, shown), prompt_length)
-            if share is None or corrected == course:
+            if corrected == course:
                 break
             course = corrected
+        else:
+            left = self.budget - (self.meter.spent - before)
+            alphas, shown = self._sketch(course, self._first_places(course, left // 2))
         arc = self._map(course, alphas, shown, self.budget - (self.meter.spent - before))
         corrected = self._corrected(course, arc, prompt_length)
         if corrected != course:  # little by now: where the picture changes much and where little hardly moves
@@ -224,18 +230,21 @@ class _Surveyor:
         """The course with other hops, where a length was found that is not the one wanted."""
         if course.route.hops <= 0 or REFIT[0] < arc.length / self.wanted < REFIT[1]:
             return course
-        # What lies beyond the end of the way is not known; where it is too long, it is known where to stop.
-        far = self.wanted / arc.length
-        share = far if far > 1 else float(arc.alpha_at(np.array([self.wanted]))[0])
+        # Only the noise's part can be changed. What lies beyond the end of the way is not known; where it is too long,
+        # it is known where to stop.
+        fixed = min(prompt_length, MAX_FIXED * min(arc.length, self.wanted)) ** 2
+        far = float(np.sqrt((self.wanted**2 - fixed) / (arc.length**2 - fixed)))
+        share = far if far > 1 else float(arc.alpha_at(np.array([far * arc.length]))[0])
         hops = course.route.total_hops * min(share, MAX_STRETCH) - (0.0 if self.pinned is None else 1.0)
         return self._course(hops, prompt_length)
 
-    def _gauge(self, course: Course) -> float:
-        """Change by that of sketches, on this segment's way: it depends on what is painted."""
+    def _pairs(self, course: Course) -> tuple[float, float]:
+        """Change by that of sketches, which depends on what is painted, and the way's length, from a few places."""
         places = (np.arange(self.n_pairs) + 0.5) / self.n_pairs
-        half = min(PAIR / max(self.wanted, PAIR), 1 / self.n_pairs) / 2
-        alphas = np.stack([places - half, places + half], axis=1).ravel()
-        return self.meter.gauge_on(self.segment, *self._on(course, alphas))
+        apart = min(PAIR / max(self.wanted, PAIR), 1 / self.n_pairs)
+        alphas = np.stack([places - apart / 2, places + apart / 2], axis=1).ravel()
+        gauge, change = self.meter.compared(self.segment, *self._on(course, alphas))
+        return gauge, change / apart
 
     def _prompt_length(self) -> float:
         """Perceived length of the change of prompt, with the noise at rest."""
@@ -297,7 +306,13 @@ class _Surveyor:
         chords = _successive(shown)
         ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
         farthest = float(sketch_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
-        return ArcMap.from_changes(alphas, UNSEEN * self.gauge * arc_lengths(chords, farthest))
+        lengths = arc_lengths(chords, farthest)
+        # The longer the ruler, the shorter the coast. What it loses when every other sketch is left out it has about
+        # lost already (Richardson's extrapolation).
+        both, across = lengths[1:] + lengths[:-1], arc_lengths(sketch_change(shown[:-2], shown[2:]), farthest)
+        unseen = float(np.clip(1 - across.sum() / max(both.sum(), MIN_GAP), 0, MAX_UNSEEN))
+        unseen *= len(across) / (len(across) + DOUBTED)
+        return ArcMap.from_changes(alphas, self.gauge * (1 + unseen) * lengths)
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:
