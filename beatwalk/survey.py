@@ -4,17 +4,17 @@ The music fixes how much a segment should change in all: c x the sum of its targ
 song (`walk.pace` divided by the frame rate). Prompts are fixed too. What is free is how far the noise travels on its
 chain of seeds: quiet parts wander little, the drop runs. For each segment, in order:
 
-1. a few sketches tell how long the change of prompt is, and how fast the picture changes as noise moves; from these
-   the hops of the noise follow; where the prompt alone is too long, its change starts earlier; at a few places along
-   that way, small changes in sketches are compared with those of all steps;
-2. sketches along that way tell its true length: the hops are chosen anew;
-3. more sketches map the way, each new one into the gap across which the picture changes most; by what they add to its
+1. a few sketches tell how long the change of prompt is; where it alone is too long, it starts earlier; how far the
+   noise may go is guessed from how fast it changed pictures elsewhere in the song;
+2. small changes at a few places along that way, in sketches and with all steps, tell about how long it is, and how
+   much of a change sketches show; the hops of the noise are chosen anew;
+3. a chain of sketches along the new way tells its length better: the hops are chosen again;
+4. the rest map the way, each new one into the gap across which the picture changes most; by what they add to its
    length, the hops are corrected once more.
 
-Sketches (`beatwalk.sketching`) are latents of fewer steps (`Walk.probe_steps`), not decoded. In all, a survey costs
-at most about `feedback.probe_share` of the render. Its map is coarse: what happens between its knots is seen while
-frames are made (`beatwalk.strip`). The result depends on plan and model alone; segments can then be rendered in any
-order, anywhere.
+Sketches are latents of fewer steps, not decoded (`beatwalk.metering`). In all, a survey costs at most about
+`feedback.probe_share` of the render. Its map is coarse: what happens between its knots is seen while frames are made
+(`beatwalk.strip`). The result depends on plan and model alone; segments can then be rendered in any order, anywhere.
 """
 
 from __future__ import annotations
@@ -26,21 +26,18 @@ from typing import Any
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
+from beatwalk.metering import FITTED_SHARE, Meter
 from beatwalk.motion import MIN_GAP, ArcMap, arc_lengths, widest_gaps
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
 from beatwalk.walk import Course, Walk
 
-NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
 MAX_UNSEEN, DOUBTED = 0.5, 4  # of a way between sketches, as far as is believed; fewer than so many tell little
 PAIR = 0.01  # perceived length of a small change, in which sketches are compared with latents of all steps
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARES = (0.1, 0.4)  # of the sketches that find a way's length, the first where no pairs did; others map it
-FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
-MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
 PAIRED_SHARE, MAX_PAIRS = 0.04, 12  # of a segment's frames: the cost of small changes compared
-PRIOR_PAIRS = 2  # so many count for the whole song's gauge
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
@@ -88,7 +85,7 @@ def survey(walk: Walk, targets: Targets, *, progress: Callable[[int, int], None]
     enabled = plan.settings.feedback.enabled
     scale = plan.settings.walk.pace / float(plan.timeline.fps) if enabled else None
     state, courses = walk.start(), []
-    meter = _Meter(walk) if scale is not None else None
+    meter = Meter(walk) if scale is not None else None
     for done, segment in enumerate(plan.segments):
         if meter is None or scale is None:
             course = _plain_course(walk, segment, state)
@@ -112,74 +109,6 @@ def _plain_course(walk: Walk, segment: Segment, state: NoiseState) -> Course:
     return Course(route=route, change_share=walk.change_share, arc=ArcMap.even())
 
 
-class _Meter:
-    """Measures change in sketches, and counts what that costs.
-
-    Colours of latents are fitted to pictures along the song. At every other one the noise is also moved a little:
-    that tells how fast it changes the picture, and how much of a change in latents of all steps sketches show.
-    """
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.spent, self.cost = 0, 0.0
-        decoding = walk.generator.decoding_steps
-        self.frame_steps = walk.steps + decoding
-        self.pair_steps = 2 * (walk.steps + walk.probe_steps)
-        steps_a_picture = self.frame_steps + (walk.steps + 2 * walk.probe_steps) / 2
-        affordable = FITTED_SHARE * walk.plan.timeline.n_frames * self.frame_steps / steps_a_picture
-        latents, pictures, pairs, hasty = [], [], [], []
-        count = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
-        for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
-            segment = walk.plan.segments[int(place)]
-            route = NoiseRoute(start=replace(walk.start(), position=float(2 * i)), hops=NUDGE_HOPS)
-            noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
-            moved = i % 2 == 0
-            made = self._latents(segment, noise[: 1 + moved], shares[: 1 + moved], walk.steps)
-            latents.append(made[:1])
-            pictures.append(walk.decode(made[:1]))
-            self._spend(decoding)
-            if moved:
-                pairs.append(made)
-                hasty.append(self._latents(segment, noise, shares, walk.probe_steps))
-        self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
-        fine, coarse = self._change(np.concatenate(pairs)), self._change(np.concatenate(hasty))
-        self.gauge = _ratio(fine, coarse)  # change by that of sketches
-        self.noise_speed = max(fine / NUDGE_HOPS, 1e-3)  # change a hop
-
-    def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
-        """Colours of sketches, shape (n, values)."""
-        return self.sketcher.colors(self._latents(segment, noise, shares, self.walk.probe_steps))
-
-    def compared(self, segment: Segment, noise: Float32, shares: Float) -> tuple[float, float]:
-        """As `gauge`, from n pairs of neighbours on a segment's way, shape (2n, …), and their mean change.
-
-        Few pairs leave the gauge near what it is for the song.
-        """
-        fine, coarse = (
-            self._change(self._latents(segment, noise, shares, steps))
-            for steps in (self.walk.steps, self.walk.probe_steps)
-        )
-        weight = len(shares) / (len(shares) + 2 * PRIOR_PAIRS)
-        return float(self.gauge ** (1 - weight) * _ratio(fine, coarse) ** weight), fine
-
-    def _latents(self, segment: Segment, noise: Float32, shares: Float, steps: int) -> Float32:
-        self.spent += len(shares)
-        self._spend(len(shares) * steps)
-        return self.walk.latents(segment, noise, shares, steps=steps)
-
-    def _spend(self, steps: float) -> None:
-        self.cost += steps / self.frame_steps
-
-    def _change(self, pairs: Float32) -> float:
-        """Mean change within pairs of latents that follow each other, shape (2n, rows, columns, channels)."""
-        colors = self.sketcher.colors(pairs)
-        return float(sketch_change(colors[::2], colors[1::2]).mean())
-
-
-def _ratio(fine: float, coarse: float) -> float:
-    return fine / coarse if min(fine, coarse) > 0 else 1.0
-
-
 def _successive(shown: Float32) -> Float:
     """Change from each sketch to the next; shape (n, values) → (n - 1,)."""
     return sketch_change(shown[:-1], shown[1:])
@@ -188,7 +117,7 @@ def _successive(shown: Float32) -> Float:
 class _Surveyor:
     """One segment's measurements."""
 
-    def __init__(self, walk: Walk, meter: _Meter, segment: Segment, state: NoiseState, wanted: float) -> None:
+    def __init__(self, walk: Walk, meter: Meter, segment: Segment, state: NoiseState, wanted: float) -> None:
         self.walk, self.meter, self.segment, self.state, self.wanted = walk, meter, segment, state, wanted
         self.settings = walk.plan.settings
         self.moves = self.settings.walk.path != "prompts"
@@ -230,8 +159,8 @@ class _Surveyor:
         """The course with other hops, where a length was found that is not the one wanted."""
         if course.route.hops <= 0 or REFIT[0] < arc.length / self.wanted < REFIT[1]:
             return course
-        # Only the noise's part can be changed. What lies beyond the end of the way is not known; where it is too long,
-        # it is known where to stop.
+        # Only the noise's part can be changed. Where the way is too long, it is known where to stop; what lies beyond
+        # its end is not known.
         fixed = min(prompt_length, MAX_FIXED * min(arc.length, self.wanted)) ** 2
         far = float(np.sqrt((self.wanted**2 - fixed) / (arc.length**2 - fixed)))
         share = far if far > 1 else float(arc.alpha_at(np.array([far * arc.length]))[0])

@@ -75,7 +75,7 @@ def test_frames_follow_their_target() -> None:
 
 
 def test_a_way_is_known_before_its_first_frame() -> None:
-    """Its map is a third too long: nobody sees it, for all knots are there at once; but of a long way only so many."""
+    """Its map is a third too long: nobody sees it, all knots are there at once; but of a long way only so many."""
     wrong = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, 4 / 3, 9))
     _, places, _ = walk(lambda a: a, even(240), wrong)
     steps = np.diff(places)
