@@ -146,11 +146,12 @@ def render_set(
             started = time.monotonic()
             try:
                 if not _finish_from(job, others, overwrite, fingerprint, watch):
-                    keep = any(other.status == "waiting" for other in others)
+                    keep, generator = any(other.status == "waiting" for other in others), generators.of(job.plan)
+                    # By each video's own length, so that one resumed alone has the same choice.
+                    pipeline.compile_if_worth(*pipeline.prepare(job.plan, generator))
                     pipeline.render(
-                        job.plan, job.path, generator=generators.of(job.plan), overwrite=overwrite, keep_frames=keep,
-                        watch=watch,
-                    )  # fmt: skip
+                        job.plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
+                    )
                 write_cues(job.path, job.plan.analysis, job.plan.timeline, job.plan.keyframes)
                 job.status = "done"
             except Exception as error:  # whatever one song does, the night goes on

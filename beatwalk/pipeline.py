@@ -138,13 +138,19 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
 
 
 def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
-    """Compile the model where so many videos are long enough to pay for it, or the settings say so."""
+    """Compile the model where so many videos are long enough to pay for it, or the settings say so.
+
+    None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
+    """
     from beatwalk.diffusion import DiffusionGenerator, compile_measured, worth_compiling
 
     generator, block = walk.generator, plan.settings.feedback.block_frames
     if not isinstance(generator, DiffusionGenerator):
         return None
-    if not worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device):
+    worth = worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
+    if generator.compiled and not worth:
+        generator.compile(None)
+    if generator.compiled or not worth:
         return None
     graphs = plan.settings.model.cuda_graphs
     return compile_measured(generator, block, lambda: seconds_a_frame(walk, block), graphs=graphs)

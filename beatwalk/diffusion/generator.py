@@ -116,6 +116,11 @@ class DiffusionGenerator(Generator):
         """The network that is asked at every step."""
         return self._denoiser
 
+    @property
+    def compiled(self) -> bool:
+        """Whether torch compiles what is called."""
+        return self._fixed is not None
+
     def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
@@ -132,7 +137,7 @@ class DiffusionGenerator(Generator):
         for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
             compile_network(part, None if pictures is None else options_for(graphs))
         precision = self._info.dtype.removesuffix(COMPILED)
-        self._info = replace(self._info, dtype=precision + (COMPILED if self._fixed else ""))
+        self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.

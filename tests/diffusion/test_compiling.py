@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from beatwalk import pipeline
 from beatwalk.diffusion import AddOns, Compiled, TimedGenerator, compile_measured, load_generator, worth_compiling
 from beatwalk.diffusion.compiling import COMPILERS, LONG_ENOUGH
+from beatwalk.walk import Walk
 from tests.diffusion.test_generator import LEVELS, PROMPTS, Loaded, apart, pictures
+from tests.helpers import known_plan
 
 
 @pytest.fixture
@@ -148,6 +151,23 @@ def replaying(call: Any, *, dynamic: bool, mode: str) -> Any:
         return (places[-1],) if isinstance(made, tuple) else places[-1]
 
     return turn
+
+
+def test_each_video_of_a_set_has_its_own_choice(
+    saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was compiled for one video stays so for the next that asks for it, and goes back for another."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    measured: list[int] = []
+    monkeypatch.setattr(pipeline, "seconds_a_frame", lambda walk, block: measured.append(block) or 1.0)
+    kinds = []
+    for choice in ("on", "on", "off", "on"):
+        plan = known_plan(n_frames=24, model={"compile": choice})
+        compiled = pipeline.compile_if_worth(plan, Walk(plan=plan, generator=generator, size=(64, 64)))
+        kinds.append((compiled is not None, generator.compiled, generator.info.dtype))
+    on, off = "float32, compiled", "float32"
+    assert kinds == [(True, True, on), (False, True, on), (False, False, off), (True, True, on)]
+    assert len(measured) == 2 * 3
 
 
 @pytest.mark.parametrize("scheduler", ["dpm++", "pndm", "ddim"])
