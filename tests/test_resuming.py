@@ -27,15 +27,23 @@ from beatwalk.video import ffmpeg, read_frames
 from tests.helpers import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
-# A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second.
+# A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second; 5 a file: once
+# the second segment is finished, no frame is made while it is there.
 RENDER = """
 import sys
+import time
 from pathlib import Path
 from beatwalk import pipeline
 from beatwalk.generator import FakeGenerator
+from beatwalk.manifest import work_folder
 from tests.test_resuming import planned_for
-song, output, size, fps = sys.argv[1:5]
-result = pipeline.render(planned_for(Path(song), size, int(fps)), output, generator=FakeGenerator())
+song, output, size, fps, hold = sys.argv[1:6]
+class Held(FakeGenerator):
+    def decode(self, *given, **options):
+        while Path(hold).is_file() and (work_folder(Path(output)) / "segment-0001.npz").exists():
+            time.sleep(0.01)
+        return super().decode(*given, **options)
+result = pipeline.render(planned_for(Path(song), size, int(fps)), output, generator=Held())
 print(result.manifest["report"]["frames_reused"])
 """
 
@@ -60,11 +68,13 @@ def song(tmp_path: Path) -> Path:
     return tmp_path / "song.wav"
 
 
-def start(song: Path, output: Path, size: str = "64x48", fps: int = 12) -> subprocess.Popen[bytes]:
-    """A render in a process of its own."""
+def start(
+    song: Path, output: Path, size: str = "64x48", fps: int = 12, hold: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """A render in a process of its own; where `hold` is there, it stands still after two segments."""
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", RENDER, str(song), str(output), size, str(fps)]
+    arguments = [sys.executable, "-c", RENDER, str(song), str(output), size, str(fps), str(hold or "")]
     return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
 
 
@@ -168,8 +178,9 @@ def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
 def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
     """Stopped by hand in another process, the next call goes on from its segments."""
-    output = tmp_path / "out.mp4"
-    process = start(song, output, "256x256", 24)
+    output, hold = tmp_path / "out.mp4", tmp_path / "hold"
+    hold.touch()
+    process = start(song, output, "256x256", 24, hold)
     while not list(work_folder(output).glob("segment-0001.npz")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
