@@ -221,7 +221,7 @@ class Video(_Frozen):
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
-    crf: int = Field(default=18, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
     hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)

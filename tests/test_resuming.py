@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change
 # A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second; 5 a file: once
 # the second segment is finished, no frame is made while it is there.
 RENDER = """
+import signal
 import sys
 import time
 from pathlib import Path
@@ -38,6 +39,7 @@ from beatwalk.generator import FakeGenerator
 from beatwalk.manifest import work_folder
 from tests.test_resuming import planned_for
 song, output, size, fps, hold = sys.argv[1:6]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell's background ignore it
 class Held(FakeGenerator):
     def decode(self, *given, **options):
         while Path(hold).is_file() and (work_folder(Path(output)) / "segment-0001.npz").exists():

@@ -46,7 +46,8 @@ EVEN_MOTION = ("-bf", "0")
 # (crf 18). A quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24` goes back.
 # The preset "faster" makes up for the time that it takes, as faithfully. Of the slowest walks (a thousandth of change
 # a frame) that was still 1.79: x264 saves where little moves, which nobody sees for a moment but everybody in a quiet
-# minute. `qcomp=0` gives every second about as many bits: 1.42, for files of the same size.
+# minute. `qcomp=0` gives every second about as many bits: 1.42, for files of the same size. With a better decoder of
+# nano's, 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (files 1, 1.4, 1.6, 1.9): so 15 is the default.
 FAITHFUL = (
     "-x264-params",
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6:qcomp=0",
