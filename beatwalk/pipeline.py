@@ -132,7 +132,7 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     seconds = 0.0
     for _ in range(2):
         begin = time.perf_counter()
-        walk.compose(segment, noise, np.linspace(0, 1, pictures))
+        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
         seconds = time.perf_counter() - begin
     return seconds / pictures
 

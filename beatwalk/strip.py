@@ -201,9 +201,8 @@ class Guide:
         least : how far knots should go
         """
         ahead, chosen = self.steering.ahead(), [0.0]
-        fit = ahead.length / max(
-            float(wanted[-1]), MIN_GAP
-        )  # both go to the segment's end, but may not agree how far
+        # Both go to the segment's end, but may not agree how far that is.
+        fit = ahead.length / max(float(wanted[-1]), MIN_GAP)
         for length in fit * wanted[wanted > 0]:
             if length - chosen[-1] >= KNOT:
                 chosen.append(float(length))

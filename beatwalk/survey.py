@@ -172,7 +172,7 @@ class _Surveyor:
         places = (np.arange(self.n_pairs) + 0.5) / self.n_pairs
         apart = min(PAIR / max(self.wanted, PAIR), 1 / self.n_pairs)
         alphas = np.stack([places - apart / 2, places + apart / 2], axis=1).ravel()
-        gauge, change = self.meter.compared(self.segment, *self._on(course, alphas))
+        gauge, change = self.meter.compared(self.segment, *self.walk.on(course, alphas))
         return gauge, change / apart
 
     def _prompt_length(self) -> float:
@@ -211,11 +211,7 @@ class _Surveyor:
 
     def _sketch(self, course: Course, alphas: Float) -> tuple[Float, Float32]:
         """Sketches along a course."""
-        return alphas, self.meter.sketches(self.segment, *self._on(course, alphas))
-
-    def _on(self, course: Course, alphas: Float) -> tuple[Float32, Float]:
-        """Noise and shares of the prompt at positions of a course."""
-        return self.walk.noise_on(course.route, alphas), course.prompt_share(alphas)
+        return alphas, self.meter.sketches(self.segment, *self.walk.on(course, alphas))
 
     def _map(self, course: Course, alphas: Float, shown: Float32, budget: int) -> ArcMap:
         """Arc length, with at most `budget` more sketches, into the widest gaps."""

@@ -102,19 +102,18 @@ class Walk:
 
     def pictures(self, segment: Segment, course: Course, alphas: Float) -> Frames:
         """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
-        return self.compose(segment, self.noise_on(course.route, alphas), course.prompt_share(alphas))
+        return self.decode(self.latents_on(segment, course, alphas))
 
     def latents_on(self, segment: Segment, course: Course, alphas: Float) -> Float32:
         """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
-        noise, shares = self.noise_on(course.route, alphas), course.prompt_share(alphas)
-        return self.latents(segment, noise, shares, steps=self.steps)
+        return self.latents(segment, *self.on(course, alphas), steps=self.steps)
 
-    def compose(self, segment: Segment, noise: Float32, shares: Float) -> Frames:
-        """Pictures from noise, shape (n, …), and how far the prompt has changed, shape (n,)."""
-        return self.decode(self.latents(segment, noise, shares, steps=self.steps))
+    def on(self, course: Course, alphas: Float) -> tuple[Float32, Float]:
+        """Noise, shape (n, …), and how far the prompt has changed, shape (n,), at positions `alphas`."""
+        return self.noise_on(course.route, alphas), course.prompt_share(alphas)
 
     def latents(self, segment: Segment, noise: Float32, shares: Float, *, steps: int) -> Float32:
-        """Likewise, before they are decoded, shape (n, rows, columns, channels)."""
+        """Latents from noise and shares of the prompt, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, shares)
         return self.generator.latents(
             noise, text, negative,
