@@ -17,7 +17,6 @@ Measured with nano at 24 steps, 256x256, mean difference from the picture of all
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,11 +53,9 @@ def step_cached(denoiser: Any, family: Family, every: int | None, *, guided: boo
         skip_predict_identifiers=[family.layers],
         cache_identifiers=[family.last_layer],
     )
-    passes = 2 if guided and family.passes_apart else 1
-    calls = itertools.count()
 
-    def say_which(*_: Any) -> None:  # each pass of guidance has a past of its own
-        _set_cache_context(denoiser, CacheContext(f"pass {next(calls) % passes}"))
+    def say_which(*_: Any) -> None:  # both passes of guidance are one batch, with one past
+        _set_cache_context(denoiser, CacheContext("both passes"))
 
     hooks = HookRegistry.check_if_exists_or_initialize(denoiser)
     apply_taylorseer_cache(denoiser, config)

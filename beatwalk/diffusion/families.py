@@ -44,7 +44,7 @@ class Family:
     call_arguments: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
     tokenizer: str = "tokenizer"  # the one with the most room
-    passes_apart: bool = False  # guidance's two passes are two calls of the denoiser, not one with a batch of both
+    passes_apart: bool = False  # the pipeline asks for guidance's passes one by one: see beatwalk.diffusion.guiding
     # What a step cache needs to know of the denoiser: names of the layers that it leaves out, and of the last one.
     layers: str = r"(single_)?transformer_blocks\.\d+"
     last_layer: str = "proj_out"

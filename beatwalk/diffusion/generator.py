@@ -32,6 +32,7 @@ from beatwalk.diffusion.batching import Batches
 from beatwalk.diffusion.caching import step_cached
 from beatwalk.diffusion.compiling import compile_network, options_for
 from beatwalk.diffusion.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.diffusion.guiding import with_joined_passes
 from beatwalk.diffusion.latents import LAYOUTS, from_tokens, latent_channels
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.text import encode_arguments, fill_places, fitted, to_host, words_lost
@@ -348,14 +349,18 @@ class DiffusionGenerator(Generator):
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
-        arguments |= pull_arguments(pipeline or self._pipeline, pulls, latents)
+        lent = self._random_numbers_lent() if pipeline is None else nullcontext()
+        pipeline = pipeline or self._pipeline
+        arguments |= pull_arguments(pipeline, pulls, latents)
+        if family.passes_apart and negative is not None:
+            pipeline = with_joined_passes(pipeline, arguments)
         with (
             torch.inference_mode(),
-            self._random_numbers_lent() if pipeline is None else nullcontext(),
+            lent,
             step_cached(self._denoiser, family, self._step_cache, guided=negative is not None),
         ):
             try:
-                made = (pipeline or self._pipeline)(
+                made = pipeline(
                     latents=latents,
                     width=size[0],
                     height=size[1],

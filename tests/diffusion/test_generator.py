@@ -22,7 +22,7 @@ Loaded = Callable[[str], DiffusionGenerator]
 KINDS = sorted(PIPELINES)
 LEVELS = 2  # of 255: what float32 rounding may do to a picture when it is made in another batch
 NO_NEGATIVE = ("lcm", "flux", "flux-dev")
-ONE_BY_ONE = ("klein", "lumina2")  # their pipelines call the denoiser for either half of guidance
+ONE_BY_ONE = ("klein", "lumina2")  # diffusers' own pipelines call the denoiser for either half of guidance
 COMPANY = ("z-image", "lumina2")  # a prompt's length is that of the longest beside it
 PROMPTS = ("a neon city in the rain", "calm ocean")
 
@@ -102,9 +102,24 @@ def test_guidance_changes_pictures_and_one_spends_no_second_pass(kind: str, load
         plain, guided = pictures(generator, guidance=1.0), pictures(generator, guidance=6.0)
     finally:
         hook.remove()
-    halves = [2] * 3 if kind in NO_NEGATIVE else [2] * 6 if kind in ONE_BY_ONE else [4] * 3
-    assert seen == [2] * 3 + halves
+    assert seen == [2] * 3 + [2 if kind in NO_NEGATIVE else 4] * 3
     assert (apart(plain, guided) > 0) == (kind != "flux")  # schnell has no guidance at all
+
+
+@pytest.mark.parametrize("kind", ONE_BY_ONE)
+@pytest.mark.parametrize("negative", ["rain", "golden fireworks over a long quiet river at night"])
+def test_passes_in_one_batch_make_what_they_make_one_by_one(
+    kind: str, negative: str, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both halves at once, from a negative shorter or longer than the text; the pipeline stays what it was."""
+    generator = loaded(kind)
+    transformer = generator.pipeline.transformer
+    options: dict[str, Any] = {"guidance": 6.0, "negative": generator.encode([negative] * 2)}
+    joined = pictures(generator, **options)
+    assert generator.pipeline.transformer is transformer
+    monkeypatch.setattr(generator, "_family", replace(generator._family, passes_apart=False))
+    assert apart(pictures(generator, **options), joined) <= LEVELS
+    assert apart(pictures(generator, guidance=6.0), joined) > LEVELS
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {*NO_NEGATIVE}))
