@@ -4,7 +4,7 @@ A latent pixel stands for 256 picture pixels in 16 numbers: stars, grain and foa
 pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for something else:
 
 - nearness where the latents can tell (pictures at half, quarter and eighth size);
-- as much contrast in the finest bands as the picture has there (local energy of wavelets);
+- as much contrast in the finest bands as the picture has there (local energy by frequency);
 - detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
   patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
   the picture's own coarse part, so that it judges detail alone: shown all, it bends colours back and forth.
@@ -12,7 +12,8 @@ pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for 
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,14 @@ from diffusers import AutoencoderDC
 from torch import Tensor, nn
 
 from beatwalk.training import parallel
-from beatwalk.training.autoencoder import Crops, load_autoencoder, picture_loss, report, to_float
+from beatwalk.training.autoencoder import OPPONENT, Crops, load_autoencoder, picture_loss, report, to_float
 from beatwalk.training.models import LATENT_CHANNELS
 from beatwalk.training.stage import Job, Stage, need
 
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
-BANDS = 2  # finest levels of wavelets whose energy is compared
-WINDOW = 8  # of their pixels over which it is averaged
-ENERGY_WEIGHT = 0.2
+BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
+WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
+ENERGY_WEIGHT = 0.3
 FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
@@ -59,27 +60,34 @@ class Critic(nn.Module):
         return scores
 
 
-def bands(pictures: Tensor) -> list[Tensor]:
-    """Detail along rows, along columns and on the diagonals, of the finest levels of Haar's wavelets.
+@cache
+def cosines() -> Tensor:
+    """Patterns of a discrete cosine transform that are finer than a quarter of Nyquist, (patterns, 1, BLOCK, BLOCK).
 
-    Kept apart because energy alone can be had cheaply: as a checkerboard, which is all on the diagonals.
+    Each has norm 1, so that white noise has the same energy in all of them.
     """
-    found = []
-    for _ in range(BANDS):
-        a, b, c, d = (pictures[..., i::2, j::2] for i in (0, 1) for j in (0, 1))
-        found += [(a - b + c - d) / 2, (a + b - c - d) / 2, (a - b - c + d) / 2]
-        pictures = (a + b + c + d) / 4
-    return found
+    place, number = torch.arange(BLOCK), torch.arange(BLOCK)[:, None]
+    rows = torch.cos(torch.pi * (place + 0.5) * number / BLOCK) * math.sqrt(2 / BLOCK)
+    rows[0] /= math.sqrt(2)
+    patterns = torch.einsum("uy,vx->uvyx", rows, rows)
+    fine = torch.hypot(number.float(), number.T.float()) >= BLOCK / 4
+    return patterns[fine][:, None].contiguous()
+
+
+def fine_energy(pictures: Tensor) -> Tensor:
+    """Energy of fine detail in luminance by place and frequency, shape (batch, patterns, rows, columns)."""
+    light = (pictures * pictures.new_tensor(OPPONENT[0]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    found = F.conv2d(light, cosines().to(light), stride=BLOCK // 2)
+    return F.avg_pool2d(found * found, min(WINDOW, *found.shape[2:]), 1)
 
 
 def energy_loss(output: Tensor, target: Tensor) -> Tensor:
-    """How different the local contrast of the finest bands is, as the logarithm of a ratio."""
-    losses = []
-    for ours, theirs in zip(bands(output), bands(target), strict=True):
-        window = min(WINDOW, ours.shape[-1])
-        energy = [F.avg_pool2d((x * x).mean(1, keepdim=True), window, window // 2) + FAINT for x in (ours, theirs)]
-        losses.append((energy[0].log() - energy[1].log()).abs().mean())
-    return torch.stack(losses).mean()
+    """How different the local energies of fine detail are, as the logarithm of a ratio.
+
+    By frequency, because energy alone can be had cheaply: as a lattice, which is all in one.
+    """
+    ours, theirs = ((fine_energy(x) + FAINT).log() for x in (output, target))
+    return (ours - theirs).abs().mean()
 
 
 def coarse(pictures: Tensor) -> Tensor:
