@@ -39,8 +39,7 @@ class _BothPasses:
     def __init__(self, denoiser: Any, arguments: Mapping[str, Any]) -> None:
         self._denoiser = denoiser
         self._second = {ours: arguments[theirs] for ours, theirs in SECOND_TEXT.items() if theirs in arguments}
-        self._asked: torch.Tensor | None = None  # latents of the step whose second half waits
-        self._waiting: tuple[torch.Tensor] | None = None
+        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None  # a step's latents, and their second half
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._denoiser, name)
@@ -49,14 +48,14 @@ class _BothPasses:
         """The pass that is asked for, as a tuple of one."""
         import torch
 
-        latents, waiting = inputs["hidden_states"], self._waiting
-        if waiting is not None and latents is self._asked:
-            self._asked = self._waiting = None
-            return waiting
+        latents = inputs["hidden_states"]
+        if self._kept is not None and self._kept[0] is latents:
+            unwanted, self._kept = self._kept[1], None
+            return (unwanted,)
         both = {
             name: torch.cat((value, self._second.get(name, value))) if isinstance(value, torch.Tensor) else value
             for name, value in inputs.items()
         }
         wanted, unwanted = self._denoiser(**both)[0].chunk(2)
-        self._asked, self._waiting = latents, (unwanted,)
+        self._kept = (latents, unwanted)
         return (wanted,)

@@ -29,7 +29,7 @@ It loads with `diffusers.DiffusionPipeline.from_pretrained(folder)` as a `SanaPi
 ## What it is
 - Autoencoder `AutoencoderDC`: 16 pixels a side per latent pixel, 16 channels.
 - Transformer `SanaTransformer2DModel`: linear attention, patches of 2 by 2 latents, rectified flow; {steps}.
-- Text encoder `Gemma2Model`: small, trained here from nothing together with the transformer; byte-level tokenizer.
+- Text encoder `Gemma2Model`: small, trained here from nothing on the captions alone; byte-level tokenizer.
 - Native size 512 by 512; other multiples of 32 from 256 up work. Weights in half precision, safetensors only.
 
 Call it with `num_inference_steps=4, guidance_scale=1.0, use_resolution_binning=False,
