@@ -134,7 +134,7 @@ def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
     """Asked subject and colour found, fine detail and per-subject misses."""
     wanted = _ask(count, UNSEEN, list(SUBJECTS))
     rng = random.Random(UNSEEN)
-    texts = [plain(w) if i % 3 == 0 else caption(w, rng) for i, w in enumerate(wanted)]
+    texts = [plain(w) if i % 3 == 0 else caption(w, rng, coloured=True) for i, w in enumerate(wanted)]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(count)]))
     subject, palette, _ = _judge(judge, made)
     mark = _mark(wanted)

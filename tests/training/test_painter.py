@@ -11,7 +11,7 @@ import torch
 from beatwalk.training.measures import HUES, fine_detail, hue_error, mean_hue, spread
 from beatwalk.training.optim import orthogonal
 from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes, paint
-from beatwalk.training.painter.captions import caption, draw_attributes, plain, vocabulary
+from beatwalk.training.painter.captions import caption, draw_attributes, phrases, plain, vocabulary
 from beatwalk.training.painter.color import ramps
 
 SIDE = 64
@@ -126,6 +126,20 @@ def test_captions_name_the_subject_and_vary() -> None:
     assert not any(set("~|{}") & set(text) or "  " in text for text in texts)
     assert plain(wanted) == "violet ocean and gold" or "ocean" in plain(wanted)
     assert all(text.strip() for text in vocabulary())
+
+
+def test_a_coloured_caption_names_the_colour() -> None:
+    """What the evaluation looks for it has asked for, also where the colour is the subject's own."""
+    rng = random.Random(2)
+    wanted = Attributes(subject="ripples", palette="teal")
+    words = [phrase.lstrip("~| ") for phrase in phrases("palettes", "teal")]
+
+    def named(text: str) -> bool:
+        return any(word in text.lower() for word in words)
+
+    left_out = [not named(caption(wanted, rng)) for _ in range(300)]
+    assert 0.2 < sum(left_out) / 300 < 0.5
+    assert all(named(caption(wanted, rng, coloured=True)) for _ in range(300))
 
 
 def test_drawn_attributes_are_paintable() -> None:

@@ -52,11 +52,11 @@ def _pick(group: str, name: str, rng: random.Random) -> str:
     return phrases[min(int(rng.random() ** 1.5 * len(phrases)), len(phrases) - 1)]
 
 
-def caption(wanted: Attributes, rng: random.Random) -> str:
+def caption(wanted: Attributes, rng: random.Random, *, coloured: bool = False) -> str:
     """One wording out of many for a picture.
 
-    The subject is always named. The colour is left out at times when it is the subject's natural one,
-    mood, style and composition rarely.
+    The subject is always named. The colour is left out at times when it is the subject's natural one
+    (never if ``coloured``), mood, style and composition rarely.
     """
     noun = _pick("subjects", wanted.subject, rng)
     article = noun.startswith("~ ")
@@ -64,7 +64,8 @@ def caption(wanted: Attributes, rng: random.Random) -> str:
     before: list[str] = []
     after: list[str] = []
     loose: list[str] = []
-    if not (wanted.palette in NATURAL[wanted.subject] and wanted.second is None and rng.random() < 0.35):
+    natural = wanted.palette in NATURAL[wanted.subject] and wanted.second is None
+    if coloured or not natural or rng.random() >= 0.35:
         _place_colour(wanted, rng, before, after, loose)
     if wanted.mood and rng.random() > 0.08:
         phrase = _pick("moods", wanted.mood, rng)
