@@ -15,6 +15,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from beatwalk.diffusion.devices import fitting_pictures, pick_batch
 from beatwalk.errors import DeviceError
 
@@ -39,18 +42,30 @@ class Batches:
     def __init__(self, pipeline: Any, device: torch.device, batch: int | None, *, alone: bool = False) -> None:
         self._pipeline, self._device, self._batch, self._alone = pipeline, device, batch, alone
         self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
+        self._full: int | None = None  # rows of every call, where that is fixed
         self._crew: _Crew | None = None
 
     def limit(self, size: tuple[int, int]) -> int:
         """Pictures of a size that are made at a time."""
-        return self._limits.setdefault(size, self._batch or pick_batch(self._device, size))
+        fits = self._limits.setdefault(size, self._batch or pick_batch(self._device, size))
+        return fits if self._full is None else min(fits, self._full)
 
-    def fix(self, pictures: int, size: tuple[int, int]) -> int:
-        """From now on at most each thread's share of so many; returns it."""
-        share = -(-pictures // self._crew_for(size).size)
-        self._batch = max(1, min(share, self.limit(size)))
-        self._limits.clear()
-        return self._batch
+    @property
+    def fixed(self) -> bool:
+        """Whether all calls have the same number of rows."""
+        return self._full is not None
+
+    def fix(self, pictures: int | None, size: tuple[int, int]) -> None:
+        """From now on every call has as many rows as each thread's share of so many, or as fit; None: no longer."""
+        self._full = None
+        if pictures is not None:
+            share = -(-pictures // self._crew_for(size).size)
+            self._full = max(1, min(share, self.limit(size)))
+
+    def filled(self, count: int, size: tuple[int, int]) -> NDArray[np.int64] | None:
+        """Rows that make a call of `count` a full one, the last again and again; None: it is as it should be."""
+        missing = 0 if self._full is None else self.limit(size) - count
+        return np.minimum(np.arange(count + missing), count - 1) if missing > 0 else None
 
     def run(self, count: int, size: tuple[int, int], make: Make[Made]) -> list[Made]:
         """What `make` makes of all rows, in order; half as large a batch each time memory runs out.
@@ -75,12 +90,13 @@ class Batches:
                     made.append(outcome())
                     done = part.stop
                 except torch.OutOfMemoryError as error:
-                    if part.stop - part.start == 1:
+                    tried = part.stop - part.start if self._full is None else self.limit(size)
+                    if tried == 1:
                         where = f"{size[0]}x{size[1]} on {self._device}"
                         raise DeviceError(
                             f"out of memory for one picture of {where}; try a smaller --size"
                         ) from error
-                    self._limits[size] = max(1, (part.stop - part.start) // 2)
+                    self._limits[size] = tried // 2
                     break
             else:
                 continue

@@ -112,20 +112,25 @@ def worth_compiling(choice: str, frames: int, device: str) -> bool:
 
 
 def compile_measured(
-    generator: DiffusionGenerator, pictures: int, seconds_a_picture: Callable[[], float], *, graphs: bool = True
+    generator: DiffusionGenerator,
+    pictures: int,
+    size: tuple[int, int],
+    seconds_a_picture: Callable[[], float],
+    *,
+    graphs: bool = True,
 ) -> Compiled | None:
     """Compile a generator and see what it brings; None, and all as it was, where torch cannot.
 
     Parameters
     ----------
-    pictures : that are asked for at a time
+    pictures, size : that are asked for at a time; their width and height
     seconds_a_picture : measures; called before and after
     graphs : on CUDA, as CUDA graphs where they can be recorded; without, a warning says so, and it goes on without
     """
     before_s = seconds_a_picture()
     for with_graphs in (True, False) if graphs and generator.info.device.startswith("cuda") else (False,):
         begin = time.perf_counter()
-        generator.compile(pictures, graphs=with_graphs)
+        generator.compile(pictures, size, graphs=with_graphs)
         try:
             first = seconds_a_picture()  # compiles
             compile_s = time.perf_counter() - begin

@@ -75,7 +75,6 @@ class DiffusionGenerator(Generator):
         self._denoiser = getattr(pipeline, family.denoiser)
         self._batches = Batches(pipeline, self._denoiser.device, batch, alone=step_cache is not None)
         self._nothing: Conditioning | None = None
-        self._fixed: int | None = None  # rows of every call, once compiled
         self._counting = threading.Lock()
         self._replaced = 0
         self._told: set[str] = set()  # prompts that were said to be too long
@@ -120,19 +119,20 @@ class DiffusionGenerator(Generator):
     @property
     def compiled(self) -> bool:
         """Whether torch compiles what is called."""
-        return self._fixed is not None
+        return self._batches.fixed
 
-    def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
+    def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
         Parameters
         ----------
         pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
             None: as if it had never been compiled.
+        size : their width and height; None: the model's own
         graphs : record them as CUDA graphs
         """
         _ = self.decoding_steps  # counted before, for counting would be compiled too
-        self._fixed = None if pictures is None else self._batches.fix(pictures, self._info.size)
+        self._batches.fix(pictures, self._covering(size or self._info.size))
         decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
         # A step cache puts other layers into the network for every call, which would be compiled every time.
         for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
@@ -243,8 +243,8 @@ class DiffusionGenerator(Generator):
         import torch
 
         count = len(latents)
-        if self._fixed is not None and count < self._fixed:
-            latents = latents[np.minimum(np.arange(self._fixed), count - 1)]
+        if (rows := self._batches.filled(count, self._covering(size))) is not None:
+            latents = latents[rows]
         cells = torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 3, 1, 2)))
         pictures, replaced = decode_latents(pipeline, self._family, cells)
         with self._counting:
@@ -336,8 +336,7 @@ class DiffusionGenerator(Generator):
         import torch
 
         family, dtype, count = self._family, self._denoiser.dtype, len(noise)
-        if self._fixed is not None and count < self._fixed:
-            rows = np.minimum(np.arange(self._fixed), count - 1)
+        if (rows := self._batches.filled(count, size)) is not None:
             noise, conditioning = noise[rows], conditioning.rows(rows)
             negative = None if negative is None else negative.rows(rows)
             pulls = [pull.rows(rows) for pull in pulls]

@@ -14,7 +14,15 @@ import pytest
 import torch
 
 from beatwalk import pipeline
-from beatwalk.diffusion import AddOns, Compiled, TimedGenerator, compile_measured, load_generator, worth_compiling
+from beatwalk.diffusion import (
+    AddOns,
+    Compiled,
+    DiffusionGenerator,
+    TimedGenerator,
+    compile_measured,
+    load_generator,
+    worth_compiling,
+)
 from beatwalk.diffusion.compiling import COMPILERS, LONG_ENOUGH
 from beatwalk.walk import Walk
 from tests.diffusion.test_generator import LEVELS, PROMPTS, Loaded, apart, pictures
@@ -28,6 +36,23 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda call, *, dynamic: compile_(call, dynamic=dynamic, backend="eager"))
 
 
+def calls_of(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch, room: int = 99) -> list[int]:
+    """Batches that its pipeline is called with from now on, on a device that holds so many pictures at a time."""
+    seen: list[int] = []
+    cls = type(generator.pipeline)
+    call = cls.__call__
+
+    def spying(pipeline: Any, *, latents: Any, **given: Any) -> Any:
+        seen.append(len(latents))
+        if len(latents) > room:
+            raise torch.OutOfMemoryError("full")
+        return call(pipeline, latents=latents, **given)
+
+    spying.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
+    monkeypatch.setattr(cls, "__call__", spying)
+    return seen
+
+
 @pytest.mark.parametrize("kind", ["sd", "sana"])
 def test_batches_are_filled_up_to_one_size(
     kind: str, saved: Callable[[str], Path], loaded: Loaded, interpreted: None, monkeypatch: pytest.MonkeyPatch
@@ -36,16 +61,7 @@ def test_batches_are_filled_up_to_one_size(
     generator = load_generator(str(saved(kind)), device="cpu", dtype="float32")
     wanted = {count: pictures(generator, tuple(range(count)), (PROMPTS * 3)[:count]) for count in (1, 4, 6)}
     assert generator.decoding_steps > 0  # counted once, one picture at a time
-    seen: list[int] = []
-    cls = type(generator.pipeline)
-    call = cls.__call__
-
-    def spying(pipeline: Any, *, latents: Any, **given: Any) -> Any:
-        seen.append(len(latents))
-        return call(pipeline, latents=latents, **given)
-
-    spying.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
-    monkeypatch.setattr(cls, "__call__", spying)
+    seen = calls_of(generator, monkeypatch)
     generator.compile(4)
     for count, expected in wanted.items():
         assert apart(pictures(generator, tuple(range(count)), (PROMPTS * 3)[:count]), expected) <= LEVELS
@@ -53,6 +69,21 @@ def test_batches_are_filled_up_to_one_size(
     assert generator.info.dtype == "float32, compiled"
     generator.compile(None)
     assert generator.info.dtype == "float32"
+
+
+def test_a_compiled_batch_that_does_not_fit_is_halved(
+    saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And filled up to what fits; another size is as it was, and so is all once it is not compiled."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    expected = pictures(generator, tuple(range(6)), PROMPTS * 3)
+    tried = calls_of(generator, monkeypatch, room=3)
+    generator.compile(4, (64, 64))
+    assert apart(pictures(generator, tuple(range(6)), PROMPTS * 3), expected) <= LEVELS
+    assert tried == [1, 4, 2, 2, 2]  # one to count operations
+    assert generator._batches.limit((128, 64)) == 4
+    generator.compile(None)
+    assert generator._batches.limit((128, 64)) > 4
 
 
 def test_length_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +125,7 @@ def test_what_cannot_be_compiled_is_used_as_it_is(
             raise RuntimeError("no compiler\nat all")
         return 1.0
 
-    assert compile_measured(generator, 4, measure) is None
+    assert compile_measured(generator, 4, (64, 64), measure) is None
     assert calls == ["float32", "float32, compiled"]
     assert caplog.messages == ["torch cannot compile this model here, and it is used as it is: no compiler"]
     assert np.array_equal(pictures(generator), pictures(loaded("sd")))
@@ -107,7 +138,7 @@ class Asked:
         self.info = type("Info", (), {"device": device})
         self.asked: list[tuple[int | None, bool]] = []
 
-    def compile(self, pictures: int | None, *, graphs: bool = False) -> None:
+    def compile(self, pictures: int | None, size: object = None, *, graphs: bool = False) -> None:
         """Note it."""
         self.asked.append((pictures, graphs))
 
@@ -129,7 +160,7 @@ def test_cuda_graphs_where_there_is_cuda(
             raise RuntimeError("operation not permitted when stream is capturing")
         return 1.0
 
-    made = compile_measured(generator, 12, measure, graphs=wanted)  # type: ignore[arg-type]
+    made = compile_measured(generator, 12, (64, 64), measure, graphs=wanted)  # type: ignore[arg-type]
     assert generator.asked == asked
     assert (made is None) == (fails == 2)
     assert made is None or made.graphs == asked[-1][1]
