@@ -114,7 +114,7 @@ def train_decoder(job: Job) -> AutoencoderDC:
     # each other would swing
     extra = {"base": base}
     stage = Stage(job, "decoder", model, plain=("",), peak=2e-4, decay=0.998, momentum=0.5, extra=extra)
-    judge = Stage(job, "critic", critic, plain=("",), peak=1e-3, decay=0.9, momentum=0.0)
+    judge = Stage(job, "critic", critic, plain=("",), peak=1e-3, decay=0.9, momentum=0.0, extra=extra)
     crop = 2 * size.crop
     crops = Crops(job.work / "set", crop, np.random.default_rng(stage.seed))
     count, side = max(1, size.batch_autoencoder // 2 // parallel.world()), crop // size.factor

@@ -1,4 +1,4 @@
-"""Stage 5: the trained networks as a diffusers folder in half precision, with its model card."""
+"""Stage 6: the trained networks as a diffusers folder in half precision, with its model card."""
 
 from __future__ import annotations
 
@@ -55,9 +55,13 @@ def pipeline(job: Job, model: Painterly, autoencoder: AutoencoderDC, scale: floa
 
 
 def export(job: Job, out: Path) -> Path:
-    """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole."""
-    few = store.load(job.work / "few.pt")
-    state = few or need(job, "flow")
+    """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole.
+
+    A distilled one counts only if it was distilled from the flow as it is now.
+    """
+    flow, few = need(job, "flow"), store.load(job.work / "few.pt")
+    few = few if few and few.get("base") == flow["step"] else None
+    state = few or flow
     model = load_flow(job, "few" if few else "flow")
     pipe = pipeline(job, model, load_autoencoder(job), state["scale"], bool(few))
     part = out.with_name(out.name + ".part")

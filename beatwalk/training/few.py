@@ -1,6 +1,6 @@
-"""Stage 4: guidance and many steps folded into four plain ones.
+"""Stage 5: guidance and many steps folded into four plain ones.
 
-The student starts as the averaged model of stage 3. On the grid that the shipped scheduler uses (t = 1, 3/4, 1/2,
+The student starts as the averaged model of stage 4. On the grid that the shipped scheduler uses (t = 1, 3/4, 1/2,
 1/4), one student step is taught to land where the frozen teacher lands with several guided steps; after
 "Progressive distillation" (Salimans and Ho, 2022) and "On distillation of guided diffusion models" (Meng et
 al., 2023).
@@ -17,7 +17,7 @@ from torch import Tensor
 from beatwalk.training import parallel
 from beatwalk.training.flow import Batch, Painterly, batches, build, keep_text, load_flow, peek
 from beatwalk.training.latents import prepare_latents
-from beatwalk.training.stage import Job, Stage
+from beatwalk.training.stage import Job, Stage, need
 from beatwalk.training.text import load_or_build
 from beatwalk.training.words import TOKENS, tokens
 
@@ -65,7 +65,7 @@ def train_few(job: Job) -> Painterly:
         for block in [*teacher.transformer.transformer_blocks, *model.transformer.transformer_blocks]:
             block.compile()
     plain = ("patch_embed", "proj_out", "time_embed", "scale_shift")
-    extra = {"scale": latents.scale}
+    extra = {"scale": latents.scale, "base": float(need(job, "flow")["step"])}
     stage = Stage(job, "few", model, plain=plain, peak=4e-4, decay=0.99, warm=20, hold=0.4, extra=extra)
     keep_text(stage, model, teacher.text)
     ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))

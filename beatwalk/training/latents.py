@@ -6,6 +6,7 @@ Pictures of one shape are kept together: a batch of the training has one shape.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderDC
+from torch import nn
 
 from beatwalk.training import parallel
 from beatwalk.training.autoencoder import load_autoencoder, to_float
@@ -41,9 +43,14 @@ class Latents:
 
 
 def encode_set(job: Job, autoencoder: AutoencoderDC, low: bool) -> None:
-    """Encode every block that has not been encoded yet; a killed run goes on where it stopped."""
+    """Encode every block that this encoder has not encoded yet; a killed run goes on where it stopped."""
     folder = job.work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
+    digest, mark = _digest(autoencoder.encoder), folder / "encoder.sha256"
+    if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
+        for stale in folder.glob("*.npy"):
+            stale.unlink()
+        mark.write_text(digest, encoding="utf-8")
     for path in blocks(job.work / "set")[: None if low else 1 + FULL_BLOCKS]:
         target = _target(folder, path.stem, low)
         if target.exists():
@@ -62,6 +69,14 @@ def encode_set(job: Job, autoencoder: AutoencoderDC, low: bool) -> None:
             np.save(file, torch.cat(parts).half().numpy())
         (folder / f"{path.stem}.json").write_text(json.dumps([asdict(s) for s in shown]), encoding="utf-8")
         part.replace(target)
+
+
+def _digest(network: nn.Module) -> str:
+    """Of a network's weights."""
+    found = hashlib.sha256()
+    for _, weights in sorted(network.state_dict().items()):
+        found.update(weights.detach().float().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _target(folder: Path, stem: str, low: bool) -> Path:

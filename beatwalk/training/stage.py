@@ -52,7 +52,8 @@ class Stage:
     momentum
         Of AdamW.
     extra
-        Plain values to keep in the checkpoint.
+        Plain values to keep in the checkpoint. One with another ``base`` was trained on top of something else: it is
+        not picked up.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Stage:
         self.average = Average(model, decay)
         self.step, self.clock = 0, store.Clock(job.minutes)
         state = store.load(self.path) if job.resume else None
-        if state:
+        if state and state.get("base") == self.extra.get("base"):
             model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             for group in self.optimiser.param_groups:

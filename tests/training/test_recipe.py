@@ -20,7 +20,7 @@ from beatwalk.training.export import export, hashes
 from beatwalk.training.few import train_few
 from beatwalk.training.flow import batches, load_flow, render, rounds, train_flow
 from beatwalk.training.gallery import blocks, frame, paint_block, read_block
-from beatwalk.training.latents import load_latents
+from beatwalk.training.latents import encode_set, load_latents, prepare_latents
 from beatwalk.training.models import FULL, PATCH, TOY
 from beatwalk.training.painter import PALETTES, SUBJECTS
 from beatwalk.training.stage import Job
@@ -155,6 +155,22 @@ def test_resuming_goes_on_from_the_checkpoint(job: Job) -> None:
     assert (before, after["step"]) == (2, 3)
 
 
+def test_latents_are_those_of_the_encoder(job: Job) -> None:
+    """Encoded once; anew where the autoencoder was trained on, and what was distilled before counts no longer."""
+    files = sorted((job.work / "latents").glob("*.npy"))
+    before = [path.stat().st_mtime_ns for path in files]
+    encode_set(job, load_autoencoder(job), low=True)
+    assert [path.stat().st_mtime_ns for path in files] == before
+    other = load_autoencoder(job)
+    with torch.no_grad():
+        next(other.encoder.parameters()).add_(0.1)
+    encode_set(job, other, low=True)
+    left = sorted((job.work / "latents").glob("*.npy"))
+    assert left == [path for path in files if path.name.startswith("low")]
+    assert all(path.stat().st_mtime_ns not in before for path in left)
+    prepare_latents(job, low=True)  # as they were
+
+
 def test_a_missing_stage_is_named(job: Job, tmp_path: Path) -> None:
     """Training the flow without an autoencoder says what to do."""
     empty = replace(job, work=tmp_path)
@@ -166,6 +182,11 @@ def test_a_missing_stage_is_named(job: Job, tmp_path: Path) -> None:
 
 def test_the_exported_folder_loads_and_paints(job: Job, tmp_path: Path) -> None:
     """Export gives a SanaPipeline in half precision that answers to embeddings and latents."""
+    train_flow(replace(job, steps=4))  # what was distilled from its third step is too old
+    out = export(job, tmp_path / "nano")
+    assert DiffusionPipeline.from_pretrained(out).scheduler.config.solver_order == 2
+    train_few(job)
+    assert torch.load(job.work / "few.pt", weights_only=True)["base"] == 4
     out = export(job, tmp_path / "nano")
     card = (out / "README.md").read_text(encoding="utf-8")
     assert all(digest in card for digest in hashes(out).values())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from beatwalk.analysis.features import EARS_INPUTS
+from beatwalk.analysis.hearing import EVENT_WEIGHTS
 
 HEADS = ("beat", "downbeat", "onset")
 KERNEL = 5
@@ -66,6 +67,6 @@ class Ears(nn.Module):
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy of each head, shape (3,); a frame beside an event counts half as one (targets of 0.5)."""
-    weights = torch.tensor([6.0, 10.0, 3.0], device=logits.device)[:, None]
+    weights = torch.tensor(EVENT_WEIGHTS, device=logits.device)[:, None]
     each = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
     return each.mean(dim=(0, 2))

@@ -6,7 +6,7 @@ A picture is described by :class:`Attributes`; :mod:`~beatwalk.training.painter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -138,9 +138,10 @@ def paint(
 def _compose(layers: Layers, words: list[str | None]) -> Layers:
     """Mirror or repeat the pictures whose composition asks for it."""
 
-    def apply(image: Tensor | None) -> Tensor | None:
-        if image is None or not {"symmetrical", "many"} & set(words):
-            return image
+    if not {"symmetrical", "many"} & set(words):
+        return layers
+
+    def apply(image: Tensor) -> Tensor:
         image = image.clone()
         width = image.shape[-1]
         for i, word in enumerate(words):
@@ -151,15 +152,7 @@ def _compose(layers: Layers, words: list[str | None]) -> Layers:
                 image[i] = _repeat(image[i], 2 + i % 2)
         return image
 
-    tone = apply(layers.tone)
-    assert tone is not None
-    return Layers(
-        tone=tone,
-        accent=apply(layers.accent),
-        glow=apply(layers.glow),
-        spark=apply(layers.spark),
-        depth=apply(layers.depth),
-    )
+    return replace(layers, **{name: apply(x) for name, x in vars(layers).items() if x is not None})
 
 
 def _repeat(image: Tensor, times: int) -> Tensor:

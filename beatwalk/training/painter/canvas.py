@@ -125,7 +125,7 @@ class Canvas:
         stretch
             Factors on the frequency along x and y.
         """
-        total: Tensor | None = None
+        total = torch.zeros((), device=self.device)
         weight, norm = 1.0, 0.0
         for octave in range(octaves):
             f = frequency * 2**octave
@@ -135,10 +135,9 @@ class Canvas:
                 break
             grid = self.normal(1, rows, cols)
             big = F.interpolate(grid, (self.height, self.width), mode="bicubic", align_corners=False)[:, 0]
-            total = big * weight if total is None else total + big * weight
+            total = total + big * weight
             norm += weight * weight
             weight *= gain
-        assert total is not None
         return (0.5 + 0.28 * total / math.sqrt(norm)).clamp(0, 1)
 
     def texture(self, side: int = 256, slope: float = 1.7) -> Tensor:
