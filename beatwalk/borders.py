@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from beatwalk.modulation import targets
+from beatwalk.modulation import every_beat_s, targets
 from beatwalk.settings import Settings, Walk
 from beatwalk.types import Analysis, Float, Timeline
 
@@ -83,10 +83,11 @@ def borders_s(analysis: Analysis, grid: str) -> list[float]:
     if grid == "section":
         return [section.start_s for section in analysis.sections]
     number, unit = grid.split()
-    events_s = analysis.downbeats_s if unit.startswith("bar") else analysis.beats_s
+    every = int(number)
+    events_s = analysis.downbeats_s[::every] if unit.startswith("bar") else every_beat_s(analysis, every)
     if len(events_s) == 0:
         return [float(t) for t in np.arange(0, analysis.duration_s, FREE_GRID_S)]
-    chosen = [float(t) for t in events_s[:: int(number)]]
+    chosen = [float(t) for t in events_s]
     # What comes before the first bar belongs to it, unless it is long enough to be a part of its own.
     return [0.0, *chosen[1:]] if chosen[0] < 1.0 else [0.0, *chosen]
 

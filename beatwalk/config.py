@@ -114,11 +114,17 @@ def parse_override(text: str) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over` on top; tables merge, everything else is replaced."""
+    """`base` with the keys of `over` on top; tables merge, everything else is replaced.
+
+    A bare number is the short form of a table's level, so a table on top of one keeps it.
+    """
     merged = dict(base)
     for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(merged[key], value)
+        below = merged.get(key)
+        if isinstance(below, int | float) and not isinstance(below, bool):
+            below = {"level": below}
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(below, value)
         else:
             merged[key] = value
     return merged

@@ -100,8 +100,9 @@ def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[
     if rule.source == "onset":
         events_s, strength = analysis.onsets_s, analysis.onset_strength
     else:
-        events_s = analysis.beats_s if rule.source == "beat" else analysis.downbeats_s
-        events_s = events_s[:: rule.every]
+        events_s = (
+            every_beat_s(analysis, rule.every) if rule.source == "beat" else analysis.downbeats_s[:: rule.every]
+        )
         events_s = events_s + rule.offset_beats * _beat_period_s(analysis, events_s)
         strength = np.ones(len(events_s))
     pulses = np.zeros(len(frames))
@@ -110,6 +111,19 @@ def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[
         if 0 <= index < len(pulses):
             pulses[index] = max(pulses[index], height)
     return pulses
+
+
+def every_beat_s(analysis: Analysis, every: int) -> Float:
+    """One of `every` beats, counted from each bar's first; where they do not fit into a bar, from the first bar's."""
+    beats_s, downbeats_s = analysis.beats_s, analysis.downbeats_s
+    index = np.arange(len(beats_s))
+    if len(downbeats_s) == 0 or len(beats_s) == 0:
+        return beats_s[::every]
+    firsts = np.rint(np.interp(downbeats_s, beats_s, index)).astype(int)
+    bar = np.maximum(np.searchsorted(firsts, index, side="right") - 1, 0)
+    fits = analysis.beats_per_bar[bar] % every == 0
+    chosen: Float = beats_s[(index - np.where(fits, firsts[bar], firsts[0])) % every == 0]
+    return chosen
 
 
 def _beat_period_s(analysis: Analysis, times_s: Float) -> Float:

@@ -90,12 +90,17 @@ def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace
         first = replace(placed[0], time_s=0.0) if placed[0].time_s > 0 else None
         return [first, *placed] if first else placed
     taken_s = [arrival.time_s for arrival in placed]
-    borders = free_borders(analysis, settings.walk, taken_s, len({line.prompt for line in free}), pace)
+    borders = free_borders(analysis, settings.walk, taken_s, len({_shown(line) for line in free}), pace)
     shared = [_Arrival(time_s=time_s, line=free[i % len(free)], placed=False) for i, time_s in enumerate(borders)]
     arrivals = sorted([*placed, *shared], key=lambda arrival: arrival.time_s)
     if arrivals[0].time_s > 0:
         arrivals.insert(0, replace(arrivals[0], time_s=0.0))
     return arrivals
+
+
+def _shown(line: PromptLine) -> tuple[object, ...]:
+    """What makes a line another one than its neighbours: of two that show the same, one needs no border."""
+    return line.prompt, line.negative, line.seed, line.image, line.strength
 
 
 def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine) -> list[float]:
@@ -128,7 +133,7 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
 
 def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace) -> tuple[Keyframe, ...]:
     """Arrivals within the excerpt as keyframes on integer frames, with one to begin and one to end on."""
-    active: _Arrival = arrivals[0]
+    active, words = arrivals[0], arrivals[0].line.prompt
     chosen: dict[int, _Arrival] = {}
     for arrival in arrivals:
         frame = timeline.frame_at(arrival.time_s)
@@ -138,7 +143,7 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
             or (not arrival.placed and pace.too_short(timeline.start_s, arrival.time_s))
         )
         if frame < MIN_SEGMENT_FRAMES or just_before:
-            active = arrival
+            active, words = arrival, arrival.line.prompt or words
         elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
             near = [f for f in range(frame - MIN_SEGMENT_FRAMES + 1, frame + MIN_SEGMENT_FRAMES) if f in chosen]
             if any(chosen[f].placed and not arrival.placed for f in near):
@@ -146,7 +151,7 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
             for f in near:
                 del chosen[f]
             chosen[frame] = arrival
-    begin = _keyframe(0, active.line, "", settings)
+    begin = _keyframe(0, active.line, words, settings)
     keyframes = [begin]
     for frame, arrival in sorted(chosen.items()):
         keyframes.append(_keyframe(frame, arrival.line, keyframes[-1].prompt, settings))

@@ -97,3 +97,11 @@ def test_settings_survive_json() -> None:
     settings = config.load_settings("default", [{"video": {"fps": "30000/1001", "size": "640x360"}}])
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
     assert config.settings_from(settings.model_dump(mode="json"), where="plan") == settings
+
+
+def test_a_part_of_a_target_leaves_a_bare_number_its_level() -> None:
+    """The short form of a level is a level."""
+    trails = config.load_preset("ambient")["trails"]["amount"]
+    assert isinstance(trails, float)
+    settings = config.load_settings("ambient", [config.parse_override("trails.amount.rate=0.01")])
+    assert (settings.trails.amount.level, settings.trails.amount.rate) == (trails, 0.01)

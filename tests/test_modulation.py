@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from beatwalk.modulation import SPEED_FLOOR, curve, envelope, shaped_source, targets
 from beatwalk.settings import Rule, Settings
-from beatwalk.types import Timeline
+from beatwalk.types import Timeline, frozen_array
 from tests.helpers import known_analysis
 
 SONG = known_analysis()
@@ -28,6 +29,23 @@ def test_every_and_offset_choose_and_shift_beats() -> None:
     """Every second beat, half a beat late."""
     pulses = shaped_source(Rule(source="beat", every=2, offset_beats=0.5), SONG, TIMELINE)
     np.testing.assert_array_equal(np.flatnonzero(pulses), np.arange(6, 480, 24))
+
+
+def test_every_second_beat_is_the_bars() -> None:
+    """After a beat before the first bar: two and four, not one and three; also after a bar of three."""
+    downbeats = [1, 5, 9, 12, 16, 20, 24, 28, 32, 36]  # numbers of beats; there is one every 12 frames
+    song = replace(
+        SONG,
+        downbeats_s=frozen_array(SONG.beats_s[downbeats]),
+        beats_per_bar=frozen_array([4, 4, 3, 4, 4, 4, 4, 4, 4, 4], np.int64),
+    )
+    pulses = shaped_source(Rule(source="beat", every=4, offset_beats=1), song, TIMELINE)
+    backbeats = [number + 1 for number in downbeats if number != 9]
+    found = np.flatnonzero(pulses) // 12
+    assert set(backbeats) <= set(found.tolist())
+    assert np.flatnonzero(shaped_source(Rule(source="beat", every=8), song, TIMELINE))[0] == 12
+    silent = replace(song, downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
+    assert np.flatnonzero(shaped_source(Rule(source="beat", every=2), silent, TIMELINE))[:2].tolist() == [0, 24]
 
 
 def test_an_attack_ends_on_its_event_and_a_release_starts_there() -> None:

@@ -63,6 +63,16 @@ def test_fewer_prompts_repeat_and_more_use_a_finer_grid() -> None:
     assert len({prompt for _, prompt in many}) == 60
 
 
+def test_lines_of_the_same_words_are_lines_of_their_own() -> None:
+    """Pictures without words, and one prompt with several seeds, all get a border."""
+    found = planned("a :: image=1.png\n" + "\n".join(f":: image={i}.png" for i in range(2, 6)))
+    assert [k.image.name for k in found.keyframes[:-1] if k.image] == [f"{i}.png" for i in (1, 2, 3, 4, 5, 1)][:5]
+    assert {k.prompt for k in found.keyframes} == {"a"}
+    seeds = [k.seed for k in planned("\n".join(f"a :: seed={i}" for i in range(5))).keyframes[:-1]]
+    assert seeds[:5] == [0, 1, 2, 3, 4]
+    assert len(landing(planned("a\na\na\na\na"))) == 3  # nothing to tell apart
+
+
 def test_one_prompt_alone_still_has_segments_to_move_in() -> None:
     """The noise travels from section to section."""
     assert landing(planned("a")) == [(0, "a"), (8, "a"), (16, "a")]
@@ -140,6 +150,13 @@ def test_an_excerpt_begins_with_the_prompt_that_rules_there() -> None:
     found = planned("a\nb\nc", start_s=10.0, end_s=20.0)
     assert found.timeline.n_frames == 240
     assert landing(found) == [(10, "b"), (16, "c")]
+
+
+def test_an_excerpt_keeps_the_words_before_a_wordless_picture() -> None:
+    """As in the whole song."""
+    text = "@0:00 a calm sea\n@0:04 :: image=cover.png\n@0:10 :: image=back.png\n"
+    for start_s in (0.0, 5.0, 11.0):
+        assert {k.prompt for k in planned(text, start_s=start_s).keyframes} == {"a calm sea"}
 
 
 def test_a_loop_ends_on_the_picture_it_began_with() -> None:

@@ -25,7 +25,7 @@ def track_with_beat_this(audio: Audio) -> Rhythm:
     try:
         from beat_this.inference import File2Beats
     except ImportError:
-        raise MissingExtraError("--tracker beat-this", "beat-this") from None
+        raise MissingExtraError("--tracker beat-this needs beat_this", "beat-this") from None
     try:
         tracker = File2Beats(checkpoint_path=_CHECKPOINT, device="cpu", dbn=False)
     except Exception as error:  # whatever downloading and reading a checkpoint may raise

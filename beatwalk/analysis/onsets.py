@@ -15,15 +15,10 @@ from beatwalk.analysis.features import FRAME_RATE_HZ, Features
 from beatwalk.analysis.hearing import NET_RATE_HZ, Heard
 from beatwalk.types import Float, frozen_array
 
-_BEFORE_FRAMES = 3  # an onset is the highest within so many frames before …
-_AFTER_FRAMES = 3  # … and after it,
-_MEAN_FRAMES = 9  # and above the mean of so many before and after it
-_DELTA = 0.4  # … by so much, in standard deviations
-_WAIT_FRAMES = 3  # the next one comes no earlier
+_AROUND_FRAMES = 3  # an onset is as strong as the largest rise within so many frames before and after it
 _STRONG_PERCENTILE = 95.0
 _MIN_ODDS = 0.0  # log odds: likelier than not
 _SILENT_ODDS = -4.0
-_MIN_RISE = 0.02  # mean rise of log energy that can be heard at all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,40 +29,7 @@ class Onsets:
     strength: Float  # shape (n_onsets,), 0-1
 
 
-def find_onsets(features: Features, heard: Heard | None = None) -> Onsets:
-    """Peaks of what the network heard; without, of the rise of energy in all bands (SuperFlux; librosa's picking)."""
-    return _risen(features) if heard is None else _heard(features, heard)
-
-
-def _risen(features: Features) -> Onsets:
-    from librosa.util import peak_pick
-
-    flux = features.flux.astype(np.float64)
-    rise = flux.mean(axis=1)
-    envelope = (flux / np.maximum(flux.std(axis=0), 1e-6)).sum(axis=1)
-    envelope /= max(float(envelope.std()), 1e-9)
-    if len(envelope) < 3:
-        return Onsets(times_s=frozen_array([]), strength=frozen_array([]))
-    peaks = peak_pick(
-        envelope,
-        pre_max=_BEFORE_FRAMES,
-        post_max=_AFTER_FRAMES + 1,
-        pre_avg=_MEAN_FRAMES,
-        post_avg=_MEAN_FRAMES + 1,
-        delta=_DELTA,
-        wait=_WAIT_FRAMES,
-    )
-    peaks = np.asarray(peaks, np.int64)
-    peaks = peaks[features.audible[peaks] & (rise[peaks] > _MIN_RISE)]
-    peaks = peaks[peaks / FRAME_RATE_HZ < features.duration_s]
-    strong = float(np.percentile(envelope[peaks], _STRONG_PERCENTILE)) if len(peaks) else 1.0
-    return Onsets(
-        times_s=frozen_array(peaks / FRAME_RATE_HZ),
-        strength=frozen_array(np.clip(envelope[peaks] / max(strong, 1e-9), 0.0, 1.0)),
-    )
-
-
-def _heard(features: Features, heard: Heard) -> Onsets:
+def find_onsets(features: Features, heard: Heard) -> Onsets:
     """Local maxima of the odds, each placed where the parabola through it and its neighbours has its top."""
     if len(heard.onset) < 3:
         return Onsets(times_s=frozen_array([]), strength=frozen_array([]))
@@ -92,5 +54,5 @@ def _rise_at(features: Features, times_s: Float) -> Float:
     flux = features.flux.astype(np.float64)
     envelope = (flux / np.maximum(flux.std(axis=0), 1e-6)).sum(axis=1)
     frames = np.rint(times_s * FRAME_RATE_HZ).astype(np.int64)
-    near = np.clip(frames[:, None] + np.arange(-_BEFORE_FRAMES, _AFTER_FRAMES + 1), 0, len(envelope) - 1)
+    near = np.clip(frames[:, None] + np.arange(-_AROUND_FRAMES, _AROUND_FRAMES + 1), 0, len(envelope) - 1)
     return np.asarray(envelope[near].max(axis=1))

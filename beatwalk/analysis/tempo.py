@@ -3,7 +3,7 @@
 Conventions
 -----------
 - An envelope has `FRAME_RATE_HZ` samples a second, zero mean removed, only rises; a **tempogram** row belongs to a
-  column of `TEMPI_BPM`, a row every `STEP_S`.
+  column of `TEMPI_BPM`, a row every `STEP_FRAMES`.
 - Salience is 0–1: about 0.1 for noise, above 0.4 for a steady drum.
 """
 

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.analysis.barpointer import Tempi, at_frame_rate, best_path
-from beatwalk.analysis.bars import Bars, find_bars
+from beatwalk.analysis.bars import METERS, Bars, find_bars
 from beatwalk.analysis.beats import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
 from beatwalk.analysis.features import FRAME_RATE_HZ, Features
 from beatwalk.analysis.hearing import Heard
 from beatwalk.analysis.verdicts import between_beats, middles, steady
 from beatwalk.errors import SettingsError
 from beatwalk.types import Float, Float32, frozen_array
-
-METERS = (4, 3)
 
 _LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # that a person may give
 _MOST_ODDS = 4.0  # log odds beyond are no surer
@@ -52,16 +50,24 @@ class Hint:
     taps_s: Float | None = None  # shape (n_taps,)
 
     def __post_init__(self) -> None:
+        expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
         if self.tempo_bpm is not None and not _LOWEST_BPM <= self.tempo_bpm <= _HIGHEST_BPM:
-            expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
             raise SettingsError(f"a tempo of {self.tempo_bpm:g} is given, {expected}")
+        tapped = self._tapped_bpm
+        if tapped is not None and not _LOWEST_BPM <= tapped <= _HIGHEST_BPM:
+            apart = f"taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
+            raise SettingsError(f"{apart}; {expected}: are the times in seconds?")
+
+    @property
+    def _tapped_bpm(self) -> float | None:
+        return None if self.taps_s is None else 60.0 / float(np.median(np.diff(self.taps_s)))
 
     @property
     def tempi(self) -> Tempi:
         """Tempi that agree with it."""
         bpm, about = self.tempo_bpm, _ABOUT
-        if bpm is None and self.taps_s is not None:
-            bpm, about = 60.0 / float(np.median(np.diff(self.taps_s))), _ABOUT**2
+        if bpm is None:
+            bpm, about = self._tapped_bpm, _ABOUT**2
         if bpm is None:
             return Tempi()
         return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm)

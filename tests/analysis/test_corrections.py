@@ -172,6 +172,12 @@ def test_a_tempo_makes_beats_where_none_were_heard(tmp_path: Path) -> None:
     assert after.tempo_bpm == pytest.approx(90, rel=0.06)
 
 
+def test_taps_in_milliseconds_are_questioned() -> None:
+    """Read as seconds they would be a beat in eight minutes."""
+    with pytest.raises(SettingsError, match=r"taps are 500 s apart, 0\.12 beats a minute; .*in seconds"):
+        Hint(taps_s=np.array([500.0, 1000.0, 1500.0, 2000.0]))
+
+
 def test_taps_file(tmp_path: Path) -> None:
     """Seconds and minutes, comments and empty lines."""
     path = tmp_path / "taps.txt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from beatwalk.analysis.features import extract_features
+from beatwalk.analysis.hearing import hear
 from beatwalk.analysis.onsets import find_onsets
 from tests.analysis.songs import RATE_HZ, audio_of, decaying, put
 
@@ -16,7 +17,8 @@ def test_notes_at_uneven_times() -> None:
     song = np.zeros(5 * RATE_HZ)
     for time_s, gain in zip(times_s, gains, strict=True):
         put(song, time_s, decaying((440.0, 1320.0, 3960.0), 0.4, 0.06), gain)
-    found = find_onsets(extract_features(audio_of(song)))
+    features = extract_features(audio_of(song))
+    found = find_onsets(features, hear(features))
     assert len(found.times_s) == len(times_s)
     np.testing.assert_allclose(found.times_s, times_s, atol=0.025)
     assert found.strength[gains > 0.5].min() > found.strength[gains < 0.5].max()
@@ -25,4 +27,5 @@ def test_notes_at_uneven_times() -> None:
 
 def test_none_in_silence() -> None:
     """Silence has no onsets."""
-    assert not len(find_onsets(extract_features(audio_of(np.zeros(2 * RATE_HZ)))).times_s)
+    features = extract_features(audio_of(np.zeros(2 * RATE_HZ)))
+    assert not len(find_onsets(features, hear(features)).times_s)
