@@ -23,6 +23,7 @@ from beatwalk.timing import PeakMemory, Stages
 
 if TYPE_CHECKING:
     from beatwalk.diffusion import Compiled, DiffusionGenerator
+    from beatwalk.settings import Video
     from beatwalk.walk import Walk
 
 SAMPLE_RATE_HZ = 22_050
@@ -190,7 +191,7 @@ def bench(
             result = pipeline.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin
         plan, walk = pipeline.prepare(plan, generator)
-        encoding_s = encoding_alone(folder / "out.mp4", result.frames)
+        encoding_s = encoding_alone(folder / "out.mp4", result.frames, plan.settings.video)
         compared = run_plain(asked, plain, walk, song) if plain is not None else None
     info, device_peak = generator.info, timed.peak_memory()
     stages.update(timed.stages)
@@ -220,14 +221,24 @@ def bench(
     )
 
 
-def encoding_alone(video: Path, frames: int) -> float:
-    """Seconds that the encoder takes for a video by itself, from a part of its pictures in memory."""
+def encoding_alone(video: Path, frames: int, asked: Video) -> float:
+    """Seconds that the encoder takes for a video by itself, from a part of its pictures in memory.
+
+    Parameters
+    ----------
+    frames : of the video
+    asked : how it was encoded
+    """
     from beatwalk.video import Encoder, probe, read_frames
 
     some = next(iter(read_frames(video, block=ENCODED_FRAMES)))
     found = probe(video)
     begin = time.perf_counter()
-    with Encoder(video.with_name("encoded.mp4"), found.size, found.fps) as encoder:
+    again = video.with_name(f"encoded{video.suffix}")
+    with Encoder(
+        again, found.size, found.fps,
+        codec=asked.codec, crf=asked.crf, intra=asked.intra, hardware=asked.hardware,
+    ) as encoder:  # fmt: skip
         encoder.write(some)
     return (time.perf_counter() - begin) * frames / len(some)
 

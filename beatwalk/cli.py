@@ -65,7 +65,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("song", metavar="SONG|PLAN.json", type=FILE)
 @click.argument("prompts", metavar="PROMPTS", type=FILE, required=False)
-@click.option("-o", "--output", type=FILE, help="The video; without: the song's name.")
+@click.option("-o", "--output", type=FILE, help="The video; without: the song's or the plan's name.")
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the frames, for: beatwalk finish.")
 @planning
@@ -91,16 +91,22 @@ def render(
     beatwalk render plan.json -o out.mp4
     """
     console = console_for(quiet, verbose)
-    from beatwalk.places import check_output
-
-    plan = read_plan_instead(click.get_current_context(), song, model) if prompts is None else None
-    codec = codec_of(choices, plan)
-    output = output or default_output(song, codec)
-    check_output(output, overwrite=overwrite, codec=codec)
-    if plan is None:
-        assert prompts is not None
+    if prompts is None:
+        plan = read_plan_instead(click.get_current_context(), song, model)
+        output = _place(output, song, codec_of(choices, plan), overwrite)
+    else:  # the place first: listening to the song takes longer
+        output = _place(output, song, codec_of(choices, None), overwrite)
         plan = make_plan(console, song, prompts, model, choices)
     _render(console, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
+
+
+def _place(output: Path | None, song: Path, codec: str, overwrite: bool) -> Path:
+    """Where the video is to appear, if it can."""
+    from beatwalk.places import check_output
+
+    output = output or default_output(song, codec)
+    check_output(output, overwrite=overwrite, codec=codec)
+    return output
 
 
 def _render(
@@ -116,7 +122,7 @@ def _render(
     """Say what is about to be done, do it, say what came out."""
     from beatwalk import pipeline
     from beatwalk.console import describe_plan, describe_song, duration
-    from beatwalk.video import remarks
+    from beatwalk.places import remarks_of
 
     for line in describe_song(plan.analysis):
         console.say(line)
@@ -128,7 +134,7 @@ def _render(
     plan, walk = pipeline.prepare(plan, generator)
     for line in describe_plan(plan, generator.info):
         console.say(line)
-    for remark in remarks(plan.settings.video.codec, walk.size, plan.timeline.fps):
+    for remark in remarks_of(plan.settings.video, walk.size):
         console.say(f"note      {remark}")
     with console.busy("compiling, if it pays"):
         compiled = pipeline.compile_if_worth(plan, walk)

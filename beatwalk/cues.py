@@ -13,7 +13,7 @@ import numpy as np
 
 from beatwalk.errors import InputError
 from beatwalk.files import whole_or_nothing, write_json
-from beatwalk.manifest import manifest_path, read_manifest, timing_of
+from beatwalk.manifest import interpolation_of, manifest_path, read_manifest, timing_of
 from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
 from beatwalk.video import probe, read_frames
 
@@ -74,8 +74,15 @@ def cue_paths(video: Path) -> tuple[Path, Path, Path]:
     return tuple(video.with_name(video.name + ending) for ending in (".cues.json", ".cues.csv", ".strip.png"))  # type: ignore[return-value]
 
 
-def write_cues(video: Path, analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> None:
+def write_cues(
+    video: Path, analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...], *, interpolate: int = 1
+) -> None:
     """The cue sheet as JSON and CSV, and a strip of thumbnails, beside a video.
+
+    Parameters
+    ----------
+    timeline, keyframes : as rendered
+    interpolate : how many frames of the video there are for each of those
 
     Raises
     ------
@@ -83,6 +90,8 @@ def write_cues(video: Path, analysis: Analysis, timeline: Timeline, keyframes: t
     OutputError : they cannot be written
     VideoError : the video cannot be read
     """
+    timeline = timeline.finer(interpolate)
+    keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
     if (n_frames := probe(video).n_frames) != timeline.n_frames:
         raise InputError(
             f"{video}: has {n_frames} frames, but its manifest says {timeline.n_frames}; render it again"
@@ -141,7 +150,8 @@ def cues_of(video: Path, analysis: Analysis | None, listen: Callable[[Path], Ana
     song, timeline, keyframes = timing_of(manifest, video)
     if "loop" in manifest:
         analysis, timeline = _grid_of(manifest["loop"], video), replace(timeline, start_s=0.0)
-    write_cues(video, listen(song) if analysis is None else analysis, timeline, keyframes)
+    analysis = listen(song) if analysis is None else analysis
+    write_cues(video, analysis, timeline, keyframes, interpolate=interpolation_of(manifest))
     return cue_paths(video)
 
 

@@ -76,7 +76,13 @@ class OutputError(BeatwalkError):
 
 
 class MissingExtraError(BeatwalkError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed and not installed.
+
+    Parameters
+    ----------
+    what : needs it, such as "LoRAs need peft"
+    extra : of beatwalk that brings it
+    """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional package: pip install 'beatwalk[{extra}]'")
+        super().__init__(f"{what}, which is not installed; run: pip install 'beatwalk[{extra}]'")

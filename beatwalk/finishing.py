@@ -64,7 +64,6 @@ def finish(
     *,
     progress: Progress | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
-    device: str = "cpu",
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
@@ -77,7 +76,6 @@ def finish(
     out : the video; its ending fits the codec
     progress : called after every block of frames
     overlay : draws on frames that are otherwise finished; given them and the index of the first
-    device : where to compute the effects
     sound : whether the song is laid under the pictures, where the codec's container takes sound; or what does it,
         given the pictures and the file to write
     before_publishing : called when the video is whole, before it gets its name
@@ -105,7 +103,7 @@ def finish(
     sweep(out)
     with _existing(work), folder_in(work) as folder:
         pictures = folder / f"pictures{out.suffix}"
-        softened = _encode(segments, targets, plan, pictures, size, progress, overlay, device, stages)
+        softened = _encode(segments, targets, plan, pictures, size, stages=stages, progress=progress, overlay=overlay)
         if sound and CODECS[video.codec].sound:
             whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
             whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
@@ -152,10 +150,10 @@ def _encode(
     plan: Plan,
     pictures: Path,
     size: tuple[int, int],
+    *,
+    stages: Stages,
     progress: Progress | None,
     overlay: Callable[[Frames, int], Frames] | None,
-    device: str,
-    stages: Stages,
 ) -> int:
     """Pure frames → finished pictures in a file; returns how many frames the limiter changed."""
     settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
@@ -165,7 +163,7 @@ def _encode(
         segments = list(segments)
         warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
     warm = 0 if warm_up is None else len(warm_up)
-    effects = Effects(_turned(targets, warm), size, device) if settings.effects else None
+    effects = Effects(_turned(targets, warm), size) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
 
     def finished(frames: Frames, first: int) -> Frames:

@@ -344,7 +344,7 @@ def _first_frame(path: Path, like: Path) -> Any:
 
 
 def _entry(clip: Clip) -> dict[str, Any]:
-    timeline = clip.plan.timeline
+    timeline = clip.plan.timeline.finer(clip.plan.settings.video.interpolate)
     prompts = list(dict.fromkeys(k.prompt for k in clip.plan.keyframes))
     return {
         "file": clip.path.name,

@@ -118,7 +118,7 @@ def build_manifest(
     Parameters
     ----------
     scale : change a frame that speed 1 stands for; None without feedback
-    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}
+    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}; beside it stands its own seed, if it has one
     motion : target, measured and position, an entry a frame
     pictures : what `picture_digests` said when the work began
     report : how the work went (frames a second, probes, softened flashes, …)
@@ -129,6 +129,7 @@ def build_manifest(
             "time": round(plan.timeline.time_of(k.frame), 3),
             "prompt": k.prompt,
             **({"negative": k.negative} if k.negative else {}),
+            **({} if k.seed is None else {"own_seed": k.seed}),
             **({"image": str(k.image), "sha256": pictures.get(k.image), "strength": k.strength} if k.image else {}),
             **place,
         }
@@ -167,6 +168,15 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
+
+
+def interpolation_of(manifest: Mapping[str, Any]) -> int:
+    """How many frames of the video there are for each rendered one; 1 where a manifest does not tell."""
+    try:
+        times = manifest["settings"]["video"]["interpolate"]
+    except (KeyError, TypeError):
+        return 1
+    return times if isinstance(times, int) and 1 <= times <= 8 else 1
 
 
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:

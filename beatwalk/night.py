@@ -23,13 +23,12 @@ from beatwalk.files import in_words, write_json
 from beatwalk.generator import Generator
 from beatwalk.locking import alone_in
 from beatwalk.manifest import digest, model_identity, picture_digests, read_manifest, work_folder
-from beatwalk.places import needed_bytes, output_bytes
+from beatwalk.places import needed_bytes, output_bytes, remarks_of
 from beatwalk.planfile import read_plan
 from beatwalk.rendering import check_same, clear, has_segments
 from beatwalk.setlist import Job
 from beatwalk.settings import Model
 from beatwalk.types import Plan
-from beatwalk.video import remarks
 
 REPORT_FILE = "set-report.json"
 FINISHING = 0.2  # what finishing a video takes, in parts of what rendering it takes
@@ -63,7 +62,7 @@ def check_places(
             if job.path.exists() and not overwrite:
                 if not resume:
                     raise OutputError(f"{job.path} exists; add --resume to keep it, or --overwrite to make it anew")
-                if difference := _differs(job, fingerprint):
+                if difference := _differs(job.path, job.plan, fingerprint):
                     told = f"{job.path} exists and differs in {difference}"
                     raise OutputError(f"{told}; add --overwrite to make it anew")
                 job.status = "there"
@@ -75,7 +74,7 @@ def check_places(
             continue
         size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
         frames = max(frames, needed_bytes(work_folder(job.path), n_frames, size))
-        videos += output_bytes(job.plan.settings.video.codec, n_frames, size)
+        videos += output_bytes(job.plan.settings.video, n_frames, size)
     free, needed = shutil.disk_usage(folder).free, frames + videos
     if free < needed:
         what = f"the videos need about {in_words(videos)} and the longest one's frames {in_words(frames)}"
@@ -83,15 +82,14 @@ def check_places(
     return needed, free
 
 
-def _differs(job: Job, fingerprint: Fingerprint | None) -> str:
+def _differs(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
     """In what the video that is there differs from what the plan would give; "" where it does not."""
-    assert job.plan is not None
-    manifest, plan = read_manifest(job.path), job.plan
+    manifest = read_manifest(video)
     if manifest is None:
         return "all, for all that is known (it has no manifest)"
     rows, settings = manifest.get("keyframes"), manifest.get("settings")
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    prompts, images = [(row.get("frame"), row.get("prompt")) for row in rows], picture_digests(plan)
+    images = picture_digests(plan)
     song, model = (value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model")))
     wanted = plan.settings.model_dump(mode="json")
     differing = {
@@ -99,7 +97,9 @@ def _differs(job: Job, fingerprint: Fingerprint | None) -> str:
         "excerpt or length": (song.get("start"), manifest.get("frames"))
         != (plan.timeline.start_s, plan.timeline.n_frames),
         "what is heard in the song": not _moves_as(manifest, plan),
-        "prompts": prompts != [(k.frame, k.prompt) for k in plan.keyframes],
+        "prompts": [(row.get("frame"), row.get("prompt"), row.get("negative", "")) for row in rows]
+        != [(k.frame, k.prompt, k.negative) for k in plan.keyframes],
+        "seeds": [row.get("own_seed") for row in rows] != [k.seed for k in plan.keyframes],
         "pictures": [(row.get("sha256"), row.get("strength")) for row in rows]
         != [(images[k.image], k.strength) if k.image else (None, None) for k in plan.keyframes],
         "model": fingerprint is not None and model.get("fingerprint") != fingerprint(plan),
@@ -142,17 +142,18 @@ def render_set(
     generators, alike = _Latest(load), _alike(jobs)
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
-            others = [other for other in alike[id(job)] if other is not job]
+            plan, others = job.plan, [other for other in alike[id(job)] if other is not job]
             started = time.monotonic()
             try:
-                if not _finish_from(job, others, overwrite, fingerprint, watch):
-                    keep, generator = any(other.status == "waiting" for other in others), generators.of(job.plan)
+                if not _finish_from(job, plan, others, overwrite, fingerprint, watch):
+                    keep, generator = any(other.status == "waiting" for other in others), generators.of(plan)
                     # By each video's own length, so that one resumed alone has the same choice.
-                    pipeline.compile_if_worth(*pipeline.prepare(job.plan, generator))
+                    pipeline.compile_if_worth(*pipeline.prepare(plan, generator))
                     pipeline.render(
-                        job.plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
+                        plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
                     )
-                write_cues(job.path, job.plan.analysis, job.plan.timeline, job.plan.keyframes)
+                times = plan.settings.video.interpolate
+                write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=times)
                 job.status = "done"
             except Exception as error:  # whatever one song does, the night goes on
                 job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
@@ -191,13 +192,14 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     return {id(job): group for group in groups.values() for job in group}
 
 
-def _finish_from(job: Job, others: list[Job], overwrite: bool, fingerprint: Fingerprint | None, watch: Any) -> bool:
+def _finish_from(
+    job: Job, plan: Plan, others: list[Job], overwrite: bool, fingerprint: Fingerprint | None, watch: Any
+) -> bool:
     """Finish a video from frames that one of the others has kept; False where none has."""
-    assert job.plan is not None
-    settings = job.plan.settings.model_dump(mode="json")
+    settings = plan.settings.model_dump(mode="json")
     wanted = {name: settings[name] for name in pipeline.AFTERWARDS}
     for other in others:
-        if _has_frames(other, job.plan, fingerprint):
+        if _has_frames(other, plan, fingerprint):
             with contextlib.suppress(VideoError):  # not all frames are there, or not whole
                 pipeline.finish(other.path, job.path, overrides=[wanted], overwrite=overwrite, watch=watch)
                 job.frames_of = other.path.name
@@ -274,7 +276,7 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
                 frames = frames_key(plan)
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
                 rendered.add(frames)
-                job.remarks = remarks(plan.settings.video.codec, size, plan.timeline.fps)
+                job.remarks = remarks_of(plan.settings.video, size)
             except BeatwalkError as error:
                 job.fail(error)
     return total

@@ -13,7 +13,6 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from beatwalk.generator import Generator
 from beatwalk.listening import PathLike, hear, open_song, with_song
 from beatwalk.listening import analyze as analyze
 from beatwalk.locking import alone_in
-from beatwalk.places import check_enlarging, check_output, check_space, keep_the_song
+from beatwalk.places import check_output, check_space, check_video, keep_the_song, remarks_of
 from beatwalk.places import check_resumable as _check_resumable
 from beatwalk.planning import check_pictures, check_plan, resolve_model_path
 from beatwalk.planning import plan as lay_plan
@@ -153,7 +152,7 @@ def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None
     if generator.compiled or not worth:
         return None
     graphs = plan.settings.model.cuda_graphs
-    return compile_measured(generator, block, lambda: seconds_a_frame(walk, block), graphs=graphs)
+    return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)
 
 
 def render(
@@ -205,7 +204,7 @@ def render(
     plan, walk = prepare(plan, generator)
     upscaler_of(plan.settings.video)
     targets, work = targets_of(plan), work_folder(output)
-    check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video.codec)
+    check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
 
     def note(progress: Any) -> None:
@@ -330,6 +329,8 @@ def finish(
     work = work_folder(video)
     if not (work / PLAN_FILE).is_file():
         raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
+    if (place := work_folder(output)).exists() and place.samefile(work):
+        output = video  # spelt differently
     plan = read_plan(work / PLAN_FILE)
     values = plan.settings.model_dump(mode="json")
     for override in overrides:
@@ -342,7 +343,7 @@ def finish(
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
     check_output(output, overwrite=overwrite, codec=settings.video.codec)
-    check_enlarging(settings.video)
+    check_video(settings.video)
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
     with contextlib.ExitStack() as held:
@@ -370,12 +371,12 @@ def finish(
 def remarks_on(video: Path) -> list[str]:
     """In what a video is not quite as it was asked for, by its manifest; a sentence each."""
     from beatwalk.manifest import read_manifest
-    from beatwalk.video import remarks
+    from beatwalk.settings import Video
 
     with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
         told: Mapping[str, Any] = read_manifest(video) or {}
         width, height = told["size"]
-        return remarks(told["settings"]["video"]["codec"], (width, height), Fraction(told["fps"]))
+        return remarks_of(Video.model_validate(told["settings"]["video"]), (width, height))
     return []
 
 

@@ -13,7 +13,7 @@ from beatwalk.manifest import manifest_path, model_identity, plan_identity, work
 from beatwalk.rendering import check_same, has_segments
 from beatwalk.settings import Video
 from beatwalk.types import Plan, Targets
-from beatwalk.video import between, check_choices, check_name, codec_named
+from beatwalk.video import between, check_choices, check_name, codec_named, remarks
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -60,14 +60,10 @@ def check_resumable(
     Raises
     ------
     OutputError : they are of another, and the message names the differences; or another process is making them
-    SettingsError : the codec has no alpha, or no choice of whole frames
-    ModelError : the upscaler is none
+    SettingsError, ModelError : as `check_video` says
     """
-    video = plan.settings.video
-    check_output(output, overwrite=overwrite, codec=video.codec)
-    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
-    between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
-    check_enlarging(video)
+    check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
+    check_video(plan.settings.video)
     keep_the_song(plan, output)
     work = work_folder(output)
     check_free(work)
@@ -76,14 +72,17 @@ def check_resumable(
         check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
 
 
-def check_enlarging(video: Video) -> None:
-    """A model that enlarges is there, and asked for what it can do.
+def check_video(video: Video) -> None:
+    """What the file is to hold fits together, and a model that enlarges is there.
 
     Raises
     ------
-    SettingsError : for another factor than its own
-    ModelError : it is none
+    SettingsError : the codec has no alpha, no choice of whole frames or not so many frames a second; alpha cannot be
+        interpolated; the upscaler enlarges by another factor
+    ModelError : the upscaler is none
     """
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
+    between.check_interpolation(video.interpolate, alpha=bool(video.alpha))
     if video.upscaler is None:
         return
     from beatwalk.diffusion import check_upscaler
@@ -99,19 +98,25 @@ def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
     return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
 
 
-def output_bytes(codec: str, n_frames: int, size: tuple[int, int]) -> int:
-    """What a video takes, about."""
-    return round(n_frames * size[0] * size[1] * codec_named(codec).bytes_a_pixel)
+def output_bytes(video: Video, n_frames: int, size: tuple[int, int]) -> int:
+    """What a video of so many rendered frames takes, about."""
+    width, height = video.enlarged(size)
+    return round(n_frames * video.interpolate * width * height * codec_named(video.codec).bytes_a_pixel)
 
 
-def check_space(work: Path, n_frames: int, size: tuple[int, int], codec: str) -> None:
+def remarks_of(video: Video, size: tuple[int, int]) -> list[str]:
+    """In what a video of frames of this size will not be quite as it was asked for; a sentence each."""
+    return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
+
+
+def check_space(work: Path, n_frames: int, size: tuple[int, int], video: Video) -> None:
     """Room for the frames that are still to be made, by what they take at most, and for the video.
 
     Raises
     ------
     OutputError : there is less
     """
-    needed = needed_bytes(work, n_frames, size) + output_bytes(codec, n_frames, size)
+    needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
     free = shutil.disk_usage(work.parent).free
     if free < needed:
         what = "frames and video need"

@@ -54,8 +54,8 @@ class SegmentRecord:
 class Progress:
     """Told to whoever watches, after every block of frames."""
 
-    stage: str  # "survey" or "render"
-    done: int  # segments surveyed; frames there are, those of an earlier run included
+    stage: str  # "survey", "render" or "finish"
+    done: int  # segments surveyed; frames there are, or are finished, those of an earlier run included
     total: int
     reused: int = 0  # frames that an earlier run had finished
 

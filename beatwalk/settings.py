@@ -229,6 +229,10 @@ class Video(_Frozen):
     interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
+    def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the finished pictures, of frames rendered in ``size``."""
+        return self.upscale * size[0], self.upscale * size[1]
+
 
 class Safety(_Frozen):
     """Photosensitive epilepsy: WCAG 2.3.1."""

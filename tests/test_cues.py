@@ -15,7 +15,7 @@ from PIL import Image
 
 from beatwalk import pipeline
 from beatwalk.cli import main
-from beatwalk.cues import chapters, markers
+from beatwalk.cues import chapters, cues_of, markers
 from beatwalk.generator import FakeGenerator
 from beatwalk.types import Keyframe, Timeline
 from beatwalk.video import ffmpeg
@@ -65,6 +65,21 @@ def test_a_video_has_chapters_and_a_sheet(tmp_path: Path, codec: str, capsys: py
     with pytest.raises(SystemExit):
         main(["cues", str(out)])
     assert "exists" in capsys.readouterr().err
+
+
+def test_frames_between_have_their_place_in_the_sheet(tmp_path: Path) -> None:
+    """Twice the frames: twice the numbers, at the same moments; from the manifest alone."""
+    click_song(tmp_path / "song.wav", duration_s=4.0)
+    changes = {"video": {"fps": 12, "size": "64x48", "interpolate": 2}}
+    analysis = known_analysis(4.0, path=tmp_path / "song.wav")
+    plan = pipeline.plan(tmp_path / "song.wav", ["a", "@0:02 b"], overrides=[changes], analysis=analysis)
+    out = tmp_path / "out.mp4"
+    pipeline.render(plan, out, generator=FakeGenerator())
+    cues_of(out, analysis, lambda song: pytest.fail("an analysis was given"))
+    sheet = json.loads(Path(f"{out}.cues.json").read_text(encoding="utf-8"))
+    assert sheet["fps"] == "24/1"
+    told = [row for row in sheet["markers"] if row["kind"] == "prompt"]
+    assert told[-1] == {"time": 2.0, "frame": 48, "kind": "prompt", "label": "b"}
 
 
 def test_an_excerpt_may_hold_no_beat() -> None:

@@ -198,6 +198,27 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     assert "differs in what is heard in the song;" in problem_with(NIGHT, rising=True)
 
 
+def test_a_changed_seed_is_noticed(folder: Path) -> None:
+    """A line's own seed, and what it should not be, make another video; frames between do not stop the night."""
+    settings = NIGHT.replace("fps = 8,", "fps = 8, interpolate = 2,").replace('"hap"', '"h264"')
+    (folder / "night.toml").write_text(settings)
+
+    def first() -> Job:
+        found = jobs(folder)[:1]
+        check_places(found, resume=True, overwrite=False)
+        return found[0]
+
+    (folder / "walk.txt").write_text("a red sea :: seed=42\na blue wood\n")
+    made = [first()]
+    render_set(made, lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    assert (statuses(made), made[0].problem) == (["done"], "")
+    assert first().status == "there"
+    (folder / "walk.txt").write_text("a red sea :: seed=43\na blue wood\n")
+    assert "differs in seeds;" in first().problem
+    (folder / "walk.txt").write_text("a red sea :: seed=42 negative=rain\na blue wood\n")
+    assert "differs in prompts;" in first().problem
+
+
 def test_a_changed_picture_is_noticed(folder: Path) -> None:
     """The same name with something else in it makes another video; one that is gone does not stop the night."""
     Image.new("RGB", (64, 48), "red").save(folder / "a.png")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beatwalk import pipeline
-from beatwalk.errors import InputError, OutputError, PlanError, VideoError
+from beatwalk.config import settings_from
+from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
 from beatwalk.generator import FakeGenerator
 from beatwalk.manifest import manifest_path, work_folder
+from beatwalk.places import output_bytes, remarks_of
 from beatwalk.planfile import read_plan
+from beatwalk.settings import Video
 from beatwalk.types import Plan
 from beatwalk.video import probe
 from tests.helpers import click_song
@@ -134,8 +138,36 @@ def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch:
     work.mkdir()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
     with pytest.raises(OutputError, match="free"):
-        pipeline.check_space(work, 1, (64, 32), "h264")
+        pipeline.check_space(work, 1, (64, 32), Video())
     (work / "segment-0000.mkv").write_bytes(bytes(2500))
-    pipeline.check_space(work, 1, (64, 32), "h264")
+    pipeline.check_space(work, 1, (64, 32), Video())
     with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
-        pipeline.check_space(work, 1, (64, 32), "ffv1")
+        pipeline.check_space(work, 1, (64, 32), Video(codec="ffv1"))
+
+
+def test_what_is_asked_of_a_file_is_checked_before_it_is_finished(planned: Plan, tmp_path: Path) -> None:
+    """Frames between what is transparent are not known; said at once, and nothing is left."""
+    alpha = {"video": {**SMALL["video"], "codec": "prores-4444", "alpha": "luma"}}
+    settings = settings_from({**planned.settings.model_dump(mode="json"), **alpha}, where="test")
+    render(replace(planned, settings=settings), tmp_path / "a.mov", keep_frames=True)
+    before = names(tmp_path)
+    with pytest.raises(SettingsError, match="--interpolate"):
+        pipeline.finish(tmp_path / "a.mov", tmp_path / "b.mov", overrides=[{"video": {"interpolate": 2}}])
+    assert names(tmp_path) == before
+
+
+def test_a_video_may_be_spelt_in_two_ways(planned: Plan, tmp_path: Path) -> None:
+    """Onto itself, whatever the path."""
+    render(planned, tmp_path / "a.mp4", keep_frames=True)
+    (tmp_path / "sub").mkdir()
+    made = pipeline.finish(tmp_path / "a.mp4", tmp_path / "sub" / ".." / "a.mp4", overwrite=True)
+    assert made == tmp_path / "a.mp4"
+
+
+def test_room_and_remarks_are_those_of_the_finished_video() -> None:
+    """Enlarged pictures and frames between take room; sizes and rates are told as they will be."""
+    larger = Video(upscale=2, interpolate=3)
+    assert output_bytes(larger, 100, (64, 32)) == pytest.approx(12 * output_bytes(Video(), 100, (64, 32)), rel=0.01)
+    assert "scaled to 512x512" in "".join(remarks_of(Video(codec="dxv"), (520, 520)))
+    assert remarks_of(Video(codec="dxv", upscale=2), (520, 520)) == []
+    assert "48 fps" in "".join(remarks_of(Video(codec="gif", interpolate=2), (64, 64)))

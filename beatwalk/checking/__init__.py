@@ -24,6 +24,7 @@ from beatwalk.checking.report import CheckReport
 from beatwalk.checking.scores import FROZEN, SectionSpeed, Sync, Tracking, find_peaks, score_sync, track
 from beatwalk.checking.sound import SoundMatch, match_sound
 from beatwalk.errors import InputError
+from beatwalk.manifest import interpolation_of
 from beatwalk.perception import oklab
 from beatwalk.safety import FlashMeter, FlashReport
 from beatwalk.types import Analysis, Float, Float32, frozen_array
@@ -121,8 +122,7 @@ def _from_manifest(manifest: Mapping[str, Any] | None) -> tuple[Float | None, Fl
     try:
         target, pure = (np.array(manifest["motion"][key], np.float64) for key in ("target", "measured"))
         start_s = manifest.get("song", {}).get("start")
-        times = manifest.get("settings", {}).get("video", {}).get("interpolate", 1)
-        if isinstance(times, int) and 1 < times <= 8:  # frames between share the change of the step that they are in
+        if (times := interpolation_of(manifest)) > 1:  # frames between share the change of the step that they are in
             target, pure = (np.append(np.nan, np.repeat(c[1:], times) / times) for c in (target, pure))
             target, pure = (np.append(c, np.full(times - 1, np.nan)) for c in (target, pure))
         if target.ndim != 1 or pure.ndim != 1 or not np.isfinite(float(start_s or 0.0)):

@@ -59,7 +59,7 @@ def loops(
     """
     from beatwalk import pipeline
     from beatwalk.loops import check_clips, clips_of, render_clips, start_of
-    from beatwalk.video import remarks
+    from beatwalk.places import remarks_of
 
     console = console_for(quiet, verbose)
     folder = output or Path(f"{song.stem}-loops")
@@ -71,7 +71,7 @@ def loops(
     if timeline.fps != plan.timeline.fps:
         rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
         console.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
-    for remark in remarks(plan.settings.video.codec, plan.size, timeline.fps) if plan.size else []:
+    for remark in remarks_of(clips[0].plan.settings.video, plan.size) if plan.size else []:
         console.say(f"note      {remark}")
     check_clips(clips, fingerprint(choices, plan.model, plan.settings.model), sound=sound, overwrite=overwrite)
     with console.busy("loading the model"):

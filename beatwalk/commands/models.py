@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from beatwalk.choices import FILE, modelling, overwriting, verbosity
-from beatwalk.commands.common import console_for, load, write_json
+from beatwalk.commands.common import console_for, load, may_write, write_json
 
 
 @click.group(invoke_without_command=True)
@@ -61,11 +61,10 @@ def check_one(
     """
     from beatwalk.config import settings_from
     from beatwalk.diffusion import check_model, write_map
-    from beatwalk.errors import OutputError
+    from beatwalk.files import whole_or_nothing
 
     for file in (map_file, picture):
-        if file is not None and file.exists() and not overwrite:
-            raise OutputError(f"{file} exists; choose another name, or add --overwrite")
+        may_write(file, overwrite)
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
     with console.busy("loading the model"):
@@ -82,5 +81,6 @@ def check_one(
     if picture is not None:
         from PIL import Image
 
-        Image.fromarray(found.picture).save(picture)
+        with whole_or_nothing(picture) as partial:
+            Image.fromarray(found.picture).save(partial, format="PNG")
         console.say(f"drawn     {picture}")

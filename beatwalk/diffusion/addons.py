@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from beatwalk.diffusion.parts import load_part, reason_of
 from beatwalk.diffusion.sources import check_file, fingerprint
-from beatwalk.errors import ModelError
+from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.files import split_number
 
 if TYPE_CHECKING:
@@ -264,12 +264,13 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
 
     Raises
     ------
-    ModelError : peft is missing, or a file does not fit the model
+    MissingExtraError : peft is not installed
+    ModelError : a file does not fit the model
     """
     try:
         import peft  # noqa: F401
     except ImportError:
-        raise ModelError("LoRAs need peft, which is not installed; run: pip install 'beatwalk[lora]'") from None
+        raise MissingExtraError("LoRAs need peft", "lora") from None
     names, scales = [], []
     for number, lora in enumerate(loras):
         path, scale = split_scale(lora)

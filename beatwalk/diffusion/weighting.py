@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from beatwalk.errors import ModelError
+from beatwalk.errors import MissingExtraError
 
 log = logging.getLogger(__name__)
 WEIGHT = re.compile(r"\(([^():]+):\s*([0-9]+(?:\.[0-9]+)?)\)")
@@ -52,14 +52,12 @@ def encode_weighted(pipeline: Any, family: str, prompt: str) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError : compel is not installed
+    MissingExtraError : compel is not installed
     """
     try:
         import compel
     except ImportError:
-        raise ModelError(
-            "weights in prompts need compel, which is not installed; run: pip install 'beatwalk[prompts]'"
-        ) from None
+        raise MissingExtraError("weights in prompts need compel", "prompts") from None
     words = compel.DiffusersTextualInversionManager(pipeline)
     wrapper = getattr(compel, WRAPPERS[family])(pipeline, textual_inversion_manager=words)
     made = wrapper(to_compel(prompt))

@@ -53,7 +53,7 @@ FAITHFUL = (
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6:qcomp=0",
 )
 MP4, MOV = ("-movflags", "+faststart"), ("-movflags", "+faststart+write_colr")
-ISO = (".mp4", ".mov", ".m4v")  # containers with an index that can come first
+ISO = (".mp4", ".mov")  # containers with an index that can come first
 
 
 @dataclass(frozen=True, kw_only=True)

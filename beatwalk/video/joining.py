@@ -12,13 +12,13 @@ from pathlib import Path
 
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.files import folder_beside, whole_or_nothing
-from beatwalk.video import ffmpeg
+from beatwalk.video import codecs, ffmpeg
 from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
-CHAPTERED = (".mp4", ".mov", ".m4v", ".mkv")
+CHAPTERED = (".mp4", ".mov", ".mkv")
 MAX_CHANNELS = 8  # more are mixed to two
 
 
@@ -75,7 +75,7 @@ def _quoted(path: Path) -> bytes:
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
-    return ("-movflags", "+faststart") if out.suffix.lower() in (".mp4", ".mov", ".m4v") else ()
+    return ("-movflags", "+faststart") if out.suffix.lower() in codecs.ISO else ()
 
 
 @dataclass(frozen=True)

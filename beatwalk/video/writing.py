@@ -176,7 +176,7 @@ class Encoder(_FrameWriter):
         fps: Fraction,
         *,
         codec: str = "h264",
-        crf: int = 18,
+        crf: int = 15,
         intra: bool = False,
         alpha: bool = False,
         upscale: int = 1,
