@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tomllib
 from importlib.resources import files
 
@@ -36,10 +37,27 @@ def draw_attributes(subject: str, rng: random.Random) -> Attributes:
 
 def plain(wanted: Attributes) -> str:
     """The plainest caption; used by the evaluation."""
-    words = [_WORDS["palettes"][wanted.palette][0], _WORDS["subjects"][wanted.subject][0].removeprefix("~ ")]
+    words = [_WORDS["palettes"][wanted.palette][0], _bare(_WORDS["subjects"][wanted.subject][0])]
     if wanted.second:
         words.append(f"and {_WORDS['palettes'][wanted.second][0]}")
     return " ".join(words)
+
+
+def _bare(noun: str) -> str:
+    """Without its article, or the mark of one."""
+    return noun.removeprefix("~ ").removeprefix("the ")
+
+
+def _plural(noun: str) -> str:
+    """Of a noun's head: galaxies of stars, trees on a hill."""
+    head, *rest = re.split(r"(?= (?:of|on|with|in|at) )", noun, maxsplit=1)
+    if re.search(r"[^aeiou]y$", head):
+        head = f"{head[:-1]}ies"
+    elif re.search(r"(x|ch|sh)$", head) and not head.endswith("fish"):
+        head = f"{head}es"
+    elif not head.endswith(("s", "fish")):
+        head = f"{head}s"
+    return "".join([head, *rest])
 
 
 def _pick(group: str, name: str, rng: random.Random) -> str:
@@ -59,8 +77,8 @@ def caption(wanted: Attributes, rng: random.Random, *, coloured: bool = False) -
     (never if ``coloured``), mood, style and composition rarely.
     """
     noun = _pick("subjects", wanted.subject, rng)
-    article = noun.startswith("~ ")
-    noun = noun.removeprefix("~ ")
+    article = "a" if noun.startswith("~ ") else "the" if noun.startswith("the ") else ""
+    noun = _bare(noun)
     before: list[str] = []
     after: list[str] = []
     loose: list[str] = []
@@ -77,17 +95,17 @@ def caption(wanted: Attributes, rng: random.Random, *, coloured: bool = False) -
     lead = ""
     if wanted.composition and rng.random() > 0.08:
         phrase = _pick("compositions", wanted.composition, rng)
-        if wanted.composition == "many" and rng.random() < 0.7:
-            lead, article = f"{phrase} ", False
-            noun = noun if noun.endswith("s") else f"{noun}s"
+        if wanted.composition == "many" and article != "the" and rng.random() < 0.7:
+            lead, article, noun = f"{phrase} ", "", _plural(noun)
         elif wanted.composition == "close" and rng.random() < 0.5:
             lead = f"{phrase} of "
         else:
             loose.append(phrase)
     rng.shuffle(before)
     body = " ".join([*before, noun])
-    if article and rng.random() < 0.7 and body.split()[0] not in {"a", "an", "the"}:
-        body = f"{'an' if body[0] in 'aeiou' else 'a'} {body}"
+    if article and rng.random() < 0.7:
+        vowel = article == "a" and re.match(r"[aeio]|u(?!ni|ra)", body)  # an ocean, a universe
+        body = f"{'an' if vowel else article} {body}"
     rng.shuffle(after)
     body = " ".join([lead + body, *after])
     if wanted.style and rng.random() > 0.06:
