@@ -33,6 +33,9 @@ def test_the_wheel_carries_presets_weights_and_types(wheel: zipfile.ZipFile) -> 
         "beatwalk/py.typed",
         "beatwalk/embedded/nano/model_index.json",
         "beatwalk/embedded/nano/README.md",
+        "beatwalk/embedded/ears/ears.safetensors",
+        "beatwalk/training/painter/words.toml",
+        "beatwalk/training/painter/synonyms.toml",
     } <= names
     assert any(name.startswith("beatwalk/embedded/nano/") and name.endswith(".safetensors") for name in names)
 

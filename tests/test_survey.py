@@ -66,6 +66,16 @@ def test_courses_join_and_pinned_seeds_are_met() -> None:
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert found.courses[1].route.start == found.courses[0].route.end
     assert found.courses[0].route.start.origin == 1
+    first, second, last = walk.plan.keyframes
+    walk = Walk(
+        plan=replace(walk.plan, keyframes=(first, replace(second, seed=7), last)),
+        generator=walk.generator,
+        size=(64, 48),
+    )
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    wanted = walk.generator.start_noise(7, (64, 48))
+    for course, alpha in ((found.courses[0], 1.0), (found.courses[1], 0.0)):
+        np.testing.assert_allclose(walk.noise_on(course.route, np.array([alpha]))[0], wanted, atol=1e-6)
 
 
 def test_probes_are_cheap() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
-from beatwalk.choices import addons, addons_of, compiling, modelling, verbosity
-from beatwalk.commands.common import console_for, load, write_json
+from beatwalk.choices import addons, addons_of, compiling, modelling, overwriting, verbosity
+from beatwalk.commands.common import console_for, load, may_write, write_json
 
 
 @click.command()
@@ -25,6 +26,7 @@ from beatwalk.commands.common import console_for, load, write_json
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
 @addons
 @compiling
+@overwriting
 @modelling
 @verbosity
 def bench(
@@ -35,6 +37,7 @@ def bench(
     against: str | None,
     assignments: tuple[str, ...],
     json_file: str | None,
+    overwrite: bool,
     quiet: bool,
     verbose: bool,
     **choices: Any,
@@ -51,6 +54,7 @@ def bench(
     from beatwalk.bench import bench as measure
     from beatwalk.config import DEFAULT_PRESET, load_settings, parse_override, settings_from
 
+    may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
     console = console_for(quiet, verbose)
     video = settings_from({"video": {"fps": fps, "size": size or "auto"}}, where="--fps and --size").video
     overrides = ({"model": addons_of(choices)}, *(parse_override(text) for text in assignments))

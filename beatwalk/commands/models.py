@@ -63,7 +63,7 @@ def check_one(
     from beatwalk.diffusion import check_model, write_map
     from beatwalk.files import whole_or_nothing
 
-    for file in (map_file, picture):
+    for file in (map_file, picture, None if json_file in (None, "-") else Path(json_file)):
         may_write(file, overwrite)
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size

@@ -33,7 +33,7 @@ def _warnings_are_heard() -> None:
     logging.getLogger("beatwalk").setLevel(logging.WARNING)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _one_thread() -> Iterator[None]:
     """Tiny matrices are faster on one thread, and far faster on a busy machine."""
     before = torch.get_num_threads()

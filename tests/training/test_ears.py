@@ -17,7 +17,7 @@ from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.score import draw_tempo
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.synth import Sound
-from beatwalk.training.ears.train import targets_of
+from beatwalk.training.ears.train import stretched, targets_of
 
 
 @pytest.mark.parametrize("name", sorted(GENRES))
@@ -92,9 +92,29 @@ def test_targets_stand_at_their_frames() -> None:
     """One at an event, a half beside it, nothing elsewhere."""
     clip = make_clips(1, 0, clip_s=4.0)[0]
     targets = targets_of(clip, 0, 180)
-    frames = np.rint(clip.beats_s[clip.beats_s < 3.9] * 45).astype(int)
-    assert (targets[0, frames] == 1).all()
-    assert set(np.unique(targets)) <= {0.0, 0.5, 1.0}
+    wanted = np.zeros((3, 182))
+    for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
+        frames = np.rint(times_s[times_s < 3.99] * 45).astype(int) + 1
+        for beside in (frames - 1, frames + 1):
+            wanted[row, beside] = 0.5
+        wanted[row, frames] = 1
+    np.testing.assert_array_equal(targets, wanted[:, 1:-1])
+
+
+@pytest.mark.parametrize("faster", [0.87, 1.0, 1.15])
+def test_sound_and_truth_are_stretched_alike(faster: float) -> None:
+    """What is heard at an event stands at its target."""
+    clip = make_clips(1, 0, clip_s=8.0)[0]
+    rings = np.zeros_like(clip.ears)
+    frames = np.rint(clip.beats_s * 90).astype(int)
+    for offset in (-1, 0, 1):  # straight lines between frames must not lose it
+        rings[np.clip(frames + offset, 0, len(rings) - 1)] = 1
+    first, n = 60, 200
+    heard = stretched(rings, first, 2 * n, faster)[::2, 0] > 0.4
+    targets = targets_of(clip, first // 2, n, faster)[0, : len(heard)]
+    assert targets.max() == 1
+    assert heard[targets == 1].all()
+    assert not heard[targets == 0].any()
 
 
 def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,11 +44,18 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_does_not() -> None
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("style", list(STYLES))
-def test_styles_and_moods_change_only_the_pictures_they_belong_to(style: str) -> None:
-    """A neighbour in the batch stays as it was."""
+@pytest.mark.parametrize(
+    "words",
+    [
+        *({"style": style} for style in STYLES),
+        *({"mood": mood} for mood in MOODS),
+        *({"composition": c} for c in COMPOSITIONS),
+    ],
+)
+def test_words_change_only_the_pictures_they_belong_to(words: dict[str, str]) -> None:
+    """Styles, moods and compositions; a neighbour in the batch stays as it was."""
     bare = Attributes(subject="planet", palette="orange")
-    styled = Attributes(subject="planet", palette="orange", style=style)
+    styled = replace(bare, **words)
     without = paint([bare, bare], SIDE, SIDE, 5).numpy().astype(int)
     having = paint([bare, styled], SIDE, SIDE, 5).numpy().astype(int)
     np.testing.assert_array_equal(without[0], having[0])

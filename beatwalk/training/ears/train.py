@@ -58,7 +58,8 @@ def train(job: Job) -> None:
         step, spent_s = int(state["step"]), float(state["spent_s"])
     rng = np.random.default_rng([job.seed, step])
     clips: dict[str, list[Clip]] = {}
-    scanned, saved, began = -np.inf, time.monotonic(), time.monotonic() - spent_s
+    scan(job.work / "set", clips)
+    scanned, saved, began = time.monotonic(), time.monotonic(), time.monotonic() - spent_s
     while True:
         now = time.monotonic()
         share = step / job.steps if job.steps else (now - began) / (60 * job.minutes)

@@ -186,6 +186,9 @@ def _babble(rng: random.Random) -> str:
     return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(2, 8)))
 
 
-for _group, _table in (("subjects", SUBJECTS), ("natural", SUBJECTS), ("palettes", PALETTES)):
+for _group, _table in (
+    *(("subjects", SUBJECTS), ("natural", SUBJECTS), ("palettes", PALETTES)),
+    *(("moods", MOODS), ("styles", STYLES), ("compositions", COMPOSITIONS)),
+):
     if set(_WORDS[_group]) != set(_table):
         raise ImportError(f"words.toml [{_group}] and the painter differ: {set(_WORDS[_group]) ^ set(_table)}")
