@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from beatwalk.cli import main
-from tests.helpers import click_song
+from beatwalk.cli import cli, main
+from beatwalk.generator import FakeGenerator
+from tests.helpers import a_night, click_song
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -47,13 +48,13 @@ def folder(tmp_path: Path) -> Path:
 def test_help_has_examples_for_every_verb(run: Run) -> None:
     """Each verb explains itself."""
     code, out, _ = run("--help")
-    verbs = ["render", "analyze", "plan", "finish", "preview", "check", "scout", "presets", "models"]
     assert code == 0
-    assert all(verb in out for verb in verbs)
-    for verb in verbs[:7]:
+    assert len(cli.commands) >= 14
+    assert all(verb in out for verb in cli.commands)
+    for verb in cli.commands:
         code, out, _ = run(verb, "--help")
         assert code == 0
-        assert f"beatwalk {verb if verb not in ('render',) else 'song.wav'}" in out
+        assert f"beatwalk {verb if verb != 'render' else 'song.wav'}" in out
 
 
 def test_analyze_says_what_it_heard_and_writes_json(run: Run, folder: Path) -> None:
@@ -262,3 +263,66 @@ def test_a_tracker_that_is_not_installed(run: Run, folder: Path) -> None:
     assert code == 1
     assert "pip install 'beatwalk[beat-this]'" in err
     assert run("analyze", "song.wav", "--tracker", "librosa")[0] == 0
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every verb loads waves instead of a model."""
+    for module in ("beatwalk.cli", "beatwalk.commands.loops", "beatwalk.commands.sets"):
+        monkeypatch.setattr(f"{module}.load", lambda *given: FakeGenerator())
+        monkeypatch.setattr(f"{module}.fingerprint", lambda *given: FakeGenerator().info.fingerprint)
+
+
+def test_from_a_song_to_a_video_that_is_measured(run: Run, folder: Path, fake_model: None) -> None:
+    """Rendered, checked with figures and a plot, cues beside it; nothing is overwritten unasked."""
+    assert run("song.wav", "walk.txt", "--fps", 8, "--size", "64x48", "--to", 4, "-q")[0] == 0
+    code, out, _ = run("check", "song.mp4", "--json", "figures.json", "--plot", "motion.png")
+    assert code == 0
+    assert "motion" in out
+    assert json.loads((folder / "figures.json").read_text())["frames"] == 32
+    assert (folder / "motion.png").read_bytes().startswith(b"\x89PNG")
+    for again in (
+        ("song.wav", "walk.txt"),
+        ("check", "song.mp4", "--json", "figures.json"),
+        ("bench", "--json", "figures.json"),
+    ):
+        code, _, err = run(*again)
+        assert (code, "--overwrite" in err) == (1, True)
+
+
+def test_sheets_loops_and_sets(run: Run, folder: Path, fake_model: None) -> None:
+    """Each verb that paints, as a person types it."""
+    assert run("scout", "a red sea", "--seeds", 4, "--size", "64x48", "-q")[0] == 0
+    assert (folder / "sheet.png").exists()
+    code, _, err = run(
+        "loops", "song.wav", "walk.txt", "--bars", 1, "--count", 2, "--fps", 8, "--size", "64x48", "--codec", "h264"
+    )
+    assert (code, "2 of 1 bars" in err) == (0, True)
+    assert len(list((folder / "song-loops").glob("*.mp4"))) == 2
+    a_night(folder)
+    code, out, _ = run("set", "night.toml")
+    assert (code, out.count("done"), out.count("failed")) == (1, 4, 1)
+    assert run("set", "night.toml", "--resume")[1].count("there") == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "goes on where it stopped"),
+        (MemoryError(), 1, "out of memory"),
+        (PermissionError(13, "Permission denied", "song.mp4"), 1, "song.mp4: Permission denied"),
+    ],
+)
+def test_what_stops_a_render_is_said_in_a_line(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    """Ctrl-C, memory and disks, without a traceback."""
+
+    def fails(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("beatwalk.cli.load", fails)
+    found = run("song.wav", "walk.txt", "-q")
+    assert found[0] == code
+    assert said in found[2]
+    assert "Traceback" not in found[2]

@@ -92,6 +92,19 @@ def test_presets_are_found_by_name_path_and_nearness(tmp_path: Path) -> None:
         config.load_settings(str(own))
 
 
+def test_a_preset_of_ones_own_hides_a_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In ~/.config/beatwalk/presets, by its name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    own = tmp_path / ".config" / "beatwalk" / "presets"
+    own.mkdir(parents=True)
+    (own / "house.toml").write_text('description = "mine"\n')
+    (own / "mine.toml").write_text("walk = { pace = 0.7 }\n")
+    assert config.load_settings("house").description == "mine"
+    assert config.load_settings("mine").walk.pace == 0.7
+    assert "ambient" in config.list_presets()
+
+
 def test_settings_survive_json() -> None:
     """What a plan stores is what it reads."""
     settings = config.load_settings("default", [{"video": {"fps": "30000/1001", "size": "640x360"}}])

@@ -134,9 +134,9 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
     moved = replace(plan, keyframes=tuple(replace(k, image=other) if k.image else k for k in plan.keyframes))
     pipeline.check_resumable(moved, out, overwrite=False)
     Image.new("RGB", (8, 8)).save(other)
-    if list(work_folder(out).glob("segment-*.npz")):
-        with pytest.raises(OutputError, match="differs in pictures"):
-            pipeline.check_resumable(moved, out, overwrite=False)
+    assert list(work_folder(out).glob("segment-*.npz"))
+    with pytest.raises(OutputError, match="differs in pictures"):
+        pipeline.check_resumable(moved, out, overwrite=False)
     pipeline.render(plan, out, generator=FakeGenerator(), keep_frames=True)
     frames = np.concatenate(list(read_frames(out)))
     assert (frames[24, 8:40, 8:24].mean(axis=(0, 1)) @ [1, -0.5, -0.5]) > 150

@@ -61,7 +61,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_names(songs: dict[str, bytes], tmp_path: Path, name: str) -> None:
-    """As song, prompt file, plan, set list and video: a name is a name, and no shell ever sees it."""
+    """As song, prompt file, plan and video: a name is a name, and no shell ever sees it."""
     here = tmp_path / "here"
     try:
         (here / f"{name}.wav").write_bytes(songs["wav"])

@@ -37,10 +37,10 @@ def compose(rng: np.random.Generator, name: str, bpm: float, seconds: float) -> 
         band.section(score.downbeats[bar : bar + length])
         bar += length
     swing = float(rng.uniform(*genre.swing)) if rng.random() < 0.9 else 0.5
-    return _swung(score, swing, pickup)
+    return _swung(score, swing)
 
 
-def _swung(score: Score, swing: float, pickup: int) -> Score:
+def _swung(score: Score, swing: float) -> Score:
     """Move what lies between beats: the half goes to `swing`, the rest in proportion."""
 
     def moved(at: float) -> float:

@@ -220,15 +220,14 @@ class Canvas:
             out.scatter_add_(0, flat.reshape(-1), (part * weight * inside).reshape(-1))
         return out.view(self.batch, self.height, self.width)
 
-    def dots(self, count: int, size: float = 1.0, low: float = -9.0, high: float = 9.0) -> Tensor:
+    def dots(self, count: int, size: float = 1.0) -> Tensor:
         """Scattered round points of very unequal brightness (stars, dust), about 0–1 at 512².
 
-        ``count`` is that of a square; ``low`` and ``high`` bound y; ``size`` is a factor on the radius.
+        ``count`` is that of a square; ``size`` is a factor on the radius.
         """
-        low, high = max(low, -self.half_h), min(high, self.half_h)
         count = round(count * self.area)
         px = self.rand(-self.half_w, self.half_w, count) * self.zoom[:, 0]
-        py = self.rand(low, high, count) * self.zoom[:, 0]
+        py = self.rand(-self.half_h, self.half_h, count) * self.zoom[:, 0]
         power = self.rand(0, 1, count)
         fine = self.splat(px, py, power**6 * 3 + 0.25)
         large = self.splat(px, py, torch.relu(power - 0.9) * 10)
@@ -254,11 +253,6 @@ class Canvas:
         if shrink > 1:
             image = F.interpolate(image, (self.height, self.width), mode="bilinear", align_corners=False)
         return image[:, 0]
-
-    def halo(self, light: Tensor, amount: float = 1.0) -> Tensor:
-        """Light with glow around it: the sum of three blurs."""
-        wide = self.blur(light, 0.02) * 1.6 + self.blur(light, 0.07) * 1.6 + self.blur(light, 0.22)
-        return light + amount * wide
 
     def profile(self, n: int, frequency: float, octaves: int = 6, gain: float = 0.5) -> Tensor:
         """Fractal curves of one variable, shape (batch, n, width), about -1 to 1."""

@@ -8,8 +8,6 @@ import torch
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 
-TAU = 2 * math.pi
-
 
 def spiral(c: Canvas) -> Layers:
     """Logarithmic arms with ribs and beads of light."""
@@ -56,7 +54,7 @@ def kaleidoscope(c: Canvas) -> Layers:
     r, a = c.polar()
     n = c.whole(3, 8)
     wedge = math.pi / n
-    a = torch.remainder(a + c.rand(0, TAU), 2 * wedge)
+    a = torch.remainder(a + c.rand(0, math.tau), 2 * wedge)
     a = torch.abs(a - wedge)
     u, v = r * torch.cos(a), r * torch.sin(a)
     tex = c.texture(256, 1.5)
@@ -78,11 +76,11 @@ def tunnel(c: Canvas) -> Layers:
     r, a = c.polar(c.rand(-0.3, 0.3), c.rand(-0.25, 0.25))
     sides = c.whole(0, 2) * 2 + 4
     round_ = c.coin(0.5)
-    flat = r * torch.cos(torch.remainder(a, TAU / sides) - math.pi / sides)
+    flat = r * torch.cos(torch.remainder(a, math.tau / sides) - math.pi / sides)
     radius = mix(flat, r, round_) + 1e-3
     depth = 1 / (radius + 0.05)
     along = depth * c.rand(1.2, 2.6) + c.rand(0, 9)
-    around = a / TAU * c.whole(8, 20) + along * c.rand(-0.4, 0.4)
+    around = a / math.tau * c.whole(8, 20) + along * c.rand(-0.4, 0.4)
     iu, iv = torch.floor(along * 2), torch.floor(around)
     fu, fv = torch.frac(along * 2).abs(), around - iv
     chance = torch.frac(torch.sin(iu * 12.99 + iv * 78.23 + c.rand(0, 30)) * 43758.5).abs()
@@ -102,7 +100,7 @@ def mandala(c: Canvas) -> Layers:
     """Rows of petals, dots and fine lines around a centre."""
     r, a = c.polar()
     n = c.whole(4, 9) * 2
-    a = a + c.rand(0, TAU)
+    a = a + c.rand(0, math.tau)
     tone = 0.06 + 0.08 * c.fbm(2.5, 6) * smooth(1.6, 0.2, r)
     light = torch.zeros_like(r)
     accent = torch.zeros_like(r)
@@ -138,8 +136,8 @@ def spirograph(c: Canvas) -> Layers:
         petals = c.rand(3, 15, 1).floor()
         turns = c.rand(5, 40, 1).floor()
         size, arm = c.rand(0.45, 0.7, 1), c.rand(0.15, 0.4, 1)
-        w = t * TAU * turns
-        drift = 1 + 0.25 * torch.sin(t * TAU + c.rand(0, TAU, 1))
+        w = t * math.tau * turns
+        drift = 1 + 0.25 * torch.sin(t * math.tau + c.rand(0, math.tau, 1))
         px = drift * (size * torch.cos(w) + arm * torch.cos(w * (1 + petals / turns) * 2.0 + layer))
         py = drift * (size * torch.sin(w) - arm * torch.sin(w * (1 + petals / turns) * 2.0 + layer))
         lines = c.splat(px, py, 1.0)
@@ -156,7 +154,7 @@ def ripples(c: Canvas) -> Layers:
     height = torch.zeros_like(c.x)
     for _ in range(4):
         r = c.radius(c.rand(-1.0, 1.0), c.rand(-0.9, 0.9))
-        height = height + torch.sin(r * c.rand(22, 48) - c.rand(0, TAU)) * torch.exp(-r * 1.1) * c.rand(0.4, 1)
+        height = height + torch.sin(r * c.rand(22, 48) - c.rand(0, math.tau)) * torch.exp(-r * 1.1) * c.rand(0.4, 1)
     tex = c.texture()
     height = height + 0.5 * (c.look(tex, c.x * 0.4, c.y * 0.4) - 0.5)
     slope = torch.gradient(height, dim=1)[0] * c.height / 512

@@ -8,8 +8,6 @@ import torch
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth, unit
 
-TAU = 2 * math.pi
-
 
 def plasma(c: Canvas) -> Layers:
     """Soft coloured bands, bent twice by noise, with thin bright contours."""
@@ -74,11 +72,11 @@ def flow_field(c: Canvas) -> Layers:
 
 def fractal(c: Canvas) -> Layers:
     """Julia sets with orbit traps."""
-    angle = c.rand(0, TAU)
+    angle = c.rand(0, math.tau)
     cx = 0.7885 * torch.cos(angle) * c.rand(0.94, 1.02)
     cy = 0.7885 * torch.sin(angle) * c.rand(0.94, 1.02)
     zoom = c.rand(0.7, 1.35)
-    x, y = c.turn(c.rand(0, TAU))
+    x, y = c.turn(c.rand(0, math.tau))
     zx, zy = x * zoom + c.rand(-0.25, 0.25), y * zoom + c.rand(-0.25, 0.25)
     trap = torch.full_like(zx, 9.0)
     cross = torch.full_like(zx, 9.0)
@@ -138,7 +136,7 @@ def moire(c: Canvas) -> Layers:
     r2 = c.radius(c.rand(0.05, 0.5), c.rand(-0.4, 0.4))
     f = c.rand(46, 80)
     straight = c.coin(0.4)
-    x1, _y = c.turn(c.rand(0, TAU))
+    x1, _y = c.turn(c.rand(0, math.tau))
     bent = c.x * c.rand(0.9, 1.05) + 0.05 * torch.sin(c.y * c.rand(2, 6))
     one = torch.sin(f * mix(r1, x1, straight))
     two = torch.sin(f * c.rand(0.92, 1.06) * mix(r2, bent, c.coin(0.4)))
@@ -196,12 +194,12 @@ def crystal(c: Canvas) -> Layers:
     light = torch.zeros_like(c.x)
     accent = torch.zeros_like(c.x)
     for scale, weight in ((1.3, 0.5), (2.6, 0.32), (6.0, 0.2)):
-        x, y = c.turn(c.rand(0, TAU))
+        x, y = c.turn(c.rand(0, math.tau))
         s = scale * c.rand(0.8, 1.25)
         stretch = c.rand(0.4, 0.9)
         first, border, ident, around = c.cells(x * s + 50 * c.rand(), y * s * stretch, 0.95)
-        facet = 0.5 + 0.5 * torch.cos(around + ident * TAU)
-        step = torch.floor(around / TAU * 5 + ident * 5)
+        facet = 0.5 + 0.5 * torch.cos(around + ident * math.tau)
+        step = torch.floor(around / math.tau * 5 + ident * 5)
         plane = torch.frac(torch.sin(step * 91.7 + ident * 47) * 437.5).abs()
         tone = tone + weight * (0.35 * facet + 0.65 * plane) * (1.15 - first)
         light = light + weight * smooth(0.045, 0.0, border) * ident * 1.6

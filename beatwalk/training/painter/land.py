@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 from beatwalk.training.painter.sky import clouds_at
-
-TAU = 2 * math.pi
 
 
 def backdrop(c: Canvas, horizon: Tensor, cloudy: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,8 +8,6 @@ import torch
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 
-TAU = 2 * math.pi
-
 
 def flower(c: Canvas) -> Layers:
     """An open blossom: rows of veined petals around a beaded heart."""
@@ -24,8 +22,8 @@ def flower(c: Canvas) -> Layers:
         k = row / 4
         reach = size * (1 - 0.72 * k)
         turn = a + row * math.pi / n * 1.0 + 0.15 * c.rand(-1, 1)
-        sector = torch.remainder(turn * n / TAU, 1.0) - 0.5
-        ident = torch.floor(turn * n / TAU)
+        sector = torch.remainder(turn * n / math.tau, 1.0) - 0.5
+        ident = torch.floor(turn * n / math.tau)
         chance = torch.frac(torch.sin(ident * 12.99 + row * 7.7) * 43758.5).abs()
         outline = reach * (0.86 + 0.2 * chance) * torch.cos(sector * math.pi * 0.98).clamp(min=0) ** (point * 0.6)
         outline = outline * (1 + 0.06 * (c.look(tex, c.x * 0.8, c.y * 0.8 + row * 0.2) - 0.5))
@@ -78,7 +76,7 @@ def jellyfish(c: Canvas) -> Layers:
         )
         hem = torch.exp(-torch.abs(dy - skirt) * 20) * (dx.abs() < 0.95)
         down = (dy - 0.1).clamp(min=0)
-        sway = 0.2 * torch.sin(down * c.rand(1.2, 2.6) + c.rand(0, TAU)) * down.clamp(0, 2) ** 0.8
+        sway = 0.2 * torch.sin(down * c.rand(1.2, 2.6) + c.rand(0, math.tau)) * down.clamp(0, 2) ** 0.8
         tx = (dx - sway) * (1 - 0.12 * down.clamp(0, 3))
         n = c.whole(7, 12)
         strand = torch.abs(

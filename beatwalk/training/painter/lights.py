@@ -9,8 +9,6 @@ from torch import Tensor
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 
-TAU = 2 * math.pi
-
 
 def bolts(c: Canvas, count: int, top: float, bottom: Tensor, spread: float) -> Tensor:
     """Branched lightning as light, shape (batch, height, width)."""
@@ -88,12 +86,12 @@ def particles(c: Canvas) -> Layers:
     """Swarms of glowing dust on a turning shell."""
     n = round(5200 * c.area)
     tex = c.texture(64, 2.0)
-    theta, height = c.rand(0, TAU, n), c.rand(-1, 1, n)
+    theta, height = c.rand(0, math.tau, n), c.rand(-1, 1, n)
     ring = torch.sqrt(1 - height * height)
     x, y, z = ring * torch.cos(theta), height, ring * torch.sin(theta)
     push = c.look(tex, (x * 0.3 + 0.2 * z)[:, None], (y * 0.3 + 0.1)[:, None])[:, 0]
     radius = c.rand(0.35, 0.8, 1) + (push - 0.5) * c.rand(0.5, 2.2, 1) + 0.06 * c.normal(n)
-    turn = c.rand(0, TAU, 1)
+    turn = c.rand(0, math.tau, 1)
     px = c.half_w**0.7 * radius * (x * torch.cos(turn) - y * torch.sin(turn)) + c.rand(-0.2, 0.2, 1)
     py = c.half_h**0.7 * radius * (x * torch.sin(turn) + y * torch.cos(turn)) + c.rand(-0.2, 0.2, 1)
     near = 0.5 + 0.5 * z
@@ -123,7 +121,7 @@ def lasers(c: Canvas) -> Layers:
         oy = mix(c.rand(-1.1, -0.9), c.rand(0.85, 1.1), floor) * c.half_h
         r, a = c.polar(ox, oy)
         n = c.whole(6, 16)
-        fan = (a + c.rand(0, 3)) * n / TAU * 2
+        fan = (a + c.rand(0, 3)) * n / math.tau * 2
         ident = torch.round(fan)
         chance = torch.frac(torch.sin(ident * 12.99 + lamp * 7.1 + c.rand(0, 9)) * 43758.5).abs()
         d = torch.abs(fan - ident) / n * math.pi * r

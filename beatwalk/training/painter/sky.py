@@ -10,8 +10,6 @@ from torch import Tensor
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 from beatwalk.training.painter.lights import bolts
 
-TAU = 2 * math.pi
-
 
 def clouds_at(c: Canvas, squash: float = 2.2) -> Tensor:
     """Billowing cloud cover, bent by itself, shape (batch, height, width), 0–1."""
@@ -25,7 +23,7 @@ def clouds_at(c: Canvas, squash: float = 2.2) -> Tensor:
 def galaxy(c: Canvas) -> Layers:
     """A tilted disc of stars with dust lanes."""
     cx, cy = c.rand(-0.25, 0.25), c.rand(-0.2, 0.2)
-    turn = c.rand(0, TAU)
+    turn = c.rand(0, math.tau)
     dx, dy = c.x - cx, c.y - cy
     u = dx * torch.cos(turn) + dy * torch.sin(turn)
     v = (dy * torch.cos(turn) - dx * torch.sin(turn)) / c.rand(0.35, 0.9)
@@ -43,8 +41,8 @@ def galaxy(c: Canvas) -> Layers:
     core = torch.exp(-r * r * 26) * 1.5 + 0.5 * torch.exp(-r * 6)
     stars = c.dots(420)
     count = 5200
-    pr, pa = c.rand(0, 1, count) ** 0.7 * 1.25, c.rand(0, TAU, count)
-    pa = (torch.floor(pa / TAU * n[:, 0]) * TAU + 1.3 * (pa % 1.0 - 0.5)) / n[:, 0]
+    pr, pa = c.rand(0, 1, count) ** 0.7 * 1.25, c.rand(0, math.tau, count)
+    pa = (torch.floor(pa / math.tau * n[:, 0]) * math.tau + 1.3 * (pa % 1.0 - 0.5)) / n[:, 0]
     pa = pa - wind[:, 0] * torch.log(pr + 0.12)
     squash = (v.abs().amax((-2, -1)) / (torch.hypot(dx, dy).amax((-2, -1)) + 1e-6)).clamp(1, 3)[:, None]
     pu, pv = pr * torch.cos(pa), pr * torch.sin(pa) / squash
@@ -64,7 +62,7 @@ def nebula(c: Canvas) -> Layers:
     """Lit gas and dark dust among stars."""
     tex, tex2 = c.texture(256, 1.7), c.texture(256, 1.6)
     s = c.rand(0.16, 0.28)
-    x, y = c.turn(c.rand(0, TAU))
+    x, y = c.turn(c.rand(0, math.tau))
     q = c.look(tex, x * s, y * s)
     w = c.look(tex2, x * s + 0.6 * q, y * s - 0.5 * q)
     f = c.look(tex, x * s * 2 + w, y * s * 2 + q)
@@ -185,7 +183,7 @@ def planet(c: Canvas) -> Layers:
     land = c.look(tex, lon * 1.2 + 0.4 * swirl, lat * 0.4 + 0.5)
     rocky = c.coin(0.4)
     surface = mix(bands, smooth(0.42, 0.62, land) * 0.5 + 0.6 * (land - 0.2), rocky)
-    angle = c.rand(0, TAU)
+    angle = c.rand(0, math.tau)
     lit = (dx * torch.cos(angle) * 0.85 + dy * torch.sin(angle) * 0.85 + z * 0.55).clamp(0, 1)
     globe = (0.05 + 1.25 * surface) * lit**0.8 + 0.02
     out = torch.sqrt(rr + 1e-9) - 1
@@ -231,11 +229,11 @@ def black_hole(c: Canvas) -> Layers:
     flat = c.rand(0.14, 0.28)
     rad = torch.sqrt(dx * dx + (dy / flat) ** 2 + 1e-6)
     ang = torch.atan2(dy / flat, dx)
-    streaks = c.look(tex, rad * 0.22 - 0.02 * ang, ang / TAU + rad * 0.04)
+    streaks = c.look(tex, rad * 0.22 - 0.02 * ang, ang / math.tau + rad * 0.04)
     disc = smooth(1.15, 1.5, rad) * torch.exp(-(rad - 1.2).clamp(min=0) * 0.75) * (0.15 + 1.7 * streaks**1.6)
     front = (dy > -0.02).float()
     disc = disc * torch.maximum(front, shadow)
-    arch = c.look(tex, r * 0.35, a / TAU + r * 0.06)
+    arch = c.look(tex, r * 0.35, a / math.tau + r * 0.06)
     halo = torch.exp(-torch.abs(r - 1.28) * 5.5) * (0.35 + 1.1 * arch) * smooth(-2.6, 0.6, -dy) * shadow
     photon = torch.exp(-torch.abs(r - 1.06) * 30) * 1.2
     doppler = 1 + 0.55 * torch.tanh(-dx * 0.8)
@@ -261,7 +259,7 @@ def fireworks(c: Canvas) -> Layers:
     for burst in range(round(5 * c.area**0.7)):
         n = 110
         cx, cy = c.rand(-0.85, 0.85, 1) * c.half_w, c.rand(-0.8, 0.1, 1) * c.half_h
-        angle, height = c.rand(0, TAU, n), c.rand(-1, 1, n)
+        angle, height = c.rand(0, math.tau, n), c.rand(-1, 1, n)
         speed = c.rand(0.18, 0.5, 1) * torch.sqrt(1 - height * height) * (1 + 0.05 * c.normal(n))
         reach = 1 - torch.exp(-2.4 * t)
         px = cx[..., None] + (speed * torch.cos(angle))[..., None] * reach
