@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from beatwalk.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
-from beatwalk.types import Analysis, Curve, Keyframe, Plan, Section, Song, Timeline, frozen_array
+from beatwalk.types import Analysis, Curve, Frames, Keyframe, Plan, Section, Song, Timeline, frozen_array
+from beatwalk.video import read_frames
 
 NIGHT = """
 folder = "night"
@@ -108,3 +110,18 @@ def a_night(folder: Path) -> None:
     (folder / "bad.wav").write_bytes(b"no song")
     (folder / "walk.txt").write_text("a red sea\na blue wood\n")
     (folder / "night.toml").write_text(NIGHT)
+
+
+def jobs(folder: Path) -> list[Job]:
+    """The videos of `a_night`, planned."""
+    return jobs_of(read_setlist(folder / "night.toml"), folder, folder / "night")
+
+
+def decoded(path: Path) -> Frames:
+    """All frames of a video."""
+    return np.concatenate(list(read_frames(path)))
+
+
+def names(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}

@@ -16,16 +16,11 @@ import beatwalk
 from beatwalk.cli import main
 from beatwalk.manifest import manifest_path, work_folder
 from beatwalk.types import Frames
-from beatwalk.video import probe, read_frames
-from tests.helpers import click_song
+from beatwalk.video import probe
+from tests.helpers import click_song, decoded
 
 PROMPTS = "a red sunset over the ocean\n@0:02 a blue galaxy of stars\n"
 CHEAP = ["--size", "256x256", "--fps", "12", "--device", "cpu", "-q"]
-
-
-def decoded(path: Path) -> Frames:
-    """All frames of a video."""
-    return np.concatenate(list(read_frames(path)))
 
 
 def assert_same_video(found: Frames, wanted: Frames) -> None:

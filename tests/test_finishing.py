@@ -20,6 +20,7 @@ from beatwalk.finishing import Finisher, FinishReport, finish
 from beatwalk.safety import FlashMeter
 from beatwalk.settings import Safety, Settings
 from beatwalk.types import Frames, Plan, Song, Targets, Timeline
+from tests.helpers import decoded as frames_of
 from tests.helpers import known_plan
 from tests.test_camera import asking
 
@@ -69,7 +70,7 @@ def segments(folder: Path, frames: Frames, cuts: tuple[int, ...] = (20,)) -> lis
 
 def decoded(path: Path) -> NDArray[np.int64]:
     """All frames of a video."""
-    return np.concatenate(list(video.read_frames(path))).astype(int)
+    return frames_of(path).astype(int)
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -19,10 +19,10 @@ from beatwalk.errors import OutputError
 from beatwalk.generator import FakeGenerator
 from beatwalk.manifest import manifest_path
 from beatwalk.night import check_places, render_set, seconds_of, summary, table
-from beatwalk.setlist import Job, jobs_of, read_setlist
+from beatwalk.setlist import Job
 from beatwalk.types import Plan, frozen_array
 from beatwalk.video import probe
-from tests.helpers import NIGHT, a_night
+from tests.helpers import NIGHT, a_night, jobs
 
 
 @pytest.fixture
@@ -30,11 +30,6 @@ def folder(tmp_path: Path) -> Path:
     """A night's songs, prompts and set list."""
     a_night(tmp_path)
     return tmp_path
-
-
-def jobs(folder: Path) -> list[Job]:
-    """The night's videos, planned."""
-    return jobs_of(read_setlist(folder / "night.toml"), folder, folder / "night")
 
 
 def statuses(made: list[Job]) -> list[str]:

@@ -20,7 +20,7 @@ from beatwalk.planfile import read_plan
 from beatwalk.settings import Video
 from beatwalk.types import Plan
 from beatwalk.video import probe
-from tests.helpers import click_song
+from tests.helpers import click_song, names
 
 SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
 
@@ -35,11 +35,6 @@ def planned(tmp_path: Path) -> Plan:
 def render(plan: Plan, output: Path, **options: Any) -> pipeline.RenderResult:
     """Render with waves instead of a model."""
     return pipeline.render(plan, output, generator=FakeGenerator(), **options)
-
-
-def names(folder: Path) -> set[str]:
-    """What lies in a folder."""
-    return {path.name for path in folder.iterdir()}
 
 
 def test_a_render_leaves_the_video_and_its_manifest(planned: Plan, tmp_path: Path) -> None:

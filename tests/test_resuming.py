@@ -23,8 +23,8 @@ from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.generator import FakeGenerator
 from beatwalk.manifest import manifest_path, work_folder
 from beatwalk.types import Frames, Plan
-from beatwalk.video import ffmpeg, read_frames
-from tests.helpers import click_song
+from beatwalk.video import ffmpeg
+from tests.helpers import click_song, decoded, names
 
 SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
 # A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second; 5 a file: once
@@ -80,20 +80,10 @@ def start(
     return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
 
 
-def decoded(path: Path) -> Frames:
-    """All frames."""
-    return np.concatenate(list(read_frames(path)))
-
-
 def whole(song: Path, folder: Path) -> Frames:
     """What an uninterrupted render gives."""
     pipeline.render(planned_for(song), folder / "whole.mp4", generator=FakeGenerator())
     return decoded(folder / "whole.mp4")
-
-
-def names(folder: Path) -> set[str]:
-    """What lies in a folder."""
-    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.slow
@@ -334,8 +324,8 @@ def test_other_steps_and_guidance_are_named_before_the_model_is_loaded(song: Pat
 
     again(steps=4)
     again(guidance=1)
-    for model, names in (({"steps": 2}, "steps"), ({"guidance": 3.0, "steps": 2}, "guidance, steps")):
-        with pytest.raises(OutputError, match=f"differs in {names};"):
+    for model, differing in (({"steps": 2}, "steps"), ({"guidance": 3.0, "steps": 2}, "guidance, steps")):
+        with pytest.raises(OutputError, match=f"differs in {differing};"):
             again(**model)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from beatwalk.errors import InputError
-from beatwalk.setlist import Job, jobs_of, read_setlist
-from tests.helpers import a_night
+from tests.helpers import a_night, jobs
 
 
 @pytest.fixture
@@ -16,11 +15,6 @@ def folder(tmp_path: Path) -> Path:
     """A night's songs, prompts and set list."""
     a_night(tmp_path)
     return tmp_path
-
-
-def jobs(folder: Path) -> list[Job]:
-    """The night's videos, planned."""
-    return jobs_of(read_setlist(folder / "night.toml"), folder, folder / "night")
 
 
 def test_songs_times_presets_times_outputs(folder: Path) -> None:

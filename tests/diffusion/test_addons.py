@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,7 @@ from beatwalk.diffusion.weighting import to_compel, unweighted
 from beatwalk.errors import ModelError
 from tests.diffusion import tiny
 from tests.diffusion.test_generator import LEVELS, PROMPTS, apart, pictures
-
-Saved = Callable[[str], Path]
-Loaded = Callable[[str], DiffusionGenerator]
+from tests.diffusion.tiny import Loaded, Saved
 
 
 def load(folder: Path, **addons: object) -> DiffusionGenerator:

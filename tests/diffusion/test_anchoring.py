@@ -16,7 +16,8 @@ from beatwalk.diffusion.anchoring import starting_step
 from beatwalk.diffusion.autoencoding import encoded
 from beatwalk.errors import ModelError
 from beatwalk.types import Frames, Pull
-from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, Loaded, apart, pictures
+from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, apart, pictures
+from tests.diffusion.tiny import Loaded
 
 SIZE = (32, 32)
 

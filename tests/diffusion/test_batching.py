@@ -16,7 +16,8 @@ import torch
 from beatwalk.diffusion import DiffusionGenerator, TimedGenerator, load_generator
 from beatwalk.diffusion.batching import MAX_CREW, shared_out
 from beatwalk.errors import DeviceError
-from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, Loaded, apart, pictures
+from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, apart, pictures
+from tests.diffusion.tiny import Loaded
 
 EIGHT = tuple(range(8))
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from beatwalk.diffusion import AddOns, DiffusionGenerator, load_generator
-from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, Loaded, apart, pictures
+from tests.diffusion.test_generator import KINDS, LEVELS, PROMPTS, apart, pictures
+from tests.diffusion.tiny import Loaded
 
 STEPS = 12
 CACHEABLE = sorted({*KINDS} - {"sd2", "turbo", "sdxl-turbo"})  # networks of others

@@ -25,7 +25,8 @@ from beatwalk.diffusion import (
 )
 from beatwalk.diffusion.compiling import COMPILERS, LONG_ENOUGH
 from beatwalk.walk import Walk
-from tests.diffusion.test_generator import LEVELS, PROMPTS, Loaded, apart, pictures
+from tests.diffusion.test_generator import LEVELS, PROMPTS, apart, pictures
+from tests.diffusion.tiny import Loaded
 from tests.helpers import known_plan
 
 

@@ -16,9 +16,8 @@ from beatwalk.diffusion.text import fit_length, repeat_tokens
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.interpolate import mix_conditioning, slerp
 from beatwalk.types import Conditioning, Frames
-from tests.diffusion.tiny import PIPELINES
+from tests.diffusion.tiny import PIPELINES, Loaded
 
-Loaded = Callable[[str], DiffusionGenerator]
 KINDS = sorted(PIPELINES)
 LEVELS = 2  # of 255: what float32 rounding may do to a picture when it is made in another batch
 COMPANY = ("z-image", "lumina2")  # a prompt's length is that of the longest beside it

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.diffusion.test_generator import KINDS, LEVELS, Loaded, apart, pictures
+from tests.diffusion.test_generator import KINDS, LEVELS, apart, pictures
+from tests.diffusion.tiny import Loaded
 
 NO_NEGATIVE = ("lcm", "flux", "flux-dev")
 ONE_BY_ONE = ("klein", "lumina2")  # diffusers' own pipelines call the denoiser for either half of guidance

@@ -20,12 +20,10 @@ from beatwalk.diffusion import DiffusionGenerator, load_generator
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.types import Frames
 from tests.diffusion.single_file import write_checkpoint
+from tests.diffusion.tiny import Loaded, Saved
 
 NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 NO_MPS = pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU")
-
-Saved = Callable[[str], Path]
-Loaded = Callable[[str], DiffusionGenerator]
 
 
 def load(model: object, **options: object) -> DiffusionGenerator:

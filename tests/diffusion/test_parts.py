@@ -15,7 +15,8 @@ from beatwalk.diffusion.parts import check_missing, reason_of
 from beatwalk.errors import ModelError
 from tests.diffusion.single_file import vae_tensors, write_checkpoint
 from tests.diffusion.test_generator import LEVELS, apart, pictures
-from tests.diffusion.test_loading import Loaded, Saved, refusal
+from tests.diffusion.test_loading import refusal
+from tests.diffusion.tiny import Loaded, Saved
 
 PARTS = [
     (kind, part)

@@ -12,10 +12,8 @@ import torch
 from PIL import Image
 
 from beatwalk.cli import main
-from beatwalk.diffusion import DiffusionGenerator
 from beatwalk.diffusion.probing import probe_leak
-
-Loaded = Callable[[str], DiffusionGenerator]
+from tests.diffusion.tiny import Loaded
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana", "klein"])

@@ -53,6 +53,11 @@ from transformers import (
     T5EncoderModel,
 )
 
+from beatwalk.diffusion import DiffusionGenerator
+
+Saved = Callable[[str], Path]  # kind of pipeline → its folder
+Loaded = Callable[[str], DiffusionGenerator]  # kind of pipeline → loaded
+
 WORDS = ["a", "the", "neon", "city", "in", "rain", "forest", "of", "glass", "calm", "ocean", "golden", "fireworks"]
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 
