@@ -30,7 +30,7 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 0.3
+ENERGY_WEIGHT = 0.65
 FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
