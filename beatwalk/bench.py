@@ -12,7 +12,8 @@ from __future__ import annotations
 import tempfile
 import time
 import wave
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,14 @@ class BenchReport:
     stages: dict[str, float] = field(default_factory=dict)
     plain: dict[str, Any] | None = None
     compiled: Compiled | None = None  # what compiling cost and brought
+    reference_gflops: float = 0.0  # of a common convolution, on the same device in the same precision
+    runs: tuple[float, ...] = ()  # frames/s of all runs of which this is the fastest
+
+    @classmethod
+    def best_of(cls, reports: Sequence[BenchReport]) -> BenchReport:
+        """The fastest of several runs, which remembers the others' frames/s."""
+        best = max(reports, key=lambda report: report.frames_per_s)
+        return replace(best, runs=tuple(report.frames_per_s for report in reports))
 
     @property
     def frames_per_s(self) -> float:
@@ -113,6 +122,8 @@ class BenchReport:
             "encoding_s": round(self.encoding_s, 3),
             "frames_per_s": round(self.frames_per_s, 3),
             "images_per_s": round(self.images_per_s, 3),
+            "runs": [round(rate, 3) for rate in self.runs or (self.frames_per_s,)],
+            "reference_gflops": round(self.reference_gflops, 1),
             "wall_over_longest": round(self.wall_over_longest, 4),
             "peak_mb": round(self.peak_mb, 1),
             "peak_device_mb": None if self.peak_device_mb is None else round(self.peak_device_mb, 1),
@@ -125,6 +136,11 @@ class BenchReport:
             "speedup_vs_plain": None if self.speedup_vs_plain is None else round(self.speedup_vs_plain, 3),
         }
 
+    def _others(self) -> str:
+        if len(self.runs) < 2:
+            return ""
+        return f", the best of {len(self.runs)}: " + " ".join(f"{rate:.2f}" for rate in self.runs)
+
     def to_text(self) -> str:
         """A table for people."""
         width, height = self.size
@@ -133,7 +149,8 @@ class BenchReport:
             f"video     {self.frames} frames of {width}x{height} at {self.fps} fps, for {self.seconds:g} s of song",
             f"loading   {self.load_s:.1f} s (in no other figure)",
             *([] if self.compiled is None else [f"compiled  {self.compiled.to_text()} (in no other figure)"]),
-            f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s",
+            f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s{self._others()}",
+            f"machine   {self.reference_gflops:.0f} GFLOP/s of a 3x3 convolution, in the same precision",
             f"pictures  {self.pictures}, from {self.denoised} latents · {self.images_per_s:.2f} images/s",
             f"overlap   {self.wall_over_longest:.3f} x the longer of generation ({self.generation_s:.2f} s) and "
             f"encoding ({self.encoding_s:.2f} s)",
@@ -166,7 +183,7 @@ def bench(
     BeatwalkError : the size or the number of steps cannot be made
     """
     from beatwalk import listening, pipeline
-    from beatwalk.diffusion import TimedGenerator, worth_compiling
+    from beatwalk.diffusion import TimedGenerator, reference_gflops, worth_compiling
 
     warm_up()
     timed = TimedGenerator(generator)
@@ -218,6 +235,7 @@ def bench(
         stages=dict(stages),
         plain=compared,
         compiled=compiled,
+        reference_gflops=reference_gflops(info),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import wave
 from fractions import Fraction
@@ -57,6 +58,17 @@ def test_the_plain_way_is_measured_too(measured: BenchReport) -> None:
     assert measured.plain["frames"] == 16
     assert set(measured.plain["stages"]) == {"generate", "png", "moviepy"}
     assert f"{measured.speedup_vs_plain:.2f} times as fast" in measured.to_text()
+
+
+def test_the_best_of_several_runs_counts(measured: BenchReport) -> None:
+    """Beside what the machine does of a common convolution."""
+    slower = dataclasses.replace(measured, wall_s=2 * measured.wall_s)
+    best = BenchReport.best_of([slower, measured, slower])
+    assert best.frames_per_s == measured.frames_per_s
+    assert best.to_json()["runs"] == [round(r.frames_per_s, 3) for r in (slower, measured, slower)]
+    assert f"best of 3: {slower.frames_per_s:.2f}" in best.to_text()
+    assert 0.1 < measured.reference_gflops < 1e6
+    assert "GFLOP/s" in measured.to_text()
 
 
 def test_a_timed_generator_makes_the_same_pictures(model: Path) -> None:

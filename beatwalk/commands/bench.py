@@ -16,6 +16,7 @@ from beatwalk.commands.common import console_for, load, may_write, write_json
 @click.option("--seconds", type=click.FloatRange(1, 36_000), default=10.0, show_default=True, help="Length of song.")
 @click.option("--size", help="Width and height in pixels; without: the model's own.")
 @click.option("--fps", default="24", show_default=True, help="Frame rate.")
+@click.option("--runs", type=click.IntRange(1, 20), default=1, show_default=True, help="The best of so many counts.")
 @click.option("--steps", type=click.IntRange(1, 200), help="Denoising steps; without: the model's own.")
 @click.option(
     "--against",
@@ -33,6 +34,7 @@ def bench(
     seconds: float,
     size: str | None,
     fps: str,
+    runs: int,
     steps: int | None,
     against: str | None,
     assignments: tuple[str, ...],
@@ -48,9 +50,10 @@ def bench(
 
     \b
     beatwalk bench
+    beatwalk bench --runs 3
     beatwalk bench --seconds 20 --size 512x512 --against plain --json figures.json
     """
-    from beatwalk.bench import Bench
+    from beatwalk.bench import Bench, BenchReport
     from beatwalk.bench import bench as measure
     from beatwalk.config import DEFAULT_PRESET, load_settings, parse_override, settings_from
 
@@ -70,7 +73,7 @@ def bench(
         else None
     )
     with console.busy("measuring"):
-        report = measure(asked, generator, load_s=load_s, plain=plain)
+        report = BenchReport.best_of([measure(asked, generator, load_s=load_s, plain=plain) for _ in range(runs)])
     if json_file != "-":
         click.echo(report.to_text())
     if json_file is not None:

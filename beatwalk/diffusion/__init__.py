@@ -8,7 +8,7 @@ from beatwalk.diffusion.listing import ModelListing, list_models
 from beatwalk.diffusion.loading import fingerprint_of, load_generator
 from beatwalk.diffusion.plain import plain_pictures
 from beatwalk.diffusion.probing import check_model, write_map
-from beatwalk.diffusion.stopwatch import TimedGenerator
+from beatwalk.diffusion.stopwatch import TimedGenerator, reference_gflops
 from beatwalk.diffusion.upscaling import Upscaler, check_upscaler, load_upscaler
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "load_generator",
     "load_upscaler",
     "plain_pictures",
+    "reference_gflops",
     "worth_compiling",
     "write_map",
 ]
