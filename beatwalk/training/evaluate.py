@@ -24,7 +24,7 @@ from beatwalk.training.gallery import blocks, read_block
 from beatwalk.training.measures import HUES, fine_detail, hue_error, spread
 from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
-from beatwalk.training.painter.captions import caption, draw_attributes, plain
+from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
 
@@ -264,6 +264,15 @@ def main(argv: list[str] | None = None) -> None:
         sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
         other = [p for i, size in enumerate(WIDE) for p in _row(nano, texts[8 * i : 8 * i + 8], size)]
         sheet(other, args.sheets / "frames.png", 8, texts[: 8 * len(WIDE)], side=256)
+        sheet(*subjects(nano, args.sheets / "subjects.png"), side=208)
+
+
+def subjects(nano: Painter4, path: Path) -> tuple[list[np.ndarray], Path, int, list[str]]:
+    """What `sheet` needs for every subject in its natural colour: the painter's picture and, beside it, nano's."""
+    wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in SUBJECTS]
+    texts = [plain(w) for w in wanted]
+    made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))]))
+    return [np.concatenate(pair, axis=1) for pair in zip(_mark(wanted), made, strict=True)], path, 6, texts
 
 
 def _row(nano: Painter4, texts: list[str], size: tuple[int, int]) -> list[np.ndarray]:

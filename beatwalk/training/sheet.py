@@ -17,18 +17,19 @@ def sheet(
     Labels, where given, are written below each picture in grey.
     """
     margin, text = 6, 14 if labels else 0
-    rows = -(-len(pictures) // columns)
+    images = [Image.fromarray(picture) for picture in pictures]
+    for image in images:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    rows, high = -(-len(images) // columns), max(image.height for image in images)
     page = Image.new(
-        "RGB", (columns * (side + margin) + margin, rows * (side + margin + text) + margin), (40, 40, 40)
+        "RGB", (columns * (side + margin) + margin, rows * (high + margin + text) + margin), (40, 40, 40)
     )
     draw = ImageDraw.Draw(page)
-    for index, picture in enumerate(pictures):
-        image = Image.fromarray(picture)
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    for index, image in enumerate(images):
         left = margin + index % columns * (side + margin)
-        top = margin + index // columns * (side + margin + text)
-        page.paste(image, (left + (side - image.width) // 2, top + (side - image.height) // 2))
+        top = margin + index // columns * (high + margin + text)
+        page.paste(image, (left + (side - image.width) // 2, top + (high - image.height) // 2))
         if labels:
-            draw.text((left, top + side + 1), labels[index][: side // 6], fill=(190, 190, 190))
+            draw.text((left, top + high + 1), labels[index][: side // 6], fill=(190, 190, 190))
     path.parent.mkdir(parents=True, exist_ok=True)
     page.save(path)
