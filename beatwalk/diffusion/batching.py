@@ -64,8 +64,8 @@ class Batches:
 
     def filled(self, count: int, size: tuple[int, int]) -> NDArray[np.int64] | None:
         """Rows that make a call of `count` a full one, the last again and again; None: it is as it should be."""
-        missing = 0 if self._full is None else self.limit(size) - count
-        return np.minimum(np.arange(count + missing), count - 1) if missing > 0 else None
+        full = count if self._full is None else self.limit(size)
+        return np.minimum(np.arange(full), count - 1) if full > count else None
 
     def run(self, count: int, size: tuple[int, int], make: Make[Made]) -> list[Made]:
         """What `make` makes of all rows, in order; half as large a batch each time memory runs out.

@@ -239,7 +239,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=90, help="pictures for the hit rates")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--sheets", type=Path, help="folder for sheets of 64 prompts and four walks")
+    parser.add_argument(
+        "--sheets", type=Path, help="folder for sheets of 64 prompts, four walks, other sizes and all subjects"
+    )
     args = parser.parse_args(argv)
     if args.train_minutes:
         train_judge(Job(work=args.work, minutes=args.train_minutes, device=args.device, size=SIZES["full"]))
@@ -264,15 +266,16 @@ def main(argv: list[str] | None = None) -> None:
         sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
         other = [p for i, size in enumerate(WIDE) for p in _row(nano, texts[8 * i : 8 * i + 8], size)]
         sheet(other, args.sheets / "frames.png", 8, texts[: 8 * len(WIDE)], side=256)
-        sheet(*subjects(nano, args.sheets / "subjects.png"), side=208)
+        pairs, names = subjects(nano)
+        sheet(pairs, args.sheets / "subjects.png", 6, names, side=208)
 
 
-def subjects(nano: Painter4, path: Path) -> tuple[list[np.ndarray], Path, int, list[str]]:
-    """What `sheet` needs for every subject in its natural colour: the painter's picture and, beside it, nano's."""
+def subjects(nano: Painter4) -> tuple[list[np.ndarray], list[str]]:
+    """Every subject in its natural colour, the painter's picture and nano's side by side; and what was asked for."""
     wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in SUBJECTS]
     texts = [plain(w) for w in wanted]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))]))
-    return [np.concatenate(pair, axis=1) for pair in zip(_mark(wanted), made, strict=True)], path, 6, texts
+    return [np.concatenate(pair, axis=1) for pair in zip(_mark(wanted), made, strict=True)], texts
 
 
 def _row(nano: Painter4, texts: list[str], size: tuple[int, int]) -> list[np.ndarray]:
