@@ -271,9 +271,14 @@ def walk_blocks(
         if guide is None or sketcher is None:
             alphas, frames = block, walk.pictures(segment, course, block)
         else:
-            while len(knots := guide.missing(count)):
-                latents = walk.latents_on(segment, course, knots)
-                guide = guide.reaching(knots, latents, sketcher.colors(latents))
+            while True:
+                if len(knots := guide.missing(count)):
+                    latents = walk.latents_on(segment, course, knots)
+                    guide = guide.reaching(knots, latents, sketcher.colors(latents))
+                elif len(marks := guide.unmarked()):
+                    guide = guide.marked(reduce_frames(walk.decode(guide.strip.latents[marks])))
+                else:
+                    break
             alphas, latents = guide.frames(count)
             frames = walk.decode(latents)
         reduced = reduce_frames(frames)

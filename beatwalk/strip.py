@@ -8,9 +8,10 @@ frame is put where the length on that strip is what the music asks for, and deco
 Knots need not be closer than the eye can tell. So slow passages have fewer knots than frames: they cost less, and the
 rounding errors of half precision, that would make slow frames tremble, are spread over all frames between two knots.
 
-Lengths on a strip are as latents show them (`beatwalk.sketching`); a `Gauge` learns from decoded frames what they are
-worth, and `Steering` what the map of the segment is worth where the strip has not yet come to. A strip has corners
-at its knots, and a frame's change is a chord across them: see `Way`.
+Lengths on a strip are as latents show them (`beatwalk.sketching`), and dark or crowded pictures change more, or less,
+than that. A few knots, the **marks**, are decoded before the first frame to tell how much; a `Gauge` learns the rest
+from decoded frames, and `Steering` what the map of the segment is worth where the strip has not yet come to. A strip
+has corners at its knots, and a frame's change is a chord across them: see `Way`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from math import log1p
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beatwalk.motion import MIN_GAP, ArcMap, Steering
+from beatwalk.motion import MIN_GAP, ArcMap, Steering, successive_change
 from beatwalk.sketching import sketch_change
 from beatwalk.types import Float, Float32
 
@@ -30,6 +32,7 @@ LEAD = 3.0  # so much change ahead there are knots: all of a segment, mostly, bu
 WIDE = 2.5  # times as far apart as wanted: there the picture jumps, and a knot between is needed
 FINEST = 8  # but not more than so many a frame
 MEMORY, MEAN_MEMORY = 2.5, 25.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
+MARK = 0.1  # perceived change between marks: pictures as far apart still are far from unrelated
 FADE = 0.05  # perceived change after which a gauge's present deviation has faded to a third
 DOUBT = 0.5  # at a segment's beginning, in what was found beside the map of a way that is not yet known to its end
 CORNER = 0.1  # by so much what knots show of a way, and frames as far apart, is shorter than it; measured with nano
@@ -69,6 +72,9 @@ class Strip:
     latents: Float32  # shape (n, rows, columns, channels)
     colors: Float32  # of the last knots, as `Sketcher.colors` gives them, shape (m, values); at least of one
     lengths: Float  # from the segment's beginning, shape (n,), increasing
+    worth: Float = field(
+        default_factory=lambda: np.zeros((0, 2))
+    )  # positions, and log of real by sketched change there
 
     @classmethod
     def begun(cls, latents: Float32, colors: Float32) -> Strip:
@@ -90,21 +96,33 @@ class Strip:
         kept = len(self.alphas) - len(self.colors)
         all_alphas = np.concatenate([self.alphas, alphas])
         order = np.argsort(all_alphas, kind="stable")
-        colors = np.concatenate([self.colors, colors])[order[kept:] - kept]
-        steps = np.maximum(sketch_change(colors[:-1], colors[1:]), MIN_GAP)
-        return Strip(
+        longer = replace(
+            self,
             alphas=all_alphas[order],
             latents=np.concatenate([self.latents, latents])[order],
-            colors=colors,
-            lengths=np.concatenate([self.lengths[: kept + 1], self.lengths[kept] + np.cumsum(steps)]),
+            colors=np.concatenate([self.colors, colors])[order[kept:] - kept],
         )
+        return longer.worth_so(self.worth)
+
+    def worth_so(self, worth: Float) -> Strip:
+        """With the lengths of those knots whose colours are kept as `worth` has them."""
+        kept = len(self.alphas) - len(self.colors)
+        steps = sketch_change(self.colors[:-1], self.colors[1:])
+        if len(worth):
+            steps = steps * np.exp(np.interp((self.alphas[kept + 1 :] + self.alphas[kept:-1]) / 2, *worth.T))
+        lengths = self.lengths[kept] + np.cumsum(np.maximum(steps, MIN_GAP))
+        return replace(self, lengths=np.concatenate([self.lengths[: kept + 1], lengths]), worth=worth)
 
     def ahead_of(self, length: float) -> Strip:
         """Without the knots that lie wholly behind a place, and with the last one's colours alone."""
         first = max(0, int(np.searchsorted(self.lengths, length, side="right")) - 1)
         rest = slice(min(first, len(self.lengths) - 1), None)
-        return Strip(
-            alphas=self.alphas[rest], latents=self.latents[rest], colors=self.colors[-1:], lengths=self.lengths[rest]
+        return replace(
+            self,
+            alphas=self.alphas[rest],
+            latents=self.latents[rest],
+            colors=self.colors[-1:],
+            lengths=self.lengths[rest],
         )
 
     def at(self, lengths: Float) -> tuple[Float, Float32]:
@@ -116,6 +134,16 @@ class Strip:
         weight = share.astype(np.float32)[:, None, None, None]
         alphas = (1 - share) * self.alphas[index] + share * self.alphas[after]
         return alphas, (1 - weight) * self.latents[index] + weight * self.latents[after]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mark:
+    """A knot that was decoded."""
+
+    alpha: float
+    length: float  # on the strip
+    colors: Float32  # shape (1, values)
+    picture: Float32  # as `motion.reduce_frames` gives it, shape (1, rows, columns, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +192,9 @@ class Gauge:
 class Guide:
     """Where a segment's walk stands; a state machine, returned anew by every step.
 
-    Before each block of frames, ask for the `missing` knots and give them by `reaching`, until there are none; then
-    make the `frames`, and go on with `advanced`. Positions never run backwards, and the last is met exactly.
+    Before each block of frames, ask for the `missing` knots and give them by `reaching`, and for those `unmarked` and
+    give their pictures by `marked`, until there are none; then make the `frames`, and go on with `advanced`.
+    Positions never run backwards, and the last is met exactly.
     """
 
     steering: Steering
@@ -174,6 +203,7 @@ class Guide:
     done: int = 0  # frames
     gauge: Gauge = field(default_factory=Gauge)
     place: float = 0.0  # of the last frame, on the strip
+    mark: Mark | None = None  # the last
 
     @classmethod
     def begun(cls, arc: ArcMap, shares: Float, latents: Float32, colors: Float32) -> Guide:
@@ -228,6 +258,34 @@ class Guide:
         new = strip.alphas > self.strip.end
         steps = np.exp(self.gauge.mean) * np.diff(strip.lengths)[new[1:]]
         return replace(self, strip=strip, steering=self.steering.advanced(strip.alphas[new], steps))
+
+    def unmarked(self) -> NDArray[np.int_]:
+        """Which knots of the strip to decode next, to learn what its lengths are worth; shape (m,), increasing."""
+        first = len(self.strip.alphas) - len(self.strip.colors)
+        lengths = self.strip.lengths[first:]
+        chosen = [] if self.mark else [0]
+        last = self.mark.length if self.mark else float(lengths[0])
+        for i, length in enumerate(lengths):
+            if length - last >= (MARK if i < len(lengths) - 1 or self.strip.end < 1 else MARK / 2):
+                chosen.append(i)
+                last = float(length)
+        return first + np.array(chosen if self.mark or len(chosen) > 1 else [], int)
+
+    def marked(self, pictures: Float32) -> Guide:
+        """With the pictures of those knots, as `motion.reduce_frames` gives them, shape (m, rows, columns, 3)."""
+        index = self.unmarked()
+        strip, before = self.strip, self.mark
+        colors, alphas = strip.colors[index - len(strip.alphas)], strip.alphas[index]
+        if before:
+            colors = np.concatenate([before.colors, colors])
+            alphas = np.concatenate([[before.alpha], alphas])
+            pictures = np.concatenate([before.picture, pictures])
+        sketched, real = sketch_change(colors[:-1], colors[1:]), successive_change(pictures)
+        worth = np.log(np.clip((real + MIN_GAP) / (sketched + MIN_GAP), 1 / MAX_RATIO, MAX_RATIO))
+        found = np.stack([(alphas[1:] + alphas[:-1]) / 2, worth], axis=1)
+        strip = strip.worth_so(np.concatenate([strip.worth, found]))
+        mark = Mark(alpha=alphas[-1], length=strip.lengths[index[-1]], colors=colors[-1:], picture=pictures[-1:])
+        return replace(self, strip=strip, mark=mark)
 
     def frames(self, count: int) -> tuple[Float, Float32]:
         """Positions and latents of the next frames, shape (count,) and (count, rows, columns, channels)."""

@@ -6,9 +6,10 @@ chain of seeds: quiet parts wander little, the drop runs. For each segment, in o
 
 1. a few sketches tell how long the change of prompt is; where it alone is too long, it starts earlier; how far the
    noise may go is guessed from how fast it changed pictures elsewhere in the song;
-2. small changes at a few places along that way, in sketches and with all steps, tell about how long it is, and how
-   much of a change sketches show; the hops of the noise are chosen anew;
-3. a chain of sketches along the new way tells its length better: the hops are chosen again;
+2. a chain of sketches along that way tells about how long it is, and pictures at a few of its places how much of
+   the change sketches show; the hops of the noise are chosen anew;
+3. where there is time for it, a chain of sketches along the new way tells its length better, and they are chosen
+   again;
 4. the rest map the way, each new one into the gap across which the picture changes most; by what they add to its
    length, the hops are corrected once more.
 
@@ -34,10 +35,13 @@ from beatwalk.walk import Course, Walk
 
 CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at, if they suffice
 MAX_UNSEEN, DOUBTED = 0.5, 4  # of a way between sketches, as far as is believed; fewer than so many tell little
-PAIR = 0.01  # perceived length of a small change, in which sketches are compared with latents of all steps
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
-FIRST_SHARES = (0.1, 0.4)  # of the sketches that find a way's length, the first where no pairs did; others map it
-PAIRED_SHARE, MAX_PAIRS = 0.04, 12  # of a segment's frames: the cost of small changes compared
+FIRST_SHARE = 0.4  # of the sketches find a way's length, where others are left to map it
+COMPARED_SHARE, MIN_COMPARED, MAX_COMPARED = (
+    0.06,
+    3,
+    12,
+)  # of a segment's frames: pictures that sketches are compared with
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
@@ -123,33 +127,41 @@ class _Surveyor:
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
         share = self.settings.feedback.probe_share
-        left = max(share - FITTED_SHARE - PAIRED_SHARE, share / 2)
+        left = max(share - FITTED_SHARE - COMPARED_SHARE, share / 2)
         affordable = int(left * segment.n_frames * meter.frame_steps / walk.probe_steps)
         self.least = int(np.clip(segment.n_frames // FRAMES_A_SKETCH, FEWEST_SKETCHES, MIN_SKETCHES))
         self.budget = max(2 * self.least, min(self.settings.feedback.probes, affordable))
-        self.n_pairs = min(MAX_PAIRS, int(PAIRED_SHARE * segment.n_frames * meter.frame_steps / meter.pair_steps))
+        self.n_compared = min(MAX_COMPARED, int(COMPARED_SHARE * segment.n_frames))
         self.gauge = meter.gauge
 
     def course(self) -> Course:
         """The segment's course."""
-        before = self.meter.spent
+        begun = self.meter.spent
         prompt_length = self._prompt_length()
         course = self._course(OVERSHOOT * self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
-        if self.n_pairs:
-            self.gauge, length = self._pairs(course)
-            prompt_length *= self.gauge / self.meter.gauge
-            course = self._corrected(course, ArcMap.even(length), prompt_length)
-            before += 4 * self.n_pairs  # they have a share of their own
-        for share in FIRST_SHARES[bool(self.n_pairs) :]:
-            alphas, shown = self._sketch(course, self._first_places(course, int(share * self.budget)))
-            corrected = self._corrected(course, self._arc(alphas, shown), prompt_length)
+        alphas, shown = self._sketch(course, self._first_places(course, self.least))
+        if self.n_compared >= MIN_COMPARED:
+            before = self.gauge
+            self.gauge = self._compared(course, alphas, shown)
+            prompt_length *= self.gauge / before
+            begun += min(self.n_compared, len(alphas))  # they have a share of their own
+        found = self._arc(alphas, shown)
+        if course.route.hops <= 0 and found.length < self.wanted:  # the prompt alone is not as long as it seemed
+            prompt_length = found.length
+            corrected = self._course(self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
+        else:
+            corrected = self._corrected(course, found, prompt_length)
+        first = int(FIRST_SHARE * self.budget)
+        for again in (True, False):
             if corrected == course:
                 break
-            course = corrected
-        else:
-            left = self.budget - (self.meter.spent - before)
-            alphas, shown = self._sketch(course, self._first_places(course, left // 2))
-        arc = self._map(course, alphas, shown, self.budget - (self.meter.spent - before))
+            course, left = corrected, self.budget - (self.meter.spent - begun)
+            again = again and left >= first + 2 * self.least
+            alphas, shown = self._sketch(course, self._first_places(course, first if again else left // 2))
+            if not again:
+                break
+            corrected = self._corrected(course, self._arc(alphas, shown), prompt_length)
+        arc = self._map(course, alphas, shown, self.budget - (self.meter.spent - begun))
         corrected = self._corrected(course, arc, prompt_length)
         if corrected != course:  # little by now: where the picture changes much and where little hardly moves
             arc = replace(arc, lengths=arc.lengths * self.wanted / arc.length)
@@ -167,13 +179,10 @@ class _Surveyor:
         hops = course.route.total_hops * min(share, MAX_STRETCH) - (0.0 if self.pinned is None else 1.0)
         return self._course(hops, prompt_length)
 
-    def _pairs(self, course: Course) -> tuple[float, float]:
-        """Change by that of sketches, which depends on what is painted, and the way's length, from a few places."""
-        places = (np.arange(self.n_pairs) + 0.5) / self.n_pairs
-        apart = min(PAIR / max(self.wanted, PAIR), 1 / self.n_pairs)
-        alphas = np.stack([places - apart / 2, places + apart / 2], axis=1).ravel()
-        gauge, change = self.meter.compared(self.segment, *self.walk.on(course, alphas))
-        return gauge, change / apart
+    def _compared(self, course: Course, alphas: Float, shown: Float32) -> float:
+        """Change of pictures by that of sketches, which depends on what is painted, from some of those places."""
+        chosen = np.unique(np.linspace(0, len(alphas) - 1, self.n_compared).round().astype(int))
+        return self.meter.compared(self.segment, *self.walk.on(course, alphas[chosen]), shown[chosen])
 
     def _prompt_length(self) -> float:
         """Perceived length of the change of prompt, with the noise at rest."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beatwalk.motion import ArcMap
-from beatwalk.strip import KNOT, LEAD, Gauge, Guide, Strip, Way
+from beatwalk.strip import KNOT, LEAD, MARK, Gauge, Guide, Strip, Way
 from beatwalk.types import Float, Float32
 
 Path = Callable[[Float], Float]  # position → place on a straight line that colours go along
@@ -23,19 +23,37 @@ def knots(path: Path, alphas: Float) -> tuple[Float32, Float32]:
     return places[:, None, None, None], (places / np.sqrt(3)).astype(np.float32)[:, None]
 
 
+def pictures(places: Float) -> Float32:
+    """Reduced pictures whose change is that of the places."""
+    return np.asarray(places, np.float32)[:, None, None, None] * np.array([1, 0, 0], np.float32)
+
+
 def walk(
-    path: Path, shares: Float, arc: ArcMap, *, block: int = 12, worth: Path = np.ones_like, gain: float = 0.7
+    path: Path,
+    shares: Float,
+    arc: ArcMap,
+    *,
+    block: int = 12,
+    worth: Path = np.ones_like,
+    gain: float = 0.7,
+    shown: Path | None = None,
 ) -> tuple[Float, Float, Float]:
-    """Positions and places of all frames, and knots; frames change by `worth` times what the strip says."""
+    """Positions and places of all frames, and knots; frames change by `worth` times what the strip says.
+
+    With `shown`, place → place in pictures, knots are marked as they are in a render.
+    """
     guide = Guide.begun(arc, shares, *knots(path, np.zeros(1)))
     alphas, places, made = [], [], [0.0]
     for first in range(0, len(shares) - 1, block):
         count = min(block, len(shares) - 1 - first)
         for _ in range(1000):
-            if not len(new := guide.missing(count)):
+            if len(new := guide.missing(count)):
+                made.extend(new)
+                guide = guide.reaching(new, *knots(path, new))
+            elif shown is not None and len(marks := guide.unmarked()):
+                guide = guide.marked(pictures(shown(guide.strip.latents[marks].ravel())))
+            else:
                 break
-            made.extend(new)
-            guide = guide.reaching(new, *knots(path, new))
         found, latents = guide.frames(count)
         alphas.extend(found)
         places.extend(latents.ravel())
@@ -124,6 +142,40 @@ def test_what_frames_show_corrects_lengths() -> None:
     assert variation[0.7] < 0.75 * variation[0.0]
 
 
+def test_marks_tell_what_lengths_are_worth_before_a_frame_is_made() -> None:
+    """Pictures change up to three times as much in one half as in the other: steps are even all the same.
+
+    Of a way that is known at once, and of one that is too long for it; nothing is learnt from frames here.
+    """
+
+    def shown(places: Float) -> Float:
+        return places + 0.5 * np.sin(np.pi * places) / np.pi  # changes by 1.5, 0.5, 1.5 … times the way's part
+
+    for length in (2.0, 3 * LEAD):
+        arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, length, 9))
+        n_frames = round(length / 0.01)
+        variation = {}
+        for marked in (shown, None):
+            _, places, made = walk(lambda a, length=length: length * a, even(n_frames), arc, gain=0, shown=marked)
+            steps = np.diff(shown(places))
+            variation[marked] = steps.std() / steps.mean()
+            assert made.max() == 1
+        assert variation[shown] < 0.1 < 0.3 < variation[None]
+
+
+def test_few_knots_are_marked() -> None:
+    """One for each `MARK` of the way, from its first knot nearly to its last; of a way shorter than that, none."""
+    for length, expected in ((1.0, 11), (MARK / 3, 0)):
+        arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, length, 9))
+        guide = Guide.begun(arc, even(100), *knots(lambda a, length=length: length * a, np.zeros(1)))
+        while len(new := guide.missing(12)):
+            guide = guide.reaching(new, *knots(lambda a, length=length: length * a, new))
+        marks = guide.unmarked()
+        assert len(marks) == pytest.approx(expected, abs=1)
+        places = guide.strip.lengths[marks]
+        assert not len(marks) or (places[0] == 0 and guide.strip.length - places[-1] <= 0.51 * MARK)
+
+
 lengths = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
 
@@ -139,7 +191,12 @@ def test_whatever_the_way_is_like_frames_go_forwards_and_arrive(
     shares = np.concatenate([[0.0], np.cumsum(targets)]) / np.sum(targets)
     shares[-1] = 1.0
     alphas, _, made = walk(
-        lambda a: np.interp(a, places, whole), shares, arc, block=block, worth=lambda x: np.full_like(x, worth)
+        lambda a: np.interp(a, places, whole),
+        shares,
+        arc,
+        block=block,
+        worth=lambda x: np.full_like(x, worth),
+        shown=lambda x: np.sin(9 * worth * x),
     )
     assert len(alphas) == len(targets)
     assert alphas[0] == 0

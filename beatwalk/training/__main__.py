@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from beatwalk.training import parallel
+from beatwalk.training.adopt import adopt
 from beatwalk.training.export import export
 from beatwalk.training.gallery import BLOCK, paint_block
 from beatwalk.training.models import SIZES
@@ -30,6 +31,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=cache_folder(), help="pictures, checkpoints, logs, sheets")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --work")
     parser.add_argument(
+        "--start", type=Path, help="go on from this finished model, where --work has no checkpoints (means --resume)"
+    )
+    parser.add_argument(
         "--stage", choices=[*STAGES, "all"], default="all", help="run one stage; all minutes are its own"
     )
     parser.add_argument("--pictures", type=int, default=10_000, help="pictures to paint, at least")
@@ -37,13 +41,17 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compile", action="store_true", help="skip torch.compile")
     parser.add_argument("--processes", type=int, help="training processes (CPU: one a core, at most 2; CUDA: 1)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.resume = args.resume or args.start is not None
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the chosen stages in order."""
     args = parse(argv)
     size = SIZES[args.size]
+    if args.start:
+        adopt(job(args, "adopt"), args.start)
     if args.stage in ("paint", "all"):
         for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
             paint_block(args.work / "set", number, size, args.device)

@@ -5,6 +5,7 @@ pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for 
 
 - nearness where the latents can tell (pictures at half, quarter and eighth size);
 - as much contrast in the finest bands as the picture has there (local energy by frequency);
+- no lattice: detail that repeats from cell to cell, the cheapest way to that contrast, only as far as the picture's;
 - detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
   patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
   the picture's own coarse part, so that it judges detail alone: shown all, it bends colours back and forth.
@@ -31,7 +32,11 @@ NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
 ENERGY_WEIGHT = 0.65
-FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents would come out as a lattice
+FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents
+PERIOD = 8  # pixels after which a lattice repeats: that of the finest two layers, whose cells are 2 and 4 pixels
+FIELD = 64  # pixels a side in which repeats are sought
+LATTICE_WEIGHT = 0.4
+UNSEEN = 1.6e-5  # energy of a lattice that no eye finds: half a level of 255
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
 
@@ -88,6 +93,27 @@ def energy_loss(output: Tensor, target: Tensor) -> Tensor:
     """
     ours, theirs = ((fine_energy(x) + FAINT).log() for x in (output, target))
     return (ours - theirs).abs().mean()
+
+
+def lattice_energy(pictures: Tensor) -> Tensor:
+    """Energy of detail that stands at the same place of every cell, by channel, shape (batch, 3, rows, columns).
+
+    What is finer than a cell is averaged over all cells of a field: what differs from cell to cell goes, but for a
+    part in as many as there are cells; what repeats stays.
+    """
+    side = min(FIELD, *pictures.shape[2:])
+    cells = side // PERIOD
+    height, width = (length // side * side for length in pictures.shape[2:])
+    fine = (pictures - F.avg_pool2d(pictures, 5, 1, 2, count_include_pad=False))[..., :height, :width]
+    fields = fine.unflatten(3, (-1, cells, PERIOD)).unflatten(2, (-1, cells, PERIOD))
+    pattern = fields.mean((3, 6))  # batch, 3, rows, PERIOD, columns, PERIOD
+    return (pattern - pattern.mean((3, 5), keepdim=True)).square().mean((3, 5))
+
+
+def lattice_loss(output: Tensor, target: Tensor) -> Tensor:
+    """How much more lattice there is than in the picture (it may hold one: a grid), as the logarithm of a ratio."""
+    ours, theirs = ((lattice_energy(x) + UNSEEN).log() for x in (output, target))
+    return torch.relu(ours - theirs).mean()
 
 
 def coarse(pictures: Tensor) -> Tensor:

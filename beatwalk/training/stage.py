@@ -79,11 +79,13 @@ class Stage:
         self.step, self.clock = 0, store.Clock(job.minutes)
         state = store.load(self.path) if job.resume else None
         if state and state.get("base") == self.extra.get("base"):
-            model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            whole = "model" in state  # one adopted from a finished model has averages alone, and not of all parts
+            model.load_state_dict(state["model" if whole else "average"], strict=whole)
+            if whole:
+                self.optimiser.load_state_dict(state["optimiser"])
             for group in self.optimiser.param_groups:
                 group.setdefault("momentum", momentum)  # checkpoints of an older recipe do not say
-            self.average.weights = {k: v.to(job.device) for k, v in state["average"].items()}
+            self.average.weights |= {k: v.to(job.device) for k, v in state["average"].items()}
             self.step, self.clock = state["step"], store.Clock(job.minutes, state["spent_s"])
         self._begin = self.step
         self.seed = job.seed + self.step + RANK_SEED * parallel.rank()
