@@ -31,11 +31,11 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 0.65
+ENERGY_WEIGHT = 1.0
 FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents
 PERIOD = 8  # pixels after which a lattice repeats: that of the finest two layers, whose cells are 2 and 4 pixels
 FIELD = 64  # pixels a side in which repeats are sought
-LATTICE_WEIGHT = 0.4
+LATTICE_WEIGHT = 0.5
 UNSEEN = 1.6e-5  # energy of a lattice that no eye finds: half a level of 255
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses

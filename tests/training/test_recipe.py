@@ -13,6 +13,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, SanaPipeline
 
+from beatwalk.training.adopt import adopt
 from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
 from beatwalk.training.classifier import fresh, shrink, train_judge
 from beatwalk.training.decoder import train_decoder
@@ -209,3 +210,24 @@ def test_the_exported_folder_loads_and_paints(job: Job, tmp_path: Path) -> None:
     ).images
     assert pictures.shape == (1, TOY.picture, TOY.picture, 3)
     assert np.isfinite(pictures).all()
+
+
+def test_a_finished_model_can_be_gone_on_with(job: Job, tmp_path: Path) -> None:
+    """Where its checkpoints are gone: all stages start from its weights, and it is exported as it was."""
+    train_flow(job)
+    train_few(job)
+    first = export(job, tmp_path / "first")
+    later = replace(job, work=tmp_path / "work")
+    adopt(later, first)
+    again = export(later, tmp_path / "again")
+    assert hashes(first) == hashes(again)
+    shutil.copytree(job.work / "set", later.work / "set")
+    more = replace(later, steps=3)
+    for train in (train_autoencoder, train_decoder, train_words, train_flow, train_few):
+        train(more)
+        assert torch.load(later.work / f"{train.__name__.removeprefix('train_')}.pt", weights_only=True)["step"] == 3
+    assert not set(hashes(first).values()) & set(hashes(export(later, tmp_path / "more")).values())
+    adopt(later, first)  # checkpoints that are there go first
+    assert torch.load(later.work / "few.pt", weights_only=True)["step"] == 3
+    with pytest.raises(OSError, match=r"model_index\.json"):
+        adopt(replace(job, work=tmp_path / "none"), tmp_path)
