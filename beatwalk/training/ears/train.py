@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,15 +57,11 @@ def train(job: Job) -> None:
     rng = np.random.default_rng([job.seed, step])
     clips: dict[str, list[Clip]] = {}
     scan(job.work / "set", clips)
-    scanned, saved, began = time.monotonic(), time.monotonic(), time.monotonic() - spent_s
-    while True:
-        now = time.monotonic()
-        share = step / job.steps if job.steps else (now - began) / (60 * job.minutes)
-        if share >= 1:
-            break
-        if now - scanned > RESCAN_S:
+    log = job.work / "ears.jsonl"
+    clock = store.Clock(job.minutes, spent_s)
+    while (share := step / job.steps if job.steps else clock.done) < 1:
+        if clock.due("scan", RESCAN_S):
             scan(job.work / "set", clips)
-            scanned = time.monotonic()
         rate = job.rate * min(1.0, (step + 1) / _WARM_STEPS) * (1.0 if share < 0.4 else max(0.02, (1 - share) / 0.6))
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -83,13 +77,13 @@ def train(job: Job) -> None:
         step += 1
         _towards(average, net, min(_AVERAGE, step / (step + 10)))
         if step % 50 == 0:
-            _log(job, {"step": step, "clips": len(clips), "minutes": (now - began) / 60, "rate": rate}, losses)
-        if time.monotonic() - saved > CHECKPOINT_S:
-            _save(job, net, average, optimiser, step, time.monotonic() - began)
-            _log(job, {"step": step, "apart": measure(average, clips)}, losses)
-            saved = time.monotonic()
-    _save(job, net, average, optimiser, step, time.monotonic() - began)
-    _log(job, {"step": step, "apart": measure(average, clips)}, None)
+            by_head = {head: float(loss) for head, loss in zip(HEADS, losses.detach(), strict=True)}
+            store.log(log, step=step, clips=len(clips), minutes=clock.spent_s / 60, rate=rate, **by_head)
+        if clock.due("save", CHECKPOINT_S):
+            _save(job, net, average, optimiser, step, clock.spent_s)
+            store.log(log, step=step, apart=measure(average, clips))
+    _save(job, net, average, optimiser, step, clock.spent_s)
+    store.log(log, step=step, apart=measure(average, clips))
 
 
 def _trained_on(name: str) -> bool:
@@ -207,10 +201,3 @@ def _save(job: Job, net: Ears, average: Ears, optimiser: torch.optim.Optimizer, 
         "optimiser": copy.deepcopy(optimiser.state_dict()),
     }
     store.save(job.work / "ears.pt", state | {"step": step, "spent_s": spent_s, "shape": job.shape})
-
-
-def _log(job: Job, facts: dict[str, object], losses: Tensor | None) -> None:
-    if losses is not None:
-        facts |= {head: round(float(loss), 4) for head, loss in zip(HEADS, losses.detach(), strict=True)}
-    with open(job.work / "ears.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
