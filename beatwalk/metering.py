@@ -11,14 +11,15 @@ from dataclasses import replace
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute
-from beatwalk.motion import reduce_frames, successive_change
+from beatwalk.motion import MAX_CORRECTION, reduce_frames, successive_change
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk import Walk
 
 NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
-FITTED_SHARE = 0.02  # of the song's frames: the cost of the pictures that teach what latents look like
+FITTED_PART = 0.13  # of what probes may cost goes into the pictures that teach what latents look like
 MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
+STILL = 1e-4  # perceived change from place to place that is none
 PRIOR_CHORDS = 1  # so many does the song's gauge count for in a segment's
 
 
@@ -43,7 +44,8 @@ class Meter:
         decoding = walk.generator.decoding_steps
         self.frame_steps = walk.steps + decoding
         steps_a_picture = self.frame_steps + (self.frame_steps + 2 * walk.probe_steps) / 2
-        affordable = FITTED_SHARE * walk.plan.timeline.n_frames * self.frame_steps / steps_a_picture
+        share = FITTED_PART * walk.plan.settings.feedback.probe_share * walk.plan.timeline.n_frames
+        affordable = share * self.frame_steps / steps_a_picture
         latents, pictures, hasty = [], [], []
         changes: list[float] = []
         count = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
@@ -62,7 +64,8 @@ class Meter:
         self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
         real = float(np.mean(changes))
         colors = self.sketcher.colors(np.concatenate(hasty))
-        self.gauge = _ratio(real, float(sketch_change(colors[::2], colors[1::2]).mean()))
+        seen = float(sketch_change(colors[::2], colors[1::2]).mean())
+        self.gauge = real / seen if min(real, seen) > STILL else 1.0
         self._known = PRIOR_CHORDS  # chords that the gauge rests on
         self.noise_speed = max(real / NUDGE_HOPS, 1e-3)
 
@@ -78,8 +81,11 @@ class Meter:
         """
         pictures = self._decoded(self._latents(segment, noise, shares, self.walk.steps))
         real = float(successive_change(reduce_frames(pictures)).sum())
-        found = _ratio(real, float(sketch_change(sketched[:-1], sketched[1:]).sum()))
+        seen = float(sketch_change(sketched[:-1], sketched[1:]).sum())
         chords = len(shares) - 1
+        if min(real, seen) < STILL * chords:
+            return self.gauge  # nothing moves there: that tells nothing
+        found = float(np.clip(real / seen, self.gauge / MAX_CORRECTION, self.gauge * MAX_CORRECTION))
         weight = chords / (chords + PRIOR_CHORDS)
         gauge = self.gauge ** (1 - weight) * found**weight
         self._known += chords
@@ -97,7 +103,3 @@ class Meter:
 
     def _spend(self, steps: float) -> None:
         self.cost += steps / self.frame_steps
-
-
-def _ratio(real: float, sketched: float) -> float:
-    return real / sketched if min(real, sketched) > 0 else 1.0

@@ -167,6 +167,8 @@ class Steering:
 
     def advanced(self, alphas: Float, steps: Float) -> Steering:
         """Having found how long the steps onto the next positions are, both of shape (n,)."""
+        if not len(alphas):
+            return self
         way = np.concatenate([[self.alpha], alphas])
         foretold = np.diff(self.arc.length_at(way))
         use = (foretold > MIN_GAP) & (np.nan_to_num(steps) > MIN_GAP)

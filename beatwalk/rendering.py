@@ -27,14 +27,13 @@ import numpy as np
 
 from beatwalk.errors import OutputError
 from beatwalk.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
+from beatwalk.guide import walk_blocks
 from beatwalk.locking import alone_in
-from beatwalk.motion import change, reduce_frames, successive_change
-from beatwalk.sketching import Sketcher
-from beatwalk.strip import Guide
+from beatwalk.motion import change
 from beatwalk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk import Course, Walk
+from beatwalk.walk import Walk
 
 RECORD = "render.json"
 
@@ -172,27 +171,26 @@ def render_segments(
             if (there := records[segment.index]) is not None:
                 sink(there.path)
                 continue
-            shares, replaced = shares_of(targets, segment), walk.generator.replaced
+            replaced = 0
             with closer.opened(LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps)) as writer:
                 positions: list[Float] = []
                 measured: list[Float] = []
                 ends: list[Float32] = []
-                for frames, block_positions, block_measured, reduced in walk_blocks(
-                    walk, segment, course, shares, found.sketcher
-                ):
-                    writer.write(frames)
-                    sink(frames)
-                    positions.append(block_positions)
-                    measured.append(block_measured)
-                    ends = [ends[0] if ends else reduced[0], reduced[-1]]
-                    done += len(frames)
+                for block in walk_blocks(walk, segment, course, shares_of(targets, segment), found.sketcher):
+                    writer.write(block.frames)
+                    sink(block.frames)
+                    positions.append(block.positions)
+                    measured.append(block.measured)
+                    ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
+                    replaced += block.replaced
+                    done += len(block.frames)
                     watch(Progress(stage="render", done=done, total=total, reused=reused))
             record = SegmentRecord(
                 path=segment_path(work, segment),
                 positions=np.concatenate(positions),
                 measured=np.concatenate(measured),
                 ends=np.stack(ends),
-                replaced=walk.generator.replaced - replaced,
+                replaced=replaced,
             )
             closer.close(writer, record)
             records[segment.index] = record
@@ -248,46 +246,6 @@ class _Closer:
     def _settle(self) -> None:
         if self._closing is not None:
             self._closing.result()
-
-
-def walk_blocks(
-    walk: Walk, segment: Segment, course: Course, shares: Float, sketcher: Sketcher | None
-) -> Iterator[tuple[Frames, Float, Float, Float32]]:
-    """One segment's frames, a feedback block at a time: frames, positions, changes, reduced frames.
-
-    Parameters
-    ----------
-    shares : shape (n_frames + 1,), as `survey.shares_of` gives them
-    sketcher : the survey's; None: nothing was measured, and positions are shares
-    """
-    feedback, guide = walk.plan.settings.feedback, None
-    if sketcher is not None:
-        latents = walk.latents_on(segment, course, np.zeros(1))
-        guide = Guide.begun(course.arc, shares, latents, sketcher.colors(latents))
-    last: Float32 | None = None
-    for first in range(0, segment.n_frames, feedback.block_frames):
-        count = min(feedback.block_frames, segment.n_frames - first)
-        block = shares[first : first + count]
-        if guide is None or sketcher is None:
-            alphas, frames = block, walk.pictures(segment, course, block)
-        else:
-            while True:
-                if len(knots := guide.missing(count)):
-                    latents = walk.latents_on(segment, course, knots)
-                    guide = guide.reaching(knots, latents, sketcher.colors(latents))
-                elif len(marks := guide.unmarked()):
-                    guide = guide.marked(reduce_frames(walk.decode(guide.strip.latents[marks])))
-                else:
-                    break
-            alphas, latents = guide.frames(count)
-            frames = walk.decode(latents)
-        reduced = reduce_frames(frames)
-        chain = reduced if last is None else np.concatenate([last[None], reduced])
-        measured = successive_change(chain)
-        measured = measured if last is not None else np.concatenate([[np.nan], measured])
-        guide = guide and guide.advanced(measured, feedback.gain)
-        yield frames, alphas, measured, reduced
-        last = reduced[-1]
 
 
 def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Survey:

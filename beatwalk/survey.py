@@ -15,7 +15,7 @@ chain of seeds: quiet parts wander little, the drop runs. For each segment, in o
 
 Sketches are latents of fewer steps, not decoded (`beatwalk.metering`). In all, a survey costs at most about
 `feedback.probe_share` of the render. Its map is coarse: what happens between its knots is seen while frames are made
-(`beatwalk.strip`). The result depends on plan and model alone; segments can then be rendered in any order, anywhere.
+(`beatwalk.guide`). The result depends on plan and model alone; segments can then be rendered in any order, anywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from beatwalk.interpolate import NoiseRoute, NoiseState
-from beatwalk.metering import FITTED_SHARE, Meter
+from beatwalk.metering import FITTED_PART, Meter
 from beatwalk.motion import MIN_GAP, ArcMap, arc_lengths, widest_gaps
 from beatwalk.sketching import Sketcher, sketch_change
 from beatwalk.types import Float, Float32, Segment, Targets
@@ -37,11 +37,8 @@ CHORD = 0.015  # perceived length between neighbouring sketches that is aimed at
 MAX_UNSEEN, DOUBTED = 0.5, 4  # of a way between sketches, as far as is believed; fewer than so many tell little
 MIN_SKETCHES, FEWEST_SKETCHES, FRAMES_A_SKETCH = 9, 4, 6  # of a way; the fewest where it has few frames
 FIRST_SHARE = 0.4  # of the sketches find a way's length, where others are left to map it
-COMPARED_SHARE, MIN_COMPARED, MAX_COMPARED = (
-    0.06,
-    3,
-    12,
-)  # of a segment's frames: pictures that sketches are compared with
+COMPARED_PART = 0.4  # of what a segment's probes may cost goes into pictures that sketches are compared with
+MIN_COMPARED, MAX_COMPARED = 3, 12  # such pictures; fewer are not worth it
 MAX_HOPS_A_FRAME = 0.5  # beyond this, neighbouring frames have nothing to do with each other
 OVERSHOOT = 1.2  # of the first guess: a way that is too long can be cut where it is known
 MAX_STRETCH = 1.6  # of a way that is too short, at a time
@@ -126,46 +123,50 @@ class _Surveyor:
         self.settings = walk.plan.settings
         self.moves = self.settings.walk.path != "prompts"
         self.pinned = segment.end.seed if self.moves else None
-        share = self.settings.feedback.probe_share
-        left = max(share - FITTED_SHARE - COMPARED_SHARE, share / 2)
-        affordable = int(left * segment.n_frames * meter.frame_steps / walk.probe_steps)
+        share = self.settings.feedback.probe_share * (1 - FITTED_PART) * segment.n_frames
+        self.n_compared = min(MAX_COMPARED, int(COMPARED_PART * share))
+        if self.n_compared < MIN_COMPARED:
+            self.n_compared = 0
+        affordable = int((share - self.n_compared) * meter.frame_steps / walk.probe_steps)
         self.least = int(np.clip(segment.n_frames // FRAMES_A_SKETCH, FEWEST_SKETCHES, MIN_SKETCHES))
         self.budget = max(2 * self.least, min(self.settings.feedback.probes, affordable))
-        self.n_compared = min(MAX_COMPARED, int(COMPARED_SHARE * segment.n_frames))
         self.gauge = meter.gauge
+        self.begun, self.compared = meter.spent, 0
 
     def course(self) -> Course:
         """The segment's course."""
-        begun = self.meter.spent
         prompt_length = self._prompt_length()
         course = self._course(OVERSHOOT * self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
-        alphas, shown = self._sketch(course, self._first_places(course, self.least))
-        if self.n_compared >= MIN_COMPARED:
-            before = self.gauge
-            self.gauge = self._compared(course, alphas, shown)
+        alphas, shown = self._sketch(course, self._first_places(course, self.n_compared))
+        if self.n_compared:
+            before, self.gauge = self.gauge, self._compared(course, alphas, shown)
             prompt_length *= self.gauge / before
-            begun += min(self.n_compared, len(alphas))  # they have a share of their own
         found = self._arc(alphas, shown)
-        if course.route.hops <= 0 and found.length < self.wanted:  # the prompt alone is not as long as it seemed
-            prompt_length = found.length
+        if self.moves and course.route.hops <= 0 and found.length < self.wanted:
+            prompt_length = found.length  # the prompt alone is not as long as it seemed
             corrected = self._course(self._noise_length(prompt_length) / self.meter.noise_speed, prompt_length)
         else:
             corrected = self._corrected(course, found, prompt_length)
         first = int(FIRST_SHARE * self.budget)
-        for again in (True, False):
-            if corrected == course:
+        for again in (self._left() >= first + 2 * self.least, False):
+            if corrected is course:
                 break
-            course, left = corrected, self.budget - (self.meter.spent - begun)
-            again = again and left >= first + 2 * self.least
-            alphas, shown = self._sketch(course, self._first_places(course, first if again else left // 2))
+            course = corrected
+            alphas, shown = self._sketch(course, self._first_places(course, first if again else self._left() // 2))
             if not again:
                 break
             corrected = self._corrected(course, self._arc(alphas, shown), prompt_length)
-        arc = self._map(course, alphas, shown, self.budget - (self.meter.spent - begun))
+        arc = self._map(course, alphas, shown, self._left())
         corrected = self._corrected(course, arc, prompt_length)
-        if corrected != course:  # little by now: where the picture changes much and where little hardly moves
+        if corrected is not course:  # little by now: where the picture changes much and where little hardly moves
             arc = replace(arc, lengths=arc.lengths * self.wanted / arc.length)
+        elif course.route.total_hops <= 0 < prompt_length:  # how long the change of prompt alone is has been seen
+            corrected = replace(corrected, short_of=min(1.0, self.wanted / arc.length))
         return replace(corrected, arc=arc)
+
+    def _left(self) -> int:
+        """Sketches that may still be made; pictures to compare them with have a share of their own."""
+        return self.budget - (self.meter.spent - self.begun - self.compared)
 
     def _corrected(self, course: Course, arc: ArcMap, prompt_length: float) -> Course:
         """The course with other hops, where a length was found that is not the one wanted."""
@@ -182,6 +183,7 @@ class _Surveyor:
     def _compared(self, course: Course, alphas: Float, shown: Float32) -> float:
         """Change of pictures by that of sketches, which depends on what is painted, from some of those places."""
         chosen = np.unique(np.linspace(0, len(alphas) - 1, self.n_compared).round().astype(int))
+        self.compared = len(chosen)
         return self.meter.compared(self.segment, *self.walk.on(course, alphas[chosen]), shown[chosen])
 
     def _prompt_length(self) -> float:

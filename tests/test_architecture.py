@@ -34,7 +34,7 @@ LAYERS: list[set[str]] = [
     {"analysis", "camera", "generator", "manifest", "borders", "motion", "plots", "safety", "video", "embedded"},
     {"checking", "cues", "diffusion", "listening", "looping", "planning", "preview", "sketching", "walk"},
     {"finishing", "metering", "planfile", "scouting", "strip"},
-    {"survey"},
+    {"guide", "survey"},
     {"rendering"},
     {"places"},
     {"pipeline"},

@@ -58,6 +58,15 @@ def test_the_song_learns_from_its_segments() -> None:
     assert found[0] < meter.gauge < 4.2
 
 
+def test_what_stands_still_tells_nothing() -> None:
+    """A segment without change leaves the song's gauge as it was, and takes it."""
+    meter = Meter(Walk(plan=known_plan(n_frames=240), generator=Hasty(0.5, 0.5), size=(64, 48)))
+    before, segment, shares = meter.gauge, meter.walk.plan.segments[0], np.zeros(4)
+    noise = meter.walk.noise_on(NoiseRoute(start=meter.walk.start(), hops=0.0), shares)
+    assert meter.compared(segment, noise, shares, meter.sketches(segment, noise, shares)) == before
+    assert meter.gauge == before
+
+
 def test_every_latent_is_counted() -> None:
     """By steps, and with the steps that decoding costs, where something is decoded."""
     walk = Walk(plan=known_plan(n_frames=240), generator=FakeGenerator(), size=(64, 48))

@@ -22,11 +22,11 @@ def walk_of(**settings: object) -> Walk:
     return Walk(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
 
-def true_length(walk: Walk, index: int, found: object) -> float:
+def true_length(walk: Walk, index: int, found: object, count: int = 121) -> float:
     """Perceived length of a course, from as many pictures as it has frames: of more, 8 bits would add up."""
     segment = walk.plan.segments[index]
     course = found.courses[index]  # type: ignore[attr-defined]
-    pictures = walk.pictures(segment, course, np.linspace(0, 1, 121))
+    pictures = walk.pictures(segment, course, np.linspace(0, 1, count))
     return float(successive_change(reduce_frames(pictures)).sum())
 
 
@@ -54,10 +54,35 @@ def test_louder_music_sends_the_noise_further() -> None:
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     """With almost no budget the change takes the whole segment, and the shortfall is known."""
     walk = walk_of(walk={**STEADY, "pace": 0.015})
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+    found = survey(walk, wanted)
     assert found.courses[0].change_share == 1
     assert found.courses[0].short_of < 0.6
     assert found.courses[0].route.hops == 0
+    goal = found.scale * wanted_steps(wanted, walk.plan.segments[0]).sum()
+    assert found.courses[0].short_of == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
+
+
+def test_noise_on_its_way_to_a_seed_is_no_prompts_fault() -> None:
+    """A way that is too long without any change of prompt: no prompt is said to be hurried."""
+    walk = walk_of(walk={**STEADY, "pace": 0.015, "path": "noise"})
+    keyframes = tuple(replace(k, seed=number) for number, k in enumerate(walk.plan.keyframes))
+    walk = Walk(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
+    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert [course.route.total_hops for course in found.courses] == [1, 1]
+    assert [course.short_of for course in found.courses] == [1, 1]
+
+
+def test_a_small_share_is_kept() -> None:
+    """Probes cost what they may cost, but for the least that makes a map."""
+    costs = []
+    for share in (0.05, 0.1, 0.2):
+        walk = walk_of(walk=STEADY, feedback={"probe_share": share})
+        costs.append(survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240)
+    assert costs == sorted(costs)
+    assert costs[0] < 0.1
+    assert costs[1] < 0.12
+    assert costs[2] < 0.2
 
 
 def test_courses_join_and_pinned_seeds_are_met() -> None:
@@ -131,7 +156,7 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
     )
     walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
     found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    fitting = 4 + 2 * (4 + 2 * 2) / 8
+    fitting = 4 + 2 * ((4 + 4) + 2 * 2) / 8
     assert found.cost - fitting <= 0.15 * 240
 
 

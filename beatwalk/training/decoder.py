@@ -31,9 +31,9 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 1.0
-FAINT = 3e-4  # energy that counts as none: grain too fine to be told from the latents
-PERIOD = 8  # pixels after which a lattice repeats: that of the finest two layers, whose cells are 2 and 4 pixels
+ENERGY_WEIGHT = 1.4
+FAINT = 1e-4  # energy that counts as none: grain too fine to be told from the latents
+PERIOD = 8  # pixels after which a lattice repeats: that of the finest three layers, whose cells are 2, 4 and 8 pixels
 FIELD = 64  # pixels a side in which repeats are sought
 LATTICE_WEIGHT = 0.5
 UNSEEN = 1.6e-5  # energy of a lattice that no eye finds: half a level of 255
@@ -116,6 +116,11 @@ def lattice_loss(output: Tensor, target: Tensor) -> Tensor:
     return torch.relu(ours - theirs).mean()
 
 
+def detail_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Detail of the picture's energies, without a lattice."""
+    return ENERGY_WEIGHT * energy_loss(output, target) + LATTICE_WEIGHT * lattice_loss(output, target)
+
+
 def coarse(pictures: Tensor) -> Tensor:
     """Pictures without what is finer than `COARSE` pixels."""
     small = F.avg_pool2d(pictures, COARSE)
@@ -162,7 +167,7 @@ def train_decoder(job: Job) -> AutoencoderDC:
     def loss_of(output: Tensor, x: Tensor) -> Tensor:
         """Loss against the picture, with a gradient that the critic has its share in."""
         seen = output.detach().requires_grad_(True)
-        loss = near_loss(seen, x) + ENERGY_WEIGHT * energy_loss(seen, x)
+        loss = near_loss(seen, x) + detail_loss(seen, x)
         (own,) = torch.autograd.grad(loss, seen)
         (asked,) = torch.autograd.grad(F.softplus(scores(x, x).detach() - scores(seen, x)).mean(), seen)
         gradient = own + CRITIC_SHARE * own.norm() / (asked.norm() + 1e-12) * asked

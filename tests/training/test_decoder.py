@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from beatwalk.training.decoder import FIELD, PERIOD, cosines, energy_loss, lattice_energy, lattice_loss
+from beatwalk.training.decoder import FIELD, PERIOD, cosines, detail_loss, energy_loss, lattice_energy, lattice_loss
 
 DEVIATION = 0.2
 
@@ -51,6 +51,7 @@ def test_a_lattice_is_told_from_grain_and_from_the_pictures_own() -> None:
         assert lattice_loss(grain + dots, other) > 1.5
         assert lattice_loss(grain + dots, other + dots) < 0.2
         assert lattice_loss(other, grain + dots) == 0  # less of it than the picture has is no fault
+        assert detail_loss(grain + dots, other) > detail_loss(grain * 2**0.5, other) + 0.5  # of the same energy
 
 
 def test_what_differs_from_cell_to_cell_is_averaged_away() -> None:

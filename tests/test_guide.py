@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beatwalk.guide import LEAD, MARK, Gauge, Guide
 from beatwalk.motion import ArcMap
-from beatwalk.strip import KNOT, LEAD, MARK, Gauge, Guide, Strip, Way
+from beatwalk.strip import KNOT, Strip, Way
 from beatwalk.types import Float, Float32
 
 Path = Callable[[Float], Float]  # position → place on a straight line that colours go along
@@ -164,16 +165,19 @@ def test_marks_tell_what_lengths_are_worth_before_a_frame_is_made() -> None:
 
 
 def test_few_knots_are_marked() -> None:
-    """One for each `MARK` of the way, from its first knot nearly to its last; of a way shorter than that, none."""
-    for length, expected in ((1.0, 11), (MARK / 3, 0)):
+    """One for each `MARK` of the way, from its first knot nearly to its last; of a shorter way, none.
+
+    Quick frames have fewer, for the cost, and the quickest none, for then marks are unrelated pictures.
+    """
+    for length, n_frames, expected in ((1.0, 200, 11), (MARK / 3, 200, 0), (2.0, 100, 9), (4.0, 100, 0)):
         arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, length, 9))
-        guide = Guide.begun(arc, even(100), *knots(lambda a, length=length: length * a, np.zeros(1)))
+        guide = Guide.begun(arc, even(n_frames), *knots(lambda a, length=length: length * a, np.zeros(1)))
         while len(new := guide.missing(12)):
             guide = guide.reaching(new, *knots(lambda a, length=length: length * a, new))
         marks = guide.unmarked()
         assert len(marks) == pytest.approx(expected, abs=1)
         places = guide.strip.lengths[marks]
-        assert not len(marks) or (places[0] == 0 and guide.strip.length - places[-1] <= 0.51 * MARK)
+        assert not len(marks) or (places[0] == 0 and guide.strip.length - places[-1] <= 0.51 * guide.apart)
 
 
 lengths = st.lists(st.floats(0, 1), min_size=1, max_size=12)
