@@ -6,13 +6,20 @@ it holds is the student of the last stage; the flow goes on from there too, for 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import SanaPipeline
+from torch import Tensor, nn
 
 from beatwalk.training import store
+from beatwalk.training.flow import build
+from beatwalk.training.models import HISTORY, build_autoencoder
 from beatwalk.training.stage import Job
+
+STAGES = ("few", "flow", "words", "autoencoder")
 
 
 def adopt(job: Job, model: Path) -> None:
@@ -21,17 +28,34 @@ def adopt(job: Job, model: Path) -> None:
     Raises
     ------
     OSError
-        There is no such model, or it is not one of this recipe.
+        There is no such model.
+    ValueError
+        It is not one of this recipe, or of another size.
     """
-    if any((job.work / f"{stage}.pt").exists() for stage in ("autoencoder", "words", "flow", "few")):
+    if any((job.work / f"{stage}.pt").exists() for stage in (*STAGES, "decoder")):
         return
     pipe = SanaPipeline.from_pretrained(model, torch_dtype=torch.float32)
-    pipe.tokenizer.save_pretrained(job.work / "tokenizer")
     text = {f"text.{name}": value for name, value in pipe.text_encoder.state_dict().items()}
     whole = text | {f"transformer.{name}": value for name, value in pipe.transformer.state_dict().items()}
+    weights = pipe.vae.state_dict()
+    if not _fit(weights, build_autoencoder(job.size)) or not _fit(whole, build(job, pipe.tokenizer)):
+        raise ValueError(f"{model}: its networks are not those of this recipe at this size")
     begun = {"step": 0, "spent_s": 0.0}
-    scaled = begun | {"scale": float(pipe.vae.config.scaling_factor)}
-    store.save(job.work / "autoencoder.pt", {"average": pipe.vae.state_dict()} | begun)
-    store.save(job.work / "words.pt", {"average": text} | begun)
-    store.save(job.work / "flow.pt", {"average": whole} | scaled)
-    store.save(job.work / "few.pt", {"average": whole, "base": 0.0} | scaled)
+    scaled: dict[str, Any] = begun | {"scale": float(pipe.vae.config.scaling_factor)}
+    part = job.work / "adopted.part"
+    shutil.rmtree(part, ignore_errors=True)
+    store.save(part / "few.pt", {"average": whole, "base": 0.0} | scaled)
+    store.save(part / "flow.pt", {"average": whole} | scaled)
+    store.save(part / "words.pt", {"average": text} | begun)
+    store.save(part / "autoencoder.pt", {"average": weights} | begun)
+    pipe.tokenizer.save_pretrained(job.work / "tokenizer")
+    if (model / HISTORY).exists():
+        shutil.copyfile(model / HISTORY, job.work / HISTORY)
+    for stage in STAGES:  # all written: a killed run leaves none
+        (part / f"{stage}.pt").replace(job.work / f"{stage}.pt")
+    part.rmdir()
+
+
+def _fit(weights: dict[str, Tensor], network: nn.Module) -> bool:
+    """Whether names and shapes are a network's."""
+    return {n: w.shape for n, w in weights.items()} == {n: w.shape for n, w in network.state_dict().items()}

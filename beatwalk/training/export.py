@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from beatwalk.training import store
 from beatwalk.training.autoencoder import load_autoencoder
 from beatwalk.training.card import card
 from beatwalk.training.flow import Painterly, load_flow
+from beatwalk.training.models import HISTORY
 from beatwalk.training.stage import Job, need
 from beatwalk.training.text import load_or_build
 
@@ -71,6 +72,7 @@ def export(job: Job, out: Path) -> Path:
     hints = {"steps": 4, "guidance": 1.0, "size": [job.size.picture, job.size.picture]}
     (part / "beatwalk.json").write_text(json.dumps(hints, indent=2) + "\n", encoding="utf-8")
     figures = _figures(job, bool(few))
+    (part / HISTORY).write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
     (part / "README.md").write_text(card(figures, hashes(part)), encoding="utf-8")
     old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
@@ -90,13 +92,15 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def _figures(job: Job, distilled: bool) -> Figures:
+    """Of this training, and of the one before where it went on from a finished model."""
     minutes: dict[str, float] = {}
     steps: dict[str, int] = {}
+    path = job.work / HISTORY
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for stage in ("autoencoder", "decoder", "words", "flow", "few"):
-        state = store.load(job.work / f"{stage}.pt")
-        if state:
-            minutes[stage], steps[stage] = state["spent_s"] / 60, state["step"]
-    pictures = sum(
-        len(json.loads(p.read_text(encoding="utf-8"))) for p in (job.work / "latents").glob("pictures-?????.json")
-    )
+        state = store.load(job.work / f"{stage}.pt") or {"spent_s": 0.0, "step": 0}
+        minutes[stage] = round(before.get("minutes", {}).get(stage, 0.0) + state["spent_s"] / 60, 1)
+        steps[stage] = before.get("steps", {}).get(stage, 0) + state["step"]
+    known = (job.work / "set").glob("pictures-?????.json")
+    pictures = max(before.get("pictures", 0), sum(len(json.loads(p.read_text(encoding="utf-8"))) for p in known))
     return Figures(minutes=minutes, steps=steps, pictures=pictures, distilled=distilled)

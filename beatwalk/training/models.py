@@ -10,6 +10,7 @@ from transformers import Gemma2Config, Gemma2Model
 HEAD = 32  # width of an attention head
 PATCH = 2  # latent pixels per token side
 LATENT_CHANNELS = 16
+HISTORY = "training.json"  # in a finished model: what its training took
 
 
 @dataclass(frozen=True, kw_only=True)

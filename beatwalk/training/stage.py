@@ -80,7 +80,9 @@ class Stage:
         state = store.load(self.path) if job.resume else None
         if state and state.get("base") == self.extra.get("base"):
             whole = "model" in state  # one adopted from a finished model has averages alone, and not of all parts
-            model.load_state_dict(state["model" if whole else "average"], strict=whole)
+            lost = model.load_state_dict(state["model" if whole else "average"], strict=whole)
+            if lost.unexpected_keys or any(not key.startswith("heads.") for key in lost.missing_keys):
+                raise ValueError(f"{self.path} is of another network")
             if whole:
                 self.optimiser.load_state_dict(state["optimiser"])
             for group in self.optimiser.param_groups:

@@ -22,7 +22,7 @@ from beatwalk.training.few import train_few
 from beatwalk.training.flow import batches, load_flow, render, rounds, train_flow
 from beatwalk.training.gallery import blocks, frame, paint_block, read_block
 from beatwalk.training.latents import encode_set, load_latents, prepare_latents
-from beatwalk.training.models import FULL, PATCH, TOY
+from beatwalk.training.models import FULL, HISTORY, PATCH, TOY
 from beatwalk.training.painter import PALETTES, SUBJECTS
 from beatwalk.training.stage import Job
 from beatwalk.training.text import load_or_build
@@ -221,13 +221,21 @@ def test_a_finished_model_can_be_gone_on_with(job: Job, tmp_path: Path) -> None:
     adopt(later, first)
     again = export(later, tmp_path / "again")
     assert hashes(first) == hashes(again)
+    assert (first / HISTORY).read_text(encoding="utf-8") == (again / HISTORY).read_text(encoding="utf-8")
     shutil.copytree(job.work / "set", later.work / "set")
     more = replace(later, steps=3)
     for train in (train_autoencoder, train_decoder, train_words, train_flow, train_few):
         train(more)
         assert torch.load(later.work / f"{train.__name__.removeprefix('train_')}.pt", weights_only=True)["step"] == 3
     assert not set(hashes(first).values()) & set(hashes(export(later, tmp_path / "more")).values())
+    steps, before = (
+        json.loads((tmp_path / n / HISTORY).read_text(encoding="utf-8"))["steps"] for n in ("more", "first")
+    )
+    assert steps == {stage: count + 3 for stage, count in before.items()}
     adopt(later, first)  # checkpoints that are there go first
     assert torch.load(later.work / "few.pt", weights_only=True)["step"] == 3
     with pytest.raises(OSError, match=r"model_index\.json"):
         adopt(replace(job, work=tmp_path / "none"), tmp_path)
+    with pytest.raises(ValueError, match="at this size"):
+        adopt(replace(job, work=tmp_path / "none", size=FULL), first)
+    assert not list((tmp_path / "none").glob("*.pt"))
