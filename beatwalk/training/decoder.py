@@ -31,11 +31,11 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 1.4
+ENERGY_WEIGHT = 2.0
 FAINT = 1e-4  # energy that counts as none: grain too fine to be told from the latents
-PERIOD = 8  # pixels after which a lattice repeats: that of the finest three layers, whose cells are 2, 4 and 8 pixels
-FIELD = 64  # pixels a side in which repeats are sought
-LATTICE_WEIGHT = 0.5
+PERIODS = (8, 16)  # pixels after which a lattice repeats: of layers whose cells are 2, 4 and 8, and of a latent pixel
+CELLS = 8  # a side, over which repeats are sought
+LATTICE_WEIGHT = 0.5  # for each
 UNSEEN = 1.6e-5  # energy of a lattice that no eye finds: half a level of 255
 COARSE = 8  # pixels that are averaged for the part that the critic does not judge
 CRITIC_SHARE = 0.3  # of the critic's gradient, in pictures, compared with that of the other losses
@@ -95,25 +95,28 @@ def energy_loss(output: Tensor, target: Tensor) -> Tensor:
     return (ours - theirs).abs().mean()
 
 
-def lattice_energy(pictures: Tensor) -> Tensor:
+def lattice_energy(pictures: Tensor, period: int) -> Tensor:
     """Energy of detail that stands at the same place of every cell, by channel, shape (batch, 3, rows, columns).
 
-    What is finer than a cell is averaged over all cells of a field: what differs from cell to cell goes, but for a
-    part in as many as there are cells; what repeats stays.
+    What is finer than a cell, `period` pixels a side, is averaged over all cells of a field: what differs from cell
+    to cell goes, but for a part in as many as there are cells; what repeats stays.
     """
-    side = min(FIELD, *pictures.shape[2:])
-    cells = side // PERIOD
+    cells = min(CELLS, *(length // period for length in pictures.shape[2:]))
+    side = cells * period
     height, width = (length // side * side for length in pictures.shape[2:])
     fine = (pictures - F.avg_pool2d(pictures, 5, 1, 2, count_include_pad=False))[..., :height, :width]
-    fields = fine.unflatten(3, (-1, cells, PERIOD)).unflatten(2, (-1, cells, PERIOD))
-    pattern = fields.mean((3, 6))  # batch, 3, rows, PERIOD, columns, PERIOD
+    fields = fine.unflatten(3, (-1, cells, period)).unflatten(2, (-1, cells, period))
+    pattern = fields.mean((3, 6))  # batch, 3, rows, period, columns, period
     return (pattern - pattern.mean((3, 5), keepdim=True)).square().mean((3, 5))
 
 
 def lattice_loss(output: Tensor, target: Tensor) -> Tensor:
     """How much more lattice there is than in the picture (it may hold one: a grid), as the logarithm of a ratio."""
-    ours, theirs = ((lattice_energy(x) + UNSEEN).log() for x in (output, target))
-    return torch.relu(ours - theirs).mean()
+    excess = []
+    for period in PERIODS:
+        ours, theirs = ((lattice_energy(x, period) + UNSEEN).log() for x in (output, target))
+        excess.append(torch.relu(ours - theirs).mean())
+    return torch.stack(excess).sum()
 
 
 def detail_loss(output: Tensor, target: Tensor) -> Tensor:
