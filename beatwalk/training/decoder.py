@@ -31,7 +31,7 @@ from beatwalk.training.stage import Job, Stage, need
 NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 2.0
+ENERGY_WEIGHT = 1.4
 FAINT = 1e-4  # energy that counts as none: grain too fine to be told from the latents
 PERIODS = (8, 16)  # pixels after which a lattice repeats: of layers whose cells are 2, 4 and 8, and of a latent pixel
 CELLS = 8  # a side, over which repeats are sought
