@@ -21,13 +21,14 @@ from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
 from beatwalk.training.gallery import blocks, read_block
-from beatwalk.training.measures import HUES, fine_detail, hue_error, spread
+from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, spread
 from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
 
+LATTICES = (4, 8, 16)  # pixels after which a weave of dots may repeat: cells of the decoder's layers
 UNSEEN = 9_000_000  # seeds from here on are never used by the training set
 WIDE = ((768, 512), (512, 768), (1024, 512), (1024, 576), (640, 384))  # 640x360 is cut from the last one
 WALKS = (
@@ -131,7 +132,7 @@ def painter(judge: Judge, count: int) -> dict[str, Any]:
 
 
 def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
-    """Asked subject and colour found, fine detail and per-subject misses."""
+    """Asked subject and colour found, fine detail, how much of it is a lattice, and per-subject misses."""
     wanted = _ask(count, UNSEEN, list(SUBJECTS))
     rng = random.Random(UNSEEN)
     texts = [plain(w) if i % 3 == 0 else caption(w, rng, coloured=True) for i, w in enumerate(wanted)]
@@ -148,6 +149,8 @@ def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
         "painter_subject": float((mark_subject == want_s).mean()),
         "painter_colour": float((mark_palette == want_p).mean()),
         "fine_detail": fine_detail(made) / fine_detail(mark),
+        "lattice": {period: lattice(made, period) for period in LATTICES},
+        "painter_lattice": {period: lattice(mark, period) for period in LATTICES},
         "subjects_missed": missed,
     }
 

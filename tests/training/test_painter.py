@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk.training.measures import HUES, fine_detail, hue_error, mean_hue, spread
+from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, mean_hue, spread
 from beatwalk.training.optim import orthogonal
 from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import caption, draw_attributes, phrases, plain, vocabulary
@@ -187,6 +187,12 @@ def test_measures_know_their_answers() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 1)).repeat(3, -1).astype(np.uint8)
     soft = ((noise.astype(int) + np.roll(noise, 1, 1) + np.roll(noise, 1, 2)) // 3).astype(np.uint8)
     assert fine_detail(noise) > 1.3 * fine_detail(soft)
+    grain = np.random.default_rng(1).normal(128, 12, (1, 128, 128, 1)).repeat(3, -1)
+    dots = np.zeros((1, 128, 128, 1))
+    dots[:, ::4, ::4] = 40  # of about the grain's energy
+    for period in (4, 8, 16):  # what repeats after 4 pixels does after 8 and 16
+        assert abs(lattice(grain.astype(np.uint8), period)) < 0.02
+        assert 0.3 < lattice((grain + dots).astype(np.uint8), period) < 0.5
     assert spread(np.ones((3, 5))) == 0
 
 
