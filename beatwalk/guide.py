@@ -156,24 +156,25 @@ class Guide:
 
     def unmarked(self) -> NDArray[np.int_]:
         """Which knots of the strip to decode next, to learn what its lengths are worth; shape (m,), increasing."""
-        strip, chosen = self.strip, [] if self.mark else [len(self.strip.alphas) - len(self.strip.colors)]
         if self.apart > FARTHEST_MARK:
             return np.zeros(0, int)
-        last = self._mark_length() if self.mark else float(strip.lengths[chosen[0]])
-        for i in range(len(strip.alphas) - len(strip.colors), len(strip.alphas)):
+        strip, mark = self.strip, self.mark
+        first = len(strip.alphas) - len(strip.colors)
+        chosen = [] if mark else [first]
+        last, after = (self._length_of(mark), mark.alpha) if mark else (strip.lengths[first], -1.0)
+        for i in range(first, len(strip.alphas)):
             # at the segment's end a last one, if it is not too near
             least = self.apart / 2 if strip.alphas[i] == 1 else self.apart
-            if strip.lengths[i] - last >= least and not (self.mark and strip.alphas[i] <= self.mark.alpha):
+            if strip.alphas[i] > after and strip.lengths[i] - last >= least:
                 chosen.append(i)
-                last = float(strip.lengths[i])
-        return np.array(chosen if self.mark or len(chosen) > 1 else [], int)
+                last = strip.lengths[i]
+        return np.array(chosen if mark or len(chosen) > 1 else [], int)
 
-    def _mark_length(self) -> float:
-        """Where the last mark lies: knots put between those before it have moved it."""
-        assert self.mark is not None
-        if self.mark.alpha < self.strip.alphas[0]:
-            return self.mark.length
-        return float(np.interp(self.mark.alpha, self.strip.alphas, self.strip.lengths))
+    def _length_of(self, mark: Mark) -> float:
+        """Where a mark lies now: knots put between those before it have moved it."""
+        if mark.alpha < self.strip.alphas[0]:
+            return mark.length
+        return float(np.interp(mark.alpha, self.strip.alphas, self.strip.lengths))
 
     def marked(self, pictures: Float32) -> Guide:
         """With the pictures of those knots, as `motion.reduce_frames` gives them, shape (m, rows, columns, 3)."""

@@ -56,9 +56,8 @@ class Strip:
     latents: Float32  # shape (n, rows, columns, channels)
     colors: Float32  # of the last knots, as `Sketcher.colors` gives them, shape (m, values); at least of one
     lengths: Float  # from the segment's beginning, shape (n,), increasing
-    worth: Float = field(
-        default_factory=lambda: np.zeros((0, 2))
-    )  # positions, and log of real by sketched change there
+    # positions, and the logarithm of real by sketched change there, shape (marks, 2)
+    worth: Float = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
     def begun(cls, latents: Float32, colors: Float32) -> Strip:
