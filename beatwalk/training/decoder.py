@@ -95,16 +95,21 @@ def energy_loss(output: Tensor, target: Tensor) -> Tensor:
     return (ours - theirs).abs().mean()
 
 
-def lattice_energy(pictures: Tensor, period: int) -> Tensor:
-    """Energy of detail that stands at the same place of every cell, by channel, shape (batch, 3, rows, columns).
+def finest(pictures: Tensor) -> Tensor:
+    """Pictures without what is coarser than a few pixels."""
+    return pictures - F.avg_pool2d(pictures, 5, 1, 2, count_include_pad=False)
+
+
+def lattice_energy(pictures: Tensor, period: int, most: int = CELLS) -> Tensor:
+    """Energy of detail that stands at the same place of every cell, by channel, (batch, channels, rows, columns).
 
     What is finer than a cell, `period` pixels a side, is averaged over all cells of a field: what differs from cell
-    to cell goes, but for a part in as many as there are cells; what repeats stays.
+    to cell goes, but for a part in as many as there are cells (`most` a side); what repeats stays.
     """
-    cells = min(CELLS, *(length // period for length in pictures.shape[2:]))
+    cells = min(most, *(length // period for length in pictures.shape[2:]))
     side = cells * period
     height, width = (length // side * side for length in pictures.shape[2:])
-    fine = (pictures - F.avg_pool2d(pictures, 5, 1, 2, count_include_pad=False))[..., :height, :width]
+    fine = finest(pictures)[..., :height, :width]
     fields = fine.unflatten(3, (-1, cells, period)).unflatten(2, (-1, cells, period))
     pattern = fields.mean((3, 6))  # batch, 3, rows, period, columns, period
     return (pattern - pattern.mean((3, 5), keepdim=True)).square().mean((3, 5))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+import torch
+
+from beatwalk.training.decoder import finest, lattice_energy
 
 # hue of the word in degrees on the HSV circle, as most people name it
 HUES = {"red": 0.0, "orange": 30.0, "green": 120.0, "blue": 230.0, "violet": 268.0, "magenta": 305.0}
@@ -29,14 +31,9 @@ def lattice(pictures: np.ndarray, period: int, cells: int = 4) -> float:
     cells : a side, over which the detail at each place of a cell is averaged
     """
     grey = pictures.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    side = period * cells
-    height, width = (length // side * side for length in grey.shape[1:])
-    fine = (grey - uniform_filter(grey, (0, 5, 5)))[:, :height, :width]
-    fields = fine.reshape(len(fine), height // side, cells, period, width // side, cells, period)
-    pattern = fields.mean((2, 5), keepdims=True)
-    found = np.square(pattern - pattern.mean((3, 6), keepdims=True)).mean()
-    whole = np.square(fine).mean()
-    return float(found / whole - 1 / cells**2)
+    light = torch.from_numpy(grey)[:, None]
+    found, whole = lattice_energy(light, period, cells).mean(), finest(light).square().mean()
+    return float(found / whole) - 1 / cells**2
 
 
 def mean_hue(picture: np.ndarray) -> float:
