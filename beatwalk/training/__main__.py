@@ -13,7 +13,7 @@ from beatwalk.training.gallery import BLOCK, paint_block
 from beatwalk.training.models import SIZES
 from beatwalk.training.recipe import job, train
 
-STAGES = ("paint", "autoencoder", "decoder", "words", "flow", "few", "export")
+STAGES = ("paint", "autoencoder", "words", "flow", "few", "decoder", "export")
 
 
 def cache_folder() -> Path:
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.stage in ("paint", "all"):
         for number in range(1 + -(-args.pictures // BLOCK)):  # the first block is kept for measuring
             paint_block(args.work / "set", number, size, args.device)
-    if args.stage in ("autoencoder", "decoder", "words", "flow", "few", "all"):
+    if args.stage in (*STAGES[1:-1], "all"):
         cores = os.cpu_count() or 1
         processes = args.processes or (min(2, cores) if args.device == "cpu" else 1)
         parallel.launch(processes, max(1, cores // processes), train, args)

@@ -1,4 +1,4 @@
-"""Stage 2: fine detail, for the decoder alone; latents, and what is trained on them, stay valid.
+"""Stage 5: fine detail, for the decoder alone; latents, and what is trained on them, stay valid.
 
 A latent pixel stands for 256 picture pixels in 16 numbers: stars, grain and foam do not fit in. Trained to be near,
 pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for something else:
@@ -8,7 +8,12 @@ pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for 
 - no lattice: detail that repeats from cell to cell, the cheapest way to that contrast, only as far as the picture's;
 - detail that a critic cannot tell from the picture's own (a relativistic pair loss, Jolicoeur-Martineau 2019, on
   patches as in pix2pix, Isola et al. 2017; weighed by gradients as in VQGAN, Esser et al. 2021). What it is shown has
-  the picture's own coarse part, so that it judges detail alone: shown all, it bends colours back and forth.
+  the picture's own coarse part and no fine colour, so that it judges detail of light alone: shown all, it bends
+  colours back and forth, and asks for coloured grain, which eyes hardly see and which lies farther from the picture.
+
+What it decodes are the picture's latents and, for half of the batch, those latents as the student of the stage before
+leaves them: its last step, from a quarter of noise, answers with a mean of all that may have been there, and a
+decoder that never saw such latents gives a tenth less detail for them.
 """
 
 from __future__ import annotations
@@ -25,10 +30,12 @@ from torch import Tensor, nn
 
 from beatwalk.training import parallel
 from beatwalk.training.autoencoder import OPPONENT, Crops, load_autoencoder, picture_loss, report, to_float
-from beatwalk.training.models import LATENT_CHANNELS
+from beatwalk.training.few import STEPS, newest
+from beatwalk.training.flow import Painterly, load_flow
 from beatwalk.training.stage import Job, Stage, need
+from beatwalk.training.text import load_or_build
+from beatwalk.training.words import TOKENS, tokens
 
-NOISE = 0.3  # most that is added to latents, whose deviation is 1: those of the flow are not exact either
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
 ENERGY_WEIGHT = 1.4
@@ -81,9 +88,13 @@ def cosines() -> Tensor:
 
 def fine_energy(pictures: Tensor) -> Tensor:
     """Energy of fine detail in luminance by place and frequency, shape (batch, patterns, rows, columns)."""
-    light = (pictures * pictures.new_tensor(OPPONENT[0]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    found = F.conv2d(light, cosines().to(light), stride=BLOCK // 2)
+    found = F.conv2d(light(pictures), cosines().to(pictures), stride=BLOCK // 2)
     return F.avg_pool2d(found * found, min(WINDOW, *found.shape[2:]), 1)
+
+
+def light(pictures: Tensor) -> Tensor:
+    """Luminance, shape (batch, 1, height, width)."""
+    return (pictures * pictures.new_tensor(OPPONENT[0]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def energy_loss(output: Tensor, target: Tensor) -> Tensor:
@@ -135,10 +146,40 @@ def coarse(pictures: Tensor) -> Tensor:
     return F.interpolate(small, scale_factor=float(COARSE), mode="bilinear", align_corners=False)
 
 
+def judged(output: Tensor, target: Tensor) -> Tensor:
+    """What the critic is shown: the picture's coarse part with the output's fine light."""
+    return coarse(target) + light(output - coarse(output))
+
+
 def near_loss(output: Tensor, target: Tensor) -> Tensor:
     """Error where the latents can tell, and a little of every pixel."""
     half, quarter, coarsest = (picture_loss(F.avg_pool2d(output, k), F.avg_pool2d(target, k)) for k in (2, 4, COARSE))
     return half + quarter + coarsest + 0.1 * picture_loss(output, target)
+
+
+class Finisher:
+    """Latents of pictures as the newest model leaves them: its last step, without words."""
+
+    def __init__(self, job: Job) -> None:
+        name = newest(job)
+        self.model: Painterly = load_flow(job, name).requires_grad_(False)
+        self.scale: float = need(job, name)["scale"]
+        tokenizer = load_or_build(job.work / "tokenizer", job.size)
+        ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))
+        self.mask = mask
+        self.device = job.device
+        with torch.no_grad():
+            self.states = self.model.encode(ids, mask).float()
+
+    @torch.no_grad()
+    def __call__(self, latents: Tensor, noise: Tensor) -> Tensor:
+        """Latents of the autoencoder and noise of deviation 1 → latents, all of one shape."""
+        n, t = len(latents), 1 / STEPS
+        x = (1 - t) * latents * self.scale + t * noise
+        states, mask = self.states.expand(n, -1, -1), self.mask.expand(n, -1)
+        with torch.autocast(self.device, torch.bfloat16):
+            v = self.model.velocity(x, x.new_full((n,), t), states, mask).float()
+        return (x - t * v) / self.scale
 
 
 def train_decoder(job: Job) -> AutoencoderDC:
@@ -156,20 +197,23 @@ def train_decoder(job: Job) -> AutoencoderDC:
     judge = Stage(job, "critic", critic, plain=("",), peak=1e-3, decay=0.9, momentum=0.0, extra=extra)
     crop = 2 * size.crop
     crops = Crops(job.work / "set", crop, np.random.default_rng(stage.seed))
-    count, side = max(1, size.batch_autoencoder // 2 // parallel.world()), crop // size.factor
+    count = max(1, size.batch_autoencoder // 2 // parallel.world())
+    finish = Finisher(job)
 
     def scores(output: Tensor, x: Tensor) -> Tensor:
-        """Of the picture with the output's detail."""
-        shown = output - coarse(output) + coarse(x)
         with torch.autocast(job.device, torch.bfloat16):
-            found: Tensor = critic(shown)
+            found: Tensor = critic(judged(output, x))
         return found.float()
 
-    def decoded(x: Tensor, noise: Tensor) -> Tensor:
+    @torch.no_grad()
+    def encoded(x: Tensor) -> Tensor:
         with torch.autocast(job.device, torch.bfloat16):
-            with torch.no_grad():
-                latent = model.encode(x).latent
-            output: Tensor = model.decode(latent + noise).sample
+            latents: Tensor = model.encode(x).latent
+        return latents.float()
+
+    def decoded(latents: Tensor) -> Tensor:
+        with torch.autocast(job.device, torch.bfloat16):
+            output: Tensor = model.decode(latents).sample
         return output.float()
 
     def loss_of(output: Tensor, x: Tensor) -> Tensor:
@@ -185,13 +229,15 @@ def train_decoder(job: Job) -> AutoencoderDC:
     def loss_of_critic(output: Tensor, x: Tensor) -> Tensor:
         return F.softplus(scores(output, x) - scores(x, x)).mean()
 
+    encode: Any = torch.compile(encoded) if job.compile else encoded
     decode: Any = torch.compile(decoded) if job.compile else decoded
     while stage.done() < 1:
         judge.done()
         x = to_float(crops.batch(count), job.device)
-        noise = torch.randn((count, LATENT_CHANNELS, side, side), generator=stage.generator, device=job.device)
-        much = torch.rand((count, 1, 1, 1), generator=stage.generator, device=job.device) ** 2 * NOISE
-        output = decode(x, noise * much)
+        latents = encode(x)
+        noise = torch.randn(latents.shape, generator=stage.generator, device=job.device)
+        part = -(-count // 2)
+        output = decode(torch.cat((finish(latents[:part], noise[:part]), latents[part:])))
         critic.requires_grad_(False)
         stage.learn(partial(loss_of, output, x))
         critic.requires_grad_(True)

@@ -14,6 +14,7 @@ from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline
 from beatwalk.training import store
 from beatwalk.training.autoencoder import load_autoencoder
 from beatwalk.training.card import card
+from beatwalk.training.few import newest
 from beatwalk.training.flow import Painterly, load_flow
 from beatwalk.training.models import HISTORY
 from beatwalk.training.stage import Job, need
@@ -56,22 +57,17 @@ def pipeline(job: Job, model: Painterly, autoencoder: AutoencoderDC, scale: floa
 
 
 def export(job: Job, out: Path) -> Path:
-    """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole.
-
-    A distilled one counts only if it was distilled from the flow as it is now.
-    """
-    flow, few = need(job, "flow"), store.load(job.work / "few.pt")
-    few = few if few and few.get("base") == flow["step"] else None
-    state = few or flow
-    model = load_flow(job, "few" if few else "flow")
-    pipe = pipeline(job, model, load_autoencoder(job), state["scale"], bool(few))
+    """Write the newest checkpoints to ``out``, replacing what was there only once everything is whole."""
+    name = newest(job)
+    distilled = name == "few"
+    pipe = pipeline(job, load_flow(job, name), load_autoencoder(job), need(job, name)["scale"], distilled)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(part, safe_serialization=True)
     hints = {"steps": 4, "guidance": 1.0, "size": [job.size.picture, job.size.picture]}
     (part / "beatwalk.json").write_text(json.dumps(hints, indent=2) + "\n", encoding="utf-8")
-    figures = _figures(job, bool(few))
+    figures = _figures(job, distilled)
     (part / HISTORY).write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
     (part / "README.md").write_text(card(figures, hashes(part)), encoding="utf-8")
     old = out.with_name(out.name + ".old")
@@ -97,7 +93,7 @@ def _figures(job: Job, distilled: bool) -> Figures:
     steps: dict[str, int] = {}
     path = job.work / HISTORY
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for stage in ("autoencoder", "decoder", "words", "flow", "few"):
+    for stage in ("autoencoder", "words", "flow", "few", "decoder"):
         state = store.load(job.work / f"{stage}.pt") or {"spent_s": 0.0, "step": 0}
         minutes[stage] = round(before.get("minutes", {}).get(stage, 0.0) + state["spent_s"] / 60, 1)
         steps[stage] = before.get("steps", {}).get(stage, 0) + state["step"]

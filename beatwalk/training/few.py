@@ -1,6 +1,6 @@
-"""Stage 5: guidance and many steps folded into four plain ones.
+"""Stage 4: guidance and many steps folded into four plain ones.
 
-The student starts as the averaged model of stage 4. On the grid that the shipped scheduler uses (t = 1, 3/4, 1/2,
+The student starts as the averaged model of stage 3. On the grid that the shipped scheduler uses (t = 1, 3/4, 1/2,
 1/4), one student step is taught to land where the frozen teacher lands with several guided steps; after
 "Progressive distillation" (Salimans and Ho, 2022) and "On distillation of guided diffusion models" (Meng et
 al., 2023).
@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from beatwalk.training import parallel
+from beatwalk.training import parallel, store
 from beatwalk.training.flow import Batch, Painterly, batches, build, keep_text, load_flow, peek
 from beatwalk.training.latents import prepare_latents
 from beatwalk.training.stage import Job, Stage, need
@@ -24,6 +24,12 @@ from beatwalk.training.words import TOKENS, tokens
 STEPS = 4  # of the student
 SUBSTEPS = 3  # of the teacher within one of the student's
 GUIDANCE = 3.0  # of the teacher
+
+
+def newest(job: Job) -> str:
+    """The checkpoint to use: the student, if it was distilled from the flow as it is now, else the flow."""
+    flow, few = need(job, "flow"), store.load(job.work / "few.pt")
+    return "few" if few and few.get("base") == flow["step"] else "flow"
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Stage 4: the transformer learns a rectified flow from noise to latents.
+"""Stage 3: the transformer learns a rectified flow from noise to latents.
 
 Convention: x_t = (1 - t) x + t noise, t from 0 (picture) to 1 (noise); the network predicts noise - x.
 """

@@ -16,7 +16,7 @@ from beatwalk.training.models import SIZES
 from beatwalk.training.stage import Job
 from beatwalk.training.words import train_words
 
-SHARES = {"autoencoder": 0.25, "decoder": 0.08, "words": 0.03, "flow": 0.5, "few": 0.14}  # of the minutes
+SHARES = {"autoencoder": 0.25, "words": 0.03, "flow": 0.5, "few": 0.14, "decoder": 0.08}  # of the minutes
 
 
 def job(args: argparse.Namespace, stage: str) -> Job:
@@ -37,10 +37,10 @@ def train(args: argparse.Namespace) -> None:
     """The stages that several processes share."""
     for stage, run in (
         ("autoencoder", train_autoencoder),
-        ("decoder", train_decoder),
         ("words", train_words),
         ("flow", train_flow),
         ("few", train_few),
+        ("decoder", train_decoder),
     ):
         if args.stage in (stage, "all"):
             run(job(args, stage))

@@ -1,4 +1,4 @@
-"""Stage 3: the text encoder learns what captions mean before it sees a picture.
+"""Stage 2: the text encoder learns what captions mean before it sees a picture.
 
 It reads captions and tells what the painter was asked for (subject, palette, …). That is cheap, it makes every
 word that the painter knows land in its own place, and the transformer then starts with conditioning that

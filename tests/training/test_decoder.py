@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from beatwalk.training.decoder import CELLS, PERIODS, cosines, detail_loss, energy_loss, lattice_energy, lattice_loss
+from beatwalk.training.decoder import (
+    CELLS,
+    COARSE,
+    PERIODS,
+    cosines,
+    detail_loss,
+    energy_loss,
+    judged,
+    lattice_energy,
+    lattice_loss,
+)
 
 DEVIATION = 0.2
 
@@ -63,3 +73,23 @@ def test_what_differs_from_cell_to_cell_is_averaged_away() -> None:
         assert lattice_energy(lattice(4), period).mean() == pytest.approx(0.01, rel=0.15)
         assert lattice_energy(grain, period).shape == (4, 3, fields, fields)
         assert lattice_energy(slope, period).max() < 1e-6
+
+
+def test_the_critic_is_shown_fine_light_alone() -> None:
+    """Neither the output's coarse colours nor its fine ones count; what is fine in its light does."""
+    chance = torch.Generator().manual_seed(0)
+    picture, output = (torch.rand((2, 3, 64, 64), generator=chance) for _ in range(2))
+    shown = judged(output, picture)
+    red_and_green = torch.tensor([0.59, -0.3, 0.0]).view(1, 3, 1, 1)  # of no luminance
+    coloured = output + red_and_green * torch.rand((2, 1, 64, 64), generator=chance)
+    torch.testing.assert_close(judged(coloured, picture), shown)
+    torch.testing.assert_close(judged(output + torch.tensor([0.1, 0.2, -0.3]).view(1, 3, 1, 1), picture), shown)
+    grain = torch.randn((2, 1, 64, 64), generator=chance) * 0.1
+    change = judged(output + grain, picture) - shown
+    assert (change - change.mean(1, keepdim=True)).abs().max() < 1e-6
+    kept = torch.nn.functional.cosine_similarity(change.mean(1).flatten(), grain.flatten(), dim=0)
+    assert kept > 0.95
+    whole, own = (
+        torch.nn.functional.avg_pool2d(x, COARSE)[..., 1:-1, 1:-1] for x in (judged(picture, picture), picture)
+    )
+    assert (whole - own).abs().mean() < 0.02

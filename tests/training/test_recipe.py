@@ -13,12 +13,13 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, SanaPipeline
 
+from beatwalk.training import store
 from beatwalk.training.adopt import adopt
 from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
 from beatwalk.training.classifier import fresh, shrink, train_judge
-from beatwalk.training.decoder import train_decoder
+from beatwalk.training.decoder import Finisher, train_decoder
 from beatwalk.training.export import export, hashes
-from beatwalk.training.few import train_few
+from beatwalk.training.few import STEPS, newest, train_few
 from beatwalk.training.flow import batches, load_flow, render, rounds, train_flow
 from beatwalk.training.gallery import blocks, frame, paint_block, read_block
 from beatwalk.training.latents import encode_set, load_latents, prepare_latents
@@ -39,10 +40,10 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     for number in range(4):  # the last one is not square
         paint_block(work / "set", number, TOY, per_subject=1)
     train_autoencoder(job)
-    train_decoder(job)
     train_words(job)
     train_flow(job)
     train_few(job)
+    train_decoder(job)
     return job
 
 
@@ -127,7 +128,7 @@ def test_words_that_were_never_met_give_a_picture(job: Job) -> None:
     assert torch.isfinite(states).all()
     mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
     apart = torch.cdist(mean, mean) + torch.eye(len(texts)) * 9
-    assert float(apart.min()) > 1e-3
+    assert float(apart.detach().min()) > 1e-3
     for size in ((64, 64), (64, 128)):
         made = render(job, model, load_autoencoder(job), tokenizer, texts, 1.0, 1, 1.0, size)
         assert made.shape == (len(texts), *size, 3)
@@ -170,6 +171,45 @@ def test_latents_are_those_of_the_encoder(job: Job) -> None:
     assert left == [path for path in files if path.name.startswith("low")]
     assert all(path.stat().st_mtime_ns not in before for path in left)
     prepare_latents(job, low=True)  # as they were
+
+
+def test_the_decoder_sees_latents_as_the_student_finishes_them(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last step that guesses rightly gives the latents back; one that guesses nothing, what it was shown."""
+    finish = Finisher(job)
+    chance = torch.Generator().manual_seed(0)
+    latents, noise = (torch.randn((2, 16, 4, 8), generator=chance) for _ in range(2))
+    made = finish(latents, noise)
+    assert made.shape == latents.shape
+    assert torch.isfinite(made).all()
+    assert not made.requires_grad
+    scaled = latents * finish.scale
+    asked: list[torch.Tensor] = []
+
+    def guess(x: torch.Tensor, t: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        asked.append(t)
+        assert len(states) == len(mask) == len(x)
+        return (noise - scaled).bfloat16().float() * answer
+
+    monkeypatch.setattr(finish.model, "velocity", guess)
+    answer = 1.0
+    torch.testing.assert_close(finish(latents, noise), latents, atol=0.02, rtol=0)
+    answer = 0.0
+    shown = (1 - 1 / STEPS) * latents + noise / STEPS / finish.scale
+    torch.testing.assert_close(finish(latents, noise), shown)
+    assert all((t == 1 / STEPS).all() for t in asked)
+
+
+def test_a_student_of_an_older_flow_counts_no_longer(tmp_path: Path) -> None:
+    """The newest model is the student of today's flow, else the flow."""
+    job = Job(work=tmp_path, minutes=1, device="cpu", size=TOY)
+    store.save(tmp_path / "flow.pt", {"step": 5})
+    assert newest(job) == "flow"
+    store.save(tmp_path / "few.pt", {"step": 9, "base": 5.0})
+    assert newest(job) == "few"
+    store.save(tmp_path / "flow.pt", {"step": 6})
+    assert newest(job) == "flow"
 
 
 def test_a_missing_stage_is_named(job: Job, tmp_path: Path) -> None:
@@ -224,7 +264,7 @@ def test_a_finished_model_can_be_gone_on_with(job: Job, tmp_path: Path) -> None:
     assert (first / HISTORY).read_text(encoding="utf-8") == (again / HISTORY).read_text(encoding="utf-8")
     shutil.copytree(job.work / "set", later.work / "set")
     more = replace(later, steps=3)
-    for train in (train_autoencoder, train_decoder, train_words, train_flow, train_few):
+    for train in (train_autoencoder, train_words, train_flow, train_few, train_decoder):
         train(more)
         assert torch.load(later.work / f"{train.__name__.removeprefix('train_')}.pt", weights_only=True)["step"] == 3
     assert not set(hashes(first).values()) & set(hashes(export(later, tmp_path / "more")).values())
