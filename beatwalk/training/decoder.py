@@ -38,7 +38,7 @@ from beatwalk.training.words import TOKENS, tokens
 
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
-ENERGY_WEIGHT = 1.4
+ENERGY_WEIGHT = 0.6
 FAINT = 1e-4  # energy that counts as none: grain too fine to be told from the latents
 PERIODS = (8, 16)  # pixels after which a lattice repeats: of layers whose cells are 2, 4 and 8, and of a latent pixel
 CELLS = 8  # a side, over which repeats are sought
