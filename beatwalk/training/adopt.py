@@ -1,7 +1,7 @@
 """Checkpoints from a finished model: to go on with it where its own checkpoints are gone, or to train a part anew.
 
 A finished model holds averaged weights alone, in half precision; a stage that starts from them warms up again. What
-it holds is the student of the last stage; the flow goes on from there too, for its own weights are not kept.
+it holds is the student of the distillation; the flow goes on from there too, for its own weights are not kept.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ pixel by pixel, a decoder answers with their mean, a blur. Here it is asked for 
   the picture's own coarse part and no fine colour, so that it judges detail of light alone: shown all, it bends
   colours back and forth, and asks for coloured grain, which eyes hardly see and which lies farther from the picture.
 
-What it decodes are the picture's latents and, for half of the batch, those latents as the student of the stage before
-leaves them: its last step, from a quarter of noise, answers with a mean of all that may have been there, and a
-decoder that never saw such latents gives a tenth less detail for them.
+What it decodes are the picture's latents and, for half of the batch (rounded up), those latents as the student of the
+stage before leaves them: its last step, from a quarter of noise, answers with a mean of all that may have been there,
+and a decoder that never saw such latents gives a tenth less detail for them.
 """
 
 from __future__ import annotations
@@ -158,7 +158,11 @@ def near_loss(output: Tensor, target: Tensor) -> Tensor:
 
 
 class Finisher:
-    """Latents of pictures as the newest model leaves them: its last step, without words."""
+    """Latents of pictures as the newest model leaves them: its last step, without words.
+
+    Crops are smaller than the pictures that it learnt from; at so late a step it errs no more on them, nor without
+    words (squared error 0.047 of a variance of 0.8; 0.049 with captions on whole pictures).
+    """
 
     def __init__(self, job: Job) -> None:
         name = newest(job)
@@ -235,9 +239,9 @@ def train_decoder(job: Job) -> AutoencoderDC:
         judge.done()
         x = to_float(crops.batch(count), job.device)
         latents = encode(x)
-        noise = torch.randn(latents.shape, generator=stage.generator, device=job.device)
-        part = -(-count // 2)
-        output = decode(torch.cat((finish(latents[:part], noise[:part]), latents[part:])))
+        first, rest = latents[: -(-count // 2)], latents[-(-count // 2) :]
+        noise = torch.randn(first.shape, generator=stage.generator, device=job.device)
+        output = decode(torch.cat((finish(first, noise), rest)))
         critic.requires_grad_(False)
         stage.learn(partial(loss_of, output, x))
         critic.requires_grad_(True)

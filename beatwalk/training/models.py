@@ -55,7 +55,7 @@ TOY = Size(
     text_layers=1,
     tokens=32,
     vocabulary=320,
-    batch_autoencoder=2,
+    batch_autoencoder=4,
     batch_flow=4,
 )
 SIZES = {"full": FULL, "toy": TOY}
