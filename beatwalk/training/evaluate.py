@@ -20,7 +20,7 @@ from diffusers import DiffusionPipeline
 from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
-from beatwalk.training.gallery import blocks, read_block
+from beatwalk.training.gallery import blocks, paint_block, read_block
 from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, spread
 from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
@@ -220,6 +220,7 @@ def walks(nano: Painter4, frames: int = 7) -> tuple[float, list[np.ndarray]]:
 
 def reconstruction(nano: Painter4, work: Path, count: int = 90) -> float:
     """Mean PSNR in dB of the shipped autoencoder on held-out pictures: many, for they differ by 20 dB."""
+    paint_block(work / "set", 0, SIZES["full"], nano.device)  # unless the training left it there
     pictures, _ = read_block(blocks(work / "set")[0])
     index = np.linspace(0, len(pictures) - 1, count).astype(int)
     values = []
