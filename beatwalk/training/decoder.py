@@ -31,10 +31,8 @@ from torch import Tensor, nn
 from beatwalk.training import parallel
 from beatwalk.training.autoencoder import OPPONENT, Crops, load_autoencoder, picture_loss, report, to_float
 from beatwalk.training.few import STEPS, newest
-from beatwalk.training.flow import Painterly, load_flow
+from beatwalk.training.flow import Painterly, load_flow, wordless
 from beatwalk.training.stage import Job, Stage, need
-from beatwalk.training.text import load_or_build
-from beatwalk.training.words import TOKENS, tokens
 
 BLOCK = 8  # pixels a side whose spectrum is compared; they overlap by half
 WINDOW = 4  # blocks a side over which it is averaged: of chance, only the amount can be asked for
@@ -168,12 +166,8 @@ class Finisher:
         name = newest(job)
         self.model: Painterly = load_flow(job, name).requires_grad_(False)
         self.scale: float = need(job, name)["scale"]
-        tokenizer = load_or_build(job.work / "tokenizer", job.size)
-        ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))
-        self.mask = mask
         self.device = job.device
-        with torch.no_grad():
-            self.states = self.model.encode(ids, mask).float()
+        self.states, self.mask = wordless(job, self.model)
 
     @torch.no_grad()
     def __call__(self, latents: Tensor, noise: Tensor) -> Tensor:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from beatwalk.training import parallel, store
-from beatwalk.training.flow import Batch, Painterly, batches, build, keep_text, load_flow, peek
+from beatwalk.training.flow import Batch, Painterly, batches, build, keep_text, load_flow, peek, wordless
 from beatwalk.training.latents import prepare_latents
 from beatwalk.training.stage import Job, Stage, need
 from beatwalk.training.text import load_or_build
-from beatwalk.training.words import TOKENS, tokens
 
 STEPS = 4  # of the student
 SUBSTEPS = 3  # of the teacher within one of the student's
@@ -74,9 +73,7 @@ def train_few(job: Job) -> Painterly:
     extra = {"scale": latents.scale, "base": float(need(job, "flow")["step"])}
     stage = Stage(job, "few", model, plain=plain, peak=4e-4, decay=0.99, warm=20, hold=0.4, extra=extra)
     keep_text(stage, model, teacher.text)
-    ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))
-    with torch.no_grad():
-        empty = (teacher.encode(ids, mask).float(), mask)
+    empty = wordless(job, teacher)
 
     def ask(x: Tensor, t: Tensor, states: Tensor, seen: Tensor) -> Tensor:
         with torch.autocast(job.device, torch.bfloat16):

@@ -71,6 +71,14 @@ def build(job: Job, tokenizer: PreTrainedTokenizerFast) -> Painterly:
     return model.to(job.device)
 
 
+@torch.no_grad()
+def wordless(job: Job, model: Painterly) -> tuple[Tensor, Tensor]:
+    """Conditioning of an empty caption and its mask, each with a batch axis of 1."""
+    tokenizer = load_or_build(job.work / "tokenizer", job.size)
+    ids, mask = (x.to(job.device) for x in tokens(tokenizer, [""], min(TOKENS, job.size.tokens)))
+    return model.encode(ids, mask).float(), mask
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Training examples on the device."""
