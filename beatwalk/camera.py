@@ -195,16 +195,18 @@ def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
     height, width = picture.shape[-2:]
     halves = np.array([width / 2, height / 2, 1])
     # Without align_corners, -1 and 1 are the outer edges of the picture: half its size is the unit, and identity
-    # lands on the centres of the pixels.
-    normalised = torch.tensor(
-        (camera * halves / halves[:, None])[None, :2], dtype=torch.float32, device=picture.device
+    # lands on the centres of the pixels. What a column adds to a point is the same in all rows, and a row in all
+    # columns: sums of both take a third of the time of torch's affine_grid, which multiplies matrices.
+    to_right, down, middle = torch.tensor(
+        (camera * halves / halves[:, None])[:2].T, dtype=torch.float32, device=picture.device
     )
-    grid = F.affine_grid(normalised, [1, 3, height, width], align_corners=False)
+    x, y = ((2 * torch.arange(n, device=picture.device) + 1) / n - 1 for n in (width, height))
+    grid = (x[:, None] * to_right + middle) + (y[:, None] * down)[:, None]
     shrink = float(np.sqrt(abs(np.linalg.det(camera[:2, :2]))))
     if smooth and shrink > 1 + NOTHING:
         picture = soften(picture, min(shrink - 1, 1))
     mode = "bicubic" if smooth else "bilinear"
-    return F.grid_sample(picture[None], grid, mode=mode, padding_mode="reflection", align_corners=False)[0]
+    return F.grid_sample(picture[None], grid[None], mode=mode, padding_mode="reflection", align_corners=False)[0]
 
 
 def soften(picture: Tensor, amount: float) -> Tensor:
