@@ -138,8 +138,11 @@ class _Crew:
         self._pool = ThreadPoolExecutor(size, "pictures", initializer=_use_threads, initargs=(threads,))
 
     def run(self, rows: list[slice], pipeline: Any, make: Make[Made]) -> list[Callable[[], Made]]:
-        """Start on parts of the rows; what comes back waits for each of them, and raises what it raised."""
-        if self.size == 1:
+        """Start on parts of the rows; what comes back waits for each of them, and raises what it raised.
+
+        A part by itself is made by the caller, with all cores.
+        """
+        if self.size == 1 or len(rows) == 1:
             return [lambda part=part: make(part, None) for part in rows]  # type: ignore[misc]
         import torch
 

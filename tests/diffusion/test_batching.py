@@ -92,6 +92,24 @@ def used_by(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch) -> d
     return used
 
 
+def test_one_picture_by_itself_has_all_cores(
+    saved: Callable[[str], Path], two_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two, each has one; the single one is made by the caller, and is the same picture."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    call, cores = generator.call_pipeline, []
+
+    def spying(*args: Any, **kwargs: Any) -> Any:
+        cores.append(torch.get_num_threads())
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(generator, "call_pipeline", spying)
+    both = pictures(generator, EIGHT[:2], PROMPTS)
+    alone = pictures(generator, EIGHT[:1], PROMPTS[:1])
+    assert cores == [1, 1, 2]
+    assert apart(both[:1], alone) <= LEVELS
+
+
 def test_memory_that_runs_out_in_a_thread_halves_the_batch(
     saved: Callable[[str], Path], loaded: Loaded, two_cores: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
