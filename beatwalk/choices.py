@@ -69,7 +69,7 @@ addons = options(
     ),
 )
 compiling = click.option(
-    "--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: if the video is long."
+    "--compile", type=click.Choice(["auto", "on", "off"]), help="By torch; auto: on CUDA, if the video is long."
 )
 analysed = options(
     click.option(

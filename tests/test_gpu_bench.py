@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beatwalk.diffusion.compiling import COMPILERS
-
+COMPILERS = ("c++", "g++", "clang++", "cl")  # inductor builds what it writes for processors with one of them
 SCRIPT = Path(__file__).parents[1] / "examples" / "gpu_bench.py"
 
 

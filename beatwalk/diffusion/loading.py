@@ -22,6 +22,7 @@ from beatwalk.diffusion.families import (
 )
 from beatwalk.diffusion.generator import DiffusionGenerator
 from beatwalk.diffusion.latents import latent_channels
+from beatwalk.diffusion.lean import make_lean
 from beatwalk.diffusion.parts import check_filled, load_parts, reason_of
 from beatwalk.diffusion.quiet import quiet_libraries
 from beatwalk.diffusion.sources import (
@@ -232,8 +233,6 @@ def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.
     (nano, 512x512: 139 ms a picture in batches of eight, 78 ms one by one).
     """
     import torch
-
-    from beatwalk.diffusion.lean import make_lean  # it imports diffusers
 
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from beatwalk.diffusion import (
     load_generator,
     worth_compiling,
 )
-from beatwalk.diffusion.compiling import COMPILERS, LONG_ENOUGH
+from beatwalk.diffusion.compiling import LONG_ENOUGH
 from beatwalk.walk import Walk
 from tests.diffusion.test_generator import LEVELS, PROMPTS, apart, pictures
 from tests.diffusion.tiny import Loaded
@@ -87,17 +86,16 @@ def test_a_compiled_batch_that_does_not_fit_is_halved(
     assert generator._batches.limit((128, 64)) > 4
 
 
-def test_length_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long renders are compiled where there is a compiler; a choice overrides; other devices never by themselves."""
-    monkeypatch.setattr(shutil, "which", lambda name: name if name == COMPILERS[0] else None)
+def test_length_alone_decides() -> None:
+    """Long renders are compiled on CUDA; a choice overrides; other devices never by themselves."""
     for kind, frames in LONG_ENOUGH.items():
         assert worth_compiling("auto", frames, kind)
         assert not worth_compiling("auto", frames - 1, kind)
         assert not worth_compiling("off", frames, kind)
         assert worth_compiling("on", 2, kind)
-    assert not worth_compiling("auto", 10**6, "mps")
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert not worth_compiling("auto", 10**6, "cpu")
+    for kind in ("mps", "cpu"):
+        assert not worth_compiling("auto", 10**6, kind)
+        assert worth_compiling("on", 2, kind)
     assert worth_compiling("auto", 10**6, "cuda:1")
 
 
