@@ -204,7 +204,7 @@ class Model(_Frozen):
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
-    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: on CUDA, if it pays
+    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: on CUDA, long videos
     cuda_graphs: bool = True  # on CUDA, what is compiled is recorded as CUDA graphs where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder

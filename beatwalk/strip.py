@@ -1,8 +1,8 @@
 """A strip: the stretch of a walk just ahead, as latents, on which frames are placed by how much they will change.
 
 Where a picture changes much along a walk, and where little, a few probes cannot tell: its speed may double within two
-frames. But it shows in latents, before the dearer part, decoding, is paid for. So a walk is first denoised at
-**knots**, one or two frames' change apart; between neighbours, which hardly differ, latents go on straight lines;
+or three frames. But it shows in latents, before the dearer part, decoding, is paid for. So a walk is first denoised
+at **knots**, a quick frame's change apart; between neighbours, which hardly differ, latents go on straight lines;
 each frame is put where the length on that strip is what the music asks for, and decoded (`beatwalk.guide`).
 
 Knots need not be closer than the eye can tell. So slow passages have fewer knots than frames: they cost less, and the

@@ -85,7 +85,9 @@ class Batches:
         while done < count:
             crew = self._crew_for(size)
             rows = shared_out(done, count, self.limit(size), crew.size)
-            for part, outcome in zip(rows, crew.run(rows, self._pipeline, make), strict=True):
+            # What torch compiled is for a number of cores as well: there a part by itself has as many as another.
+            lone = len(rows) == 1 and self._full is None
+            for part, outcome in zip(rows, crew.run(rows, self._pipeline, make, lone=lone), strict=True):
                 try:
                     made.append(outcome())
                     done = part.stop
@@ -137,12 +139,14 @@ class _Crew:
         self.size = size
         self._pool = ThreadPoolExecutor(size, "pictures", initializer=_use_threads, initargs=(threads,))
 
-    def run(self, rows: list[slice], pipeline: Any, make: Make[Made]) -> list[Callable[[], Made]]:
+    def run(self, rows: list[slice], pipeline: Any, make: Make[Made], *, lone: bool) -> list[Callable[[], Made]]:
         """Start on parts of the rows; what comes back waits for each of them, and raises what it raised.
 
-        A part by itself is made by the caller, with all cores.
+        Parameters
+        ----------
+        lone : one part by itself, which the caller's own thread makes with all cores
         """
-        if self.size == 1 or len(rows) == 1:
+        if self.size == 1 or lone:
             return [lambda part=part: make(part, None) for part in rows]  # type: ignore[misc]
         import torch
 

@@ -230,7 +230,7 @@ def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.
 
     On a processor what is between convolutions is done in fewer passes (`beatwalk.diffusion.lean`), and one picture
     is decoded after the other: what is between two operations then stays in its cache, which nearly halves the time
-    (nano, 512x512: 139 ms a picture in batches of eight, 78 ms one by one).
+    (nano, 512x512, against batches of eight).
     """
     import torch
 

@@ -39,17 +39,22 @@ def test_upsampling_is_the_same_to_the_bit(dtype: torch.dtype, shortcut: bool, i
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_normalising_errs_by_no_more_than_its_precision(dtype: torch.dtype, bias: bool) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_normalising_errs_about_as_little(dtype: torch.dtype, bias: bool) -> None:
+    """At most twice as much as diffusers' own, that is by the precision's rounding."""
     norm = seeded(RMSNorm(48, 1e-5, elementwise_affine=True, bias=bias)).to(dtype)
     given = (5 * torch.randn(4, 9, 9, 48, generator=torch.Generator().manual_seed(1))).to(dtype)
     given[0, 0, 0] = 0  # what has no length keeps none
-    exact = norm.double()(given.double())
-    make_lean(norm.to(dtype))
+    values, weight = given.double(), norm.weight.double()
+    exact = weight * values / (values.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    exact = exact + norm.bias.double() if bias else exact
+    plain = norm(given)
+    make_lean(norm)
     assert is_lean(norm)
     lean = norm(given)
     assert lean.dtype == dtype
-    assert (lean - exact).square().mean().sqrt() <= torch.finfo(dtype).eps * exact.square().mean().sqrt()
+    assert not torch.equal(lean, plain)
+    assert (lean - exact).square().mean().sqrt() <= 2 * (plain - exact).square().mean().sqrt()
 
 
 def test_other_precisions_and_no_weights_are_left_to_diffusers() -> None:
@@ -57,6 +62,7 @@ def test_other_precisions_and_no_weights_are_left_to_diffusers() -> None:
     for norm, values in (
         (RMSNorm(8, 1e-5, elementwise_affine=False), given),
         (seeded(RMSNorm(8, 1e-5, elementwise_affine=True)).bfloat16(), given),
+        (seeded(RMSNorm(8, 1e-5, elementwise_affine=True)).half(), 30_000 * torch.ones(3, 5, 8).half()),
     ):
         plain = norm(values)
         make_lean(norm)
