@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from beatwalk.diffusion.generator import DiffusionGenerator
 
 _log = logging.getLogger(__name__)
-# Frames from which it pays, with a margin. On a processor it may never: batches filled up to one size cost what it
-# brings, and more (nano, 512x512, two cores: 4.2 frames/s without, 3.3 with).
+# Frames from which it pays, with a margin. On a processor it may never: batches filled up to one size cost more than
+# it brings (nano, 512x512, two cores: 4.3 frames/s without, 3.0 with).
 LONG_ENOUGH = {"cuda": 2000}
 
 
