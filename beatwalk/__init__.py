@@ -10,20 +10,38 @@ Importing this loads nothing heavy; each function imports what it needs when it 
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from beatwalk.pipeline import analyze, check, finish, plan, render
+from beatwalk._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from beatwalk.api import analyze, check, finish, plan, render
+
 __all__ = ["__version__", "analyze", "check", "finish", "plan", "render"]
+
+
+class _Package(ModuleType):
+    """A package in which a public function keeps its name although a room has the same one.
+
+    `beatwalk.plan` and `beatwalk.check` are functions; `from beatwalk.plan import …` reaches into the room. Python
+    would put the room in the function's place as soon as somebody imports from it.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from beatwalk import pipeline
+        from beatwalk import api
 
-        return getattr(pipeline, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'beatwalk' has no attribute {name!r}")
 
 

@@ -1,7 +1,7 @@
 """What a person can choose: the settings that presets, `--set` and the command line fill in.
 
 Every model is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
-units. `beatwalk.config` finds, merges and checks them; this module only says what they are.
+units. `beatwalk.plan.presets` finds, merges and checks them; this module only says what they are.
 
 A **modulated** target (speed, zoom, …) is a constant plus rules; each rule adds one musical source, shaped by the
 words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
@@ -143,14 +143,16 @@ class Walk(_Frozen):
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
     change_share: float = Field(default=0.6, ge=0.01, le=1)  # share of a segment's way on which the prompt changes
-    # Perceived change (beatwalk.motion units) that a prompt needs to become another: borders of the music that leave
-    # less at its speed are passed over, as far as prompts without a place have others.
+    # Perceived change (beatwalk.perception units) that a prompt needs to become another: borders of the music that
+    # leave less at its speed are passed over, as far as prompts without a place have others.
     least_change: float = Field(default=0.5, ge=0, le=100)
     path: Literal["both", "prompts", "noise"] = "both"
     spline: bool = (
         False  # prompts change all the time and turn smoothly at keyframes, rather than rest and turn there
     )
-    pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1 (beatwalk.motion units)
+    pace: float = Field(
+        default=0.4, ge=0.001, le=10
+    )  # perceived change a second at speed 1 (beatwalk.perception units)
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     init: str | None = None  # FILE or FILE:strength: the first keyframe's picture, where it has none of its own
     loop: bool = False  # the end flows into the beginning

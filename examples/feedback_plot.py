@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import beatwalk
-from beatwalk.checking import CheckReport
+from beatwalk.check import CheckReport
 
 INK, FAINT, PLAIN, STEERED, TARGET = "#e6e8ee", "#3a3f4d", "#ff5c7a", "#4cc9f0", "#ffb454"
 PANEL = "#0f1117"

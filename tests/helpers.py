@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.setlist import Job, jobs_of, read_setlist
+from beatwalk.jobs.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Frames, Keyframe, Plan, Section, Song, Timeline, frozen_array
 from beatwalk.video import read_frames

@@ -14,7 +14,7 @@ import pytest
 
 import beatwalk
 from beatwalk.cli import main
-from beatwalk.manifest import manifest_path, work_folder
+from beatwalk.core.manifest import manifest_path, work_folder
 from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests.helpers import click_song, decoded
@@ -140,7 +140,7 @@ def test_a_cover_picture_does_not_become_the_video(made: Path, tmp_path: Path) -
     """An MP3 with a cover gives the walk, with the MP3's sound."""
     from PIL import Image
 
-    from beatwalk.video import ffmpeg
+    from beatwalk.core import ffmpeg
 
     Image.new("RGB", (300, 300), (0, 255, 0)).save(tmp_path / "cover.png")
     song = tmp_path / "covered.mp3"

@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from beatwalk.analysis import analyze
-from beatwalk.audio import open_audio
-from beatwalk.planning import plan
-from beatwalk.prompts import read_prompts
+from beatwalk.listen import analyze
+from beatwalk.listen.audio import open_audio
+from beatwalk.plan.placement import plan
+from beatwalk.plan.prompts import read_prompts
 from beatwalk.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

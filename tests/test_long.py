@@ -17,29 +17,30 @@ MAX_BYTES = 2 * 2**30
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from beatwalk import listening, pipeline
-from beatwalk.generator import FakeGenerator
+from beatwalk import api
+from beatwalk.listen import store
+from beatwalk.models.seam import FakeGenerator
 from beatwalk.video import probe, read_sound
 
 song, out = Path(sys.argv[1]), Path(sys.argv[2])
-analysis = listening.analyze(song)
+analysis = store.analyze(song)
 changes = {"video": {"fps": "30000/1001", "size": "256x256"}, "walk": {"change_every": "8 bars"}}
 prompts = [f"picture {i}" for i in range(40)]
-whole = pipeline.plan(song, prompts, overrides=[changes], analysis=analysis)
-pipeline.targets_of(whole)
+whole = api.plan(song, prompts, overrides=[changes], analysis=analysis)
+api.targets_of(whole)
 start = analysis.duration_s - 60
-plan = pipeline.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
+plan = api.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
 
 def stop(progress):
     if progress.stage == "render" and progress.done > 900:
         raise KeyboardInterrupt
 
 try:
-    pipeline.render(plan, out, generator=FakeGenerator(), watch=stop)
+    api.render(plan, out, generator=FakeGenerator(), watch=stop)
 except KeyboardInterrupt:
     pass
 assert not out.exists()
-result = pipeline.render(plan, out, generator=FakeGenerator())
+result = api.render(plan, out, generator=FakeGenerator())
 try:
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     peak = 1024 * int(peak.split()[1])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beatwalk.config import list_presets
+from beatwalk.plan.presets import list_presets
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk import pipeline
-from beatwalk.cleaning import leftovers, remove
+from beatwalk import api
 from beatwalk.cli import main
+from beatwalk.core import ffmpeg
+from beatwalk.core.manifest import manifest_path, work_folder
 from beatwalk.errors import BeatwalkError, OutputError
-from beatwalk.generator import FakeGenerator
-from beatwalk.manifest import manifest_path, work_folder
+from beatwalk.jobs.leftovers import leftovers, remove
+from beatwalk.models.seam import FakeGenerator
 from beatwalk.types import Frames, Plan
-from beatwalk.video import ffmpeg
 from tests.helpers import click_song, decoded, names
 
 SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
@@ -34,9 +34,9 @@ import signal
 import sys
 import time
 from pathlib import Path
-from beatwalk import pipeline
-from beatwalk.generator import FakeGenerator
-from beatwalk.manifest import work_folder
+from beatwalk import api
+from beatwalk.models.seam import FakeGenerator
+from beatwalk.core.manifest import work_folder
 from tests.test_resuming import planned_for
 song, output, size, fps, hold = sys.argv[1:6]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell's background ignore it
@@ -45,7 +45,7 @@ class Held(FakeGenerator):
         while Path(hold).is_file() and (work_folder(Path(output)) / "segment-0001.npz").exists():
             time.sleep(0.01)
         return super().decode(*given, **options)
-result = pipeline.render(planned_for(Path(song), size, int(fps)), output, generator=Held())
+result = api.render(planned_for(Path(song), size, int(fps)), output, generator=Held())
 print(result.manifest["report"]["frames_reused"])
 """
 
@@ -54,7 +54,7 @@ def planned_for(song: Path, size: str = "64x48", fps: int = 12) -> Plan:
     """Four seconds, eight prompts, always the same."""
     prompts = [f"picture {i}" for i in range(8)]
     changes = {"video": {"fps": fps, "size": size}, "walk": {"change_every": "1 beat"}}
-    return pipeline.plan(song, prompts, overrides=[changes], analysis=_analysis(song))
+    return api.plan(song, prompts, overrides=[changes], analysis=_analysis(song))
 
 
 def _analysis(song: Path) -> Any:
@@ -82,7 +82,7 @@ def start(
 
 def whole(song: Path, folder: Path) -> Frames:
     """What an uninterrupted render gives."""
-    pipeline.render(planned_for(song), folder / "whole.mp4", generator=FakeGenerator())
+    api.render(planned_for(song), folder / "whole.mp4", generator=FakeGenerator())
     return decoded(folder / "whole.mp4")
 
 
@@ -136,7 +136,7 @@ def test_killed_before_every_rename(song: Path, tmp_path: Path) -> None:
         if not killed:
             break
         assert not output.exists(), "a video before its time"
-        pipeline.render(planned_for(song), output, generator=FakeGenerator())
+        api.render(planned_for(song), output, generator=FakeGenerator())
         np.testing.assert_array_equal(decoded(output), wanted)
         assert names(tmp_path) == {
             "song.wav",
@@ -163,7 +163,7 @@ def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> N
         replace(source, target)
 
     os.replace = deadly
-    pipeline.render(planned_for(song), output, generator=FakeGenerator())
+    api.render(planned_for(song), output, generator=FakeGenerator())
     os._exit(0)
 
 
@@ -195,9 +195,9 @@ def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]
             return super().decode(*given, **options)
 
     with pytest.raises(error):
-        pipeline.render(planned_for(song), tmp_path / "out.mp4", generator=Failing())
+        api.render(planned_for(song), tmp_path / "out.mp4", generator=Failing())
     assert not (tmp_path / "out.mp4").exists()
-    result = pipeline.render(planned_for(song), tmp_path / "out.mp4", generator=FakeGenerator())
+    result = api.render(planned_for(song), tmp_path / "out.mp4", generator=FakeGenerator())
     assert result.manifest["report"]["frames_reused"] in (18, 24)
     np.testing.assert_array_equal(decoded(tmp_path / "out.mp4"), wanted)
 
@@ -221,10 +221,10 @@ def test_a_crash_of_the_encoder_and_on(
 
     monkeypatch.setattr(ffmpeg, "start", crash)
     with pytest.raises(OutputError, match="encoder stopped"):
-        pipeline.render(planned_for(song), output, generator=FakeGenerator())
+        api.render(planned_for(song), output, generator=FakeGenerator())
     monkeypatch.setattr(ffmpeg, "start", begun)
     assert names(tmp_path) == {"song.wav", "whole.mp4", "whole.mp4.beatwalk.json", "out.mp4.beatwalk"}
-    result = pipeline.render(planned_for(song), output, generator=FakeGenerator())
+    result = api.render(planned_for(song), output, generator=FakeGenerator())
     assert result.manifest["report"]["frames_reused"] >= 12
     np.testing.assert_array_equal(decoded(output), wanted)
 
@@ -239,10 +239,10 @@ def test_a_removed_folder(song: Path, tmp_path: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
     with pytest.raises(BeatwalkError) as caught:
-        pipeline.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator(), watch=vanish)
+        api.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator(), watch=vanish)
     assert "\n" not in str(caught.value)
     folder.mkdir(exist_ok=True)
-    pipeline.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator())
+    api.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator())
     np.testing.assert_array_equal(decoded(folder / "out.mp4"), whole(song, tmp_path))
 
 
@@ -256,15 +256,15 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
     if mounted.returncode:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        monkeypatch.setattr("beatwalk.pipeline.check_space", lambda *_: None)  # it would have said so beforehand
+        monkeypatch.setattr("beatwalk.api.check_space", lambda *_: None)  # it would have said so beforehand
         (disk / "others").write_bytes(bytes(2_700_000))
         with pytest.raises(OutputError, match=r"[Nn]o space"):
-            pipeline.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
+            api.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
         assert not (disk / "out.mp4").exists()
         (disk / "others").unlink()
         subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
-        pipeline.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
-        pipeline.render(planned_for(song, "256x256", 24), tmp_path / "whole.mp4", generator=FakeGenerator())
+        api.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
+        api.render(planned_for(song, "256x256", 24), tmp_path / "whole.mp4", generator=FakeGenerator())
         np.testing.assert_array_equal(decoded(disk / "out.mp4"), decoded(tmp_path / "whole.mp4"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -279,7 +279,7 @@ def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
             second = start(song, output)
             told.append((second.communicate()[1].decode(), second.returncode))
 
-    pipeline.render(planned_for(song), output, generator=FakeGenerator(), watch=meanwhile)
+    api.render(planned_for(song), output, generator=FakeGenerator(), watch=meanwhile)
     assert told[0][1] != 0
     assert "another beatwalk is making it now" in told[0][0]
     assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
@@ -293,7 +293,7 @@ def stopped(song: Path, output: Path, stage: str = "render", after: int = 20) ->
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pipeline.render(planned_for(song), output, generator=FakeGenerator(), watch=stop)
+        api.render(planned_for(song), output, generator=FakeGenerator(), watch=stop)
 
 
 def test_changes_are_named_before_the_model_is_loaded(
@@ -302,11 +302,11 @@ def test_changes_are_named_before_the_model_is_loaded(
     """Other prompts, another rate, another model: said in one line, with nothing loaded and nothing mixed."""
     output = tmp_path / "out.mp4"
     stopped(song, output)
-    monkeypatch.setattr("beatwalk.diffusion.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("beatwalk.models.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
     with pytest.raises(OutputError, match="differs in frame rate or length, model, prompts, size"):
-        pipeline.render(planned_for(song, "32x32", 24), output)
+        api.render(planned_for(song, "32x32", 24), output)
     with pytest.raises(OutputError, match="differs in model;"):
-        pipeline.render(planned_for(song), output)
+        api.render(planned_for(song), output)
     (tmp_path / "walk.txt").write_text("something else\n")
     with pytest.raises(SystemExit):
         main([str(song), str(tmp_path / "walk.txt"), "-o", str(output)])
@@ -320,7 +320,7 @@ def test_other_steps_and_guidance_are_named_before_the_model_is_loaded(song: Pat
 
     def again(**model: Any) -> None:
         settings = plan.settings.model_copy(update={"model": plan.settings.model.model_copy(update=model)})
-        pipeline.check_resumable(replace(plan, settings=settings), output, overwrite=False)
+        api.check_resumable(replace(plan, settings=settings), output, overwrite=False)
 
     again(steps=4)
     again(guidance=1)
@@ -357,7 +357,7 @@ def test_work_lies_in_one_place_and_can_be_cleaned(
 def test_clean_keeps_what_was_kept(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The frames of a finished video go only when that is asked for."""
     output = tmp_path / "out.mp4"
-    pipeline.render(planned_for(song), output, generator=FakeGenerator(), keep_frames=True)
+    api.render(planned_for(song), output, generator=FakeGenerator(), keep_frames=True)
     main(["clean", str(tmp_path), "--remove"])
     assert work_folder(output).exists()
     main(["clean", str(tmp_path), "--remove", "--kept"])

@@ -26,8 +26,8 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+from beatwalk.core import ffmpeg
 from beatwalk.errors import OutputError, SettingsError
-from beatwalk.video import ffmpeg
 
 TO_YUV = (
     "scale=out_color_matrix={matrix}:out_range={range}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"

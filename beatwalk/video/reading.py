@@ -15,12 +15,12 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import ffmpeg
 from beatwalk.errors import VideoError
 from beatwalk.types import Float32, Frames
-from beatwalk.video import ffmpeg
 
 PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
-# As `beatwalk.audio` has it: second 0 is what a player plays first; late starts and gaps are silence.
+# As `beatwalk.listen.audio` has it: second 0 is what a player plays first; late starts and gaps are silence.
 SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
 _CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 

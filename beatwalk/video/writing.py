@@ -19,11 +19,11 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
-from beatwalk import files
+from beatwalk.core import ffmpeg, files
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
-from beatwalk.video import between, codecs, ffmpeg
-from beatwalk.video.hardware import in_hardware
+from beatwalk.video import codecs, frame_interpolation
+from beatwalk.video.nvenc import in_hardware
 
 QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
@@ -165,7 +165,8 @@ class Encoder(_FrameWriter):
     intra : h264 of whole frames alone, for scrubbing
     alpha : frames have a fourth channel, and their colours are premultiplied by it
     upscale : so many times as wide and high
-    interpolate : so many frames for each, and how many there will be; then `between.AHEAD` more must be written
+    interpolate : so many frames for each, and how many there will be; then `frame_interpolation.AHEAD` more must be
+        written
     hardware : by the graphics card's encoder, where that works
     """
 
@@ -187,7 +188,7 @@ class Encoder(_FrameWriter):
         files.check_place(Path(path))
         self.written_size = codecs.fitting_size(codec, (size[0] * upscale, size[1] * upscale))
         times, frames = interpolate
-        first = between.filters(fps, times, frames) if times > 1 else []
+        first = frame_interpolation.filters(fps, times, frames) if times > 1 else []
         options = codecs.writing_options(
             Path(path), codec, size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,

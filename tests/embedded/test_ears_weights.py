@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import beatwalk
-from beatwalk.analysis.features import EARS_INPUTS
-from beatwalk.analysis.hearing import load_network
+from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.network import load_network
 
 FOLDER = Path(beatwalk.__file__).parent / "embedded" / "ears"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk.analysis.features import EARS_INPUTS
-from beatwalk.analysis.hearing import read_network
+from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.network import read_network
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clips import make_clips, merged, read_clips, write_set

@@ -1,6 +1,6 @@
 """The network: a stem that halves the frame rate, dilated convolutions, three heads.
 
-Its twin without torch, for listening, is `beatwalk.analysis.hearing`; a test holds both to the same numbers.
+Its twin without torch, for listening, is `beatwalk.listen.network`; a test holds both to the same numbers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from beatwalk.analysis.features import EARS_INPUTS
-from beatwalk.analysis.hearing import EVENT_WEIGHTS
+from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.network import EVENT_WEIGHTS
 
 HEADS = ("beat", "downbeat", "onset")
 KERNEL = 5

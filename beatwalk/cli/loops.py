@@ -1,0 +1,83 @@
+"""`beatwalk loops`: clips for VJs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beatwalk.cli.common import console_for, fingerprint, load
+from beatwalk.cli.options import FILE, analysed, coding, make_plan, modelling, overwriting, styling, verbosity
+
+
+@click.command()
+@click.argument("song", type=FILE)
+@click.argument("prompts", type=FILE)
+@click.option("--bars", type=click.IntRange(1, 256), default=8, show_default=True, help="In each loop.")
+@click.option("--count", type=click.IntRange(1, 999), help="How many; without: as the song has, up to 12.")
+@click.option("--from", "place", metavar="PLACE", help="Where they begin: drop, bar 33, section B or 1:02.5.")
+@click.option("--bpm", type=click.FloatRange(20, 400), help="Their tempo; without: the song's.")
+@click.option("--codec", default="hap", show_default=True, help="hap, hap-q, dxv, prores, h264, …")
+@click.option("--sound", is_flag=True, help="Lay the song's sound under them, stretched to their tempo.")
+@click.option("-o", "--output", type=FILE, help="Folder for the clips; without: SONG-loops.")
+@click.option("--preset", default="vj-loop", show_default=True, help="Name (see: beatwalk presets) or TOML file.")
+@overwriting
+@analysed
+@coding
+@styling
+@modelling
+@verbosity
+def loops(
+    song: Path,
+    prompts: Path,
+    bars: int,
+    count: int | None,
+    place: str | None,
+    bpm: float | None,
+    sound: bool,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Loops of whole bars, exact to the frame, whose end flows into their beginning. Without sound.
+
+    \b
+    beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
+    beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
+    """
+    from beatwalk import api
+    from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+    from beatwalk.preflight import remarks_of
+
+    console = console_for(quiet, verbose)
+    folder = output or Path(f"{song.stem}-loops")
+    plan = make_plan(console, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
+    begin_s = start_of(place, plan.analysis) if place else 0.0
+    clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm)
+    timeline = clips[0].plan.timeline
+    console.say(f"loops     {len(clips)} of {bars} bars at {clips[0].bpm:g} BPM · {timeline.n_frames} frames each")
+    if timeline.fps != plan.timeline.fps:
+        rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
+        console.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
+    for remark in remarks_of(clips[0].plan.settings.video, plan.size) if plan.size else []:
+        console.say(f"note      {remark}")
+    check_clips(clips, fingerprint(choices, plan.model, plan.settings.model), sound=sound, overwrite=overwrite)
+    with console.busy("loading the model"):
+        generator = load(choices, plan.model, plan.settings.model)
+    with console.busy("compiling, if it pays"):
+        compiled = api.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
+    if compiled is not None:
+        console.say(f"compiled  {compiled.to_text()}")
+    with console.progress() as watch:
+        render_clips(
+            clips,
+            generator,
+            sound=sound,
+            overwrite=overwrite,
+            watch=watch,
+            told=lambda clip, status: console.say(f"{status:<9} {clip.path}"),
+        )
+    console.say(f"done      {folder}")

@@ -1,0 +1,86 @@
+"""`beatwalk models`: what is on this disk; `beatwalk models check`: one of them, tried out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beatwalk.cli.common import console_for, load, may_write, write_json
+from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the models that are on this machine; `beatwalk models check MODEL` tries one out.
+
+    \b
+    beatwalk models
+    beatwalk models check model.safetensors --map leak.png
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from beatwalk.models import list_models
+
+    row = "{:<36} {:<28} {:>9} {:>10} {:>6}  {}"
+    click.echo(row.format("model", "family", "on disk", "native", "steps", "licence").rstrip())
+    for model in list_models():
+        native = "x".join(str(side) for side in model.size) if model.size else ""
+        family = model.family.removesuffix("Pipeline") if model.walkable else f"{model.family} (cannot be walked)"
+        steps = "" if model.steps is None else str(model.steps)
+        licence = model.licence or "not said"
+        click.echo(row.format(model.name, family, f"{model.n_bytes / 1e6:.0f} MB", native, steps, licence).rstrip())
+
+
+@models.command("check")
+@click.argument("path", metavar="[MODEL]", required=False)
+@click.option("--size", help="Width and height in pixels; without: the model's own.")
+@click.option("--map", "map_file", type=FILE, help="Draw how far the worst cell of the latents reaches, as a PNG.")
+@click.option("--picture", type=FILE, help="Keep the picture that was made, as a PNG.")
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
+@overwriting
+@modelling
+@verbosity
+def check_one(
+    path: str | None,
+    size: str | None,
+    map_file: Path | None,
+    picture: Path | None,
+    json_file: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Load a model, make a picture, say how fast, and whether its autoencoder leaks.
+
+    \b
+    beatwalk models check model.safetensors --map leak.png
+    """
+    from beatwalk.core.files import whole_or_nothing
+    from beatwalk.models import check_model, write_map
+    from beatwalk.plan.presets import settings_from
+
+    for file in (map_file, picture, None if json_file in (None, "-") else Path(json_file)):
+        may_write(file, overwrite)
+    console = console_for(quiet, verbose)
+    pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
+    with console.busy("loading the model"):
+        generator = load(choices, path or choices["model"])
+    with console.busy("trying it out"):
+        found = check_model(generator, size=pixels)
+    if json_file != "-":
+        click.echo(found.to_text())
+    if json_file is not None:
+        write_json(json_file, found.to_json())
+    if map_file is not None:
+        write_map(found.leak, map_file)
+        console.say(f"drawn     {map_file}")
+    if picture is not None:
+        from PIL import Image
+
+        with whole_or_nothing(picture) as partial:
+            Image.fromarray(found.picture).save(partial, format="PNG")
+        console.say(f"drawn     {picture}")

@@ -1,0 +1,30 @@
+"""`beatwalk presets`: what there is to start from."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def presets(ctx: click.Context) -> None:
+    """List the presets; `beatwalk presets show NAME` prints one to start your own from."""
+    if ctx.invoked_subcommand is None:
+        from beatwalk.plan.presets import list_presets, load_preset
+
+        for name, path in list_presets().items():
+            click.echo(f"{name:<16} {load_preset(str(path)).get('description', '')}")
+
+
+@presets.command("show")
+@click.argument("name")
+def show_preset(name: str) -> None:
+    """Print a preset's TOML.
+
+    \b
+    beatwalk presets show house > mine.toml
+    beatwalk song.wav prompts.txt --preset mine.toml
+    """
+    from beatwalk.plan.presets import preset_text
+
+    click.echo(preset_text(name), nl=False)

@@ -1,0 +1,86 @@
+"""`beatwalk set`: a night's work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beatwalk.cli.common import console_for, fingerprint, load
+from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
+
+if TYPE_CHECKING:
+    from beatwalk.models.seam import Generator
+    from beatwalk.types import Plan
+
+
+@click.command("set")
+@click.argument("setlist", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Folder for the videos; without: the set list's.")
+@click.option("--resume", is_flag=True, help="Skip what is whole, go on with what is not.")
+@click.option("--dry-run", is_flag=True, help="Check everything, estimate, render nothing.")
+@overwriting
+@modelling
+@verbosity
+def set_(
+    setlist: Path,
+    output: Path | None,
+    resume: bool,
+    dry_run: bool,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Render a whole list of songs, in several manners if wanted; one bad song does not stop the night.
+
+    \b
+    beatwalk set night.toml --dry-run
+    beatwalk set night.toml --resume
+    """
+    from beatwalk.cli.console import duration
+    from beatwalk.core.files import in_words
+    from beatwalk.jobs.setlist import jobs_of, read_setlist
+    from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
+
+    console = console_for(quiet, verbose)
+    night = read_setlist(setlist)
+    folder = output or setlist.parent / night.folder
+    with console.busy("listening to every song"):
+        jobs = jobs_of(night, setlist.parent, folder, model=choices["model"])
+
+    def model_of(plan: Plan) -> Generator:
+        return load(choices, plan.model, plan.settings.model)
+
+    def model_print(plan: Plan) -> str:
+        return fingerprint(choices, plan.model, plan.settings.model)
+
+    needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=model_print)
+
+    with console.busy("loading models, measuring speed"):
+        seconds = seconds_of(jobs, model_of)
+    waiting = [job for job in jobs if job.status == "waiting"]
+    frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
+    console.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
+    console.say(f"disk      about {in_words(needed)} needed, {in_words(free)} free")
+    for job in jobs:
+        for remark in job.remarks:
+            console.say(f"note      {job.path.name}: {remark}")
+        if job.status == "failed" and not dry_run:  # the table at the end says so too
+            console.say(f"failed    {job.path.name}: {job.problem}")
+    if not dry_run:
+        with console.progress() as watch:
+            render_set(
+                jobs,
+                model_of,
+                folder / REPORT_FILE,
+                overwrite=overwrite,
+                fingerprint=model_print,
+                watch=watch,
+                told=lambda job: console.say(f"{job.status:<9} {job.path} {job.problem}".rstrip()),
+            )
+    click.echo("\n".join(table(jobs)))
+    if any(job.status == "failed" for job in jobs):
+        sys.exit(1)

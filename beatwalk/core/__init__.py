@@ -1,0 +1,1 @@
+"""Files, locks, the work folder of a render, its manifest, and running ffmpeg."""

@@ -1,0 +1,1 @@
+"""Many videos: set lists, loops, previews, contact sheets, figures, leftovers."""

@@ -1,0 +1,329 @@
+"""Figures: how fast a song becomes a video here, which stage takes what, and how much memory it needs.
+
+Everything is measured on a real render: a made-up song is written, listened to, planned, rendered and finished, just
+as `beatwalk song.wav prompts.txt` would. Loading the model and the libraries, and compiling where that is asked for
+or pays, are measured apart and belong to no other figure. The plain way, to compare with, is what one writes without
+beatwalk: the diffusers pipeline called for one frame after the other, every picture to disk as PNG, then moviepy from
+the PNGs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beatwalk.core.timing import PeakMemory, Stages
+
+if TYPE_CHECKING:
+    from beatwalk.models import Compiled, DiffusionGenerator
+    from beatwalk.settings import Video
+    from beatwalk.walk.walk import Walk
+
+SAMPLE_RATE_HZ = 22_050
+BPM = 120
+PROMPTS = ("a neon city in the rain", "a forest at dawn", "a calm ocean at night", "golden fireworks")
+ENCODED_FRAMES = 96  # to time the encoder alone
+PLAIN_FRAMES = 64  # the plain way is as fast for one frame as for the next: no need to wait for all of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What to measure."""
+
+    seconds: float = 10.0  # length of the song
+    size: tuple[int, int] | None = None  # width, height; None: the model's own
+    fps: Fraction = Fraction(24)
+    steps: int | None = None  # None: the model's own
+    preset: str = "default"
+    overrides: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchReport:
+    """What was measured. Seconds are the wall's; a stage's share is of `wall_s`, and stages may overlap."""
+
+    model: str
+    family: str
+    device: str
+    dtype: str
+    size: tuple[int, int]
+    fps: Fraction
+    steps: int
+    guidance: float
+    seconds: float  # of song
+    frames: int
+    pictures: int  # decoded: frames, and probes that are looked at
+    denoised: int  # latents: of frames, and of probes
+    load_s: float
+    wall_s: float  # from the song's file to the finished video
+    generation_s: float
+    encoding_s: float
+    peak_mb: float  # of this process and its ffmpeg, everything included
+    peak_device_mb: float | None  # on the GPU
+    stages: dict[str, float] = field(default_factory=dict)
+    plain: dict[str, Any] | None = None
+    compiled: Compiled | None = None  # what compiling cost and brought
+    reference_gflops: float = 0.0  # of a common convolution, on the same device in the same precision
+    runs: tuple[float, ...] = ()  # frames/s of all runs of which this is the fastest
+
+    @classmethod
+    def best_of(cls, reports: Sequence[BenchReport]) -> BenchReport:
+        """The fastest of several runs, which remembers the others' frames/s."""
+        best = max(reports, key=lambda report: report.frames_per_s)
+        return replace(best, runs=tuple(report.frames_per_s for report in reports))
+
+    @property
+    def frames_per_s(self) -> float:
+        """Finished frames by wall time."""
+        return self.frames / self.wall_s
+
+    @property
+    def images_per_s(self) -> float:
+        """Pictures by the time spent on making them, probes included."""
+        return self.pictures / max(self.generation_s, 1e-9)
+
+    @property
+    def wall_over_longest(self) -> float:
+        """Wall time by the longer of generation and encoding; 1 is perfect overlap."""
+        return self.wall_s / max(self.generation_s, self.encoding_s, 1e-9)
+
+    @property
+    def speedup_vs_plain(self) -> float | None:
+        """Frames a second by those of the plain way, where that was measured."""
+        return None if self.plain is None else self.frames_per_s / float(self.plain["frames_per_s"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; keys are part of the public interface."""
+        return {
+            "version": 1,
+            "model": self.model,
+            "family": self.family,
+            "device": self.device,
+            "dtype": self.dtype,
+            "size": list(self.size),
+            "fps": str(self.fps),
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "seconds": self.seconds,
+            "frames": self.frames,
+            "pictures": self.pictures,
+            "denoised": self.denoised,
+            "load_s": round(self.load_s, 3),
+            "wall_s": round(self.wall_s, 3),
+            "generation_s": round(self.generation_s, 3),
+            "encoding_s": round(self.encoding_s, 3),
+            "frames_per_s": round(self.frames_per_s, 3),
+            "images_per_s": round(self.images_per_s, 3),
+            "runs": [round(rate, 3) for rate in self.runs or (self.frames_per_s,)],
+            "reference_gflops": round(self.reference_gflops, 1),
+            "wall_over_longest": round(self.wall_over_longest, 4),
+            "peak_mb": round(self.peak_mb, 1),
+            "peak_device_mb": None if self.peak_device_mb is None else round(self.peak_device_mb, 1),
+            "stages": {
+                name: {"seconds": round(seconds, 3), "share": round(seconds / self.wall_s, 4)}
+                for name, seconds in self.stages.items()
+            },
+            "compiled": None if self.compiled is None else self.compiled.to_json(),
+            "plain": self.plain,
+            "speedup_vs_plain": None if self.speedup_vs_plain is None else round(self.speedup_vs_plain, 3),
+        }
+
+    def _others(self) -> str:
+        if len(self.runs) < 2:
+            return ""
+        return f", the best of {len(self.runs)}: " + " ".join(f"{rate:.2f}" for rate in self.runs)
+
+    def to_text(self) -> str:
+        """A table for people."""
+        width, height = self.size
+        lines = [
+            f"model     {self.model} · {self.steps} steps · guidance {self.guidance:g} · {self.device}, {self.dtype}",
+            f"video     {self.frames} frames of {width}x{height} at {self.fps} fps, for {self.seconds:g} s of song",
+            f"loading   {self.load_s:.1f} s (in no other figure)",
+            *([] if self.compiled is None else [f"compiled  {self.compiled.to_text()} (in no other figure)"]),
+            f"whole     {self.wall_s:.2f} s · {self.frames_per_s:.2f} frames/s{self._others()}",
+            f"machine   {self.reference_gflops:.0f} GFLOP/s of a 3x3 convolution, in the same precision",
+            f"pictures  {self.pictures}, from {self.denoised} latents · {self.images_per_s:.2f} images/s",
+            f"overlap   {self.wall_over_longest:.3f} x the longer of generation ({self.generation_s:.2f} s) and "
+            f"encoding ({self.encoding_s:.2f} s)",
+            f"memory    {self.peak_mb:.0f} MB at the peak"
+            + (f", {self.peak_device_mb:.0f} MB on the device" if self.peak_device_mb is not None else ""),
+            "stages    " + "seconds   share".rjust(27),
+        ]
+        for name, seconds in self.stages.items():
+            lines.append(f"          {name:<10}{seconds:9.2f}{100 * seconds / self.wall_s:7.1f} %")
+        if self.plain is not None:
+            lines.append(
+                f"plain     {self.plain['frames_per_s']:.2f} frames/s over {self.plain['frames']} frames in "
+                f"{self.plain['dtype']}; beatwalk is {self.speedup_vs_plain:.2f} times as fast"
+            )
+        return "\n".join(lines)
+
+
+def bench(
+    asked: Bench, generator: DiffusionGenerator, *, load_s: float = 0.0, plain: DiffusionGenerator | None = None
+) -> BenchReport:
+    """Render a made-up song and measure it.
+
+    Parameters
+    ----------
+    plain : the same model, as the plain way has it; None: the plain way is not measured
+    load_s : what loading `generator` took
+
+    Raises
+    ------
+    BeatwalkError : the size or the number of steps cannot be made
+    """
+    from beatwalk import api
+    from beatwalk.listen import store
+    from beatwalk.models import TimedGenerator, reference_gflops, worth_compiling
+
+    warm_up()
+    timed = TimedGenerator(generator)
+    with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
+        folder = Path(name)
+        song = write_song(folder / "song.wav", asked.seconds)
+        settings = {"video": {"fps": str(asked.fps), "size": asked.size}, "model": {"steps": asked.steps}}
+        timed.reset_peak_memory()
+        with PeakMemory() as memory:
+            begin = time.perf_counter()
+            stages = Stages()
+            with stages.time("listen"):
+                analysis = store.analyze(song)
+            plan = api.plan(
+                song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
+            )
+            compiled = None
+            if worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+                paused = time.perf_counter()
+                compiled = api.compile_if_worth(*api.prepare(plan, generator))
+                begin += time.perf_counter() - paused
+            result = api.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
+            wall_s = time.perf_counter() - begin
+        plan, walk = api.prepare(plan, generator)
+        encoding_s = encoding_alone(folder / "out.mp4", result.frames, plan.settings.video)
+        compared = run_plain(asked, plain, walk, song) if plain is not None else None
+    info, device_peak = generator.info, timed.peak_memory()
+    stages.update(timed.stages)
+    stages.update(result.stages)
+    return BenchReport(
+        model=info.name,
+        family=info.family,
+        device=info.device,
+        dtype=info.dtype,
+        size=walk.size,
+        fps=plan.timeline.fps,
+        steps=walk.steps,
+        guidance=walk.guidance,
+        seconds=asked.seconds,
+        frames=result.frames,
+        pictures=timed.pictures,
+        denoised=timed.denoised,
+        load_s=load_s,
+        wall_s=wall_s,
+        generation_s=timed.generation_s,
+        encoding_s=encoding_s,
+        peak_mb=memory.peak_mb,
+        peak_device_mb=None if device_peak is None else device_peak / 1e6,
+        stages=dict(stages),
+        plain=compared,
+        compiled=compiled,
+        reference_gflops=reference_gflops(info),
+    )
+
+
+def encoding_alone(video: Path, frames: int, asked: Video) -> float:
+    """Seconds that the encoder takes for a video by itself, from a part of its pictures in memory.
+
+    Parameters
+    ----------
+    frames : of the video
+    asked : how it was encoded
+    """
+    from beatwalk.video import Encoder, probe, read_frames
+
+    some = next(iter(read_frames(video, block=ENCODED_FRAMES)))
+    found = probe(video)
+    begin = time.perf_counter()
+    again = video.with_name(f"encoded{video.suffix}")
+    with Encoder(
+        again, found.size, found.fps,
+        codec=asked.codec, crf=asked.crf, intra=asked.intra, hardware=asked.hardware,
+    ) as encoder:  # fmt: skip
+        encoder.write(some)
+    return (time.perf_counter() - begin) * frames / len(some)
+
+
+def warm_up() -> None:
+    """Load the libraries of listening and finishing, and let them compile what they compile at their first use."""
+    from beatwalk.listen import store
+
+    with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
+        store.analyze(write_song(Path(name) / "warm.wav", 4.0))
+
+
+def write_song(path: Path, seconds: float) -> Path:
+    """A kick on every beat and a chord, loud and quiet by turns; written in blocks, so that memory stays flat."""
+    rng = np.random.default_rng(7)
+    beat, block = 60 / BPM, SAMPLE_RATE_HZ * 10
+    total = round(seconds * SAMPLE_RATE_HZ)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        for first in range(0, total, block):
+            t = np.arange(first, min(first + block, total)) / SAMPLE_RATE_HZ
+            loud = np.where((t // (16 * beat)) % 2 == 0, 0.35, 1.0)
+            since = t % beat
+            kick = np.sin(2 * np.pi * 55 * since) * np.exp(-since * 18)
+            hat = rng.standard_normal(len(t)) * np.exp(-((t + beat / 2) % beat) * 60)
+            chord = sum(np.sin(2 * np.pi * note * t) for note in (220.0, 261.6, 329.6))
+            sound = loud * (0.5 * kick + 0.15 * hat) + 0.06 * loud**2 * chord
+            file.writeframes((np.clip(sound, -1, 1) * 32_000).astype("<i2").tobytes())
+    return path
+
+
+def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:
+    """The plain way: one call of the pipeline a frame, PNGs, then moviepy."""
+    from moviepy import AudioFileClip, ImageSequenceClip
+
+    from beatwalk.models import plain_pictures
+
+    count = max(2, min(PLAIN_FRAMES, round(asked.seconds * asked.fps)))
+    folder, stages, peak = song.parent, Stages(), PeakMemory()
+    paths: list[str] = []
+    with peak:
+        begin = time.perf_counter()
+        pictures = plain_pictures(
+            generator, PROMPTS[:2], count, size=walk.size, steps=walk.steps, guidance=walk.guidance
+        )
+        for number in range(count):
+            with stages.time("generate"):
+                picture = next(pictures)
+            with stages.time("png"):
+                paths.append(str(folder / f"plain-{number:05d}.png"))
+                picture.save(paths[-1])
+        with stages.time("moviepy"):
+            clip = ImageSequenceClip(paths, fps=float(asked.fps))
+            sound = AudioFileClip(str(song))
+            clip = clip.with_audio(sound.subclipped(0, min(sound.duration, clip.duration)))
+            clip.write_videofile(str(folder / "plain.mp4"), logger=None)
+            clip.close()
+            sound.close()
+        wall_s = time.perf_counter() - begin
+    return {
+        "frames": count,
+        "dtype": generator.info.dtype,
+        "wall_s": round(wall_s, 3),
+        "frames_per_s": round(count / wall_s, 3),
+        "peak_mb": round(peak.peak_mb, 1),
+        "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
+    }

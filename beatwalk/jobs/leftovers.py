@@ -1,0 +1,78 @@
+"""What unfinished renders have left: found, named, removed. Nothing is touched that beatwalk did not make."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from beatwalk.core.files import discard, is_partial_name
+from beatwalk.core.locking import alone_in, is_held
+from beatwalk.errors import OutputError
+from beatwalk.walk.segments import RECORD, clear
+
+WORK = ".beatwalk"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """A file or folder that is no finished work."""
+
+    path: Path
+    bytes: int
+    segments: int  # finished ones in it
+    kind: str  # "unfinished", "kept" (the frames of a finished video), "at work" (being rendered now), "scrap"
+
+
+def leftovers(folder: Path) -> list[Leftover]:
+    """What lies in a folder, itself, not in the folders within.
+
+    Raises
+    ------
+    OutputError : there is no such folder
+    """
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such folder; give the one that the videos are in")
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            continue
+        if path.is_dir() and path.name.endswith(WORK) and _is_ours(path):
+            found.append(_work(path))
+        elif is_partial_name(path.name):
+            found.append(Leftover(path=path, bytes=_size(path), segments=0, kind="scrap"))
+    return found
+
+
+def remove(left: Leftover) -> None:
+    """Remove a leftover; of a work folder only what beatwalk put there.
+
+    Raises
+    ------
+    OutputError : a process is at work in it, or it cannot be removed
+    """
+    try:
+        if left.kind != "scrap":
+            with alone_in(left.path):
+                clear(left.path)
+        elif left.path.is_dir():
+            shutil.rmtree(left.path)
+        else:
+            discard(left.path)
+    except OSError as error:
+        raise OutputError(f"{left.path}: cannot be removed: {error.strerror or error}") from None
+
+
+def _is_ours(work: Path) -> bool:
+    return (work / RECORD).is_file() or (work / "lock").is_file() or any(work.glob(".*.partial.d"))
+
+
+def _work(path: Path) -> Leftover:
+    video = path.with_name(path.name.removesuffix(WORK))
+    kind = "at work" if is_held(path) else "kept" if video.is_file() else "unfinished"
+    return Leftover(path=path, bytes=_size(path), segments=len(list(path.glob("segment-*.npz"))), kind=kind)
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not p.is_symlink()]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,225 @@
+"""A night's work in one file: songs x prompts x presets x outputs, checked whole, rendered one after the other.
+
+folder = "night"                       # beside the set list
+[defaults]
+prompts = "walk.txt"                   # or several: ["a.txt", "b.txt"]
+presets = ["house"]
+[outputs.wall]                         # settings under video
+codec = "hap"
+size = "1024x512"
+[outputs.web]
+codec = "h264"
+[[songs]]
+song = "opener.wav"
+[[songs]]
+song = "peak.wav"
+presets = ["drum-and-bass", "house"]
+outputs = ["wall"]
+settings = { walk = { pace = 0.6 } }
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from beatwalk import api
+from beatwalk.errors import BeatwalkError, InputError
+from beatwalk.listen.store import hear
+from beatwalk.types import Analysis, Plan
+from beatwalk.video import codec_named
+
+MAX_BYTES = 10**6  # of a set list
+MAX_JOBS = 10_000
+
+
+def _listed(value: Any) -> Any:
+    """One where several may stand."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # as names of files are
+Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Manner(_Table):
+    """What defaults and songs can say."""
+
+    prompts: Names | None = None
+    presets: Names | None = None
+    outputs: Names | None = None
+    model: Text | None = None
+    settings: dict[str, Any] = {}
+
+
+class _Song(_Manner):
+    song: Text
+    name: Text | None = None  # of the videos; None: the song's
+    analysis: Text | None = None
+    start: float = Field(default=0.0, ge=0, le=1e6)  # s
+    end: float | None = Field(default=None, gt=0, le=1e6)
+
+
+class SetList(_Table):
+    """The file."""
+
+    folder: Text = "."
+    defaults: _Manner = _Manner()
+    outputs: dict[str, dict[str, Any]] = {}
+    songs: Annotated[tuple[_Song, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+@dataclass
+class Job:
+    """One video of the night."""
+
+    path: Path
+    song: str
+    preset: str
+    prompts: str
+    output: str  # "" where there is but one
+    plan: Plan | None = None
+    status: str = "waiting"  # then "done", "there" (whole already) or "failed"
+    problem: str = ""
+    seconds: float = 0.0
+    frames_of: str = ""  # the video whose frames it was finished from; "": its own
+    remarks: list[str] = field(default_factory=list)
+
+    def fail(self, problem: object) -> None:
+        """It cannot be made, and why."""
+        self.status, self.problem = "failed", " ".join(str(problem).split())
+
+    def to_json(self) -> dict[str, Any]:
+        """For the report."""
+        made = {"song": self.song, "preset": self.preset, "prompts": self.prompts, "output": self.output}
+        frames = self.plan.timeline.n_frames if self.plan else None
+        outcome = {"status": self.status, "problem": self.problem, "seconds": round(self.seconds, 1)}
+        return {"video": str(self.path), **made, "frames": frames, "frames_of": self.frames_of, **outcome}
+
+
+def read_setlist(path: Path) -> SetList:
+    """Read and check the file itself.
+
+    Raises
+    ------
+    InputError : naming the file, the key, and what was expected
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes are too many for a set list")
+        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        found = SetList.model_validate(data)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such set list") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "top level"
+        known = ", ".join(_Song.model_fields if first["loc"][:1] == ("songs",) else SetList.model_fields)
+        hint = f"; known here: {known}" if first["type"] == "extra_forbidden" else ""
+        raise InputError(f"{path}: {key}: {first['msg'].lower()}{hint}") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML
+        raise InputError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
+    folder = Path(found.folder)
+    if folder.is_absolute() or ".." in folder.parts or folder.drive:
+        raise InputError(f"{path}: folder: expected one beside the set list, found {found.folder!r}; or use --output")
+    for name in [*found.outputs, *(song.name for song in found.songs if song.name is not None)]:
+        if not _plain(name):
+            raise InputError(f"{path}: {name!r} cannot be part of a file's name; use letters, digits and dashes")
+    return found
+
+
+def _plain(name: str) -> bool:
+    return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable() and len(name) <= 100
+
+
+def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = None) -> list[Job]:
+    """Every video of the night, each planned, or with its problem.
+
+    Parameters
+    ----------
+    base : what paths in the set list are relative to
+    folder : where the videos go
+    model : where the set list names none
+
+    Raises
+    ------
+    InputError : two videos would have the same name, an output is not declared, or there is nothing to make
+    """
+    jobs: list[Job] = []
+    for song in setlist.songs:
+        jobs += _jobs_of_song(setlist, song, base, folder, model)
+        if len(jobs) > MAX_JOBS:
+            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; make several of it")
+    names = [str(job.path).casefold() for job in jobs]
+    for job, name in zip(jobs, names, strict=True):
+        if names.count(name) > 1:
+            raise InputError(f"the set list makes {job.path.name} twice; give one of the songs another name")
+    return jobs
+
+
+def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None) -> list[Job]:
+    defaults = setlist.defaults
+    scripts, presets = song.prompts or defaults.prompts, song.presets or defaults.presets or ("default",)
+    outputs = song.outputs or defaults.outputs or tuple(setlist.outputs) or ("",)
+    if scripts is None:
+        raise InputError(f"{song.song}: no prompts, neither of its own nor as default")
+    for output in outputs:
+        if output not in setlist.outputs and output:
+            raise InputError(f"{song.song}: no output {output!r}; there are: {', '.join(setlist.outputs) or 'none'}")
+    jobs: list[Job] = []
+    analysis: Analysis | BeatwalkError | None = None
+    for script, preset, output in itertools.product(scripts, presets, outputs):
+        parts = [song.name or Path(song.song).stem]
+        parts += [Path(script).stem] if len(scripts) > 1 else []
+        parts += [Path(preset).stem] if len(presets) > 1 else []
+        parts += [output] if len(outputs) > 1 else []
+        stem = "-".join(parts)
+        job = Job(path=folder / stem, song=song.song, preset=preset, prompts=script, output=output)
+        jobs.append(job)
+        try:
+            if analysis is None:
+                analysis = _listen(song, base)
+            if isinstance(analysis, BeatwalkError):
+                raise analysis
+            found = base / preset
+            plan = api.plan(
+                base / song.song,
+                base / script,
+                preset=str(found) if preset.endswith(".toml") else preset,
+                overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
+                analysis=analysis,
+                model=_model(song.model or defaults.model, base) or model,
+                start_s=song.start,
+                end_s=song.end,
+            )
+            job.plan = plan
+            job.path = folder / (stem + codec_named(plan.settings.video.codec).suffixes[0])
+        except BeatwalkError as error:
+            analysis = error if analysis is None else analysis
+            job.fail(error)
+    return jobs
+
+
+def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
+    """The song's analysis, or why there is none: asked for once a song."""
+    from beatwalk.listen import read_analysis
+
+    try:
+        return read_analysis(base / song.analysis) if song.analysis else hear(base / song.song)
+    except BeatwalkError as error:
+        return error
+
+
+def _model(name: str | None, base: Path) -> str | None:
+    return str(base / name) if name and (base / name).exists() else name

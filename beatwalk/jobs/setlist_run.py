@@ -1,0 +1,282 @@
+"""A set list rendered: places and disk looked at first, then one video after the other, and a report.
+
+Videos of the same frames (outputs that differ in codec or quality, say) are rendered once: the first keeps its frames
+until the others are finished from them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beatwalk import api
+from beatwalk.core.files import in_words, write_json
+from beatwalk.core.locking import alone_in
+from beatwalk.core.manifest import digest, model_identity, picture_digests, read_manifest, work_folder
+from beatwalk.errors import BeatwalkError, OutputError, VideoError
+from beatwalk.jobs.setlist import Job
+from beatwalk.models.seam import Generator
+from beatwalk.plan.plan_json import read_plan
+from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
+from beatwalk.settings import Model
+from beatwalk.types import Plan
+from beatwalk.video.cues import write_cues
+from beatwalk.walk.segments import check_same, clear, has_segments
+
+REPORT_FILE = "set-report.json"
+FINISHING = 0.2  # what finishing a video takes, in parts of what rendering it takes
+
+Fingerprint = Callable[[Plan], str]  # of a plan's model, from its files
+
+
+def check_places(
+    jobs: list[Job], *, resume: bool, overwrite: bool, fingerprint: Fingerprint | None = None
+) -> tuple[int, int]:
+    """Which videos are there already, which places are not free, and whether the disk has room; notes it in the jobs.
+
+    Returns
+    -------
+    Bytes that the night needs at most, about, and bytes that are free.
+
+    Raises
+    ------
+    OutputError : the folder cannot be made, or the disk has not the room
+    """
+    folder = jobs[0].path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    videos = frames = 0
+    for job in jobs:
+        if job.plan is None:
+            continue
+        try:
+            if job.path.exists() and not overwrite:
+                if not resume:
+                    raise OutputError(f"{job.path} exists; add --resume to keep it, or --overwrite to make it anew")
+                if difference := _differs(job.path, job.plan, fingerprint):
+                    told = f"{job.path} exists and differs in {difference}"
+                    raise OutputError(f"{told}; add --overwrite to make it anew")
+                job.status = "there"
+                continue
+            model = functools.partial(fingerprint, job.plan) if fingerprint else None
+            api.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
+        except BeatwalkError as error:
+            job.fail(error)
+            continue
+        size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
+        frames = max(frames, needed_bytes(work_folder(job.path), n_frames, size))
+        videos += output_bytes(job.plan.settings.video, n_frames, size)
+    free, needed = shutil.disk_usage(folder).free, frames + videos
+    if free < needed:
+        what = f"the videos need about {in_words(videos)} and the longest one's frames {in_words(frames)}"
+        raise OutputError(f"{folder}: {in_words(free)} free, but {what}")
+    return needed, free
+
+
+def _differs(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
+    """In what the video that is there differs from what the plan would give; "" where it does not."""
+    manifest = read_manifest(video)
+    if manifest is None:
+        return "all, for all that is known (it has no manifest)"
+    rows, settings = manifest.get("keyframes"), manifest.get("settings")
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    images = picture_digests(plan)
+    song, model = (value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model")))
+    wanted = plan.settings.model_dump(mode="json")
+    differing = {
+        "song": song.get("sha256") != plan.analysis.song.sha256,
+        "excerpt or length": (song.get("start"), manifest.get("frames"))
+        != (plan.timeline.start_s, plan.timeline.n_frames),
+        "what is heard in the song": not _moves_as(manifest, plan),
+        "prompts": [(row.get("frame"), row.get("prompt"), row.get("negative", "")) for row in rows]
+        != [(k.frame, k.prompt, k.negative) for k in plan.keyframes],
+        "seeds": [row.get("own_seed") for row in rows] != [k.seed for k in plan.keyframes],
+        "pictures": [(row.get("sha256"), row.get("strength")) for row in rows]
+        != [(images[k.image], k.strength) if k.image else (None, None) for k in plan.keyframes],
+        "model": fingerprint is not None and model.get("fingerprint") != fingerprint(plan),
+    }
+    names = [name for name, differs in differing.items() if differs]
+    found = settings if isinstance(settings, dict) else {}
+    return ", ".join(names + [name for name in wanted if found.get(name) != wanted[name]])
+
+
+def _moves_as(manifest: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a video was to move as a plan says, which beats and energy come to."""
+    try:
+        asked = np.array(manifest["motion"]["target"][1:], np.float64)
+        wanted = api.targets_of(plan).speed[1:] * (manifest["scale"] or 1.0)
+        return asked.shape == wanted.shape and np.allclose(asked, wanted, atol=1e-6)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def render_set(
+    jobs: list[Job],
+    load: Callable[[Plan], Generator],
+    report: Path,
+    *,
+    overwrite: bool = False,
+    fingerprint: Fingerprint | None = None,
+    watch: Any = None,
+    told: Callable[[Job], None] | None = None,
+) -> list[Job]:
+    """Render what waits, one after the other; what fails is noted, and the night goes on.
+
+    Parameters
+    ----------
+    load : gives the model of a plan; asked again only where the model changes
+    report : JSON, written anew after every video
+    fingerprint : of a plan's model; frames of another are not finished into a video of this one
+    told : called after every video
+    """
+    begin = time.monotonic()
+    generators, alike = _Latest(load), _alike(jobs)
+    for job in jobs:
+        if job.status == "waiting" and job.plan is not None:
+            plan, others = job.plan, [other for other in alike[id(job)] if other is not job]
+            started = time.monotonic()
+            try:
+                if not _finish_from(job, plan, others, overwrite, fingerprint, watch):
+                    keep, generator = any(other.status == "waiting" for other in others), generators.of(plan)
+                    # By each video's own length, so that one resumed alone has the same choice.
+                    api.compile_if_worth(*api.prepare(plan, generator))
+                    api.render(
+                        plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
+                    )
+                times = plan.settings.video.interpolate
+                write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=times)
+                job.status = "done"
+            except Exception as error:  # whatever one song does, the night goes on
+                job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
+            job.seconds = time.monotonic() - started
+            if all(other.status in ("done", "there") for other in (job, *others)):
+                for other in others:
+                    _drop_frames(other)
+            if told:
+                told(job)
+        write_json(report, summary(jobs, time.monotonic() - begin))
+    return jobs
+
+
+def frames_key(plan: Plan) -> str:
+    """The same for plans whose pure frames are the same, where their model is."""
+    settings = plan.settings.model_dump(mode="json")
+    video = {name: settings["video"][name] for name in ("fps", "size")}
+    before = {name: value for name, value in settings.items() if name not in api.AFTERWARDS}
+    images = picture_digests(plan)
+    keyframes = [
+        (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
+        for k in plan.keyframes
+    ]
+    timeline = [str(plan.timeline.fps), plan.timeline.n_frames, plan.timeline.start_s]
+    return digest([before, video, keyframes, timeline, plan.model, plan.analysis.song.sha256])
+
+
+def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
+    """For each job (by identity) those of the same frames, itself among them."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        key = str(job.path)
+        with contextlib.suppress(BeatwalkError):  # a picture is gone: its render will say so
+            key = frames_key(job.plan) if job.plan else key
+        groups.setdefault(key, []).append(job)
+    return {id(job): group for group in groups.values() for job in group}
+
+
+def _finish_from(
+    job: Job, plan: Plan, others: list[Job], overwrite: bool, fingerprint: Fingerprint | None, watch: Any
+) -> bool:
+    """Finish a video from frames that one of the others has kept; False where none has."""
+    settings = plan.settings.model_dump(mode="json")
+    wanted = {name: settings[name] for name in api.AFTERWARDS}
+    for other in others:
+        if _has_frames(other, plan, fingerprint):
+            with contextlib.suppress(VideoError):  # not all frames are there, or not whole
+                api.finish(other.path, job.path, overrides=[wanted], overwrite=overwrite, watch=watch)
+                job.frames_of = other.path.name
+                return True
+    return False
+
+
+def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
+    """Whether a finished video has kept frames that a plan would give."""
+    work = work_folder(job.path)
+    if job.status not in ("done", "there") or not has_segments(work):
+        return False
+    try:
+        if fingerprint is not None:
+            check_same(work, model_identity(fingerprint(plan)), overwrite=False)
+        return frames_key(read_plan(work / api.PLAN_FILE)) == frames_key(plan)
+    except BeatwalkError:
+        return False
+
+
+def _drop_frames(job: Job) -> None:
+    """Frames that the others no longer need; in a set list's folder nobody else has kept any."""
+    work = work_folder(job.path)
+    if has_segments(work):
+        with contextlib.suppress(OSError, OutputError), alone_in(work):
+            clear(work)
+
+
+class _Latest:
+    """The model in use; one at a time is in memory."""
+
+    def __init__(self, load: Callable[[Plan], Generator]) -> None:
+        self._load = load
+        self._loaded: tuple[str | None, Model] | None = None
+        self._generator: Generator | None = None
+
+    def of(self, plan: Plan) -> Generator:
+        # LoRAs and the like are part of what is loaded; steps, guidance and negative prompt are not.
+        wanted = plan.model, plan.settings.model.model_copy(update={"steps": None, "guidance": None, "negative": ""})
+        if self._generator is None or self._loaded != wanted:
+            self._generator = None
+            self._generator, self._loaded = self._load(plan), wanted
+        return self._generator
+
+
+def summary(jobs: list[Job], seconds: float) -> dict[str, Any]:
+    """The report as plain data."""
+    counts = {status: sum(job.status == status for job in jobs) for status in ("done", "there", "failed", "waiting")}
+    return {"version": 1, **counts, "seconds": round(seconds, 1), "videos": [job.to_json() for job in jobs]}
+
+
+def table(jobs: list[Job]) -> Iterator[str]:
+    """The report for people."""
+    width = max(len(job.path.name) for job in jobs)
+    for job in jobs:
+        frames = f"{job.plan.timeline.n_frames} frames" if job.plan else ""
+        took = f"{job.seconds:.0f} s" if job.seconds else ""
+        told = job.problem or (f"from the frames of {job.frames_of}" if job.frames_of else "")
+        yield f"{job.status:<8} {job.path.name:<{width}}  {frames:>13} {took:>8}  {told}".rstrip()
+
+
+def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
+    """What the night will take, in seconds, from a few pictures of each model and size; notes remarks in the jobs."""
+    measured: dict[tuple[Any, ...], tuple[float, tuple[int, int]]] = {}
+    generators, total, rendered = _Latest(load), 0.0, set()
+    for job in jobs:
+        if job.status == "waiting" and job.plan is not None:
+            plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
+            try:
+                if key not in measured:
+                    _, walk = api.prepare(plan, generators.of(plan))
+                    measured[key] = api.seconds_a_frame(walk), walk.size
+                rate, size = measured[key]
+                frames = frames_key(plan)
+                total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
+                rendered.add(frames)
+                job.remarks = remarks_of(plan.settings.video, size)
+            except BeatwalkError as error:
+                job.fail(error)
+    return total

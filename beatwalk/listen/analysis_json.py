@@ -1,0 +1,313 @@
+"""Analyses as JSON that a person can edit and give back.
+
+Conventions
+-----------
+- Times in seconds from the start of the song, rounded to 0.1 ms; `song.duration_s` is exact.
+- Beats, downbeats and sections are what people correct. What follows from them may be left out or be out of date:
+  a list that runs along beats, bars or onsets and no longer has their length is made anew, with confidence and
+  strength 1. Without `downbeats` every fourth beat is one, without `sections` the song is one section, and a
+  missing curve is flat.
+- A downbeat within `SNAP_S` of a beat means that beat; a section's `end` may be left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beatwalk.core.files import read_json, write_json
+from beatwalk.errors import PlanError
+from beatwalk.listen.bars import METERS, bar_lengths
+from beatwalk.listen.librosa_tracker import tempo_curve
+from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
+
+VERSION = 1
+SNAP_S = 0.05
+CURVES = ("energy", "bass", "mid", "high", "brightness")
+
+_KEYS = (
+    *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
+    *("onsets", "onset_strength", "sections", "drop", "curves"),
+)
+_SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
+_SECTION_KEYS = ("start", "end", "label")
+_DECIMALS = 4
+_FLAT = 0.5  # of a curve that is not given
+_HUGE = 1e15  # no number in an analysis is larger
+_MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
+
+
+def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
+    """`analysis` as plain numbers, texts, lists and dicts."""
+    song = analysis.song
+    return {
+        "version": VERSION,
+        "song": {
+            "path": str(song.path),
+            "sha256": song.sha256,
+            "duration_s": song.duration_s,
+            "sample_rate": song.sample_rate,
+            "channels": song.channels,
+        },
+        "tempo_bpm": round(analysis.tempo_bpm, _DECIMALS),
+        "tempo_curve": _rounded(analysis.tempo_curve),
+        "beats_per_bar": analysis.beats_per_bar.tolist(),
+        "beats": _rounded(analysis.beats_s),
+        "beat_confidence": _rounded(analysis.beat_confidence),
+        "downbeats": _rounded(analysis.downbeats_s),
+        "onsets": _rounded(analysis.onsets_s),
+        "onset_strength": _rounded(analysis.onset_strength),
+        "sections": [
+            {"start": round(part.start_s, _DECIMALS), "end": round(part.end_s, _DECIMALS), "label": part.label}
+            for part in analysis.sections
+        ],
+        "drop": None if analysis.drop_s is None else round(analysis.drop_s, _DECIMALS),
+        "curves": {
+            name: {"rate_hz": curve.rate_hz, "values": _rounded(curve.values)}
+            for name, curve in analysis.curves.items()
+        },
+    }
+
+
+def as_stored(analysis: Analysis) -> Analysis:
+    """`analysis` with the precision that its file has, so that it is the same written, read, and written again."""
+    return analysis_from_json(analysis_to_json(analysis), str(analysis.song.path))
+
+
+def write_analysis(analysis: Analysis, path: Path | str) -> None:
+    """Write `analysis` as JSON; the file appears whole or not at all. Whether it may replace another is not asked.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written.
+    """
+    write_json(Path(path), analysis_to_json(analysis))
+
+
+def read_analysis(path: Path | str) -> Analysis:
+    """Read what `write_analysis` wrote and a person may have edited.
+
+    Raises
+    ------
+    PlanError
+        The file cannot be read, is no JSON, or does not hold together.
+    """
+    return analysis_from_json(read_json(Path(path), PlanError, "an analysis (beatwalk analyze --json)"), str(path))
+
+
+def analysis_from_json(data: object, where: str) -> Analysis:
+    """The analysis that `data` (parsed JSON) holds; `where` names the file in messages.
+
+    Raises
+    ------
+    PlanError
+        A key is missing, unknown or of the wrong kind, or times are out of order or outside the song.
+    """
+    read = _Reader(where)
+    top = read.mapping(data, "the analysis", _KEYS, required=("song", "beats"))
+    version = top.get("version", VERSION)
+    if version != VERSION:
+        read.fail('"version"', repr(version), f"{VERSION}; this file is from another beatwalk")
+    song = _read_song(read, top["song"])
+    beats_s = read.times(top["beats"], '"beats"', song.duration_s)
+    downbeats_s, beats_per_bar = _read_bars(read, top, beats_s, song.duration_s)
+    onsets_s = read.times(top.get("onsets", []), '"onsets"', song.duration_s)
+    drop_s = top.get("drop")
+    if drop_s is not None:
+        drop_s = float(read.times([drop_s], '"drop"', song.duration_s)[0])
+    bpm, curve = _read_tempo(read, top, beats_s)
+    return Analysis(
+        song=song,
+        tempo_bpm=bpm,
+        tempo_curve=frozen_array(curve),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(_read_shares(read, top, "beat_confidence", len(beats_s))),
+        downbeats_s=frozen_array(downbeats_s),
+        beats_per_bar=frozen_array(beats_per_bar, np.int64),
+        onsets_s=frozen_array(onsets_s),
+        onset_strength=frozen_array(_read_shares(read, top, "onset_strength", len(onsets_s))),
+        sections=_read_sections(read, top.get("sections"), song.duration_s),
+        drop_s=drop_s,
+        curves=_read_curves(read, top.get("curves", {})),
+    )
+
+
+class _Reader:
+    """Checks that raise a `PlanError` naming file, key, what was found and what was expected."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def fail(self, key: str, found: str, expected: str) -> NoReturn:
+        raise PlanError(f"{self._where}: {key} is {found}, expected {expected}")
+
+    def mapping(
+        self, value: object, key: str, known: Sequence[str], required: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self.fail(key, _kind(value), f"an object with {', '.join(known)}")
+        for name in value:
+            if name not in known:
+                near = get_close_matches(str(name), known, 1)
+                hint = f'; did you mean "{near[0]}"?' if near else f"; known are {', '.join(known)}"
+                raise PlanError(f'{self._where}: unknown key "{name}" in {key}{hint}')
+        for name in required:
+            if name not in value:
+                raise PlanError(f'{self._where}: {key} has no "{name}"')
+        return value
+
+    def number(self, value: object, key: str, low: float, high: float = np.inf) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _HUGE:
+            self.fail(key, _kind(value), "a number")
+        if not low <= value <= high:
+            self.fail(key, f"{value:g}", f"at least {low:g}" if high == np.inf else f"{low:g} to {high:g}")
+        return float(value)
+
+    def whole(self, value: object, key: str, low: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.fail(key, _kind(value), "a whole number")
+        return int(self.number(value, key, low))
+
+    def text(self, value: object, key: str) -> str:
+        if not isinstance(value, str) or not value:
+            self.fail(key, _kind(value), "a text")
+        return value
+
+    def items(self, value: object, key: str) -> list[Any]:
+        if not isinstance(value, list):
+            self.fail(key, _kind(value), "a list")
+        return value
+
+    def numbers(self, value: object, key: str, low: float, high: float) -> Float:
+        items = self.items(value, key)
+        return np.array([self.number(item, f"{key}, entry {i}", low, high) for i, item in enumerate(items, 1)], float)
+
+    def times(self, value: object, key: str, duration_s: float) -> Float:
+        """Increasing seconds within the song."""
+        times_s = [self.number(item, f"{key}, entry {i}", 0.0) for i, item in enumerate(self.items(value, key), 1)]
+        for i, time_s in enumerate(times_s, 1):
+            if time_s >= duration_s:
+                self.fail(f"{key}, entry {i}", f"{time_s:g} s", f"a time before the song's end at {duration_s:.3f} s")
+            if i > 1 and time_s <= times_s[i - 2]:
+                self.fail(f"{key}, entry {i}", f"{time_s:g} s", f"a time after entry {i - 1} at {times_s[i - 2]:g} s")
+        return np.array(times_s, float)
+
+
+def _kind(value: object) -> str:
+    """A value in a message: short ones as they are, others by their kind."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def _read_song(read: _Reader, value: object) -> Song:
+    song = read.mapping(value, '"song"', _SONG_KEYS, required=_SONG_KEYS)
+    duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0, _MAX_DURATION_S)
+    if duration_s <= 0:
+        read.fail('"song.duration_s"', f"{duration_s:g}", "more than 0")
+    return Song(
+        path=Path(read.text(song["path"], '"song.path"')),
+        sha256=read.text(song["sha256"], '"song.sha256"'),
+        duration_s=duration_s,
+        sample_rate=read.whole(song["sample_rate"], '"song.sample_rate"', 1),
+        channels=read.whole(song["channels"], '"song.channels"', 1),
+    )
+
+
+def _read_bars(
+    read: _Reader, top: Mapping[str, Any], beats_s: Float, duration_s: float
+) -> tuple[Float, NDArray[np.int64]]:
+    """Downbeats, each moved onto its beat, and the number of beats of each bar."""
+    given = top.get("beats_per_bar")
+    usual = METERS[0] if given is None or isinstance(given, list) else read.whole(given, '"beats_per_bar"', 1)
+    if "downbeats" in top:
+        indices = _nearest_beats(read, read.times(top["downbeats"], '"downbeats"', duration_s), beats_s)
+    else:
+        indices = np.arange(0, len(beats_s), usual)
+    lengths = bar_lengths(indices, len(beats_s), usual)
+    if isinstance(given, list):
+        listed = [read.whole(item, f'"beats_per_bar", entry {i}', 1) for i, item in enumerate(given, 1)]
+        if len(listed) == len(lengths) and listed[:-1] == lengths[:-1].tolist():
+            lengths = np.array(listed, np.int64)
+    return beats_s[indices], lengths
+
+
+def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray[np.int64]:
+    """Index of the beat that each downbeat means."""
+    indices: list[int] = []
+    for i, time_s in enumerate(downbeats_s, 1):
+        nearest = int(np.argmin(np.abs(beats_s - time_s))) if len(beats_s) else -1
+        if nearest < 0 or abs(beats_s[nearest] - time_s) > SNAP_S:
+            near = f" (the nearest is at {beats_s[nearest]:g} s)" if nearest >= 0 else "; there are no beats"
+            read.fail(f'"downbeats", entry {i}', f"{time_s:g} s", f'one of the "beats"{near}')
+        if indices and nearest == indices[-1]:
+            read.fail(f'"downbeats", entry {i}', f"{time_s:g} s", f"another beat than entry {i - 1}")
+        indices.append(nearest)
+    return np.array(indices, np.int64)
+
+
+def _read_tempo(read: _Reader, top: Mapping[str, Any], beats_s: Float) -> tuple[float, Float]:
+    """Tempo as given, else as it follows from the beats; 0 without beats."""
+    derived = tempo_curve(beats_s)
+    if not len(derived):
+        return 0.0, derived
+    bpm = read.number(top.get("tempo_bpm", 0.0), '"tempo_bpm"', 0.0, 1000.0)
+    points = read.items(top.get("tempo_curve", []), '"tempo_curve"')
+    rows = [read.numbers(point, f'"tempo_curve", entry {i}', 0.0, 1e6) for i, point in enumerate(points, 1)]
+    for i, row in enumerate(rows, 1):
+        if len(row) != 2 or (i > 1 and row[0] <= rows[i - 2][0]):
+            read.fail(f'"tempo_curve", entry {i}', str(row.tolist()), "[second, beats a minute], seconds increasing")
+    return bpm or float(np.median(derived[:, 1])), np.array(rows) if rows else derived
+
+
+def _read_shares(read: _Reader, top: Mapping[str, Any], key: str, n: int) -> Float:
+    """Numbers from 0 to 1, one for each of `n` events; ones where the list is not given or not up to date."""
+    values = read.numbers(top.get(key, []), f'"{key}"', 0.0, 1.0)
+    return values if len(values) == n else np.ones(n)
+
+
+def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Section, ...]:
+    """Sections that tile the song; ends that are not given are the next one's start."""
+    parts = [] if value is None else read.items(value, '"sections"')
+    if not parts:
+        return (Section(start_s=0.0, end_s=duration_s, label="A"),)
+    required = ("start", "label")
+    rows = [read.mapping(part, f'"sections", entry {i}', _SECTION_KEYS, required) for i, part in enumerate(parts, 1)]
+    starts_s = read.times([row["start"] for row in rows], '"sections" start', duration_s)
+    if starts_s[0] > SNAP_S:
+        read.fail('"sections" start, entry 1', f"{starts_s[0]:g} s", "0: sections cover the whole song")
+    borders_s = [0.0, *starts_s[1:].tolist(), duration_s]
+    for i, (row, next_s) in enumerate(zip(rows, borders_s[1:], strict=True), 1):
+        end_s = read.number(row.get("end", next_s), f'"sections" end, entry {i}', 0.0)
+        if abs(end_s - next_s) > SNAP_S:
+            what = "the song's end" if i == len(rows) else f"the start of entry {i + 1}"
+            read.fail(f'"sections" end, entry {i}', f"{end_s:g} s", f"{what}, {next_s:.4f} s (or leave it out)")
+    return tuple(
+        Section(start_s=start_s, end_s=end_s, label=read.text(row["label"], f'"sections" label, entry {i}'))
+        for i, (row, start_s, end_s) in enumerate(zip(rows, borders_s[:-1], borders_s[1:], strict=True), 1)
+    )
+
+
+def _read_curves(read: _Reader, value: object) -> dict[str, Curve]:
+    """The five curves; flat ones for those that are not given."""
+    curves = read.mapping(value, '"curves"', CURVES)
+    read_curves = {}
+    for name in CURVES:
+        entry = read.mapping(curves.get(name, {}), f'"curves.{name}"', ("rate_hz", "values"))
+        values = read.numbers(entry.get("values", [_FLAT]), f'"curves.{name}.values"', 0.0, 1.0)
+        rate_hz = read.number(entry.get("rate_hz", 1.0), f'"curves.{name}.rate_hz"', 0.01, 1000.0)
+        read_curves[name] = Curve(values=frozen_array(values), rate_hz=rate_hz)
+    return read_curves
+
+
+def _rounded(values: NDArray[Any]) -> list[Any]:
+    rounded: list[Any] = np.round(values, _DECIMALS).tolist()
+    return rounded

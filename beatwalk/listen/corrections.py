@@ -1,0 +1,225 @@
+"""Putting an analysis right: what a person says about beats and bars wins, and the rest is kept.
+
+Conventions
+-----------
+- Corrections come in the order of the fields of `Corrections`; each takes what the ones before it left.
+- A **run** is a stretch of beats without a gap: a silent break parts two runs, and counting starts anew at its first
+  downbeat.
+- Onsets, sections, the drop and the curves are what they were.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beatwalk.errors import InputError, SettingsError
+from beatwalk.listen.bars import METERS, Bars, bar_lengths
+from beatwalk.listen.librosa_tracker import Beats
+from beatwalk.types import Analysis, Float, frozen_array
+
+MIN_TAPS = 4
+MAX_BPM = 400.0
+
+_GAP = 1.6  # a beat that is missing for so many usual intervals: another run begins
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Corrections:
+    """What a person says; fields that are not given say nothing."""
+
+    tempo_bpm: float | None = None  # listen again, at about this tempo
+    taps_s: Float | None = None  # listen again, for beats where somebody tapped
+    double: bool = False  # a beat between every two
+    halve: bool = False  # every second beat, downbeats stay
+    beats_per_bar: int | None = None
+    first_beat_s: float | None = None  # the first beat of the first bar
+    shift_downbeat: int | None = None  # bars begin so many beats later
+
+    def __bool__(self) -> bool:
+        said = [getattr(self, field.name) for field in fields(self) if field.name != "taps_s"]
+        return self.taps_s is not None or any(value is not None and value is not False for value in said)
+
+    @property
+    def needs_listening(self) -> bool:
+        """Whether the song has to be heard again."""
+        return self.tempo_bpm is not None or self.taps_s is not None
+
+
+def correct(analysis: Analysis, corrections: Corrections) -> Analysis:
+    """`analysis` with all corrections but those that need listening.
+
+    Raises
+    ------
+    SettingsError : there is nothing to correct, or a number cannot be meant
+    """
+    if corrections.double and corrections.halve:
+        raise SettingsError("--double and --halve undo each other; give one of them")
+    if corrections.double or corrections.halve or corrections.beats_per_bar is not None or corrections.shift_downbeat:
+        _need_beats(analysis)
+    if corrections.double:
+        analysis = double(analysis)
+    if corrections.halve:
+        analysis = halve(analysis)
+    if corrections.beats_per_bar is not None:
+        analysis = with_meter(analysis, corrections.beats_per_bar)
+    if corrections.first_beat_s is not None:
+        analysis = with_first_beat(analysis, corrections.first_beat_s)
+    if corrections.shift_downbeat:
+        analysis = shift_downbeats(analysis, corrections.shift_downbeat)
+    return analysis
+
+
+def double(analysis: Analysis) -> Analysis:
+    """A beat halfway between every two of a run, and bars of as many beats as before: half as long."""
+    times_s, sure, meter = analysis.beats_s, analysis.beat_confidence, usual_meter(analysis)
+    inner = np.concatenate([np.arange(run[0], run[-1]) for run in runs(times_s)])
+    middles_s = (times_s[inner] + times_s[inner + 1]) / 2
+    every_s = np.concatenate([times_s, middles_s])
+    every_sure = np.concatenate([sure, np.minimum(sure[inner], sure[inner + 1])])
+    order = np.argsort(every_s, kind="stable")
+    return _relaid(analysis, every_s[order], every_sure[order], meter)
+
+
+def halve(analysis: Analysis) -> Analysis:
+    """Every second beat of each run, so that its first downbeat stays; bars of as many beats as before."""
+    kept: list[int] = []
+    for run in runs(analysis.beats_s):
+        first = _first_downbeat(analysis.beats_s[run], analysis.downbeats_s)
+        kept += run[first % 2 :: 2].tolist()
+    return _relaid(analysis, analysis.beats_s[kept], analysis.beat_confidence[kept], usual_meter(analysis))
+
+
+def with_meter(analysis: Analysis, meter: int) -> Analysis:
+    """Bars of `meter` beats, counted from the first downbeat of each run; the beats stay."""
+    if not 1 <= meter <= 32:
+        raise SettingsError(f"--beats-per-bar is {meter}, expected 1 to 32")
+    return _relaid(analysis, analysis.beats_s, analysis.beat_confidence, meter)
+
+
+def shift_downbeats(analysis: Analysis, by: int) -> Analysis:
+    """Bars begin `by` beats later, or earlier where it is negative; the beats stay."""
+    n_beats, meter = len(analysis.beats_s), usual_meter(analysis)
+    moved = np.searchsorted(analysis.beats_s, analysis.downbeats_s) + by
+    if len(moved):  # bars that the move has opened at either end
+        moved = np.concatenate([np.arange(moved[0] - meter, -1, -meter)[::-1], moved])
+        moved = np.concatenate([moved, np.arange(moved[-1] + meter, n_beats, meter)])
+    return _with_bars(analysis, moved[(moved >= 0) & (moved < n_beats)].astype(np.int64), meter)
+
+
+def with_first_beat(analysis: Analysis, first_s: float) -> Analysis:
+    """The grid moved by less than a beat so that a downbeat lies at `first_s`; no beats before it."""
+    if not 0 <= first_s < analysis.duration_s:
+        end_s = analysis.duration_s
+        raise SettingsError(f"--first-beat is {first_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
+    _need_beats(analysis)
+    times_s, sure = analysis.beats_s, analysis.beat_confidence
+    beat_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.5
+    before = math.ceil(max(0.0, times_s[0] - first_s) / beat_s)  # beats that were not heard at the start
+    times_s = np.concatenate([times_s[0] - beat_s * np.arange(before, 0, -1), times_s])
+    sure = np.concatenate([np.full(before, sure[0]), sure])
+    nearest = int(np.argmin(np.abs(times_s - first_s)))
+    times_s = times_s + (first_s - times_s[nearest])
+    times_s[nearest] = first_s
+    inside = (np.arange(len(times_s)) >= nearest) & (times_s < analysis.duration_s)
+    times_s, sure, meter = times_s[inside], sure[inside], usual_meter(analysis)
+    made = _with_beats(analysis, Beats.at(times_s, sure))
+    return _with_bars(made, np.arange(0, len(times_s), meter), meter)
+
+
+def with_rhythm(analysis: Analysis, beats: Beats, bars: Bars) -> Analysis:
+    """Other beats and bars in the same song."""
+    made = _with_beats(analysis, beats)
+    return replace(made, downbeats_s=bars.downbeats_s, beats_per_bar=bars.beats_per_bar)
+
+
+def read_taps(path: Path) -> Float:
+    """Times of a file, one a line, in seconds or minutes:seconds; `#` begins a comment.
+
+    Raises
+    ------
+    InputError : no such file, a line that is no time, times that do not increase, or too few
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise InputError(f"{path}: cannot be read ({reason}); expected times tapped along, one a line") from None
+    times_s: list[float] = []
+    for number, line in enumerate(lines, 1):
+        text = line.split("#")[0].strip()
+        if not text:
+            continue
+        try:
+            minutes, _, seconds = text.rpartition(":")
+            time_s = 60 * float(minutes or 0) + float(seconds)
+        except ValueError:
+            time_s = math.nan
+        if not 0 <= time_s < math.inf:
+            raise InputError(f'{path}:{number}: "{text}" is no time; write seconds or minutes:seconds, one a line')
+        if times_s and time_s <= times_s[-1]:
+            raise InputError(
+                f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; put taps in order"
+            )
+        times_s.append(time_s)
+    if len(times_s) < MIN_TAPS:
+        raise InputError(f"{path}: {len(times_s)} taps say too little; tap along for at least {MIN_TAPS} beats")
+    return np.array(times_s)
+
+
+def usual_meter(analysis: Analysis) -> int:
+    """Beats of most bars; four where there are none."""
+    lengths = analysis.beats_per_bar
+    return int(np.bincount(lengths).argmax()) if len(lengths) else METERS[0]
+
+
+def runs(times_s: Float) -> list[Indices]:
+    """Indices of beats, parted at gaps."""
+    if not len(times_s):
+        return []
+    spans_s = np.diff(times_s)
+    usual_s = float(np.median(spans_s)) if len(spans_s) else 0.0
+    cuts = np.flatnonzero(spans_s > _GAP * usual_s) + 1
+    return [part.astype(np.int64) for part in np.split(np.arange(len(times_s)), cuts)]
+
+
+def _need_beats(analysis: Analysis) -> None:
+    if len(analysis.beats_s) < 2:
+        raise SettingsError("no beats were heard in this song, so there are none to move; give --tempo or --tap")
+
+
+def _first_downbeat(times_s: Float, downbeats_s: Float) -> int:
+    """Index of the first of `times_s` that is a downbeat; 0 if none is."""
+    at = np.flatnonzero(np.isin(times_s, downbeats_s))
+    return int(at[0]) if len(at) else 0
+
+
+def _relaid(analysis: Analysis, times_s: Float, sure: Float, meter: int) -> Analysis:
+    """Other beats, with bars of `meter` counted from each run's first downbeat, in both directions."""
+    downbeats = [run[_first_downbeat(times_s[run], analysis.downbeats_s) % meter :: meter] for run in runs(times_s)]
+    made = _with_beats(analysis, Beats.at(times_s, sure))
+    return _with_bars(made, np.concatenate(downbeats), meter)
+
+
+def _with_beats(analysis: Analysis, beats: Beats) -> Analysis:
+    return replace(
+        analysis,
+        tempo_bpm=beats.tempo_bpm,
+        tempo_curve=beats.tempo_curve,
+        beats_s=beats.times_s,
+        beat_confidence=beats.confidence,
+    )
+
+
+def _with_bars(analysis: Analysis, downbeats: Indices, meter: int) -> Analysis:
+    return replace(
+        analysis,
+        downbeats_s=frozen_array(analysis.beats_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, len(analysis.beats_s), meter), np.int64),
+    )

@@ -1,0 +1,96 @@
+"""The network's ears: how much each moment sounds like a beat, a downbeat, an onset.
+
+Conventions
+-----------
+- It listens to `Features.ears` at `FRAME_RATE_HZ` and answers at half that rate; frame i lies at i / `NET_RATE_HZ` s.
+- Answers are **log odds**, without the weight that its training gave to events: 0 is an even chance.
+- No torch here: the network is a dozen products of matrices, and loading torch takes longer than those of an hour of
+  music. `beatwalk.training.ears.net` is the same network in torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+
+from beatwalk.listen.features import FRAME_RATE_HZ, Features
+from beatwalk.types import Float32
+
+NET_RATE_HZ = FRAME_RATE_HZ / 2
+EVENT_WEIGHTS = (6.0, 10.0, 3.0)  # by which training multiplied the loss of beats, downbeats and onsets
+
+_WEIGHTS = "embedded/ears/ears.safetensors"
+_STRIDE = 2
+_BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heard:
+    """Log odds at `NET_RATE_HZ`."""
+
+    beat: Float32  # shape (n,)
+    downbeat: Float32  # shape (n,)
+    onset: Float32  # shape (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Weights as the recipe wrote them."""
+
+    tensors: dict[str, Float32]
+    dilations: tuple[int, ...]
+
+    def __call__(self, ears: Float32) -> Float32:
+        """Raw logits, shape (ceil(n / 2), 3), of feature frames, shape (n, EARS_INPUTS)."""
+        x = _elu(_convolved(ears, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
+        for i, dilation in enumerate(self.dilations):
+            block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
+            inner = _elu(_convolved(x, block["dilated.weight"], block["dilated.bias"], dilation))
+            x += inner @ block["mix.weight"][:, :, 0].T + block["mix.bias"]
+        logits: Float32 = _elu(x) @ self.tensors["heads.weight"][:, :, 0].T + self.tensors["heads.bias"]
+        return logits
+
+
+@cache
+def load_network() -> Network:
+    """The network that ships inside."""
+    with as_file(files("beatwalk").joinpath(_WEIGHTS)) as path:
+        return read_network(str(path))
+
+
+def read_network(path: str) -> Network:
+    """A network from a file of the recipe's."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
+        dilations = tuple(int(text) for text in file.metadata()["dilations"].split(","))
+    return Network(tensors, dilations)
+
+
+def hear(features: Features) -> Heard:
+    """What the network says of a song."""
+    logits = load_network()(features.ears.astype(np.float32)) - np.log(np.array(EVENT_WEIGHTS, np.float32))
+    beat, downbeat, onset = np.ascontiguousarray(logits.T)
+    return Heard(beat=beat, downbeat=downbeat, onset=onset)
+
+
+def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride: int = 1) -> Float32:
+    """A convolution over time that keeps the length: weight has shape (out, in, taps), zeros lie outside."""
+    n_taps = weight.shape[2]
+    margin = dilation * (n_taps // 2)
+    padded = np.pad(x, ((margin, margin), (0, 0)))
+    n_out = -(-len(x) // stride)
+    out = np.tile(bias, (n_out, 1))
+    for tap in range(n_taps):
+        first = tap * dilation
+        out += padded[first : first + (n_out - 1) * stride + 1 : stride] @ weight[:, :, tap].T
+    return out
+
+
+def _elu(x: Float32) -> Float32:
+    """x where it is positive, else exp(x) - 1."""
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))

@@ -1,0 +1,173 @@
+"""Beats and bars, from what the network heard and the bar pointer makes of it.
+
+Conventions
+-----------
+- `listen_for_rhythm(features, heard) -> Rhythm` is the default of `--tracker`; `beats.track_beats` is the one without
+  a network.
+- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever was heard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beatwalk.errors import SettingsError
+from beatwalk.listen.bar_hmm import Tempi, at_frame_rate, best_path
+from beatwalk.listen.bars import METERS, Bars, find_bars
+from beatwalk.listen.features import FRAME_RATE_HZ, Features
+from beatwalk.listen.librosa_tracker import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
+from beatwalk.listen.network import Heard
+from beatwalk.listen.plausibility import between_beats, middles, steady
+from beatwalk.types import Float, Float32, frozen_array
+
+_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # that a person may give
+_MOST_ODDS = 4.0  # log odds beyond are no surer
+_SHARE_RANGE = (0.02, 0.98)  # of beats that are downbeats
+_WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of four
+_ABOUT = 1.06  # a tempo that a person gives is meant to this factor
+_TAP_S = 0.035  # people tap so exactly
+_TAP_ODDS = 24.0  # whatever was heard: who taps means it
+_LEAN = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
+_INSISTENCE = 20.0  # … and more where a person says that there is one
+# The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
+# corpus all three together are better than any of them.
+_ENVELOPE_ODDS = 0.5  # a standard deviation of the envelope
+_USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
+_TRACKER_ODDS = 1.5  # a beat that the other tracker found
+_TRACKER_S = 0.025  # … so near
+_MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
+_AROUND = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Hint:
+    """What a person says about the beat."""
+
+    tempo_bpm: float | None = None
+    taps_s: Float | None = None  # shape (n_taps,)
+
+    def __post_init__(self) -> None:
+        expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
+        if self.tempo_bpm is not None and not _LOWEST_BPM <= self.tempo_bpm <= _HIGHEST_BPM:
+            raise SettingsError(f"a tempo of {self.tempo_bpm:g} is given, {expected}")
+        tapped = self._tapped_bpm
+        if tapped is not None and not _LOWEST_BPM <= tapped <= _HIGHEST_BPM:
+            apart = f"taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
+            raise SettingsError(f"{apart}; {expected}: are the times in seconds?")
+
+    @property
+    def _tapped_bpm(self) -> float | None:
+        return None if self.taps_s is None else 60.0 / float(np.median(np.diff(self.taps_s)))
+
+    @property
+    def tempi(self) -> Tempi:
+        """Tempi that agree with it."""
+        bpm, about = self.tempo_bpm, _ABOUT
+        if bpm is None:
+            bpm, about = self._tapped_bpm, _ABOUT**2
+        if bpm is None:
+            return Tempi()
+        return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm)
+
+    def __bool__(self) -> bool:
+        return self.tempo_bpm is not None or self.taps_s is not None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rhythm:
+    """Beats and bars that belong together."""
+
+    beats: Beats
+    bars: Bars
+
+
+def listen_for_rhythm(features: Features, heard: Heard, hint: Hint | None = None) -> Rhythm:
+    """The likeliest beats and bars."""
+    hint = hint or Hint()
+    odds, downbeat_odds = _observations(features, heard, hint)
+    other = track_beats(features)
+    joint = odds + _hand_made(features, other.times_s)
+    lean = _INSISTENCE if hint else _LEAN
+    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean) for meter in METERS]
+    common, waltz = paths
+    path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
+    frames = path.frames
+    if not hint and between_beats(features, joint, frames, path.meter):
+        frames = middles(frames)
+    # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
+    certain = bool(hint) or len(other.times_s) > 0
+    return _rhythm(features, frames, odds, downbeat_odds, keep_all=bool(hint), only_steady=not certain)
+
+
+def _hand_made(features: Features, beats_s: Float) -> Float32:
+    """What the onset envelope, and beats found without a network, add to the log odds of each frame, shape (n,)."""
+    from scipy.ndimage import maximum_filter1d
+
+    envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
+    odds = _ENVELOPE_ODDS * (envelope - _USUAL_ENVELOPE)
+    if len(beats_s) > 1:
+        times_s = features.times_s
+        after = np.clip(np.searchsorted(beats_s, times_s), 1, len(beats_s) - 1)
+        distance_s = np.minimum(np.abs(times_s - beats_s[after - 1]), np.abs(times_s - beats_s[after]))
+        odds += _TRACKER_ODDS * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
+    return np.where(features.audible, odds, 0.0).astype(np.float32)
+
+
+def _observations(features: Features, heard: Heard, hint: Hint) -> tuple[Float32, Float32]:
+    """Log odds at the frame rate: of a beat, and that a beat is a downbeat."""
+    n = features.n_frames
+    beat = np.clip(at_frame_rate(heard.beat, n), -_MOST_ODDS, _MOST_ODDS)
+    downbeat = at_frame_rate(heard.downbeat, n)
+    share = np.clip(_probability(downbeat) / _probability(beat), *_SHARE_RANGE)
+    beat[~features.audible] = 0.0
+    if hint.taps_s is not None:
+        for tap_s in hint.taps_s:
+            frames = np.arange(max(0, int((tap_s - 0.2) * FRAME_RATE_HZ)), min(n, int((tap_s + 0.2) * FRAME_RATE_HZ)))
+            beat[frames] += _TAP_ODDS * np.exp(-0.5 * ((frames / FRAME_RATE_HZ - tap_s) / _TAP_S) ** 2)
+    return beat.astype(np.float32), np.log(share / (1 - share)).astype(np.float32)
+
+
+def _probability(odds: Float | Float32) -> Float:
+    return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _rhythm(
+    features: Features,
+    frames: NDArray[np.int64],
+    odds: Float32,
+    downbeat_odds: Float32,
+    *,
+    keep_all: bool,
+    only_steady: bool,
+) -> Rhythm:
+    """What remains of a path when beats in silence and beats that nobody would tap are left out."""
+    if not len(frames):
+        return _nothing()
+    sure = _probability(odds[frames])
+    around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
+    kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
+    # many songs begin on their first beat: it may seem to lie just before them
+    times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
+    kept &= times_s < features.duration_s
+    if only_steady:
+        kept &= steady(times_s)
+    if kept.sum() < MIN_BEATS:
+        return _nothing()
+    beats = Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
+    bars = find_bars(features, beats.times_s, downbeat_odds[frames[kept]].astype(np.float64))
+    return Rhythm(beats=beats, bars=bars)
+
+
+def _nothing() -> Rhythm:
+    empty = Bars(downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
+    return Rhythm(beats=no_beats(), bars=empty)
+
+
+def _peak_offset(odds: Float32, frames: NDArray[np.int64]) -> Float:
+    """Where the peak near each frame lies, -1 to 1 frames from it: the middle of what is likely around it."""
+    near = np.clip(frames[:, None] + np.arange(-2, 3), 0, len(odds) - 1)
+    weight = np.exp(odds[near] - odds[near].max(axis=1, keepdims=True))
+    return np.asarray(np.clip((weight * np.arange(-2, 3)).sum(axis=1) / weight.sum(axis=1), -1, 1))

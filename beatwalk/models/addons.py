@@ -1,0 +1,288 @@
+"""What an artist puts on top of a model: LoRAs, another autoencoder, learnt words, another scheduler.
+
+Files are local; all but what `--allow-pickle` lets through must be safetensors. Add-ons are put in once, when the
+model is loaded, and LoRAs are merged into the weights, so that a picture costs what it costs without them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beatwalk.core.files import split_number
+from beatwalk.errors import MissingExtraError, ModelError
+from beatwalk.models.sources import check_file, fingerprint
+from beatwalk.models.weights_check import load_part, reason_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from beatwalk.settings import Model
+
+# Names that people use → classes of diffusers, with what they change in the configuration.
+SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
+    "ddpm": ("DDPMScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpm++-karras": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler-a": ("EulerAncestralDiscreteScheduler", {}),
+    "flow-euler": ("FlowMatchEulerDiscreteScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "lcm": ("LCMScheduler", {}),
+    "lms": ("LMSDiscreteScheduler", {}),
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),  # as Stable Diffusion has it; else four steps at least
+    "tcd": ("TCDScheduler", {}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+}
+# Small autoencoders on the hub, by the latents they read: the one that fits is told by family, then by channels.
+TINY_VAES: Mapping[str, str] = {
+    "StableDiffusionPipeline": "madebyollin/taesd",
+    "LatentConsistencyModelPipeline": "madebyollin/taesd",
+    "PixArtAlphaPipeline": "madebyollin/taesd",
+    "StableDiffusionXLPipeline": "madebyollin/taesdxl",
+    "PixArtSigmaPipeline": "madebyollin/taesdxl",
+    "StableDiffusion3Pipeline": "madebyollin/taesd3",
+    "FluxPipeline": "madebyollin/taef1",
+    "Lumina2Pipeline": "madebyollin/taef1",
+    "ZImagePipeline": "madebyollin/taef1",
+}
+MERGED = "beatwalk"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddOns:
+    """What to put on top of a model."""
+
+    loras: tuple[str, ...] = ()  # FILE or FILE:scale
+    vae: str | None = None  # a folder of diffusers' kind or a .safetensors file
+    tiny_vae: str | None = None  # likewise, of diffusers' AutoencoderTiny; "auto": the one made for the family
+    embeddings: tuple[str, ...] = ()  # textual inversions; the word is the file's name
+    scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
+    safety_checker: bool = False  # the model's own
+    step_cache: int | None = None  # the network is asked at one of so many steps: see `beatwalk.models.step_cache`
+
+    @classmethod
+    def of(cls, model: Model) -> AddOns:
+        """Those that settings ask for."""
+        return cls(
+            loras=model.lora,
+            vae=model.vae,
+            tiny_vae=model.tiny_vae,
+            embeddings=model.embedding,
+            scheduler=model.scheduler,
+            safety_checker=model.safety_checker,
+            step_cache=model.step_cache,
+        )
+
+    def __bool__(self) -> bool:
+        return self != AddOns()
+
+    def files(self) -> list[Path]:
+        """Files and folders that are read."""
+        named = [*(split_scale(lora)[0] for lora in self.loras), *(Path(each) for each in self.embeddings)]
+        return [*named, *(Path(each) for each in (self.vae, self.tiny_vae) if each not in (None, "auto"))]
+
+    def fingerprint(self, model: str) -> str:
+        """That of a model with these on top."""
+        if not self:
+            return model
+        digest = hashlib.sha256(f"{model} {self.scheduler} {self.tiny_vae == 'auto'}".encode())
+        digest.update(f"{self.safety_checker} {self.step_cache}".encode())
+        digest.update(repr([split_scale(lora)[1] for lora in self.loras]).encode())
+        for path in self.files():
+            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            digest.update(fingerprint(inside, path if path.is_dir() else path.parent).encode())
+        return digest.hexdigest()
+
+
+def split_scale(lora: str) -> tuple[Path, float]:
+    """FILE:0.8 → (FILE, 0.8); a colon that is part of the path (C:\\…) stays.
+
+    Raises
+    ------
+    ModelError : what follows the colon is no number, and no such file is there
+    """
+    try:
+        path, scale = split_number(lora)
+    except ValueError as error:
+        raise ModelError(
+            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is no number'
+        ) from None
+    return path, 1.0 if scale is None else scale
+
+
+def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
+    """Put add-ons on a loaded pipeline.
+
+    Raises
+    ------
+    ModelError : one of them is missing, broken, made for another kind of model, or needs a library that is missing
+    """
+    for path in addons.files():
+        if not path.exists():
+            raise ModelError(f"{path}: no such file; give a local .safetensors file")
+        if path.is_file():
+            check_file(path, allow_pickle)
+    if addons.scheduler is not None:
+        set_scheduler(pipeline, addons.scheduler)
+    if addons.vae is not None:
+        set_vae(pipeline, Path(addons.vae))
+    if addons.tiny_vae is not None:
+        set_tiny_vae(pipeline, family, addons.tiny_vae)
+    for embedding in addons.embeddings:
+        add_word(pipeline, Path(embedding))
+    if addons.loras:
+        add_loras(pipeline, addons.loras)
+    if addons.safety_checker and getattr(pipeline, "safety_checker", None) is None:
+        raise ModelError(f"{type(pipeline).__name__} here has no safety checker; leave out --safety-checker")
+    pipeline.to(place)
+
+
+def set_scheduler(pipeline: Any, name: str) -> None:
+    """Another scheduler with the same noise schedule.
+
+    Raises
+    ------
+    ModelError : there is none of that name, or the model was not trained for its kind
+    """
+    import diffusers
+
+    own = type(pipeline.scheduler).__name__
+    compatible = {cls.__name__ for cls in pipeline.scheduler.compatibles} | {own}
+
+    def fits(cls_name: str) -> bool:  # LCM's and TCD's read the schedule that DDIM's reads, but nothing says so
+        return cls_name in compatible or (
+            cls_name in ("LCMScheduler", "TCDScheduler") and "DDIMScheduler" in compatible
+        )
+
+    cls_name, changes = SCHEDULERS.get(name.lower(), (name, {}))
+    if not fits(cls_name):
+        known = sorted(short for short, (cls, _) in SCHEDULERS.items() if fits(cls))
+        raise ModelError(f'scheduler "{name}" does not go with this model; choose from {", ".join(known)}')
+    pipeline.scheduler = getattr(diffusers, cls_name).from_config(pipeline.scheduler.config, **changes)
+
+
+def set_vae(pipeline: Any, path: Path) -> None:
+    """Another autoencoder of the same class.
+
+    Raises
+    ------
+    ModelError : it cannot be loaded, or reads other latents
+    """
+    cls = type(pipeline.vae)
+    dtype = pipeline.vae.dtype
+    try:
+        if path.is_dir():
+            vae = load_part(cls, path, f"{path}:", dtype=dtype, local_files_only=True, use_safetensors=True)
+        else:
+            with tempfile.TemporaryDirectory(
+                prefix="beatwalk-"
+            ) as folder:  # it takes a configuration as a file alone
+                pipeline.vae.save_config(folder)
+                vae = cls.from_single_file(str(path), config=folder, local_files_only=True, dtype=dtype)
+    except ModelError:
+        raise
+    except Exception as error:  # a dozen kinds, from three libraries
+        raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {reason_of(error)}") from error
+    _replace_vae(pipeline, vae, path)
+
+
+def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
+    """A small fast autoencoder, a little less exact.
+
+    Raises
+    ------
+    ModelError : there is none for the family, it is not on this disk and cannot be had, or it reads other latents
+    """
+    from diffusers import AutoencoderTiny
+
+    if name == "auto" and family not in TINY_VAES:
+        raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
+    source = TINY_VAES[family] if name == "auto" else name
+    for here in (
+        (True, False) if name == "auto" else (True,)
+    ):  # the network is asked only for what is not on this disk
+        options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": here}
+        try:
+            tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
+            break
+        except ModelError:
+            raise
+        except Exception as error:
+            problem = error
+    else:
+        why = f"cannot be loaded as AutoencoderTiny: {reason_of(problem)}"
+        if name == "auto":
+            why = "neither on this disk nor to be had from the model hub; connect once to get it, or give a folder"
+        raise ModelError(f"{source}: {why}") from problem
+    _replace_vae(pipeline, tiny, source)
+
+
+def _replace_vae(pipeline: Any, vae: Any, source: str | Path) -> None:
+    has, wants = (int(each.config.latent_channels) for each in (vae, pipeline.vae))
+    if has != wants:
+        raise ModelError(
+            f"{source}: reads latents of {has} channels, but the model makes {wants}; it is of another kind"
+        )
+    pipeline.register_modules(vae=vae.eval().requires_grad_(False))
+
+
+def add_word(pipeline: Any, path: Path) -> None:
+    """A textual inversion; its word is the file's name without the end.
+
+    Raises
+    ------
+    ModelError : the model takes none, or it was learnt with another
+    """
+    if not hasattr(pipeline, "load_textual_inversion"):
+        raise ModelError(f"{path}: {type(pipeline).__name__} takes no textual inversions; leave out --embedding")
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(str(path)) if path.suffix == ".safetensors" else str(path)
+        if isinstance(state, dict) and {"clip_l", "clip_g"} <= set(state):  # two encoders, one file
+            pipeline.load_textual_inversion(
+                state["clip_l"], token=path.stem, text_encoder=pipeline.text_encoder, tokenizer=pipeline.tokenizer
+            )
+            pipeline.load_textual_inversion(
+                state["clip_g"], token=path.stem, text_encoder=pipeline.text_encoder_2, tokenizer=pipeline.tokenizer_2
+            )
+        else:
+            pipeline.load_textual_inversion(state, token=path.stem)
+    except Exception as error:
+        raise ModelError(f"{path}: cannot be used as a word for this model: {reason_of(error)}") from error
+
+
+def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
+    """Merge LoRAs into the weights.
+
+    Raises
+    ------
+    MissingExtraError : peft is not installed
+    ModelError : a file does not fit the model
+    """
+    try:
+        import peft  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("LoRAs need peft", "lora") from None
+    names, scales = [], []
+    for number, lora in enumerate(loras):
+        path, scale = split_scale(lora)
+        names.append(f"{MERGED}{number}")
+        scales.append(scale)
+        try:
+            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
+            adapters = pipeline.get_list_adapters()
+        except Exception as error:
+            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {reason_of(error)}") from error
+        if not any(names[-1] in there for there in adapters.values()):
+            raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind")
+    pipeline.set_adapters(names, scales)
+    pipeline.fuse_lora(adapter_names=names)
+    pipeline.unload_lora_weights()

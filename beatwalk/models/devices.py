@@ -1,0 +1,92 @@
+"""Where to compute, and in which precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beatwalk.errors import DeviceError
+from beatwalk.models.families import Family
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float32", "float16", "bfloat16")
+BYTES_PER_PIXEL = 6_000  # of one picture at the peak (decoding), measured for SD and SDXL autoencoders, rounded up
+MAX_BATCH = 32
+CPU_BATCH = 8
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N` → a device that is there. ROCm calls itself cuda.
+
+    Raises
+    ------
+    DeviceError : there is no such device here
+    """
+    import torch
+
+    kind, _, index = name.strip().lower().partition(":")
+    if kind not in ("auto", "cpu", "mps", "cuda") or (index and (kind != "cuda" or not index.isdecimal())):
+        raise DeviceError(f"unknown device '{name}'; use auto, cpu, cuda, cuda:1 or mps")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            raise DeviceError(
+                f"device '{name}' asked for, but torch finds no CUDA or ROCm device here; use auto or cpu"
+            )
+        if index and int(index) >= count:
+            raise DeviceError(f"device '{name}' asked for, but there are only cuda:0 to cuda:{count - 1}")
+        return torch.device("cuda", int(index or 0))
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device 'mps' asked for, but this is no Mac with Apple silicon; use auto or cpu")
+    if kind == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        kind = "mps" if torch.backends.mps.is_available() else "cpu"
+    return torch.device(kind)
+
+
+def cpu_is_fast_in_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (AMX or AVX512-BF16)."""
+    import torch
+
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # private: absent on some builds
+    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
+
+
+def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.dtype:
+    """The precision asked for, or the one that suits device and family.
+
+    Raises
+    ------
+    DeviceError : unknown precision
+    """
+    import torch
+
+    if name is not None:
+        if name not in DTYPES:
+            raise DeviceError(f"unknown precision '{name}'; use one of {', '.join(DTYPES)}")
+        asked: torch.dtype = getattr(torch, name)
+        return asked
+    if device.type == "cpu":
+        return torch.bfloat16 if cpu_is_fast_in_bfloat16() else torch.float32
+    if family.half == "bfloat16":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return torch.float16
+
+
+def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
+    """Pictures at a time: 8 on a processor, what free memory should hold on a GPU, at least 1."""
+    import torch
+
+    if device.type != "cuda":
+        return CPU_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(MAX_BATCH, int(free // (BYTES_PER_PIXEL * size[0] * size[1]))))
+
+
+def fitting_pictures(size: tuple[int, int]) -> int:
+    """Pictures that can be decoded at once in half of the machine's memory; as many on every day."""
+    import psutil
+
+    return int(psutil.virtual_memory().total / 2 // (BYTES_PER_PIXEL * size[0] * size[1]))

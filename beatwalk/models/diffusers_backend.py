@@ -1,0 +1,406 @@
+"""Any diffusers text-to-image pipeline behind the `Generator` seam.
+
+- A picture depends on its own noise and text alone, not on its neighbours in the batch, up to rounding (a level or
+  two of 255 in float32). Schedulers that add noise on the way (LCM, Euler ancestral) draw the same noise for every
+  picture, so that what moves along the walk is what the walk moves.
+- Sizes: any multiple of 8. Where a model needs more (32 for Sana), it makes the next larger size and the middle is
+  kept.
+- Families with token masks have their padding filled by repeating the prompt's own tokens, and all tokens count:
+  prompts of different lengths flow into one another without a jump where a mask would switch. Cross-attention without
+  positions (Sana, PixArt) sees a set of tokens, so this leaves a prompt's picture nearly as it was, whatever the
+  length. Where text and picture attend to each other (Z-Image, Lumina 2) it would make the text weigh more, so there
+  only the shorter prompts of a walk are filled, up to the longest.
+- A model's safety checker is off unless it is asked for: it replaces pictures by black ones. Those are counted.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from beatwalk.errors import ModelError
+from beatwalk.models.batching import Batches
+from beatwalk.models.cfg_batch import with_joined_passes
+from beatwalk.models.compile import compile_network, options_for
+from beatwalk.models.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.models.image_pull import pull_arguments
+from beatwalk.models.latent_layout import LAYOUTS, from_tokens, latent_channels
+from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
+from beatwalk.models.readback import to_host_bytes
+from beatwalk.models.seam import Generator
+from beatwalk.models.step_cache import step_cached
+from beatwalk.models.text_encoding import encode_arguments, fill_places, fitted, to_host, words_lost
+from beatwalk.models.vae import decode_latents, encode_picture
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+COMPILED = ", compiled"  # after the precision: rounding differs a little
+COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
+STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
+
+
+class DiffusionGenerator(Generator):
+    """A `Generator` that plays a diffusers pipeline.
+
+    Parameters
+    ----------
+    pipeline : the loaded pipeline, on its device
+    family : how pipelines of its class are fed
+    info : what to say about it
+    multiple : what the model needs width and height to be divisible by
+    scale : pixels a latent cell
+    batch : pictures at a time; None picks by device and memory
+    step_cache : the network is asked at one of so many steps; None: at all (`beatwalk.models.step_cache`)
+    """
+
+    def __init__(
+        self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None,
+        step_cache: int | None = None,
+    ) -> None:  # fmt: skip
+        self._pipeline, self._family, self._info = pipeline, family, info
+        self._multiple, self._scale, self._step_cache = multiple, scale, step_cache
+        self._denoiser = getattr(pipeline, family.denoiser)
+        self._batches = Batches(pipeline, self._denoiser.device, batch, alone=step_cache is not None)
+        self._nothing: Conditioning | None = None
+        self._counting = threading.Lock()
+        self._replaced = 0
+        self._told: set[str] = set()  # prompts that were said to be too long
+        self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
+        self._encode_arguments = encode_arguments(pipeline, family)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What this is and how it likes to be used."""
+        return self._info
+
+    @property
+    def replaced(self) -> int:
+        """Pictures that the model's safety checker made black."""
+        return self._replaced
+
+    @cached_property
+    def decoding_steps(self) -> float:
+        """What decoding a picture costs in steps, by counted operations: times would differ from run to run."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        side = int(np.lcm(self._multiple, self._info.size_multiple))
+        size = (side * -(-COUNTED_SIDE // side),) * 2
+        noise, text = self.start_noise(0, size)[None], self.encode([""])
+        with FlopCounterMode(display=False) as counter:
+            made = self.call_pipeline(noise, text, size=size, steps=1, guidance=1.0, output_type="latent")
+            step = counter.get_total_flops()
+            self._decode(self._cells(made, size), size, self._pipeline)
+            both = counter.get_total_flops()
+        return round((both - step) / max(step / self._family.fewest_steps, 1), 1)
+
+    @property
+    def pipeline(self) -> Any:
+        """The diffusers pipeline itself."""
+        return self._pipeline
+
+    @property
+    def denoiser(self) -> Any:
+        """The network that is asked at every step."""
+        return self._denoiser
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch compiles what is called."""
+        return self._batches.fixed
+
+    def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
+        """Let torch compile denoiser and decoder at their next use.
+
+        Parameters
+        ----------
+        pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
+            None: as if it had never been compiled.
+        size : their width and height; None: the model's own
+        graphs : record them as CUDA graphs
+        """
+        _ = self.decoding_steps  # counted before, for counting would be compiled too
+        self._batches.fix(pictures, self._covering(size or self._info.size))
+        decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
+        # A step cache puts other layers into the network for every call, which would be compiled every time.
+        for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
+            compile_network(part, None if pictures is None else options_for(graphs))
+        precision = self._info.dtype.removesuffix(COMPILED)
+        self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
+
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
+
+        Weighted and long prompts are read by compel where it knows the family (SD, LCM, SDXL); elsewhere weights are
+        left out, and of a prompt that is too long the end. A warning in the log says so.
+        """
+        import torch
+
+        if not prompts:
+            raise ModelError("no prompt to encode; give at least one")
+        if self._read is not None and self._read[0] == tuple(prompts):  # an estimate was made, now the video is
+            return self._read[1]
+        # An instruction to embellish the prompt makes no sense for no prompt at all.
+        plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
+        rows, masks = [], []
+        with torch.inference_mode(), quiet_libraries():
+            for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
+                kept = self._encode_one(prompt, self._encode_arguments if prompt.strip() else plain)
+                row = {name: to_host(tensor) for name, tensor in kept.items()}
+                masks.append({name: row.pop(name) for name in self._family.masks})
+                rows.append(row)
+        rows, names = fill_places(rows, masks, self._family), sorted(self._family.masks)
+        tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        if self._family.empty_is_zero and self._pipeline.config.get("force_zeros_for_empty_prompt"):
+            empty = np.array([not prompt.strip() for prompt in prompts])
+            for tensor in tensors.values():
+                tensor[empty] = 0
+        shape = tensors["prompt_embeds"].shape[:2]
+        text = Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
+        self._read = (tuple(prompts), text)
+        return text
+
+    def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
+        family, weighted = self._family.pipeline, is_weighted(prompt)
+        lost = words_lost(self._pipeline, self._family, prompt, arguments)
+        if family in WRAPPERS and (weighted or (lost and has_compel())):
+            return encode_weighted(self._pipeline, family, prompt)
+        if weighted:
+            self._say_once(prompt, f"{self._info.name} takes no weights such as (word:1.3); read without: {prompt}")
+            prompt = unweighted(prompt)
+        if lost := words_lost(self._pipeline, self._family, prompt, arguments):
+            self._say_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
+        made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
+        return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
+
+    def _say_once(self, prompt: str, message: str) -> None:
+        if prompt not in self._told:
+            self._told.add(prompt)
+            log.warning("%s", message)
+
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
+        """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
+        import torch
+
+        width, height = self._covering(size)
+        channels = latent_channels(self._family, self._denoiser.config)
+        shape = (channels, height // self._scale, width // self._scale)
+        noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
+        return noise
+
+    def encode_picture(self, picture: Frames) -> Float32:
+        """A picture's latents; where the model makes larger pictures than asked for, its borders are repeated.
+
+        Raises
+        ------
+        ModelError : the model's autoencoder cannot encode, or the size cannot be made
+        """
+        _, height, width, _ = picture.shape
+        right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
+        around = ((0, 0), (below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))
+        whole = np.pad(picture, around, mode="edge")
+        latents = encode_picture(self._pipeline, self._family, whole, self._info.name)
+        made: Float32 = LAYOUTS[self._family.latents](latents)[0].cpu().numpy()
+        return made
+
+    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+        """Pictures of latents, uint8; any number, split into batches that fit.
+
+        Raises
+        ------
+        ModelError : the pictures are no pictures
+        DeviceError : not even one picture fits into memory
+        """
+
+        def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._decode(latents[rows], size, pipeline or self._pipeline)
+
+        made = self._batches.run(len(latents), self._covering(size), make)
+        if self._device.type == "cuda":  # batches were on their way while the next were made
+            import torch
+
+            torch.cuda.current_stream(self._device).synchronize()
+        if not all(bool(finite) for _, finite in made):
+            hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
+            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
+        return np.concatenate([frames.numpy() for frames, _ in made])
+
+    def _decode(self, latents: Float32, size: tuple[int, int], pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch: frames and whether they are numbers, on their way to the host."""
+        import torch
+
+        count = len(latents)
+        if (rows := self._batches.filled(count, self._covering(size))) is not None:
+            latents = latents[rows]
+        cells = torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 3, 1, 2)))
+        pictures, replaced = decode_latents(pipeline, self._family, cells)
+        with self._counting:
+            self._replaced += replaced
+        return to_host_bytes(pictures[:count], size)
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+        pulls: Sequence[Pull] = (),
+    ) -> Float32:
+        """What `decode` makes pictures of, shape (batch, rows, columns, channels); the picture's size rounded up.
+
+        Raises
+        ------
+        ModelError : the size or the number of steps cannot be made
+        DeviceError : not even one picture fits into memory
+        """
+        covering = self._covering(size)
+
+        def make(rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any) -> Float32:
+            made = self.call_pipeline(
+                noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent",
+                pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
+            )  # fmt: skip
+            return self._cells(made, covering)
+
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+
+    @staticmethod
+    def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
+        """A pipeline's latents, unpacked, channels last."""
+        grid = from_tokens(latents, covering) if latents.ndim == 3 else latents
+        cells: Float32 = np.ascontiguousarray(to_host(grid).transpose(0, 2, 3, 1))
+        return cells
+
+    def _in_batches(
+        self,
+        count: int,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        size: tuple[int, int],
+        guidance: float,
+        make: Callable[[slice, Conditioning, Conditioning | None, Any], Made],
+    ) -> list[Made]:
+        """What `make` makes of all rows, of their text and of what they should not be, in batches that fit."""
+        guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
+        if guided and negative is None:
+            self._nothing = self._nothing or self.encode([""])
+            negative = self._nothing.repeated(count)
+        against = fitted(negative, conditioning, self._family) if guided and negative is not None else None
+
+        def make_rows(rows: slice, pipeline: Any) -> Made:
+            return make(rows, conditioning.rows(rows), against.rows(rows) if against is not None else None, pipeline)
+
+        return self._batches.run(count, self._covering(size), make_rows)
+
+    def call_pipeline(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None = None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+        output_type: str,
+        pulls: Sequence[Pull] = (),
+        pipeline: Any = None,
+    ) -> Any:
+        """One call of the pipeline.
+
+        Parameters
+        ----------
+        size : width and height that the model can make without cutting
+        output_type : "latent" for latents, as the family has them, or "pil" for pictures
+        pipeline : one with a state of its own, for calls at the same time; None: the one there is
+
+        Raises
+        ------
+        ModelError : the pipeline refuses
+        """
+        import torch
+
+        family, dtype, count = self._family, self._denoiser.dtype, len(noise)
+        if (rows := self._batches.filled(count, size)) is not None:
+            noise, conditioning = noise[rows], conditioning.rows(rows)
+            negative = None if negative is None else negative.rows(rows)
+            pulls = [pull.rows(rows) for pull in pulls]
+        arguments: dict[str, Any] = {**family.call_arguments, **self._tensors(conditioning, "")}
+        if negative is not None:
+            arguments |= self._tensors(negative, "negative_")
+            if "negative_prompt" in inspect.signature(self._pipeline.__call__).parameters:
+                arguments["negative_prompt"] = None  # some have "" here and then refuse embeddings
+        latents = torch.from_numpy(np.ascontiguousarray(noise))
+        latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
+        latents = LAYOUTS[family.latents](latents)
+        lent = self._random_numbers_lent() if pipeline is None else nullcontext()
+        pipeline = pipeline or self._pipeline
+        arguments |= pull_arguments(pipeline, pulls, latents)
+        if family.passes_apart and negative is not None:
+            pipeline = with_joined_passes(pipeline, arguments)
+        with (
+            torch.inference_mode(),
+            lent,
+            step_cached(self._denoiser, family, self._step_cache, guided=negative is not None),
+        ):
+            try:
+                made = pipeline(
+                    latents=latents,
+                    width=size[0],
+                    height=size[1],
+                    num_inference_steps=max(steps, family.fewest_steps),
+                    guidance_scale=float(guidance) + family.zero_guidance - 1.0,
+                    generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
+                    output_type=output_type,
+                    **arguments,
+                )
+            except ValueError as error:
+                reason = str(error).splitlines()[0] if str(error) else "no reason given"
+                raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
+            return made.images[:count]
+
+    @contextmanager
+    def _random_numbers_lent(self) -> Iterator[None]:
+        """Schedulers without a generator fall back on the global one: lend it out, and put it back as it was."""
+        import torch
+
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(STEP_NOISE_SEED)
+            yield
+
+    def _tensors(self, conditioning: Conditioning, prefix: str) -> dict[str, Any]:
+        """Arguments for the pipeline."""
+        import torch
+
+        named: dict[str, Any] = {}
+        for name, array in conditioning.tensors.items():
+            tensor = torch.from_numpy(np.array(array, dtype=np.float32))
+            tensor = tensor.to(self._device, self._denoiser.dtype)
+            named[prefix + name] = list(tensor) if self._family.lists else tensor
+        for name, mask in conditioning.masks.items():
+            named[prefix + name] = torch.from_numpy(np.array(mask, dtype=np.int64)).to(self._device)
+        return named
+
+    def _covering(self, size: tuple[int, int]) -> tuple[int, int]:
+        check_size(size, self._info.size_multiple)
+        return covering_size(size, self._multiple)
+
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = self._denoiser.device
+        return device

@@ -1,0 +1,394 @@
+"""What differs from one family of pipelines to the next, as data.
+
+Conventions
+-----------
+- A `Family` is looked up by the class of the diffusers pipeline that plays it; a family is added by adding a record.
+- Text becomes the named outputs of the pipeline's own `encode_prompt`; the same names are arguments of its
+  `__call__`, and "negative_" before a name is the argument for what the picture should not be.
+- A model's liking for steps, guidance and size is read from its configuration files, never from its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from beatwalk.core import files
+from beatwalk.errors import ModelError
+
+Config = Mapping[str, Any]
+USER_MULTIPLE = 8  # what a picture's width and height must be divisible by, whatever the model needs inside
+PREFERENCES_FILE = "beatwalk.json"  # a model folder may say here how it likes to be used
+
+
+Latents = Literal["grid", "tokens", "patches"]
+Padding = Literal["fixed", "cycle", "company"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """How the pipelines of one class are fed."""
+
+    pipeline: str  # class in diffusers
+    denoiser: Literal["unet", "transformer"]
+    outputs: tuple[str | None, ...]  # of encode_prompt, in order: the argument that takes it back, None to drop
+    masks: frozenset[str] = frozenset()  # those outputs that say which tokens count
+    # What becomes of places without a token. fixed: they count, as in training. cycle: they are filled with the
+    # prompt's own tokens, all of them. company: likewise, up to the longest prompt encoded in the same call.
+    padding: Padding = "fixed"
+    lists: bool = False  # embeddings come and go as a list of tensors, one a prompt, each of its own length
+    encode_arguments: Mapping[str, Any] = field(default_factory=dict)
+    call_arguments: Mapping[str, Any] = field(default_factory=dict)
+    max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
+    tokenizer: str = "tokenizer"  # the one with the most room
+    passes_apart: bool = False  # the pipeline asks for guidance's passes one by one: see beatwalk.models.guiding
+    # What a step cache needs to know of the denoiser: names of the layers that it leaves out, and of the last one.
+    layers: str = r"(single_)?transformer_blocks\.\d+"
+    last_layer: str = "proj_out"
+    fewest_steps: int = 1  # fewer are made so many
+    takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
+    has_negative: bool = True  # a second pass for guidance; LCM has none
+    zero_guidance: float = 1.0  # the pipeline's guidance_scale at which there is no guidance
+    empty_is_zero: bool = False  # trained with zeros for no text, where its configuration says so (SDXL)
+    multiple: int = USER_MULTIPLE  # what the pipeline insists on for width and height
+    cells: int = 1  # … and for rows and columns of latents
+    latents: Latents = "grid"  # how latents are handed over: see beatwalk.models.latents
+    latents_dtype: Literal["model", "float32"] = "model"
+    half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
+    sample_size: int = 64  # rows and columns of latents at the native size, where its configuration says nothing
+    steps: int = 25
+    guidance: float = 5.0
+    distilled: tuple[int, float] = (4, 8.5)  # steps and guidance, where it was distilled
+
+
+_UNET: Mapping[str, Any] = {
+    "denoiser": "unet",
+    "layers": r".*\.(resnets|downsamplers|upsamplers|transformer_blocks)\.\d+",
+    "last_layer": "conv_out",
+}
+_WITH_MASK: tuple[str | None, ...] = ("prompt_embeds", "prompt_attention_mask", None, None)
+_MASKED: Mapping[str, Any] = {"outputs": _WITH_MASK, "masks": frozenset({"prompt_attention_mask"})}
+_REFINED = r"(context_refiner|noise_refiner|layers)\.\d+"
+_NO_BINNING = {"use_resolution_binning": False, "clean_caption": False}
+_SECOND_AND_THIRD_PROMPT = {"prompt_2": None, "prompt_3": None}
+
+FAMILIES: Mapping[str, Family] = {
+    family.pipeline: family
+    for family in (
+        Family(pipeline="StableDiffusionPipeline", **_UNET, outputs=("prompt_embeds", None), guidance=7.5),
+        Family(
+            pipeline="StableDiffusionXLPipeline",
+            **_UNET,
+            outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
+            empty_is_zero=True,
+            sample_size=128,
+        ),
+        Family(
+            pipeline="LatentConsistencyModelPipeline",
+            **_UNET,
+            outputs=("prompt_embeds", None),
+            has_negative=False,
+            steps=4,
+            guidance=8.5,
+        ),
+        Family(
+            pipeline="StableDiffusion3Pipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
+            encode_arguments=_SECOND_AND_THIRD_PROMPT,
+            max_tokens=256,
+            tokenizer="tokenizer_3",
+            layers=r"transformer_blocks\.\d+\.(attn2?|ff|ff_context)",  # the last block has no text to give on
+            cells=2,
+            sample_size=128,
+            steps=28,
+            guidance=7.0,
+        ),
+        Family(
+            pipeline="PixArtAlphaPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            fewest_steps=2,  # one is a sign to it that the scheduler is one for distilled models
+            padding="cycle",
+            call_arguments=_NO_BINNING,
+            max_tokens=120,
+            sample_size=128,
+            steps=20,
+            guidance=4.5,
+        ),
+        Family(
+            pipeline="PixArtSigmaPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="cycle",
+            call_arguments=_NO_BINNING,
+            max_tokens=300,
+            sample_size=128,
+            steps=20,
+            guidance=4.5,
+        ),
+        Family(
+            pipeline="SanaPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="cycle",
+            call_arguments=_NO_BINNING,
+            max_tokens=300,
+            takes_instruction=True,
+            multiple=32,
+            latents_dtype="float32",
+            half="bfloat16",
+            sample_size=32,
+            steps=20,
+            guidance=4.5,
+        ),
+        Family(  # dev has guidance as an input, schnell none at all
+            pipeline="FluxPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", "pooled_prompt_embeds", None),
+            max_tokens=512,
+            tokenizer="tokenizer_2",
+            has_negative=False,
+            cells=2,
+            latents="tokens",
+            half="bfloat16",
+            sample_size=128,
+            steps=4,
+            guidance=1.0,
+            distilled=(28, 3.5),
+        ),
+        Family(
+            pipeline="Flux2KleinPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            passes_apart=True,
+            max_tokens=512,
+            cells=2,
+            latents="patches",
+            half="bfloat16",
+            sample_size=128,
+            steps=50,
+            guidance=4.0,
+            distilled=(4, 1.0),
+        ),
+        Family(  # Z-Image-Turbo's habits: nothing in the files tells it from the base model
+            pipeline="ZImagePipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            layers=_REFINED,
+            last_layer=r"all_final_layer\.[^.]+",
+            padding="company",
+            lists=True,
+            max_tokens=512,
+            zero_guidance=0.0,
+            cells=2,
+            latents_dtype="float32",
+            half="bfloat16",
+            sample_size=128,
+            steps=9,
+            guidance=1.0,
+        ),
+        Family(
+            pipeline="Lumina2Pipeline",
+            denoiser="transformer",
+            **_MASKED,
+            passes_apart=True,
+            layers=_REFINED,
+            last_layer="norm_out",
+            padding="company",
+            max_tokens=256,
+            half="bfloat16",
+            sample_size=128,
+            steps=30,
+            guidance=4.0,
+        ),
+    )
+}
+
+# Kinds of single-file checkpoint, as diffusers infers them from the keys inside, and who plays them.
+SINGLE_FILE_PIPELINES: Mapping[str, str] = {
+    "v1": "StableDiffusionPipeline",
+    "v2": "StableDiffusionPipeline",
+    "xl_base": "StableDiffusionXLPipeline",
+    "playground-v2-5": "StableDiffusionXLPipeline",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """How a model likes to be used."""
+
+    steps: int
+    guidance: float  # 1 is none
+    size: tuple[int, int]  # width, height
+
+
+def family_of(pipeline: str, name: str) -> Family:
+    """The record for a pipeline class, or why there is none.
+
+    Raises
+    ------
+    ModelError : `name` cannot be walked
+    """
+    family = FAMILIES.get(pipeline)
+    if family is None:
+        known = ", ".join(sorted(each.removesuffix("Pipeline") for each in FAMILIES))
+        raise ModelError(f"{name} cannot be walked: {_why_not(pipeline)}; choose a text-to-image model of {known}")
+    return family
+
+
+def _why_not(pipeline: str) -> str:
+    """What stands in the way, from the class's name and its own signature."""
+    import inspect
+
+    import diffusers
+
+    cls = getattr(diffusers, pipeline, None)
+    if cls is None:
+        return f"this diffusers has no class {pipeline}"
+    arguments = inspect.signature(cls.__call__).parameters
+    if not any(argument.startswith("prompt") for argument in arguments):
+        return f"{pipeline} takes no text"
+    for argument in ("image", "mask_image", "control_image"):
+        if argument in arguments and arguments[argument].default in (None, inspect.Parameter.empty):
+            return f"{pipeline} starts from a picture, not from text and noise alone"
+    for argument, what in (("prompt_embeds", "embedded text"), ("latents", "noise")):
+        if argument not in arguments:
+            return f"{pipeline} takes no {what} from outside ('{argument}')"
+    return f"beatwalk has no record for {pipeline} yet"
+
+
+def vae_scale(vae: Config) -> int:
+    """Pixels a latent cell, along one side."""
+    channels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or (0, 0, 0, 0)
+    return int(2 ** (len(channels) - 1))
+
+
+def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
+    """What the model itself needs width and height to be divisible by."""
+    patch = configs.get(family.denoiser, {}).get("patch_size") or 1
+    return math.lcm(
+        USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(int(patch), family.cells)
+    )
+
+
+def covering_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The smallest size that the model can make and that covers `size`; the rest is cut off around it."""
+    width, height = size
+    return -(-width // multiple) * multiple, -(-height // multiple) * multiple
+
+
+def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
+    """Refuse a size that is not divisible, naming the nearest that are.
+
+    Raises
+    ------
+    ModelError : width or height is not a positive multiple
+    """
+    if all(side > 0 and side % multiple == 0 for side in size):
+        return
+    below = tuple(max(multiple, side // multiple * multiple) for side in size)
+    above = covering_size((max(size[0], 1), max(size[1], 1)), multiple)
+    nearest = " or ".join(f"{w}x{h}" for w, h in dict.fromkeys((below, above)))
+    raise ModelError(
+        f"size {size[0]}x{size[1]} cannot be made: width and height must be divisible by {multiple}; try {nearest}"
+    )
+
+
+def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
+    """Steps, guidance and native size from the configurations of the model's components."""
+    denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
+    distilled = bool(configs.get("pipeline", {}).get("is_distilled"))
+    steps, guidance = family.distilled if distilled else _schedule_habits(family, denoiser, scheduler)
+    sample = denoiser.get("sample_size") or family.sample_size
+    height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
+    scale = vae_scale(configs.get("vae", {}))
+    size = covering_size((int(width) * scale, int(height) * scale), USER_MULTIPLE)
+    return Preferences(steps=steps, guidance=guidance, size=size)
+
+
+def _schedule_habits(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
+    """Steps and guidance, from how the scheduler walks and what the denoiser was distilled to."""
+    if embeds_guidance(denoiser):  # distilled with guidance as an input
+        return family.distilled
+    if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
+        return 4, 1.0
+    if is_turbo(scheduler):
+        return 1, 1.0
+    return family.steps, family.guidance
+
+
+def embeds_guidance(denoiser: Config) -> bool:
+    """Whether guidance is an input of the network rather than a second pass."""
+    return denoiser.get("time_cond_proj_dim") is not None or bool(denoiser.get("guidance_embeds"))
+
+
+def is_turbo(scheduler: Config) -> bool:
+    """An Euler scheduler that starts at the last timestep: made for one step, as SD-Turbo and SDXL-Turbo ship it.
+
+    Models with zero terminal SNR also start there, but they predict v or say so.
+    """
+    return (
+        scheduler.get("_class_name") in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
+        and scheduler.get("timestep_spacing") == "trailing"
+        and scheduler.get("prediction_type", "epsilon") == "epsilon"
+        and not scheduler.get("rescale_betas_zero_snr")
+    )
+
+
+def read_configs(folder: Path) -> dict[str, Config]:
+    """The configuration of every component of a diffusers folder, without loading any."""
+    configs: dict[str, Config] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        if path.name in ("config.json", "scheduler_config.json"):
+            configs[path.parent.name] = read_json(path)
+    if (folder / "model_index.json").is_file():
+        configs["pipeline"] = read_json(folder / "model_index.json")
+    return configs
+
+
+def own_preferences(folder: Path, default: Preferences) -> Preferences:
+    """`default`, with what the folder's `beatwalk.json` says instead: {"steps": 4, "guidance": 1.0, "size": [w, h]}.
+
+    Raises
+    ------
+    ModelError : the file holds something else
+    """
+    path = folder / PREFERENCES_FILE
+    if not path.is_file():
+        return default
+    said = read_json(path)
+    steps, guidance, size = said.get("steps"), said.get("guidance"), said.get("size")
+    if steps is not None:
+        _expect(
+            isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= 200, path, "steps", "1 to 200"
+        )
+        default = replace(default, steps=steps)
+    if guidance is not None:
+        number = isinstance(guidance, int | float) and not isinstance(guidance, bool)
+        _expect(number and 0 <= guidance <= 50, path, "guidance", "0 to 50")
+        default = replace(default, guidance=float(guidance))
+    if size is not None:
+        pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+        whole = pair and all(side % USER_MULTIPLE == 0 for side in size)
+        _expect(whole, path, "size", f"[width, height], divisible by {USER_MULTIPLE}")
+        default = replace(default, size=(size[0], size[1]))
+    return default
+
+
+def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
+    if not holds:
+        raise ModelError(f"{path}: '{key}' must be {expected}; mend the file or remove it")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a model.
+
+    Raises
+    ------
+    ModelError : it cannot be read, or is no object
+    """
+    return files.read_json(path, ModelError, "a model's configuration")

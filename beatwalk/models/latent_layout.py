@@ -1,0 +1,53 @@
+"""How pipelines want their latents: noise has one shape here, (batch, channels, rows, columns), whatever the family.
+
+- grid: as it is.
+- patches: two by two cells become one of four times the channels (Flux 2).
+- tokens: likewise, and cells follow one another in a row (Flux).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from beatwalk.models.families import Config, Family, Latents
+
+if TYPE_CHECKING:
+    import torch
+
+
+def to_patches(latents: torch.Tensor) -> torch.Tensor:
+    """(n, c, h, w) → (n, 4 c, h / 2, w / 2)."""
+    n, c, h, w = latents.shape
+    return latents.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+
+
+def from_patches(patches: torch.Tensor) -> torch.Tensor:
+    """(n, 4 c, h, w) → (n, c, 2 h, 2 w); undoes `to_patches`."""
+    n, c, h, w = patches.shape
+    return patches.reshape(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, 2 * h, 2 * w)
+
+
+def to_tokens(latents: torch.Tensor) -> torch.Tensor:
+    """(n, c, h, w) → (n, h w / 4, 4 c), row by row."""
+    return to_patches(latents).flatten(2).transpose(1, 2)
+
+
+LAYOUTS: Mapping[Latents, Callable[[torch.Tensor], torch.Tensor]] = {
+    "grid": lambda latents: latents,
+    "patches": to_patches,
+    "tokens": to_tokens,
+}
+
+
+def latent_channels(family: Family, denoiser: Config) -> int:
+    """Channels of noise, from what the denoiser takes."""
+    taken = int(denoiser["in_channels"])
+    return taken if family.latents == "grid" else taken // 4
+
+
+def from_tokens(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(n, h w / 4, 4 c) → (n, c, h, w), for pictures of a size (width, height) in pixels; undoes `to_tokens`."""
+    n, count, channels = tokens.shape
+    rows = max(1, round((count * size[1] / size[0]) ** 0.5))
+    return from_patches(tokens.transpose(1, 2).reshape(n, channels, rows, count // rows))

@@ -1,0 +1,290 @@
+"""From a name to a `Generator`: through diffusers' own loaders, from safetensors, running no code from the model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beatwalk.errors import BeatwalkError, DeviceError, ModelError
+from beatwalk.models.addons import AddOns, put_on
+from beatwalk.models.cpu_forward import make_lean
+from beatwalk.models.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
+from beatwalk.models.diffusers_backend import DiffusionGenerator
+from beatwalk.models.families import (
+    SINGLE_FILE_PIPELINES,
+    USER_MULTIPLE,
+    Config,
+    Family,
+    family_of,
+    native_multiple,
+    own_preferences,
+    preferences,
+    vae_scale,
+)
+from beatwalk.models.latent_layout import latent_channels
+from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
+from beatwalk.models.weights_check import check_filled, load_parts, reason_of
+from beatwalk.types import ModelInfo
+
+if TYPE_CHECKING:
+    import torch
+
+NO_SAFETY_CHECKER = {"safety_checker": None, "requires_safety_checker": False}
+
+
+def load_generator(
+    model: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    model_config: Path | None = None,
+    allow_pickle: bool = False,
+    batch: int | None = None,
+    addons: AddOns | None = None,
+) -> DiffusionGenerator:
+    """Load a model.
+
+    Parameters
+    ----------
+    model : a diffusers folder, a single checkpoint file, a hub id ("owner/name"); None: the model that ships inside
+    device : auto, cpu, cuda, cuda:N, mps
+    dtype : float32, float16, bfloat16; None: what suits the device
+    model_config : for a single checkpoint: a diffusers folder whose configuration and tokenizer to use; None: those
+        of the standard model of its kind, from the hub's cache or the hub
+    allow_pickle : accept weights that are no safetensors
+    batch : pictures at a time; None: by device and memory
+    addons : what to put on top of it
+
+    Raises
+    ------
+    ModelError : the model cannot be found, is broken, or cannot be walked
+    DeviceError : the device is not there, or has too little memory for the model
+    """
+    import torch
+
+    place, source = located(model, device, dtype, allow_pickle)
+    family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
+    precision = pick_dtype(dtype, place, family)
+    addons = addons or AddOns()
+    try:
+        with quiet_libraries(), default_dtype_kept():
+            if source.kind == "folder":
+                pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
+            else:
+                pipeline = _load_file(source, family, precision, model_config)
+                check_filled(pipeline.components, str(source.path))
+            put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
+            settle(pipeline, family, place, precision)
+            return _wrap(pipeline, family, source, place, precision, batch, addons)
+    except BeatwalkError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{source.name} does not fit into the memory of {place}; use --device cpu") from error
+    except Exception as error:  # diffusers, transformers, safetensors and torch raise a dozen kinds here
+        raise ModelError(f"{source.path} cannot be loaded: {reason_of(error)}") from error
+
+
+@contextlib.contextmanager
+def default_dtype_kept() -> Iterator[None]:
+    """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
+    import torch
+
+    before = torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def fingerprint_of(
+    model: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    allow_pickle: bool = False,
+    addons: AddOns | None = None,
+) -> str:
+    """The fingerprint that a model will have once it is loaded: from its files, in well under a second.
+
+    Raises
+    ------
+    ModelError, DeviceError : as `load_generator` would
+    """
+    _, source = located(model, device, dtype, allow_pickle)
+    return _fingerprint(source, addons or AddOns())
+
+
+def located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+    """Where to compute, and the model's checked files."""
+    place = pick_device(device)
+    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
+    return place, find_model(model, allow_pickle=allow_pickle, prefer_half=half)
+
+
+def _fingerprint(source: Source, addons: AddOns) -> str:
+    try:
+        if source.kind == "folder":
+            return addons.fingerprint(folder_fingerprint(source.path, source.variant))
+        return addons.fingerprint(fingerprint([source.path], source.path.parent))
+    except OSError as error:
+        raise ModelError(f"{error.filename or source.path}: cannot be read: {error.strerror or error}") from None
+
+
+def _folder_family(source: Source) -> Family:
+    """The family that a folder's index names; image-to-image is played as text-to-image, as diffusers itself does."""
+    named = str(read_index(source.path, source.name)["_class_name"])
+    return family_of(named.replace("Img2ImgPipeline", "Pipeline"), source.name)
+
+
+def _file_family(source: Source, allow_pickle: bool) -> Family:
+    """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
+    import torch
+    from diffusers.loaders.single_file_utils import infer_diffusers_model_type, load_single_file_checkpoint
+
+    if source.path.suffix.lower() == ".safetensors":
+        header = read_header(source.path)
+        tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
+    else:
+        tensors = load_single_file_checkpoint(str(source.path), local_files_only=True)
+    if not any(name.startswith("model.diffusion_model.") for name in tensors):
+        what = "a LoRA, which changes a model but is none" if any("lora" in name for name in tensors) else "one part"
+        raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
+    kind = str(infer_diffusers_model_type(tensors))
+    pipeline = SINGLE_FILE_PIPELINES.get(kind)
+    if pipeline is None:
+        known = ", ".join(SINGLE_FILE_PIPELINES)
+        raise ModelError(f"{source.path}: a checkpoint of kind '{kind}' cannot be walked; known kinds are {known}")
+    for part, beginnings in (
+        ("vae", ("first_stage_model.",)),
+        ("text encoder", ("cond_stage_model.", "conditioner.")),
+    ):
+        if not any(name.startswith(beginnings) for name in tensors):
+            raise ModelError(
+                f"{source.path}: the checkpoint has no {part}; get the full version, or a diffusers folder"
+            )
+    return family_of(pipeline, source.name)
+
+
+def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, checked: bool) -> Any:
+    """A diffusers folder, by the loader that picks the pipeline's class from its index."""
+    from diffusers import AutoPipelineForText2Image, DiffusionPipeline
+
+    options: dict[str, Any] = {
+        "dtype": precision,
+        "use_safetensors": None if allow_pickle else True,
+        "local_files_only": True,
+    }
+    parts = load_parts(source.path, source.name, source.variant, **options)
+    if source.variant is not None:
+        options["variant"] = source.variant
+    if "safety_checker" in read_index(source.path, source.name) and not checked:
+        options |= NO_SAFETY_CHECKER
+    try:
+        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
+    except ValueError as error:
+        if "AutoPipeline can't find" not in str(error):
+            raise
+        return DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
+
+
+def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
+    """A single checkpoint, with configuration and tokenizer from `model_config`, the hub's cache, or the hub."""
+    import diffusers
+
+    options: dict[str, Any] = {"dtype": precision}
+    cls = getattr(diffusers, family.pipeline)
+    if family.pipeline != "StableDiffusionXLPipeline":
+        options |= NO_SAFETY_CHECKER
+    if model_config is not None:
+        read_index(model_config, str(model_config))
+        return cls.from_single_file(str(source.path), config=str(model_config), local_files_only=True, **options)
+    try:
+        return cls.from_single_file(str(source.path), local_files_only=True, **options)
+    except Exception as error:
+        if not _is_about_reaching_the_hub(error):
+            raise
+        raise ModelError(
+            f"{source.path}: the configuration of its kind of model is not on this disk, and the model hub cannot be "
+            "reached; connect once, or give a diffusers folder of the same kind (--model-config)"
+        ) from error
+
+
+def _is_about_reaching_the_hub(error: BaseException) -> bool:
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+    return isinstance(error, OSError) and not isinstance(error, SingleFileComponentError)
+
+
+def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
+    """On its device, convolutions in the layout that is fast, no progress bars of its own.
+
+    On a processor what is between convolutions is done in fewer passes (`beatwalk.models.cpu_forward`), and one
+    picture is decoded after the other: what is between two operations then stays in its cache, which nearly halves
+    the time (nano, 512x512, against batches of eight).
+    """
+    import torch
+
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(place)
+    if getattr(pipeline, family.denoiser).dtype != precision:  # loaders of other versions may not have heeded it
+        pipeline.to(precision)
+    for module in pipeline.components.values():
+        if isinstance(module, torch.nn.Module):
+            module.eval().requires_grad_(False)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if place.type == "cpu":
+                make_lean(module)
+    if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
+        pipeline.vae.use_slicing = True
+
+
+def _wrap(
+    pipeline: Any,
+    family: Family,
+    source: Source,
+    place: torch.device,
+    precision: torch.dtype,
+    batch: int | None,
+    addons: AddOns,
+) -> DiffusionGenerator:
+    """The generator, once the loaded parts are seen to fit one another."""
+    configs: dict[str, Config] = {
+        name: part.config if isinstance(part.config, dict) else part.config.to_dict()
+        for name, part in pipeline.components.items()
+        if hasattr(part, "config")
+    }
+    configs["pipeline"] = pipeline.config
+    _check_channels(configs, family, source)
+    likes = preferences(family, configs)
+    if source.kind == "folder":
+        likes = own_preferences(source.path, likes)
+    info = ModelInfo(
+        name=source.name,
+        family=family.pipeline,
+        fingerprint=_fingerprint(source, addons),
+        size=likes.size,
+        size_multiple=USER_MULTIPLE,
+        steps=likes.steps,
+        guidance=likes.guidance,
+        device=str(place),
+        dtype=str(precision).removeprefix("torch."),
+    )
+    multiple, scale = native_multiple(family, configs), vae_scale(configs.get("vae", {}))
+    return DiffusionGenerator(
+        pipeline, family, info, multiple=multiple, scale=scale, batch=batch, step_cache=addons.step_cache
+    )
+
+
+def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
+    """A denoiser that wants more than noise (inpainting, depth, upscaling) cannot walk from noise alone."""
+    denoiser = configs.get(family.denoiser, {})
+    wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
+    gets = configs.get("vae", {}).get("latent_channels")
+    if wants is not None and gets is not None and wants != gets:
+        raise ModelError(
+            f"{source.name} cannot be walked: its {family.denoiser} wants {wants} channels and noise has {gets}, "
+            "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
+        )

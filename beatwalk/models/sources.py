@@ -1,0 +1,316 @@
+"""Find a model and see that it is whole and safe before anything is loaded.
+
+A model is a diffusers folder, a single checkpoint file, or the id of a repository on the model hub ("owner/name").
+What is on disk is used as it is; the network is asked only for a hub id that is not in the local cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from beatwalk.errors import ModelError
+from beatwalk.models.families import read_json
+
+INDEX_FILE = "model_index.json"
+PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+WITHOUT_WEIGHTS = ("tokenizer", "scheduler", "feature_extractor", "image_processor")  # names of components begin so
+NOT_NEEDED = ("safety_checker", "feature_extractor", "image_encoder")  # never loaded
+EDGE_BYTES = 1 << 20  # of a weights file's beginning and end that go into the fingerprint
+WHY_NO_PICKLE = (
+    "a pickle can run any program hidden in it; get the .safetensors version, or allow it (--allow-pickle)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A model on disk that has been checked."""
+
+    name: str  # to show and to write into manifests
+    path: Path
+    kind: Literal["folder", "file"]
+    variant: str | None = None  # e.g. fp16, where the weights' file names carry it
+
+
+def find_model(model: str | None, *, allow_pickle: bool = False, prefer_half: bool = False) -> Source:
+    """Where the weights of `model` are; None is the model that ships inside.
+
+    Raises
+    ------
+    ModelError : there is nothing there, it is no model, it is broken, or it is a pickle
+    """
+    if model is None:
+        folder = embedded_folder()
+        return Source(name="nano", path=folder, kind="folder", variant=check_folder(folder, "nano", False, False))
+    path = Path(os.path.expanduser(model))  # Path.expanduser() fails where there is no such user
+    if path.is_dir():
+        name = path.resolve().name
+        variant = check_folder(path, model, allow_pickle, prefer_half)
+        return Source(name=name, path=path, kind="folder", variant=variant)
+    if path.is_file():
+        check_file(path, allow_pickle)
+        return Source(name=path.name, path=path, kind="file")
+    if HUB_ID.fullmatch(model) is None or path.suffix.lower() in (*PICKLES, ".safetensors"):
+        raise ModelError(
+            f"{model}: no such file or folder; give a diffusers folder, a .safetensors file or a hub id (owner/name)"
+        )
+    folder = hub_folder(model, allow_pickle=allow_pickle, prefer_half=prefer_half)
+    variant = check_folder(folder, model, allow_pickle, prefer_half)
+    return Source(name=model, path=folder, kind="folder", variant=variant)
+
+
+def embedded_folder() -> Path:
+    """The folder of the model that ships inside.
+
+    Raises
+    ------
+    ModelError : this installation has none
+    """
+    try:
+        from beatwalk.embedded import nano_path
+
+        folder = Path(nano_path())
+    except (ImportError, OSError) as error:
+        raise ModelError("the model that ships inside is missing; install beatwalk again, or give --model") from error
+    if not (folder / INDEX_FILE).is_file():
+        raise ModelError("the model that ships inside is missing; install beatwalk again, or give --model")
+    return folder
+
+
+def check_file(path: Path, allow_pickle: bool) -> None:
+    """A single checkpoint must be whole safetensors, or a pickle that is allowed.
+
+    Raises
+    ------
+    ModelError : it is neither
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        if not allow_pickle:
+            raise ModelError(f"{path}: {WHY_NO_PICKLE}")
+        return
+    if suffix != ".safetensors":
+        raise ModelError(
+            f"{path}: not a model; give a diffusers folder, a .safetensors file or a hub id (owner/name)"
+        )
+    read_header(path)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The table of tensors at the head of a safetensors file: name → {"dtype", "shape", "data_offsets"}.
+
+    Raises
+    ------
+    ModelError : the file is no safetensors, or its end is missing
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 2 <= length <= size - 8:
+                raise ModelError(f"{path}: broken or not safetensors (its header does not fit); get the file again")
+            header = json.loads(file.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((_whole(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        for entry in tensors.values():
+            [_whole(side) for side in (*entry["shape"], *entry["data_offsets"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ModelError(f"{path}: broken or not safetensors ({error}); get the file again") from error
+    if size != 8 + length + end:
+        raise ModelError(f"{path}: cut short: {size} bytes of {8 + length + end}; get the file again")
+    return tensors
+
+
+def _whole(value: object) -> int:
+    """A size or place within a file."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"found {str(value)[:20]!r} where a size belongs")
+    return value
+
+
+def read_index(folder: Path, shown: str) -> dict[str, Any]:
+    """The list of components of a diffusers folder.
+
+    Raises
+    ------
+    ModelError : the folder is no model, or one that needs code of its own
+    """
+    path = folder / INDEX_FILE
+    if not path.is_file():
+        singles = sorted(folder.glob("*.safetensors"))
+        hint = "give a diffusers folder, a .safetensors file or a hub id (owner/name)"
+        if (folder / "config.json").is_file():
+            hint = "it looks like one part of a model; give the folder above it"
+        elif singles:
+            hint = f"to use the checkpoint in it, give the file: {singles[0]}"
+        raise ModelError(f"{shown}: this folder is no model (no {INDEX_FILE}); {hint}")
+    index = read_json(path)
+    if not isinstance(index.get("_class_name"), str):
+        raise ModelError(f"{shown}: its {INDEX_FILE} names no diffusers class; beatwalk runs no code from a model")
+    return index
+
+
+def components(index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(name, library, class) of the components that a model folder must hold."""
+    for name, entry in index.items():
+        pair = isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
+        if pair and name not in NOT_NEEDED:
+            yield name, entry[0], entry[1]
+
+
+def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool) -> str | None:
+    """See that every component is there and whole; returns the variant of the weights to load (e.g. "fp16").
+
+    Raises
+    ------
+    ModelError : something is missing, cut short, a pickle, or needs code of its own
+    """
+    found: list[set[str | None]] = []
+    for name, library, cls in components(read_index(folder, shown)):
+        part = folder / name
+        if not part.is_dir():
+            raise ModelError(f"{shown}: its '{name}' ({cls}) is missing; copy or download the whole model again")
+        if (part / f"{library}.py").is_file():
+            raise ModelError(f"{shown}: its '{name}' needs code of its own; beatwalk runs no code from a model")
+        if name.startswith(WITHOUT_WEIGHTS):
+            continue
+        found.append(_variants(part))
+        if not found[-1]:
+            pickles = [path for path in sorted(part.iterdir()) if path.suffix in PICKLES]
+            if not pickles:
+                raise ModelError(f"{shown}: its '{name}' has no weights; copy or download the whole model again")
+            if not allow_pickle:
+                raise ModelError(f"{pickles[0]}: {WHY_NO_PICKLE}")
+            found[-1] = {None}
+    variant = _pick_variant(found, prefer_half)
+    for path in weight_files(folder, variant):
+        read_header(path)
+    return variant
+
+
+def _pick_variant(found: list[set[str | None]], prefer_half: bool) -> str | None:
+    """The variant that some component has nothing but, or half precision where all have it and it is wanted."""
+    for choices in found:
+        if None not in choices:
+            return min(choice for choice in choices if choice is not None)
+    return "fp16" if prefer_half and found and all("fp16" in choices for choices in found) else None
+
+
+def variant_in(part: Path, variant: str | None) -> str | None:
+    """The variant of weights to load for one component: that of the model, or none where this one has none."""
+    return variant if variant in _variants(part) else None
+
+
+def _variants(part: Path) -> set[str | None]:
+    """Variants of weights in one component: None for `model.safetensors`, "fp16" for `model.fp16.safetensors`."""
+    names = ("model", "diffusion_pytorch_model", "pytorch_model")
+    return {_variant_of(path) for path in part.glob("*.safetensors") if re.split(r"[.-]", path.name)[0] in names}
+
+
+def _variant_of(path: Path) -> str | None:
+    """What stands between name and suffix: "fp16" in model.fp16.safetensors, also where it is split into several."""
+    stem = re.sub(r"-\d{5}-of-\d{5}", "", path.name.removesuffix(".safetensors"))
+    return stem.partition(".")[2] or None
+
+
+def weight_files(folder: Path, variant: str | None) -> list[Path]:
+    """Safetensors files that loading will read, in a fixed order; a component without the variant has plain ones."""
+    files: list[Path] = []
+    for name, _, _ in components(read_index(folder, str(folder))):
+        here = sorted((folder / name).glob("*.safetensors"))
+        special = [path for path in here if variant is not None and _variant_of(path) == variant]
+        files += special or [path for path in here if _variant_of(path) is None]
+    return files
+
+
+def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
+    """The local copy of a hub model, downloaded first where it is not whole in the cache.
+
+    Raises
+    ------
+    ModelError : it is neither on disk nor to be had
+    """
+    from diffusers import DiffusionPipeline
+
+    from beatwalk.models.library_logs import quiet_libraries
+
+    safe = None if allow_pickle else True
+    with quiet_libraries():
+        try:
+            folder = Path(DiffusionPipeline.download(model, local_files_only=True, use_safetensors=safe))
+            check_folder(folder, model, allow_pickle, prefer_half)
+            return folder
+        except Exception:  # not in the cache, or only partly: the network may help
+            pass
+        problem: Exception | None = None
+        for variant in ("fp16", None) if prefer_half else (None, "fp16"):
+            try:
+                return Path(DiffusionPipeline.download(model, variant=variant, use_safetensors=safe))
+            except Exception as error:  # many kinds, from several libraries; told apart by name below
+                problem = problem or error
+                if not isinstance(error, ValueError | OSError) or _is_network(error):
+                    break
+    raise ModelError(_hub_problem(model, problem)) from problem
+
+
+def _is_network(error: BaseException | None) -> bool:
+    """Whether a failure, or what caused it, is about reaching the hub at all."""
+    while error is not None:
+        if any(word in type(error).__name__ for word in ("Connect", "Offline", "LocalEntry", "Timeout", "HTTP")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _hub_problem(model: str, error: Exception | None) -> str:
+    """One line for what went wrong with the hub."""
+    kind = type(error).__name__
+    if kind == "GatedRepoError":
+        return f"{model}: its owner wants you to accept a licence first; do so on its page, then run: hf auth login"
+    if kind == "RepositoryNotFoundError":
+        return f"{model}: the model hub knows no such public model; check the name, or give a folder or file"
+    if "safetensors" in str(error):
+        return f"{model}: it has no .safetensors weights; {WHY_NO_PICKLE}"
+    if kind == "EntryNotFoundError":
+        return f"{model}: not a diffusers model (no {INDEX_FILE}); download its .safetensors file and give that"
+    return (
+        f"{model}: not on this disk, and the model hub cannot be reached; "
+        "connect once to download it, give a folder or .safetensors file, or leave out --model"
+    )
+
+
+def fingerprint(paths: list[Path], root: Path) -> str:
+    """A digest that changes when weights or configuration change, in well under a second for any model.
+
+    Small text files (configurations, vocabularies) go in whole. Of a weights file its size and its first and last
+    megabyte go in, which hold the table of tensors and some of their values.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(root).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(EDGE_BYTES))
+            if size > EDGE_BYTES:
+                file.seek(max(EDGE_BYTES, size - EDGE_BYTES))
+                digest.update(file.read())
+    return digest.hexdigest()
+
+
+def folder_fingerprint(folder: Path, variant: str | None) -> str:
+    """Fingerprint of a diffusers folder."""
+    names = [name for name, _, _ in components(read_index(folder, str(folder)))]
+    texts = [
+        path for name in names for path in (folder / name).iterdir() if path.suffix in (".json", ".txt", ".model")
+    ]
+    files = [path for path in (folder / INDEX_FILE, folder / "beatwalk.json") if path.is_file()]
+    return fingerprint([*files, *sorted(texts), *weight_files(folder, variant)], folder)

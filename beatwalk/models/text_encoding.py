@@ -1,0 +1,131 @@
+"""Text for a pipeline: what its `encode_prompt` is given, and prompts of different lengths made one length."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beatwalk.models.families import Family
+from beatwalk.types import Conditioning, Float32
+
+if TYPE_CHECKING:
+    import torch
+
+Row = dict[str, Float32]  # one prompt's tensors by name
+
+
+def tokenizer_of(pipeline: Any, family: Family) -> Any:
+    """The tokenizer that decides how long a prompt may be."""
+    return getattr(pipeline, family.tokenizer, None) or pipeline.tokenizer
+
+
+def words_lost(pipeline: Any, family: Family, prompt: str, arguments: Mapping[str, Any]) -> str:
+    """The words of a prompt that the model does not read.
+
+    Parameters
+    ----------
+    arguments : that `encode_prompt` is given besides the prompt
+    """
+    tokenizer = tokenizer_of(pipeline, family)
+    limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
+    tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    room = limit - int(tokenizer.num_special_tokens_to_add())
+    return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
+
+
+def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
+    """What `encode_prompt` is given besides the prompt, of all that families take."""
+    arguments: dict[str, Any] = {
+        "device": getattr(pipeline, family.denoiser).device,
+        "num_images_per_prompt": 1,
+        "do_classifier_free_guidance": False,
+    }
+    if family.max_tokens is not None:
+        room = int(tokenizer_of(pipeline, family).model_max_length)
+        arguments["max_sequence_length"] = min(family.max_tokens, room)
+    if family.takes_instruction:
+        arguments["complex_human_instruction"] = _instruction(pipeline, family)
+    taken = inspect.signature(pipeline.encode_prompt).parameters
+    return {name: value for name, value in arguments.items() if name in taken} | dict(family.encode_arguments)
+
+
+def fill_places(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
+    """Prompts of one length, in which every token counts: places without one are filled as the family has it.
+
+    Parameters
+    ----------
+    rows : of each prompt, tensors of shape (1, tokens, width) by name
+    masks : of each prompt, 1 where a token counts, shape (1, tokens) by name; empty where all of them do
+    """
+    if family.padding == "fixed":  # of different lengths only where some were too long and read in parts
+        longest = max(row["prompt_embeds"].shape[1] for row in rows)
+        return [{n: fit_length(t, longest) if t.ndim == 3 else t for n, t in row.items()} for row in rows]
+    counts = [
+        next(iter(mask.values()), np.ones(next(iter(row.values())).shape[:2]))
+        for row, mask in zip(rows, masks, strict=True)
+    ]
+    full = [{n: repeat_tokens(t, count) for n, t in row.items()} for row, count in zip(rows, counts, strict=True)]
+    if family.padding == "cycle":
+        return full
+    lengths = [max(1, int(count.sum())) for count in counts]
+    return [
+        {name: fit_length(tensor[:, :length], max(lengths)) for name, tensor in row.items()}
+        for row, length in zip(full, lengths, strict=True)
+    ]
+
+
+def fit_length(embeds: Float32, length: int) -> Float32:
+    """Exactly `length` tokens, shape (batch, length, width): the first of them, or all again and again in order.
+
+    To cross-attention, which has no positions, whole repeats are the same text.
+    """
+    return embeds[:, np.arange(length) % embeds.shape[1]]
+
+
+def fitted(text: Conditioning, other: Conditioning, family: Family) -> Conditioning:
+    """Text encoded by itself, as long as another where the family wants both alike."""
+    length = other.tensors["prompt_embeds"].shape[1]
+    if family.lists or text.tensors["prompt_embeds"].shape[1] == length:
+        return text
+    return Conditioning(
+        tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
+        masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
+    )
+
+
+def _instruction(pipeline: Any, family: Family) -> list[str] | None:
+    """The pipeline's instruction before every prompt, where its text encoder has room for it and the prompt."""
+    default = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
+    if not default:
+        return None
+    needed = len(pipeline.tokenizer.encode("\n".join(default))) + (family.max_tokens or 0)
+    room = min(
+        int(getattr(pipeline.text_encoder.config, "max_position_embeddings", 0)),
+        int(pipeline.tokenizer.model_max_length),
+    )
+    return list(default) if room > needed else None
+
+
+def to_host(made: torch.Tensor | list[torch.Tensor]) -> Float32:
+    """One prompt's tensor; of a list, its only entry."""
+    tensor = made[0][None] if isinstance(made, list) else made
+    array: Float32 = tensor.float().cpu().numpy()
+    return array
+
+
+def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, Any]) -> Float32:
+    """Fill masked places with the row's own tokens, again and again in order.
+
+    Parameters
+    ----------
+    embeds : shape (batch, tokens, width)
+    mask : shape (batch, tokens), 1 where a token counts
+    """
+    filled = embeds.copy()
+    for row, keep in zip(filled, mask.astype(bool), strict=True):
+        if keep.any():
+            row[:] = np.resize(row[keep], row.shape)
+    return filled

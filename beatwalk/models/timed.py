@@ -1,0 +1,126 @@
+"""A generator that says where its time went: text, denoising, decoding; and how fast its machine is at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from beatwalk.core.timing import Stages
+from beatwalk.models.seam import Generator
+from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+
+if TYPE_CHECKING:
+    from beatwalk.models.diffusers_backend import DiffusionGenerator
+
+CONVOLVED, CONVOLUTIONS = 128, 12  # channels of the reference convolution, and how often it is tried
+
+
+class TimedGenerator(Generator):
+    """A `Generator` that plays another one and keeps time.
+
+    `stages` has "text" (encoding prompts), "denoise" (noise to latents) and "decode" (latents to pictures of 8 bits).
+    Each ends with its results on the host, so nothing has to wait for the clock.
+    """
+
+    def __init__(self, generator: DiffusionGenerator) -> None:
+        self.generator = generator
+        self.stages = Stages()
+        self.denoised = 0  # latents
+        self.pictures = 0
+
+    @property
+    def info(self) -> ModelInfo:
+        """That of the generator inside."""
+        return self.generator.info
+
+    @property
+    def replaced(self) -> int:
+        """That of the generator inside."""
+        return self.generator.replaced
+
+    @property
+    def decoding_steps(self) -> float:
+        """That of the generator inside."""
+        return self.generator.decoding_steps
+
+    @property
+    def generation_s(self) -> float:
+        """Seconds in `latents` and `decode`."""
+        return self.stages.get("denoise", 0.0) + self.stages.get("decode", 0.0)
+
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Timed as "text"."""
+        with self.stages.time("text"):
+            return self.generator.encode(prompts)
+
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
+        """As the generator inside makes it."""
+        return self.generator.start_noise(seed, size)
+
+    def encode_picture(self, picture: Frames) -> Float32:
+        """As the generator inside does."""
+        return self.generator.encode_picture(picture)
+
+    def latents(
+        self,
+        noise: Float32,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        guidance: float,
+        pulls: Sequence[Pull] = (),
+    ) -> Float32:
+        """Timed as "denoise"."""
+        with self.stages.time("denoise"):
+            made = self.generator.latents(
+                noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls
+            )
+        self.denoised += len(made)
+        return made
+
+    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+        """Timed as "decode"."""
+        with self.stages.time("decode"):
+            frames = self.generator.decode(latents, size=size)
+        self.pictures += len(frames)
+        return frames
+
+    def reset_peak_memory(self) -> None:
+        """Count the device's memory anew."""
+        import torch
+
+        if (device := self.generator.denoiser.device).type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def peak_memory(self) -> int | None:
+        """Most bytes that were allocated on a GPU since; None on other devices."""
+        import torch
+
+        device = self.generator.denoiser.device
+        return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
+
+
+def reference_gflops(info: ModelInfo) -> float:
+    """What a model's device does of a common convolution, in its precision: GFLOP/s, the best of a few tries.
+
+    Machines differ; a figure of images a second means more beside this one. 128 channels to 128, 3x3, 64x64 cells, a
+    batch of 8.
+    """
+    import torch
+
+    device, dtype = torch.device(info.device), getattr(torch, info.dtype.partition(",")[0])
+    weight = torch.zeros((CONVOLVED, CONVOLVED, 3, 3), device=device, dtype=dtype)
+    cells = torch.zeros((8, CONVOLVED, 64, 64), device=device, dtype=dtype)
+    weight, cells = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (weight, cells))
+    operations = 2 * cells.numel() * weight[0].numel()
+    best_s = float("inf")
+    with torch.inference_mode():
+        for _ in range(CONVOLUTIONS):
+            begin = time.perf_counter()
+            made = torch.nn.functional.conv2d(cells, weight, padding=1)
+            made.flatten()[0].item()  # waits for a GPU
+            best_s = min(best_s, time.perf_counter() - begin)
+    return operations / best_s / 1e9

@@ -1,0 +1,120 @@
+"""Pictures to latents and back, through a pipeline's own autoencoder.
+
+The denoiser knows latents that are centred and of about unit deviation; how the autoencoder's are brought there, its
+files say. Shapes here are the autoencoder's, (batch, channels, rows, columns), whatever the family packs them into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from beatwalk.errors import ModelError
+from beatwalk.models.families import Family
+from beatwalk.models.latent_layout import from_patches, to_patches
+from beatwalk.types import Frames
+
+if TYPE_CHECKING:
+    import torch
+
+
+def encode_picture(pipeline: Any, family: Family, picture: Frames, name: str) -> torch.Tensor:
+    """A picture's latents as the denoiser knows them, float32.
+
+    Parameters
+    ----------
+    picture : shape (1, height, width, 3), of a size that the model can make
+
+    Raises
+    ------
+    ModelError : the model's autoencoder cannot encode
+    """
+    import torch
+
+    vae = pipeline.vae
+    if getattr(vae, "encoder", None) is None or not hasattr(vae, "encode"):
+        raise ModelError(f"{name} cannot take pictures: its autoencoder has no encoder; use words, or another --vae")
+    pixels = torch.from_numpy(picture).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.inference_mode(), _precise(vae) as like:
+        return _normalised(vae, encoded(vae, pixels.to(like.device, like.dtype)).float(), family)
+
+
+def encoded(vae: Any, pixels: Any) -> Any:
+    """What an autoencoder of any class encodes, without its noise.
+
+    Parameters
+    ----------
+    pixels : shape (batch, 3, height, width), -1 to 1
+    """
+    made = vae.encode(pixels)
+    if hasattr(made, "latent_dist"):
+        return made.latent_dist.mode()
+    return made.latent if hasattr(made, "latent") else made.latents
+
+
+def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Pictures, 0-1, shape (batch, 3, height, width), and how many of them a safety checker made black.
+
+    Parameters
+    ----------
+    latents : as the denoiser leaves them, unpacked
+    """
+    import torch
+
+    vae = pipeline.vae
+    with torch.inference_mode(), _precise(vae) as like:
+        made = vae.decode(_restored(vae, latents.to(like.device, like.dtype), family), return_dict=False)[0]
+        pictures = made / 2 + 0.5
+        if getattr(pipeline, "safety_checker", None) is None:
+            return pictures.clamp(0, 1), 0
+        checked, flags = pipeline.run_safety_checker(made, like.device, like.dtype)
+        black = torch.as_tensor(flags, device=like.device).view(-1, 1, 1, 1)
+        return torch.where(black, 0.0, (checked / 2 + 0.5).clamp(0, 1)), sum(map(bool, flags))
+
+
+@contextmanager
+def _precise(vae: Any) -> Iterator[torch.Tensor]:
+    """An autoencoder that half precision overflows (SDXL's first) is lent in float32; yields one of its weights."""
+    import torch
+
+    dtype = next(vae.parameters()).dtype
+    upcast = dtype == torch.float16 and bool(getattr(vae.config, "force_upcast", False))
+    if upcast:
+        vae.to(torch.float32)
+    try:
+        yield next(vae.parameters())
+    finally:
+        if upcast:
+            vae.to(dtype)
+
+
+def _normalised(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
+    """As the denoiser knows them."""
+    import torch
+
+    if hasattr(vae, "bn"):  # Flux 2 normalises patches, by statistics of its own
+        deviation = torch.sqrt(vae.bn.running_var.to(latents) + vae.config.batch_norm_eps).view(1, -1, 1, 1)
+        return from_patches((to_patches(latents) - vae.bn.running_mean.to(latents).view(1, -1, 1, 1)) / deviation)
+    centre, deviation, scale = _statistics(vae, latents, family)
+    return (latents - centre) * scale / deviation
+
+
+def _restored(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
+    """As the autoencoder has them; undoes `_normalised`, except where the pipeline itself has done so (Flux 2)."""
+    if hasattr(vae, "bn"):
+        return latents
+    centre, deviation, scale = _statistics(vae, latents, family)
+    return latents * deviation / scale + centre
+
+
+def _statistics(vae: Any, like: torch.Tensor, family: Family) -> tuple[Any, Any, float]:
+    """Centre and deviation of an autoencoder's latents, and what they are multiplied by for the denoiser."""
+    import torch
+
+    scale = float(getattr(vae.config, "scaling_factor", None) or 1.0)
+    mean, std = (getattr(vae.config, key, None) for key in ("latents_mean", "latents_std"))
+    if mean is not None and std is not None and family.pipeline == "StableDiffusionXLPipeline":
+        centre, deviation = (torch.tensor(values).view(1, -1, 1, 1).to(like) for values in (mean, std))
+        return centre, deviation, scale
+    return float(getattr(vae.config, "shift_factor", None) or 0.0), 1.0, scale

@@ -1,0 +1,1 @@
+"""What the eye sees: OKLab, change between pictures, flashes."""

@@ -1,0 +1,1 @@
+"""Prompts, preset and analysis → a plan, and what the music asks of every frame."""

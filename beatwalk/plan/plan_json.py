@@ -1,0 +1,128 @@
+"""Plans as JSON that a person can read, edit and give back.
+
+The file holds what was decided (song, analysis, settings, keyframes); what follows from it (targets per frame,
+segments) is derived when it is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from beatwalk.core.files import read_json
+from beatwalk.errors import PlanError
+from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.plan.placement import check_plan
+from beatwalk.plan.presets import settings_from
+from beatwalk.settings import Fps, Size
+from beatwalk.types import Keyframe, Plan, Timeline
+
+VERSION = 1
+
+
+def _printable(text: str) -> str:
+    """Refuse halves of characters, which JSON can spell and no text encoder can read."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("expected text, found half of a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+class _Keyframe(_Strict):
+    frame: int = Field(ge=0, lt=2**31)
+    prompt: Text
+    negative: Text = ""
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    image: str | None = None
+    strength: float = Field(default=0.6, ge=0, le=1)
+
+
+class _Plan(_Strict):
+    version: int
+    model: str | None = None
+    fps: Fps
+    frames: int = Field(ge=2, lt=2**31)
+    start: float = Field(default=0.0, ge=0, le=1e6)
+    size: Size = None
+    keyframes: list[_Keyframe]
+    settings: dict[str, Any]
+    analysis: dict[str, Any]
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """A plan as plain data."""
+    keyframes = [
+        {
+            "frame": k.frame,
+            "time": round(plan.timeline.time_of(k.frame), 3),  # for the eye; ignored when read
+            "prompt": k.prompt,
+            **({"negative": k.negative} if k.negative else {}),
+            **({"seed": k.seed} if k.seed is not None else {}),
+            **({"image": str(k.image), "strength": k.strength} if k.image else {}),
+        }
+        for k in plan.keyframes
+    ]
+    return {
+        "version": VERSION,
+        "model": plan.model,
+        "fps": str(plan.timeline.fps),
+        "frames": plan.timeline.n_frames,
+        "start": plan.timeline.start_s,
+        "size": "auto" if plan.size is None else f"{plan.size[0]}x{plan.size[1]}",
+        "keyframes": keyframes,
+        "settings": plan.settings.model_dump(mode="json"),
+        "analysis": analysis_to_json(plan.analysis),
+    }
+
+
+def plan_from_json(data: dict[str, Any], where: str) -> Plan:
+    """A plan from plain data, checked.
+
+    Raises
+    ------
+    PlanError : naming `where`, the key, what was found and what was expected
+    SettingsError : its settings are wrong
+    """
+    if data.get("version") != VERSION:
+        raise PlanError(f"{where}: version {data.get('version')!r} of the plan format; this beatwalk reads {VERSION}")
+    keyframes = data.get("keyframes")
+    if isinstance(keyframes, list):
+        without_time = [{k: v for k, v in f.items() if k != "time"} if isinstance(f, dict) else f for f in keyframes]
+        data = {**data, "keyframes": without_time}
+    try:
+        parsed = _Plan.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise PlanError(f"{where}: {key}: {message}, found {ascii(first['input'])[:80]}") from None
+    plan = Plan(
+        analysis=analysis_from_json(parsed.analysis, where),
+        timeline=Timeline(fps=parsed.fps, n_frames=parsed.frames, start_s=parsed.start),
+        settings=settings_from(parsed.settings, where=where),
+        model=parsed.model,
+        size=parsed.size,
+        keyframes=tuple(
+            Keyframe(**{**k.model_dump(), "image": Path(k.image) if k.image else None}) for k in parsed.keyframes
+        ),
+    )
+    check_plan(plan, where)
+    return plan
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan from a JSON file.
+
+    Raises
+    ------
+    PlanError, SettingsError : as `plan_from_json`, or there is no such file
+    """
+    return plan_from_json(read_json(path, PlanError, "a plan"), str(path))

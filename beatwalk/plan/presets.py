@@ -1,0 +1,196 @@
+"""Presets and settings: find, read, merge, override, check.
+
+A preset is a TOML file whose keys are those of `beatwalk.settings.Settings`. The package ships some (`presets/`); a
+person's own lie in their configuration folder or anywhere, given by path. Unknown keys are errors that suggest the
+nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from beatwalk.errors import SettingsError
+from beatwalk.settings import Settings
+
+DEFAULT_PRESET = "default"
+
+
+def preset_folders() -> tuple[Path, ...]:
+    """Where presets are looked for by name: the user's own first, then those that ship with beatwalk."""
+    import platformdirs
+
+    package = Path(__file__).parent.parent
+    # A wheel carries the presets inside the package; a checkout keeps them beside it, where people see them.
+    shipped = package / "presets" if (package / "presets").is_dir() else package.parent / "presets"
+    return (
+        Path(os.path.expanduser("~"), ".config", "beatwalk", "presets"),  # Path.home() fails where there is none
+        platformdirs.user_config_path("beatwalk") / "presets",
+        shipped,
+    )
+
+
+def list_presets() -> dict[str, Path]:
+    """Name → file of every preset that can be given by name; a user's own hides a shipped one of the same name."""
+    found: dict[str, Path] = {}
+    for folder in preset_folders():
+        if folder.is_dir():
+            for path in sorted(folder.glob("*.toml")):
+                found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def find_preset(name: str) -> Path:
+    """The file of a preset given by name or path.
+
+    Raises
+    ------
+    SettingsError : there is no such preset; the message lists or suggests those there are
+    """
+    presets = list_presets()
+    if name in presets:
+        return presets[name]
+    path = Path(name)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise SettingsError(f"{name}: no such preset file")
+    near = difflib.get_close_matches(name, presets, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(presets)}"
+    raise SettingsError(f"unknown preset {name!r}; {hint}")
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """A preset's keys and values, as they stand in its file (parsed, not yet checked)."""
+    path = find_preset(name)
+    try:
+        return tomllib.loads(preset_text(name))
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def preset_text(name: str) -> str:
+    """A preset's TOML as it stands in its file.
+
+    Raises
+    ------
+    SettingsError : there is no such preset, or it cannot be read
+    """
+    path = find_preset(name)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """`walk.change_every="4 bars"` → {"walk": {"change_every": "4 bars"}}.
+
+    The value is TOML; a bare word that is no TOML counts as text, so quotes may be left to the shell.
+    """
+    key, equals, value = text.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise SettingsError(f"--set {text!r}: expected KEY=VALUE, such as walk.pace=0.5")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")
+        if set(parsed) != {"value"}:
+            raise SettingsError(f"--set {text!r}: one KEY=VALUE at a time")
+        nested: Any = parsed["value"]
+    except (ValueError, RecursionError):
+        nested = value.strip()
+    for part in reversed(parts):
+        nested = {part: nested}
+    return typing.cast(dict[str, Any], nested)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `over` on top; tables merge, everything else is replaced.
+
+    A bare number is the short form of a table's level, so a table on top of one keeps it.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, int | float) and not isinstance(below, bool):
+            below = {"level": below}
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str, Any]] = ()) -> Settings:
+    """A preset with overrides on top (later ones win), checked.
+
+    Raises
+    ------
+    SettingsError : naming the key, what was found and what was expected
+    """
+    values: Mapping[str, Any] = load_preset(preset)
+    settings_from(values, where=f"preset {preset}")  # so that a mistake is blamed on the file it stands in
+    for override in overrides:
+        values = merge(values, override)
+    return settings_from(values, where="settings")
+
+
+def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
+    """Check plain data (TOML, JSON) and make it `Settings`.
+
+    Raises
+    ------
+    SettingsError : naming `where`, the key, what was found and what was expected; one mistake at a time
+    """
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The first mistake in one line."""
+    first = error.errors()[0]
+    location = tuple(part for part in first["loc"])
+    key = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key {key!r}; {hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    found = first["input"]
+    shown = "" if "found" in message or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
+    return f"{key or 'top level'}: {message}{shown}"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    """Field names of the model that sits at a location within Settings."""
+    model: Any = Settings
+    for part in location:
+        if isinstance(part, int):
+            continue
+        model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        if model is None:
+            return []
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    """The settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
+    for inner in typing.get_args(annotation):
+        if (model := _model_in(inner)) is not None:
+            return model
+    return None

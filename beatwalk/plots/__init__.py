@@ -1,0 +1,1 @@
+"""Pictures of what was heard, of a plan and of a report."""

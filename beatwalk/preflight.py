@@ -1,0 +1,123 @@
+"""Before any work: may a video appear there, is there room, and whose frames lie there already?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from beatwalk.core.files import check_place, in_words
+from beatwalk.core.locking import check_free
+from beatwalk.core.manifest import manifest_path, model_identity, plan_identity, work_folder
+from beatwalk.errors import OutputError, SettingsError
+from beatwalk.settings import Video
+from beatwalk.types import Plan, Targets
+from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
+from beatwalk.walk.segments import check_same, has_segments
+
+
+def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
+    """The place where a video is to appear.
+
+    Raises
+    ------
+    OutputError : it exists already, cannot be written, or its ending is none of the codec's
+    """
+    check_name(output, codec)
+    check_place(output)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
+    # The longest name that will lie there: better to hear of its length now than when all is rendered.
+    probe = manifest_path(output).with_suffix(".jso~")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written there: {error.strerror or error}") from None
+
+
+def keep_the_song(plan: Plan, output: Path) -> None:
+    """A song that is a video itself must not be replaced by its own walk.
+
+    Raises
+    ------
+    OutputError : `output` is the song
+    """
+    song = plan.analysis.song.path
+    if output.exists() and song.exists() and output.samefile(song):
+        raise OutputError(f"{output}: this is the song itself; choose another name with -o")
+
+
+def check_resumable(
+    plan: Plan, targets: Targets, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None
+) -> None:
+    """Before a model is loaded: the place is free, and frames that lie there are of this very render.
+
+    Parameters
+    ----------
+    model : gives the fingerprint of the model's files; asked only where frames lie there
+
+    Raises
+    ------
+    OutputError : they are of another, and the message names the differences; or another process is making them
+    SettingsError, ModelError : as `check_video` says
+    """
+    check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
+    check_video(plan.settings.video)
+    keep_the_song(plan, output)
+    work = work_folder(output)
+    check_free(work)
+    if not overwrite and has_segments(work):
+        of_model = {} if model is None else model_identity(model())
+        check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
+
+
+def check_video(video: Video) -> None:
+    """What the file is to hold fits together, and a model that enlarges is there.
+
+    Raises
+    ------
+    SettingsError : the codec has no alpha, no choice of whole frames or not so many frames a second; alpha cannot be
+        interpolated; the upscaler enlarges by another factor
+    ModelError : the upscaler is none
+    """
+    check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
+    frame_interpolation.check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    if video.upscaler is None:
+        return
+    from beatwalk.models import check_upscaler
+
+    if video.upscale != 2:
+        raise SettingsError(f"--upscaler makes frames twice as large, not {video.upscale} times; add --upscale 2")
+    check_upscaler(Path(video.upscaler))
+
+
+def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
+    """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
+    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
+    return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
+
+
+def output_bytes(video: Video, n_frames: int, size: tuple[int, int]) -> int:
+    """What a video of so many rendered frames takes, about."""
+    width, height = video.enlarged(size)
+    return round(n_frames * video.interpolate * width * height * codec_named(video.codec).bytes_a_pixel)
+
+
+def remarks_of(video: Video, size: tuple[int, int]) -> list[str]:
+    """In what a video of frames of this size will not be quite as it was asked for; a sentence each."""
+    return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
+
+
+def check_space(work: Path, n_frames: int, size: tuple[int, int], video: Video) -> None:
+    """Room for the frames that are still to be made, by what they take at most, and for the video.
+
+    Raises
+    ------
+    OutputError : there is less
+    """
+    needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
+    free = shutil.disk_usage(work.parent).free
+    if free < needed:
+        what = "frames and video need"
+        raise OutputError(f"{work.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")

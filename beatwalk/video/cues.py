@@ -1,0 +1,180 @@
+"""Cue sheets: when what happens in a video, for editors, light desks and players."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from beatwalk.core.files import whole_or_nothing, write_json
+from beatwalk.core.manifest import interpolation_of, manifest_path, read_manifest, timing_of
+from beatwalk.errors import InputError
+from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
+from beatwalk.video import probe, read_frames
+
+THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # of a strip, and pixels of each one's longer side
+
+Kind = Literal["section", "prompt", "bar", "beat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """Something that begins at a frame."""
+
+    time_s: float  # from the start of the video
+    frame: int
+    kind: Kind
+    label: str  # a section's letter, a prompt, the number of a bar or beat in the song, from 1
+
+
+def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[Marker]:
+    """All markers of a video, in order; sections and prompts come before the bar and beat that they begin with."""
+    found: list[Marker] = []
+
+    def add(time_s: float, kind: Kind, label: str) -> None:
+        frame = timeline.frame_at(time_s)
+        if 0 <= frame < timeline.n_frames:
+            found.append(Marker(time_s=float(frame / timeline.fps), frame=frame, kind=kind, label=label))
+
+    for section in analysis.sections:
+        if section.end_s > timeline.start_s:
+            add(max(section.start_s, timeline.start_s), "section", section.label)
+    for keyframe in keyframes[:-1]:
+        add(timeline.time_of(keyframe.frame), "prompt", keyframe.prompt)
+    for number, time_s in enumerate(analysis.downbeats_s, start=1):
+        add(float(time_s), "bar", str(number))
+    for number, time_s in enumerate(analysis.beats_s, start=1):
+        add(float(time_s), "beat", str(number))
+    order = ("section", "prompt", "bar", "beat")
+    return sorted(found, key=lambda marker: (marker.frame, order.index(marker.kind)))
+
+
+def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[tuple[float, str]]:
+    """Where a prompt arrives or a section begins: s of the video, and a title of both; the first at 0."""
+    found: dict[int, str] = {}
+    section = prompt = ""
+    for marker in markers(analysis, timeline, keyframes):
+        if marker.kind == "section":
+            section = marker.label
+        elif marker.kind == "prompt":
+            prompt = marker.label
+        else:
+            continue
+        found[marker.frame] = f"{section}: {prompt}" if section else prompt
+    return [(float(frame / timeline.fps), title) for frame, title in sorted(found.items())]
+
+
+def cue_paths(video: Path) -> tuple[Path, Path, Path]:
+    """JSON, CSV and thumbnails of a video."""
+    return tuple(video.with_name(video.name + ending) for ending in (".cues.json", ".cues.csv", ".strip.png"))  # type: ignore[return-value]
+
+
+def write_cues(
+    video: Path, analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...], *, interpolate: int = 1
+) -> None:
+    """The cue sheet as JSON and CSV, and a strip of thumbnails, beside a video.
+
+    Parameters
+    ----------
+    timeline, keyframes : as rendered
+    interpolate : how many frames of the video there are for each of those
+
+    Raises
+    ------
+    InputError : the video is not as long as the cues are
+    OutputError : they cannot be written
+    VideoError : the video cannot be read
+    """
+    timeline = timeline.finer(interpolate)
+    keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
+    if (n_frames := probe(video).n_frames) != timeline.n_frames:
+        raise InputError(
+            f"{video}: has {n_frames} frames, but its manifest says {timeline.n_frames}; render it again"
+        )
+    json_path, csv_path, strip_path = cue_paths(video)
+    found = markers(analysis, timeline, keyframes)
+    rows = [{"time": round(m.time_s, 6), "frame": m.frame, "kind": m.kind, "label": m.label} for m in found]
+    fps = f"{timeline.fps.numerator}/{timeline.fps.denominator}"
+    write_json(json_path, {"version": 1, "video": video.name, "fps": fps, "markers": rows})
+    with whole_or_nothing(csv_path) as partial:
+        partial.write_text(_csv(rows), encoding="utf-8", newline="")
+    with whole_or_nothing(strip_path) as partial:
+        _strip(video, timeline.n_frames).save(partial, format="PNG")
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["time", "frame", "kind", "label"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _strip(video: Path, n_frames: int) -> Any:
+    """Thumbnails at even distances, side by side."""
+    from PIL import Image
+
+    width, height = probe(video).size
+    scale = THUMBNAIL_SIDE / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    count = min(THUMBNAILS, n_frames)
+    wanted = {int(i) for i in (np.arange(count) + 0.5) * n_frames / count}
+    kept, first = [], 0
+    for frames in read_frames(video, size=size):
+        kept += [frame for i, frame in enumerate(frames, start=first) if i in wanted]
+        first += len(frames)
+    return Image.fromarray(np.concatenate(kept, axis=1))
+
+
+def cues_of(video: Path, analysis: Analysis | None, listen: Callable[[Path], Analysis]) -> tuple[Path, ...]:
+    """Beats, bars, sections and prompts of a video that beatwalk made, as JSON and CSV, and a strip of thumbnails.
+
+    Parameters
+    ----------
+    analysis : of its song; None: the song is listened to
+    listen : how
+
+    Raises
+    ------
+    InputError : it has no manifest, or not a whole one
+    AudioError : its song is gone, and no analysis is given; a loop needs neither
+    """
+    manifest = read_manifest(video)
+    if manifest is None:
+        raise InputError(f"{video}: no manifest beside it, so what happens in it is not known; render it again")
+    song, timeline, keyframes = timing_of(manifest, video)
+    if "loop" in manifest:
+        analysis, timeline = _grid_of(manifest["loop"], video), replace(timeline, start_s=0.0)
+    analysis = listen(song) if analysis is None else analysis
+    write_cues(video, analysis, timeline, keyframes, interpolate=interpolation_of(manifest))
+    return cue_paths(video)
+
+
+def _grid_of(loop: Any, video: Path) -> Analysis:
+    """The beats of a loop, which its tempo tells: what an analysis of it would find at best."""
+    try:
+        bpm, bars, beats = float(loop["bpm"]), int(loop["bars"]), int(loop["beats"])
+        if not (20 <= bpm <= 400 and 1 <= bars <= beats <= 10_000):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the loop again") from None
+    beats_s, length_s, per_bar = np.arange(beats) * 60 / bpm, 60 * beats / bpm, beats // bars
+    return Analysis(
+        song=Song(path=video, sha256="", duration_s=length_s, sample_rate=0, channels=0),
+        tempo_bpm=bpm,
+        tempo_curve=frozen_array([[0.0, bpm]]),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(np.ones(beats)),
+        downbeats_s=frozen_array(beats_s[::per_bar]),
+        beats_per_bar=frozen_array(np.full(len(beats_s[::per_bar]), per_bar), np.int64),
+        onsets_s=frozen_array(beats_s),
+        onset_strength=frozen_array(np.ones(beats)),
+        sections=(Section(start_s=0.0, end_s=length_s, label="A"),),
+        drop_s=None,
+        curves={},
+    )

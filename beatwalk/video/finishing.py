@@ -1,0 +1,394 @@
+"""Segments of pure frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
+
+Everything here happens once, in frame order, and can be done again with other effects without rendering again. The
+video appears under its name when it is whole; until then it grows in a folder of its own beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from beatwalk.core.files import check_place, folder_in, publish, sweep
+from beatwalk.core.manifest import work_folder
+from beatwalk.core.timing import Stages
+from beatwalk.errors import AudioError, OutputError, PlanError
+from beatwalk.perception.flashes import FlashLimiter
+from beatwalk.types import Frames, Plan, Targets
+from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
+from beatwalk.video.cues import chapters
+from beatwalk.video.effects import Effects
+
+if TYPE_CHECKING:
+    from beatwalk.models import Upscaler
+    from beatwalk.settings import Video
+
+BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
+BLOCK_FRAMES = 32  # … but no more than so many
+WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # of a loop's end, for what its beginning inherits
+QUEUE_BLOCKS = 2  # of frames just rendered that may wait for their finish
+
+Progress = Callable[[int, int], None]  # frames finished, frames in all
+Pure = Path | Frames  # pure frames: a finished segment on disk, or some that were just made
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishReport:
+    """What finishing did."""
+
+    frames: int
+    seconds: float  # that it took
+    softened: int  # frames that the flash limiter changed
+    encoder: str
+    # seconds by stage; "wait" is for frames that are not there yet, "encode" for the encoder
+    stages: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+
+def finish(
+    segments: Iterable[Pure],
+    targets: Targets,
+    plan: Plan,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    overlay: Callable[[Frames, int], Frames] | None = None,
+    sound: bool | Callable[[Path, Path], None] = True,
+    before_publishing: Callable[[FinishReport], None] | None = None,
+) -> FinishReport:
+    """Make the video from rendered segments; an existing file of that name is replaced, but only by a whole one.
+
+    Parameters
+    ----------
+    segments : pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files
+    targets : camera, colour, trails and grain of every frame; not used where the plan's settings turn effects off
+    out : the video; its ending fits the codec
+    progress : called after every block of frames
+    overlay : draws on frames that are otherwise finished; given them and the index of the first
+    sound : whether the song is laid under the pictures, where the codec's container takes sound; or what does it,
+        given the pictures and the file to write
+    before_publishing : called when the video is whole, before it gets its name
+
+    Raises
+    ------
+    PlanError : frames, targets and plan differ in number or size
+    VideoError : a segment is missing or damaged
+    AudioError : the song is missing or holds no sound
+    OutputError : `out` cannot be written
+    """
+    started, out, song = time.monotonic(), Path(out), plan.analysis.song
+    check_place(out)
+    if sound is True and not Path(song.path).is_file():
+        raise AudioError(f"{song.path}: no such file, but the plan was made for it; put the song back there")
+    settings, timeline = plan.settings, plan.timeline
+    if len(targets.zoom) != timeline.n_frames:
+        raise PlanError(
+            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; make them anew"
+        )
+    size, segments = _sized(plan, segments)
+    video, stages = settings.video, Stages()
+    check_name(out, video.codec)
+    work = work_folder(out)
+    sweep(out)
+    with _existing(work), folder_in(work) as folder:
+        pictures = folder / f"pictures{out.suffix}"
+        softened = _encode(segments, targets, plan, pictures, size, stages=stages, progress=progress, overlay=overlay)
+        if sound and CODECS[video.codec].sound:
+            whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+            whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
+            with stages.time("mux"):
+                if sound is True:
+                    told = chapters(plan.analysis, timeline, plan.keyframes)
+                    mux(
+                        pictures, song.path, whole,
+                        start_s=start_s, duration_s=length_s, whole_song=whole_song, chapters=told,
+                    )  # fmt: skip
+                else:
+                    sound(pictures, whole)
+            pictures = whole
+        report = FinishReport(
+            frames=timeline.n_frames,
+            seconds=time.monotonic() - started,
+            softened=softened,
+            encoder=video.codec,
+            stages=stages,
+        )
+        if before_publishing is not None:
+            before_publishing(report)
+        publish(pictures, out)
+    return report
+
+
+@contextlib.contextmanager
+def _existing(work: Path) -> Iterator[None]:
+    """A work folder that is made where there is none, and removed again if nothing stays in it."""
+    try:
+        work.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work}: cannot be made: {error.strerror or error}; choose another place") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            work.rmdir()
+
+
+def _encode(
+    segments: Iterable[Pure],
+    targets: Targets,
+    plan: Plan,
+    pictures: Path,
+    size: tuple[int, int],
+    *,
+    stages: Stages,
+    progress: Progress | None,
+    overlay: Callable[[Frames, int], Frames] | None,
+) -> int:
+    """Pure frames → finished pictures in a file; returns how many frames the limiter changed."""
+    settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
+    # A loop's first frames inherit trails and flashes from its last, as when it plays the second time.
+    warm_up = None
+    if settings.walk.loop:
+        segments = list(segments)
+        warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
+    warm = 0 if warm_up is None else len(warm_up)
+    effects = Effects(_turned(targets, warm), size) if settings.effects else None
+    limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
+
+    def finished(frames: Frames, first: int) -> Frames:
+        if effects is not None:
+            with stages.time("effects"):
+                frames = effects.apply(frames, first + warm)
+        if limiter is None:
+            return frames
+        with stages.time("flashes"):
+            return limiter.limit(frames)
+
+    if warm_up is not None:
+        finished(warm_up, -warm)
+    before = limiter.touched if limiter is not None else 0
+    interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    upscaler = upscaler_of(video)
+    factor = 1 if upscaler is None else video.upscale
+    plain_size, size = size, (factor * size[0], factor * size[1])
+    last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
+    with Encoder(
+        pictures, size, timeline.fps,
+        codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
+        upscale=video.upscale // factor, interpolate=interpolate, hardware=video.hardware,
+    ) as encoder:  # fmt: skip
+        for first, pure in _pure_frames(segments, plain_size, timeline.n_frames, stages):
+            frames = finished(pure, first)
+            frames = overlay(frames, first) if overlay is not None else frames
+            if upscaler is not None:
+                with stages.time("upscale"):
+                    frames = upscaler.upscale(frames)
+            with stages.time("encode"):
+                encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
+            last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()
+            if progress is not None:
+                progress(first + len(frames), timeline.n_frames)
+        if video.interpolate > 1:
+            encoder.write(frame_interpolation.ahead(last, begin if loop else None))
+    return limiter.touched - before if limiter is not None else 0
+
+
+def upscaler_of(video: Video) -> Upscaler | None:
+    """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
+
+    Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).
+    """
+    if video.upscaler is None:
+        return None
+    from beatwalk.models import load_upscaler
+
+    return load_upscaler(Path(video.upscaler))
+
+
+def _turned(targets: Targets, count: int) -> Targets:
+    """Targets with the last `count` frames' before the first."""
+    if not count:
+        return targets
+    names = [one.name for one in dataclasses.fields(Targets)]
+    values = {name: getattr(targets, name) for name in names}
+    return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
+
+
+def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:
+    """The end of a loop, as long as its trails may last."""
+    count = max(1, min(total, WARM_UP_FRAMES, WARM_UP_BYTES // (3 * size[0] * size[1])))
+    kept: list[Frames] = []
+    for path in reversed(segment_paths):
+        last: Frames = np.empty((0, size[1], size[0], 3), np.uint8)
+        for frames in read_frames(path, strict=True):
+            if frames.shape[1:3] == last.shape[1:3]:  # what differs is reported when the frames are written
+                last = np.concatenate([last, frames])[-count:]
+        kept.insert(0, last)
+        count -= len(last)
+        if count <= 0:
+            break
+    return np.concatenate(kept)
+
+
+def _frames_of_song(plan: Plan) -> int:
+    """Frames that the whole song takes."""
+    return type(plan.timeline).spanning(plan.analysis.duration_s, plan.timeline.fps).n_frames
+
+
+def _sized(plan: Plan, segments: Iterable[Pure]) -> tuple[tuple[int, int], Iterable[Pure]]:
+    """Width and height of the frames, looked up in the first of them where a plan leaves them to the model."""
+    if plan.size is not None:
+        return plan.size, segments
+    rest = iter(segments)
+    first = next(rest, None)
+    if first is None:
+        raise PlanError("no rendered frames; render the plan first")
+    size = probe(first).size if isinstance(first, Path) else (first.shape[2], first.shape[1])
+    return size, itertools.chain([first], rest)
+
+
+def _pure_frames(
+    segments: Iterable[Pure], size: tuple[int, int], total: int, stages: Stages
+) -> Iterator[tuple[int, Frames]]:
+    """Blocks of frames with the index of their first, the next one decoded meanwhile.
+
+    Raises
+    ------
+    PlanError : more or fewer frames than `total`, or of another size
+    """
+    width, height = size
+    block = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // (3 * width * height)))
+    done = 0
+    for frames in _ahead((part for segment in segments for part in _parts(segment, block)), stages):
+        if frames.shape[1:3] != (height, width):
+            found = f"{frames.shape[2]}x{frames.shape[1]}"
+            raise PlanError(f"rendered frames are {found}, but the plan says {width}x{height}; render the plan again")
+        if done + len(frames) > total:
+            raise PlanError(f"more rendered frames than the plan's {total}; render the plan again")
+        yield done, frames
+        done += len(frames)
+    if done < total:
+        raise PlanError(f"{done} rendered frames, but the plan has {total}; render the plan to its end first")
+
+
+def _parts(segment: Pure, block: int) -> Iterator[Frames]:
+    """A segment in blocks of at most `block` frames."""
+    if isinstance(segment, Path):
+        yield from read_frames(segment, block=block, strict=True)
+    else:
+        yield from (segment[first : first + block] for first in range(0, len(segment), block))
+
+
+def _ahead(blocks: Iterable[Frames], stages: Stages) -> Iterator[Frames]:
+    """The same blocks, each fetched by a thread while the one before is worked on."""
+    source = iter(blocks)
+    with contextlib.ExitStack() as stack:
+        if hasattr(source, "close"):
+            stack.callback(source.close)  # after the thread has ended: a running generator cannot be closed
+        pool = stack.enter_context(ThreadPoolExecutor(1, "decode"))
+        coming = pool.submit(next, source, None)
+        while True:
+            with stages.time("wait"):
+                block = coming.result()
+            if block is None:
+                return
+            coming = pool.submit(next, source, None)
+            yield block
+
+
+class _CalledOffError(Exception):
+    """Rendering stopped; there will be no more frames."""
+
+
+class Finisher:
+    """Finishes frames in a thread of its own while the next ones are rendered.
+
+    Used as a context manager around the rendering. Left with an error, it stops and leaves no file.
+
+    Parameters
+    ----------
+    work : called with the frames' source in the thread, `finish` with everything else given
+    """
+
+    def __init__(self, work: Callable[[Iterable[Pure]], FinishReport]) -> None:
+        self._work = work
+        self._queue: queue.Queue[Pure | None] = queue.Queue(QUEUE_BLOCKS)
+        self._ended, self._called_off = threading.Event(), threading.Event()
+        self._report: FinishReport | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="finish", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def add(self, segment: Pure) -> None:
+        """The next frames of the video; waits while too many are unfinished.
+
+        Raises
+        ------
+        BeatwalkError : finishing has failed; better to hear of it now than when all is rendered
+        """
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(segment, timeout=0.2)
+                return
+        self._raise()
+
+    def report(self) -> FinishReport:
+        """Wait for the end; nothing can be added afterwards.
+
+        Raises
+        ------
+        BeatwalkError : finishing has failed
+        """
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=0.2)
+                break
+        self._thread.join()
+        self._raise()
+        if self._report is None:  # unreachable: a thread that ended without an error has one
+            raise RuntimeError("finishing ended without a report")
+        return self._report
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._called_off.set()
+        self._thread.join()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._report = self._work(self._source())
+        except BaseException as error:  # handed to the thread that renders
+            self._error = error
+        finally:
+            self._ended.set()
+
+    def _source(self) -> Iterator[Pure]:
+        while True:
+            try:
+                segment = self._queue.get(timeout=0.2)
+            except queue.Empty:
+                if self._called_off.is_set():
+                    raise _CalledOffError("rendering stopped") from None
+                continue
+            if segment is None:
+                return
+            yield segment

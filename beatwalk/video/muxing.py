@@ -1,0 +1,228 @@
+"""Files → one file: segments end to end, and the song under the pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from beatwalk.core import ffmpeg
+from beatwalk.core.files import folder_beside, whole_or_nothing
+from beatwalk.errors import AudioError, OutputError, VideoError
+from beatwalk.video import codecs
+from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
+
+AAC_BITRATE = "256k"
+OPUS_BITRATE = "192k"
+NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
+CHAPTERED = (".mp4", ".mov", ".mkv")
+MAX_CHANNELS = 8  # more are mixed to two
+
+
+def join(paths: Sequence[Path], out: Path) -> None:
+    """Put videos of one kind end to end without encoding again.
+
+    Raises
+    ------
+    OutputError : nothing to join, or `out` cannot be written
+    VideoError : a part is missing or differs in kind
+    """
+    out = Path(out)
+    if not paths:
+        raise OutputError(f"{out}: there are no segments to join")
+    for path in paths:
+        if not Path(path).is_file():
+            raise VideoError(f"{path}: no such file; a segment is missing")
+    with whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
+        listing = Path(folder) / "parts.ffconcat"
+        lines = [
+            b"file " + _quoted(_one_line(Path(path).absolute(), Path(folder), i)) for i, path in enumerate(paths)
+        ]
+        listing.write_bytes(b"ffconcat version 1.0\n" + b"\n".join(lines) + b"\n")
+        arguments = [
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+            "-i",
+            str(listing),
+            "-map",
+            "0:V:0",
+            "-c",
+            "copy",
+            *_index_first(out),
+        ]
+        status, _, said = ffmpeg.run([*arguments, ffmpeg.name(partial)])
+        if status != 0:
+            raise OutputError(f"{out}: the segments cannot be joined: {said}; check free space, or render them again")
+
+
+def _one_line(path: Path, folder: Path, index: int) -> Path:
+    """A name without line breaks, which the concat script cannot express (and Windows does not have)."""
+    if "\n" not in str(path) and "\r" not in str(path):
+        return path
+    alias = folder / f"{index}{path.suffix}"
+    alias.symlink_to(path)
+    return alias
+
+
+def _quoted(path: Path) -> bytes:
+    """`path` as the concat script wants it: in single quotes, each of its own outside of them."""
+    return b"'" + os.fsencode(path).replace(b"'", rb"'\''") + b"'"
+
+
+def _index_first(out: Path) -> tuple[str, ...]:
+    return ("-movflags", "+faststart") if out.suffix.lower() in codecs.ISO else ()
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Sound as a container wants it."""
+
+    codec: str  # ffmpeg's name
+    suffix: str  # of a file with this sound alone
+    options: tuple[str, ...] = ()
+
+
+_KINDS = {
+    ".mp4": _Kind("aac", ".m4a", ("-b:a", AAC_BITRATE, "-f", "ipod")),
+    ".mov": _Kind("pcm_s16le", ".mov"),
+    ".avi": _Kind("pcm_s16le", ".wav"),
+    ".webm": _Kind("libopus", ".mka", ("-b:a", OPUS_BITRATE, "-mapping_family", "255")),
+}
+
+
+def mux(
+    video: Path,
+    song: Path,
+    out: Path,
+    *,
+    start_s: float,
+    duration_s: float,
+    whole_song: bool,
+    tempo: float = 1.0,
+    chapters: Sequence[tuple[float, str]] = (),
+) -> None:
+    """Lay the song's own sound under a video.
+
+    The sound is made exactly as long as the pictures: cut at the sample, or padded with silence.
+
+    Parameters
+    ----------
+    video : pictures in a container of the same kind as `out`'s
+    song : anything with sound in it; a cover picture is left out
+    start_s, duration_s : which part of the song the video shows, s
+    tempo : how many times faster the sound is played, its pitch kept
+    chapters : where each begins, s of the video, and its title; for containers that have chapters
+    whole_song : it shows all of it; a song that is AAC already is then copied as it is
+
+    Raises
+    ------
+    AudioError : the song has no sound that can be decoded
+    VideoError : the video cannot be read
+    OutputError : `out` cannot be written
+    """
+    video, song, out = Path(video), Path(song), Path(out)
+    picture = probe(video)
+    length = min(Fraction(duration_s), picture.n_frames / picture.fps) if duration_s > 0 else Fraction(0)
+    with whole_or_nothing(out) as partial, folder_beside(out) as folder:
+        kind = _KINDS.get(out.suffix.lower(), _KINDS[".mp4"])
+        sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
+        if not (whole_song and kind.codec == "aac" and _copy_sound(song, sound, picture)):
+            _encode_sound(song, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo)
+        _merge(video, sound, merged)
+        _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
+
+
+def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
+    """Copy a song that is AAC; False where it is not, or would not end within half a frame of the pictures."""
+    try:
+        source = list_packets(song, SOUND)
+    except VideoError:
+        return False
+    if not source or source[0].facts.get("codec_id") != "aac":
+        return False
+    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-c", "copy", *NO_TAGS, "-f", "ipod"]
+    status, _, _ = ffmpeg.run([*arguments, ffmpeg.name(sound)])
+    if status != 0:
+        return False
+    copied = list_packets(sound, SOUND)
+    return bool(copied) and abs(copied[0].end_s - picture.n_frames / picture.fps) * picture.fps <= Fraction(1, 2)
+
+
+def _encode_sound(
+    song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
+) -> None:
+    """Cut, resample where the codec needs it, pad to the length of the pictures, encode."""
+    try:
+        facts = list_packets(song, SOUND)[0].facts
+        source_rate = int(facts["sample_rate"])
+    except (VideoError, LookupError) as error:
+        raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?") from error
+    rate = 44_100 if source_rate % 11_025 == 0 and kind.codec != "libopus" else 48_000
+    first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
+    total = round(picture.n_frames / picture.fps * rate)
+    filters = [
+        SOUND_FROM_ZERO,
+        "asetpts=N/SR/TB",
+        f"atrim=start_sample={first}:end_sample={first + n}",
+        "asetpts=N/SR/TB",
+        *([f"atempo={tempo:.9f}"] if tempo != 1 else []),
+        *_few_channels(facts.get("channel_layout_name", "")),
+        f"aresample={rate}",
+        f"apad=whole_len={total}",
+        f"atrim=end_sample={total}",
+    ]
+    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-af", ",".join(filters), *NO_TAGS]
+    status, _, said = ffmpeg.run([*arguments, "-c:a", kind.codec, *kind.options, ffmpeg.name(sound)])
+    if status != 0:
+        raise AudioError(f"{song}: its sound cannot be encoded: {said}; is the file whole, and is there free space?")
+
+
+def _few_channels(layout: str) -> list[str]:
+    """No codec here takes more than eight channels: of more, even ones go to the left and odd ones to the right."""
+    count = channels_of(layout) or 2
+    if count <= MAX_CHANNELS:
+        return []
+    left, right = ("+".join(f"{2 / count:.6f}*c{i}" for i in range(side, count, 2)) for side in (0, 1))
+    return [f"pan=stereo|c0={left}|c1={right}"]
+
+
+def _merge(video: Path, sound: Path, merged: Path) -> None:
+    """Both streams into one file, copied."""
+    from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
+
+    try:
+        ffmpeg_merge_video_audio(ffmpeg.name(video), str(sound), str(merged), logger=None)
+    except OSError as error:
+        said = ffmpeg.complaint(str(error).encode())
+        raise OutputError(f"{merged.parent.parent}: pictures and sound cannot be merged there: {said}") from error
+
+
+def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path, picture: VideoInfo) -> Path | None:
+    """Chapters as ffmpeg reads them; None where there are none, or the container has no such thing."""
+    if len(chapters) == 0 or out.suffix.lower() not in CHAPTERED:
+        return None
+    end_ms = round(1000 * picture.n_frames / picture.fps)
+    begins = [min(round(1000 * begin_s), end_ms) for begin_s, _ in chapters]
+    lines = [";FFMETADATA1"]
+    for begin, end, (_, title) in zip(begins, [*begins[1:], end_ms], chapters, strict=True):
+        text = re.sub(r"([=;#\\])", r"\\\1", " ".join(title.split()))
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={text}"]
+    path = folder / "chapters.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
+    """moviepy's merge leaves the index at the end; put it first, so that a player can start while it loads."""
+    told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
+    tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
+    arguments = ["-i", str(merged), *told, *tail]
+    status, _, said = ffmpeg.run(arguments)
+    if status != 0:
+        raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

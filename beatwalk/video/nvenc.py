@@ -1,0 +1,42 @@
+"""Encoders in the graphics card, taken only where they are seen to work.
+
+An ffmpeg may be built with an encoder that this machine has no card, no driver or no free session for; only trying
+tells. What is tried is what will be asked for: the same size and options, for a few frames.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from beatwalk.core import ffmpeg
+from beatwalk.video.codecs import Codec, encoders, replace_encoder
+
+# What libx264 does for the software codec of this name: constant quality, no B-frames (see EVEN_MOTION in `codecs`).
+NVENC = {
+    "h264": ("h264_nvenc", ("-preset", "p5", "-tune", "hq", "-rc", "vbr", "-b:v", "0", "-bf", "0"), "-cq"),
+    "h265": (
+        "hevc_nvenc",
+        ("-preset", "p5", "-tune", "hq", "-rc", "vbr", "-b:v", "0", "-bf", "0", "-tag:v", "hvc1"),
+        "-cq",
+    ),
+}
+TRIED_FRAMES = 3
+
+
+def in_hardware(codec: Codec, size: tuple[int, int]) -> Codec:
+    """The same codec by the graphics card's encoder where that works, else as it is."""
+    if codec.name not in NVENC:
+        return codec
+    encoder, options, quality = NVENC[codec.name]
+    return replace_encoder(codec, encoder, options, quality) if works(encoder, options, size) else codec
+
+
+@lru_cache(maxsize=16)
+def works(encoder: str, options: tuple[str, ...], size: tuple[int, int]) -> bool:
+    """Whether an encoder makes video of a size here."""
+    if encoder not in encoders():
+        return False
+    source = ["-f", "lavfi", "-i", f"testsrc=size={size[0]}x{size[1]}:rate=24"]
+    tail = ["-frames:v", str(TRIED_FRAMES), "-pix_fmt", "yuv420p", "-c:v", encoder, *options, "-f", "null", "-"]
+    status, _, _ = ffmpeg.run([*source, *tail])
+    return status == 0

@@ -1,0 +1,1 @@
+"""A plan and a model → frames, evenly and in time, segment by segment."""

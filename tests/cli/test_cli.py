@@ -1,0 +1,328 @@
+"""The command line as a user meets it: what works, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from beatwalk.cli import cli, main
+from beatwalk.models.seam import FakeGenerator
+from tests.helpers import a_night, click_song
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run beatwalk in an empty folder; gives exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with song.wav (6 s, 120 BPM) and walk.txt."""
+    click_song(tmp_path / "song.wav", duration_s=6.0)
+    (tmp_path / "walk.txt").write_text("a red sea\na blue wood\n")
+    return tmp_path
+
+
+def test_help_has_examples_for_every_verb(run: Run) -> None:
+    """Each verb explains itself."""
+    code, out, _ = run("--help")
+    assert code == 0
+    assert len(cli.commands) >= 14
+    assert all(verb in out for verb in cli.commands)
+    for verb in cli.commands:
+        code, out, _ = run(verb, "--help")
+        assert code == 0
+        assert f"beatwalk {verb if verb != 'render' else 'song.wav'}" in out
+
+
+def test_analyze_says_what_it_heard_and_writes_json(run: Run, folder: Path) -> None:
+    """Text for people, pure JSON on stdout for programs."""
+    code, out, _ = run("analyze", "song.wav")
+    assert code == 0
+    assert "BPM" in out
+    code, out, err = run("analyze", "song.wav", "--json", "-")
+    heard = json.loads(out)
+    assert (code, err) == (0, "")
+    assert set(heard) >= {
+        "version",
+        "song",
+        "tempo_bpm",
+        "tempo_curve",
+        "beats_per_bar",
+        "beats",
+        "downbeats",
+        "sections",
+    }
+    assert heard["tempo_bpm"] == pytest.approx(120, rel=0.02)
+
+
+def test_a_plan_goes_through_json_and_an_edited_beat_grid_is_used(run: Run, folder: Path) -> None:
+    """analyze → edit → plan --analysis: the plan follows the edit."""
+    assert run("analyze", "song.wav", "--json", "grid.json")[0] == 0
+    grid = json.loads((folder / "grid.json").read_text())
+    grid["sections"] = [{"start": 0, "end": 2.5, "label": "A"}, {"start": 2.5, "end": 6.0, "label": "B"}]
+    (folder / "grid.json").write_text(json.dumps(grid))
+    code, out, _ = run("plan", "song.wav", "walk.txt", "--analysis", "grid.json", "--json", "-", "--fps", "24")
+    planned = json.loads(out)
+    assert code == 0
+    assert [k["frame"] for k in planned["keyframes"]] == [0, 60, 144]
+    assert planned["frames"] == 144
+
+
+def test_plots_are_drawn(run: Run, folder: Path) -> None:
+    """Both are PNGs with something on them."""
+    from PIL import Image
+
+    assert run("analyze", "song.wav", "--plot", "heard.png")[0] == 0
+    assert run("plan", "song.wav", "walk.txt", "--plot", "plan.png")[0] == 0
+    for name in ("heard.png", "plan.png"):
+        with Image.open(folder / name) as picture:
+            assert picture.width > 600
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_presets_are_listed_and_shown(run: Run, folder: Path) -> None:
+    """What is shown can be given back."""
+    code, out, _ = run("presets")
+    assert code == 0
+    for name in ("default", "ambient", "cinematic", "house", "drum-and-bass", "hip-hop", "rock", "vj-loop"):
+        assert name in out
+    code, out, _ = run("presets", "show", "house")
+    (folder / "mine.toml").write_text(out)
+    assert run("plan", "song.wav", "walk.txt", "--preset", "mine.toml")[0] == 0
+
+
+def test_models_names_the_one_inside(run: Run) -> None:
+    """nano is always there."""
+    code, out, _ = run("models")
+    assert code == 0
+    assert out.splitlines()[1].startswith("nano ")
+
+
+def _copy_as_text(folder: Path) -> None:
+    (folder / "text.wav").write_text("this is no sound\n" * 50)
+
+
+def _nan(folder: Path) -> None:
+    sound = np.zeros(44100 * 2, np.float32)
+    sound[44100] = np.nan
+    soundfile.write(folder / "nan.wav", sound, 44100, subtype="FLOAT")
+
+
+def _short(folder: Path) -> None:
+    soundfile.write(folder / "short.wav", np.zeros(8820), 44100)
+
+
+def _pickle(folder: Path) -> None:
+    (folder / "model.ckpt").write_bytes(b"\x80\x04" + b"0" * 400)
+
+
+def _latin1(folder: Path) -> None:
+    (folder / "latin.txt").write_bytes("schön".encode("latin-1"))
+
+
+def _exists(folder: Path) -> None:
+    (folder / "there.mp4").write_bytes(b"precious")
+
+
+def _header_only(folder: Path) -> None:
+    (folder / "cut.wav").write_bytes((folder / "song.wav").read_bytes()[:60])
+
+
+def nothing(folder: Path) -> None:
+    """Nothing more to prepare."""
+
+
+BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
+    ("missing song", nothing, ["gone.wav", "walk.txt"], 1, "gone.wav.*no such"),
+    ("directory", lambda f: (f / "dir.wav").mkdir(), ["dir.wav", "walk.txt"], 1, "dir.wav.*(directory|folder)"),
+    ("empty file", lambda f: (f / "empty.wav").touch(), ["empty.wav", "walk.txt"], 1, "empty"),
+    ("text", _copy_as_text, ["text.wav", "walk.txt"], 1, "text.wav"),
+    ("header only", _header_only, ["cut.wav", "walk.txt"], 1, "cut.wav"),
+    ("short", _short, ["short.wav", "walk.txt"], 1, "0.2"),
+    ("NaN", _nan, ["nan.wav", "walk.txt"], 1, "nan.wav.*1.0"),
+    ("missing prompts", nothing, ["song.wav", "gone.txt"], 1, "gone.txt: no such prompt file"),
+    ("empty prompts", lambda f: (f / "no.txt").touch(), ["song.wav", "no.txt"], 1, "no.txt:1:1: found no prompt"),
+    ("latin-1", _latin1, ["song.wav", "latin.txt"], 1, "latin.txt:1:4.*UTF-8"),
+    ("late", lambda f: (f / "l.txt").write_text("@9:00 x"), ["song.wav", "l.txt"], 1, "l.txt:1:1: found 540 s"),
+    ("preset", nothing, ["song.wav", "walk.txt", "--preset", "huose"], 1, "did you mean 'house'"),
+    ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'pace'"),
+    ("fps 0", nothing, ["song.wav", "walk.txt", "--fps", "0"], 1, "frame rate must lie between 1 and 240"),
+    ("codec", nothing, ["song.wav", "walk.txt", "--set", "video.codec=divx"], 1, "video.codec.*'h264'.*'divx'"),
+    ("size text", nothing, ["song.wav", "walk.txt", "--size", "big"], 1, "expected a size such as 512x512"),
+    ("size 7", nothing, ["song.wav", "walk.txt", "--size", "500x333"], 1, "500x333.*try"),
+    ("no folder", nothing, ["song.wav", "walk.txt", "-o", "no/such/out.mp4"], 1, "folder no/such does not exist"),
+    ("not mp4", nothing, ["song.wav", "walk.txt", "-o", "out.avi"], 1, "ends in .mp4"),
+    ("exists", _exists, ["song.wav", "walk.txt", "-o", "there.mp4"], 1, "there.mp4 exists.*--overwrite"),
+    ("device", nothing, ["song.wav", "walk.txt", "--device", "abacus"], 1, "abacus"),
+    ("no cuda", nothing, ["song.wav", "walk.txt", "--device", "cuda:7"], 1, "cuda"),
+    ("no model", lambda f: (f / "m").mkdir(), ["song.wav", "walk.txt", "--model", "./m"], 1, "model_index.json"),
+    ("pickle", _pickle, ["song.wav", "walk.txt", "--model", "model.ckpt"], 1, "model.ckpt.*allow-pickle"),
+    ("from", nothing, ["song.wav", "walk.txt", "--from", "99"], 1, "outside the song, which is 6.00 s"),
+    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 2, "no time"),
+    ("one argument", nothing, ["song.wav"], 2, "missing PROMPTS"),
+    ("option", nothing, ["song.wav", "walk.txt", "--loud"], 2, "No such option"),
+    ("plan", lambda f: (f / "p.json").write_text("{"), ["p.json", "-o", "o.mp4"], 1, "p.json:1:2: not valid JSON"),
+    ("no plan", lambda f: (f / "p.json").write_text("{}"), ["p.json", "-o", "o.mp4"], 1, "version None"),
+    ("check", lambda f: (f / "v.mp4").write_text("x"), ["check", "v.mp4"], 1, "v.mp4"),
+    ("finish", _exists, ["finish", "there.mp4"], 1, "frames were not kept"),
+    ("grid", nothing, ["song.wav", "walk.txt", "--analysis", "gone.json"], 1, "gone.json"),
+]
+
+
+@pytest.mark.parametrize(("prepare", "arguments", "code", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+def test_bad_input_gets_one_line_and_leaves_nothing_behind(
+    run: Run, folder: Path, prepare: Callable[[Path], Any], arguments: list[str], code: int, message: str
+) -> None:
+    """What, where, and what to do; no traceback; every file as it was."""
+    import re
+
+    prepare(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    found_code, _, err = run(*arguments)
+    assert found_code == code, err
+    told = [line for line in err.splitlines() if line.startswith(("beatwalk: ", "Error: "))]
+    assert len(told) == 1, err
+    assert re.search(message, told[0]), told[0]
+    assert "Traceback" not in err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
+    """It is planned like any other, and stands nearly still."""
+    soundfile.write(folder / "silence.wav", np.zeros(44100 * 4), 44100)
+    code, out, _ = run("plan", "silence.wav", "walk.txt", "--json", "-")
+    planned = json.loads(out)
+    assert code == 0
+    assert planned["analysis"]["beats"] == []
+    assert len(planned["keyframes"]) >= 2
+
+
+def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:
+    """They would be ignored; that is said instead."""
+    assert run("plan", "song.wav", "walk.txt", "--json", "p.json")[0] == 0
+    code, _, err = run("p.json", "-o", "o.mp4", "--preset", "house")
+    assert code == 2
+    assert "--preset belongs to planning" in err
+
+
+def test_a_name_that_looks_like_an_option_is_a_name(run: Run, folder: Path) -> None:
+    """After --, as everywhere."""
+    shutil.copy(folder / "song.wav", folder / "-s 'o\"ng.wav")
+    code, out, _ = run("analyze", "--json", "-", "--", "-s 'o\"ng.wav")
+    assert code == 0
+    assert json.loads(out)["song"]["path"].endswith("-s 'o\"ng.wav")
+
+
+def test_corrections_are_stored_and_picked_up(run: Run, folder: Path) -> None:
+    """A correction saved beside the song is where the next one, and the next plan, starts; --fresh listens anew."""
+    code, out, err = run("analyze", "song.wav", "--json", "heard.json")
+    assert code == 0, err
+    heard = json.loads((folder / "heard.json").read_text(encoding="utf-8"))
+    code, out, err = run("analyze", "song.wav", "--shift-downbeat", "1", "--save", "--click", "clicks.wav")
+    assert code == 0, err
+    assert "every render of this song will use it" in err
+    assert (folder / "clicks.wav").stat().st_size > 10_000
+    stored = json.loads((folder / "song.wav.analysis.json").read_text(encoding="utf-8"))
+    assert stored["beats"] == heard["beats"]
+    assert stored["curves"] == heard["curves"]
+    assert stored["downbeats"] != heard["downbeats"]
+    code, out, err = run("plan", "song.wav", "walk.txt", "--json", "-")
+    assert code == 0, err
+    assert json.loads(out)["analysis"]["downbeats"] == stored["downbeats"]
+    code, out, _ = run("analyze", "song.wav", "--fresh", "--json", "-")
+    assert json.loads(out)["downbeats"] == heard["downbeats"]
+    (folder / "song.wav.analysis.json").unlink()
+
+
+def test_a_tracker_that_is_not_installed(run: Run, folder: Path) -> None:
+    """One line names the extra; the plain tracker needs none."""
+    code, _, err = run("analyze", "song.wav", "--tracker", "beat-this")
+    assert code == 1
+    assert "pip install 'beatwalk[beat-this]'" in err
+    assert run("analyze", "song.wav", "--tracker", "librosa")[0] == 0
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every verb loads waves instead of a model."""
+    for module in ("beatwalk.cli", "beatwalk.cli.loops", "beatwalk.cli.set"):
+        monkeypatch.setattr(f"{module}.load", lambda *given: FakeGenerator())
+        monkeypatch.setattr(f"{module}.fingerprint", lambda *given: FakeGenerator().info.fingerprint)
+
+
+def test_from_a_song_to_a_video_that_is_measured(run: Run, folder: Path, fake_model: None) -> None:
+    """Rendered, checked with figures and a plot, cues beside it; nothing is overwritten unasked."""
+    assert run("song.wav", "walk.txt", "--fps", 8, "--size", "64x48", "--to", 4, "-q")[0] == 0
+    code, out, _ = run("check", "song.mp4", "--json", "figures.json", "--plot", "motion.png")
+    assert code == 0
+    assert "motion" in out
+    assert json.loads((folder / "figures.json").read_text())["frames"] == 32
+    assert (folder / "motion.png").read_bytes().startswith(b"\x89PNG")
+    for again in (
+        ("song.wav", "walk.txt"),
+        ("check", "song.mp4", "--json", "figures.json"),
+        ("bench", "--json", "figures.json"),
+    ):
+        code, _, err = run(*again)
+        assert (code, "--overwrite" in err) == (1, True)
+
+
+def test_sheets_loops_and_sets(run: Run, folder: Path, fake_model: None) -> None:
+    """Each verb that paints, as a person types it."""
+    assert run("scout", "a red sea", "--seeds", 4, "--size", "64x48", "-q")[0] == 0
+    assert (folder / "sheet.png").exists()
+    code, _, err = run(
+        "loops", "song.wav", "walk.txt", "--bars", 1, "--count", 2, "--fps", 8, "--size", "64x48", "--codec", "h264"
+    )
+    assert (code, "2 of 1 bars" in err) == (0, True)
+    assert len(list((folder / "song-loops").glob("*.mp4"))) == 2
+    a_night(folder)
+    code, out, _ = run("set", "night.toml")
+    assert (code, out.count("done"), out.count("failed")) == (1, 4, 1)
+    assert run("set", "night.toml", "--resume")[1].count("there") == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "goes on where it stopped"),
+        (MemoryError(), 1, "out of memory"),
+        (PermissionError(13, "Permission denied", "song.mp4"), 1, "song.mp4: Permission denied"),
+    ],
+)
+def test_what_stops_a_render_is_said_in_a_line(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    """Ctrl-C, memory and disks, without a traceback."""
+
+    def fails(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("beatwalk.cli.load", fails)
+    found = run("song.wav", "walk.txt", "-q")
+    assert found[0] == code
+    assert said in found[2]
+    assert "Traceback" not in found[2]

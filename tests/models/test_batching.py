@@ -1,0 +1,148 @@
+"""Rows shared out among threads make what they make one batch after another."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from beatwalk.errors import DeviceError
+from beatwalk.models import DiffusionGenerator, TimedGenerator, load_generator
+from beatwalk.models.batching import MAX_CREW, shared_out
+from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
+from tests.models.tiny import Loaded
+
+EIGHT = tuple(range(8))
+
+
+@pytest.fixture
+def two_cores() -> Iterator[None]:
+    """As on a machine of two."""
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("left", "limit", "crew"), [(12, 8, 2), (9, 8, 2), (1, 8, 2), (24, 8, 2), (5, 1, 3), (7, 3, 1)]
+)
+def test_rows_are_shared_evenly_in_as_few_rounds_as_possible(left: int, limit: int, crew: int) -> None:
+    """Every row once, in order; none has two more than another, in no round either."""
+    first, sizes, rounds = 3, [], 0
+    while first < 3 + left:
+        rows = shared_out(first, 3 + left, limit, crew)
+        assert rows[0].start == first
+        assert len(rows) <= crew
+        assert all(a.stop == b.start for a, b in itertools.pairwise(rows))
+        sizes += [part.stop - part.start for part in rows]
+        first, rounds = rows[-1].stop, rounds + 1
+    assert sum(sizes) == left
+    assert max(sizes) <= limit
+    assert max(sizes) - min(sizes) <= 1
+    assert rounds == -(-left // (limit * crew))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_threads_make_what_one_makes(
+    kind: str, loaded: Loaded, saved: Callable[[str], Path], two_cores: None
+) -> None:
+    """Also where noise is added between steps; the same bytes again and again, and the caller's threads stay."""
+    generator = load_generator(str(saved(kind)), device="cpu", dtype="float32")
+    state = torch.random.get_rng_state()
+    made = pictures(generator, EIGHT, PROMPTS * 4)
+    assert torch.get_num_threads() == 2
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert np.array_equal(made, pictures(generator, EIGHT, PROMPTS * 4))
+    torch.set_num_threads(1)
+    assert apart(made, pictures(loaded(kind), EIGHT, PROMPTS * 4)) <= LEVELS
+
+
+def test_threads_are_used(saved: Callable[[str], Path], two_cores: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both cores have pictures to make, each a part; a scheduler that draws for itself has one thread."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    assert used_by(generator, monkeypatch) == {"pictures_0": 4, "pictures_1": 4}
+    flux = load_generator(str(saved("flux")), device="cpu", dtype="float32")
+    assert len(used_by(flux, monkeypatch)) == 2
+    flux.pipeline.scheduler.register_to_config(stochastic_sampling=True)
+    assert used_by(flux, monkeypatch) == {threading.current_thread().name: 8}
+    assert MAX_CREW >= 2
+
+
+def used_by(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Rows by thread."""
+    used: dict[str, int] = {}
+    call, meet = generator.call_pipeline, threading.Barrier(2)
+
+    def spying(noise: Any, *args: Any, **kwargs: Any) -> Any:
+        used[threading.current_thread().name] = len(noise)
+        if len(noise) < 8:
+            meet.wait(20)  # so that neither thread can take both parts
+        return call(noise, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generator, "call_pipeline", spying)
+        pictures(generator, EIGHT, PROMPTS * 4, steps=1)
+    return used
+
+
+def test_one_picture_by_itself_has_all_cores(
+    saved: Callable[[str], Path], two_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two, each has one; the single one is made by the caller, and is the same picture.
+
+    Not where torch has compiled for a number of cores.
+    """
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    call, cores = generator.call_pipeline, []
+
+    def spying(*args: Any, **kwargs: Any) -> Any:
+        cores.append(torch.get_num_threads())
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(generator, "call_pipeline", spying)
+    both = pictures(generator, EIGHT[:2], PROMPTS)
+    alone = pictures(generator, EIGHT[:1], PROMPTS[:1])
+    assert cores == [1, 1, 2]
+    generator._batches.fix(2, (64, 64))
+    pictures(generator, EIGHT[:1], PROMPTS[:1])
+    assert cores[3:] == [1]
+    assert apart(both[:1], alone) <= LEVELS
+
+
+def test_memory_that_runs_out_in_a_thread_halves_the_batch(
+    saved: Callable[[str], Path], loaded: Loaded, two_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made before stays, the rest comes in smaller parts; where nothing fits, that is said."""
+    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    call, room = generator.call_pipeline, 2
+
+    def choking(noise: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(noise) > room:
+            raise torch.OutOfMemoryError("full")
+        return call(noise, *args, **kwargs)
+
+    monkeypatch.setattr(generator, "call_pipeline", choking)
+    made = pictures(generator, EIGHT, PROMPTS * 4)
+    room = 0
+    with pytest.raises(DeviceError, match="out of memory for one picture"):
+        pictures(generator)
+    torch.set_num_threads(1)
+    assert apart(made, pictures(loaded("sd"), EIGHT, PROMPTS * 4)) <= LEVELS
+
+
+def test_stages_of_threads_add_up_to_the_wall(saved: Callable[[str], Path], two_cores: None) -> None:
+    """Denoising and decoding take the time that passed, not that of all threads."""
+    timed = TimedGenerator(load_generator(str(saved("sd")), device="cpu", dtype="float32"))
+    begin = time.perf_counter()
+    pictures(timed, EIGHT, PROMPTS * 4)  # type: ignore[arg-type]
+    wall_s = time.perf_counter() - begin
+    assert min(timed.stages["denoise"], timed.stages["decode"]) > 0
+    assert timed.generation_s == timed.stages["denoise"] + timed.stages["decode"]
+    assert timed.generation_s < wall_s

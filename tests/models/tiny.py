@@ -1,0 +1,376 @@
+"""Tiny seeded pipelines, one a family, saved to disk the way real ones are: random weights, real classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderDC,
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    LatentConsistencyModelPipeline,
+    LCMScheduler,
+    Lumina2Pipeline,
+    Lumina2Transformer2DModel,
+    PixArtAlphaPipeline,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
+    SanaPipeline,
+    SanaTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
+    StableDiffusionLatentUpscalePipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
+)
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    Gemma2Config,
+    Gemma2Model,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    T5Config,
+    T5EncoderModel,
+)
+
+from beatwalk.models import DiffusionGenerator
+
+Saved = Callable[[str], Path]  # kind of pipeline → its folder
+Loaded = Callable[[str], DiffusionGenerator]  # kind of pipeline → loaded
+
+WORDS = ["a", "the", "neon", "city", "in", "rain", "forest", "of", "glass", "calm", "ocean", "golden", "fireworks"]
+LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+
+
+def clip_tokenizer() -> CLIPTokenizer:
+    """Letters and letters at the end of a word."""
+    tokens = [*LETTERS, *(letter + "</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
+    vocab = {token: number for number, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=77)
+
+
+def word_tokenizer(length: int) -> PreTrainedTokenizerFast:
+    """A few words; begins with <bos>."""
+    tokens = ["<pad>", "<bos>", "<eos>", "<unk>", *WORDS]
+    backend = Tokenizer(models.WordLevel({token: number for number, token in enumerate(tokens)}, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>", unk_token="<unk>",
+        model_max_length=length,
+    )  # fmt: skip
+
+
+def clip_config(**changes: Any) -> CLIPTextConfig:
+    """A one-layer CLIP."""
+    return CLIPTextConfig(
+        vocab_size=54, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=77, bos_token_id=52, eos_token_id=53, pad_token_id=53, **changes,
+    )  # fmt: skip
+
+
+def unet(**changes: Any) -> UNet2DConditionModel:
+    """A two-level UNet."""
+    options: dict[str, Any] = {
+        "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": (32, 32), "layers_per_block": 1,
+        "norm_num_groups": 8, "cross_attention_dim": 32, "attention_head_dim": 4,
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    }  # fmt: skip
+    return UNet2DConditionModel(**(options | changes))
+
+
+def vae(levels: int = 2) -> AutoencoderKL:
+    """Halves the picture `levels` - 1 times."""
+    return AutoencoderKL(
+        block_out_channels=(8,) * levels, in_channels=3, out_channels=3, latent_channels=4, norm_num_groups=4,
+        down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
+    )  # fmt: skip
+
+
+def betas(**changes: Any) -> dict[str, Any]:
+    """The noise schedule of Stable Diffusion."""
+    return {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", **changes}
+
+
+def stable_diffusion(**changes: Any) -> StableDiffusionPipeline:
+    """SD 1.x."""
+    parts: dict[str, Any] = {
+        "vae": vae(), "text_encoder": CLIPTextModel(clip_config()), "tokenizer": clip_tokenizer(), "unet": unet(),
+        "scheduler": DDIMScheduler(**betas(clip_sample=False, steps_offset=1)), "safety_checker": None,
+        "feature_extractor": None, "requires_safety_checker": False,
+    }  # fmt: skip
+    return StableDiffusionPipeline(**(parts | changes))
+
+
+def turbo() -> StableDiffusionPipeline:
+    """SD-Turbo: an Euler scheduler that starts at the last timestep and adds noise between steps."""
+    return stable_diffusion(
+        scheduler=EulerAncestralDiscreteScheduler(**betas(timestep_spacing="trailing", steps_offset=1))
+    )
+
+
+def stable_diffusion_2() -> StableDiffusionPipeline:
+    """SD 2.x: predicts v, linear projections, heads of one width, another activation in the text encoder."""
+    return stable_diffusion(
+        unet=unet(use_linear_projection=True, attention_head_dim=(2, 4)),
+        text_encoder=CLIPTextModel(clip_config(hidden_act="gelu")),
+        scheduler=DDIMScheduler(**betas(clip_sample=False, steps_offset=1, prediction_type="v_prediction")),
+    )
+
+
+def lcm() -> LatentConsistencyModelPipeline:
+    """A latent consistency model: guidance is an input of the UNet."""
+    return LatentConsistencyModelPipeline(
+        vae=vae(), text_encoder=CLIPTextModel(clip_config()), tokenizer=clip_tokenizer(),
+        unet=unet(time_cond_proj_dim=32), scheduler=LCMScheduler(**betas(clip_sample=False)), safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def sdxl() -> StableDiffusionXLPipeline:
+    """Two text encoders, pooled text and time ids."""
+    second = CLIPTextModelWithProjection(clip_config(projection_dim=32, hidden_act="gelu"))
+    return StableDiffusionXLPipeline(
+        vae=vae(), text_encoder=CLIPTextModel(clip_config()), text_encoder_2=second, tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(), scheduler=EulerDiscreteScheduler(**betas(steps_offset=1)),
+        unet=unet(
+            cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=32 + 6 * 8, transformer_layers_per_block=1,
+            use_linear_projection=True,
+        ),
+    )  # fmt: skip
+
+
+def sdxl_turbo() -> StableDiffusionXLPipeline:
+    """SDXL-Turbo: an Euler scheduler that starts at the last timestep and adds noise between steps."""
+    made = sdxl()
+    scheduler = EulerAncestralDiscreteScheduler(**betas(timestep_spacing="trailing", steps_offset=1))
+    return StableDiffusionXLPipeline(**{**made.components, "scheduler": scheduler})
+
+
+def sana(length: int = 24) -> SanaPipeline:
+    """The classes that the model inside has."""
+    transformer = SanaTransformer2DModel(
+        patch_size=1, in_channels=4, out_channels=4, num_layers=1, num_attention_heads=2, attention_head_dim=16,
+        num_cross_attention_heads=2, cross_attention_head_dim=16, cross_attention_dim=32, caption_channels=16,
+        sample_size=8,
+    )  # fmt: skip
+    autoencoder = AutoencoderDC(
+        in_channels=3, latent_channels=4, attention_head_dim=2,
+        encoder_block_types=("ResBlock", "ResBlock"), decoder_block_types=("ResBlock", "ResBlock"),
+        encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8),
+        encoder_qkv_multiscales=((), ()), decoder_qkv_multiscales=((), ()),
+        encoder_layers_per_block=(1, 1), decoder_layers_per_block=(1, 1), downsample_block_type="conv",
+        upsample_block_type="interpolate", decoder_norm_types="rms_norm", decoder_act_fns="silu", scaling_factor=0.4,
+    )  # fmt: skip
+    tokenizer = word_tokenizer(length)
+    text = Gemma2Model(
+        Gemma2Config(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+            num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+        )
+    )  # fmt: skip
+    return SanaPipeline(
+        tokenizer=tokenizer, text_encoder=text, vae=autoencoder, transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )  # fmt: skip
+
+
+def pixart() -> PixArtSigmaPipeline:
+    """Patches of two latent cells, a T5 text encoder, learnt variance."""
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=16, in_channels=4, out_channels=8, num_layers=1, sample_size=8,
+        patch_size=2, cross_attention_dim=32, caption_channels=16, norm_type="ada_norm_single",
+        norm_elementwise_affine=False, use_additional_conditions=False,
+    )  # fmt: skip
+    tokenizer = word_tokenizer(24)
+    text = T5EncoderModel(
+        T5Config(vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0)
+    )
+    return PixArtSigmaPipeline(
+        tokenizer=tokenizer, text_encoder=text, vae=vae(), transformer=transformer,
+        scheduler=DPMSolverMultistepScheduler(),
+    )  # fmt: skip
+
+
+def pixart_alpha() -> PixArtAlphaPipeline:
+    """At its full size, PixArt-Alpha is also told how large the picture is to be."""
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=24, in_channels=4, out_channels=8, num_layers=1, sample_size=128,
+        patch_size=2, cross_attention_dim=48, caption_channels=16, norm_type="ada_norm_single",
+        norm_elementwise_affine=False, use_additional_conditions=True,
+    )  # fmt: skip
+    tokenizer = word_tokenizer(24)
+    return PixArtAlphaPipeline(
+        tokenizer=tokenizer, text_encoder=t5(tokenizer), vae=vae(), transformer=transformer,
+        scheduler=DPMSolverMultistepScheduler(),
+    )  # fmt: skip
+
+
+def wide_vae(channels: int = 4) -> AutoencoderKL:
+    """Eight pixels a cell, and a shift, as newer models have it."""
+    made = vae(4)
+    return AutoencoderKL(**{**made.config, "latent_channels": channels, "shift_factor": 0.1, "scaling_factor": 0.6})
+
+
+def t5(tokenizer: Any, width: int = 16) -> T5EncoderModel:
+    """A one-layer T5."""
+    return T5EncoderModel(
+        T5Config(vocab_size=len(tokenizer), d_model=width, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0)
+    )
+
+
+def chat_tokenizer(length: int = 64) -> PreTrainedTokenizerFast:
+    """Words between the marks of a conversation."""
+    tokenizer = word_tokenizer(length)
+    tokenizer.chat_template = "{% for m in messages %}the {{ m['content'] }}{% endfor %} of"
+    return tokenizer
+
+
+def qwen(tokenizer: Any, layers: int) -> Qwen3ForCausalLM:
+    """A narrow Qwen 3."""
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=layers,
+            num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+        )
+    )  # fmt: skip
+
+
+def sd3() -> StableDiffusion3Pipeline:
+    """Three text encoders; their embeddings one after the other."""
+    words = word_tokenizer(24)
+    return StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=8, patch_size=2, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=wide_vae(),
+        text_encoder=CLIPTextModelWithProjection(clip_config(projection_dim=32)), tokenizer=clip_tokenizer(),
+        text_encoder_2=CLIPTextModelWithProjection(clip_config(projection_dim=32)), tokenizer_2=clip_tokenizer(),
+        text_encoder_3=t5(words, 64), tokenizer_3=words,
+    )  # fmt: skip
+
+
+def flux(*, guidance_embeds: bool = False) -> FluxPipeline:
+    """Latents as tokens; without guidance as schnell, or with guidance as an input as dev."""
+    words = word_tokenizer(24)
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), text_encoder=CLIPTextModel(clip_config()),
+        tokenizer=clip_tokenizer(), text_encoder_2=t5(words), tokenizer_2=words,
+        transformer=FluxTransformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8),
+            guidance_embeds=guidance_embeds,
+        ),
+    )  # fmt: skip
+
+
+def klein(*, is_distilled: bool = False) -> Flux2KleinPipeline:
+    """Latents as patches that the autoencoder normalises."""
+    words = chat_tokenizer()
+    autoencoder = AutoencoderKLFlux2(
+        block_out_channels=(8,) * 4, latent_channels=4, norm_num_groups=4, layers_per_block=1, sample_size=64
+    )
+    autoencoder.bn.running_var.fill_(0.5)
+    return Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder, text_encoder=qwen(words, 28), tokenizer=words,
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+        is_distilled=is_distilled,
+    )  # fmt: skip
+
+
+def z_image() -> ZImagePipeline:
+    """Text as a list of tensors."""
+    words = chat_tokenizer()
+    return ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=wide_vae(), text_encoder=qwen(words, 2),
+        tokenizer=words,
+        transformer=ZImageTransformer2DModel(
+            in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+            axes_dims=[4, 6, 6], axes_lens=[256, 64, 64],
+        ),
+    )  # fmt: skip
+
+
+def lumina2() -> Lumina2Pipeline:
+    """Text and picture attend to each other, text under a mask."""
+    words = word_tokenizer(64)
+    return Lumina2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), tokenizer=words,
+        text_encoder=Gemma2Model(
+            Gemma2Config(
+                vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+                num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+            )
+        ),
+        transformer=Lumina2Transformer2DModel(
+            sample_size=8, in_channels=4, hidden_size=32, num_layers=1, num_refiner_layers=1, num_attention_heads=2,
+            num_kv_heads=1, multiple_of=16, axes_dim_rope=(4, 6, 6), axes_lens=(300, 64, 64), cap_feat_dim=16,
+        ),
+    )  # fmt: skip
+
+
+def save_upscaler(folder: Path, seed: int = 1) -> Path:
+    """A latent upscaler on disk: a network of k-diffusion's blocks, and Stable Diffusion's other parts."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = UNet2DConditionModel(
+            act_fn="gelu", attention_head_dim=4, norm_num_groups=None, block_out_channels=(32, 32, 64, 64),
+            time_cond_proj_dim=160, conv_in_kernel=1, conv_out_kernel=1, cross_attention_dim=32, in_channels=8,
+            out_channels=5, mid_block_type=None, only_cross_attention=False, resnet_time_scale_shift="scale_shift",
+            time_embedding_type="fourier", timestep_post_act="gelu", layers_per_block=1,
+            down_block_types=("KDownBlock2D", *("KCrossAttnDownBlock2D",) * 3),
+            up_block_types=(*("KCrossAttnUpBlock2D",) * 3, "KUpBlock2D"),
+        )  # fmt: skip
+        pipeline = StableDiffusionLatentUpscalePipeline(
+            vae=vae(4), text_encoder=CLIPTextModel(clip_config()), tokenizer=clip_tokenizer(), unet=network,
+            scheduler=EulerDiscreteScheduler(**betas(prediction_type="sample")),
+        )  # fmt: skip
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+PIPELINES: Mapping[str, Callable[[], Any]] = {
+    "sd": stable_diffusion, "sd2": stable_diffusion_2, "turbo": turbo, "lcm": lcm, "sdxl": sdxl,
+    "sdxl-turbo": sdxl_turbo, "sana": sana, "pixart": pixart, "pixart-alpha": pixart_alpha,
+    "sd3": sd3, "flux": flux, "flux-dev": lambda: flux(guidance_embeds=True), "klein": klein,
+    "z-image": z_image, "lumina2": lumina2,
+}  # fmt: skip
+
+
+def save(kind: str, folder: Path, seed: int = 1) -> Path:
+    """A seeded pipeline on disk; its weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipeline = PIPELINES[kind]()
+        for part in pipeline.components.values():  # zeros at the end of a network would hide what goes into it
+            for weight in part.parameters() if isinstance(part, torch.nn.Module) else ():
+                if float(weight.detach().abs().max()) == 0:
+                    torch.nn.init.normal_(weight, std=0.1)
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder

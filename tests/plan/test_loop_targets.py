@@ -1,0 +1,86 @@
+"""A loop closes: the walk, what accumulates, trails, and the finished file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beatwalk.models.seam import FakeGenerator
+from beatwalk.plan.loop_targets import closed_targets
+from beatwalk.plan.placement import plan as lay_plan
+from beatwalk.plan.prompts import parse_prompts
+from beatwalk.settings import Settings
+from beatwalk.types import Plan
+from beatwalk.video import read_frames
+from beatwalk.video.finishing import finish
+from beatwalk.walk.arc import reduce_frames, successive_change
+from beatwalk.walk.segments import render_segments
+from beatwalk.walk.walk import Walk
+from tests.helpers import known_analysis
+
+BUSY = {
+    "walk": {"loop": True, "speed": {"level": 0.2, "rules": [{"source": "beat", "release_ms": 200}]}},
+    "camera": {"zoom": {"rules": [{"source": "beat", "amount": 0.2, "release_ms": 200}]}, "rotate": {"rate": 50}},
+    "color": {"hue": {"rate": 17}, "exposure": {"rules": [{"source": "downbeat", "amount": 0.3}]}},
+    "trails": {"amount": 0.3},
+}
+
+
+def looped(prompts: str, **changes: object) -> Plan:
+    """Four seconds in the middle of the known song."""
+    settings = Settings.model_validate({**BUSY, **changes})
+    script = parse_prompts(prompts)
+    return lay_plan(known_analysis(), script, settings, size=(64, 48), start_s=8.0, end_s=12.0)
+
+
+def test_the_last_keyframe_is_the_first() -> None:
+    """In words and in noise, also where there is one prompt alone."""
+    for prompts in ("a red sea", "a red sea\na blue wood\na cave"):
+        keyframes = looped(prompts).keyframes
+        assert len(keyframes) >= 3
+        assert keyframes[-1] == dataclasses.replace(keyframes[0], frame=96)
+
+
+def test_the_end_is_quiet_for_as_long_as_trails_show_it() -> None:
+    """One step without trails, more with longer ones, never more than an eighth of the loop."""
+    for trails, steps in ((0.0, 1), (0.3, 2), (0.75, 6), (0.95, 12)):
+        plan = looped("a red sea", trails={"amount": trails}, walk={"loop": True, "speed": {"level": 1.0}})
+        speed = closed_targets(plan.analysis, plan.timeline, plan.settings).speed
+        quiet = speed < 0.9 * np.median(speed)
+        assert (int(quiet.sum()), quiet[-steps:].all(), quiet[0]) == (steps + 1, True, True)
+
+
+def test_what_accumulates_comes_back() -> None:
+    """Rotation and hue end a step before where they began, and no target jumps at the seam."""
+    plan = looped("a red sea")
+    found = closed_targets(plan.analysis, plan.timeline, plan.settings)
+    for field in dataclasses.fields(found):
+        values = np.array(getattr(found, field.name))
+        assert len(values) == 96
+        if field.name == "speed":
+            assert values[-1] <= np.median(values)
+            continue
+        steps = np.abs(np.diff(values))
+        seam = abs(values[0] - values[-1])
+        seam = min(seam, abs(seam - 360)) if field.name in ("rotate", "hue") else seam
+        assert seam <= np.median(steps) + 1e-9, field.name
+
+
+@pytest.mark.parametrize("prompts", ["a red sea", "a red sea\na blue wood"])
+@pytest.mark.parametrize("trails", [0.3, 0.8])
+def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> None:
+    """In the finished file the change from the last frame to the first is no larger than the median."""
+    plan = looped(prompts, trails={"amount": trails})
+    plan = dataclasses.replace(plan, settings=plan.settings.model_copy(update={"effects": True}))
+    walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
+    wanted = closed_targets(plan.analysis, plan.timeline, plan.settings)
+    _, records = render_segments(walk, wanted, tmp_path)
+    finish([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
+    frames = np.concatenate(list(read_frames(tmp_path / "out.mp4")))
+    changes = successive_change(reduce_frames(frames))
+    seam = successive_change(reduce_frames(frames[[-1, 0]]))[0]
+    assert np.median(changes) > 0
+    assert seam <= np.median(changes)

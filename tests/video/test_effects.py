@@ -1,0 +1,382 @@
+"""Camera, colour and trails: known movements of known pictures, and what must not change."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from beatwalk.plan.modulation import MAX_TRAILS
+from beatwalk.types import Frames, Targets
+from beatwalk.video.effects import Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
+
+SIZE = (96, 64)  # width, height
+ONE_LEVEL = 1  # of 255: what rounding may do
+SUB_PIXEL = 0.05  # pixels: torch's bicubic kernel (a = -0.75) does not keep the centre of mass exactly
+
+
+def asking(n: int, **curves: object) -> Targets:
+    """Targets that ask for nothing but `curves`; each a number or n of them."""
+    zero, one = np.zeros(n), np.ones(n)
+    still = Targets(
+        speed=one,
+        zoom=zero,
+        rotate=zero,
+        pan_x=zero,
+        pan_y=zero,
+        exposure=zero,
+        saturation=one,
+        hue=zero,
+        trails=zero,
+        noise=zero,
+    )
+    changes = {name: np.broadcast_to(np.asarray(values, float), (n,)) for name, values in curves.items()}
+    return dataclasses.replace(still, **changes)
+
+
+def noise(n: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Frames:
+    """Pictures without any structure."""
+    return np.random.default_rng(seed).integers(0, 256, (n, size[1], size[0], 3), dtype=np.uint8)
+
+
+def blob(x: float, y: float, size: tuple[int, int] = SIZE, radius: float = 3.0) -> Frames:
+    """A soft white dot, its centre `x` right of and `y` below the middle of a black picture."""
+    at_y, at_x = np.mgrid[: size[1], : size[0]]
+    far = (at_x + 0.5 - size[0] / 2 - x) ** 2 + (at_y + 0.5 - size[1] / 2 - y) ** 2
+    dot = np.round(255 * np.exp(-far / (2 * radius**2)))
+    return np.repeat(dot[None, :, :, None], 3, axis=3).astype(np.uint8)
+
+
+def centre(frame: NDArray[np.uint8]) -> tuple[float, float]:
+    """Centre of mass, from the middle of the picture."""
+    mass = frame.astype(float).sum(axis=2)
+    y, x = np.mgrid[: mass.shape[0], : mass.shape[1]]
+    middle_x = (x * mass).sum() / mass.sum() + 0.5 - mass.shape[1] / 2
+    middle_y = (y * mass).sum() / mass.sum() + 0.5 - mass.shape[0] / 2
+    return float(middle_x), float(middle_y)
+
+
+def finished(frames: Frames, **curves: object) -> Frames:
+    """All frames through effects that ask for `curves`."""
+    size = (frames.shape[2], frames.shape[1])
+    return Effects(asking(len(frames), **curves), size).apply(frames, 0)
+
+
+# ------------------------------------------------------------------------------------------------ what stays as it is
+
+
+def test_nothing_asked_returns_the_very_frames() -> None:
+    """Identity costs nothing and copies nothing."""
+    frames = noise(3)
+    assert finished(frames) is frames
+
+
+def test_frames_at_rest_between_moving_ones_stay_bit_for_bit() -> None:
+    """Only the frames that a target touches change."""
+    frames = noise(4)
+    done = finished(frames, zoom=[0, 0.3, 0, 0], hue=[0, 0, 0, 40])
+    changed = [bool((done[i] != frames[i]).any()) for i in range(4)]
+    assert changed == [False, True, False, True]
+
+
+def test_a_movement_of_nearly_nothing_changes_nearly_nothing() -> None:
+    """Sampling lands on the centres of pixels: there is no jump between still and just moving."""
+    frames = noise(1)
+    for name in ("zoom", "rotate", "pan_x", "pan_y", "exposure", "hue"):
+        done = finished(frames, **{name: 1e-6})
+        assert np.abs(done.astype(int) - frames).max() <= ONE_LEVEL, name
+
+
+def test_the_given_frames_are_not_touched() -> None:
+    """Read-only input is taken without a word and left alone."""
+    frames = noise(2)
+    frames.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        finished(frames, zoom=0.2, trails=0.5)
+    assert (frames == noise(2)).all()
+
+
+# ------------------------------------------------------------------------------------------------------------- camera
+
+
+@pytest.mark.parametrize("shift", [0.25, 3.5, -7.75])
+def test_pan_moves_the_view_by_parts_of_a_pixel(shift: float) -> None:
+    """The view moves to the right and down, so the picture moves left and up, by as much."""
+    x, y = centre(finished(blob(4, -2), pan_x=shift / SIZE[0], pan_y=shift / 2 / SIZE[1])[0])
+    assert x == pytest.approx(4 - shift, abs=SUB_PIXEL)
+    assert y == pytest.approx(-2 - shift / 2, abs=SUB_PIXEL)
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(90, (0, -20)), (30, (20 * 0.8660, -10)), (-180, (-20, 0))])
+def test_rotation_is_counter_clockwise_and_keeps_lengths(degrees: float, expected: tuple[float, float]) -> None:
+    """A dot to the right goes up; in a picture that is not square it stays as far from the middle."""
+    x, y = centre(finished(blob(20, 0, radius=2), rotate=degrees)[0])
+    assert (x, y) == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("octaves", [1.0, 0.5, -0.5])
+def test_zoom_in_octaves(octaves: float) -> None:
+    """One octave closer is twice as far from the middle, and twice as large."""
+    before, done = blob(6, 4), finished(blob(6, 4), zoom=octaves)
+    scale = 2.0**octaves
+    assert centre(done[0]) == pytest.approx((6 * scale, 4 * scale), abs=0.1)
+    assert done.sum() / before.sum() == pytest.approx(scale**2, rel=0.02)
+
+
+def test_pan_is_measured_in_the_picture_whatever_the_zoom() -> None:
+    """A tenth of the picture at one octave is a fifth of the view."""
+    x, _ = centre(finished(blob(9.6, 0), pan_x=0.05, zoom=1)[0])
+    assert x == pytest.approx(2 * (9.6 - 4.8), abs=0.05)
+
+
+def test_sub_pixel_movement_is_smooth() -> None:
+    """A slow zoom moves a dot by the same small step each frame, never by whole pixels."""
+    n = 40
+    done = finished(np.repeat(blob(25, 10, radius=2), n, axis=0), zoom=np.linspace(0, 0.1, n))
+    x = np.array([centre(frame)[0] for frame in done])
+    assert x == pytest.approx(25 * 2 ** np.linspace(0, 0.1, n), abs=SUB_PIXEL)
+
+
+@given(zoom=st.floats(-1, 1.5), rotate=st.floats(-400, 400), pan_x=st.floats(-1.2, 1.2), pan_y=st.floats(-1.2, 1.2))
+@settings(max_examples=40, deadline=None)
+def test_no_black_borders_anywhere(zoom: float, rotate: float, pan_x: float, pan_y: float) -> None:
+    """A plain picture stays plain wherever the camera looks: beyond the border is the mirrored picture."""
+    frames = np.full((1, 32, 48, 3), (200, 120, 40), np.uint8)
+    done = finished(frames, zoom=zoom, rotate=rotate, pan_x=pan_x, pan_y=pan_y)
+    assert np.abs(done.astype(int) - frames).max() <= ONE_LEVEL
+
+
+def test_beyond_the_border_is_the_mirrored_picture() -> None:
+    """Half a width to the right, the second half of the view is the mirror of the first."""
+    done = finished(noise(1), pan_x=0.5)[0].astype(int)
+    assert np.abs(done - done[:, ::-1]).max() <= ONE_LEVEL
+
+
+@pytest.mark.parametrize("octaves", [-0.5, -0.7, -1.0])
+def test_smaller_pictures_do_not_shimmer(octaves: float) -> None:
+    """The finest checker board fades towards grey when it is made smaller; it does not become a coarser board."""
+    y, x = np.mgrid[:64, :64]
+    board = np.repeat((((x + y) % 2) * 255).astype(np.uint8)[None, :, :, None], 3, axis=3)
+    assert finished(board, zoom=octaves).std() < 0.25 * board.std()
+
+
+def test_softening_keeps_brightness() -> None:
+    """A blur spreads light and loses none of it, the borders included."""
+    import torch
+
+    spot = torch.zeros(3, 9, 9)
+    spot[:, 4, 4] = 1
+    assert float(soften(spot, 1)[0].sum()) == pytest.approx(1)
+    assert soften(spot, 1)[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
+    assert torch.allclose(soften(torch.ones(3, 5, 5), 0.7), torch.ones(3, 5, 5))
+
+
+def test_camera_matrix_of_no_movement_is_identity() -> None:
+    """Nothing asked is exactly no movement."""
+    assert (camera_matrices(asking(2), SIZE) == np.eye(3)).all()
+
+
+# ------------------------------------------------------------------------------------------------------------- colour
+
+
+def test_srgb_curves_undo_each_other_and_pass_known_points() -> None:
+    """IEC 61966-2-1: 0.5 encodes 0.2140; the straight part is /12.92."""
+    import torch
+
+    ramp = torch.linspace(0, 1, 1001)
+    light = to_linear(ramp)
+    assert float(light[500]) == pytest.approx(0.21404, abs=1e-5)
+    assert float(light[20]) == pytest.approx(0.02 / 12.92, abs=1e-6)
+    assert float(light[0]) == pytest.approx(0, abs=1e-6)
+    assert float(light[-1]) == pytest.approx(1, abs=1e-6)
+    assert torch.allclose(to_srgb(light), ramp, atol=1e-5)
+
+
+def test_exposure_is_in_stops_of_linear_light() -> None:
+    """One stop doubles the light of a dark grey and halves it again."""
+    frames = np.full((1, 8, 8, 3), 60, np.uint8)
+    light = ((60 / 255 + 0.055) / 1.055) ** 2.4
+    for stops in (1.0, -1.0):
+        expected = 255 * (1.055 * (light * 2**stops) ** (1 / 2.4) - 0.055)
+        assert finished(frames, exposure=stops) == pytest.approx(expected, abs=ONE_LEVEL)
+
+
+def test_highlights_roll_off_without_clipping() -> None:
+    """Raised by two stops, different bright greys stay different, in order, and white stays white."""
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[None, None, :, None], 3, axis=3)
+    done = finished(np.repeat(greys, 4, axis=1), exposure=2)[0, 0, :, 0].astype(int)
+    assert (np.diff(done) >= 0).all()
+    assert len(np.unique(done[128:])) > 20
+    assert done[0] == 0
+    assert done[-1] == 255
+
+
+@given(white=st.floats(1, 64), a=st.floats(0, 1), b=st.floats(0, 1))
+def test_roll_off_rises_from_zero_to_one(white: float, a: float, b: float) -> None:
+    """Monotone, below the straight line, 1 at `white`."""
+    import torch
+
+    low, high = sorted((a * white, b * white))
+    out = roll_off(torch.tensor([0.0, low, high, white], dtype=torch.float64), white)
+    assert out[0] == 0
+    assert out[1] <= out[2] + 1e-12
+    assert out[2] <= high + 1e-12
+    assert float(out[3]) == pytest.approx(1)
+
+
+def test_saturation_of_zero_is_grey_of_the_same_lightness() -> None:
+    """No colour is left, light colours stay lighter than dark ones, and grey stays grey at any saturation."""
+    yellow_and_blue = np.zeros((1, 8, 8, 3), np.uint8)
+    yellow_and_blue[:, :4] = (255, 220, 0)
+    yellow_and_blue[:, 4:] = (20, 30, 140)
+    done = finished(yellow_and_blue, saturation=0)[0].astype(int)
+    assert np.ptp(done, axis=2).max() <= ONE_LEVEL
+    assert done[0, 0, 0] > done[7, 0, 0] + 60
+    grey = np.full((1, 8, 8, 3), 130, np.uint8)
+    assert np.abs(finished(grey, saturation=2.5).astype(int) - 130).max() <= ONE_LEVEL
+
+
+def test_hue_turns_in_oklab() -> None:
+    """Hue moves by the angle asked for, lightness and chroma stay; a whole turn is none."""
+    frames = np.full((1, 8, 8, 3), (170, 120, 130), np.uint8)
+    before, after = oklab(frames[0, 0, 0]), oklab(finished(frames, hue=70)[0, 0, 0])
+    turned = np.rad2deg(np.angle((after[1] + 1j * after[2]) / (before[1] + 1j * before[2])))
+    assert turned == pytest.approx(70, abs=3)
+    assert after[0] == pytest.approx(before[0], abs=0.005)
+    assert np.hypot(*after[1:]) == pytest.approx(np.hypot(*before[1:]), rel=0.04)
+    assert np.abs(finished(noise(1), hue=360).astype(int) - noise(1)).max() <= ONE_LEVEL
+
+
+def oklab(color: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """OKLab of one colour by the published two-step formula, apart from the code under test."""
+    encoded = color / 255
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    r, g, b = light
+    long = np.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
+    medium = np.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
+    short = np.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)
+    return np.array(
+        [
+            0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+            1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+            0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+        ]
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- trails
+
+
+def test_trails_are_a_running_mean() -> None:
+    """y[i] = (1 - t) x[i] + t y[i - 1], with y[0] = x[0]; kept finer than 8 bits."""
+    frames, share = noise(6), 0.7
+    expected = frames[0].astype(float)
+    done = finished(frames, trails=share)
+    for given_frame, got in zip(frames, done, strict=True):
+        expected = (1 - share) * given_frame + share * expected
+        assert np.abs(got - expected).max() <= 0.51
+
+
+def test_trails_keep_the_light_of_a_still_picture() -> None:
+    """A picture that stands still is not changed by its own trail, however long."""
+    frames = np.repeat(noise(1), 30, axis=0)
+    assert (finished(frames, trails=MAX_TRAILS) == frames).all()
+
+
+def test_trails_move_with_the_camera() -> None:
+    """A still picture under a moving camera has no ghost: the trail is where the picture has gone."""
+    n = 12
+    frames = np.repeat(blob(14, 6, radius=4), n, axis=0)
+    moves = {"rotate": np.linspace(0, 33, n), "zoom": np.linspace(0, 0.3, n), "pan_x": np.linspace(0, 0.05, n)}
+    bare, trailing = finished(frames, **moves), finished(frames, **moves, trails=0.8)
+    assert centre(trailing[-1]) == pytest.approx(centre(bare[-1]), abs=0.1)
+    assert np.abs(trailing[-1].astype(int) - bare[-1]).max() < 25  # a little softer, since sampled again and again
+
+
+def test_trails_begin_with_the_frame_before() -> None:
+    """Trails that set in later find the untouched frame before them."""
+    frames = noise(3)
+    done = finished(frames, trails=[0, 0, 0.5])
+    assert (done[1] == frames[1]).all()
+    assert done[2] == pytest.approx((frames[1].astype(float) + frames[2]) / 2, abs=0.51)
+
+
+def test_a_trail_never_grows() -> None:
+    """Even noise, warped again and again at the longest trail, fades towards what is given."""
+    n = 60
+    frames = np.concatenate([noise(1), np.zeros((n - 1, SIZE[1], SIZE[0], 3), np.uint8)])
+    done = finished(frames, trails=1.0, rotate=np.arange(n) * 1.7, zoom=np.sin(np.arange(n) / 9) / 3)
+    assert (np.diff(done.reshape(n, -1).mean(axis=1)) <= 0.01).all()
+    assert done[-1].mean() < 0.1 * done[0].mean()
+
+
+# -------------------------------------------------------------------------------------------------- batches and order
+
+
+@given(cuts=st.lists(st.integers(1, 11), max_size=5, unique=True), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_batches_do_not_matter(cuts: list[int], seed: int) -> None:
+    """However the frames are grouped, the pictures are the same to the bit."""
+    n, rng = 12, np.random.default_rng(seed)
+    frames = noise(n, (40, 24), seed)
+    # Effects that come and go, so that every shortcut is taken.
+    spread = {"zoom": 0.3, "rotate": 20, "exposure": 0.5, "hue": 50, "trails": 0.4}
+    curves = {name: (rng.random(n) < 0.6) * rng.normal(0, sd, n) for name, sd in spread.items()}
+    targets = asking(n, **curves)
+    whole = Effects(targets, (40, 24)).apply(frames, 0)
+    effects, borders = Effects(targets, (40, 24)), [0, *sorted(cuts), n]
+    parts = [effects.apply(frames[a:b], a) for a, b in itertools.pairwise(borders)]
+    assert (np.concatenate(parts) == whole).all()
+
+
+def test_frames_out_of_order_are_refused() -> None:
+    """A skipped, repeated or surplus frame is a mistake of the caller."""
+    effects = Effects(asking(4, trails=0.5), SIZE)
+    effects.apply(noise(2), 0)
+    with pytest.raises(ValueError, match="expected frame 2 of 4, found frames 3 to 3"):
+        effects.apply(noise(1), 3)
+    with pytest.raises(ValueError, match="found frames 2 to 4"):
+        effects.apply(noise(3), 2)
+
+
+def test_other_sizes_and_wild_targets_are_refused() -> None:
+    """Wrong shape or numbers that are none end in a clear message."""
+    with pytest.raises(ValueError, match=r"uint8 frames of shape \(n, 64, 96, 3\)"):
+        Effects(asking(1), SIZE).apply(noise(1, (64, 96)), 0)
+    with pytest.raises(ValueError, match="not finite"):
+        Effects(asking(2, zoom=[0, np.nan]), SIZE)
+
+
+# -------------------------------------------------------------------------------------------------------------- grain
+
+
+def test_grain_has_its_deviation_and_no_colour_and_is_new_every_frame() -> None:
+    """0.04 of full scale on grey; two frames have nothing in common."""
+    grey = np.full((2, 128, 128, 3), 128, np.uint8)
+    first, second = finished(grey, noise=0.04).astype(float)
+    assert np.ptp(first, axis=2).max() == 0
+    assert first.std() == pytest.approx(0.04 * 255, rel=0.05)
+    assert abs(first.mean() - 128) < 0.5
+    assert abs(np.corrcoef(first[..., 0].ravel(), second[..., 0].ravel())[0, 1]) < 0.05
+
+
+def test_grain_is_the_same_in_every_run_and_batch() -> None:
+    """Frame 3 has its own, whichever frames come with it."""
+    frames = noise(5)
+    together = finished(frames, noise=0.1)
+    effects = Effects(asking(5, noise=0.1), SIZE)
+    apart = np.concatenate([effects.apply(frames[i : i + 1], i) for i in range(5)])
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_grain_does_not_trail() -> None:
+    """What stays of a frame is the frame without its grain: else trails would pile it up and blur it."""
+    grey = np.full((6, 64, 64, 3), 128, np.uint8)
+    np.testing.assert_array_equal(finished(grey, noise=0.05), finished(grey, noise=0.05, trails=0.9))
