@@ -22,20 +22,28 @@ from beatwalk.errors import AudioError, PlanError, VideoError
 from beatwalk.listen.store import PathLike, hear, open_song, with_song
 from beatwalk.listen.store import analyze as analyze
 from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import check_pictures, check_plan, resolve_model_path
 from beatwalk.plan.placement import plan as lay_plan
+from beatwalk.plan.placement import resolve_model_path
+from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.plan.prompts import parse_prompts, read_prompts
-from beatwalk.preflight import check_output, check_space, check_video, keep_the_song, remarks_of
+from beatwalk.preflight import (
+    check_output,
+    check_pictures,
+    check_space,
+    check_video,
+    compile_if_worth,
+    keep_the_song,
+    remarks_of,
+)
 from beatwalk.preflight import check_resumable as _check_resumable
 from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
     from beatwalk.check import CheckReport
-    from beatwalk.models import Compiled
+    from beatwalk.core.events import Watcher
     from beatwalk.types import Frames
     from beatwalk.video.finishing import FinishReport
-    from beatwalk.walk.segments import Watcher
     from beatwalk.walk.walk import Walk
 
 PLAN_FILE = "plan.json"
@@ -122,39 +130,6 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
     _check_resumable(plan, targets_of(plan), output, overwrite=overwrite, model=model)
 
 
-def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
-    """Measured time for one picture, in seconds: the second of two small batches, for the first warms up."""
-    import numpy as np
-
-    segment = walk.plan.segments[0]
-    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
-    seconds = 0.0
-    for _ in range(2):
-        begin = time.perf_counter()
-        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
-        seconds = time.perf_counter() - begin
-    return seconds / pictures
-
-
-def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
-    """Compile the model where so many videos are long enough to pay for it, or the settings say so.
-
-    None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
-    """
-    from beatwalk.models import DiffusionGenerator, compile_measured, worth_compiling
-
-    generator, block = walk.generator, plan.settings.feedback.block_frames
-    if not isinstance(generator, DiffusionGenerator):
-        return None
-    worth = worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
-    if generator.compiled and not worth:
-        generator.compile(None)
-    if generator.compiled or not worth:
-        return None
-    graphs = plan.settings.model.cuda_graphs
-    return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)
-
-
 def render(
     plan: Plan,
     output: PathLike,
@@ -185,7 +160,8 @@ def render(
     ------
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
-    from beatwalk.core.manifest import build_manifest, manifest_path, picture_digests, render_identity, work_folder
+    from beatwalk.core.fingerprints import picture_digests, render_identity
+    from beatwalk.core.manifest import build_manifest, manifest_path, work_folder
     from beatwalk.plan.plan_json import plan_to_json
     from beatwalk.video.finishing import Finisher, upscaler_of
     from beatwalk.walk.segments import claimed, clear, motion_of, render_segments
@@ -286,8 +262,8 @@ def _finish_into(
     before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
     """Segments → video under its own name."""
+    from beatwalk.core.events import Progress
     from beatwalk.video.finishing import finish as finish_segments
-    from beatwalk.walk.segments import Progress
 
     def tell(done: int, total: int) -> None:
         if watch:

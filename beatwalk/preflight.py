@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from beatwalk.core.files import check_place, in_words
+from beatwalk.core.files import check_place
+from beatwalk.core.fingerprints import model_identity, plan_identity
+from beatwalk.core.keyframe_images import check_picture
 from beatwalk.core.locking import check_free
-from beatwalk.core.manifest import manifest_path, model_identity, plan_identity, work_folder
+from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk.core.text import in_words
 from beatwalk.errors import OutputError, SettingsError
-from beatwalk.settings import Video
+from beatwalk.plan.placement import init_of
+from beatwalk.plan.prompts import Script
+from beatwalk.settings import Settings, Video
 from beatwalk.types import Plan, Targets
 from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
 from beatwalk.walk.segments import check_same, has_segments
+
+if TYPE_CHECKING:
+    from beatwalk.models import Compiled
+    from beatwalk.walk.walk import Walk
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -121,3 +132,48 @@ def check_space(work: Path, n_frames: int, size: tuple[int, int], video: Video) 
     if free < needed:
         what = "frames and video need"
         raise OutputError(f"{work.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
+
+
+def check_pictures(script: Script, settings: Settings) -> None:
+    """Pictures that are to be keyframes are there.
+
+    Raises
+    ------
+    InputError : one is missing, or no picture that can be read
+    """
+    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
+    for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
+        check_picture(image)
+
+
+def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
+    """Measured time for one picture, in seconds: the second of two small batches, for the first warms up."""
+    import numpy as np
+
+    segment = walk.plan.segments[0]
+    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
+    seconds = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
+        seconds = time.perf_counter() - begin
+    return seconds / pictures
+
+
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+    """Compile the model where so many videos are long enough to pay for it, or the settings say so.
+
+    None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
+    """
+    from beatwalk.models import DiffusionGenerator, compile_measured, worth_compiling
+
+    generator, block = walk.generator, plan.settings.feedback.block_frames
+    if not isinstance(generator, DiffusionGenerator):
+        return None
+    worth = worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
+    if generator.compiled and not worth:
+        generator.compile(None)
+    if generator.compiled or not worth:
+        return None
+    graphs = plan.settings.model.cuda_graphs
+    return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)

@@ -13,7 +13,7 @@ import pytest
 from beatwalk import api
 from beatwalk.core.manifest import manifest_path, work_folder
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.plan.presets import settings_from
 from beatwalk.preflight import output_bytes, remarks_of

@@ -22,7 +22,7 @@ from beatwalk.core import ffmpeg
 from beatwalk.core.manifest import manifest_path, work_folder
 from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames, Plan
 from tests.helpers import click_song, decoded, names
 

@@ -120,7 +120,7 @@ def _render(
     overlay: Any = None,
 ) -> None:
     """Say what is about to be done, do it, say what came out."""
-    from beatwalk import api
+    from beatwalk import api, preflight
     from beatwalk.cli.console import describe_plan, describe_song, duration
     from beatwalk.preflight import remarks_of
 
@@ -137,12 +137,12 @@ def _render(
     for remark in remarks_of(plan.settings.video, walk.size):
         console.say(f"note      {remark}")
     with console.busy("compiling, if it pays"):
-        compiled = api.compile_if_worth(plan, walk)
+        compiled = preflight.compile_if_worth(plan, walk)
     if compiled is not None:
         console.say(f"compiled  {compiled.to_text()}")
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
-            seconds = api.seconds_a_frame(walk) * plan.timeline.n_frames
+            seconds = preflight.seconds_a_frame(walk) * plan.timeline.n_frames
         console.say(f"estimate  {duration(1.2 * seconds)} → {output}")
     with console.progress() as watch:
         result = api.render(
@@ -205,7 +205,7 @@ def plan(
     if json_file is not None:
         write_json(json_file, plan_to_json(made))
     if plot_file is not None:
-        from beatwalk.plots.song import plot_plan
+        from beatwalk.plots.plan import plot_plan
 
         plot_plan(made, api.targets_of(made).speed, plot_file)
         console.say(f"drawn     {plot_file}")

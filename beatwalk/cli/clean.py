@@ -20,7 +20,7 @@ def clean(folder: Path, removing: bool, kept: bool) -> None:
     beatwalk clean
     beatwalk clean videos --remove
     """
-    from beatwalk.core.files import in_words
+    from beatwalk.core.text import in_words
     from beatwalk.jobs.leftovers import leftovers, remove
 
     found, freed = leftovers(folder), 0

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from beatwalk.core.events import Progress
     from beatwalk.types import Analysis, ModelInfo, Plan
-    from beatwalk.walk.segments import Progress
 
 STAGES = {"survey": "looking ahead", "render": "rendering", "finish": "finishing"}
 

@@ -48,7 +48,7 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
-    from beatwalk import api
+    from beatwalk import api, preflight
     from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
     from beatwalk.preflight import remarks_of
 
@@ -68,7 +68,7 @@ def loops(
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     with console.busy("compiling, if it pays"):
-        compiled = api.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
+        compiled = preflight.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
     if compiled is not None:
         console.say(f"compiled  {compiled.to_text()}")
     with console.progress() as watch:

@@ -143,9 +143,9 @@ def make_plan(
     """From the command line's choices to a plan; cheap mistakes are found before the song is listened to."""
     from beatwalk import api
     from beatwalk.listen import store
-    from beatwalk.plan.placement import check_pictures
     from beatwalk.plan.presets import load_settings
     from beatwalk.plan.prompts import read_prompts
+    from beatwalk.preflight import check_pictures
     from beatwalk.video import check_choices
 
     overrides = [first or {}, *overrides_of(choices)]

@@ -41,7 +41,7 @@ def set_(
     beatwalk set night.toml --resume
     """
     from beatwalk.cli.console import duration
-    from beatwalk.core.files import in_words
+    from beatwalk.core.text import in_words
     from beatwalk.jobs.setlist import jobs_of, read_setlist
     from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
 

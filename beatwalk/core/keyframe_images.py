@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,20 +39,6 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
         picture = Image.alpha_composite(Image.new("RGBA", layers.size, (0, 0, 0, 255)), layers)
     fitted = ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS)
     return np.asarray(fitted, np.uint8)[None].copy()
-
-
-def picture_digest(path: Path) -> str:
-    """What a picture's file holds, as a short fingerprint.
-
-    Raises
-    ------
-    InputError : it is missing or cannot be read
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError as error:
-        raise _unreadable(path, error) from None
 
 
 def check_picture(path: Path) -> None:

@@ -182,7 +182,7 @@ def bench(
     ------
     BeatwalkError : the size or the number of steps cannot be made
     """
-    from beatwalk import api
+    from beatwalk import api, preflight
     from beatwalk.listen import store
     from beatwalk.models import TimedGenerator, reference_gflops, worth_compiling
 
@@ -204,7 +204,7 @@ def bench(
             compiled = None
             if worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
                 paused = time.perf_counter()
-                compiled = api.compile_if_worth(*api.prepare(plan, generator))
+                compiled = preflight.compile_if_worth(*api.prepare(plan, generator))
                 begin += time.perf_counter() - paused
             result = api.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.walk.noise import mix_conditioning, slerp
+from beatwalk.walk.conditioning import mix_conditioning
+from beatwalk.walk.noise import slerp
 
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator

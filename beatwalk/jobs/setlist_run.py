@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk import api
-from beatwalk.core.files import in_words, write_json
+from beatwalk import api, preflight
+from beatwalk.core.files import write_json
+from beatwalk.core.fingerprints import digest, model_identity, picture_digests
 from beatwalk.core.locking import alone_in
-from beatwalk.core.manifest import digest, model_identity, picture_digests, read_manifest, work_folder
+from beatwalk.core.manifest import read_manifest, work_folder
+from beatwalk.core.text import in_words
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
 from beatwalk.models.seam import Generator
@@ -148,7 +150,7 @@ def render_set(
                 if not _finish_from(job, plan, others, overwrite, fingerprint, watch):
                     keep, generator = any(other.status == "waiting" for other in others), generators.of(plan)
                     # By each video's own length, so that one resumed alone has the same choice.
-                    api.compile_if_worth(*api.prepare(plan, generator))
+                    preflight.compile_if_worth(*api.prepare(plan, generator))
                     api.render(
                         plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
                     )
@@ -271,7 +273,7 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
             try:
                 if key not in measured:
                     _, walk = api.prepare(plan, generators.of(plan))
-                    measured[key] = api.seconds_a_frame(walk), walk.size
+                    measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
                 frames = frames_key(plan)
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from beatwalk.core.files import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
-from beatwalk.listen.librosa_tracker import tempo_curve
+from beatwalk.listen.beats import tempo_curve
 from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
 
 VERSION = 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
-from beatwalk.listen.librosa_tracker import Beats
+from beatwalk.listen.beats import Beats
 from beatwalk.listen.tracking import Rhythm
 from beatwalk.types import Audio, frozen_array
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
-from beatwalk.listen.librosa_tracker import Beats
+from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
 MIN_TAPS = 4

@@ -8,16 +8,13 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.tempo import STEP_FRAMES, tempo_path, tempogram
-from beatwalk.types import Float, frozen_array
-
-MIN_BEATS = 4  # fewer claim no pulse
+from beatwalk.types import Float
 
 _TIGHTNESS = 400.0  # of librosa's tracker: how much an uneven beat costs
 _TREND_S = 1.0  # an envelope is measured against its mean over twice as long
@@ -27,35 +24,8 @@ _STEADY_SALIENCE = 0.25  # of a steady drum
 _MIN_FLUX = 0.003  # mean rise of log energy a frame: tones that beat against each other stay below
 _TAIL_FRAMES = 4 * FRAME_RATE_HZ  # silence after the song, or the tracker would not see its last beats through
 _FAINT = 0.2  # the first and last beats need so much of the usual onset strength
-_CURVE_BEATS = 8  # the tempo curve is the mean over so many beats
 
 Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Beats:
-    """What a beat tracker says."""
-
-    times_s: Float  # shape (n_beats,)
-    confidence: Float  # shape (n_beats,), 0-1
-    tempo_bpm: float  # 0 without beats
-    tempo_curve: Float  # shape (n, 2): seconds, beats a minute
-
-    @classmethod
-    def at(cls, times_s: Float, confidence: Float) -> Beats:
-        """Beats at `times_s` with the tempo that follows from them."""
-        curve = tempo_curve(times_s)
-        return cls(
-            times_s=frozen_array(times_s),
-            confidence=frozen_array(confidence),
-            tempo_bpm=float(np.median(curve[:, 1])) if len(curve) else 0.0,
-            tempo_curve=frozen_array(curve),
-        )
-
-
-def no_beats() -> Beats:
-    """No pulse."""
-    return Beats.at(np.zeros(0), np.zeros(0))
 
 
 def track_beats(features: Features) -> Beats:
@@ -99,20 +69,6 @@ def onset_envelope(features: Features) -> Float:
     rise = np.maximum(0.0, total - trend)
     envelope: Float = rise / max(float(rise.std()), 1e-9)
     return envelope
-
-
-def tempo_curve(times_s: Float) -> Float:
-    """Mean tempo over `_CURVE_BEATS` beats around each moment, shape (n, 2): seconds, beats a minute.
-
-    Longer spans than twice the usual are gaps in the music, not slow beats.
-    """
-    if len(times_s) < 2:
-        return np.zeros((0, 2))
-    span = min(_CURVE_BEATS, len(times_s) - 1)
-    spans_s = times_s[span:] - times_s[:-span]
-    whole = spans_s < 1.5 * float(np.median(spans_s))
-    middles_s = (times_s[span:] + times_s[:-span]) / 2
-    return np.column_stack([middles_s, 60.0 * span / spans_s])[whole]
 
 
 def sounding(features: Features) -> NDArray[np.bool_]:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from beatwalk.errors import SettingsError
 from beatwalk.listen.bar_hmm import Tempi, at_frame_rate, best_path
 from beatwalk.listen.bars import METERS, Bars, find_bars
+from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
-from beatwalk.listen.librosa_tracker import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
+from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
 from beatwalk.listen.network import Heard
 from beatwalk.listen.plausibility import between_beats, middles, steady
 from beatwalk.types import Float, Float32, frozen_array

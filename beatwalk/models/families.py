@@ -22,8 +22,6 @@ from beatwalk.errors import ModelError
 Config = Mapping[str, Any]
 USER_MULTIPLE = 8  # what a picture's width and height must be divisible by, whatever the model needs inside
 PREFERENCES_FILE = "beatwalk.json"  # a model folder may say here how it likes to be used
-
-
 Latents = Literal["grid", "tokens", "patches"]
 Padding = Literal["fixed", "cycle", "company"]
 

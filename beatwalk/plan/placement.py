@@ -6,13 +6,11 @@ Prompts with a place go there; the others share the borders that are left, in or
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from beatwalk.core.files import split_number
-from beatwalk.core.keyframe_images import check_picture
+from beatwalk.core.text import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_borders
 from beatwalk.plan.prompts import Place, PromptLine, Script
@@ -198,18 +196,6 @@ def init_of(given: str) -> tuple[Path, float | None]:
     return Path(os.path.abspath(path)), strength
 
 
-def check_pictures(script: Script, settings: Settings) -> None:
-    """Pictures that are to be keyframes are there.
-
-    Raises
-    ------
-    InputError : one is missing, or no picture that can be read
-    """
-    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
-    for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
-        check_picture(image)
-
-
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:
     negative = settings.model.negative if line.negative is None else line.negative
     image = None if line.image is None else Path(os.path.abspath(line.image))  # a plan is rendered from anywhere
@@ -217,29 +203,6 @@ def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Sett
         frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=image
     )
     return keyframe if line.strength is None else replace(keyframe, strength=line.strength)
-
-
-def check_plan(plan: Plan, where: str = "plan") -> None:
-    """A plan that a person may have edited holds together.
-
-    Raises
-    ------
-    PlanError : naming what is wrong
-    """
-    keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
-    if len(keyframes) < 2:
-        raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
-    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
-        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
-        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
-    for before, after in itertools.pairwise(keyframes):
-        if after.frame <= before.frame:
-            raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
-    if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
-        ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
-        raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
-    if keyframes[0].seed is None:
-        raise PlanError(f"{where}: the first keyframe needs a seed")
 
 
 def resolve_model_path(model: str | None) -> str | None:

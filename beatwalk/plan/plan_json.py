@@ -6,6 +6,7 @@ segments) is derived when it is loaded.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from beatwalk.core.files import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
-from beatwalk.plan.placement import check_plan
 from beatwalk.plan.presets import settings_from
 from beatwalk.settings import Fps, Size
 from beatwalk.types import Keyframe, Plan, Timeline
@@ -126,3 +126,26 @@ def read_plan(path: Path) -> Plan:
     PlanError, SettingsError : as `plan_from_json`, or there is no such file
     """
     return plan_from_json(read_json(path, PlanError, "a plan"), str(path))
+
+
+def check_plan(plan: Plan, where: str = "plan") -> None:
+    """A plan that a person may have edited holds together.
+
+    Raises
+    ------
+    PlanError : naming what is wrong
+    """
+    keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
+    if len(keyframes) < 2:
+        raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
+    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
+        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
+        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
+    for before, after in itertools.pairwise(keyframes):
+        if after.frame <= before.frame:
+            raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
+    if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
+        ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
+        raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
+    if keyframes[0].seed is None:
+        raise PlanError(f"{where}: the first keyframe needs a seed")

@@ -25,11 +25,11 @@ from beatwalk.core.files import check_place, folder_in, publish, sweep
 from beatwalk.core.manifest import work_folder
 from beatwalk.core.timing import Stages
 from beatwalk.errors import AudioError, OutputError, PlanError
-from beatwalk.perception.flashes import FlashLimiter
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
 from beatwalk.video.cues import chapters
 from beatwalk.video.effects import Effects
+from beatwalk.video.flash_limiter import FlashLimiter
 
 if TYPE_CHECKING:
     from beatwalk.models import Upscaler

@@ -15,63 +15,16 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from beatwalk.perception.oklab import oklab
-from beatwalk.types import Float, Float32, Frames
+from beatwalk.types import Float
 
-GRID = 96  # pictures are compared at 96x96
 MIN_GAP = 1e-6  # two probes that look the same still are in order
 CHORD_LIMIT = 0.9  # chords nearer to the farthest than this say only that the way was long
-MAX_CORRECTION = 4.0  # a step that says that the map errs by more is not believed
-COMMON, LOCAL, NOISE = 0.01, 0.2, 0.1  # deviations of a map's log error: of the whole, from place to place, of a step
-REACH = 0.7  # over how many of its knots the local part fades
-REMEMBERED = 48  # steps whose errors count
-AHEAD_KNOTS = 25  # of the corrected map, where the correction bends it
-
-
-def reduce_frames(frames: Frames, grid: tuple[int, int] = (GRID, GRID)) -> Float32:
-    """Pictures as OKLab on a coarse grid, for `change`; shape (n, height, width, 3) → (n, rows, columns, 3).
-
-    Area averages keep what 8-bit rounding of a single pixel would lose: small slow changes stay measurable.
-    """
-    _, height, width, _ = frames.shape
-    rows, columns = _area_weights(height, grid[0]), _area_weights(width, grid[1])
-    reduced = []
-    for frame in frames:  # one at a time: a float copy of a whole batch would be large
-        lines = np.tensordot(rows, frame.astype(np.float32), axes=(1, 0))
-        reduced.append(np.tensordot(lines, columns, axes=(1, 1)).transpose(0, 2, 1))
-    return oklab(np.stack(reduced).astype(np.float32) / np.float32(255))
-
-
-def _area_weights(size: int, cells: int) -> Float32:
-    """Matrix (cells, size) that averages `size` pixels onto the grid, each pixel by the area it covers."""
-    edges = np.linspace(0, size, cells + 1)
-    pixels = np.arange(size)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights = np.clip(overlap, 0, None) / (size / cells)
-    averaging: Float32 = weights.astype(np.float32)
-    return averaging
-
-
-def change(before: Float32, after: Float32) -> Float:
-    """Perceived change between reduced pictures, pair by pair; shape (n,).
-
-    Root mean square difference in OKLab (Ottosson 2020, a space where equal distances look about equal) of 96x96
-    averages: what `beatwalk check` measures on the finished video, so that what is steered by is what is seen.
-    """
-    squares = np.square(after - before, dtype=np.float64)
-    distance: Float = np.sqrt(squares.sum(axis=-1).mean(axis=(1, 2)))
-    return distance
-
-
-def successive_change(reduced: Float32) -> Float:
-    """Change from each picture to the next; shape (n,) → (n - 1,)."""
-    return change(reduced[:-1], reduced[1:])
 
 
 def arc_lengths(chords: Float, farthest: float) -> Float:
@@ -149,54 +102,3 @@ def widest_gaps(alphas: Float, changes: Float, count: int) -> Float:
     """
     chosen = np.sort(np.argsort(changes, kind="stable")[::-1][:count])
     return (alphas[chosen] + alphas[chosen + 1]) / 2
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Steering:
-    """What a map is worth where the walk has not yet been; returned anew by every step.
-
-    What was found against what the map foretold is a few values of a smooth function of position: the map's error, as
-    the logarithm of true by foretold length. It is foretold ahead by Gaussian-process regression (kriging; Rasmussen
-    and Williams 2006, chapter 2), with a small part that holds for the whole segment and one that fades over the
-    distance of the map's knots, beyond which its error starts afresh.
-    """
-
-    arc: ArcMap  # as probed
-    alpha: float = 0.0  # how far the way is known
-    seen: Float = field(default_factory=lambda: np.zeros((0, 2)))  # position and log error of the last steps
-
-    def advanced(self, alphas: Float, steps: Float) -> Steering:
-        """Having found how long the steps onto the next positions are, both of shape (n,)."""
-        if not len(alphas):
-            return self
-        way = np.concatenate([[self.alpha], alphas])
-        foretold = np.diff(self.arc.length_at(way))
-        use = (foretold > MIN_GAP) & (np.nan_to_num(steps) > MIN_GAP)
-        ratio = np.clip(steps[use] / foretold[use], 1 / MAX_CORRECTION, MAX_CORRECTION)
-        new = np.stack([(way[1:][use] + way[:-1][use]) / 2, np.log(ratio)], axis=1)
-        return replace(self, alpha=float(alphas[-1]), seen=np.concatenate([self.seen, new])[-REMEMBERED:])
-
-    def ahead(self) -> ArcMap:
-        """The map of what is left, its lengths from 0, corrected by what was seen."""
-        reach = REACH / (len(self.arc.alphas) - 1)
-        near = np.linspace(self.alpha, min(1.0, self.alpha + 4 * reach), AHEAD_KNOTS)
-        alphas = np.union1d(near, np.append(self.arc.alphas[self.arc.alphas > self.alpha], 1.0))
-        if len(alphas) < 2:
-            return ArcMap(alphas=np.array([self.alpha, 1.0]), lengths=np.array([0.0, MIN_GAP]))
-        steps = np.diff(self.arc.length_at(alphas))
-        if len(self.seen):
-            steps = steps * np.exp(_foretold(self.seen, (alphas[1:] + alphas[:-1]) / 2, reach))
-        return ArcMap(alphas=alphas, lengths=np.concatenate([[0.0], np.cumsum(np.maximum(steps, MIN_GAP / 100))]))
-
-
-def _foretold(seen: Float, alphas: Float, reach: float) -> Float:
-    """Expected log error of the map at `alphas`, from that at the positions `seen`."""
-
-    def covariance(a: Float, b: Float) -> Float:
-        found: Float = COMMON**2 + LOCAL**2 * np.exp(-np.abs(a[:, None] - b) / reach)
-        return found
-
-    at, error = seen.T
-    known = covariance(at, at) + NOISE**2 * np.eye(len(at))
-    expected: Float = covariance(alphas, at) @ np.linalg.solve(known, error)
-    return expected

@@ -6,13 +6,17 @@ less than the picture of all steps does, by a factor that depends on what is pai
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import log1p
 
 import numpy as np
 
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Float, Float32, Frames, Segment
-from beatwalk.walk.arc import MAX_CORRECTION, reduce_frames, successive_change
+from beatwalk.walk.arc import MIN_GAP
 from beatwalk.walk.latent_preview import Sketcher, sketch_change
+from beatwalk.walk.lookahead import CORNER
+from beatwalk.walk.map_correction import MAX_CORRECTION
 from beatwalk.walk.noise import NoiseRoute
 from beatwalk.walk.walk import Walk
 
@@ -103,3 +107,51 @@ class Meter:
 
     def _spend(self, steps: float) -> None:
         self.cost += steps / self.frame_steps
+
+
+MEMORY, MEAN_MEMORY = 2.5, 25.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
+FADE = 0.05  # perceived change after which a gauge's present deviation has faded to a third
+NEWTON = 6  # steps; the function is smooth and nearly straight
+MAX_RATIO = 4.0  # a frame by which lengths are off by more is not believed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gauge:
+    """Real by sketched change, as decoded frames have it: it drifts along a walk, and comes back.
+
+    What it is now holds nearby; farther ahead it is expected to fade to what it is on average.
+    """
+
+    now: float = -log1p(-CORNER)  # its logarithm; at first, that knots see chords is all that is known
+    mean: float = -log1p(-CORNER)  # … over a longer time
+
+    def real(self, sketched: Float) -> Float:
+        """What lengths on the strip ahead, from here, are worth; shape (n,)."""
+        x = np.asarray(sketched, np.float64)
+        mean = np.exp(self.mean)
+        real: Float = mean * x + (np.exp(self.now) - mean) * FADE * -np.expm1(-x / FADE)
+        return real
+
+    def sketched(self, real: Float) -> Float:
+        """How far on the strip lengths are; undoes `real`."""
+        wanted = np.asarray(real, np.float64)
+        now, mean = np.exp(self.now), np.exp(self.mean)
+        x: Float = wanted / max(now, mean)
+        for _ in range(NEWTON):
+            x = x + (wanted - self.real(x)) / (mean + (now - mean) * np.exp(-x / FADE))
+        return x
+
+    def after(self, sketched: Float, measured: Float, gain: float) -> Gauge:
+        """Having seen frames; exponential means, that forget at a rate of `gain` / `MEMORY` a frame.
+
+        Parameters
+        ----------
+        sketched, measured : change onto each frame, shape (n,); NaN where there is no frame before it
+        """
+        now, mean = self.now, self.mean
+        for foretold, found in zip(sketched, np.nan_to_num(measured), strict=True):
+            if foretold > MIN_GAP and found > MIN_GAP:
+                error = float(np.clip(np.log(found / foretold), -np.log(MAX_RATIO), np.log(MAX_RATIO)))
+                now += gain / MEMORY * (error - now)
+                mean += gain / MEAN_MEMORY * (error - mean)
+        return Gauge(now=now, mean=mean)

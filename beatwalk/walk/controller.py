@@ -8,18 +8,18 @@ has not come to yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import log1p
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.types import Float, Float32, Frames, Segment
-from beatwalk.walk.arc import MIN_GAP, REMEMBERED, ArcMap, Steering, reduce_frames, successive_change
-from beatwalk.walk.latent_preview import Sketcher, sketch_change
-from beatwalk.walk.lookahead import CORNER, KNOT, Strip, Way
-from beatwalk.walk.walk import Course, Walk
+from beatwalk.perception.change import successive_change
+from beatwalk.types import Float, Float32
+from beatwalk.walk.arc import MIN_GAP, ArcMap
+from beatwalk.walk.calibration import MAX_RATIO, Gauge
+from beatwalk.walk.latent_preview import sketch_change
+from beatwalk.walk.lookahead import KNOT, Strip, Way
+from beatwalk.walk.map_correction import REMEMBERED, Steering
 
 FEWEST = 4  # knots are made so many at a time, at least: a batch
 LEAD = 3.0  # so much change ahead there are knots: all of a segment, mostly, but no more than memory holds
@@ -27,11 +27,7 @@ WIDE = 2.5  # times as far apart as wanted: there the picture jumps, and a knot 
 FINEST = 8  # but not more than so many a frame
 MARK, FARTHEST_MARK = 0.1, 0.3  # perceived change between marks; farther apart, pictures are nearly unrelated
 FRAMES_A_MARK = 12  # at least: decoding is dear
-MEMORY, MEAN_MEMORY = 2.5, 25.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
-FADE = 0.05  # perceived change after which a gauge's present deviation has faded to a third
 DOUBT = 0.5  # at a segment's beginning, in what was found beside the map of a way that is not yet known to its end
-NEWTON = 6  # steps; the function is smooth and nearly straight
-MAX_RATIO = 4.0  # a frame by which lengths are off by more is not believed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,48 +38,6 @@ class Mark:
     length: float  # on the strip, when it was marked
     colors: Float32  # shape (1, values)
     picture: Float32  # as `motion.reduce_frames` gives it, shape (1, rows, columns, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gauge:
-    """Real by sketched change, as decoded frames have it: it drifts along a walk, and comes back.
-
-    What it is now holds nearby; farther ahead it is expected to fade to what it is on average.
-    """
-
-    now: float = -log1p(-CORNER)  # its logarithm; at first, that knots see chords is all that is known
-    mean: float = -log1p(-CORNER)  # … over a longer time
-
-    def real(self, sketched: Float) -> Float:
-        """What lengths on the strip ahead, from here, are worth; shape (n,)."""
-        x = np.asarray(sketched, np.float64)
-        mean = np.exp(self.mean)
-        real: Float = mean * x + (np.exp(self.now) - mean) * FADE * -np.expm1(-x / FADE)
-        return real
-
-    def sketched(self, real: Float) -> Float:
-        """How far on the strip lengths are; undoes `real`."""
-        wanted = np.asarray(real, np.float64)
-        now, mean = np.exp(self.now), np.exp(self.mean)
-        x: Float = wanted / max(now, mean)
-        for _ in range(NEWTON):
-            x = x + (wanted - self.real(x)) / (mean + (now - mean) * np.exp(-x / FADE))
-        return x
-
-    def after(self, sketched: Float, measured: Float, gain: float) -> Gauge:
-        """Having seen frames; exponential means, that forget at a rate of `gain` / `MEMORY` a frame.
-
-        Parameters
-        ----------
-        sketched, measured : change onto each frame, shape (n,); NaN where there is no frame before it
-        """
-        now, mean = self.now, self.mean
-        for foretold, found in zip(sketched, np.nan_to_num(measured), strict=True):
-            if foretold > MIN_GAP and found > MIN_GAP:
-                error = float(np.clip(np.log(found / foretold), -np.log(MAX_RATIO), np.log(MAX_RATIO)))
-                now += gain / MEMORY * (error - now)
-                mean += gain / MEAN_MEMORY * (error - mean)
-        return Gauge(now=now, mean=mean)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -236,60 +190,3 @@ class Guide:
 
     def _places(self, count: int) -> Float:
         return self.place + self.gauge.sketched(self._lengths()[:count])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """Frames in a row."""
-
-    frames: Frames  # shape (n, height, width, 3)
-    positions: Float  # α of each, shape (n,)
-    measured: Float  # change from the frame before, shape (n,); NaN for a segment's first
-    reduced: Float32  # as `motion.reduce_frames` gives them, shape (n, rows, columns, 3)
-    replaced: int  # frames that a safety checker made black
-
-
-def walk_blocks(
-    walk: Walk, segment: Segment, course: Course, shares: Float, sketcher: Sketcher | None
-) -> Iterator[Block]:
-    """One segment's frames, a feedback block at a time.
-
-    Parameters
-    ----------
-    shares : shape (n_frames + 1,), as `survey.shares_of` gives them
-    sketcher : the survey's; None: nothing was measured, and positions are shares
-    """
-    feedback, guide = walk.plan.settings.feedback, None
-    if sketcher is not None:
-        latents = walk.latents_on(segment, course, np.zeros(1))
-        guide = Guide.begun(course.arc, shares, latents, sketcher.colors(latents))
-    last: Float32 | None = None
-    for first in range(0, segment.n_frames, feedback.block_frames):
-        count = min(feedback.block_frames, segment.n_frames - first)
-        if guide is None or sketcher is None:
-            alphas = shares[first : first + count]
-            latents = walk.latents_on(segment, course, alphas)
-        else:
-            guide = _led(guide, walk, segment, course, sketcher, count)
-            alphas, latents = guide.frames(count)
-        replaced = walk.generator.replaced
-        frames = walk.decode(latents)
-        replaced = walk.generator.replaced - replaced
-        reduced = reduce_frames(frames)
-        measured = successive_change(reduced if last is None else np.concatenate([last[None], reduced]))
-        measured = measured if last is not None else np.concatenate([[np.nan], measured])
-        guide = guide and guide.advanced(measured, feedback.gain)
-        yield Block(frames=frames, positions=alphas, measured=measured, reduced=reduced, replaced=replaced)
-        last = reduced[-1]
-
-
-def _led(guide: Guide, walk: Walk, segment: Segment, course: Course, sketcher: Sketcher, count: int) -> Guide:
-    """With all the knots and marks that the next frames need."""
-    while True:
-        if len(knots := guide.missing(count)):
-            latents = walk.latents_on(segment, course, knots)
-            guide = guide.reaching(knots, latents, sketcher.colors(latents))
-        elif len(marks := guide.unmarked()):
-            guide = guide.marked(reduce_frames(walk.decode(guide.strip.latents[marks])))
-        else:
-            return guide

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beatwalk.perception.change import reduce_frames
 from beatwalk.types import Float, Float32, Frames
-from beatwalk.walk.arc import reduce_frames
 
 RIDGE = 1e-3  # weight of small coefficients against a small error, where few pictures leave some undecided
 GRID = 96  # colours are fitted on about so many blocks a side

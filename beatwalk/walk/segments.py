@@ -25,14 +25,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from beatwalk.core.events import Progress, Watcher
 from beatwalk.core.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
 from beatwalk.core.locking import alone_in
 from beatwalk.errors import OutputError
+from beatwalk.perception.change import change
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk.arc import change
-from beatwalk.walk.controller import walk_blocks
-from beatwalk.walk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
+from beatwalk.walk.blocks import walk_blocks
+from beatwalk.walk.survey import Survey, shares_of, survey
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 
 RECORD = "render.json"
@@ -47,19 +49,6 @@ class SegmentRecord:
     measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
     ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
     replaced: int = 0  # frames that a safety checker made black
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Told to whoever watches, after every block of frames."""
-
-    stage: str  # "survey", "render" or "finish"
-    done: int  # segments surveyed; frames there are, or are finished, those of an earlier run included
-    total: int
-    reused: int = 0  # frames that an earlier run had finished
-
-
-Watcher = Callable[[Progress], None]
 
 
 @contextlib.contextmanager

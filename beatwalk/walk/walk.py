@@ -16,31 +16,11 @@ from beatwalk.core.keyframe_images import load_picture
 from beatwalk.errors import ModelError, SettingsError
 from beatwalk.models.seam import Generator
 from beatwalk.types import Conditioning, Float, Float32, Frames, Keyframe, Plan, Pull, Segment
-from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.noise import NoiseRoute, NoiseState, bend_conditioning, mix_conditioning, noise_along
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.noise import NoiseRoute, NoiseState, noise_along
+from beatwalk.walk.segment_path import Course
 
 NOISES_KEPT = 8  # seeds whose noise is remembered; a segment passes few at a time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """How one segment is walked."""
-
-    route: NoiseRoute  # of the noise
-    change_share: float  # the prompt changes on the last such share of the way
-    arc: ArcMap  # where the picture changes much and where little
-    short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
-
-    def corners(self) -> Float:
-        """Positions at which the way turns: where noise leaves its chain, and where the prompt begins to change."""
-        turns = [1 - self.change_share]
-        if self.route.pinned is not None and 0 < self.route.hops < self.route.total_hops:
-            turns.append(self.route.hops / self.route.total_hops)
-        return np.unique([turn for turn in turns if 0 < turn < 1])
-
-    def prompt_share(self, alphas: Float) -> Float:
-        """How far the prompt has changed at each position, 0-1."""
-        return np.clip((np.asarray(alphas) - (1 - self.change_share)) / self.change_share, 0, 1)
 
 
 @dataclass

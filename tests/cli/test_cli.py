@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from beatwalk.cli import cli, main
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from tests.helpers import a_night, click_song
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,16 +10,18 @@ import pytest
 from PIL import Image
 
 from beatwalk import api
-from beatwalk.core.keyframe_images import check_picture, load_picture, picture_digest
-from beatwalk.core.manifest import picture_digests, read_manifest, work_folder
+from beatwalk.core.fingerprints import picture_digest, picture_digests
+from beatwalk.core.keyframe_images import check_picture, load_picture
+from beatwalk.core.manifest import read_manifest, work_folder
 from beatwalk.errors import InputError, OutputError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
 from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.noise import NoiseRoute, NoiseState
-from beatwalk.walk.walk import Course, Walk
+from beatwalk.walk.segment_path import Course
+from beatwalk.walk.walk import Walk
 from tests.helpers import click_song, known_plan
 
 

@@ -11,10 +11,9 @@ import pytest
 
 from beatwalk import api
 from beatwalk.core.manifest import manifest_path, timing_of, work_folder
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import targets
-from beatwalk.plan.placement import check_plan
-from beatwalk.plan.plan_json import plan_from_json, plan_to_json
+from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video.cues import cues_of
 from tests.helpers import click_song, known_analysis, known_plan

@@ -13,12 +13,13 @@ import pytest
 from beatwalk import api
 from beatwalk.core.manifest import manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError
-from beatwalk.jobs.loops import check_clips, clips_of, exact_rate, render_clips, start_of
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.jobs.loop_song import exact_rate
+from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
 from beatwalk.video.cues import cues_of
-from beatwalk.walk.arc import reduce_frames, successive_change
 from tests.helpers import click_song, known_analysis
 
 SMALL = {"video": {"fps": 24, "size": "64x48", "codec": "hap"}}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from beatwalk.errors import ModelError, OutputError
 from beatwalk.jobs.scout import INK, PAPER, contact_sheet, picture_seeds, scout
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 
 
 def test_the_sheet_holds_every_seeds_picture(tmp_path: Path) -> None:

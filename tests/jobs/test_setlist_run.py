@@ -19,7 +19,7 @@ from beatwalk.errors import OutputError
 from beatwalk.jobs.setlist import Job
 from beatwalk.jobs.setlist_run import check_places, render_set, seconds_of, summary, table
 from beatwalk.listen import store, write_analysis
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan, frozen_array
 from beatwalk.video import probe
 from tests.helpers import NIGHT, a_night, jobs

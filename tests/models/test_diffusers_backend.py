@@ -15,7 +15,8 @@ from beatwalk.models import DiffusionGenerator, load_generator
 from beatwalk.models.latent_layout import from_patches, from_tokens, to_patches, to_tokens
 from beatwalk.models.text_encoding import fit_length, repeat_tokens
 from beatwalk.types import Conditioning, Frames
-from beatwalk.walk.noise import mix_conditioning, slerp
+from beatwalk.walk.conditioning import mix_conditioning
+from beatwalk.walk.noise import slerp
 from tests.models.tiny import PIPELINES, Loaded
 
 KINDS = sorted(PIPELINES)

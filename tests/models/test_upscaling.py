@@ -14,7 +14,7 @@ from beatwalk import api
 from beatwalk.core.files import write_json
 from beatwalk.errors import BeatwalkError, ModelError, SettingsError
 from beatwalk.models import Upscaler, check_upscaler
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests.helpers import click_song

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.loop_targets import closed_targets
 from beatwalk.plan.placement import plan as lay_plan
 from beatwalk.plan.prompts import parse_prompts
@@ -16,7 +17,6 @@ from beatwalk.settings import Settings
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
 from beatwalk.video.finishing import finish
-from beatwalk.walk.arc import reduce_frames, successive_change
 from beatwalk.walk.segments import render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_analysis

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from beatwalk.errors import PlanError, PromptError
 from beatwalk.plan.boundaries import Pace, borders_s
-from beatwalk.plan.placement import check_plan, plan
+from beatwalk.plan.placement import plan
+from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Plan

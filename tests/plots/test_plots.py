@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from beatwalk.errors import OutputError
-from beatwalk.plots.song import _columns, _elided, _wrapped, plot_analysis, plot_plan
+from beatwalk.plots.plan import plot_plan
+from beatwalk.plots.song import plot_analysis
+from beatwalk.plots.theme import columns, elided, wrapped
 from beatwalk.settings import Settings
 from beatwalk.types import Keyframe, Plan, Timeline, frozen_array
 from tests.helpers import known_analysis
@@ -93,5 +95,5 @@ def test_place_that_cannot_be_written(tmp_path: Path) -> None:
 @given(text=st.text(max_size=60), width=st.integers(0, 30))
 def test_texts_fit(text: str, width: int) -> None:
     """Elided and wrapped text is never wider than there is room."""
-    assert _columns(_elided(text, width)) <= width
-    assert all(_columns(line) <= width for line in _wrapped(text, width))
+    assert columns(elided(text, width)) <= width
+    assert all(columns(line) <= width for line in wrapped(text, width))

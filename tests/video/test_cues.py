@@ -16,7 +16,7 @@ from PIL import Image
 from beatwalk import api
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Keyframe, Timeline
 from beatwalk.video.cues import chapters, cues_of, markers
 from tests.helpers import click_song, known_analysis

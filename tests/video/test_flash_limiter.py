@@ -10,16 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beatwalk.perception.flashes import (
-    MAX_FLASHES,
-    FlashLimiter,
-    FlashMeter,
-    FlashReport,
-    light_grid,
-    srgb_bytes,
-    window_frames,
-)
+from beatwalk.perception.flashes import MAX_FLASHES, FlashMeter, FlashReport, light_grid, window_frames
 from beatwalk.video import Encoder, read_frames
+from beatwalk.video.flash_limiter import FlashLimiter, srgb_bytes
 
 FPS = Fraction(30)
 SIZE = (64, 48)

@@ -10,7 +10,7 @@ import pytest
 
 from beatwalk import api
 from beatwalk.errors import SettingsError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import targets
 from beatwalk.types import Frames
 from beatwalk.video import Encoder, frame_interpolation, probe, read_frames

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beatwalk.perception.change import change, reduce_frames, successive_change
 from beatwalk.types import Frames
-from beatwalk.walk.arc import ArcMap, Steering, change, reduce_frames, successive_change, widest_gaps
+from beatwalk.walk.arc import ArcMap, widest_gaps
+from beatwalk.walk.map_correction import Steering
 
 
 def picture(shift: float = 0.0, size: int = 128) -> Frames:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Conditioning, Float32
 from beatwalk.walk.calibration import PRIOR_CHORDS, Meter
 from beatwalk.walk.noise import NoiseRoute

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from beatwalk.types import Float, Float32
 from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.controller import LEAD, MARK, Gauge, Guide
+from beatwalk.walk.calibration import Gauge
+from beatwalk.walk.controller import LEAD, MARK, Guide
 from beatwalk.walk.lookahead import KNOT, Strip, Way
 
 Path = Callable[[Float], Float]  # position → place on a straight line that colours go along

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Float32, Frames
-from beatwalk.walk.arc import reduce_frames, successive_change
 from beatwalk.walk.latent_preview import Sketcher, sketch_change
 
 

@@ -8,17 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.types import Conditioning, Float32
-from beatwalk.walk.noise import (
-    NoiseRoute,
-    NoiseState,
-    bend_conditioning,
-    chain_seed,
-    lerp,
-    mix_conditioning,
-    noise_along,
-    noise_at,
-    slerp,
-)
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.noise import NoiseRoute, NoiseState, chain_seed, lerp, noise_along, noise_at, slerp
 
 SHARES = np.linspace(0, 1, 9)
 

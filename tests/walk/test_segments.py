@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beatwalk.core.events import Progress
 from beatwalk.errors import OutputError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
 from beatwalk.walk.noise import noise_at
-from beatwalk.walk.segments import Progress, claimed, clear, motion_of, read_record, render_segments, segment_path
+from beatwalk.walk.segments import claimed, clear, motion_of, read_record, render_segments, segment_path
 from beatwalk.walk.survey import survey
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.modulation import targets
-from beatwalk.walk.arc import reduce_frames, successive_change
-from beatwalk.walk.survey import shares_of, survey, survey_from_json, survey_to_json, wanted_steps
+from beatwalk.walk.survey import shares_of, survey, wanted_steps
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
