@@ -23,11 +23,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
-from beatwalk.errors import AudioError
+from beatwalk.core import ffmpeg
+from beatwalk.errors import AudioError, OutputError
 from beatwalk.types import Audio, Float32, Song
 
 ANALYSIS_RATE_HZ = 22050
@@ -168,31 +169,23 @@ def _open_sndfile(path: Path) -> _Stream | None:
 
 def _open_ffmpeg(path: Path) -> _Stream:
     """A stream from ffmpeg's first sound stream, through a pipe."""
-    import imageio_ffmpeg
-
-    try:
-        executable = imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise AudioError(
-            f"{path}: no ffmpeg to decode it with; install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE"
-        ) from error
-    # An AU header is 24 fixed bytes that say rate and channels: nothing to guess from ffmpeg's messages.
-    command = [executable, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
-    command += ["-format_whitelist", _FFMPEG_CONTAINERS, "-i", f"file:{path.resolve()}"]
-    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-af", "aresample=async=1:first_pts=0"]
-    command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    arguments = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _FFMPEG_CONTAINERS]
+    arguments += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", ffmpeg.SOUND_FROM_ZERO]
+    # An AU header is 24 fixed bytes with rate and channels: nothing to guess from ffmpeg's messages.
+    arguments += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     messages = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would block ffmpeg
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
-    pipe = process.stdout
-    if pipe is None:
-        raise AudioError(f"{path}: ffmpeg could not be started")
+    try:
+        process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
+    except OutputError as error:
+        raise AudioError(f"{path}: cannot be decoded: {error}") from error
+    pipe = cast(IO[bytes], process.stdout)
     header = pipe.read(_AU_HEADER_BYTES)
     if len(header) < _AU_HEADER_BYTES or header[:4] != b".snd":
-        _stop(process)
+        ffmpeg.stop(process)
         raise AudioError(f"{path}: {_explain(path, messages)}")
     offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
     if encoding != _AU_FLOAT32 or not 0 < channels <= _MAX_CHANNELS or not rate_hz:
-        _stop(process)
+        ffmpeg.stop(process)
         raise AudioError(f"{path}: ffmpeg decodes it to something unexpected; convert the song to WAV or FLAC")
     pipe.read(max(0, offset - _AU_HEADER_BYTES))
 
@@ -202,18 +195,10 @@ def _open_ffmpeg(path: Path) -> _Stream:
                 samples = np.frombuffer(data[: len(data) // (4 * channels) * (4 * channels)], ">f4")
                 yield samples.astype(np.float32).reshape(-1, channels)
         finally:
-            _stop(process)
+            ffmpeg.stop(process)
             messages.close()
 
     return _Stream(rate_hz=rate_hz, channels=channels, chunks=chunks())
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a decoder that may still be writing."""
-    process.kill()
-    if process.stdout is not None:
-        process.stdout.close()
-    process.wait()
 
 
 def _explain(path: Path, messages: IO[bytes]) -> str:

@@ -14,7 +14,7 @@ from beatwalk.core import ffmpeg
 from beatwalk.core.files import folder_beside, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import codecs
-from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
+from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
@@ -167,7 +167,7 @@ def _encode_sound(
     first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",

@@ -20,8 +20,6 @@ from beatwalk.errors import VideoError
 from beatwalk.types import Float32, Frames
 
 PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
-# As `beatwalk.listen.audio` has it: second 0 is what a player plays first; late starts and gaps are silence.
-SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
 _CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 
 
@@ -179,7 +177,6 @@ def _read(
                 yield frames
             status = process.wait()
         finally:
-            cast(IO[bytes], process.stdout).close()
             ffmpeg.stop(process)
         said = ffmpeg.complaint(ffmpeg.tail(errors))
     if status != 0 or not n_frames or (strict and said):
@@ -214,7 +211,7 @@ def read_sound(path: Path, rate: int) -> Float32:
         "-map",
         SOUND + "?",
         "-af",
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "-ac",
         "1",
         "-ar",
