@@ -53,7 +53,7 @@ def analyze(
     beatwalk song.wav prompts.txt --analysis grid.json      (after correcting it by hand)
     """
     from beatwalk.cli.console import describe_song
-    from beatwalk.listen import analysis_to_json, store, write_analysis, write_clicks
+    from beatwalk.listen import analysis_to_json, store, write_analysis, write_click_track
 
     for path in (plot_file, click_file, None if json_file in (None, "-") else Path(str(json_file))):
         may_write(path, overwrite)
@@ -74,7 +74,7 @@ def analyze(
         plot_analysis(found, audio, plot_file)
         console.say(f"drawn     {plot_file}")
     if click_file is not None:
-        write_clicks(audio, found, click_file)
+        write_click_track(audio, found, click_file)
         console.say(f"clicks    {click_file}")
     if save:
         write_analysis(found, store.stored_path(song))

@@ -20,11 +20,11 @@ def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
     beatwalk cues out.mp4
     """
     from beatwalk.errors import OutputError
-    from beatwalk.listen.store import hear
+    from beatwalk.listen.store import analysis_for
     from beatwalk.video.cues import cue_paths, cues_of
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
-    for path in cues_of(video, read_analysis_if(analysis_file), hear):
+    for path in cues_of(video, read_analysis_if(analysis_file), analysis_for):
         click.echo(f"written   {path}")
