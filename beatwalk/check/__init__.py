@@ -47,16 +47,23 @@ def check(
 
     Parameters
     ----------
-    video : any video file
-    song : what its sound should be
-    analysis : of the song; gives sync, and speed by section
-    manifest : what beatwalk left beside the video; gives tracking, and where in the song the video begins
+    video
+        Any video file.
+    song
+        What its sound should be.
+    analysis
+        Of the song; gives sync, and speed by section.
+    manifest
+        What beatwalk left beside the video; gives tracking, and where in the song the video begins.
 
     Raises
     ------
-    VideoError : no video, or damaged
-    AudioError : the song cannot be read
-    InputError : the manifest is of another kind
+    VideoError
+        No video, or damaged.
+    AudioError
+        The song cannot be read.
+    InputError
+        The manifest is of another kind.
     """
     video = Path(video)
     info = probe(video)

@@ -59,18 +59,27 @@ def mux(
 
     Parameters
     ----------
-    video : pictures in a container of the same kind as `out`'s
-    song : anything with sound in it; a cover picture is left out
-    start_s, duration_s : which part of the song the video shows, s
-    tempo : how many times faster the sound is played, its pitch kept
-    chapters : where each begins, s of the video, and its title; for containers that have chapters
-    whole_song : it shows all of it; a song that is AAC already is then copied as it is
+    video
+        Pictures in a container of the same kind as `out`'s.
+    song
+        Anything with sound in it; a cover picture is left out.
+    start_s, duration_s
+        Which part of the song the video shows, s.
+    tempo
+        How many times faster the sound is played, its pitch kept.
+    chapters
+        Where each begins, s of the video, and its title; for containers that have chapters.
+    whole_song
+        It shows all of it; a song that is AAC already is then copied as it is.
 
     Raises
     ------
-    AudioError : the song has no sound that can be decoded
-    VideoError : the video cannot be read
-    OutputError : `out` cannot be written
+    AudioError
+        The song has no sound that can be decoded.
+    VideoError
+        The video cannot be read.
+    OutputError
+        `out` cannot be written.
     """
     video, song, out = Path(video), Path(song), Path(out)
     picture = probe(video)

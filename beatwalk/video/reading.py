@@ -61,7 +61,8 @@ def probe(path: Path) -> VideoInfo:
 
     Raises
     ------
-    VideoError : missing, no video, or damaged beyond reading
+    VideoError
+        Missing, no video, or damaged beyond reading.
     """
     path = Path(path)
     streams = list_packets(path, PICTURE + "?", SOUND + "?")
@@ -134,12 +135,15 @@ def read_frames(
 
     Parameters
     ----------
-    size : width, height to scale to by averaging areas; None: as they are
-    strict : raise at the end also where ffmpeg read on over damage
+    size
+        Width, height to scale to by averaging areas; None: as they are.
+    strict
+        Raise at the end also where ffmpeg read on over damage.
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        Missing, no video, damaged.
     """
     for pixels in _read(Path(path), "rgb24", size, block, strict):
         yield cast(Frames, pixels)
@@ -153,7 +157,8 @@ def read_averages(path: Path, size: tuple[int, int], *, block: int = 32) -> Iter
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        Missing, no video, damaged.
     """
     for pixels in _read(Path(path), "rgb48be", size, block, False):
         yield np.minimum(pixels.astype(np.float32) / np.float32(255 * 256), 1)  # ffmpeg's white is 255 x 256

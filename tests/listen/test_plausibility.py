@@ -41,7 +41,7 @@ def test_only_the_steady_stretch_is() -> None:
 
 @pytest.mark.parametrize(("first_s", "wrong"), [(0.0, False), (BEAT_S / 2, True)])
 def test_harmony_settles_what_could_be_either(first_s: float, wrong: bool) -> None:
-    """Where beats and the middles between them are as likely, chords tell; where one is far likelier, they do not matter."""
+    """Where beats and middles are equally likely, chords decide; where one is far likelier, they do not."""
     features = extract_features(audio_of(chords()))
     frames = np.rint((first_s + BEAT_S * np.arange(44)) * FRAME_RATE_HZ).astype(np.int64)
     halves_s = np.arange(0, 43, 0.5) * BEAT_S + first_s
