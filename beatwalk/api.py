@@ -37,6 +37,7 @@ from beatwalk.preflight import (
     remarks_of,
 )
 from beatwalk.preflight import check_resumable as _check_resumable
+from beatwalk.settings import AFTERWARDS
 from beatwalk.types import Analysis, Audio, Plan, Targets
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from beatwalk.walk.walk import Walk
 
 PLAN_FILE = "plan.json"
-AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")  # settings that need no new frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,12 +347,12 @@ def finish(
 def remarks_on(video: Path) -> list[str]:
     """In what a video is not quite as it was asked for, by its manifest; a sentence each."""
     from beatwalk.core.manifest import read_manifest
-    from beatwalk.settings import Video
+    from beatwalk.settings import VideoSettings
 
     with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
         told: Mapping[str, Any] = read_manifest(video) or {}
         width, height = told["size"]
-        return remarks_of(Video.model_validate(told["settings"]["video"]), (width, height))
+        return remarks_of(VideoSettings.model_validate(told["settings"]["video"]), (width, height))
     return []
 
 

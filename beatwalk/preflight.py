@@ -17,7 +17,7 @@ from beatwalk.core.text import in_words
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.plan.placement import init_of
 from beatwalk.plan.prompts import Script
-from beatwalk.settings import Settings, Video
+from beatwalk.settings import Settings, VideoSettings
 from beatwalk.types import Plan, Targets
 from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
 from beatwalk.walk.segments import check_same, has_segments
@@ -83,7 +83,7 @@ def check_resumable(
         check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
 
 
-def check_video(video: Video) -> None:
+def check_video(video: VideoSettings) -> None:
     """What the file is to hold fits together, and a model that enlarges is there.
 
     Raises
@@ -109,18 +109,18 @@ def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
     return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
 
 
-def output_bytes(video: Video, n_frames: int, size: tuple[int, int]) -> int:
+def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> int:
     """What a video of so many rendered frames takes, about."""
     width, height = video.enlarged(size)
     return round(n_frames * video.interpolate * width * height * codec_named(video.codec).bytes_a_pixel)
 
 
-def remarks_of(video: Video, size: tuple[int, int]) -> list[str]:
+def remarks_of(video: VideoSettings, size: tuple[int, int]) -> list[str]:
     """In what a video of frames of this size will not be quite as it was asked for; a sentence each."""
     return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
 
 
-def check_space(work: Path, n_frames: int, size: tuple[int, int], video: Video) -> None:
+def check_space(work: Path, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
     """Room for the frames that are still to be made, by what they take at most, and for the video.
 
     Raises

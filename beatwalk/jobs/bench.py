@@ -24,7 +24,7 @@ from beatwalk.core.timing import PeakMemory, Stages
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled, DiffusionGenerator
-    from beatwalk.settings import Video
+    from beatwalk.settings import VideoSettings
     from beatwalk.walk.walk import Walk
 
 SAMPLE_RATE_HZ = 22_050
@@ -240,7 +240,7 @@ def bench(
     )
 
 
-def encoding_alone(video: Path, frames: int, asked: Video) -> float:
+def encoding_alone(video: Path, frames: int, asked: VideoSettings) -> float:
     """Seconds that the encoder takes for a video by itself, from a part of its pictures in memory.
 
     Parameters

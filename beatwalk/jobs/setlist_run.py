@@ -27,7 +27,7 @@ from beatwalk.jobs.setlist import Job
 from beatwalk.models.seam import Generator
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
-from beatwalk.settings import Model
+from beatwalk.settings import AFTERWARDS, ModelSettings
 from beatwalk.types import Plan
 from beatwalk.video.cues import write_cues
 from beatwalk.walk.segments import check_same, clear, has_segments
@@ -173,7 +173,7 @@ def frames_key(plan: Plan) -> str:
     """The same for plans whose pure frames are the same, where their model is."""
     settings = plan.settings.model_dump(mode="json")
     video = {name: settings["video"][name] for name in ("fps", "size")}
-    before = {name: value for name, value in settings.items() if name not in api.AFTERWARDS}
+    before = {name: value for name, value in settings.items() if name not in AFTERWARDS}
     images = picture_digests(plan)
     keyframes = [
         (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
@@ -199,7 +199,7 @@ def _finish_from(
 ) -> bool:
     """Finish a video from frames that one of the others has kept; False where none has."""
     settings = plan.settings.model_dump(mode="json")
-    wanted = {name: settings[name] for name in api.AFTERWARDS}
+    wanted = {name: settings[name] for name in AFTERWARDS}
     for other in others:
         if _has_frames(other, plan, fingerprint):
             with contextlib.suppress(VideoError):  # not all frames are there, or not whole
@@ -235,7 +235,7 @@ class _Latest:
 
     def __init__(self, load: Callable[[Plan], Generator]) -> None:
         self._load = load
-        self._loaded: tuple[str | None, Model] | None = None
+        self._loaded: tuple[str | None, ModelSettings] | None = None
         self._generator: Generator | None = None
 
     def of(self, plan: Plan) -> Generator:

@@ -33,7 +33,7 @@ from beatwalk.video.flash_limiter import FlashLimiter
 
 if TYPE_CHECKING:
     from beatwalk.models import Upscaler
-    from beatwalk.settings import Video
+    from beatwalk.settings import VideoSettings
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
@@ -204,7 +204,7 @@ def _encode(
     return limiter.touched - before if limiter is not None else 0
 
 
-def upscaler_of(video: Video) -> Upscaler | None:
+def upscaler_of(video: VideoSettings) -> Upscaler | None:
     """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
 
     Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).
