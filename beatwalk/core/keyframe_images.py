@@ -60,7 +60,7 @@ def _opened(path: Path) -> Image:
             picture.load()
         return picture
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     except PIL.Image.DecompressionBombError:
         raise InputError(f"{path}: too large a picture; make it smaller first") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's readers raise for broken files
@@ -68,7 +68,8 @@ def _opened(path: Path) -> Image:
         raise InputError(f"{path}: cannot be read as a picture ({reason[:120]}); {HINT}") from None
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error for a picture file that cannot be opened."""
     if isinstance(error, FileNotFoundError):
         return InputError(f"{path}: no such picture; in a prompt file names count from that file's folder")
     return InputError(f"{path}: cannot be read as a picture: {error.strerror or error}; {HINT}")

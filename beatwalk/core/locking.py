@@ -22,15 +22,19 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def alone_in(work: Path) -> Iterator[None]:
-    """Make a folder if need be, and hold it; afterwards the folder goes again if nothing else is in it.
+def alone_in(work: Path, taken: OutputError) -> Iterator[None]:
+    """Make a folder if need be and hold it; afterwards the folder goes again if nothing else is in it.
+
+    Parameters
+    ----------
+    taken : raised if another process holds it
 
     Raises
     ------
-    OutputError : another process holds it, or it cannot be made
+    OutputError : `taken`, or the folder cannot be made
     """
     lock = work / LOCK_FILE
-    connection = _acquired(work, lock)
+    connection = _acquired(work, lock, taken)
     try:
         yield
     finally:
@@ -43,7 +47,7 @@ def alone_in(work: Path) -> Iterator[None]:
         connection.close()
 
 
-def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
+def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
     for _ in range(TRIES):
         try:
             work.mkdir(exist_ok=True)
@@ -65,7 +69,7 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
         except sqlite3.Error as error:
             if "locked" in str(error):
                 connection.close()
-                raise _taken(work) from None
+                raise taken from None
             log.warning(
                 "%s: this disk knows no locks (%s); do not start a second render of the same video", lock, error
             )
@@ -74,22 +78,6 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
                 return connection
         connection.close()
     raise OutputError(f"{work}: cannot be held; is something else removing it?")
-
-
-def check_free(work: Path) -> None:
-    """Before any work on a folder that may not even be there.
-
-    Raises
-    ------
-    OutputError : another process holds it
-    """
-    if is_held(work):
-        raise _taken(work)
-
-
-def _taken(work: Path) -> OutputError:
-    video = work.with_name(work.name.removesuffix(".beatwalk"))
-    return OutputError(f"{video}: another beatwalk is making it now; wait for it, or choose another name")
 
 
 def is_held(work: Path) -> bool:

@@ -1,9 +1,4 @@
-"""What makes a render repeatable: fingerprints of what went in, and the record beside the video.
-
-out.mp4                     the video
-out.mp4.beatwalk.json       its manifest
-out.mp4.beatwalk/           finished segments while the work goes on (and after it with --keep-frames)
-"""
+"""The manifest: the record beside a finished video, so that it can be repeated, measured and given other effects."""
 
 from __future__ import annotations
 
@@ -15,20 +10,12 @@ from typing import Any
 
 from beatwalk._version import __version__
 from beatwalk.core.files import read_json
+from beatwalk.core.fingerprints import manifest_row
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
 from beatwalk.types import Keyframe, ModelInfo, Plan, Timeline
 
 VERSION = 1
-
-
-def manifest_path(video: Path) -> Path:
-    """Where the manifest of a video lies."""
-    return video.with_name(video.name + ".beatwalk.json")
-
-
-def work_folder(video: Path) -> Path:
-    """Where a video's segments lie while it is made."""
-    return video.with_name(video.name + ".beatwalk")
 
 
 def build_manifest(
@@ -53,15 +40,7 @@ def build_manifest(
     report : how the work went (frames a second, probes, softened flashes, …)
     """
     keyframes = [
-        {
-            "frame": k.frame,
-            "time": round(plan.timeline.time_of(k.frame), 3),
-            "prompt": k.prompt,
-            **({"negative": k.negative} if k.negative else {}),
-            **({} if k.seed is None else {"own_seed": k.seed}),
-            **({"image": str(k.image), "sha256": pictures.get(k.image), "strength": k.strength} if k.image else {}),
-            **place,
-        }
+        {"frame": k.frame, "time": round(plan.timeline.time_of(k.frame), 3), **manifest_row(k, pictures), **place}
         for k, place in zip(plan.keyframes, seeds, strict=True)
     ]
     return {

@@ -16,7 +16,7 @@ import numpy as np
 
 from beatwalk import api
 from beatwalk.core.files import read_json, whole_or_nothing, write_json
-from beatwalk.core.fingerprints import digest, picture_digests
+from beatwalk.core.fingerprints import clip_identity
 from beatwalk.core.manifest import read_manifest
 from beatwalk.errors import OutputError, PlanError
 from beatwalk.jobs.loop_song import _bar_lines, _keyframes, _knots, _named_tempo, _rounds, exact_rate
@@ -24,7 +24,7 @@ from beatwalk.jobs.scout import contact_sheet
 from beatwalk.models.seam import Generator
 from beatwalk.plan.placement import place_times_s
 from beatwalk.plan.prompts import parse_prompts
-from beatwalk.types import Analysis, Float, Plan, Timeline
+from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
 MAX_CLIPS = 12  # where no number is given
@@ -44,19 +44,8 @@ class Clip:
     end_s: float
 
     def identity(self, model: str, sound: bool) -> str:
-        """Changes when anything does that the clip shows or plays; `model` is its fingerprint."""
-        images = picture_digests(self.plan)
-        keyframes = [
-            (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
-            for k in self.plan.keyframes
-        ]
-        settings = self.plan.settings.model_dump(mode="json")
-        song = [self.plan.analysis.song.sha256, self.start_s, self.end_s]
-        heard = [digest(values.tolist()) for values in (self.plan.analysis.onsets_s, *self._levels())]
-        return digest([keyframes, settings, model, self.plan.size, str(self.plan.timeline.fps), song, heard, sound])
-
-    def _levels(self) -> list[Float]:
-        return [np.round(curve.values, 6) for _, curve in sorted(self.plan.analysis.curves.items())]
+        """A fingerprint of all that the clip shows or plays; `model` is the model's."""
+        return clip_identity(self.plan, model, start_s=self.start_s, end_s=self.end_s, sound=sound)
 
     def record(self, model: str, sound: bool) -> dict[str, Any]:
         """What its manifest says instead of what the clip's own song would have it say."""

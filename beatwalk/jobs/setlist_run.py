@@ -10,18 +10,16 @@ import contextlib
 import functools
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from beatwalk import api, preflight
 from beatwalk.core.files import write_json
-from beatwalk.core.fingerprints import digest, model_identity, picture_digests
-from beatwalk.core.locking import alone_in
-from beatwalk.core.manifest import read_manifest, work_folder
+from beatwalk.core.fingerprints import frames_key, model_identity, video_differences
+from beatwalk.core.manifest import read_manifest
 from beatwalk.core.text import in_words
+from beatwalk.core.workfolder import WorkFolder
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
 from beatwalk.models.seam import Generator
@@ -30,7 +28,6 @@ from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS, ModelSettings
 from beatwalk.types import Plan
 from beatwalk.video.cues import write_cues
-from beatwalk.walk.segments import check_same, clear, has_segments
 
 REPORT_FILE = "set-report.json"
 FINISHING = 0.2  # what finishing a video takes, in parts of what rendering it takes
@@ -64,7 +61,7 @@ def check_places(
             if job.path.exists() and not overwrite:
                 if not resume:
                     raise OutputError(f"{job.path} exists; add --resume to keep it, or --overwrite to make it anew")
-                if difference := _differs(job.path, job.plan, fingerprint):
+                if difference := _differences(job.path, job.plan, fingerprint):
                     told = f"{job.path} exists and differs in {difference}"
                     raise OutputError(f"{told}; add --overwrite to make it anew")
                 job.status = "there"
@@ -75,7 +72,7 @@ def check_places(
             job.fail(error)
             continue
         size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
-        frames = max(frames, needed_bytes(work_folder(job.path), n_frames, size))
+        frames = max(frames, needed_bytes(WorkFolder(job.path), n_frames, size))
         videos += output_bytes(job.plan.settings.video, n_frames, size)
     free, needed = shutil.disk_usage(folder).free, frames + videos
     if free < needed:
@@ -84,41 +81,10 @@ def check_places(
     return needed, free
 
 
-def _differs(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
-    """In what the video that is there differs from what the plan would give; "" where it does not."""
-    manifest = read_manifest(video)
-    if manifest is None:
-        return "all, for all that is known (it has no manifest)"
-    rows, settings = manifest.get("keyframes"), manifest.get("settings")
-    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    images = picture_digests(plan)
-    song, model = (value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model")))
-    wanted = plan.settings.model_dump(mode="json")
-    differing = {
-        "song": song.get("sha256") != plan.analysis.song.sha256,
-        "excerpt or length": (song.get("start"), manifest.get("frames"))
-        != (plan.timeline.start_s, plan.timeline.n_frames),
-        "what is heard in the song": not _moves_as(manifest, plan),
-        "prompts": [(row.get("frame"), row.get("prompt"), row.get("negative", "")) for row in rows]
-        != [(k.frame, k.prompt, k.negative) for k in plan.keyframes],
-        "seeds": [row.get("own_seed") for row in rows] != [k.seed for k in plan.keyframes],
-        "pictures": [(row.get("sha256"), row.get("strength")) for row in rows]
-        != [(images[k.image], k.strength) if k.image else (None, None) for k in plan.keyframes],
-        "model": fingerprint is not None and model.get("fingerprint") != fingerprint(plan),
-    }
-    names = [name for name, differs in differing.items() if differs]
-    found = settings if isinstance(settings, dict) else {}
-    return ", ".join(names + [name for name in wanted if found.get(name) != wanted[name]])
-
-
-def _moves_as(manifest: Mapping[str, Any], plan: Plan) -> bool:
-    """Whether a video was to move as a plan says, which beats and energy come to."""
-    try:
-        asked = np.array(manifest["motion"]["target"][1:], np.float64)
-        wanted = api.targets_of(plan).speed[1:] * (manifest["scale"] or 1.0)
-        return asked.shape == wanted.shape and np.allclose(asked, wanted, atol=1e-6)
-    except (KeyError, TypeError, ValueError):
-        return False
+def _differences(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
+    """In what the video that is there differs from what the plan would give; "" if it does not."""
+    model = fingerprint(plan) if fingerprint is not None else None
+    return ", ".join(video_differences(read_manifest(video), plan, api.targets_of(plan), model))
 
 
 def render_set(
@@ -169,27 +135,13 @@ def render_set(
     return jobs
 
 
-def frames_key(plan: Plan) -> str:
-    """The same for plans whose pure frames are the same, where their model is."""
-    settings = plan.settings.model_dump(mode="json")
-    video = {name: settings["video"][name] for name in ("fps", "size")}
-    before = {name: value for name, value in settings.items() if name not in AFTERWARDS}
-    images = picture_digests(plan)
-    keyframes = [
-        (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
-        for k in plan.keyframes
-    ]
-    timeline = [str(plan.timeline.fps), plan.timeline.n_frames, plan.timeline.start_s]
-    return digest([before, video, keyframes, timeline, plan.model, plan.analysis.song.sha256])
-
-
 def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     """For each job (by identity) those of the same frames, itself among them."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         key = str(job.path)
         with contextlib.suppress(BeatwalkError):  # a picture is gone: its render will say so
-            key = frames_key(job.plan) if job.plan else key
+            key = frames_key(job.plan, api.targets_of(job.plan)) if job.plan else key
         groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
@@ -211,23 +163,24 @@ def _finish_from(
 
 def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
     """Whether a finished video has kept frames that a plan would give."""
-    work = work_folder(job.path)
-    if job.status not in ("done", "there") or not has_segments(work):
+    work = WorkFolder(job.path)
+    if job.status not in ("done", "there") or not work.has_segments:
         return False
     try:
         if fingerprint is not None:
-            check_same(work, model_identity(fingerprint(plan)), overwrite=False)
-        return frames_key(read_plan(work / api.PLAN_FILE)) == frames_key(plan)
+            work.check_same(model_identity(fingerprint(plan)), overwrite=False)
+        kept = read_plan(work.plan_file)
+        return frames_key(kept, api.targets_of(kept)) == frames_key(plan, api.targets_of(plan))
     except BeatwalkError:
         return False
 
 
 def _drop_frames(job: Job) -> None:
     """Frames that the others no longer need; in a set list's folder nobody else has kept any."""
-    work = work_folder(job.path)
-    if has_segments(work):
-        with contextlib.suppress(OSError, OutputError), alone_in(work):
-            clear(work)
+    work = WorkFolder(job.path)
+    if work.has_segments:
+        with contextlib.suppress(OSError, OutputError), work.held():
+            work.clear()
 
 
 class _Latest:
@@ -275,7 +228,7 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
                     _, walk = api.prepare(plan, generators.of(plan))
                     measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
-                frames = frames_key(plan)
+                frames = frames_key(plan, api.targets_of(plan))
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
                 rendered.add(frames)
                 job.remarks = remarks_of(plan.settings.video, size)

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from beatwalk.core.files import check_place, folder_in, publish, sweep
-from beatwalk.core.manifest import work_folder
+from beatwalk.core.files import check_place, publish, sweep
 from beatwalk.core.timing import Stages
-from beatwalk.errors import AudioError, OutputError, PlanError
+from beatwalk.core.workfolder import WorkFolder
+from beatwalk.errors import AudioError, PlanError
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
 from beatwalk.video.cues import chapters
@@ -99,9 +99,8 @@ def finish(
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
     check_name(out, video.codec)
-    work = work_folder(out)
     sweep(out)
-    with _existing(work), folder_in(work) as folder:
+    with WorkFolder(out).scratch() as folder:
         pictures = folder / f"pictures{out.suffix}"
         softened = _encode(segments, targets, plan, pictures, size, stages=stages, progress=progress, overlay=overlay)
         if sound and CODECS[video.codec].sound:
@@ -128,20 +127,6 @@ def finish(
             before_publishing(report)
         publish(pictures, out)
     return report
-
-
-@contextlib.contextmanager
-def _existing(work: Path) -> Iterator[None]:
-    """A work folder that is made where there is none, and removed again if nothing stays in it."""
-    try:
-        work.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{work}: cannot be made: {error.strerror or error}; choose another place") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            work.rmdir()
 
 
 def _encode(
