@@ -1,4 +1,4 @@
-"""What unfinished renders have left: found, named, removed. Nothing is touched that beatwalk did not make."""
+"""Leftovers of unfinished renders: find, name and remove them. Files that beatwalk did not make are never touched."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from beatwalk.errors import OutputError
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A file or folder that is no finished work."""
+    """A file or folder that is not a finished video."""
 
     path: Path
     bytes: int
-    segments: int  # finished ones in it
+    segments: int  # number of finished segments in it
     kind: str  # "unfinished", "kept" (the frames of a finished video), "at work" (being rendered now), "scrap"
 
 
 def leftovers(folder: Path) -> list[Leftover]:
-    """What lies in a folder, itself, not in the folders within.
+    """Leftovers that lie directly in a folder.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def leftovers(folder: Path) -> list[Leftover]:
 
 
 def remove(left: Leftover) -> None:
-    """Remove a leftover; of a work folder only what beatwalk put there.
+    """Remove a leftover; in a work folder, only the files that beatwalk put there.
 
     Raises
     ------
