@@ -1,10 +1,10 @@
 """What a person can choose: the settings that presets, `--set` and the command line fill in.
 
-Every model is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
-units. `beatwalk.plan.presets` finds, merges and checks them; this module only says what they are.
+Every group is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
+units. `beatwalk.plan.presets` finds, merges and checks settings; this module only defines them.
 
-A **modulated** target (speed, zoom, …) is a constant plus rules; each rule adds one musical source, shaped by the
-words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
+A **modulated** target (speed, zoom, …) is a constant plus rules. Each rule adds one musical source, shaped as on a
+synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
 """
 
 from __future__ import annotations
@@ -45,10 +45,13 @@ Codec = Literal[
     "webm",
 ]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
-Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # beyond any use, and within what can be computed with
+Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use, yet safe to compute with
+MAX_TRAILS = 0.95  # a larger share of the previous frame would hardly ever fade
+# Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
+AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
-)  # no exponents: 1e999999999 would take for ever
+)  # exponents are refused: 1e999999999 would take for ever
 
 
 def _parse_fps(value: Any) -> Any:
@@ -138,37 +141,34 @@ def _parse_modulated(value: Any) -> Any:
 Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
 
 
-class Walk(_Frozen):
+class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(default=0.6, ge=0.01, le=1)  # share of a segment's way on which the prompt changes
-    # Perceived change (beatwalk.perception units) that a prompt needs to become another: borders of the music that
-    # leave less at its speed are passed over, as far as prompts without a place have others.
+    change_share: float = Field(default=0.6, ge=0.01, le=1)  # the prompt changes on this last part of a segment
+    # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
+    # another one is free.
     least_change: float = Field(default=0.5, ge=0, le=100)
     path: Literal["both", "prompts", "noise"] = "both"
-    spline: bool = (
-        False  # prompts change all the time and turn smoothly at keyframes, rather than rest and turn there
-    )
-    pace: float = Field(
-        default=0.4, ge=0.001, le=10
-    )  # perceived change a second at speed 1 (beatwalk.perception units)
+    # True: the prompt changes all the time and turns smoothly at keyframes. False: it rests and turns there.
+    spline: bool = False
+    pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: str | None = None  # FILE or FILE:strength: the first keyframe's picture, where it has none of its own
+    init: str | None = None  # FILE or FILE:strength: the picture to start from, unless the first prompt names one
     loop: bool = False  # the end flows into the beginning
 
 
-class Camera(_Frozen):
-    """Movement of the finished picture. Borders are reflected."""
+class CameraSettings(_Frozen):
+    """Movement of the finished picture. What lies beyond its edges is reflected."""
 
     zoom: Modulation = Modulated()  # octaves (level), octaves a second (rate)
     rotate: Modulation = Modulated()  # degrees, degrees a second
     pan_x: Modulation = Modulated()  # picture widths
     pan_y: Modulation = Modulated()  # picture heights
-    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back at its end
+    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back at this limit
 
 
-class Color(_Frozen):
+class ColorSettings(_Frozen):
     """Colour of the finished picture."""
 
     exposure: Modulation = Modulated()  # stops
@@ -176,67 +176,71 @@ class Color(_Frozen):
     hue: Modulation = Modulated()  # degrees
 
 
-class Trails(_Frozen):
+class TrailsSettings(_Frozen):
     """Persistence of earlier frames."""
 
     amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
 
 
-class Grain(_Frozen):
+class GrainSettings(_Frozen):
     """Film grain on the finished picture."""
 
-    noise: Modulation = Modulated()  # its deviation, sRGB of 0-1; 0.05 is strong
+    noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
 
 
-class Feedback(_Frozen):
-    """Measuring the change from frame to frame and steering by it."""
+class FeedbackSettings(_Frozen):
+    """The closed loop: the change from frame to frame is measured and fed back."""
 
     enabled: bool = True
-    block_frames: int = Field(default=12, ge=1, le=240)  # a correction every so many frames
-    gain: float = Field(default=0.7, ge=0, le=1)  # how far the foretold error of the map is believed
-    probes: int = Field(default=257, ge=3, le=4097)  # sketches spent on a segment, at most
-    probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most about this share of its render's work
-    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a sketch; None: half of the render's own
+    block_frames: int = Field(default=12, ge=1, le=240)  # frames between two corrections
+    gain: float = Field(default=0.7, ge=0, le=1)  # how much of the predicted error of the arc-length map is corrected
+    probes: int = Field(default=257, ge=3, le=4097)  # the most latent previews that one segment's survey takes
+    probe_share: float = Field(
+        default=0.15, gt=0, le=1
+    )  # … and about the largest share of the segment's work that they may cost
+    probe_steps: int | None = Field(
+        default=None, ge=1, le=200
+    )  # of a latent preview; None: half of the render's steps
 
 
-class Model(_Frozen):
-    """How pictures are made. None: the model's own default."""
+class ModelSettings(_Frozen):
+    """How the model makes pictures. None stands for the model's own default."""
 
     steps: int | None = Field(default=None, ge=1, le=200)
     guidance: float | None = Field(default=None, ge=0, le=50)
     negative: str = ""
     batch: int | None = Field(default=None, ge=1, le=256)
-    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: on CUDA, long videos
-    cuda_graphs: bool = True  # on CUDA, what is compiled is recorded as CUDA graphs where that works
+    compile: Literal["auto", "on", "off"] = "auto"  # torch.compile; auto: on CUDA, for long videos
+    cuda_graphs: bool = True  # on CUDA, record what is compiled as CUDA graphs where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
-    tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
+    tiny_vae: str | None = None  # a small fast autoencoder; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
-    safety_checker: bool = False  # a model's own, which replaces pictures by black ones
-    step_cache: int | None = Field(default=None, ge=2, le=10)  # one of so many steps is computed, others foretold
+    safety_checker: bool = False  # the model's own; flagged frames become black
+    step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one of N steps and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
-class Video(_Frozen):
-    """The file that comes out."""
+class VideoSettings(_Frozen):
+    """The finished file."""
 
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
     crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
-    hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
-    intra: bool = False  # h264: every frame stands alone, for scrubbing
-    upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
-    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
-    interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
+    hardware: bool = True  # h264, h265: use the graphics card's encoder where it works
+    intra: bool = False  # h264: every frame is a keyframe, for scrubbing
+    upscale: int = Field(default=1, ge=1, le=4)  # finished pictures are N times as wide and high (Lanczos)
+    upscaler: str | None = None  # folder of a diffusers latent upscaler, which doubles the size instead of Lanczos
+    interpolate: int = Field(default=1, ge=1, le=8)  # N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the finished pictures, of frames rendered in ``size``."""
+        """Width and height of the finished pictures when frames are rendered at `size`."""
         return self.upscale * size[0], self.upscale * size[1]
 
 
-class Safety(_Frozen):
+class SafetySettings(_Frozen):
     """Photosensitive epilepsy: WCAG 2.3.1."""
 
     allow_flashes: bool = False
@@ -247,13 +251,13 @@ class Settings(_Frozen):
 
     description: str = ""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    walk: Walk = Walk()
-    camera: Camera = Camera()
-    color: Color = Color()
-    trails: Trails = Trails()
-    grain: Grain = Grain()
+    walk: WalkSettings = WalkSettings()
+    camera: CameraSettings = CameraSettings()
+    color: ColorSettings = ColorSettings()
+    trails: TrailsSettings = TrailsSettings()
+    grain: GrainSettings = GrainSettings()
     effects: bool = True  # camera, colour, trails and grain
-    feedback: Feedback = Feedback()
-    model: Model = Model()
-    video: Video = Video()
-    safety: Safety = Safety()
+    feedback: FeedbackSettings = FeedbackSettings()
+    model: ModelSettings = ModelSettings()
+    video: VideoSettings = VideoSettings()
+    safety: SafetySettings = SafetySettings()

@@ -14,7 +14,7 @@ from beatwalk.errors import OutputError
 if TYPE_CHECKING:
     from beatwalk.cli.console import Console
     from beatwalk.models import DiffusionGenerator
-    from beatwalk.settings import Model
+    from beatwalk.settings import ModelSettings
 
 
 def console_for(quiet: bool, verbose: bool) -> Console:
@@ -25,7 +25,7 @@ def console_for(quiet: bool, verbose: bool) -> Console:
     return Console(-1 if quiet else int(verbose))
 
 
-def load(choices: dict[str, Any], model: str | None, settings: Model | None = None) -> DiffusionGenerator:
+def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
     """A model, as the command line's choices and the settings want it."""
     from beatwalk.models import AddOns, load_generator
 
@@ -40,7 +40,7 @@ def load(choices: dict[str, Any], model: str | None, settings: Model | None = No
     )
 
 
-def fingerprint(choices: dict[str, Any], model: str | None, settings: Model | None = None) -> str:
+def fingerprint(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> str:
     """That of the model that `load` would load, without loading it."""
     from beatwalk.models import AddOns, fingerprint_of
 

@@ -21,7 +21,7 @@ from beatwalk.models.weights_check import load_part, reason_of
 if TYPE_CHECKING:
     import torch
 
-    from beatwalk.settings import Model
+    from beatwalk.settings import ModelSettings
 
 # Names that people use → classes of diffusers, with what they change in the configuration.
 SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -68,7 +68,7 @@ class AddOns:
     step_cache: int | None = None  # the network is asked at one of so many steps: see `beatwalk.models.step_cache`
 
     @classmethod
-    def of(cls, model: Model) -> AddOns:
+    def of(cls, model: ModelSettings) -> AddOns:
         """Those that settings ask for."""
         return cls(
             loras=model.lora,

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from beatwalk.plan.modulation import every_beat_s, targets
-from beatwalk.settings import Settings, Walk
+from beatwalk.settings import Settings, WalkSettings
 from beatwalk.types import Analysis, Float, Timeline
 
 AT_THE_BEGINNING_S = 0.5  # a prompt placed so early is the song's first
@@ -56,7 +56,9 @@ class Pace:
         return self.between(time_s, time_s + AROUND_S) - self.between(time_s - AROUND_S, time_s)
 
 
-def free_borders(analysis: Analysis, walk: Walk, taken_s: Sequence[float], n_prompts: int, pace: Pace) -> list[float]:
+def free_borders(
+    analysis: Analysis, walk: WalkSettings, taken_s: Sequence[float], n_prompts: int, pace: Pace
+) -> list[float]:
     """Borders for prompts without a place, in seconds: none that a placed prompt takes, and enough for all.
 
     The preset's own grid if it has that many with time for a change of prompt; else finer grids lend it theirs; else,

@@ -10,8 +10,8 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from beatwalk.plan.modulation import MAX_TRAILS, targets
-from beatwalk.settings import Settings
+from beatwalk.plan.modulation import targets
+from beatwalk.settings import MAX_TRAILS, Settings
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
 # Quantities that look the same again after so much: a turn of the picture, of the hues; a pan reflected twice.

@@ -18,11 +18,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.settings import Modulated, Rule, Settings, Shape
+from beatwalk.settings import MAX_TRAILS, Modulated, Rule, Settings, Shape
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
 SPEED_FLOOR = 0.02  # of full speed: a walk that stands quite still cannot land anywhere
-MAX_TRAILS = 0.95  # more would hardly ever fade
 MAX_OCTAVES = 8.0  # of zoom either way: 256 times
 MAX_STOPS = 16.0  # of exposure either way: all black, or all white
 _FALL = np.log(20.0)  # e^-_FALL is 5 %

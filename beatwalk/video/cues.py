@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from beatwalk.core.files import whole_or_nothing, write_json
-from beatwalk.core.manifest import interpolation_of, manifest_path, read_manifest, timing_of
+from beatwalk.core.manifest import interpolation_of, read_manifest, timing_of
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
 from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
 from beatwalk.video import probe, read_frames

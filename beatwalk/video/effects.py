@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB
-from beatwalk.plan.modulation import MAX_TRAILS
+from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Float, Frames, Targets
 from beatwalk.video.grain import grain
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from beatwalk.core.files import check_place, folder_in, publish, sweep
-from beatwalk.core.manifest import work_folder
+from beatwalk.core.files import check_place, publish, sweep
 from beatwalk.core.timing import Stages
-from beatwalk.errors import AudioError, OutputError, PlanError
+from beatwalk.core.workfolder import WorkFolder
+from beatwalk.errors import AudioError, PlanError
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
 from beatwalk.video.cues import chapters
@@ -33,7 +33,7 @@ from beatwalk.video.flash_limiter import FlashLimiter
 
 if TYPE_CHECKING:
     from beatwalk.models import Upscaler
-    from beatwalk.settings import Video
+    from beatwalk.settings import VideoSettings
 
 BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
 BLOCK_FRAMES = 32  # … but no more than so many
@@ -110,9 +110,8 @@ def finish(
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
     check_name(out, video.codec)
-    work = work_folder(out)
     sweep(out)
-    with _existing(work), folder_in(work) as folder:
+    with WorkFolder(out).scratch() as folder:
         pictures = folder / f"pictures{out.suffix}"
         softened = _encode(segments, targets, plan, pictures, size, stages=stages, progress=progress, overlay=overlay)
         if sound and CODECS[video.codec].sound:
@@ -139,20 +138,6 @@ def finish(
             before_publishing(report)
         publish(pictures, out)
     return report
-
-
-@contextlib.contextmanager
-def _existing(work: Path) -> Iterator[None]:
-    """A work folder that is made where there is none, and removed again if nothing stays in it."""
-    try:
-        work.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{work}: cannot be made: {error.strerror or error}; choose another place") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            work.rmdir()
 
 
 def _encode(
@@ -215,7 +200,7 @@ def _encode(
     return limiter.touched - before if limiter is not None else 0
 
 
-def upscaler_of(video: Video) -> Upscaler | None:
+def upscaler_of(video: VideoSettings) -> Upscaler | None:
     """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
 
     Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).

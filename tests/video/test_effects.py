@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from beatwalk.plan.modulation import MAX_TRAILS
+from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Frames, Targets
 from beatwalk.video.effects import Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
 

@@ -17,7 +17,7 @@ from beatwalk import video
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError, VideoError
 from beatwalk.perception.flashes import FlashMeter
-from beatwalk.settings import Safety, Settings
+from beatwalk.settings import SafetySettings, Settings
 from beatwalk.types import Frames, Plan, Song, Targets, Timeline
 from beatwalk.video.finishing import Finisher, FinishReport, finish
 from tests.helpers import decoded as frames_of
@@ -122,7 +122,7 @@ def test_flashes_are_softened_unless_allowed(tmp_path: Path) -> None:
     """A strobe comes out limited and counted; `allow_flashes` leaves it alone."""
     paths, plan = segments(tmp_path, strobe()), plan_for(tmp_path)
     safe = finish(paths, asking(N_FRAMES), plan, tmp_path / "safe.mp4")
-    wild_settings = plan.settings.model_copy(update={"safety": Safety(allow_flashes=True)})
+    wild_settings = plan.settings.model_copy(update={"safety": SafetySettings(allow_flashes=True)})
     wild = dataclasses.replace(plan, settings=wild_settings)
     unsafe = finish(paths, asking(N_FRAMES), wild, tmp_path / "unsafe.mp4")
     assert safe.softened > 5
