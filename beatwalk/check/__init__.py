@@ -24,15 +24,15 @@ from beatwalk.check.scores import FROZEN, SectionSpeed, Sync, Tracking, find_pea
 from beatwalk.check.sound import SoundMatch, match_sound
 from beatwalk.core.manifest import interpolation_of
 from beatwalk.errors import InputError
+from beatwalk.perception.change import GRID, successive_change
 from beatwalk.perception.flashes import FlashMeter, FlashReport
 from beatwalk.perception.oklab import oklab
 from beatwalk.plots.check import plot_check
 from beatwalk.types import Analysis, Float, Float32, frozen_array
 from beatwalk.video import VideoInfo, probe, read_averages
 
-__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "frame_changes", "plot_check"]
+__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "plot_check"]
 
-GRID = (96, 96)  # frames are compared at this size
 BLANK = 5e-3  # a frame whose colours spread less is of one colour
 
 
@@ -98,21 +98,15 @@ def check(
     )
 
 
-def frame_changes(frames: Float32) -> Float:
-    """Root mean square OKLab distance from each picture to the next; shape (n, height, width, 3) → (n - 1,)."""
-    squares = np.square(np.diff(frames, axis=0), dtype=np.float64)
-    return np.asarray(np.sqrt(squares.sum(-1).mean((1, 2))), np.float64)
-
-
 def _measure(video: Path, info: VideoInfo) -> tuple[Float, int, FlashReport]:
     """Change of every frame, how many are blank, and flashes; one pass, a block of frames in memory."""
     meter = FlashMeter(info.fps)
-    changes, blank, last = [np.array([np.nan])], 0, np.zeros((0, *GRID, 3), np.float32)
-    for frames in read_averages(video, GRID):
+    changes, blank, last = [np.array([np.nan])], 0, np.zeros((0, GRID, GRID, 3), np.float32)
+    for frames in read_averages(video, (GRID, GRID)):
         meter.update(frames)
         seen = oklab(frames)
         blank += int(np.count_nonzero(_spread(seen) < BLANK))
-        changes.append(frame_changes(np.concatenate([last, seen])))
+        changes.append(successive_change(np.concatenate([last, seen])))
         last = seen[-1:]
     return frozen_array(np.concatenate(changes)), blank, meter.result()
 
