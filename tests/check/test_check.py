@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from beatwalk.check import check, frame_changes, plot_check
+from beatwalk.check import check, frame_changes
 from beatwalk.check.scores import find_peaks, score_sync
 from beatwalk.errors import AudioError, InputError, VideoError
 from beatwalk.perception.oklab import oklab
+from beatwalk.plots.check import plot_check
 from beatwalk.video import Encoder, LosslessWriter, mux
 from tests.helpers import known_analysis
 
