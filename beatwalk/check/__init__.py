@@ -27,11 +27,10 @@ from beatwalk.errors import InputError
 from beatwalk.perception.change import GRID, successive_change
 from beatwalk.perception.flashes import FlashMeter, FlashReport
 from beatwalk.perception.oklab import oklab
-from beatwalk.plots.check import plot_check
 from beatwalk.types import Analysis, Float, Float32, frozen_array
 from beatwalk.video import VideoInfo, probe, read_averages
 
-__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "plot_check"]
+__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check"]
 
 BLANK = 5e-3  # a frame whose colours spread less is of one colour
 
