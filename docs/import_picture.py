@@ -27,7 +27,8 @@ LEVELS = (
     ("core", "perception"),
     ("listen", "models", "video"),
     ("plan", "walk", "check"),
-    ("preflight", "api", "plots"),
+    ("preflight", "plots"),
+    ("api",),
     ("jobs",),
     ("cli", "web"),
 )
@@ -51,7 +52,7 @@ JOBS = {
     "web": "what a person clicks",
 }
 NOUNS = set(LEVELS[0])
-ROW, BOX_WIDTH, BOX_HEIGHT, WIDTH, MARGIN = 104, 190, 54, 760, 14  # pixels
+ROW, BOX_WIDTH, BOX_HEIGHT, WIDTH, MARGIN = 108, 196, 54, 900, 14  # pixels
 
 
 def rooms() -> list[tuple[str, ...]]:
@@ -96,13 +97,10 @@ def picture() -> str:
     level_of = {room: i for i, level in enumerate(levels) for room in level}
     height = len(levels) * ROW - ROW + BOX_HEIGHT + 2 * MARGIN
     place = {
-        room: (
-            WIDTH * (j + 1) / (len(level) + 1) if len(level) < 3 else BOX_WIDTH / 2 + MARGIN + j * (WIDTH - 2 * MARGIN - BOX_WIDTH) / 2,
-            height - MARGIN - BOX_HEIGHT / 2 - i * ROW,
-        )
+        room: (WIDTH * (j + 1) / (len(level) + 1), height - MARGIN - BOX_HEIGHT / 2 - i * ROW)
         for i, level in enumerate(levels)
         for j, room in enumerate(level)
-    }  # fmt: skip
+    }
     above, below = _ports(edges, place)
     lines = []
     for room, names in edges.items():
@@ -111,7 +109,9 @@ def picture() -> str:
             x1, y1 = above[room, name], place[name][1] - BOX_HEIGHT / 2 - 5
             beside = level_of[room] == level_of[name]
             if beside:
-                y0, y1 = place[room][1] + BOX_HEIGHT / 2, place[name][1] + BOX_HEIGHT / 2 + 5
+                y1 = place[name][1] + BOX_HEIGHT / 2 + 5
+            elif level_of[name] > level_of[room]:
+                y0, y1 = place[room][1] - BOX_HEIGHT / 2, place[name][1] + BOX_HEIGHT / 2 + 5
             bend = 34 if beside else (y1 - y0) * 0.5
             end = y1 + bend if beside else y1 - bend
             kind = "up" if level_of[name] >= level_of[room] else "down"
@@ -123,7 +123,8 @@ def picture() -> str:
     for room, (x, y) in place.items():
         boxes.append(
             f'<g class="room{" noun" if room in NOUNS else ""}" id="room-{room}">'
-            f'<rect x="{x - BOX_WIDTH / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8"/>'
+            f'<rect x="{x - BOX_WIDTH / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" '
+            f'width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8"/>'
             f'<text class="name" x="{x:.0f}" y="{y - 5:.0f}">{room}</text>'
             f'<text class="job" x="{x:.0f}" y="{y + 14:.0f}">{escape(JOBS[room])}</text></g>'
         )
@@ -133,7 +134,8 @@ def picture() -> str:
         for room in place
     )
     markers = "".join(
-        f'<marker id="rooms-{kind}" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<marker id="rooms-{kind}" viewBox="0 0 8 8" refX="4" refY="4" '
+        'markerWidth="7" markerHeight="7" orient="auto">'
         f'<path class="head {kind}" d="M0 0.5L8 4L0 7.5z"/></marker>'
         for kind in ("down", "up")
     )
