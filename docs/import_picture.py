@@ -97,7 +97,7 @@ def picture() -> str:
     level_of = {room: i for i, level in enumerate(levels) for room in level}
     height = len(levels) * ROW - ROW + BOX_HEIGHT + 2 * MARGIN
     place = {
-        room: (WIDTH * (j + 1) / (len(level) + 1), height - MARGIN - BOX_HEIGHT / 2 - i * ROW)
+        room: (WIDTH * (j + 0.5) / len(level), height - MARGIN - BOX_HEIGHT / 2 - i * ROW)
         for i, level in enumerate(levels)
         for j, room in enumerate(level)
     }
