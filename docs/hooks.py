@@ -3,6 +3,7 @@
 - Pages may link to the files in `FILES` by their paths in the repository, so that the links also work where the pages
   are read as plain files. The build copies those files and turns the links round. A link to any other file outside
   `docs/` is a warning, and a warning fails the build.
+- Every docstring of the package is parsed, whether a page shows it or not. A warning of griffe fails the build, too.
 - `<!-- import picture -->` and `<!-- import table -->` become the rooms and their imports, read from today's code.
 """
 
@@ -15,6 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import griffe
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +30,24 @@ FILES = {  # in the repository → in the documentation
 }
 LINK = re.compile(r"(?<=\]\()(\.\./[^)\s#]+)(?=[)#])")
 log = logging.getLogger("mkdocs.hooks.beatwalk")
+
+
+def on_pre_build(config: Any) -> None:
+    """Parse every docstring; nothing is imported."""
+    griffe.patch_loggers(lambda name: logging.getLogger(f"mkdocs.hooks.{name}"))
+    extensions = griffe.load_extensions(ROOT / "docs" / "griffe_fields.py")
+    package = griffe.load(
+        "beatwalk", search_paths=[ROOT], allow_inspection=False, extensions=extensions, docstring_parser="numpy"
+    )
+
+    def parse(found: griffe.Object) -> None:
+        if found.docstring is not None:
+            found.docstring.parse()
+        for member in found.members.values():
+            if isinstance(member, griffe.Object):
+                parse(member)
+
+    parse(package)
 
 
 def on_files(files: Files, config: Any) -> Files:
