@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import posixpath
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ FILES = {  # in the repository → in the documentation
     "CHANGELOG.md": "changelog.md",
 }
 LINK = re.compile(r"(?<=\]\()(\.\./[^)\s#]+)(?=[)#])")
+DRAWN = re.compile(r"^( *)<!-- import (picture|table) -->$", re.MULTILINE)
 log = logging.getLogger("mkdocs.hooks.beatwalk")
 
 
@@ -71,10 +73,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         return posixpath.relpath(FILES[path], folder or ".")
 
     markdown = LINK.sub(turned, markdown)
-    for name, mark in (("picture", "<!-- import picture -->"), ("table", "<!-- import table -->")):
-        if mark in markdown:
-            markdown = markdown.replace(mark, getattr(_drawing(), name)())
-    return markdown
+
+    def drawn(match: re.Match[str]) -> str:
+        return textwrap.indent(getattr(_drawing(), match[2])(), match[1])  # it may stand inside a block
+
+    return DRAWN.sub(drawn, markdown)
 
 
 def _drawing() -> Any:
