@@ -273,7 +273,7 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
     """While one renders, another of the same video is told; the first is not disturbed."""
     output = tmp_path / "out.mp4"
-    told: list[str] = []
+    told: list[tuple[str, int]] = []
 
     def meanwhile(progress: Any) -> None:
         if progress.stage == "render" and not told:
