@@ -294,7 +294,7 @@ def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Pat
     """The plain baseline: one pipeline call per frame, PNGs, then moviepy."""
     from moviepy import AudioFileClip, ImageSequenceClip
 
-    from beatwalk.models import plain_pictures
+    from beatwalk.jobs.plain_baseline import plain_pictures
 
     count = max(2, min(PLAIN_FRAMES, round(asked.seconds * asked.fps)))
     folder, stages, peak = song.parent, Stages(), PeakMemory()

@@ -25,6 +25,7 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
 from beatwalk.models.weights_check import check_filled, load_parts, reason_of
 from beatwalk.types import ModelInfo
@@ -35,50 +36,29 @@ if TYPE_CHECKING:
 NO_SAFETY_CHECKER = {"safety_checker": None, "requires_safety_checker": False}
 
 
-def load_generator(
-    model: str | None = None,
-    *,
-    device: str = "auto",
-    dtype: str | None = None,
-    model_config: Path | None = None,
-    allow_pickle: bool = False,
-    batch: int | None = None,
-    addons: AddOns | None = None,
-) -> DiffusionGenerator:
+def load_model(request: ModelRequest) -> DiffusionGenerator:
     """Load a model.
-
-    Parameters
-    ----------
-    model : a diffusers folder, a single checkpoint file, a hub id ("owner/name"); None: the model that ships inside
-    device : auto, cpu, cuda, cuda:N, mps
-    dtype : float32, float16, bfloat16; None: what suits the device
-    model_config : for a single checkpoint: a diffusers folder whose configuration and tokenizer to use; None: those
-        of the standard model of its kind, from the hub's cache or the hub
-    allow_pickle : accept weights that are no safetensors
-    batch : pictures at a time; None: by device and memory
-    addons : what to put on top of it
 
     Raises
     ------
     ModelError : the model cannot be found, is broken, or cannot be walked
-    DeviceError : the device is not there, or has too little memory for the model
+    DeviceError : the device does not exist, or has too little memory for the model
     """
     import torch
 
-    place, source = located(model, device, dtype, allow_pickle)
-    family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
-    precision = pick_dtype(dtype, place, family)
-    addons = addons or AddOns()
+    place, source = locate(request)
+    family = _folder_family(source) if source.kind == "folder" else _file_family(source, request.allow_pickle)
+    precision, addons = pick_dtype(request.dtype, place, family), request.addons
     try:
         with quiet_libraries(), default_dtype_kept():
             if source.kind == "folder":
-                pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
+                pipeline = _load_folder(source, precision, request.allow_pickle, checked=addons.safety_checker)
             else:
-                pipeline = _load_file(source, family, precision, model_config)
+                pipeline = _load_file(source, family, precision, request.model_config)
                 check_filled(pipeline.components, str(source.path))
-            put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
+            put_on(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
             settle(pipeline, family, place, precision)
-            return _wrap(pipeline, family, source, place, precision, batch, addons)
+            return _wrap(pipeline, family, source, place, precision, request)
     except BeatwalkError:
         raise
     except torch.OutOfMemoryError as error:
@@ -99,29 +79,22 @@ def default_dtype_kept() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def fingerprint_of(
-    model: str | None = None,
-    *,
-    device: str = "auto",
-    dtype: str | None = None,
-    allow_pickle: bool = False,
-    addons: AddOns | None = None,
-) -> str:
-    """The fingerprint that a model will have once it is loaded: from its files, in well under a second.
+def fingerprint_of(request: ModelRequest) -> str:
+    """The fingerprint that a model has once it is loaded: from its files, in well under a second.
 
     Raises
     ------
-    ModelError, DeviceError : as `load_generator` would
+    ModelError, DeviceError : as `load_model` would
     """
-    _, source = located(model, device, dtype, allow_pickle)
-    return _fingerprint(source, addons or AddOns())
+    _, source = locate(request)
+    return _fingerprint(source, request.addons)
 
 
-def located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+def locate(request: ModelRequest) -> tuple[torch.device, Source]:
     """Where to compute, and the model's checked files."""
-    place = pick_device(device)
+    place, dtype = pick_device(request.device), request.dtype
     half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
-    return place, find_model(model, allow_pickle=allow_pickle, prefer_half=half)
+    return place, find_model(request.model, allow_pickle=request.allow_pickle, prefer_half=half)
 
 
 def _fingerprint(source: Source, addons: AddOns) -> str:
@@ -247,8 +220,7 @@ def _wrap(
     source: Source,
     place: torch.device,
     precision: torch.dtype,
-    batch: int | None,
-    addons: AddOns,
+    request: ModelRequest,
 ) -> DiffusionGenerator:
     """The generator, once the loaded parts are seen to fit one another."""
     configs: dict[str, Config] = {
@@ -264,7 +236,7 @@ def _wrap(
     info = ModelInfo(
         name=source.name,
         family=family.pipeline,
-        fingerprint=_fingerprint(source, addons),
+        fingerprint=_fingerprint(source, request.addons),
         size=likes.size,
         size_multiple=USER_MULTIPLE,
         steps=likes.steps,
@@ -274,7 +246,13 @@ def _wrap(
     )
     multiple, scale = native_multiple(family, configs), vae_scale(configs.get("vae", {}))
     return DiffusionGenerator(
-        pipeline, family, info, multiple=multiple, scale=scale, batch=batch, step_cache=addons.step_cache
+        pipeline,
+        family,
+        info,
+        multiple=multiple,
+        scale=scale,
+        batch=request.batch,
+        step_cache=request.addons.step_cache,
     )
 
 

@@ -6,9 +6,10 @@ the frame alone, like frames become like ones, and nothing flickers that did not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +18,15 @@ from beatwalk.models.batching import Batches
 from beatwalk.models.devices import pick_dtype
 from beatwalk.models.families import FAMILIES
 from beatwalk.models.library_logs import quiet_libraries
-from beatwalk.models.loading import default_dtype_kept, located, settle
+from beatwalk.models.loading import default_dtype_kept, locate, settle
 from beatwalk.models.readback import to_host_bytes
+from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import check_folder, read_index
 from beatwalk.models.weights_check import load_parts, reason_of
 from beatwalk.types import Frames
+
+if TYPE_CHECKING:
+    import torch
 
 PIPELINE = "StableDiffusionLatentUpscalePipeline"
 FACTOR = 2  # what it makes of every side
@@ -46,18 +51,8 @@ def check_upscaler(folder: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def load_upscaler(folder: Path) -> Upscaler:
-    """An upscaler on the best device there is; the same again for the same folder.
-
-    Raises
-    ------
-    ModelError : it cannot be loaded
-    """
-    return Upscaler(folder)
-
-
-class Upscaler:
-    """Makes frames twice as large.
+def load_upscaler(folder: Path, *, device: str = "auto", dtype: str | None = None) -> Upscaler:
+    """Load an upscaler; the last one is kept, so that loading it again costs nothing.
 
     Parameters
     ----------
@@ -67,32 +62,41 @@ class Upscaler:
 
     Raises
     ------
-    ModelError, DeviceError : it cannot be loaded, or there is no such device
+    ModelError, DeviceError : it cannot be loaded, or the device does not exist
+    """
+    import torch
+    from diffusers import StableDiffusionLatentUpscalePipeline
+
+    check_upscaler(folder)
+    place, source = locate(ModelRequest(model=str(folder), device=device, dtype=dtype))
+    family = FAMILIES["StableDiffusionPipeline"]  # the upscaler is fed as Stable Diffusion is
+    precision = pick_dtype(dtype, place, family)
+    options = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
+    try:
+        with quiet_libraries(), default_dtype_kept(), torch.inference_mode():
+            parts = load_parts(folder, source.name, source.variant, **options)
+            pipeline: Any = StableDiffusionLatentUpscalePipeline.from_pretrained(str(folder), **options, **parts)
+            settle(pipeline, family, place, precision)
+            text = pipeline.encode_prompt("", place, False)
+    except BeatwalkError:
+        raise
+    except Exception as error:  # as in `load_model`
+        raise ModelError(f"{folder} cannot be loaded: {reason_of(error)}") from error
+    return Upscaler(pipeline, {"prompt_embeds": text[0], "pooled_prompt_embeds": text[2]})
+
+
+class Upscaler:
+    """Makes frames twice as wide and high.
+
+    Parameters
+    ----------
+    pipeline : a loaded `StableDiffusionLatentUpscalePipeline`, on its device
+    text : the embeddings of no words, one row each, by the name of the pipeline's argument
     """
 
-    def __init__(self, folder: Path, *, device: str = "auto", dtype: str | None = None) -> None:
-        import torch
-        from diffusers import StableDiffusionLatentUpscalePipeline
-
-        check_upscaler(folder)
-        place, source = located(str(folder), device, dtype, False)
-        family = FAMILIES["StableDiffusionPipeline"]  # of which it is a relative
-        precision = pick_dtype(dtype, place, family)
-        options = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
-        try:
-            with quiet_libraries(), default_dtype_kept(), torch.inference_mode():
-                parts = load_parts(folder, source.name, source.variant, **options)
-                self._pipeline: Any = StableDiffusionLatentUpscalePipeline.from_pretrained(
-                    str(folder), **options, **parts
-                )
-                settle(self._pipeline, family, place, precision)
-                text = self._pipeline.encode_prompt("", place, False)
-        except BeatwalkError:
-            raise
-        except Exception as error:  # as in `load_generator`
-            raise ModelError(f"{folder} cannot be loaded: {reason_of(error)}") from error
-        self._text = {"prompt_embeds": text[0], "pooled_prompt_embeds": text[2]}
-        self._batches = Batches(self._pipeline, place, None)
+    def __init__(self, pipeline: Any, text: Mapping[str, torch.Tensor]) -> None:
+        self._pipeline, self._text = pipeline, text
+        self._batches = Batches(pipeline, pipeline.device, None)
 
     def upscale(self, frames: Frames) -> Frames:
         """Frames, shape (n, height, width, 3) → (n, 2 height, 2 width, 3), in batches that fit memory.

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from beatwalk.errors import DeviceError
-from beatwalk.models import DiffusionGenerator, TimedGenerator, load_generator
+from beatwalk.models import DiffusionGenerator, TimedGenerator
 from beatwalk.models.batching import MAX_CREW, shared_out
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
-from tests.models.tiny import Loaded
+from tests.models.tiny import Loaded, on_cpu
 
 EIGHT = tuple(range(8))
 
@@ -54,7 +54,7 @@ def test_two_threads_make_what_one_makes(
     kind: str, loaded: Loaded, saved: Callable[[str], Path], two_cores: None
 ) -> None:
     """Also where noise is added between steps; the same bytes again and again, and the caller's threads stay."""
-    generator = load_generator(str(saved(kind)), device="cpu", dtype="float32")
+    generator = on_cpu(saved(kind))
     state = torch.random.get_rng_state()
     made = pictures(generator, EIGHT, PROMPTS * 4)
     assert torch.get_num_threads() == 2
@@ -66,9 +66,9 @@ def test_two_threads_make_what_one_makes(
 
 def test_threads_are_used(saved: Callable[[str], Path], two_cores: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both cores have pictures to make, each a part; a scheduler that draws for itself has one thread."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     assert used_by(generator, monkeypatch) == {"pictures_0": 4, "pictures_1": 4}
-    flux = load_generator(str(saved("flux")), device="cpu", dtype="float32")
+    flux = on_cpu(saved("flux"))
     assert len(used_by(flux, monkeypatch)) == 2
     flux.pipeline.scheduler.register_to_config(stochastic_sampling=True)
     assert used_by(flux, monkeypatch) == {threading.current_thread().name: 8}
@@ -99,7 +99,7 @@ def test_one_picture_by_itself_has_all_cores(
 
     Not where torch has compiled for a number of cores.
     """
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     call, cores = generator.call_pipeline, []
 
     def spying(*args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ def test_memory_that_runs_out_in_a_thread_halves_the_batch(
     saved: Callable[[str], Path], loaded: Loaded, two_cores: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was made before stays, the rest comes in smaller parts; where nothing fits, that is said."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     call, room = generator.call_pipeline, 2
 
     def choking(noise: Any, *args: Any, **kwargs: Any) -> Any:
@@ -139,7 +139,7 @@ def test_memory_that_runs_out_in_a_thread_halves_the_batch(
 
 def test_stages_of_threads_add_up_to_the_wall(saved: Callable[[str], Path], two_cores: None) -> None:
     """Denoising and decoding take the time that passed, not that of all threads."""
-    timed = TimedGenerator(load_generator(str(saved("sd")), device="cpu", dtype="float32"))
+    timed = TimedGenerator(on_cpu(saved("sd")))
     begin = time.perf_counter()
     pictures(timed, EIGHT, PROMPTS * 4)  # type: ignore[arg-type]
     wall_s = time.perf_counter() - begin

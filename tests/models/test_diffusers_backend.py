@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from beatwalk.errors import DeviceError, ModelError
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator
 from beatwalk.models.latent_layout import from_patches, from_tokens, to_patches, to_tokens
 from beatwalk.models.text_encoding import fit_length, repeat_tokens
 from beatwalk.types import Conditioning, Frames
 from beatwalk.walk.conditioning import mix_conditioning
 from beatwalk.walk.noise import slerp
-from tests.models.tiny import PIPELINES, Loaded
+from tests.models.tiny import PIPELINES, Loaded, on_cpu
 
 KINDS = sorted(PIPELINES)
 LEVELS = 2  # of 255: what float32 rounding may do to a picture when it is made in another batch
@@ -306,7 +306,7 @@ def test_a_decoder_out_of_memory_counts_too(loaded: Loaded, monkeypatch: pytest.
 
 def test_batches_are_even_and_no_larger_than_asked(saved: Callable[[str], Any], monkeypatch: Any) -> None:
     """Nine pictures, at most four at a time, go as three threes."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", batch=4)
+    generator = on_cpu(saved("sd"), batch=4)
     sizes: list[int] = []
     call = generator.call_pipeline
     monkeypatch.setattr(
@@ -350,7 +350,7 @@ def test_text_does_not_depend_on_its_company(loaded: Loaded) -> None:
 
 def test_text_is_read_once(saved: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same prompts again cost nothing: the estimate before a render reads them first."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     read: list[str] = []
     encode = generator.pipeline.encode_prompt
     monkeypatch.setattr(
@@ -381,7 +381,7 @@ def test_flux_latents_are_packed_as_its_own_pipelines_pack_them(loaded: Loaded) 
 
 def test_a_prompt_too_long_is_said_once(saved: Callable[[str], Any], caplog: pytest.LogCaptureFixture) -> None:
     """The log names the words that the model does not read."""
-    generator = load_generator(str(saved("sana")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sana"))
     generator.encode(["calm " * 23])
     assert not caplog.records
     for _ in range(2):
@@ -392,13 +392,13 @@ def test_a_prompt_too_long_is_said_once(saved: Callable[[str], Any], caplog: pyt
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_family_works_in_bfloat16(kind: str, saved: Callable[[str], Any]) -> None:
     """Half precision from text to picture, with guidance."""
-    generator = load_generator(str(saved(kind)), device="cpu", dtype="bfloat16")
+    generator = on_cpu(saved(kind), dtype="bfloat16")
     assert pictures(generator, guidance=4.0).std(axis=(1, 2, 3)).min() > 5
 
 
 def test_bfloat16_makes_nearly_the_same_picture(saved: Callable[[str], Any], loaded: Loaded) -> None:
     """Half precision moves a tiny model's picture by a few levels on average."""
-    half = load_generator(str(saved("sana")), device="cpu", dtype="bfloat16")
+    half = on_cpu(saved("sana"), dtype="bfloat16")
     assert half.info.dtype == "bfloat16"
     difference = pictures(half).astype(int) - pictures(loaded("sana"))
     assert np.abs(difference).mean() < 6

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
 from beatwalk.types import Frames
 from tests.models.single_file import write_checkpoint
 from tests.models.tiny import Loaded, Saved
@@ -28,7 +28,7 @@ NO_MPS = pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is 
 
 def load(model: object, **options: object) -> DiffusionGenerator:
     """On the processor, in float32."""
-    return load_generator(str(model), **({"device": "cpu", "dtype": "float32"} | options))  # type: ignore[arg-type]
+    return load_model(ModelRequest(model=str(model), **{"device": "cpu", "dtype": "float32"} | options))  # type: ignore[arg-type]
 
 
 def picture(generator: DiffusionGenerator) -> Frames:
@@ -96,7 +96,7 @@ def test_without_a_name_the_model_inside_is_loaded(saved: Saved, monkeypatch: py
     inside = types.ModuleType("beatwalk.embedded")
     inside.nano_path = lambda: saved("sana")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "beatwalk.embedded", inside)
-    generator = load_generator(None, device="cpu", dtype="float32")
+    generator = load_model(ModelRequest(device="cpu", dtype="float32"))
     assert generator.info.name == "nano"
     assert picture(generator).std() > 5
 
@@ -107,7 +107,7 @@ def test_a_missing_model_inside_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     inside.nano_path = lambda: tmp_path  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "beatwalk.embedded", inside)
     with pytest.raises(ModelError, match="ships inside is missing; install beatwalk again"):
-        load_generator(None, device="cpu")
+        load_model(ModelRequest(device="cpu"))
 
 
 def test_the_fingerprint_follows_weights_and_configuration(copy: Callable[[str], Path], loaded: Loaded) -> None:

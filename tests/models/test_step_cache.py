@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk.models import AddOns, DiffusionGenerator, load_generator
+from beatwalk.models import AddOns, DiffusionGenerator
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
-from tests.models.tiny import Loaded
+from tests.models.tiny import Loaded, on_cpu
 
 STEPS = 12
 CACHEABLE = sorted({*KINDS} - {"sd2", "turbo", "sdxl-turbo"})  # networks of others
@@ -25,7 +25,7 @@ def cached(saved: Callable[[str], Path]) -> Callable[[str, int], DiffusionGenera
     """Kind and how many steps one is computed of → a generator."""
 
     def load(kind: str, every: int) -> DiffusionGenerator:
-        return load_generator(str(saved(kind)), device="cpu", dtype="float32", addons=AddOns(step_cache=every))
+        return on_cpu(saved(kind), addons=AddOns(step_cache=every))
 
     return load
 

@@ -13,7 +13,7 @@ import torch
 from beatwalk import api
 from beatwalk.core.files import write_json
 from beatwalk.errors import BeatwalkError, ModelError, SettingsError
-from beatwalk.models import Upscaler, check_upscaler
+from beatwalk.models import Upscaler, check_upscaler, load_upscaler
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames
 from beatwalk.video import probe
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def upscaler(folder: Path) -> Upscaler:
     """It, loaded."""
-    return Upscaler(folder, device="cpu", dtype="float32")
+    return load_upscaler(folder, device="cpu", dtype="float32")
 
 
 def frames(count: int, size: tuple[int, int] = (40, 24)) -> Frames:
