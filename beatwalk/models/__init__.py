@@ -2,7 +2,7 @@
 
 from beatwalk.models.addons import AddOns
 from beatwalk.models.checkup import check_model, write_map
-from beatwalk.models.compile import Compiled, compile_measured, worth_compiling
+from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.families import FAMILIES
 from beatwalk.models.listing import list_models
@@ -29,6 +29,6 @@ __all__ = [
     "load_model",
     "load_upscaler",
     "reference_gflops",
-    "worth_compiling",
+    "should_compile",
     "write_map",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from beatwalk.errors import DeviceError
+from beatwalk.models.compat import cpu_multiplies_bfloat16
 from beatwalk.models.families import Family
 
 if TYPE_CHECKING:
@@ -46,14 +47,6 @@ def pick_device(name: str) -> torch.device:
     return torch.device(kind)
 
 
-def cpu_is_fast_in_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware (AMX or AVX512-BF16)."""
-    import torch
-
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # private: absent on some builds
-    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
-
-
 def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.dtype:
     """The precision asked for, or the one that suits device and family.
 
@@ -69,7 +62,7 @@ def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.
         asked: torch.dtype = getattr(torch, name)
         return asked
     if device.type == "cpu":
-        return torch.bfloat16 if cpu_is_fast_in_bfloat16() else torch.float32
+        return torch.bfloat16 if cpu_multiplies_bfloat16() else torch.float32
     if family.half == "bfloat16":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return torch.float16

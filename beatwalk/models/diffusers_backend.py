@@ -29,7 +29,7 @@ import numpy as np
 from beatwalk.errors import ModelError
 from beatwalk.models.batching import Batches
 from beatwalk.models.cfg_batch import with_joined_passes
-from beatwalk.models.compile import compile_network, options_for
+from beatwalk.models.compile import compile_network, compile_options
 from beatwalk.models.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.models.image_pull import pull_arguments
 from beatwalk.models.latent_layout import LAYOUTS, from_tokens, latent_channels
@@ -136,7 +136,7 @@ class DiffusionGenerator(Generator):
         decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
         # A step cache puts other layers into the network for every call, which would be compiled every time.
         for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
-            compile_network(part, None if pictures is None else options_for(graphs))
+            compile_network(part, None if pictures is None else compile_options(graphs))
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beatwalk.models.compat import callback_tensors, past_predictions
 from beatwalk.types import Pull
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) ->
     if "callback_on_step_end" not in parameters:  # PixArt
         return {"callback": lambda step, time, latents: after_step(pipeline.scheduler, step, [latents])}
     # LCM decodes what it believes the end to be, not what it has come to.
-    ends = [name for name in getattr(pipeline, "_callback_tensor_inputs", ()) if name == "denoised"]
+    ends = [name for name in callback_tensors(pipeline) if name == "denoised"]
 
     def on_step_end(pipe: Any, step: int, time: Any, given: dict[str, Any]) -> dict[str, Any]:
         last = step + 1 == len(pipe.scheduler.timesteps)
@@ -103,8 +104,8 @@ def _forget(scheduler: Any, pulls: Sequence[Pull]) -> None:
 
     config = scheduler.config
     foresees = config.get("predict_x0", str(config.get("algorithm_type", "")).endswith("dpmsolver++"))
-    outputs = getattr(scheduler, "model_outputs", None)
-    if not foresees or not isinstance(outputs, list):
+    outputs = past_predictions(scheduler)
+    if not foresees or outputs is None:
         return
     for i, output in enumerate(outputs):
         if output is None:

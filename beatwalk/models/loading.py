@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.models.addons import AddOns, put_on
-from beatwalk.models.cpu_forward import make_lean
-from beatwalk.models.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
+from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
+from beatwalk.models.cpu_forward import use_cpu_forward
+from beatwalk.models.devices import pick_device, pick_dtype
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.families import (
     SINGLE_FILE_PIPELINES,
@@ -93,7 +94,7 @@ def fingerprint_of(request: ModelRequest) -> str:
 def locate(request: ModelRequest) -> tuple[torch.device, Source]:
     """Where to compute, and the model's checked files."""
     place, dtype = pick_device(request.device), request.dtype
-    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
+    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_multiplies_bfloat16()
     return place, find_model(request.model, allow_pickle=request.allow_pickle, prefer_half=half)
 
 
@@ -115,17 +116,16 @@ def _folder_family(source: Source) -> Family:
 def _file_family(source: Source, allow_pickle: bool) -> Family:
     """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
     import torch
-    from diffusers.loaders.single_file_utils import infer_diffusers_model_type, load_single_file_checkpoint
 
     if source.path.suffix.lower() == ".safetensors":
         header = read_header(source.path)
         tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
     else:
-        tensors = load_single_file_checkpoint(str(source.path), local_files_only=True)
+        tensors = read_pickled_checkpoint(source.path)
     if not any(name.startswith("model.diffusion_model.") for name in tensors):
         what = "a LoRA, which changes a model but is none" if any("lora" in name for name in tensors) else "one part"
         raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
-    kind = str(infer_diffusers_model_type(tensors))
+    kind = checkpoint_kind(tensors)
     pipeline = SINGLE_FILE_PIPELINES.get(kind)
     if pipeline is None:
         known = ", ".join(SINGLE_FILE_PIPELINES)
@@ -186,9 +186,7 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
 
 
 def _is_about_reaching_the_hub(error: BaseException) -> bool:
-    from diffusers.loaders.single_file_utils import SingleFileComponentError
-
-    return isinstance(error, OSError) and not isinstance(error, SingleFileComponentError)
+    return isinstance(error, OSError) and not lacks_component(error)
 
 
 def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
@@ -209,7 +207,7 @@ def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.
             module.eval().requires_grad_(False)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             if place.type == "cpu":
-                make_lean(module)
+                use_cpu_forward(module)
     if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
         pipeline.vae.use_slicing = True
 

@@ -21,9 +21,9 @@ from beatwalk.models import (
     TimedGenerator,
     compile_measured,
     load_model,
-    worth_compiling,
+    should_compile,
 )
-from beatwalk.models.compile import LONG_ENOUGH
+from beatwalk.models.compile import MIN_FRAMES
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 from tests.models.test_diffusers_backend import LEVELS, PROMPTS, apart, pictures
@@ -89,15 +89,15 @@ def test_a_compiled_batch_that_does_not_fit_is_halved(
 
 def test_length_alone_decides() -> None:
     """Long renders are compiled on CUDA; a choice overrides; other devices never by themselves."""
-    for kind, frames in LONG_ENOUGH.items():
-        assert worth_compiling("auto", frames, kind)
-        assert not worth_compiling("auto", frames - 1, kind)
-        assert not worth_compiling("off", frames, kind)
-        assert worth_compiling("on", 2, kind)
+    for kind, frames in MIN_FRAMES.items():
+        assert should_compile("auto", frames, kind)
+        assert not should_compile("auto", frames - 1, kind)
+        assert not should_compile("off", frames, kind)
+        assert should_compile("on", 2, kind)
     for kind in ("mps", "cpu"):
-        assert not worth_compiling("auto", 10**6, kind)
-        assert worth_compiling("on", 2, kind)
-    assert worth_compiling("auto", 10**6, "cuda:1")
+        assert not should_compile("auto", 10**6, kind)
+        assert should_compile("on", 2, kind)
+    assert should_compile("auto", 10**6, "cuda:1")
 
 
 def test_the_break_even_is_told() -> None:
@@ -127,7 +127,7 @@ def test_what_cannot_be_compiled_is_used_as_it_is(
 
     assert compile_measured(generator, 4, (64, 64), measure) is None
     assert calls == ["float32", "float32, compiled"]
-    assert caplog.messages == ["torch cannot compile this model here, and it is used as it is: no compiler"]
+    assert caplog.messages == ["torch cannot compile this model here, and it runs uncompiled: no compiler"]
     assert np.array_equal(pictures(generator), pictures(loaded("sd")))
 
 
