@@ -246,16 +246,16 @@ class Conditioning:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pull:
-    """Towards a picture given from outside, for a batch."""
+class ImagePull:
+    """Attraction of a batch's latents to a picture keyframe."""
 
     latents: Float32  # of the picture, as `Generator.encode_picture` makes them
     weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
-    strength: float  # how far the picture is changed again: 0 not at all, 1 beyond recognition
+    strength: float  # how much the model may repaint the picture: 0 keeps it, 1 ignores it
 
-    def rows(self, rows: slice | NDArray[np.int64]) -> Pull:
+    def rows(self, rows: slice | NDArray[np.int64]) -> ImagePull:
         """Some rows of the batch."""
-        return Pull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
+        return ImagePull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ from beatwalk.models.seam import Generator
 from beatwalk.models.step_cache import step_cached
 from beatwalk.models.text_encoding import encode_arguments, fill_places, fitted, to_host, words_lost
 from beatwalk.models.vae import decode_latents, encode_picture
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,8 @@ log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 COMPILED = ", compiled"  # after the precision: rounding differs a little
 COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
-STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
+# Seed of the noise that some schedulers add between steps, and of the upscaler's; the same for every picture.
+STEP_NOISE_SEED = 20_011
 
 
 class DiffusionGenerator(Generator):
@@ -260,7 +261,7 @@ class DiffusionGenerator(Generator):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """What `decode` makes pictures of, shape (batch, rows, columns, channels); the picture's size rounded up.
 
@@ -318,7 +319,7 @@ class DiffusionGenerator(Generator):
         steps: int,
         guidance: float,
         output_type: str,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
         pipeline: Any = None,
     ) -> Any:
         """One call of the pipeline.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 CELL = 8  # pixels a latent cell of the fake, along one side
 
@@ -69,7 +69,7 @@ class FakeGenerator(Generator):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """Sum of plane waves whose phases are the noise and whose colours are the text; a cell for 8x8 pixels."""
         self.denoised.append((len(noise), steps))

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beatwalk.models.compat import callback_tensors, past_predictions
-from beatwalk.types import Pull
+from beatwalk.types import ImagePull
 
 if TYPE_CHECKING:
     import torch
 
 
-def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) -> dict[str, Any]:
+def pull_arguments(pipeline: Any, pulls: Sequence[ImagePull], noise: torch.Tensor) -> dict[str, Any]:
     """Arguments that make a pipeline's call heed pulls.
 
     Parameters
@@ -72,7 +72,7 @@ def starting_step(strength: float, count: int, order: int = 1) -> int:
 
 
 def _drawn(
-    latents: torch.Tensor, pulls: Sequence[Pull], noise: torch.Tensor, scheduler: Any, step: int
+    latents: torch.Tensor, pulls: Sequence[ImagePull], noise: torch.Tensor, scheduler: Any, step: int
 ) -> torch.Tensor:
     """Latents mixed with the pictures' at the same step."""
     import torch
@@ -85,7 +85,7 @@ def _drawn(
     return (drawn + _column(np.maximum(left, 0), drawn) * latents.float()).to(latents.dtype)
 
 
-def _noised(pull: Pull, noise: torch.Tensor, scheduler: Any, step: int) -> torch.Tensor:
+def _noised(pull: ImagePull, noise: torch.Tensor, scheduler: Any, step: int) -> torch.Tensor:
     """A picture's latents as they would be before a step, for every row of noise."""
     import torch
 
@@ -98,7 +98,7 @@ def _noised(pull: Pull, noise: torch.Tensor, scheduler: Any, step: int) -> torch
     return torch.as_tensor(scheduler.add_noise(clean, noise, time))
 
 
-def _forget(scheduler: Any, pulls: Sequence[Pull]) -> None:
+def _forget(scheduler: Any, pulls: Sequence[ImagePull]) -> None:
     """Solvers that look back would pull the other way: what they foresaw as the end is drawn along."""
     import torch
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 
 class Generator(Protocol):
@@ -58,7 +58,7 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
@@ -88,7 +88,7 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Frames:
         """Pictures from noise and text: both steps in one."""
         latents = self.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from beatwalk.core.timing import Stages
 from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
@@ -71,7 +71,7 @@ class TimedGenerator(Generator):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """Timed as "denoise"."""
         with self.stages.time("denoise"):

@@ -16,6 +16,7 @@ import numpy as np
 from beatwalk.errors import BeatwalkError, ModelError
 from beatwalk.models.batching import Batches
 from beatwalk.models.devices import pick_dtype
+from beatwalk.models.diffusers_backend import STEP_NOISE_SEED
 from beatwalk.models.families import FAMILIES
 from beatwalk.models.library_logs import quiet_libraries
 from beatwalk.models.loading import default_dtype_kept, locate, settle
@@ -32,7 +33,6 @@ PIPELINE = "StableDiffusionLatentUpscalePipeline"
 FACTOR = 2  # what it makes of every side
 STEPS = 20  # as its authors use it
 MULTIPLE = 64  # pixels; its network halves latents three times, and these are an eighth
-NOISE_SEED = 20_011
 
 
 def check_upscaler(folder: Path) -> None:
@@ -130,7 +130,7 @@ class Upscaler:
                 image=pixels,
                 num_inference_steps=STEPS,
                 guidance_scale=1.0,
-                generator=[torch.Generator("cpu").manual_seed(NOISE_SEED) for _ in range(count)],
+                generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(count)],
                 output_type="pt",
                 **{name: text.expand(count, *text.shape[1:]) for name, text in self._text.items()},
             ).images

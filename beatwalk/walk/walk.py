@@ -15,7 +15,7 @@ import numpy as np
 from beatwalk.core.keyframe_images import load_picture
 from beatwalk.errors import ModelError, SettingsError
 from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float, Float32, Frames, Keyframe, Plan, Pull, Segment
+from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Plan, Segment
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
 from beatwalk.walk.noise import NoiseRoute, NoiseState, noise_along
 from beatwalk.walk.segment_path import Course
@@ -140,7 +140,7 @@ class Walk:
             return self.plan.keyframes[0], self.plan.keyframes[0]
         return segment.start, segment.end
 
-    def _pulls(self, segment: Segment, shares: Float) -> list[Pull]:
+    def _pulls(self, segment: Segment, shares: Float) -> list[ImagePull]:
         """Towards the keyframes' pictures, as far as the prompt has changed from one to the other."""
         start, end = self._ends(segment)
         if (start.image, start.strength) == (end.image, end.strength):
@@ -148,7 +148,7 @@ class Walk:
         else:
             sides = [(start, 1 - shares), (end, shares)]
         return [
-            Pull(latents=self._pictures[side.image], weights=weights, strength=side.strength)
+            ImagePull(latents=self._pictures[side.image], weights=weights, strength=side.strength)
             for side, weights in sides
             if side.image is not None and weights.any()
         ]

@@ -62,9 +62,7 @@ def private_uses(path: Path) -> list[str]:
             names = [node.attr]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in LIBRARIES:
             names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
-        elif (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "setattr")
-        ):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr"):
             names = [str(text.value) for text in node.args[1:2] if isinstance(text, ast.Constant)]
         private = [name for name in names if name.startswith("_") and not name.startswith("__")]
         found += [f"{path.name}:{getattr(node, 'lineno', 0)} {name}" for name in private]

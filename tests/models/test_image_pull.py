@@ -15,7 +15,7 @@ from beatwalk.models import DiffusionGenerator
 from beatwalk.models.addons import set_scheduler
 from beatwalk.models.image_pull import starting_step
 from beatwalk.models.vae import encoded
-from beatwalk.types import Frames, Pull
+from beatwalk.types import Frames, ImagePull
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
 from tests.models.tiny import Loaded, on_cpu
 
@@ -31,7 +31,7 @@ def waves(size: tuple[int, int] = SIZE) -> Frames:
 
 def drawn(generator: DiffusionGenerator, weights: list[float], strength: float, **options: Any) -> Frames:
     """Two pictures of the same noise, drawn to the waves."""
-    pull = Pull(latents=generator.encode_picture(waves()), weights=np.array(weights), strength=strength)
+    pull = ImagePull(latents=generator.encode_picture(waves()), weights=np.array(weights), strength=strength)
     return pictures(generator, (1, 1), (PROMPTS[0],) * 2, pulls=[pull], **{"size": SIZE, "steps": 4, **options})
 
 
@@ -58,7 +58,7 @@ def test_weights_lead_there_and_strengths_away(kind: str, loaded: Loaded) -> Non
     noise, text = np.stack([generator.start_noise(1, SIZE)] * 3), generator.encode((PROMPTS[0],) * 3)
 
     def made(strength: float) -> Any:
-        pull = Pull(latents=latents, weights=np.array([0.0, 0.5, 1.0]), strength=strength)
+        pull = ImagePull(latents=latents, weights=np.array([0.0, 0.5, 1.0]), strength=strength)
         return generator.latents(noise, text, None, size=SIZE, steps=4, guidance=1.0, pulls=[pull])
 
     if kind != "lcm":  # what it hands over is not what it decodes
@@ -124,7 +124,7 @@ def test_two_pictures_share_the_walk_between_them(loaded: Loaded) -> None:
 
     def between(share: float) -> Frames:
         weights = np.array([1 - share, share])
-        pulls = [Pull(latents=one, weights=weights[[i, i]], strength=0.0) for i, one in enumerate(latents)]
+        pulls = [ImagePull(latents=one, weights=weights[[i, i]], strength=0.0) for i, one in enumerate(latents)]
         return pictures(generator, (1, 1), (PROMPTS[0],) * 2, size=SIZE, steps=2, pulls=pulls)
 
     ends, middle = (between(0.0), between(1.0)), between(0.5)
