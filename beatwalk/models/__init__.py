@@ -1,7 +1,7 @@
 """Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
 
 from beatwalk.models.addons import AddOns
-from beatwalk.models.checkup import check_model, write_map
+from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.families import FAMILIES
@@ -21,7 +21,6 @@ __all__ = [
     "ModelRequest",
     "TimedGenerator",
     "Upscaler",
-    "check_model",
     "check_upscaler",
     "compile_measured",
     "fingerprint_of",
@@ -29,6 +28,7 @@ __all__ = [
     "load_model",
     "load_upscaler",
     "reference_gflops",
+    "run_checkup",
     "should_compile",
     "write_map",
 ]

@@ -1,4 +1,4 @@
-"""Where to compute, and in which precision."""
+"""Which device to compute on, in which precision, with how many pictures at a time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CPU_BATCH = 8
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N` → a device that is there. ROCm calls itself cuda.
+    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N` → an existing device. ROCm devices are named cuda.
 
     Raises
     ------
-    DeviceError : there is no such device here
+    DeviceError : the device does not exist
     """
     import torch
 
@@ -33,13 +33,13 @@ def pick_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
             raise DeviceError(
-                f"device '{name}' asked for, but torch finds no CUDA or ROCm device here; use auto or cpu"
+                f"device '{name}' requested, but torch finds no CUDA or ROCm device here; use auto or cpu"
             )
         if index and int(index) >= count:
-            raise DeviceError(f"device '{name}' asked for, but there are only cuda:0 to cuda:{count - 1}")
+            raise DeviceError(f"device '{name}' requested, but there are only cuda:0 to cuda:{count - 1}")
         return torch.device("cuda", int(index or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("device 'mps' asked for, but this is no Mac with Apple silicon; use auto or cpu")
+        raise DeviceError("device 'mps' requested, but this is not a Mac with Apple silicon; use auto or cpu")
     if kind == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
@@ -48,19 +48,19 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.dtype:
-    """The precision asked for, or the one that suits device and family.
+    """The named precision, or the one that suits device and family.
 
     Raises
     ------
-    DeviceError : unknown precision
+    DeviceError : the precision is unknown
     """
     import torch
 
     if name is not None:
         if name not in DTYPES:
             raise DeviceError(f"unknown precision '{name}'; use one of {', '.join(DTYPES)}")
-        asked: torch.dtype = getattr(torch, name)
-        return asked
+        named: torch.dtype = getattr(torch, name)
+        return named
     if device.type == "cpu":
         return torch.bfloat16 if cpu_multiplies_bfloat16() else torch.float32
     if family.half == "bfloat16":
@@ -69,7 +69,7 @@ def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.
 
 
 def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
-    """Pictures at a time: 8 on a processor, what free memory should hold on a GPU, at least 1."""
+    """Pictures at a time: 8 on a processor; on a GPU as many as free memory should hold, at least 1."""
     import torch
 
     if device.type != "cuda":
@@ -79,7 +79,7 @@ def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
 
 
 def fitting_pictures(size: tuple[int, int]) -> int:
-    """Pictures that can be decoded at once in half of the machine's memory; as many on every day."""
+    """How many pictures fit, while they are decoded, into half of the machine's memory, free or not."""
     import psutil
 
     return int(psutil.virtual_memory().total / 2 // (BYTES_PER_PIXEL * size[0] * size[1]))

@@ -1,4 +1,4 @@
-"""From a name to a `Generator`: through diffusers' own loaders, from safetensors, running no code from the model."""
+"""Load a `Generator` from a name: by diffusers' own loaders, from safetensors, without running code of the model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
-from beatwalk.models.addons import AddOns, put_on
+from beatwalk.models.addons import AddOns, apply_addons
 from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
 from beatwalk.models.cpu_forward import use_cpu_forward
 from beatwalk.models.devices import pick_device, pick_dtype
@@ -25,10 +25,10 @@ from beatwalk.models.families import (
     vae_scale,
 )
 from beatwalk.models.latent_layout import latent_channels
-from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
-from beatwalk.models.weights_check import check_filled, load_parts, reason_of
+from beatwalk.models.weights_check import check_all_loaded, load_components, reason_of
 from beatwalk.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
     family = _folder_family(source) if source.kind == "folder" else _file_family(source, request.allow_pickle)
     precision, addons = pick_dtype(request.dtype, place, family), request.addons
     try:
-        with quiet_libraries(), default_dtype_kept():
+        with silence_libraries(), default_dtype_restored():
             if source.kind == "folder":
                 pipeline = _load_folder(source, precision, request.allow_pickle, checked=addons.safety_checker)
             else:
                 pipeline = _load_file(source, family, precision, request.model_config)
-                check_filled(pipeline.components, str(source.path))
-            put_on(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
-            settle(pipeline, family, place, precision)
+                check_all_loaded(pipeline.components, str(source.path))
+            apply_addons(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
+            prepare_pipeline(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, request)
     except BeatwalkError:
         raise
@@ -69,8 +69,8 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
 
 
 @contextlib.contextmanager
-def default_dtype_kept() -> Iterator[None]:
-    """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
+def default_dtype_restored() -> Iterator[None]:
+    """Restore torch's default type, which diffusers sets while it builds a model, even if the weights do not fit."""
     import torch
 
     before = torch.get_default_dtype()
@@ -108,7 +108,7 @@ def _fingerprint(source: Source, addons: AddOns) -> str:
 
 
 def _folder_family(source: Source) -> Family:
-    """The family that a folder's index names; image-to-image is played as text-to-image, as diffusers itself does."""
+    """The family that a folder's index names; image-to-image runs as text-to-image, as in diffusers itself."""
     named = str(read_index(source.path, source.name)["_class_name"])
     return family_of(named.replace("Img2ImgPipeline", "Pipeline"), source.name)
 
@@ -123,7 +123,9 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
     else:
         tensors = read_pickled_checkpoint(source.path)
     if not any(name.startswith("model.diffusion_model.") for name in tensors):
-        what = "a LoRA, which changes a model but is none" if any("lora" in name for name in tensors) else "one part"
+        what = (
+            "a LoRA, which changes a model but is not one" if any("lora" in name for name in tensors) else "one part"
+        )
         raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
     kind = checkpoint_kind(tensors)
     pipeline = SINGLE_FILE_PIPELINES.get(kind)
@@ -142,7 +144,7 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
 
 
 def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, checked: bool) -> Any:
-    """A diffusers folder, by the loader that picks the pipeline's class from its index."""
+    """Load a diffusers folder with the loader that picks the pipeline's class from its index."""
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
     options: dict[str, Any] = {
@@ -150,7 +152,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "use_safetensors": None if allow_pickle else True,
         "local_files_only": True,
     }
-    parts = load_parts(source.path, source.name, source.variant, **options)
+    parts = load_components(source.path, source.name, source.variant, **options)
     if source.variant is not None:
         options["variant"] = source.variant
     if "safety_checker" in read_index(source.path, source.name) and not checked:
@@ -164,7 +166,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
-    """A single checkpoint, with configuration and tokenizer from `model_config`, the hub's cache, or the hub."""
+    """Load a checkpoint file, with configuration and tokenizer from `model_config`, the hub's cache or the hub."""
     import diffusers
 
     options: dict[str, Any] = {"dtype": precision}
@@ -189,18 +191,18 @@ def _is_about_reaching_the_hub(error: BaseException) -> bool:
     return isinstance(error, OSError) and not lacks_component(error)
 
 
-def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
-    """On its device, convolutions in the layout that is fast, no progress bars of its own.
+def prepare_pipeline(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
+    """Move a pipeline to its device, in the fastest memory layout, without progress bars.
 
-    On a processor what is between convolutions is done in fewer passes (`beatwalk.models.cpu_forward`), and one
-    picture is decoded after the other: what is between two operations then stays in its cache, which nearly halves
-    the time (nano, 512x512, against batches of eight).
+    On a processor some layers are computed in fewer passes (`beatwalk.models.cpu_forward`), and pictures are decoded
+    one after the other: intermediate results then stay in the processor's cache, which nearly halves the time (nano,
+    512x512, against batches of eight).
     """
     import torch
 
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(place)
-    if getattr(pipeline, family.denoiser).dtype != precision:  # loaders of other versions may not have heeded it
+    if getattr(pipeline, family.denoiser).dtype != precision:  # some loaders ignore it
         pipeline.to(precision)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
@@ -220,7 +222,7 @@ def _wrap(
     precision: torch.dtype,
     request: ModelRequest,
 ) -> DiffusionGenerator:
-    """The generator, once the loaded parts are seen to fit one another."""
+    """The generator of a loaded pipeline, whose components are checked to fit one another."""
     configs: dict[str, Config] = {
         name: part.config if isinstance(part.config, dict) else part.config.to_dict()
         for name, part in pipeline.components.items()
@@ -255,12 +257,12 @@ def _wrap(
 
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
-    """A denoiser that wants more than noise (inpainting, depth, upscaling) cannot walk from noise alone."""
+    """Refuse a denoiser that needs more than noise (inpainting, depth, upscaling)."""
     denoiser = configs.get(family.denoiser, {})
     wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
     gets = configs.get("vae", {}).get("latent_channels")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(
-            f"{source.name} cannot be walked: its {family.denoiser} wants {wants} channels and noise has {gets}, "
+            f"{source.name} cannot be walked: its {family.denoiser} needs {wants} channels and noise has {gets}, "
             "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
         )

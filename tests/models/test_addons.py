@@ -118,7 +118,7 @@ def test_a_tiny_autoencoder_reads_the_same_latents(
     assert type(generator.pipeline.vae) is AutoencoderTiny
     assert pictures(generator).shape == (2, 16, 24, 3)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # else it tries again and again
-    with pytest.raises(ModelError, match="taesd: neither on this disk nor to be had"):
+    with pytest.raises(ModelError, match="taesd: not on this disk, and the model hub cannot be reached"):
         load(saved("sd"), tiny_vae="auto")
     with pytest.raises(ModelError, match="no tiny autoencoder is known for Sana"):
         load(saved("sana"), tiny_vae="auto")

@@ -15,7 +15,7 @@ import torch
 
 from beatwalk.errors import DeviceError
 from beatwalk.models import DiffusionGenerator, TimedGenerator
-from beatwalk.models.batching import MAX_CREW, shared_out
+from beatwalk.models.batching import MAX_WORKERS, split_rows
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
 from tests.models.tiny import Loaded, on_cpu
 
@@ -31,22 +31,22 @@ def two_cores() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("left", "limit", "crew"), [(12, 8, 2), (9, 8, 2), (1, 8, 2), (24, 8, 2), (5, 1, 3), (7, 3, 1)]
+    ("left", "limit", "workers"), [(12, 8, 2), (9, 8, 2), (1, 8, 2), (24, 8, 2), (5, 1, 3), (7, 3, 1)]
 )
-def test_rows_are_shared_evenly_in_as_few_rounds_as_possible(left: int, limit: int, crew: int) -> None:
+def test_rows_are_shared_evenly_in_as_few_rounds_as_possible(left: int, limit: int, workers: int) -> None:
     """Every row once, in order; none has two more than another, in no round either."""
     first, sizes, rounds = 3, [], 0
     while first < 3 + left:
-        rows = shared_out(first, 3 + left, limit, crew)
+        rows = split_rows(first, 3 + left, limit, workers)
         assert rows[0].start == first
-        assert len(rows) <= crew
+        assert len(rows) <= workers
         assert all(a.stop == b.start for a, b in itertools.pairwise(rows))
         sizes += [part.stop - part.start for part in rows]
         first, rounds = rows[-1].stop, rounds + 1
     assert sum(sizes) == left
     assert max(sizes) <= limit
     assert max(sizes) - min(sizes) <= 1
-    assert rounds == -(-left // (limit * crew))
+    assert rounds == -(-left // (limit * workers))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,7 +72,7 @@ def test_threads_are_used(saved: Callable[[str], Path], two_cores: None, monkeyp
     assert len(used_by(flux, monkeypatch)) == 2
     flux.pipeline.scheduler.register_to_config(stochastic_sampling=True)
     assert used_by(flux, monkeypatch) == {threading.current_thread().name: 8}
-    assert MAX_CREW >= 2
+    assert MAX_WORKERS >= 2
 
 
 def used_by(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:

@@ -106,7 +106,7 @@ def test_what_is_no_upscaler_is_told(folder: Path, saved: Callable[[str], Path],
     """Another kind of model, a folder of something else, one that lacks a part."""
     with pytest.raises(ModelError, match="StableDiffusionPipeline, which enlarges nothing"):
         check_upscaler(saved("sd"))
-    with pytest.raises(BeatwalkError, match="no model"):
+    with pytest.raises(BeatwalkError, match="not a model"):
         check_upscaler(tmp_path)
     write_json(tmp_path / "model_index.json", json.loads((folder / "model_index.json").read_text()))
     with pytest.raises(ModelError, match="is missing"):
