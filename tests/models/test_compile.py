@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from beatwalk.models import (
 from beatwalk.models.compile import MIN_FRAMES
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
+from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import LEVELS, PROMPTS, apart, pictures
 from tests.models.tiny import Loaded, on_cpu
 
@@ -38,20 +38,10 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls_of(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch, room: int = 99) -> list[int]:
-    """Batches that its pipeline is called with from now on, on a device that holds so many pictures at a time."""
-    seen: list[int] = []
-    cls = type(generator.pipeline)
-    call = cls.__call__
-
-    def spying(pipeline: Any, *, latents: Any, **given: Any) -> Any:
-        seen.append(len(latents))
-        if len(latents) > room:
-            raise torch.OutOfMemoryError("full")
-        return call(pipeline, latents=latents, **given)
-
-    spying.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
-    monkeypatch.setattr(cls, "__call__", spying)
-    return seen
+    """Batches of all later calls of its pipeline, on a device that holds `room` pictures at a time."""
+    memory, cls = SmallMemory(room), type(generator.pipeline)
+    monkeypatch.setattr(cls, "__call__", memory.limit(cls.__call__, "latents"))
+    return memory.tried
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana"])

@@ -17,6 +17,7 @@ from beatwalk.models.text_encoding import fit_length, repeat_tokens
 from beatwalk.types import Conditioning, Frames
 from beatwalk.walk.conditioning import mix_conditioning
 from beatwalk.walk.noise import slerp
+from tests.models.small_memory import SmallMemory
 from tests.models.tiny import PIPELINES, Loaded, on_cpu
 
 KINDS = sorted(PIPELINES)
@@ -248,60 +249,41 @@ def test_impossible_sizes_name_possible_ones(size: tuple[int, int], loaded: Load
         loaded("sd").start_noise(1, size)
 
 
-class Choking(DiffusionGenerator):
-    """A generator whose device holds three pictures at a time."""
-
-    room = 3
-    tried: list[int]
-
-    def call_pipeline(self, noise: Any, *args: Any, **kwargs: Any) -> Any:
-        self.tried.append(len(noise))
-        if len(noise) > self.room:
-            raise torch.OutOfMemoryError("full")
-        return super().call_pipeline(noise, *args, **kwargs)
+def fresh(generator: DiffusionGenerator) -> DiffusionGenerator:
+    """The same pipeline in a generator that has not learnt yet how many pictures fit."""
+    return DiffusionGenerator(
+        generator.pipeline, generator._family, generator.info, multiple=generator._multiple, scale=generator._scale
+    )
 
 
-@pytest.fixture
-def choking(loaded: Loaded) -> Choking:
-    """A choking SD."""
-    sound = loaded("sd")
-    generator = Choking(sound.pipeline, sound._family, sound.info, multiple=8, scale=2)
-    generator.tried = []
-    return generator
-
-
-def test_out_of_memory_halves_the_batch_and_loses_nothing(choking: Choking, loaded: Loaded) -> None:
+def test_out_of_memory_halves_the_batch_and_loses_nothing(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight pictures where three fit: the same pictures, and the smaller batch is remembered."""
+    generator, memory = fresh(loaded("sd")), SmallMemory(room=3)
+    monkeypatch.setattr(generator, "call_pipeline", memory.limit(generator.call_pipeline))
     seeds, prompts = tuple(range(8)), PROMPTS * 4
-    made = pictures(choking, seeds, prompts)
+    made = pictures(generator, seeds, prompts)
     assert apart(made, pictures(loaded("sd"), seeds, prompts)) <= LEVELS
-    assert choking.tried == [8, 4, 2, 2, 2, 2]
-    choking.tried.clear()
-    pictures(choking, seeds, prompts)
-    assert choking.tried == [2, 2, 2, 2]
+    assert memory.tried == [8, 4, 2, 2, 2, 2]
+    memory.tried.clear()
+    pictures(generator, seeds, prompts)
+    assert memory.tried == [2, 2, 2, 2]
 
 
-def test_out_of_memory_for_one_picture_is_said(choking: Choking) -> None:
+def test_out_of_memory_for_one_picture_is_said(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     """When not even one fits there is nothing left to halve."""
-    choking.room = 0
+    generator = fresh(loaded("sd"))
+    monkeypatch.setattr(generator, "call_pipeline", SmallMemory(room=0).limit(generator.call_pipeline))
     with pytest.raises(DeviceError, match="out of memory for one picture of 24x16"):
-        pictures(choking)
+        pictures(generator)
 
 
 def test_a_decoder_out_of_memory_counts_too(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its batch is halved as a denoiser's is."""
     generator = loaded("sana")
-    decode = generator.pipeline.vae.decode
-
-    def small_decode(latents: torch.Tensor, **kwargs: Any) -> Any:
-        if len(latents) > 1:
-            raise torch.OutOfMemoryError("full")
-        return decode(latents, **kwargs)
-
-    expected = pictures(generator)
-    fresh = DiffusionGenerator(generator.pipeline, generator._family, generator.info, multiple=32, scale=2)
-    monkeypatch.setattr(generator.pipeline.vae, "decode", small_decode)
-    assert apart(pictures(fresh), expected) <= LEVELS
+    expected, memory, vae = pictures(generator), SmallMemory(room=1), generator.pipeline.vae
+    monkeypatch.setattr(vae, "decode", memory.limit(vae.decode))
+    assert apart(pictures(fresh(generator)), expected) <= LEVELS
+    assert memory.tried == [2, 1, 1]
 
 
 def test_batches_are_even_and_no_larger_than_asked(saved: Callable[[str], Any], monkeypatch: Any) -> None:

@@ -19,6 +19,7 @@ from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests.helpers import click_song
 from tests.models import tiny
+from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import LEVELS, apart
 from tests.models.test_image_pull import waves
 
@@ -70,17 +71,10 @@ def test_like_frames_become_like_ones(upscaler: Upscaler) -> None:
 def test_out_of_memory_halves_the_batch(upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
     """And loses nothing."""
     given = frames(4, (16, 16))
-    wanted, larger, tried = upscaler.upscale(given), upscaler._larger, []
-
-    def choking(some: Frames) -> torch.Tensor:
-        tried.append(len(some))
-        if len(some) > 2:
-            raise torch.OutOfMemoryError("full")
-        return larger(some)  # type: ignore[no-any-return]
-
-    monkeypatch.setattr(upscaler, "_larger", choking)
+    wanted, memory = upscaler.upscale(given), SmallMemory(room=2)
+    monkeypatch.setattr(upscaler, "_larger", memory.limit(upscaler._larger))
     assert apart(upscaler.upscale(given), wanted) <= LEVELS
-    assert tried == [4, 2, 2]
+    assert memory.tried == [4, 2, 2]
 
 
 def test_from_the_settings_to_the_video(folder: Path, tmp_path: Path) -> None:
