@@ -166,12 +166,11 @@ def render(
 
     output = Path(output)
     if generator is None:
-        from beatwalk.models import AddOns, fingerprint_of, load_generator
+        from beatwalk.models import ModelRequest, fingerprint_of, load_model
 
-        on_top = AddOns.of(plan.settings.model)
-        told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
-        check_resumable(plan, output, overwrite=overwrite, model=told)
-        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
+        request = ModelRequest.of(plan, device=device)
+        check_resumable(plan, output, overwrite=overwrite, model=functools.partial(fingerprint_of, request))
+        generator = load_model(request)
         compile_if_worth(*prepare(plan, generator))
     else:
         check_resumable(plan, output, overwrite=overwrite)

@@ -303,7 +303,7 @@ def test_changes_are_named_before_the_model_is_loaded(
     """Other prompts, another rate, another model: said in one line, with nothing loaded and nothing mixed."""
     output = tmp_path / "out.mp4"
     stopped(song, output)
-    monkeypatch.setattr("beatwalk.models.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("beatwalk.models.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     with pytest.raises(OutputError, match="differs in frame rate or length, model, prompts, size"):
         api.render(planned_for(song, "32x32", 24), output)
     with pytest.raises(OutputError, match="differs in model;"):
