@@ -366,7 +366,7 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     ------
     VideoError, AudioError : a file cannot be read
     """
-    from beatwalk.check import check as measure
+    from beatwalk.check import measure_video
     from beatwalk.core.manifest import read_manifest
 
     video = Path(video)
@@ -377,4 +377,4 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         song = named if named.is_file() else None
     if analysis is None and song is not None:
         analysis = analysis_for(song)
-    return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
+    return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

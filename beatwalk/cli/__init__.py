@@ -296,7 +296,7 @@ def check(
     beatwalk check any.mp4 --song song.wav --plot motion.png
     """
     from beatwalk import api
-    from beatwalk.check import plot_check
+    from beatwalk.plots.check import plot_check
 
     may_write(plot_file, overwrite)
     may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
