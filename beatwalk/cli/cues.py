@@ -14,7 +14,7 @@ from beatwalk.cli.options import FILE, overwriting, read_analysis_if
 @click.option("--analysis", "analysis_file", type=FILE, help="Its beat grid; without: heard in the song.")
 @overwriting
 def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
-    """Beats, bars, sections and prompts of a video as JSON and CSV, and a strip of thumbnails, beside it.
+    """Beats, bars, sections and prompts of a video as JSON and CSV, and thumbnails, next to it.
 
     \b
     beatwalk cues out.mp4

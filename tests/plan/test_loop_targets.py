@@ -16,7 +16,7 @@ from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
-from beatwalk.video.finishing import finish
+from beatwalk.video.finishing import finish_segments
 from beatwalk.walk.segments import render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_analysis
@@ -78,7 +78,7 @@ def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> 
     walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
     wanted = closed_targets(plan.analysis, plan.timeline, plan.settings)
     _, records = render_segments(walk, wanted, tmp_path)
-    finish([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
+    finish_segments([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
     frames = np.concatenate(list(read_frames(tmp_path / "out.mp4")))
     changes = successive_change(reduce_frames(frames))
     seam = successive_change(reduce_frames(frames[[-1, 0]]))[0]
