@@ -22,11 +22,11 @@ from beatwalk.errors import AudioError, PlanError, VideoError
 from beatwalk.listen.store import PathLike, analysis_for, open_song, with_song
 from beatwalk.listen.store import analyze as analyze
 from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import plan as lay_plan
-from beatwalk.plan.placement import resolve_model_path
+from beatwalk.plan.placement import place_prompts, resolve_model_path
 from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.plan.prompts import parse_prompts, read_prompts
+from beatwalk.plan.targets import targets_of
 from beatwalk.preflight import (
     check_output,
     check_pictures,
@@ -92,7 +92,7 @@ def plan(
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
-    made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
 
@@ -112,16 +112,6 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     size = plan.size or generator.info.size
     plan = replace(plan, size=size)
     return plan, Walk(plan=plan, generator=generator, size=size)
-
-
-def targets_of(plan: Plan) -> Targets:
-    """What the music asks of every frame of a plan."""
-    from beatwalk.plan.loop_targets import closed_targets
-    from beatwalk.plan.modulation import targets
-
-    if plan.settings.walk.loop:
-        return closed_targets(plan.analysis, plan.timeline, plan.settings)
-    return targets(plan.analysis, plan.timeline, plan.settings)
 
 
 def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:

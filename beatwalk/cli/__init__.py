@@ -190,9 +190,9 @@ def plan(
     beatwalk plan song.wav prompts.txt --plot plan.png
     beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
     """
-    from beatwalk import api
     from beatwalk.cli.console import clock, describe_plan, describe_song
     from beatwalk.plan.plan_json import plan_to_json
+    from beatwalk.plan.targets import targets_of
 
     may_write(plot_file, overwrite)
     may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
@@ -207,7 +207,7 @@ def plan(
     if plot_file is not None:
         from beatwalk.plots.plan import plot_plan
 
-        plot_plan(made, api.targets_of(made).speed, plot_file)
+        plot_plan(made, targets_of(made).speed, plot_file)
         console.say(f"drawn     {plot_file}")
 
 

@@ -11,7 +11,7 @@ import pytest
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.loop_targets import closed_targets
-from beatwalk.plan.placement import plan as lay_plan
+from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
 from beatwalk.types import Plan
@@ -33,7 +33,7 @@ def looped(prompts: str, **changes: object) -> Plan:
     """Four seconds in the middle of the known song."""
     settings = Settings.model_validate({**BUSY, **changes})
     script = parse_prompts(prompts)
-    return lay_plan(known_analysis(), script, settings, size=(64, 48), start_s=8.0, end_s=12.0)
+    return place_prompts(known_analysis(), script, settings, size=(64, 48), start_s=8.0, end_s=12.0)
 
 
 def test_the_last_keyframe_is_the_first() -> None:

@@ -11,7 +11,7 @@ import pytest
 from beatwalk import api
 from beatwalk.errors import SettingsError
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames
 from beatwalk.video import Encoder, frame_interpolation, probe, read_frames
 from beatwalk.video.finishing import finish_segments
@@ -80,7 +80,7 @@ def test_transparent_frames_are_refused() -> None:
 def test_a_loop_is_finished_with_interpolated_frames(tmp_path: Path) -> None:
     """From segments to a file of twice the frames, without sound."""
     plan = known_plan(n_frames=12, walk={"loop": True}, video={"interpolate": 2, "codec": "ffv1"}, effects=False)
-    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
     frames = np.repeat(np.linspace(40, 200, 12).astype(np.uint8), 64 * 48 * 3).reshape(12, 48, 64, 3)
     from beatwalk.video import LosslessWriter
 
