@@ -270,7 +270,7 @@ def test_everything_is_told_and_drawn(tmp_path: Path, clip: Callable[[float], Pa
         assert word in text
     json.dumps(full.to_json(), allow_nan=False)
     plot_check(full, tmp_path / "full.png")
-    plot_check(measure_video(write(tmp_path / "one.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
+    plot_check(measure_video(write(tmp_path / "$x^{$.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
     for name in ("full.png", "one.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
 
