@@ -22,11 +22,11 @@ from beatwalk.errors import AudioError, PlanError, VideoError
 from beatwalk.listen.store import PathLike, analysis_for, open_song, with_song
 from beatwalk.listen.store import analyze as analyze
 from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import plan as lay_plan
-from beatwalk.plan.placement import resolve_model_path
+from beatwalk.plan.placement import place_prompts, resolve_model_path
 from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, merge, settings_from
 from beatwalk.plan.prompts import parse_prompts, read_prompts
+from beatwalk.plan.targets import targets_of
 from beatwalk.preflight import (
     check_output,
     check_pictures,
@@ -43,6 +43,7 @@ from beatwalk.types import Analysis, Audio, Plan, Targets
 if TYPE_CHECKING:
     from beatwalk.check import CheckReport
     from beatwalk.core.events import Watcher
+    from beatwalk.settings import VideoSettings
     from beatwalk.types import Frames
     from beatwalk.video.finishing import FinishReport
     from beatwalk.walk.walk import Walk
@@ -91,7 +92,7 @@ def plan(
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
-    made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
 
@@ -111,16 +112,6 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     size = plan.size or generator.info.size
     plan = replace(plan, size=size)
     return plan, Walk(plan=plan, generator=generator, size=size)
-
-
-def targets_of(plan: Plan) -> Targets:
-    """What the music asks of every frame of a plan."""
-    from beatwalk.plan.loop_targets import closed_targets
-    from beatwalk.plan.modulation import targets
-
-    if plan.settings.walk.loop:
-        return closed_targets(plan.analysis, plan.timeline, plan.settings)
-    return targets(plan.analysis, plan.timeline, plan.settings)
 
 
 def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
@@ -151,7 +142,7 @@ def render(
     keep_frames : keep the rendered frames beside the video, so that `finish` can give it other effects
     watch : told about progress
     overlay : draws on finished frames (uint8 frames and the index of the first)
-    sound : as `finishing.finish` takes it
+    sound : as `finishing.finish_segments` takes it
     record : entries of the manifest to stand in place of its own, or beside them
 
     Raises
@@ -161,7 +152,7 @@ def render(
     from beatwalk.core.fingerprints import picture_digests, render_identity
     from beatwalk.core.manifest import build_manifest
     from beatwalk.plan.plan_json import plan_to_json
-    from beatwalk.video.finishing import Finisher, upscaler_of
+    from beatwalk.video.finishing import Finisher
     from beatwalk.walk.segments import motion_of, render_segments
 
     output = Path(output)
@@ -175,7 +166,7 @@ def render(
     else:
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
-    upscaler_of(plan.settings.video)
+    enlarge = _enlarger(plan.settings.video)
     targets, work = targets_of(plan), WorkFolder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
@@ -222,7 +213,7 @@ def render(
         def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
             return _finish_into(
                 output, plan, targets, frames,
-                watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
+                watch=watch, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=keep_manifest,
             )  # fmt: skip
 
         # A loop's first frames need its last: it is finished when all is rendered.
@@ -247,6 +238,23 @@ def render(
     )
 
 
+def _enlarger(video: VideoSettings) -> Callable[[Frames], Frames] | None:
+    """Load the model that enlarges frames, where the settings name one.
+
+    Call this while no other thread works: loading a model changes what all threads share (torch's default type).
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded.
+    """
+    if video.upscaler is None:
+        return None
+    from beatwalk.models import load_upscaler
+
+    return load_upscaler(Path(video.upscaler)).upscale
+
+
 def _finish_into(
     output: Path,
     plan: Plan,
@@ -254,13 +262,14 @@ def _finish_into(
     segments: Iterable[Path | Frames],
     *,
     watch: Watcher | None,
+    enlarge: Callable[[Frames], Frames] | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
     """Segments → video under its own name."""
     from beatwalk.core.events import Progress
-    from beatwalk.video.finishing import finish as finish_segments
+    from beatwalk.video.finishing import finish_segments
 
     def tell(done: int, total: int) -> None:
         if watch:
@@ -268,7 +277,7 @@ def _finish_into(
 
     return finish_segments(
         segments, targets, plan, output,
-        progress=tell, overlay=overlay, sound=sound, before_publishing=before_publishing,
+        progress=tell, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=before_publishing,
     )  # fmt: skip
 
 
@@ -335,7 +344,10 @@ def finish(
                 changed = {"settings": settings.model_dump(mode="json"), "report": told}
                 write_json(manifest_path(output), {**manifest, **changed}, within=WorkFolder(output).path)
 
-        _finish_into(output, plan, targets_of(plan), whole, watch=watch, before_publishing=keep_manifest)
+        _finish_into(
+            output, plan, targets_of(plan), whole,
+            watch=watch, enlarge=_enlarger(settings.video), before_publishing=keep_manifest,
+        )  # fmt: skip
         if output == video:  # another name is a version of its own, and what is kept stays that of `video`
             write_json(work.plan_file, plan_to_json(plan))
     return output
@@ -365,7 +377,7 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     ------
     VideoError, AudioError : a file cannot be read
     """
-    from beatwalk.check import check as measure
+    from beatwalk.check import measure_video
     from beatwalk.core.manifest import read_manifest
 
     video = Path(video)
@@ -376,4 +388,4 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         song = named if named.is_file() else None
     if analysis is None and song is not None:
         analysis = analysis_for(song)
-    return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
+    return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

@@ -41,9 +41,9 @@ def plan(
     beatwalk plan song.wav prompts.txt --plot plan.png
     beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
     """
-    from beatwalk import api
     from beatwalk.cli.console import clock, describe_plan, describe_song
     from beatwalk.plan.plan_json import plan_to_json
+    from beatwalk.plan.targets import targets_of
 
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
@@ -57,5 +57,5 @@ def plan(
     if plot_file is not None:
         from beatwalk.plots.plan import plot_plan
 
-        plot_plan(made, api.targets_of(made).speed, plot_file)
+        plot_plan(made, targets_of(made).speed, plot_file)
         console.say(f"drawn     {plot_file}")

@@ -24,6 +24,7 @@ from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
 from beatwalk.models.seam import Generator
 from beatwalk.plan.plan_json import read_plan
+from beatwalk.plan.targets import targets_of
 from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS, ModelSettings
 from beatwalk.types import Plan
@@ -86,7 +87,7 @@ def check_places(
 def _differences(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
     """Names of what differs between an existing video and what the plan would give; "" if nothing does."""
     model = fingerprint(plan) if fingerprint is not None else None
-    return ", ".join(video_differences(read_manifest(video), plan, api.targets_of(plan), model))
+    return ", ".join(video_differences(read_manifest(video), plan, targets_of(plan), model))
 
 
 def render_set(
@@ -143,7 +144,7 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     for job in jobs:
         key = str(job.path)
         with contextlib.suppress(BeatwalkError):  # a picture is missing: its render will report it
-            key = frames_key(job.plan, api.targets_of(job.plan)) if job.plan else key
+            key = frames_key(job.plan, targets_of(job.plan)) if job.plan else key
         groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
@@ -172,7 +173,7 @@ def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
         if fingerprint is not None:
             work.check_same(model_identity(fingerprint(plan)), overwrite=False)
         kept = read_plan(work.plan_file)
-        return frames_key(kept, api.targets_of(kept)) == frames_key(plan, api.targets_of(plan))
+        return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
         return False
 
@@ -233,7 +234,7 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
                     _, walk = api.prepare(plan, generators.of(plan))
                     measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
-                frames = frames_key(plan, api.targets_of(plan))
+                frames = frames_key(plan, targets_of(plan))
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
                 rendered.add(frames)
                 job.remarks = remarks_of(plan.settings.video, size)

@@ -1,9 +1,9 @@
-"""Pictures in and out of video files, and the song with them; all of it through imageio-ffmpeg's own ffmpeg.
+"""Frames → finished video file, and back: effects, flash limiter, codecs, the song, cue sheets.
 
 Conventions
 -----------
 - Frames are uint8 sRGB, shape (n, height, width, 3); sizes are (width, height); frame rates are exact fractions.
-- Whatever is written appears whole under its name or not at all: see `beatwalk.core.files`.
+- A written file appears whole under its name or not at all: see `beatwalk.core.files`.
 - File names never pass through a shell and may hold anything that the file system takes.
 """
 

@@ -1,8 +1,8 @@
-"""Frames → files, while the frames are being made.
+"""Writing: frames → video file, while the next frames are being made.
 
-A thread feeds ffmpeg from a bounded queue, so that encoding overlaps with whatever makes the next frames. ffmpeg is
-run here rather than through `imageio_ffmpeg.write_frames`, which lets ffmpeg's messages run into the terminal and
-does not look at its exit status: a full disk would pass unseen.
+A thread feeds ffmpeg from a bounded queue, so that encoding overlaps with rendering. `imageio_ffmpeg.write_frames`
+is not used: it lets ffmpeg's messages run into the terminal and ignores the exit status, so a full disk would go
+unnoticed.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
 from beatwalk.video.nvenc import in_hardware
 
-QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
-QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
-LAST_WORDS_S = 5.0  # an ffmpeg that closed its input is about to say why
+QUEUE_BYTES = 64 * 2**20  # of frames that may wait for the encoder
+QUEUE_FRAMES = (2, 64)  # least and most frames that may wait
+LAST_WORDS_S = 5.0  # how long to wait for the reason after ffmpeg has closed its input
 
-FFV1_SLICES = 4  # threads that can work on one frame …
-FFV1_SLICED_SIDE = 16  # … where it has sides of at least so many pixels
+FFV1_SLICES = 4  # threads that can work on one frame
+FFV1_SLICED_SIDE = 16  # least side of a frame that is cut into slices, in pixels
 
 
 class _FrameWriter:
-    """A context manager that takes frames in order and leaves a whole file, or none."""
+    """A context manager that takes frames in order and leaves a whole file or none."""
 
     _stops_early = False
 
@@ -73,12 +73,12 @@ class _FrameWriter:
         return self
 
     def write(self, frames: Frames) -> None:
-        """Hand over frames, uint8, shape (n, height, width, 3), with alpha 4; waits while too many are queued.
+        """Hand over uint8 frames, shape (n, height, width, 3 or 4 with alpha); wait while too many are queued.
 
         Raises
         ------
         OutputError
-            Ffmpeg has given up; the message has its reason.
+            The encoder has stopped; the message has its reason.
         """
         expected = (self.size[1], self.size[0], self._channels)
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
@@ -119,7 +119,7 @@ class _FrameWriter:
                     try:
                         pipe.write(frame)
                     except OSError:
-                        self._broken.set()  # go on emptying the queue, so that `write` never waits for ever
+                        self._broken.set()  # keep emptying the queue, so that `write` never waits for ever
         finally:
             try:
                 pipe.close()
@@ -135,14 +135,14 @@ class _FrameWriter:
 
 
 class LosslessWriter(_FrameWriter):
-    """FFV1 in Matroska: every pixel comes back as it was; every frame stands alone and carries a checksum.
+    """Writes FFV1 in Matroska: every pixel survives; every frame stands alone and carries a checksum.
 
     Parameters
     ----------
     path
         Ends in .mkv.
     size
-        Width, height, any.
+        Width and height, any.
     fps
         Frames a second.
     """
@@ -157,30 +157,30 @@ class LosslessWriter(_FrameWriter):
 
 
 class Encoder(_FrameWriter):
-    """The video that people watch; see `beatwalk.video.codecs` for what there is.
+    """Writes the video that people watch, in one of `beatwalk.video.codecs`.
 
     Parameters
     ----------
     path
-        Ends as the codec's container does.
+        The file; its ending is that of the codec's container.
     size
-        Width, height of the frames; scaled to the nearest that the codec can hold, `written_size`.
+        Width and height of the frames, which are scaled to the nearest size that the codec can hold, `written_size`.
     fps
         Frames a second.
     codec
         A name in `codecs.CODECS`.
     crf
-        Quality, 0-51, lower is better and larger; not used by codecs of fixed quality.
+        Quality, 0-51; a lower value looks better and makes a larger file. Codecs of fixed quality ignore it.
     intra
-        h264 of whole frames alone, for scrubbing.
+        Write h264 as whole frames alone, for scrubbing.
     alpha
         Frames have a fourth channel, and their colours are premultiplied by it.
     upscale
-        So many times as wide and high.
+        Factor of width and height.
     interpolate
-        So many frames for each, and how many there will be; then `frame_interpolation.AHEAD` more must be written.
+        Frames written per frame, and the number of frames; `frame_interpolation.AHEAD` more must then be handed over.
     hardware
-        By the graphics card's encoder, where that works.
+        Use the graphics card's encoder where that works.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class Encoder(_FrameWriter):
         options = codecs.writing_options(
             Path(path), codec, size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
-            **({"by": in_hardware} if hardware else {}),
+            **({"choose": in_hardware} if hardware else {}),
         )  # fmt: skip
-        self._stops_early = times > 1  # once it has all that it needs
+        self._stops_early = times > 1  # as soon as it has all the frames that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

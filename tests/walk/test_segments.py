@@ -10,7 +10,7 @@ import pytest
 from beatwalk.core.events import Progress
 from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
 from beatwalk.walk.noise import noise_at
@@ -28,7 +28,7 @@ def prepared(**settings: object) -> tuple[Walk, Targets]:
 
 def wanted(plan: Plan) -> Targets:
     """The plan's targets."""
-    return targets(plan.analysis, plan.timeline, plan.settings)
+    return compute_targets(plan.analysis, plan.timeline, plan.settings)
 
 
 def folder_in(path: Path) -> WorkFolder:

@@ -9,7 +9,7 @@ import pytest
 
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.walk.survey import shares_of, survey, wanted_steps
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
@@ -35,7 +35,7 @@ def test_each_segment_is_as_long_as_the_music_wants() -> None:
     """Within a tenth, for a slow pace and a faster one."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
-        wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+        wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
         found = survey(walk, wanted)
         for segment in walk.plan.segments:
             goal = found.scale * wanted_steps(wanted, segment).sum()
@@ -47,7 +47,7 @@ def test_louder_music_sends_the_noise_further() -> None:
     hops = []
     for level in (0.5, 1.0):
         walk = walk_of(walk={"speed": {"level": level}, "pace": 0.4, "path": "noise"})
-        found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+        found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
         hops.append(found.courses[0].route.hops)
     assert hops[1] / hops[0] == pytest.approx(2, rel=0.3)
 
@@ -55,7 +55,7 @@ def test_louder_music_sends_the_noise_further() -> None:
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     """With almost no budget the change takes the whole segment, and the shortfall is known."""
     walk = walk_of(walk={**STEADY, "pace": 0.015})
-    wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+    wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
     found = survey(walk, wanted)
     assert found.courses[0].change_share == 1
     assert found.courses[0].short_of < 0.6
@@ -69,7 +69,7 @@ def test_noise_on_its_way_to_a_seed_is_no_prompts_fault() -> None:
     walk = walk_of(walk={**STEADY, "pace": 0.015, "path": "noise"})
     keyframes = tuple(replace(k, seed=number) for number, k in enumerate(walk.plan.keyframes))
     walk = Walk(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert [course.route.total_hops for course in found.courses] == [1, 1]
     assert [course.short_of for course in found.courses] == [1, 1]
 
@@ -79,7 +79,9 @@ def test_a_small_share_is_kept() -> None:
     costs = []
     for share in (0.05, 0.1, 0.2):
         walk = walk_of(walk=STEADY, feedback={"probe_share": share})
-        costs.append(survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240)
+        costs.append(
+            survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240
+        )
     assert costs == sorted(costs)
     assert costs[0] < 0.1
     assert costs[1] < 0.12
@@ -89,7 +91,7 @@ def test_a_small_share_is_kept() -> None:
 def test_courses_join_and_pinned_seeds_are_met() -> None:
     """Each route starts where the one before ended."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert found.courses[1].route.start == found.courses[0].route.end
     assert found.courses[0].route.start.origin == 1
     first, second, last = walk.plan.keyframes
@@ -98,7 +100,7 @@ def test_courses_join_and_pinned_seeds_are_met() -> None:
         generator=walk.generator,
         size=(64, 48),
     )
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     wanted = walk.generator.start_noise(7, (64, 48))
     for course, alpha in ((found.courses[0], 1.0), (found.courses[1], 0.0)):
         np.testing.assert_allclose(walk.noise_on(course.route, np.array([alpha]))[0], wanted, atol=1e-6)
@@ -109,7 +111,7 @@ def test_probes_are_cheap() -> None:
     walk = walk_of(walk=STEADY)
     generator = walk.generator
     assert isinstance(generator, FakeGenerator)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     denoised = sum(batch for batch, _ in generator.denoised)
     assert denoised == found.n_probes
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
@@ -120,7 +122,7 @@ def test_probes_are_cheap() -> None:
 def test_without_feedback_nothing_is_probed() -> None:
     """One seed a keyframe, even positions."""
     walk = walk_of(feedback={"enabled": False})
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert (found.n_probes, found.scale) == (0, None)
     assert [course.route.hops for course in found.courses] == [1.0, 1.0]
 
@@ -128,7 +130,7 @@ def test_without_feedback_nothing_is_probed() -> None:
 def test_shares_go_from_nothing_to_exactly_one() -> None:
     """And grow with the target speed."""
     plan = known_plan(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})
-    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
     for segment in plan.segments:
         shares = shares_of(wanted, segment)
         assert (shares[0], shares[-1], len(shares)) == (0, 1, segment.n_frames + 1)
@@ -138,7 +140,7 @@ def test_shares_go_from_nothing_to_exactly_one() -> None:
 def test_a_survey_survives_json() -> None:
     """Resuming reads exactly what was chosen."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     again = survey_from_json(survey_to_json(found))
     assert again.courses[1].route == found.courses[1].route
     np.testing.assert_array_equal(again.courses[0].arc.lengths, found.courses[0].arc.lengths)
@@ -156,7 +158,7 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
         for frame in (*range(0, 240, 40), 240)
     )
     walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     fitting = 4 + 2 * ((4 + 4) + 2 * 2) / 8
     assert found.cost - fitting <= 0.15 * 240
 
@@ -165,7 +167,7 @@ def test_on_a_spline_prompts_never_rest_and_pass_their_keyframes() -> None:
     """The change takes the whole way; at a keyframe the picture is the prompt's own, spline or not."""
     settings = {**STEADY, "path": "prompts"}
     straight, bent = walk_of(walk=settings), walk_of(walk={**settings, "spline": True})
-    found = survey(bent, targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
+    found = survey(bent, compute_targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
     assert all(course.change_share == 1 for course in found.courses)
     for segment, course in zip(bent.plan.segments, found.courses, strict=True):
         places = np.array([0.0, 0.3, 1.0])
