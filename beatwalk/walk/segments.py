@@ -4,7 +4,7 @@ A segment is finished when its record lies beside its frames; until then nothing
 plan, the model and the survey alone, so they can be made in any order and the result is the same.
 
     OUT.beatwalk/render.json          what the frames depend on (fingerprints by name)
-    OUT.beatwalk/survey.json          courses of all segments
+    OUT.beatwalk/survey.json          paths of all segments
     OUT.beatwalk/segment-0003.mkv     frames, lossless
     OUT.beatwalk/segment-0003.npz     its record: position and change of every frame, first and last frame reduced
 """
@@ -33,7 +33,7 @@ from beatwalk.perception.change import change
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
 from beatwalk.walk.blocks import walk_blocks
-from beatwalk.walk.survey import Survey, shares_of, survey
+from beatwalk.walk.survey import Survey, progress_of, survey
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 
@@ -156,16 +156,16 @@ def render_segments(
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
     watch(Progress(stage="render", done=done, total=total, reused=reused))
     with _Closer() as closer:
-        for segment, course in zip(plan.segments, found.courses, strict=True):
+        for segment, path in zip(plan.segments, found.paths, strict=True):
             if (there := records[segment.index]) is not None:
                 sink(there.path)
                 continue
             replaced = 0
-            with closer.opened(LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps)) as writer:
+            with closer.opened(LosslessWriter(segment_file(work, segment), walk.size, plan.timeline.fps)) as writer:
                 positions: list[Float] = []
                 measured: list[Float] = []
                 ends: list[Float32] = []
-                for block in walk_blocks(walk, segment, course, shares_of(targets, segment), found.sketcher):
+                for block in walk_blocks(walk, segment, path, progress_of(targets, segment), found.preview):
                     writer.write(block.frames)
                     sink(block.frames)
                     positions.append(block.positions)
@@ -175,7 +175,7 @@ def render_segments(
                     done += len(block.frames)
                     watch(Progress(stage="render", done=done, total=total, reused=reused))
             record = SegmentRecord(
-                path=segment_path(work, segment),
+                path=segment_file(work, segment),
                 positions=np.concatenate(positions),
                 measured=np.concatenate(measured),
                 ends=np.stack(ends),
@@ -243,7 +243,7 @@ def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Su
     if path.is_file():
         with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
             found = survey_from_json(read_json(path, OutputError, "a survey"))
-            if len(found.courses) == len(walk.plan.segments):
+            if len(found.paths) == len(walk.plan.segments):
                 return found
     total = len(walk.plan.segments)
     watch(Progress(stage="survey", done=0, total=total))
@@ -252,7 +252,7 @@ def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Su
     return found
 
 
-def segment_path(work: Path, segment: Segment) -> Path:
+def segment_file(work: Path, segment: Segment) -> Path:
     """Where a segment's frames lie."""
     return work / f"segment-{segment.index:04d}.mkv"
 
@@ -272,7 +272,7 @@ def write_record(record: SegmentRecord) -> None:
 
 def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
     """A finished segment's record; None where it is missing, damaged, or its frames are not the ones recorded."""
-    path = segment_path(work, segment)
+    path = segment_file(work, segment)
     try:
         with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
             record = SegmentRecord(

@@ -14,7 +14,7 @@ from beatwalk.plan.modulation import targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
 from beatwalk.walk.noise import noise_at
-from beatwalk.walk.segments import claimed, clear, motion_of, read_record, render_segments, segment_path
+from beatwalk.walk.segments import claimed, clear, motion_of, read_record, render_segments, segment_file
 from beatwalk.walk.survey import survey
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
@@ -35,7 +35,7 @@ def wanted(plan: Plan) -> Targets:
 
 def frames_in(work: Path, walk: Walk) -> Frames:
     """All frames on disk, in order."""
-    blocks = [block for s in walk.plan.segments for block in read_frames(segment_path(work, s))]
+    blocks = [block for s in walk.plan.segments for block in read_frames(segment_file(work, s))]
     return np.concatenate(blocks)
 
 
@@ -57,8 +57,8 @@ def test_keyframes_are_met_exactly(tmp_path: Path) -> None:
     walk, music = prepared()
     found, _ = render_segments(walk, music, tmp_path)
     frames = frames_in(tmp_path, walk)
-    for segment, course in zip(walk.plan.segments, found.courses, strict=True):
-        noise = noise_at(course.route.start, lambda seed: walk.generator.start_noise(seed, walk.size))
+    for segment, path in zip(walk.plan.segments, found.paths, strict=True):
+        noise = noise_at(path.noise.start, lambda seed: walk.generator.start_noise(seed, walk.size))
         text = walk.generator.encode([segment.start.prompt])
         picture = walk.generator.generate(noise[None], text, None, size=walk.size, steps=4, guidance=1.0)
         np.testing.assert_array_equal(frames[segment.first], picture[0])
@@ -105,7 +105,7 @@ def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None
     render_segments(walk, music, work, watch=seen.append)
     assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
-    assert 30 <= walk.generator.decoded < 40  # frames, and marks of the strip that they are placed on
+    assert 30 <= walk.generator.decoded < 40  # frames, and marks of the lookahead that they are placed on
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(tmp_path / "whole", walk))
     assert not list(work.glob(".*partial*"))
 
@@ -116,7 +116,7 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     walk, music = prepared()
     render_segments(walk, music, tmp_path)
     segment = walk.plan.segments[1]
-    path = segment_path(tmp_path, segment)
+    path = segment_file(tmp_path, segment)
     whole = path.read_bytes()
     if damage == "truncate":
         path.write_bytes(whole[: len(whole) // 2])
@@ -184,6 +184,6 @@ def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
     walk, music = prepared()
     render_segments(walk, music, tmp_path)
     second = walk.plan.segments[1]
-    course = survey(prepared()[0], music).courses[1]
-    alone = prepared()[0].pictures(second, course, np.array([0.0]))[0]
+    path = survey(prepared()[0], music).paths[1]
+    alone = prepared()[0].pictures(second, path, np.array([0.0]))[0]
     np.testing.assert_array_equal(alone, frames_in(tmp_path, walk)[second.first])
