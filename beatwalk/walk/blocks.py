@@ -26,16 +26,19 @@ class Block:
     replaced: int  # frames that a safety checker made black
 
 
-def walk_blocks(
-    walk: Walk, segment: Segment, path: SegmentPath, progress: Float, preview: LatentPreview | None
-) -> Iterator[Block]:
-    """Make one segment's frames, a feedback block at a time.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentJob:
+    """All that a segment's frames depend on, beside plan and model. Segments can be rendered in any order."""
 
-    Parameters
-    ----------
-    progress : shape (n_frames + 1,), as `survey.progress_of` gives it
-    preview : the survey's; None: nothing was measured, and positions are the progress
-    """
+    segment: Segment
+    path: SegmentPath
+    progress: Float  # shape (n_frames + 1,), as `survey.progress_of` gives it
+    preview: LatentPreview | None  # the survey's; None: nothing was measured, and positions are the progress
+
+
+def walk_blocks(walk: Walk, job: SegmentJob) -> Iterator[Block]:
+    """Make one segment's frames, a feedback block at a time."""
+    segment, path, progress, preview = job.segment, job.path, job.progress, job.preview
     feedback, controller = walk.plan.settings.feedback, None
     if preview is not None:
         latents = walk.latents_on(segment, path, np.zeros(1))
@@ -47,7 +50,7 @@ def walk_blocks(
             alphas = progress[first : first + count]
             latents = walk.latents_on(segment, path, alphas)
         else:
-            controller = _prepared(controller, walk, segment, path, preview, count)
+            controller = _prepared(controller, walk, job, preview, count)
             alphas, latents = controller.frames(count)
         replaced = walk.generator.replaced
         frames = walk.decode(latents)
@@ -61,12 +64,12 @@ def walk_blocks(
 
 
 def _prepared(
-    controller: PaceController, walk: Walk, segment: Segment, path: SegmentPath, preview: LatentPreview, count: int
+    controller: PaceController, walk: Walk, job: SegmentJob, preview: LatentPreview, count: int
 ) -> PaceController:
     """Give a controller all the samples, and the decoded ones among them, that the next frames need."""
     while True:
         if len(alphas := controller.missing_samples(count)):
-            latents = walk.latents_on(segment, path, alphas)
+            latents = walk.latents_on(job.segment, job.path, alphas)
             controller = controller.with_samples(alphas, latents, preview.colors(latents))
         elif len(index := controller.to_decode()):
             controller = controller.with_decoded(reduce_frames(walk.decode(controller.lookahead.latents[index])))

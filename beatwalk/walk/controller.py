@@ -60,7 +60,7 @@ class PaceController:
         return cls(arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing)
 
     def missing_samples(self, count: int) -> Float:
-        """Positions of samples that the next `count` frames lack, shape (m,), increasing; empty if none is missing."""
+        """Positions of samples that the next `count` frames still need, shape (m,), increasing, maybe empty."""
         wanted = self._frame_distances()
         covered = self._covered()
         needed = float(wanted[count - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,20 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
+from beatwalk.walk.blocks import SegmentJob
 from beatwalk.walk.noise import noise_at
-from beatwalk.walk.segments import claimed, clear, motion_of, read_record, render_segments, segment_file
-from beatwalk.walk.survey import survey
+from beatwalk.walk.segments import (
+    SegmentRecord,
+    claimed,
+    clear,
+    motion_of,
+    read_record,
+    render_segment,
+    render_segments,
+    segment_file,
+    segment_jobs,
+)
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -83,7 +95,7 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
     assert variation["on"] < 0.5 * variation["off"]
 
 
-def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None:
     """Stopped in the second segment: the first is not made again, and all frames equal an uninterrupted run's."""
     walk, music = prepared()
     (tmp_path / "whole").mkdir()
@@ -105,7 +117,7 @@ def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None
     render_segments(walk, music, work, watch=seen.append)
     assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
-    assert 30 <= walk.generator.decoded < 40  # frames, and marks of the lookahead that they are placed on
+    assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(tmp_path / "whole", walk))
     assert not list(work.glob(".*partial*"))
 
@@ -165,7 +177,7 @@ def test_a_failure_before_the_first_segment_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
-    """Without the record of what they show, or where it is broken, finished segments are made anew."""
+    """Without the record of what they show, or where it is broken, finished segments are made again."""
     work = tmp_path / "out.mp4.beatwalk"
     for content in (None, b"{broken"):
         work.mkdir()
@@ -179,11 +191,36 @@ def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
         assert not work.exists()
 
 
+def alone(job: SegmentJob, work: Path) -> tuple[Frames, SegmentRecord]:
+    """The frames of one segment, rendered by itself with a new walk, and its record."""
+    blocks: list[Frames] = []
+    record = render_segment(prepared()[0], job, work / "alone.mkv", lambda block: blocks.append(block.frames))
+    return np.concatenate(blocks), record
+
+
 def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
-    """The second alone, from the survey, is the second of the whole."""
+    """The second alone, and all in reverse order with one walk: every frame equals that of the whole render."""
     walk, music = prepared()
-    render_segments(walk, music, tmp_path)
+    found, records = render_segments(walk, music, tmp_path)
+    whole, jobs = frames_in(tmp_path, walk), segment_jobs(walk.plan, music, found)
     second = walk.plan.segments[1]
-    path = survey(prepared()[0], music).paths[1]
-    alone = prepared()[0].pictures(second, path, np.array([0.0]))[0]
-    np.testing.assert_array_equal(alone, frames_in(tmp_path, walk)[second.first])
+    frames, record = alone(jobs[1], tmp_path)
+    np.testing.assert_array_equal(frames, whole[second.first : second.last])
+    np.testing.assert_array_equal(record.positions, records[1].positions)
+    np.testing.assert_array_equal(record.measured, records[1].measured)
+    np.testing.assert_array_equal(record.ends, records[1].ends)
+    other, blocks = prepared()[0], {}
+    for job in reversed(jobs):
+        made: list[Frames] = []
+        render_segment(other, job, tmp_path / "reverse.mkv", lambda block, made=made: made.append(block.frames))
+        blocks[job.segment.index] = np.concatenate(made)
+    np.testing.assert_array_equal(np.concatenate([blocks[index] for index in sorted(blocks)]), whole)
+
+
+def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
+    """A survey that went through JSON gives the same frames: another process or machine needs nothing else."""
+    walk, music = prepared()
+    found, _ = render_segments(walk, music, tmp_path)
+    again = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
+    frames, _ = alone(segment_jobs(walk.plan, music, again)[1], tmp_path)
+    np.testing.assert_array_equal(frames, frames_in(tmp_path, walk)[walk.plan.segments[1].first :])
