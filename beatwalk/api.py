@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beatwalk.core.files import write_json
-from beatwalk.core.locking import alone_in
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import AudioError, PlanError, VideoError
-from beatwalk.listen.store import PathLike, hear, open_song, with_song
+from beatwalk.listen.store import PathLike, analysis_for, open_song, with_song
 from beatwalk.listen.store import analyze as analyze
 from beatwalk.models.seam import Generator
 from beatwalk.plan.placement import plan as lay_plan
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from beatwalk.types import Frames
     from beatwalk.video.finishing import FinishReport
     from beatwalk.walk.walk import Walk
-
-PLAN_FILE = "plan.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +90,7 @@ def plan(
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
-    analysis = hear(audio) if analysis is None else with_song(analysis, audio)
+    analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
@@ -161,10 +159,10 @@ def render(
     BeatwalkError : whatever is wrong, before anything is overwritten
     """
     from beatwalk.core.fingerprints import picture_digests, render_identity
-    from beatwalk.core.manifest import build_manifest, manifest_path, work_folder
+    from beatwalk.core.manifest import build_manifest
     from beatwalk.plan.plan_json import plan_to_json
     from beatwalk.video.finishing import Finisher, upscaler_of
-    from beatwalk.walk.segments import claimed, clear, motion_of, render_segments
+    from beatwalk.walk.segments import motion_of, render_segments
 
     output = Path(output)
     if generator is None:
@@ -179,7 +177,7 @@ def render(
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
     upscaler_of(plan.settings.video)
-    targets, work = targets_of(plan), work_folder(output)
+    targets, work = targets_of(plan), WorkFolder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)
     begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
 
@@ -189,8 +187,8 @@ def render(
         if watch:
             watch(progress)
 
-    with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
-        write_json(work / PLAN_FILE, plan_to_json(plan))
+    with work.claimed(render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
+        write_json(work.plan_file, plan_to_json(plan))
         seconds, made, manifest = 0.0, plan.timeline.n_frames, {}
 
         def keep_manifest(report: FinishReport) -> None:
@@ -220,7 +218,7 @@ def render(
                 },
             )
             manifest.update(record or {})
-            write_json(manifest_path(output), manifest, within=work)
+            write_json(manifest_path(output), manifest, within=work.path)
 
         def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
             return _finish_into(
@@ -238,7 +236,7 @@ def render(
             finished = finisher.report() if finisher else finish_all([record.path for record in records])
         if not keep_frames:
             with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
-                clear(work)
+                work.clear()
     return RenderResult(
         path=output,
         manifest=manifest,
@@ -296,18 +294,18 @@ def finish(
     VideoError : its frames were not kept, or not all are rendered
     PlanError : a setting would need new frames
     """
-    from beatwalk.core.manifest import manifest_path, read_manifest, work_folder
+    from beatwalk.core.manifest import read_manifest
     from beatwalk.plan.plan_json import plan_to_json, read_plan
     from beatwalk.walk.segments import read_record
 
     video = Path(video)
     output = Path(output) if output is not None else video
-    work = work_folder(video)
-    if not (work / PLAN_FILE).is_file():
+    work = WorkFolder(video)
+    if not work.plan_file.is_file():
         raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
-    if (place := work_folder(output)).exists() and place.samefile(work):
+    if work.is_same(WorkFolder(output)):
         output = video  # spelt differently
-    plan = read_plan(work / PLAN_FILE)
+    plan = read_plan(work.plan_file)
     values = plan.settings.model_dump(mode="json")
     for override in overrides:
         if needs_render := sorted(set(override) - set(AFTERWARDS)):
@@ -323,8 +321,8 @@ def finish(
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
     with contextlib.ExitStack() as held:
-        for folder in sorted({work, work_folder(output)}):
-            held.enter_context(alone_in(folder))
+        for folder in sorted({work, WorkFolder(output)}, key=lambda folder: folder.path):
+            held.enter_context(folder.held())
         records = [read_record(work, segment) for segment in plan.segments]
         if missing := [str(i) for i, record in enumerate(records) if record is None]:
             raise VideoError(
@@ -336,11 +334,11 @@ def finish(
             if manifest is not None:
                 told = {**manifest.get("report", {}), "frames_softened_against_flashes": report.softened}
                 changed = {"settings": settings.model_dump(mode="json"), "report": told}
-                write_json(manifest_path(output), {**manifest, **changed}, within=work_folder(output))
+                write_json(manifest_path(output), {**manifest, **changed}, within=WorkFolder(output).path)
 
         _finish_into(output, plan, targets_of(plan), whole, watch=watch, before_publishing=keep_manifest)
         if output == video:  # another name is a version of its own, and what is kept stays that of `video`
-            write_json(work / PLAN_FILE, plan_to_json(plan))
+            write_json(work.plan_file, plan_to_json(plan))
     return output
 
 
@@ -378,5 +376,5 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = hear(song)
+        analysis = analysis_for(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 from beatwalk.core.files import check_place
 from beatwalk.core.fingerprints import model_identity, plan_identity
 from beatwalk.core.keyframe_images import check_picture
-from beatwalk.core.locking import check_free
-from beatwalk.core.manifest import manifest_path, work_folder
 from beatwalk.core.text import in_words
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.plan.placement import init_of
 from beatwalk.plan.prompts import Script
 from beatwalk.settings import Settings, VideoSettings
 from beatwalk.types import Plan, Targets
 from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
-from beatwalk.walk.segments import check_same, has_segments
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
@@ -76,11 +74,11 @@ def check_resumable(
     check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
     check_video(plan.settings.video)
     keep_the_song(plan, output)
-    work = work_folder(output)
-    check_free(work)
-    if not overwrite and has_segments(work):
+    work = WorkFolder(output)
+    work.check_free()
+    if not overwrite and work.has_segments:
         of_model = {} if model is None else model_identity(model())
-        check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
+        work.check_same({**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
 
 
 def check_video(video: VideoSettings) -> None:
@@ -103,10 +101,9 @@ def check_video(video: VideoSettings) -> None:
     check_upscaler(Path(video.upscaler))
 
 
-def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
+def needed_bytes(work: WorkFolder, n_frames: int, size: tuple[int, int]) -> int:
     """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
-    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
-    return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
+    return max(0, n_frames * size[0] * size[1] * 3 // 2 - work.frames_bytes)
 
 
 def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> int:
@@ -120,7 +117,7 @@ def remarks_of(video: VideoSettings, size: tuple[int, int]) -> list[str]:
     return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
 
 
-def check_space(work: Path, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
+def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
     """Room for the frames that are still to be made, by what they take at most, and for the video.
 
     Raises
@@ -128,10 +125,10 @@ def check_space(work: Path, n_frames: int, size: tuple[int, int], video: VideoSe
     OutputError : there is less
     """
     needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
-    free = shutil.disk_usage(work.parent).free
+    free = shutil.disk_usage(work.path.parent).free
     if free < needed:
         what = "frames and video need"
-        raise OutputError(f"{work.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
+        raise OutputError(f"{work.path.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
 
 
 def check_pictures(script: Script, settings: Settings) -> None:

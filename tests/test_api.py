@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from beatwalk import api
-from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import read_plan
@@ -80,13 +80,13 @@ def test_finishing_under_another_name_leaves_the_first_as_it_was(planned: Plan, 
     """Two versions from the same frames; the second does not inherit what was asked of the first."""
     out = tmp_path / "out.mp4"
     render(planned, out, keep_frames=True)
-    kept = (work_folder(out) / api.PLAN_FILE).read_bytes()
+    kept = WorkFolder(out).plan_file.read_bytes()
     api.finish(out, tmp_path / "a.mp4", overrides=[{"camera": {"zoom": 0.5}}])
-    assert (work_folder(out) / api.PLAN_FILE).read_bytes() == kept
+    assert WorkFolder(out).plan_file.read_bytes() == kept
     told = json.loads(manifest_path(tmp_path / "a.mp4").read_text(encoding="utf-8"))
     assert told["settings"]["camera"]["zoom"]["level"] == 0.5
     api.finish(out, overrides=[{"effects": False}], overwrite=True)
-    assert not read_plan(work_folder(out) / api.PLAN_FILE).settings.effects
+    assert not read_plan(WorkFolder(out).plan_file).settings.effects
     with pytest.raises(OutputError, match="exists"):
         api.finish(out)
     with pytest.raises(PlanError, match="walk cannot be changed without rendering"):
@@ -129,12 +129,12 @@ def test_pictures_that_are_not_there_are_said_before_a_model_is_loaded(planned: 
 
 def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames that are there take no more."""
-    work = tmp_path / "out.mp4.beatwalk"
-    work.mkdir()
+    work = WorkFolder(tmp_path / "out.mp4")
+    work.path.mkdir()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
     with pytest.raises(OutputError, match="free"):
         api.check_space(work, 1, (64, 32), VideoSettings())
-    (work / "segment-0000.mkv").write_bytes(bytes(2500))
+    work.frames_file(0).write_bytes(bytes(2500))
     api.check_space(work, 1, (64, 32), VideoSettings())
     with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
         api.check_space(work, 1, (64, 32), VideoSettings(codec="ffv1"))

@@ -14,7 +14,7 @@ import pytest
 
 import beatwalk
 from beatwalk.cli import main
-from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests.helpers import click_song, decoded
@@ -96,7 +96,7 @@ def test_finish_gives_what_a_full_render_would_give(made: Path, tmp_path: Path) 
     finished = decoded(tmp_path / "finished.mp4")
     assert_same_video(finished, decoded(tmp_path / "rendered.mp4"))
     assert np.abs(finished.astype(float) - decoded(made / "out.mp4")).mean() > 3
-    assert not work_folder(tmp_path / "rendered.mp4").exists()
+    assert not WorkFolder(tmp_path / "rendered.mp4").path.exists()
 
 
 def test_finish_refuses_what_needs_new_frames(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,4 +176,4 @@ def test_a_render_killed_at_any_moment_goes_on_and_ends_the_same(made: Path, tmp
         process.wait()
     subprocess.run(command if not out.exists() else [*command, "--overwrite"], check=True, timeout=600)
     assert_same_video(decoded(out), decoded(made / "out.mp4"))
-    assert not work_folder(out).exists()
+    assert not WorkFolder(out).path.exists()

@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 from beatwalk import api
 from beatwalk.listen import store
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.video import probe, read_sound
 
 song, out = Path(sys.argv[1]), Path(sys.argv[2])

@@ -19,7 +19,7 @@ import pytest
 from beatwalk import api
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg
-from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.models.fake import FakeGenerator
@@ -35,14 +35,14 @@ import sys
 import time
 from pathlib import Path
 from beatwalk import api
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.core.manifest import work_folder
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.core.workfolder import WorkFolder
 from tests.test_resuming import planned_for
 song, output, size, fps, hold = sys.argv[1:6]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell's background ignore it
 class Held(FakeGenerator):
     def decode(self, *given, **options):
-        while Path(hold).is_file() and (work_folder(Path(output)) / "segment-0001.npz").exists():
+        while Path(hold).is_file() and (WorkFolder(Path(output)).path / "segment-0001.npz").exists():
             time.sleep(0.01)
         return super().decode(*given, **options)
 result = api.render(planned_for(Path(song), size, int(fps)), output, generator=Held())
@@ -98,7 +98,7 @@ def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
         # The later half of a run is finishing and publishing; every other kill falls there.
         time.sleep(lasts_s * (chance.uniform(0.15, 0.55) if kills % 2 else chance.uniform(0.3, 1.05)))
         running = process.poll() is None
-        late += (work_folder(output) / "segment-0007.npz").exists()
+        late += (WorkFolder(output).path / "segment-0007.npz").exists()
         process.kill()
         process.communicate()
         kills += running
@@ -117,7 +117,7 @@ def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     np.testing.assert_array_equal(decoded(output), wanted)
-    assert work_folder(output).exists() is False
+    assert WorkFolder(output).path.exists() is False
     assert late > 0
 
 
@@ -173,7 +173,7 @@ def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
     output, hold = tmp_path / "out.mp4", tmp_path / "hold"
     hold.touch()
     process = start(song, output, "256x256", 24, hold)
-    while not list(work_folder(output).glob("segment-0001.npz")) and process.poll() is None:
+    while not list(WorkFolder(output).path.glob("segment-0001.npz")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     process.communicate()
@@ -190,7 +190,7 @@ def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]
 
     class Failing(FakeGenerator):
         def decode(self, *given: Any, **options: Any) -> Frames:
-            if list(work_folder(tmp_path / "out.mp4").glob("segment-0002.npz")):
+            if list(WorkFolder(tmp_path / "out.mp4").path.glob("segment-0002.npz")):
                 raise error("no more")
             return super().decode(*given, **options)
 
@@ -336,7 +336,7 @@ def test_work_lies_in_one_place_and_can_be_cleaned(
     for stage, after in (("render", 20), ("finish", 20)):
         stopped(song, tmp_path / "out.mp4", stage, after)
         assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
-    work = work_folder(tmp_path / "out.mp4")
+    work = WorkFolder(tmp_path / "out.mp4").path
     (work / ".x.partial.d").mkdir()
     (work / ".x.partial.d" / "pictures.mp4").write_bytes(bytes(100))
     (tmp_path / ".song-0123abcd.77.partial.json").write_bytes(b"x")
@@ -359,8 +359,8 @@ def test_clean_keeps_what_was_kept(song: Path, tmp_path: Path, capsys: pytest.Ca
     output = tmp_path / "out.mp4"
     api.render(planned_for(song), output, generator=FakeGenerator(), keep_frames=True)
     main(["clean", str(tmp_path), "--remove"])
-    assert work_folder(output).exists()
+    assert WorkFolder(output).path.exists()
     main(["clean", str(tmp_path), "--remove", "--kept"])
-    assert not work_folder(output).exists()
+    assert not WorkFolder(output).path.exists()
     assert output.exists()
     assert "kept" in capsys.readouterr().out

@@ -27,11 +27,10 @@ from beatwalk.errors import InputError
 from beatwalk.perception.change import GRID, successive_change
 from beatwalk.perception.flashes import FlashMeter, FlashReport
 from beatwalk.perception.oklab import oklab
-from beatwalk.plots.check import plot_check
 from beatwalk.types import Analysis, Float, Float32, frozen_array
 from beatwalk.video import VideoInfo, probe, read_averages
 
-__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "plot_check"]
+__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check"]
 
 BLANK = 5e-3  # a frame whose colours spread less is of one colour
 
@@ -47,16 +46,23 @@ def check(
 
     Parameters
     ----------
-    video : any video file
-    song : what its sound should be
-    analysis : of the song; gives sync, and speed by section
-    manifest : what beatwalk left beside the video; gives tracking, and where in the song the video begins
+    video
+        Any video file.
+    song
+        What its sound should be.
+    analysis
+        Of the song; gives sync, and speed by section.
+    manifest
+        What beatwalk left beside the video; gives tracking, and where in the song the video begins.
 
     Raises
     ------
-    VideoError : no video, or damaged
-    AudioError : the song cannot be read
-    InputError : the manifest is of another kind
+    VideoError
+        No video, or damaged.
+    AudioError
+        The song cannot be read.
+    InputError
+        The manifest is of another kind.
     """
     video = Path(video)
     info = probe(video)

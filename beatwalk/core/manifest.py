@@ -1,9 +1,4 @@
-"""What makes a render repeatable: fingerprints of what went in, and the record beside the video.
-
-out.mp4                     the video
-out.mp4.beatwalk.json       its manifest
-out.mp4.beatwalk/           finished segments while the work goes on (and after it with --keep-frames)
-"""
+"""The manifest: the record beside a finished video, so that it can be repeated, measured and given other effects."""
 
 from __future__ import annotations
 
@@ -15,20 +10,12 @@ from typing import Any
 
 from beatwalk._version import __version__
 from beatwalk.core.files import read_json
+from beatwalk.core.fingerprints import manifest_row
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
 from beatwalk.types import Keyframe, ModelInfo, Plan, Timeline
 
 VERSION = 1
-
-
-def manifest_path(video: Path) -> Path:
-    """Where the manifest of a video lies."""
-    return video.with_name(video.name + ".beatwalk.json")
-
-
-def work_folder(video: Path) -> Path:
-    """Where a video's segments lie while it is made."""
-    return video.with_name(video.name + ".beatwalk")
 
 
 def build_manifest(
@@ -46,22 +33,14 @@ def build_manifest(
 
     Parameters
     ----------
-    scale : change a frame that speed 1 stands for; None without feedback
-    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}; beside it stands its own seed, if it has one
-    motion : target, measured and position, an entry a frame
-    pictures : what `picture_digests` said when the work began
-    report : how the work went (frames a second, probes, softened flashes, …)
+    scale : perceived change per frame at speed 1; None without feedback
+    seeds : for each keyframe its position on the noise chain, {"seed", "travel"}
+    motion : target, measured change and position, one entry per frame
+    pictures : `picture_digests` at the start of the render
+    report : how the render went (frames/s, probes, softened flashes, …)
     """
     keyframes = [
-        {
-            "frame": k.frame,
-            "time": round(plan.timeline.time_of(k.frame), 3),
-            "prompt": k.prompt,
-            **({"negative": k.negative} if k.negative else {}),
-            **({} if k.seed is None else {"own_seed": k.seed}),
-            **({"image": str(k.image), "sha256": pictures.get(k.image), "strength": k.strength} if k.image else {}),
-            **place,
-        }
+        {"frame": k.frame, "time": round(plan.timeline.time_of(k.frame), 3), **manifest_row(k, pictures), **place}
         for k, place in zip(plan.keyframes, seeds, strict=True)
     ]
     return {
@@ -89,18 +68,18 @@ def build_manifest(
 
 
 def read_manifest(video: Path) -> dict[str, Any] | None:
-    """The manifest beside a video, or None where there is none.
+    """The manifest next to a video; None if there is none.
 
     Raises
     ------
-    InputError : there is one and it is broken
+    InputError : it is broken
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
 
 
 def interpolation_of(manifest: Mapping[str, Any]) -> int:
-    """How many frames of the video there are for each rendered one; 1 where a manifest does not tell."""
+    """Frames of the video per rendered frame; 1 if the manifest does not say."""
     try:
         times = manifest["settings"]["video"]["interpolate"]
     except (KeyError, TypeError):
@@ -109,11 +88,11 @@ def interpolation_of(manifest: Mapping[str, Any]) -> int:
 
 
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
-    """Song, timeline and keyframes that a manifest tells.
+    """Song, timeline and keyframes of a manifest.
 
     Raises
     ------
-    InputError : something of it is missing or of the wrong kind
+    InputError : an entry is missing or of the wrong kind
     """
     try:
         fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
@@ -127,4 +106,4 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
             raise ValueError
         return Path(str(manifest["song"]["path"])), timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
-        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

@@ -1,4 +1,4 @@
-"""The song that a loop is planned on: whole bars, over and over, each beat at its exact place."""
+"""The song that a loop is planned on: its bars repeated, each beat at its exact place at the loop's tempo."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ import numpy as np
 from beatwalk.errors import PlanError
 from beatwalk.types import Analysis, Curve, Float, Keyframe, Plan, Section, frozen_array
 
-ROUNDS = 3  # of the bars in a clip's own song; the clip is the middle one
-DRIFT_FRAMES = Fraction(1, 4)  # a round: four of them stay within a frame
-WHOLE_BPM = 0.05  # a tempo so near to a whole number is that number
+ROUNDS = 3  # repetitions of the bars; the loop is the middle one
+DRIFT_FRAMES = Fraction(1, 4)  # allowed drift per repetition: four repetitions stay within a frame
+WHOLE_BPM = 0.05  # a tempo this close to a whole number is rounded to it
 
 
-def _bar_lines(analysis: Analysis) -> Float:
-    """Downbeats, and the end of the last bar where the song holds all of it."""
+def bar_lines(analysis: Analysis) -> Float:
+    """Downbeats in seconds, and the end of the last bar if the song contains all of it.
+
+    Raises
+    ------
+    PlanError : no bars were heard
+    """
     lines = analysis.downbeats_s
     if len(lines) < 2:
-        raise PlanError("no bars were heard in the song, so there are no loops in it; correct its --analysis")
+        raise PlanError(
+            "no bars were heard in the song, so no loop can be cut from it; correct it with beatwalk analyze --save"
+        )
     last = lines[-1] + float(np.median(np.diff(lines)))
     return np.append(lines, last) if last <= analysis.duration_s + 0.05 else lines
 
 
-def _named_tempo(bpm: float) -> float:
-    """As it stands in the name: a whole number where it is one, else two decimals."""
+def rounded_tempo(bpm: float) -> float:
+    """The tempo as file names give it: a whole number if it is close to one, else two decimals."""
     return float(round(bpm)) if abs(bpm - round(bpm)) <= WHOLE_BPM else round(bpm, 2)
 
 
 def exact_rate(fps: Fraction, beats: int, bpm: float) -> tuple[Fraction, int]:
-    """Frames a second and frames of a loop that lasts so many beats, to within `DRIFT_FRAMES`.
+    """Frame rate and number of frames of a loop of `beats` beats, exact to within `DRIFT_FRAMES`.
 
-    The rate stays where the nearest whole number of frames is near enough; else it moves a little, so that it is.
+    The frame rate stays as asked if a whole number of frames is close enough; otherwise it changes slightly.
     """
     length_s = Fraction(60 * beats) / Fraction(str(bpm))
     n_frames = max(4, round(length_s * fps))
@@ -42,14 +49,16 @@ def exact_rate(fps: Fraction, beats: int, bpm: float) -> tuple[Fraction, int]:
     return (n_frames / length_s).limit_denominator(10**6), n_frames
 
 
-def _knots(analysis: Analysis, window: tuple[float, float], beats: int) -> Float:
-    """When each beat of a window is heard, and its end; evenly where not all were heard. Shape (beats + 1,)."""
+def beat_times(analysis: Analysis, window: tuple[float, float], beats: int) -> Float:
+    """Times of the beats in a window and of its end, s, shape (beats + 1,); evenly spaced if some were not heard."""
     heard = analysis.beats_s[(analysis.beats_s > window[0] - 0.01) & (analysis.beats_s < window[1] - 0.05)]
     return np.append(heard, window[1]) if len(heard) == beats else np.linspace(*window, beats + 1)
 
 
-def _rounds(analysis: Analysis, window: tuple[float, float], knots: Float, length_s: float, per_bar: int) -> Analysis:
-    """A song of nothing but these bars, `ROUNDS` times."""
+def repeated(
+    analysis: Analysis, window: tuple[float, float], knots: Float, length_s: float, per_bar: int
+) -> Analysis:
+    """An analysis of a song that consists of these bars, repeated `ROUNDS` times."""
     beats = len(knots) - 1
     beats_s = np.arange(ROUNDS * beats) * (length_s / beats)
     even = np.linspace(0, length_s, beats + 1)
@@ -63,7 +72,7 @@ def _rounds(analysis: Analysis, window: tuple[float, float], knots: Float, lengt
         times = np.arange(n) * length_s / n
         fade_s = min(length_s / 8, 4 * length_s / beats)
         share = np.clip((times - (length_s - fade_s)) / fade_s, 0, 1)
-        # What leads into the first bar fades in over the end of the last: the level comes back.
+        # The music before the first bar fades in over the end of the last one, so that levels meet at the seam.
         lead_in = curve.at(np.maximum(window[0] - (length_s - times), 0.0))
         values = (1 - share) * curve.at(np.interp(times, even, knots)) + share * lead_in
         return Curve(values=frozen_array(np.tile(values, ROUNDS)), rate_hz=n / length_s)
@@ -86,14 +95,14 @@ def _rounds(analysis: Analysis, window: tuple[float, float], knots: Float, lengt
     )
 
 
-def _keyframes(
+def loop_keyframes(
     plan: Plan, window: tuple[float, float], frame_of: Callable[[float], int], n_frames: int, bar: int, index: int
 ) -> tuple[Keyframe, ...]:
-    """The prompts of the song that rule in the window, and back to the first in the end."""
+    """Keyframes of the song inside the window; the last one returns to the first."""
     times = [plan.timeline.time_of(k.frame) for k in plan.keyframes[:-1]]
     half_frame_s = 0.5 / float(plan.timeline.fps)
-    ruling = [k for k, time_s in zip(plan.keyframes, times, strict=False) if time_s <= window[0] + half_frame_s]
-    first = replace((ruling or [plan.keyframes[0]])[-1], frame=0)
+    active = [k for k, time_s in zip(plan.keyframes, times, strict=False) if time_s <= window[0] + half_frame_s]
+    first = replace((active or [plan.keyframes[0]])[-1], frame=0)
     origin = plan.settings.seed if first.seed is None else first.seed
     first = replace(first, seed=(origin + index) % 2**63)
     keyframes = [first]

@@ -1,7 +1,7 @@
-"""Clips for VJs: whole bars of a song as loops, exact to the frame, whose end flows into their beginning.
+"""Loops for VJs: whole bars of a song, exact to the frame, whose end flows into their beginning.
 
-A clip of n bars is planned on a song of its own: those n bars over and over, every beat at its exact place at the
-clip's tempo, levels faded over at the end so that they come back to where they began. The clip is its second round.
+A loop of n bars is planned on a song of its own (`beatwalk.jobs.loop_song`): those n bars repeated, every beat at its
+exact place at the loop's tempo, with levels crossfaded at the end. The loop is the second repetition.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import numpy as np
 
 from beatwalk import api
 from beatwalk.core.files import read_json, whole_or_nothing, write_json
-from beatwalk.core.fingerprints import digest, picture_digests
+from beatwalk.core.fingerprints import clip_identity
 from beatwalk.core.manifest import read_manifest
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.jobs.loop_song import _bar_lines, _keyframes, _knots, _named_tempo, _rounds, exact_rate
+from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
 from beatwalk.jobs.scout import contact_sheet
 from beatwalk.models.seam import Generator
 from beatwalk.plan.placement import place_times_s
 from beatwalk.plan.prompts import parse_prompts
-from beatwalk.types import Analysis, Float, Plan, Timeline
+from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
-MAX_CLIPS = 12  # where no number is given
+MAX_CLIPS = 12  # made if no number is given
 LIST_FILE, SHEET_FILE = "clips.json", "clips.png"
 
 
@@ -44,22 +44,11 @@ class Clip:
     end_s: float
 
     def identity(self, model: str, sound: bool) -> str:
-        """Changes when anything does that the clip shows or plays; `model` is its fingerprint."""
-        images = picture_digests(self.plan)
-        keyframes = [
-            (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
-            for k in self.plan.keyframes
-        ]
-        settings = self.plan.settings.model_dump(mode="json")
-        song = [self.plan.analysis.song.sha256, self.start_s, self.end_s]
-        heard = [digest(values.tolist()) for values in (self.plan.analysis.onsets_s, *self._levels())]
-        return digest([keyframes, settings, model, self.plan.size, str(self.plan.timeline.fps), song, heard, sound])
-
-    def _levels(self) -> list[Float]:
-        return [np.round(curve.values, 6) for _, curve in sorted(self.plan.analysis.curves.items())]
+        """A fingerprint of all that the clip shows or plays; `model` is the model's."""
+        return clip_identity(self.plan, model, start_s=self.start_s, end_s=self.end_s, sound=sound)
 
     def record(self, model: str, sound: bool) -> dict[str, Any]:
-        """What its manifest says instead of what the clip's own song would have it say."""
+        """Entries of the manifest that refer to the real song instead of the repeated bars."""
         song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
@@ -67,11 +56,11 @@ class Clip:
 
 
 def start_of(text: str, analysis: Analysis) -> float:
-    """Where loops begin: "drop", "bar 33", "section B", "1:02.5" → seconds of the song.
+    """Start of the first loop in seconds of the song, from "drop", "bar 33", "section B" or "1:02.5".
 
     Raises
     ------
-    PromptError : no such place
+    PromptError : the song has no such place
     """
     line = parse_prompts(f"@{text} x", "--from").lines[0]
     if line.place is None:
@@ -92,32 +81,33 @@ def clips_of(
 
     Parameters
     ----------
-    bars : in each loop
-    count : how many; more than the song has come around again with other seeds; None: as many as there are, up to 12
-    start_s : the first loop begins with the first bar from here on
-    bpm : their tempo; None: the song's
+    bars : number of bars in each loop
+    count : number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the
+        song has, up to 12
+    start_s : the first loop begins with the first bar after this time, in seconds
+    bpm : tempo of the loops; None: the song's
 
     Raises
     ------
-    PlanError : the song has not so many bars
+    PlanError : the song has too few bars
     """
     analysis = plan.analysis
-    borders = _bar_lines(analysis)
-    first = int(np.searchsorted(borders, start_s - 0.05))
-    windows = [(i, i + bars) for i in range(first, len(borders) - bars, bars)]
+    bar_lines_s = bar_lines(analysis)
+    first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
+    windows = [(i, i + bars) for i in range(first, len(bar_lines_s) - bars, bars)]
     if not windows:
-        left = max(0, len(borders) - 1 - first)
+        left = max(0, len(bar_lines_s) - 1 - first)
         raise PlanError(
             f"the song has {left} bars from {start_s:.1f} s on, but a loop takes {bars}; take fewer --bars"
         )
-    tempo = _named_tempo(bpm or analysis.tempo_bpm)
+    tempo = rounded_tempo(bpm or analysis.tempo_bpm)
     suffix, stem = codec_named(plan.settings.video.codec).suffixes[0], analysis.song.path.stem[:100]
     clips = []
     for index in range(count or min(len(windows), MAX_CLIPS)):
         begin, end = windows[index % len(windows)]
         beats = int(analysis.beats_per_bar[np.minimum(np.arange(begin, end), len(analysis.beats_per_bar) - 1)].sum())
         name = f"{stem}_{tempo:g}bpm_{bars:02d}bars_{index + 1:02d}{suffix}"
-        window = (float(borders[begin]), float(borders[end]))
+        window = (float(bar_lines_s[begin]), float(bar_lines_s[end]))
         clips.append(_clip(plan, folder / name, window, index, bars, beats, tempo))
     return clips
 
@@ -125,8 +115,8 @@ def clips_of(
 def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars: int, beats: int, bpm: float) -> Clip:
     fps, n_frames = exact_rate(plan.timeline.fps, beats, bpm)
     length_s = float(n_frames / fps)
-    knots = _knots(plan.analysis, window, beats)
-    analysis = _rounds(plan.analysis, window, knots, length_s, beats // bars)
+    knots = beat_times(plan.analysis, window, beats)
+    analysis = repeated(plan.analysis, window, knots, length_s, beats // bars)
     settings = plan.settings.model_copy(
         update={
             "walk": plan.settings.walk.model_copy(update={"loop": True}),
@@ -142,7 +132,7 @@ def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars:
         analysis=analysis,
         settings=settings,
         timeline=Timeline(fps=fps, n_frames=n_frames, start_s=length_s),
-        keyframes=_keyframes(plan, window, frame_of, n_frames, n_frames // bars, index),
+        keyframes=loop_keyframes(plan, window, frame_of, n_frames, n_frames // bars, index),
     )
     return Clip(path=path, plan=made, bars=bars, beats=beats, bpm=bpm, start_s=window[0], end_s=window[1])
 
@@ -156,12 +146,12 @@ def render_clips(
     watch: Any = None,
     told: Callable[[Clip, str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Make clips, their list and their contact sheet; those that are there already, of the same plan, are skipped.
+    """Render loops, their list and their contact sheet; loops that exist with the same fingerprint are skipped.
 
     Parameters
     ----------
-    clips : of one folder
-    sound : whether the song's own sound, stretched to the clip's tempo, lies under them
+    clips : all in one folder
+    sound : whether the song's sound, stretched to the loop's tempo, is laid under them
     told : called with each clip and "made" or "there"
 
     Raises
@@ -194,16 +184,17 @@ def render_clips(
 
 
 def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bool) -> set[Path]:
-    """Those that are whole already, before a model is loaded; the folder is made.
+    """Paths of the loops that exist already; make the folder. Called before a model is loaded.
 
     Parameters
     ----------
-    model : its fingerprint
+    model : fingerprint of the model
     sound : as for `render_clips`
 
     Raises
     ------
-    OutputError : another loop has a clip's name, or unfinished frames of another lie there; what differs is named
+    OutputError : another loop has the same name, or unfinished frames of another render exist; the message names
+        what differs
     """
     folder = clips[0].path.parent
     try:
@@ -223,7 +214,7 @@ def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bo
 
 
 def _listed(path: Path) -> dict[str, dict[str, Any]]:
-    """Clips of an earlier run by file name; none where the list is missing or not ours."""
+    """Loops of an earlier run by file name; empty if the list is missing or not ours."""
     if not path.is_file():
         return {}
     try:

@@ -65,9 +65,12 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
 
     Parameters
     ----------
-    exposure : stops
-    saturation : factor, below 0 counts as 0
-    hue : degrees
+    exposure
+        Stops.
+    saturation
+        Factor, below 0 counts as 0.
+    hue
+        Degrees.
     """
     angle, strength = np.deg2rad(hue), max(saturation, 0.0)
     turn = np.eye(3)
@@ -80,9 +83,12 @@ class Effects:
 
     Parameters
     ----------
-    targets : what the music asks of every frame
-    size : width, height of the frames
-    device : where to compute, such as "cpu" or "cuda"
+    targets
+        What the music asks of every frame.
+    size
+        Width, height of the frames.
+    device
+        Where to compute, such as "cpu" or "cuda".
     """
 
     def __init__(self, targets: Targets, size: tuple[int, int], device: str = "cpu") -> None:
@@ -109,8 +115,10 @@ class Effects:
 
         Parameters
         ----------
-        frames : uint8, shape (n, height, width, 3)
-        first_frame : index of `frames[0]` in the video; the first call may start anywhere, the next goes on there
+        frames
+            uint8, shape (n, height, width, 3).
+        first_frame
+            Index of `frames[0]` in the video; the first call may start anywhere, the next goes on there.
 
         Returns
         -------
@@ -181,9 +189,12 @@ def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
 
     Parameters
     ----------
-    picture : float, shape (3, height, width)
-    camera : shape (3, 3), view → picture, pixels from the centre
-    smooth : bicubic, which stays sharp; else bilinear, which never overshoots and so can be repeated without end
+    picture
+        Float, shape (3, height, width).
+    camera
+        Shape (3, 3), view → picture, pixels from the centre.
+    smooth
+        Bicubic, which stays sharp; else bilinear, which never overshoots and so can be repeated without end.
     """
     import torch
     import torch.nn.functional as F
@@ -222,7 +233,8 @@ def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Te
 
     Parameters
     ----------
-    picture : sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1
+    picture
+        sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1.
     """
     import torch
 

@@ -1,33 +1,28 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
 
 A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
-on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same.
-
-    OUT.beatwalk/render.json          what the frames depend on (fingerprints by name)
-    OUT.beatwalk/survey.json          paths of all segments
-    OUT.beatwalk/segment-0003.mkv     frames, lossless
-    OUT.beatwalk/segment-0003.npz     its record: position and change of every frame, first and last frame reduced
+on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same. The
+files are those of `beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from beatwalk.core.events import Progress, Watcher
-from beatwalk.core.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
-from beatwalk.core.locking import alone_in
+from beatwalk.core.files import read_json, whole_or_nothing, write_json
+from beatwalk.core.fingerprints import file_sha256
+from beatwalk.core.workfolder import WorkFolder
 from beatwalk.errors import OutputError
 from beatwalk.perception.change import change
 from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
@@ -36,8 +31,6 @@ from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
 from beatwalk.walk.survey import Survey, progress_of, survey
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
-
-RECORD = "render.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,84 +42,6 @@ class SegmentRecord:
     measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
     ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
     replaced: int = 0  # frames that a safety checker made black
-
-
-@contextlib.contextmanager
-def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterator[None]:
-    """The work folder of a render, made or taken up again.
-
-    Finished segments stay in it, for the next run or `finish` to go on with; a failure before the first one leaves
-    nothing behind.
-
-    Raises
-    ------
-    OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
-    """
-    with alone_in(work):
-        try:
-            if _identity_in(work) != identity:
-                check_same(work, identity, overwrite=overwrite)
-                clear(work)  # frames of which nobody knows what they show count for nothing either
-            _remove_partial(work)
-        except OSError as error:
-            raise OutputError(f"{work}: cannot be written: {error.strerror or error}") from None
-        try:
-            write_json(work / RECORD, {"version": 1, "identity": identity})
-            yield
-        except Exception:
-            if not has_segments(work):
-                clear(work)
-            raise
-
-
-def check_same(work: Path, identity: dict[str, str], *, overwrite: bool) -> None:
-    """Finished segments in a work folder are of the render that `identity` tells, as far as it tells.
-
-    Raises
-    ------
-    OutputError : they are of another, and `overwrite` is not given; the message names the differences
-    """
-    found = _identity_in(work)
-    if found is None or overwrite or not has_segments(work):
-        return
-    if names := sorted(key for key, value in identity.items() if found.get(key) != value):
-        raise OutputError(
-            f"{work}: an unfinished render differs in {', '.join(names)}; "
-            "render with the same to go on, or add --overwrite to start anew"
-        )
-
-
-def has_segments(work: Path) -> bool:
-    """Whether a work folder holds anything that was finished."""
-    return any(work.glob("segment-*.npz"))
-
-
-def _remove_partial(work: Path) -> None:
-    for left in work.glob(PARTIAL_GLOB):
-        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
-
-
-def _identity_in(work: Path) -> dict[str, Any] | None:
-    """What the frames in a work folder depend on; None where that is not known."""
-    with contextlib.suppress(OutputError):
-        identity = read_json(work / RECORD, OutputError, "the record of a render").get("identity")
-        return identity if isinstance(identity, dict) else None
-    return None
-
-
-def clear(work: Path) -> None:
-    """Remove a work folder's own files, and the folder if nothing else is in it.
-
-    What says that a segment is finished goes first, and what says of which render it is last: wherever this is
-    interrupted, nothing is left that could be mistaken for frames of another render.
-    """
-    for pattern in ("segment-*.npz", "segment-*.mkv", "survey.json", "plan.json", RECORD):
-        if pattern == RECORD:
-            _remove_partial(work)
-        for path in work.glob(pattern):
-            path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        work.rmdir()
 
 
 def segment_jobs(plan: Plan, targets: Targets, found: Survey) -> list[SegmentJob]:
@@ -167,7 +82,7 @@ def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Blo
 def render_segments(
     walk: Walk,
     targets: Targets,
-    work: Path,
+    work: WorkFolder,
     *,
     watch: Watcher | None = None,
     sink: Callable[[Path | Frames], None] | None = None,
@@ -176,7 +91,7 @@ def render_segments(
 
     Parameters
     ----------
-    work : an existing folder, `claimed`
+    work : an existing folder, claimed for this render
     sink : given all frames in order: new ones as arrays, those of finished segments as their files
 
     Raises
@@ -195,7 +110,7 @@ def render_segments(
             if (there := records[job.segment.index]) is not None:
                 sink(there.path)
                 continue
-            file = segment_file(work, job.segment)
+            file = work.frames_file(job.segment.index)
             with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
 
                 def write(block: Block, writer: LosslessWriter = writer) -> None:
@@ -262,9 +177,9 @@ class _Closer:
             self._closing.result()
 
 
-def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Survey:
+def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher) -> Survey:
     """Read the survey of an earlier run of the same render, or survey and keep the result."""
-    path = work / "survey.json"
+    path = work.survey_file
     if path.is_file():
         with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
             found = survey_from_json(read_json(path, OutputError, "a survey"))
@@ -277,11 +192,6 @@ def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Su
     return found
 
 
-def segment_file(work: Path, segment: Segment) -> Path:
-    """Where a segment's frames lie."""
-    return work / f"segment-{segment.index:04d}.mkv"
-
-
 def write_record(record: SegmentRecord) -> None:
     """Record that a segment is finished: its frames are on disk, and the record has their hash."""
     with whole_or_nothing(record.path.with_suffix(".npz")) as partial, partial.open("wb") as file:
@@ -291,13 +201,13 @@ def write_record(record: SegmentRecord) -> None:
             measured=record.measured,
             ends=record.ends,
             replaced=record.replaced,
-            sha256=np.frombuffer(_sha256(record.path), np.uint8),
+            sha256=np.frombuffer(file_sha256(record.path), np.uint8),
         )
 
 
-def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
+def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
     """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
-    path = segment_file(work, segment)
+    path = work.frames_file(segment.index)
     try:
         with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
             record = SegmentRecord(
@@ -308,14 +218,9 @@ def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
                 replaced=int(data["replaced"]),
             )
             whole = len(record.positions) == len(record.measured) == segment.n_frames
-            return record if whole and data["sha256"].tobytes() == _sha256(path) else None
+            return record if whole and data["sha256"].tobytes() == file_sha256(path) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def motion_of(

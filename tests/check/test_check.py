@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from beatwalk.check import check, plot_check
+from beatwalk.check import check
 from beatwalk.check.scores import find_peaks, score_sync
 from beatwalk.errors import AudioError, InputError, VideoError
 from beatwalk.perception.change import successive_change
 from beatwalk.perception.oklab import oklab
+from beatwalk.plots.check import plot_check
 from beatwalk.video import Encoder, LosslessWriter, mux
 from tests.helpers import known_analysis
 
@@ -265,7 +266,7 @@ def test_everything_is_told_and_drawn(tmp_path: Path, clip: Callable[[float], Pa
         assert word in text
     json.dumps(full.to_json(), allow_nan=False)
     plot_check(full, tmp_path / "full.png")
-    plot_check(check(write(tmp_path / "one.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
+    plot_check(check(write(tmp_path / "$x^{$.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
     for name in ("full.png", "one.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
 

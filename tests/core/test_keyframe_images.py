@@ -12,7 +12,8 @@ from PIL import Image
 from beatwalk import api
 from beatwalk.core.fingerprints import picture_digest, picture_digests
 from beatwalk.core.keyframe_images import check_picture, load_picture
-from beatwalk.core.manifest import read_manifest, work_folder
+from beatwalk.core.manifest import read_manifest
+from beatwalk.core.workfolder import WorkFolder
 from beatwalk.errors import InputError, OutputError
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import plan_from_json, plan_to_json
@@ -134,7 +135,7 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
     api.render(plan, tmp_path / "whole.mp4", generator=(whole := Stopping(10_000)))
     with pytest.raises(KeyboardInterrupt):  # in the last segment
         api.render(plan, out, generator=Stopping(10_000 - whole.left - 1))
-    assert list(work_folder(out).glob("segment-*.npz"))
+    assert list(WorkFolder(out).path.glob("segment-*.npz"))
     other = write_halves(tmp_path / "moved.png")
     moved = replace(plan, keyframes=tuple(replace(k, image=other) if k.image else k for k in plan.keyframes))
     api.check_resumable(moved, out, overwrite=False)

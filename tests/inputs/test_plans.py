@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from beatwalk import api
-from beatwalk.core.manifest import manifest_path, timing_of, work_folder
+from beatwalk.core.manifest import timing_of
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import targets
 from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json
@@ -101,7 +102,7 @@ BROKEN: dict[str, bytes] = {
 def test_hostile_work_folders(video: Path, tmp_path: Path, name: str, content: str) -> None:
     """Whatever lies in a work folder, the render ends with the same video, and no pickle is loaded."""
     here = tmp_path / "here"
-    work = work_folder(here / "out.mp4")
+    work = WorkFolder(here / "out.mp4").path
     work.mkdir()
     (work / "segment-0000.npz").write_bytes(BROKEN["text"])
     (work / name).write_bytes(BROKEN[content])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from beatwalk import api
-from beatwalk.core.manifest import manifest_path
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError
 from beatwalk.jobs.loop_song import exact_rate
 from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of

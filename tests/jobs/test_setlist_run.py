@@ -14,7 +14,7 @@ from PIL import Image
 
 from beatwalk import api
 from beatwalk.cli import main
-from beatwalk.core.manifest import manifest_path
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import OutputError
 from beatwalk.jobs.setlist import Job
 from beatwalk.jobs.setlist_run import check_places, render_set, seconds_of, summary, table
@@ -191,6 +191,21 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     assert problem_with(NIGHT) == ""
     assert "differs in excerpt or length" in problem_with(NIGHT.replace("end = 1.0", "start = 0.5\nend = 1.5"))
     assert "differs in what is heard in the song;" in problem_with(NIGHT, rising=True)
+
+
+def test_a_reworded_preset_keeps_what_is_whole(folder: Path) -> None:
+    """Another description of the same preset changes no picture, so nothing is rendered again."""
+    mine = folder / "mine.toml"
+    (folder / "night.toml").write_text(NIGHT.replace('presets = ["house"]', f'presets = ["{mine.as_posix()}"]'))
+
+    def first(description: str) -> Job:
+        mine.write_text(f'description = "{description}"\n[walk]\npace = 0.3\n')
+        found = jobs(folder)[:1]
+        check_places(found, resume=True, overwrite=False)
+        return found[0]
+
+    render_set([first("calm")], lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    assert (first("calm and slow").status, first("calm and slow").problem) == ("there", "")
 
 
 def test_a_changed_seed_is_noticed(folder: Path) -> None:
