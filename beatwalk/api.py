@@ -185,13 +185,13 @@ def render(
             """Before the video gets its name: where there is a video, there is its manifest."""
             nonlocal seconds, made, manifest
             seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
-            states = [walk.start(), *(course.route.end for course in survey.courses)]
+            points = [walk.start(), *(path.noise.end for path in survey.paths)]
             manifest = build_manifest(
                 plan,
                 generator.info,
                 walk.size,
                 scale=survey.scale,
-                seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
+                seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
                 pictures=pictures,
                 motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
                 report={
@@ -201,7 +201,7 @@ def render(
                     "probes": survey.n_probes,
                     "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
                     "prompts_too_long_for_their_time": [
-                        i for i, course in enumerate(survey.courses) if course.short_of < 1
+                        i for i, path in enumerate(survey.paths) if path.short_of < 1
                     ],
                     "frames_softened_against_flashes": report.softened,
                     "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
