@@ -28,7 +28,8 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
-from beatwalk.models import FAMILIES, DiffusionGenerator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.families import FAMILIES
 from beatwalk.types import Conditioning, ModelInfo
 
 SD15: dict[str, Any] = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}

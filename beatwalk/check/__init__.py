@@ -1,8 +1,11 @@
 """Finished video file → report: sync, motion, flashes, sound, durations."""
 
+from __future__ import annotations
+
 from beatwalk.check.measure import measure_video
 from beatwalk.check.report import CheckReport
-from beatwalk.check.scores import SectionSpeed, Sync, Tracking
-from beatwalk.check.sound import SoundMatch
 
-__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "measure_video"]
+__all__ = [
+    "CheckReport",
+    "measure_video",
+]

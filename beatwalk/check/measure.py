@@ -23,11 +23,9 @@ import numpy as np
 from beatwalk.check.report import CheckReport
 from beatwalk.check.scores import FROZEN, find_peaks, score_sync, score_tracking
 from beatwalk.check.sound import match_sound
-from beatwalk.core.manifest import interpolation_of
+from beatwalk.core import interpolation_of
 from beatwalk.errors import InputError
-from beatwalk.perception.change import GRID, successive_change
-from beatwalk.perception.flashes import FlashMeter, FlashReport
-from beatwalk.perception.oklab import oklab
+from beatwalk.perception import GRID, FlashMeter, FlashReport, oklab, successive_change
 from beatwalk.types import Analysis, Float, Float32, frozen_array
 from beatwalk.video import VideoInfo, probe, read_averages
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from beatwalk.check.scores import Sync, Tracking
 from beatwalk.check.sound import SoundMatch
-from beatwalk.perception.flashes import MAX_FLASHES, FlashReport
+from beatwalk.perception import MAX_FLASHES, FlashReport
 from beatwalk.types import Float
 from beatwalk.video import VideoInfo
 

@@ -15,20 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk import api, preflight
-from beatwalk.core.files import write_json
-from beatwalk.core.fingerprints import frames_key, model_identity, video_differences
-from beatwalk.core.manifest import read_manifest
-from beatwalk.core.text import in_words
-from beatwalk.core.workfolder import WorkFolder
+from beatwalk.core import (
+    WorkFolder,
+    frames_key,
+    in_words,
+    model_identity,
+    read_manifest,
+    video_differences,
+    write_json,
+)
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
-from beatwalk.models.seam import Generator
-from beatwalk.plan.plan_json import read_plan
-from beatwalk.plan.targets import targets_of
+from beatwalk.models import Generator
+from beatwalk.plan import read_plan, targets_of
 from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS, ModelSettings
 from beatwalk.types import Plan
-from beatwalk.video.cues import write_cues
+from beatwalk.video import write_cues
 
 REPORT_FILE = "set-report.json"
 FINISHING = 0.2  # time to finish a video, relative to the time to render it
@@ -70,7 +73,7 @@ def check_places(
                 job.status = "there"
                 continue
             model = functools.partial(fingerprint, job.plan) if fingerprint else None
-            api.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
+            preflight.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
         except BeatwalkError as error:
             job.fail(error)
             continue

@@ -1,7 +1,9 @@
 """Prompts, preset and `Analysis` → `Plan`, and the targets: what the music asks of every frame."""
 
+from __future__ import annotations
+
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
-from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json, read_plan
+from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
     DEFAULT_PRESET,
     list_presets,
@@ -12,13 +14,11 @@ from beatwalk.plan.presets import (
     preset_text,
     settings_from,
 )
-from beatwalk.plan.prompts import Place, PromptLine, Script, parse_prompts, read_prompts
+from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
-    "Place",
-    "PromptLine",
     "Script",
     "check_plan",
     "init_of",
@@ -30,7 +30,6 @@ __all__ = [
     "parse_prompts",
     "place_prompts",
     "place_times_s",
-    "plan_from_json",
     "plan_to_json",
     "preset_text",
     "read_plan",

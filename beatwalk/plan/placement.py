@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from beatwalk.core.text import split_number
+from beatwalk.core import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
 from beatwalk.plan.prompts import Place, PromptLine, Script

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from beatwalk.core.files import read_json
+from beatwalk.core import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.plan.presets import settings_from

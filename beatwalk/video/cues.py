@@ -11,12 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from beatwalk.core.files import whole_or_nothing, write_json
-from beatwalk.core.manifest import interpolation_of, read_manifest, timing_of
-from beatwalk.core.workfolder import manifest_path
+from beatwalk.core import interpolation_of, manifest_path, read_manifest, timing_of, whole_or_nothing, write_json
 from beatwalk.errors import InputError
 from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
-from beatwalk.video import probe, read_frames
+from beatwalk.video.reading import probe, read_frames
 
 THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # how many, and the pixels of the longer side of each
 

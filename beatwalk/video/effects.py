@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB
-from beatwalk.perception.srgb import power, to_linear, to_srgb
+from beatwalk.perception import RGB_TO_CONES, ROOTS_TO_LAB, power, to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Float, Frames, Targets
 from beatwalk.video.grain import grain

@@ -21,15 +21,18 @@ from typing import Self
 
 import numpy as np
 
-from beatwalk.core.files import check_place, publish, sweep
-from beatwalk.core.timing import Stages
-from beatwalk.core.workfolder import WorkFolder
+from beatwalk.core import Stages, WorkFolder, check_place, publish, sweep
 from beatwalk.errors import AudioError, PlanError
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
+from beatwalk.video import frame_interpolation
+from beatwalk.video.alpha import with_alpha
+from beatwalk.video.codecs import CODECS, check_name
 from beatwalk.video.cues import chapters
 from beatwalk.video.effects import Effects
 from beatwalk.video.flash_limiter import FlashLimiter
+from beatwalk.video.muxing import mux
+from beatwalk.video.reading import probe, read_frames
+from beatwalk.video.writing import Encoder
 
 BLOCK_BYTES, BLOCK_FRAMES = 32 * 2**20, 32  # limits of a block of rendered frames; three are in memory
 WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # limits of a loop's end that runs ahead of its beginning

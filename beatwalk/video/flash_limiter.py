@@ -8,8 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from beatwalk.perception.flashes import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid
-from beatwalk.perception.srgb import linear_light, srgb_bytes
+from beatwalk.perception import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid, linear_light, srgb_bytes
 from beatwalk.types import Float32, Frames
 
 _Softening = Callable[[Float32, Float32, float], Float32]  # light now, light before, amount 0-1

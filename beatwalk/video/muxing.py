@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from beatwalk.core import ffmpeg
-from beatwalk.core.files import folder_beside, whole_or_nothing
+from beatwalk.core import ffmpeg, folder_beside, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import codecs
 from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe

@@ -19,7 +19,7 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
-from beatwalk.core import ffmpeg, files
+from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
@@ -48,14 +48,14 @@ class _FrameWriter:
             raise SettingsError(f"a video at {fps} frames a second cannot be made; give a rate such as 24")
         self.frames_written = 0
         self._options, self._channels = options, channels
-        self._partial = files.partial_path(self.path)
+        self._partial = partial_path(self.path)
         frame_bytes = channels * self.size[0] * self.size[1]
         room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
         self._queue: queue.Queue[bytes | None] = queue.Queue(room)
         self._broken = threading.Event()
 
     def __enter__(self) -> Self:
-        files.check_place(self.path)
+        check_place(self.path)
         width, height = self.size
         pixels = "rgb24" if self._channels == 3 else "rgba"
         source = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", str(self.fps))
@@ -100,7 +100,7 @@ class _FrameWriter:
             self._queue.put(None)
             self._thread.join()
             self._errors.close()
-            files.discard(self._partial)
+            discard(self._partial)
 
     def _finish(self) -> None:
         self._queue.put(None)
@@ -109,7 +109,7 @@ class _FrameWriter:
             self._fail()
         if not self.frames_written:
             raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
-        files.publish(self._partial, self.path)
+        publish(self._partial, self.path)
 
     def _feed(self) -> None:
         pipe = cast(IO[bytes], self._process.stdin)
@@ -198,7 +198,7 @@ class Encoder(_FrameWriter):
         hardware: bool = False,
     ) -> None:
         size = (int(size[0]), int(size[1]))
-        files.check_place(Path(path))
+        check_place(Path(path))
         self.written_size = codecs.fitting_size(codec, (size[0] * upscale, size[1] * upscale))
         times, frames = interpolate
         first = frame_interpolation.filters(fps, times, frames) if times > 1 else []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beatwalk.perception.change import reduce_frames, successive_change
+from beatwalk.perception import reduce_frames, successive_change
 from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk.controller import PaceController
 from beatwalk.walk.latent_preview import LatentPreview

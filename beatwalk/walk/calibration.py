@@ -13,7 +13,7 @@ from math import log1p
 
 import numpy as np
 
-from beatwalk.perception.change import reduce_frames, successive_change
+from beatwalk.perception import reduce_frames, successive_change
 from beatwalk.types import Float, Float32, Segment
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.perception.change import successive_change
+from beatwalk.perception import successive_change
 from beatwalk.types import Float, Float32
 from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.calibration import Calibration

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beatwalk.perception.change import GRID, reduce_frames
+from beatwalk.perception import GRID, reduce_frames
 from beatwalk.types import Float, Float32, Frames
 from beatwalk.walk.tuning import TUNING
 

@@ -19,12 +19,9 @@ from typing import Self
 
 import numpy as np
 
-from beatwalk.core.events import Progress, Watcher
-from beatwalk.core.files import read_json, whole_or_nothing, write_json
-from beatwalk.core.fingerprints import file_sha256
-from beatwalk.core.workfolder import WorkFolder
+from beatwalk.core import Progress, Watcher, WorkFolder, file_sha256, read_json, whole_or_nothing, write_json
 from beatwalk.errors import OutputError
-from beatwalk.perception.change import change
+from beatwalk.perception import change
 from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
 from beatwalk.video import LosslessWriter
 from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks

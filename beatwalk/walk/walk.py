@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core.keyframe_images import load_picture
+from beatwalk.core import load_picture
 from beatwalk.errors import ModelError, SettingsError
-from beatwalk.models.seam import Generator
+from beatwalk.models import Generator
 from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Plan, Segment
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
 from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along

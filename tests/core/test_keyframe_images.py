@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.core.fingerprints import picture_digest, picture_digests
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import read_manifest
@@ -138,10 +138,10 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
     assert list(WorkFolder(out).path.glob("segment-*.npz"))
     other = write_halves(tmp_path / "moved.png")
     moved = replace(plan, keyframes=tuple(replace(k, image=other) if k.image else k for k in plan.keyframes))
-    api.check_resumable(moved, out, overwrite=False)
+    preflight.check_resumable(moved, out, overwrite=False)
     Image.new("RGB", (8, 8)).save(other)
     with pytest.raises(OutputError, match="differs in pictures"):
-        api.check_resumable(moved, out, overwrite=False)
+        preflight.check_resumable(moved, out, overwrite=False)
     api.render(plan, out, generator=FakeGenerator(), keep_frames=True)
     frames = np.concatenate(list(read_frames(out)))
     assert (frames[24, 8:40, 8:24].mean(axis=(0, 1)) @ [1, -0.5, -0.5]) > 150
@@ -176,7 +176,7 @@ def test_a_video_that_begins_on_a_picture(tmp_path: Path) -> None:
     out.unlink()
     other = api.plan(song, ["a red sea", "@0:03 snow"], overrides=[settings, {"walk": {"init": None}}])
     with pytest.raises(OutputError, match="differs in pictures"):
-        api.check_resumable(other, out, overwrite=False)
+        preflight.check_resumable(other, out, overwrite=False)
 
 
 def test_a_wrong_beginning_is_told_before_the_song_is_heard(tmp_path: Path) -> None:

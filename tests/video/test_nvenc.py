@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from beatwalk.core import ffmpeg
-from beatwalk.video import CODECS, Encoder, nvenc, probe
-from beatwalk.video.codecs import encoders, writing_options
+from beatwalk.video import Encoder, nvenc, probe
+from beatwalk.video.codecs import CODECS, encoders, writing_options
 from beatwalk.video.nvenc import NVENC, in_hardware, works
 
 SIZE = (256, 144)
