@@ -5,7 +5,7 @@ ones, and a tiny autoencoder of TAESD's shape. For each architecture one run mea
 
 - beatwalk's own path: `generate` with large batches, channels last, uint8 off the device;
 - with --compile, the same path compiled without and with CUDA graphs;
-- a plain loop like StreamDiffusion's: one denoising batch holds a picture for every step; tiny autoencoder, no guidance.
+- a plain loop like StreamDiffusion's: one denoising batch holds a picture for every step, without guidance.
 
 Every path ends with pictures in the host's memory. `--toy` shrinks everything, to test the script on a processor.
 """
