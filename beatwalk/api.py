@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from beatwalk.core.files import write_json
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import AudioError, PlanError, VideoError
-from beatwalk.listen.store import PathLike, hear, open_song, with_song
+from beatwalk.listen.store import PathLike, analysis_for, open_song, with_song
 from beatwalk.listen.store import analyze as analyze
 from beatwalk.models.seam import Generator
 from beatwalk.plan.placement import plan as lay_plan
@@ -90,7 +90,7 @@ def plan(
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
-    analysis = hear(audio) if analysis is None else with_song(analysis, audio)
+    analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
     made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
@@ -375,5 +375,5 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = hear(song)
+        analysis = analysis_for(song)
     return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

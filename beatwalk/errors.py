@@ -1,6 +1,6 @@
 """The exceptions that beatwalk raises on purpose.
 
-    BeatwalkError                 anything that is the caller's to mend; the command line prints it as one line
+    BeatwalkError                 anything that the caller can fix; the command line prints it as one line
     ├── InputError                a file that was given is missing, broken or of the wrong kind
     │   ├── AudioError            … the song
     │   ├── PromptError           … the prompt file (carries line and column)
@@ -32,13 +32,13 @@ class AudioError(InputError):
 
 
 class PromptError(InputError):
-    """The prompt file is wrong somewhere.
+    """The prompt file has a mistake.
 
     Parameters
     ----------
     path : name of the file, as the user wrote it
-    line, column : where, counted from 1
-    found, expected : what stands there, and what should
+    line, column : where the mistake is, counted from 1
+    found, expected : what the file says there, and what it should say
     """
 
     def __init__(self, path: str, line: int, column: int, found: str, expected: str) -> None:
@@ -80,8 +80,8 @@ class MissingExtraError(BeatwalkError):
 
     Parameters
     ----------
-    what : needs it, such as "LoRAs need peft"
-    extra : of beatwalk that brings it
+    what : what needs the package, such as "LoRAs need peft"
+    extra : the extra of beatwalk that brings it
     """
 
     def __init__(self, what: str, extra: str) -> None:

@@ -1,10 +1,10 @@
 """What a person can choose: the settings that presets, `--set` and the command line fill in.
 
-Every group is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
-units. `beatwalk.plan.presets` finds, merges and checks settings; this module only defines them.
+Every model is frozen and strict: an unknown key or a wrong type is an error, never a guess. Field comments give
+units. `beatwalk.plan.presets` finds, merges and checks them; this module only says what they are.
 
-A **modulated** target (speed, zoom, …) is a constant plus rules. Each rule adds one musical source, shaped as on a
-synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
+A **modulated** target (speed, zoom, …) is a constant plus rules; each rule adds one musical source, shaped by the
+words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed that accumulates over time.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ Codec = Literal[
     "webm",
 ]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
-Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use, yet safe to compute with
-MAX_TRAILS = 0.95  # a larger share of the previous frame would hardly ever fade
+Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
+MAX_TRAILS = 0.95  # a larger part of the previous frame would hardly ever fade
 # Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
 AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
-)  # exponents are refused: 1e999999999 would take for ever
+)  # no exponents: 1e999999999 would take for ever
 
 
 def _parse_fps(value: Any) -> Any:
@@ -105,14 +105,14 @@ class _Frozen(BaseModel):
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source
-    amount: Amount = 1.0  # in the target's unit, at full source
-    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulated (camera and hue only)
-    attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # rise; ends on the event
-    release_ms: float = Field(default=0.0, ge=0, le=60_000)  # fall after the event
-    curve: Shape = "linear"
-    every: int = Field(default=1, ge=1, le=64)  # beat sources: every n-th beat or bar
-    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beat sources: later (+) or earlier (-)
+    source: Source  # what the music does
+    amount: Amount = 1.0  # added at full source, in the target's unit
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates; camera and hue only
+    attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
+    release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
+    curve: Shape = "linear"  # applied to the source before the amount
+    every: int = Field(default=1, ge=1, le=64)  # beats and downbeats: use every n-th one
+    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beats: later (+) or earlier (-)
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -124,10 +124,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
-    """A target over time: constants plus rules. Units are the target's."""
+    """A target over time: constants plus rules, in the target's unit. A bare number is a constant level."""
 
-    level: Amount = 0.0
-    rate: Amount = 0.0  # per second
+    level: Amount = 0.0  # constant
+    rate: Amount = 0.0  # constant, per second; it accumulates
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
@@ -145,27 +145,26 @@ class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(default=0.6, ge=0.01, le=1)  # the prompt changes on this last part of a segment
+    change_share: float = Field(default=0.6, ge=0.01, le=1)  # last part of a segment, in which prompts change
     # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
     # another one is free.
     least_change: float = Field(default=0.5, ge=0, le=100)
-    path: Literal["both", "prompts", "noise"] = "both"
-    # True: the prompt changes all the time and turns smoothly at keyframes. False: it rests and turns there.
-    spline: bool = False
+    path: Literal["both", "prompts", "noise"] = "both"  # what moves between keyframes
+    spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: str | None = None  # FILE or FILE:strength: the picture to start from, unless the first prompt names one
+    init: str | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
 
 
 class CameraSettings(_Frozen):
-    """Movement of the finished picture. What lies beyond its edges is reflected."""
+    """Movement of the finished picture, which is reflected at its edges."""
 
     zoom: Modulation = Modulated()  # octaves (level), octaves a second (rate)
     rotate: Modulation = Modulated()  # degrees, degrees a second
     pan_x: Modulation = Modulated()  # picture widths
     pan_y: Modulation = Modulated()  # picture heights
-    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back at this limit
+    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back there
 
 
 class ColorSettings(_Frozen):
@@ -179,7 +178,7 @@ class ColorSettings(_Frozen):
 class TrailsSettings(_Frozen):
     """Persistence of earlier frames."""
 
-    amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
+    amount: Modulation = Modulated()  # part of the previous frame that stays, 0-0.95
 
 
 class GrainSettings(_Frozen):
@@ -189,74 +188,70 @@ class GrainSettings(_Frozen):
 
 
 class FeedbackSettings(_Frozen):
-    """The closed loop: the change from frame to frame is measured and fed back."""
+    """The closed loop: the change from frame to frame is measured and corrects the walk."""
 
-    enabled: bool = True
+    enabled: bool = True  # false: walk without measuring
     block_frames: int = Field(default=12, ge=1, le=240)  # frames between two corrections
-    gain: float = Field(default=0.7, ge=0, le=1)  # how much of the predicted error of the arc-length map is corrected
-    probes: int = Field(default=257, ge=3, le=4097)  # the most latent previews that one segment's survey takes
-    probe_share: float = Field(
-        default=0.15, gt=0, le=1
-    )  # … and about the largest share of the segment's work that they may cost
-    probe_steps: int | None = Field(
-        default=None, ge=1, le=200
-    )  # of a latent preview; None: half of the render's steps
+    gain: float = Field(default=0.7, ge=0, le=1)  # how quickly measured errors are believed
+    probes: int = Field(default=257, ge=3, le=4097)  # most latent previews that a survey spends on a segment
+    probe_share: float = Field(default=0.15, gt=0, le=1)  # most cost of a survey, as a part of the render's
+    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a latent preview; None: half the render's
 
 
 class ModelSettings(_Frozen):
-    """How the model makes pictures. None stands for the model's own default."""
+    """How pictures are made. None means the model's own default."""
 
-    steps: int | None = Field(default=None, ge=1, le=200)
-    guidance: float | None = Field(default=None, ge=0, le=50)
-    negative: str = ""
-    batch: int | None = Field(default=None, ge=1, le=256)
-    compile: Literal["auto", "on", "off"] = "auto"  # torch.compile; auto: on CUDA, for long videos
-    cuda_graphs: bool = True  # on CUDA, record what is compiled as CUDA graphs where that works
+    steps: int | None = Field(default=None, ge=1, le=200)  # denoising steps
+    guidance: float | None = Field(default=None, ge=0, le=50)  # classifier-free guidance
+    negative: str = ""  # what pictures should not show, where guidance is above 1
+    batch: int | None = Field(default=None, ge=1, le=256)  # pictures at once; None: as many as fit
+    compile: Literal["auto", "on", "off"] = "auto"  # with torch; auto: on CUDA, if the video is long
+    cuda_graphs: bool = True  # record what is compiled on CUDA as CUDA graphs, where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
     tiny_vae: str | None = None  # a small fast autoencoder; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
-    safety_checker: bool = False  # the model's own; flagged frames become black
-    step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one of N steps and predict the others
+    safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
+    step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
 class VideoSettings(_Frozen):
-    """The finished file."""
+    """The file that comes out."""
 
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
     crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
-    hardware: bool = True  # h264, h265: use the graphics card's encoder where it works
-    intra: bool = False  # h264: every frame is a keyframe, for scrubbing
-    upscale: int = Field(default=1, ge=1, le=4)  # finished pictures are N times as wide and high (Lanczos)
-    upscaler: str | None = None  # folder of a diffusers latent upscaler, which doubles the size instead of Lanczos
-    interpolate: int = Field(default=1, ge=1, le=8)  # N frames per rendered frame, motion-compensated
+    hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
+    intra: bool = False  # h264: every frame stands alone, for scrubbing
+    upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
+    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
+    interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the finished pictures when frames are rendered at `size`."""
+        """Width and height of finished pictures whose frames were rendered in `size`."""
         return self.upscale * size[0], self.upscale * size[1]
 
 
 class SafetySettings(_Frozen):
-    """Photosensitive epilepsy: WCAG 2.3.1."""
+    """Protection against flashes that can set off seizures (WCAG 2.3.1)."""
 
-    allow_flashes: bool = False
+    allow_flashes: bool = False  # do not soften flashes; that may harm people with epilepsy
 
 
 class Settings(_Frozen):
     """Everything a preset may hold."""
 
-    description: str = ""
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    description: str = ""  # one line, shown by `beatwalk presets`
+    seed: int = Field(default=0, ge=0, lt=2**63)  # of the noise chain
     walk: WalkSettings = WalkSettings()
     camera: CameraSettings = CameraSettings()
     color: ColorSettings = ColorSettings()
     trails: TrailsSettings = TrailsSettings()
     grain: GrainSettings = GrainSettings()
-    effects: bool = True  # camera, colour, trails and grain
+    effects: bool = True  # apply camera, colour, trails and grain
     feedback: FeedbackSettings = FeedbackSettings()
     model: ModelSettings = ModelSettings()
     video: VideoSettings = VideoSettings()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
 from beatwalk.models.fake import FakeGenerator
@@ -131,13 +131,13 @@ def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch:
     """Frames that are there take no more."""
     work = WorkFolder(tmp_path / "out.mp4")
     work.path.mkdir()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))
     with pytest.raises(OutputError, match="free"):
-        api.check_space(work, 1, (64, 32), VideoSettings())
+        preflight.check_space(work, 1, (64, 32), VideoSettings())
     work.frames_file(0).write_bytes(bytes(2500))
-    api.check_space(work, 1, (64, 32), VideoSettings())
+    preflight.check_space(work, 1, (64, 32), VideoSettings())
     with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
-        api.check_space(work, 1, (64, 32), VideoSettings(codec="ffv1"))
+        preflight.check_space(work, 1, (64, 32), VideoSettings(codec="ffv1"))
 
 
 def test_what_is_asked_of_a_file_is_checked_before_it_is_finished(planned: Plan, tmp_path: Path) -> None:

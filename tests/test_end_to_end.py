@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def manifest(made: Path) -> dict[str, Any]:
 def test_the_video_is_as_long_as_the_song_and_has_its_sound(made: Path) -> None:
     """48 frames, 4 s, stereo; picture and sound end within a frame."""
     info = probe(made / "out.mp4")
-    assert (info.n_frames, info.size, info.fps) == (48, (256, 256), 12)
+    assert (info.n_frames, info.size, info.fps) == (48, (256, 256), Fraction(12))
     assert info.has_audio
     assert info.audio_channels == 2
     assert info.audio_duration_s == pytest.approx(info.duration_s, abs=1 / 12)

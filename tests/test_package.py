@@ -1,26 +1,34 @@
-"""What is installed is what is here: presets, weights and types travel in the wheel."""
+"""What is installed is what is here: presets, weights and types travel in the wheel, under one version."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import beatwalk
 from beatwalk.plan.presets import list_presets
 
 ROOT = Path(__file__).parent.parent
 
 
+def built(target: str, folder: Path) -> Path:
+    """This tree as a wheel or an sdist."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return next(folder.iterdir())
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built from this tree."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
+    return zipfile.ZipFile(built("wheel", tmp_path_factory.mktemp("wheel")))
 
 
 def test_the_wheel_carries_presets_weights_and_types(wheel: zipfile.ZipFile) -> None:
@@ -34,15 +42,51 @@ def test_the_wheel_carries_presets_weights_and_types(wheel: zipfile.ZipFile) -> 
         "beatwalk/embedded/nano/model_index.json",
         "beatwalk/embedded/nano/README.md",
         "beatwalk/embedded/ears/ears.safetensors",
-        "beatwalk/training/painter/words.toml",
-        "beatwalk/training/painter/synonyms.toml",
     } <= names
     assert any(name.startswith("beatwalk/embedded/nano/") and name.endswith(".safetensors") for name in names)
 
 
 def test_the_wheel_carries_nothing_else(wheel: zipfile.ZipFile) -> None:
-    """No tests, no caches, no pickles."""
+    """No tests, no recipes, no caches, no pickles."""
     for name in wheel.namelist():
         assert name.startswith(("beatwalk/", "beatwalk-")), name
+        assert not name.startswith("beatwalk/training/"), name
         assert "__pycache__" not in name
         assert not name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")), name
+
+
+def test_the_sdist_carries_what_an_engineer_needs(tmp_path: Path) -> None:
+    """Tests, recipes and the pages that say how to go on; none of what git ignores."""
+    with tarfile.open(built("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Makefile", "constraints.txt"}
+    assert pages <= names
+    assert {"tests/test_package.py", "beatwalk/training/painter/words.toml", "presets/house.toml"} <= names
+    assert any(name.startswith("docs/") for name in names) == (ROOT / "docs").is_dir()
+    assert not [name for name in names if name.startswith((".venv/", "out/", "dist/")) or "__pycache__" in name]
+
+
+def test_there_is_one_version(wheel: zipfile.ZipFile) -> None:
+    """`beatwalk --version`, Python, the wheel, what is installed and the changelog's newest release agree."""
+    command = [sys.executable, "-m", "beatwalk", "--version"]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert said.split()[-1] == beatwalk.__version__
+    about = f"beatwalk-{beatwalk.__version__}.dist-info/METADATA"
+    assert f"\nVersion: {beatwalk.__version__}\n" in wheel.read(about).decode()
+    assert version("beatwalk") == beatwalk.__version__, "run: make install"
+    releases = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert releases[:2] == ["Unreleased", beatwalk.__version__]
+
+
+def test_files_that_contributors_are_sent_to_are_there() -> None:
+    """CONTRIBUTING.md names files and functions; a move must take it along."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:beatwalk|tests|presets)/[\w/.]*)`", text))
+    assert len(named) > 20
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "beatwalk").rglob("*.py"))
+    sources += "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    for name in ("song_curves", "extract_features", "shaped_source", "known_analysis", "asking", "targets"):
+        assert f"def {name}(" in sources, name
+    for name in ("AFTERWARDS", "CURVES", "PERIODS", "LIMITS", "CODECS", "TAGGED", "DECODED_AS", "TOLERANCE", "BUSY"):
+        assert re.search(rf"^{name}\b.*=", sources, re.MULTILINE), name

@@ -162,7 +162,7 @@ def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> N
         count += 1
         replace(source, target)
 
-    os.replace = deadly
+    os.replace = deadly  # type: ignore[assignment]
     api.render(planned_for(song), output, generator=FakeGenerator())
     os._exit(0)
 
@@ -272,7 +272,8 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
     """While one renders, another of the same video is told; the first is not disturbed."""
-    output, told = tmp_path / "out.mp4", []
+    output = tmp_path / "out.mp4"
+    told: list[tuple[str, int]] = []
 
     def meanwhile(progress: Any) -> None:
         if progress.stage == "render" and not told:

@@ -24,15 +24,14 @@ from beatwalk.check.scores import FROZEN, SectionSpeed, Sync, Tracking, find_pea
 from beatwalk.check.sound import SoundMatch, match_sound
 from beatwalk.core.manifest import interpolation_of
 from beatwalk.errors import InputError
+from beatwalk.perception.change import GRID, successive_change
 from beatwalk.perception.flashes import FlashMeter, FlashReport
 from beatwalk.perception.oklab import oklab
-from beatwalk.plots.check import plot_check
 from beatwalk.types import Analysis, Float, Float32, frozen_array
 from beatwalk.video import VideoInfo, probe, read_averages
 
-__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check", "frame_changes", "plot_check"]
+__all__ = ["CheckReport", "SectionSpeed", "SoundMatch", "Sync", "Tracking", "check"]
 
-GRID = (96, 96)  # frames are compared at this size
 BLANK = 5e-3  # a frame whose colours spread less is of one colour
 
 
@@ -47,16 +46,23 @@ def check(
 
     Parameters
     ----------
-    video : any video file
-    song : what its sound should be
-    analysis : of the song; gives sync, and speed by section
-    manifest : what beatwalk left beside the video; gives tracking, and where in the song the video begins
+    video
+        Any video file.
+    song
+        What its sound should be.
+    analysis
+        Of the song; gives sync, and speed by section.
+    manifest
+        What beatwalk left beside the video; gives tracking, and where in the song the video begins.
 
     Raises
     ------
-    VideoError : no video, or damaged
-    AudioError : the song cannot be read
-    InputError : the manifest is of another kind
+    VideoError
+        No video, or damaged.
+    AudioError
+        The song cannot be read.
+    InputError
+        The manifest is of another kind.
     """
     video = Path(video)
     info = probe(video)
@@ -91,21 +97,15 @@ def check(
     )
 
 
-def frame_changes(frames: Float32) -> Float:
-    """Root mean square OKLab distance from each picture to the next; shape (n, height, width, 3) → (n - 1,)."""
-    squares = np.square(np.diff(frames, axis=0), dtype=np.float64)
-    return np.asarray(np.sqrt(squares.sum(-1).mean((1, 2))), np.float64)
-
-
 def _measure(video: Path, info: VideoInfo) -> tuple[Float, int, FlashReport]:
     """Change of every frame, how many are blank, and flashes; one pass, a block of frames in memory."""
     meter = FlashMeter(info.fps)
-    changes, blank, last = [np.array([np.nan])], 0, np.zeros((0, *GRID, 3), np.float32)
-    for frames in read_averages(video, GRID):
+    changes, blank, last = [np.array([np.nan])], 0, np.zeros((0, GRID, GRID, 3), np.float32)
+    for frames in read_averages(video, (GRID, GRID)):
         meter.update(frames)
         seen = oklab(frames)
         blank += int(np.count_nonzero(_spread(seen) < BLANK))
-        changes.append(frame_changes(np.concatenate([last, seen])))
+        changes.append(successive_change(np.concatenate([last, seen])))
         last = seen[-1:]
     return frozen_array(np.concatenate(changes)), blank, meter.result()
 

@@ -78,9 +78,12 @@ def score_sync(changes: Float, peaks: Float, beats_s: Float, fps: float) -> Sync
 
     Parameters
     ----------
-    changes : shape (n_frames,)
-    peaks : frames, increasing
-    beats_s : s into the video; those where no peak can be found (the first two frames) do not count
+    changes
+        Shape (n_frames,).
+    peaks
+        Frames, increasing.
+    beats_s
+        S into the video; those where no peak can be found (the first two frames) do not count.
     """
     beats = beats_s * fps
     beats = beats[(beats >= 1.5) & (beats < len(changes) - 0.5)]

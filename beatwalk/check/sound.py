@@ -31,7 +31,8 @@ def match_sound(video: Path, song: Path, start_s: float | None) -> SoundMatch | 
 
     Parameters
     ----------
-    start_s : where in the song it should begin; None where nobody knows
+    start_s
+        Where in the song it should begin; None where nobody knows.
     """
     if not song.is_file():
         raise AudioError(f"{song}: no such file; check the song's name and folder")

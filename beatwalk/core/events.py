@@ -1,4 +1,4 @@
-"""What a render reports while it works."""
+"""Events that a render reports while it works."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Told to whoever watches, after every block of frames."""
+    """Progress of one stage, reported after every block of frames."""
 
     stage: str  # "survey", "render" or "finish"
-    done: int  # segments surveyed; frames there are, or are finished, those of an earlier run included
+    done: int  # segments surveyed, frames rendered or frames finished; those of an earlier run count
     total: int
-    reused: int = 0  # frames that an earlier run had finished
+    reused: int = 0  # frames that an earlier run had rendered
 
 
 Watcher = Callable[[Progress], None]

@@ -33,11 +33,11 @@ def build_manifest(
 
     Parameters
     ----------
-    scale : change a frame that speed 1 stands for; None without feedback
-    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}; beside it stands its own seed, if it has one
-    motion : target, measured and position, an entry a frame
-    pictures : what `picture_digests` said when the work began
-    report : how the work went (frames a second, probes, softened flashes, …)
+    scale : perceived change per frame at speed 1; None without feedback
+    seeds : for each keyframe its position on the noise chain, {"seed", "travel"}
+    motion : target, measured change and position, one entry per frame
+    pictures : `picture_digests` at the start of the render
+    report : how the render went (frames/s, probes, softened flashes, …)
     """
     keyframes = [
         {"frame": k.frame, "time": round(plan.timeline.time_of(k.frame), 3), **manifest_row(k, pictures), **place}
@@ -68,18 +68,18 @@ def build_manifest(
 
 
 def read_manifest(video: Path) -> dict[str, Any] | None:
-    """The manifest beside a video, or None where there is none.
+    """The manifest next to a video; None if there is none.
 
     Raises
     ------
-    InputError : there is one and it is broken
+    InputError : it is broken
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
 
 
 def interpolation_of(manifest: Mapping[str, Any]) -> int:
-    """How many frames of the video there are for each rendered one; 1 where a manifest does not tell."""
+    """Frames of the video per rendered frame; 1 if the manifest does not say."""
     try:
         times = manifest["settings"]["video"]["interpolate"]
     except (KeyError, TypeError):
@@ -88,11 +88,11 @@ def interpolation_of(manifest: Mapping[str, Any]) -> int:
 
 
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
-    """Song, timeline and keyframes that a manifest tells.
+    """Song, timeline and keyframes of a manifest.
 
     Raises
     ------
-    InputError : something of it is missing or of the wrong kind
+    InputError : an entry is missing or of the wrong kind
     """
     try:
         fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
@@ -106,4 +106,4 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
             raise ValueError
         return Path(str(manifest["song"]["path"])), timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
-        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

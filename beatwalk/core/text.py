@@ -1,4 +1,4 @@
-"""Small texts that people type or read: FILE:0.8, sizes in words."""
+"""Small texts that people type or read: FILE:0.8, sizes such as 1.4 GB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def split_number(given: str) -> tuple[Path, float | None]:
 
     Raises
     ------
-    ValueError : what follows the colon is no number, and no such file is there; the message is what follows
+    ValueError : the text after the colon is not a number, and no such file exists; the message is that text
     """
     path, colon, number = given.rpartition(":")
     if not colon or Path(given).exists():
@@ -24,6 +24,6 @@ def split_number(given: str) -> tuple[Path, float | None]:
 
 
 def in_words(n_bytes: float) -> str:
-    """A size for people: 0.3 MB, 12 MB, 1.4 GB, 230 GB."""
+    """A size as people read it: 0.3 MB, 12 MB, 1.4 GB, 230 GB."""
     value, unit = (n_bytes / 1e9, "GB") if n_bytes >= 0.9995e9 else (n_bytes / 1e6, "MB")
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"

@@ -167,7 +167,7 @@ class BenchReport:
         return "\n".join(lines)
 
 
-def bench(
+def run_bench(
     asked: Bench, generator: DiffusionGenerator, *, load_s: float = 0.0, plain: DiffusionGenerator | None = None
 ) -> BenchReport:
     """Render a synthetic song and measure it.

@@ -26,7 +26,7 @@ BATCH = 8  # pictures made at a time
 MAX_TILE = 512  # pixels of a tile's longer side
 
 
-def scout(
+def scout_seeds(
     generator: Generator,
     prompt: str,
     *,

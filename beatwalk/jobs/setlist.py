@@ -30,7 +30,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from beatwalk import api
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen.store import hear
+from beatwalk.listen.store import analysis_for
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
@@ -221,7 +221,7 @@ def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
     from beatwalk.listen import read_analysis
 
     try:
-        return read_analysis(base / song.analysis) if song.analysis else hear(base / song.song)
+        return read_analysis(base / song.analysis) if song.analysis else analysis_for(base / song.song)
     except BeatwalkError as error:
         return error
 

@@ -1,15 +1,15 @@
-"""The bar pointer: which course of tempo and metre explains best what was heard.
+"""The bar pointer: the path of beats and bars that explains the network's activations best.
 
-A hidden Markov model of a pointer that runs through bars (Whiteley, Cemgil & Godsill, 2006; Krebs, Böck & Widmer,
-2015: tempo changes at beats). So only the beats need to be states: a beat at frame t, reached after an interval of i
-frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter than a
-block of frames, so whole blocks are computed at once.
+A hidden Markov model of a pointer that runs through bars (Whiteley, Cemgil & Godsill, 2006). Its tempo changes only
+at beats (Krebs, Böck & Widmer, 2015), so only beats need to be states: a beat at frame t, reached after an interval
+of i frames, follows a beat at frame t - i (a semi-Markov chain with the same best path). No interval is shorter than
+a block of frames, so whole blocks are computed at once.
 
 Conventions
 -----------
-- Scores are log likelihoods relative to "no beat here": a beat adds its log odds, whatever lies between adds nothing.
+- Scores are log likelihoods relative to "no beat here": a beat adds its log odds, frames between beats add nothing.
   Music that is better explained by no beats at all has none.
-- Place 0 of a bar is the downbeat.
+- Position 0 in a bar is the downbeat.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from beatwalk.types import Float, Float32
 
 MIN_BPM, MAX_BPM = 55.0, 215.0
 
-_REACH = 8  # an interval changes by at most so many frames from beat to beat, or jumps
+_REACH = 8  # frames by which an interval may change from beat to beat; a larger change is a jump
 _CHANGE = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
-_JUMP_COST = 14.0  # of any other tempo from one beat to the next
-_EDGE_COST = 8.0  # of beginning or ending anywhere but near the song's ends
+_JUMP_COST = 14.0  # of any larger change of tempo from one beat to the next
+_EDGE_COST = 8.0  # of a path that begins or ends away from the song's ends
 _CENTRE_BPM = 120.0
 _SPREAD_OCTAVES = 0.9
-_PRIOR_GAIN = 0.25  # how much the usual tempo speaks at every beat
-_START = 255
+_PRIOR_GAIN = 0.25  # weight of the tempo prior at every beat
+_START = 255  # in the back pointers: the path begins here
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Path:
-    """A course of beats."""
+class BeatPath:
+    """A sequence of beats, each with its position in the bar."""
 
     frames: NDArray[np.int64]  # shape (n_beats,), increasing
-    places: NDArray[np.int64]  # shape (n_beats,), in the bar, 0 is the downbeat
+    positions: NDArray[np.int64]  # shape (n_beats,), in the bar; 0 is the downbeat
     meter: int
-    score: float  # above no beats at all; 0 without beats
+    score: float  # log likelihood above no beats at all; 0 without beats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tempi:
-    """Tempi that are looked at."""
+    """The range of tempi that are searched."""
 
     low_bpm: float = MIN_BPM
     high_bpm: float = MAX_BPM
@@ -60,24 +60,30 @@ class Tempi:
         return np.arange(max(2, shortest), longest + 1)
 
 
-def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: float = 0.0) -> Path:
-    """The likeliest beats and bars.
+def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, pulse_bonus: float = 0.0) -> BeatPath:
+    """Find the likeliest beats and bars.
 
     Parameters
     ----------
-    beat : log odds of a beat at each frame, shape (n,)
-    downbeat : log odds that a beat there is a downbeat, shape (n,)
-    meter : beats a bar
-    lean : what a second of pulse is worth, whatever its tempo
+    beat
+        Log odds of a beat at each frame, shape (n,).
+    downbeat
+        Log odds that a beat there is a downbeat, shape (n,).
+    meter
+        Beats a bar.
+    pulse_bonus
+        Score of a second of pulse, whatever its tempo.
     """
     intervals = tempi.intervals
     n, block = len(beat), int(intervals[0])
     gains = _gains(beat, downbeat, meter)
     usual = -_PRIOR_GAIN * 0.5 * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
-    prior: Float32 = (usual + lean * intervals / FRAME_RATE_HZ).astype(np.float32)
+    prior: Float32 = (usual + pulse_bonus * intervals / FRAME_RATE_HZ).astype(np.float32)
     costs = _change_costs(intervals)
     past = int(intervals[-1])
-    ring = np.full((past + block, meter, len(intervals)), -np.inf, np.float32)  # scores of going on, of late frames
+    ring = np.full(
+        (past + block, meter, len(intervals)), -np.inf, np.float32
+    )  # scores of paths that continue from recent frames
     came_from = np.full((n, meter, len(intervals)), _START, np.uint8)
     edge = np.float32(_EDGE_COST)
     best, where = 0.0, (-1, 0, 0)
@@ -91,20 +97,20 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: 
         ends = reached.max(axis=2).max(axis=1) - np.where(times >= n - past, 0, edge)
         if ends.max() > best:
             at = int(ends.argmax())
-            place, column = np.unravel_index(int(reached[at].argmax()), reached[at].shape)
-            best, where = float(ends[at]), (int(times[at]), int(place), int(column))
+            position, column = np.unravel_index(int(reached[at].argmax()), reached[at].shape)
+            best, where = float(ends[at]), (int(times[at]), int(position), int(column))
         chosen, source = _changed(reached, costs)
         start = gains[times] - np.where(times < past, 0, edge)[:, None]
         begins = start[:, :, None] > chosen
         ring[(times + past) % size] = np.where(begins, start[:, :, None], chosen)
         came_from[times] = np.where(begins, _START, source)
-    frames, places = _traced(came_from, intervals, meter, where)
-    return Path(frames=frames, places=places, meter=meter, score=best)
+    frames, positions = _traced(came_from, intervals, meter, where)
+    return BeatPath(frames=frames, positions=positions, meter=meter, score=best)
 
 
 def _gains(beat: Float32, downbeat: Float32, meter: int) -> Float32:
-    """What a beat at each frame adds at each place in the bar, shape (n, meter)."""
-    # log probabilities, above those of a coin that knows the metre: all metres start equal
+    """Score a beat at each frame for each position in the bar, shape (n, meter)."""
+    # log probabilities above chance for the metre, so that all metres start equal
     yes = -np.logaddexp(0, -downbeat) + np.log(meter)
     no = -np.logaddexp(0, downbeat) - np.log1p(-1 / meter)
     gains = np.repeat((beat + no)[:, None], meter, axis=1)
@@ -113,7 +119,7 @@ def _gains(beat: Float32, downbeat: Float32, meter: int) -> Float32:
 
 
 def _change_costs(intervals: NDArray[np.int64]) -> Float32:
-    """Cost of coming to each interval from one that is `row - _REACH` longer, shape (2 reach + 1, n)."""
+    """Cost of reaching each interval from one that is `row - _REACH` longer, shape (2 reach + 1, n)."""
     longer = np.arange(-_REACH, _REACH + 1)[:, None]
     before = intervals[None] + longer
     ratio = np.log(np.maximum(before, 1) / intervals[None])
@@ -122,7 +128,7 @@ def _change_costs(intervals: NDArray[np.int64]) -> Float32:
 
 
 def _changed(reached: Float32, costs: Float32) -> tuple[Float32, NDArray[np.uint8]]:
-    """Best score of going on from each beat with each interval, and the interval before; shape as `reached`."""
+    """Find the best score of continuing each beat with each interval, and the interval before; shape as `reached`."""
     n = reached.shape[2]
     top = reached.argmax(axis=2)
     best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(_JUMP_COST), n, axis=2)
@@ -143,28 +149,28 @@ def _changed(reached: Float32, costs: Float32) -> tuple[Float32, NDArray[np.uint
 def _traced(
     came_from: NDArray[np.uint8], intervals: NDArray[np.int64], meter: int, where: tuple[int, int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames and places from the last beat back to the first."""
-    time, place, column = where
+    """Follow the back pointers from the last beat to the first: frames and positions in the bar."""
+    time, position, column = where
     frames: list[int] = []
-    places: list[int] = []
+    positions: list[int] = []
     while time >= 0:
         frames.append(time)
-        places.append(place)
+        positions.append(position)
         if column == _START:
             break
         time -= int(intervals[column])
-        place = (place - 1) % meter
+        position = (position - 1) % meter
         if time < 0:
             break
-        column = int(came_from[time, place, column])
-    return np.array(frames[::-1], np.int64), np.array(places[::-1], np.int64)
+        column = int(came_from[time, position, column])
+    return np.array(frames[::-1], np.int64), np.array(positions[::-1], np.int64)
 
 
 def at_frame_rate(values: Float32, n: int) -> Float:
-    """Values at half the frame rate, at the frame rate, shape (n,): smooth between."""
+    """Interpolate values from half the frame rate to the frame rate, smoothly; shape (n,)."""
     from scipy.interpolate import CubicSpline
 
-    places = np.arange(n) / 2
+    at = np.arange(n) / 2
     if len(values) < 2:
         return np.full(n, float(values[0]) if len(values) else 0.0)
-    return np.asarray(CubicSpline(np.arange(len(values)), values)(np.minimum(places, len(values) - 1)))
+    return np.asarray(CubicSpline(np.arange(len(values)), values)(np.minimum(at, len(values) - 1)))

@@ -8,13 +8,13 @@ import numpy as np
 
 from beatwalk.types import Float, frozen_array
 
-MIN_BEATS = 4  # fewer claim no pulse
-_CURVE_BEATS = 8  # the tempo curve is the mean over so many beats
+MIN_BEATS = 4  # fewer are not a pulse
+_CURVE_BEATS = 8  # beats over which the tempo curve is averaged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Beats:
-    """What a beat tracker says."""
+    """The result of a beat tracker."""
 
     times_s: Float  # shape (n_beats,)
     confidence: Float  # shape (n_beats,), 0-1
@@ -23,7 +23,7 @@ class Beats:
 
     @classmethod
     def at(cls, times_s: Float, confidence: Float) -> Beats:
-        """Beats at `times_s` with the tempo that follows from them."""
+        """Derive the tempo from beats at `times_s`."""
         curve = tempo_curve(times_s)
         return cls(
             times_s=frozen_array(times_s),
@@ -34,14 +34,14 @@ class Beats:
 
 
 def no_beats() -> Beats:
-    """No pulse."""
+    """The result for music without a pulse."""
     return Beats.at(np.zeros(0), np.zeros(0))
 
 
 def tempo_curve(times_s: Float) -> Float:
-    """Mean tempo over `_CURVE_BEATS` beats around each moment, shape (n, 2): seconds, beats a minute.
+    """Average the tempo over `_CURVE_BEATS` beats around each moment, shape (n, 2): seconds, beats a minute.
 
-    Longer spans than twice the usual are gaps in the music, not slow beats.
+    Spans longer than 1.5 times the usual one are gaps in the music, not slow beats.
     """
     if len(times_s) < 2:
         return np.zeros((0, 2))

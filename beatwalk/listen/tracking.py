@@ -1,10 +1,10 @@
-"""Beats and bars, from what the network heard and the bar pointer makes of it.
+"""The default tracker: beats and bars from the network's activations and the bar pointer.
 
 Conventions
 -----------
-- `listen_for_rhythm(features, heard) -> Rhythm` is the default of `--tracker`; `beats.track_beats` is the one without
-  a network.
-- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever was heard.
+- `track_rhythm(features, activations) -> Rhythm` is the default of `--tracker`; `librosa_tracker.track_beats` is the
+  one without a network.
+- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever the network says.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from beatwalk.listen.bars import METERS, Bars, find_bars
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
-from beatwalk.listen.network import Heard
+from beatwalk.listen.network import Activations
 from beatwalk.listen.plausibility import between_beats, middles, steady
 from beatwalk.types import Float, Float32, frozen_array
 
-_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # that a person may give
-_MOST_ODDS = 4.0  # log odds beyond are no surer
-_SHARE_RANGE = (0.02, 0.98)  # of beats that are downbeats
-_WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of four
-_ABOUT = 1.06  # a tempo that a person gives is meant to this factor
-_TAP_S = 0.035  # people tap so exactly
-_TAP_ODDS = 24.0  # whatever was heard: who taps means it
-_LEAN = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
-_INSISTENCE = 20.0  # … and more where a person says that there is one
-# The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
-# corpus all three together are better than any of them.
-_ENVELOPE_ODDS = 0.5  # a standard deviation of the envelope
+_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # limits of the tempo that a person may give
+_MOST_ODDS = 4.0  # larger log odds are clipped
+_SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
+_WALTZ_FACTOR = 0.97  # applied to the score of three beats a bar before it is compared with that of four
+_ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
+_TAP_S = 0.035  # standard deviation of people's taps
+_TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
+_PULSE_BONUS = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
+_HINTED_PULSE_BONUS = 20.0  # the same where a person says that there is a pulse
+# The network, the onset envelope and the tracker without a network each find beats that the others miss: on the
+# measured corpus all three together are better than any of them.
+_ENVELOPE_ODDS = 0.5  # per standard deviation of the envelope
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
-_TRACKER_ODDS = 1.5  # a beat that the other tracker found
-_TRACKER_S = 0.025  # … so near
+_TRACKER_ODDS = 1.5  # at a beat that the tracker without a network found
+_TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
 
@@ -53,10 +53,10 @@ class Hint:
     def __post_init__(self) -> None:
         expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
         if self.tempo_bpm is not None and not _LOWEST_BPM <= self.tempo_bpm <= _HIGHEST_BPM:
-            raise SettingsError(f"a tempo of {self.tempo_bpm:g} is given, {expected}")
+            raise SettingsError(f"the tempo is {self.tempo_bpm:g}, {expected}")
         tapped = self._tapped_bpm
         if tapped is not None and not _LOWEST_BPM <= tapped <= _HIGHEST_BPM:
-            apart = f"taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
+            apart = f"the taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
             raise SettingsError(f"{apart}; {expected}: are the times in seconds?")
 
     @property
@@ -65,7 +65,7 @@ class Hint:
 
     @property
     def tempi(self) -> Tempi:
-        """Tempi that agree with it."""
+        """The range of tempi that agrees with the hint."""
         bpm, about = self.tempo_bpm, _ABOUT
         if bpm is None:
             bpm, about = self._tapped_bpm, _ABOUT**2
@@ -85,26 +85,26 @@ class Rhythm:
     bars: Bars
 
 
-def listen_for_rhythm(features: Features, heard: Heard, hint: Hint | None = None) -> Rhythm:
-    """The likeliest beats and bars."""
+def track_rhythm(features: Features, activations: Activations, hint: Hint | None = None) -> Rhythm:
+    """Find the likeliest beats and bars."""
     hint = hint or Hint()
-    odds, downbeat_odds = _observations(features, heard, hint)
+    odds, downbeat_odds = _observations(features, activations, hint)
     other = track_beats(features)
-    joint = odds + _hand_made(features, other.times_s)
-    lean = _INSISTENCE if hint else _LEAN
-    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean) for meter in METERS]
+    joint = odds + _onset_evidence(features, other.times_s)
+    bonus = _HINTED_PULSE_BONUS if hint else _PULSE_BONUS
+    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, bonus) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     frames = path.frames
     if not hint and between_beats(features, joint, frames, path.meter):
         frames = middles(frames)
-    # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
+    # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
     return _rhythm(features, frames, odds, downbeat_odds, keep_all=bool(hint), only_steady=not certain)
 
 
-def _hand_made(features: Features, beats_s: Float) -> Float32:
-    """What the onset envelope, and beats found without a network, add to the log odds of each frame, shape (n,)."""
+def _onset_evidence(features: Features, beats_s: Float) -> Float32:
+    """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
@@ -117,11 +117,11 @@ def _hand_made(features: Features, beats_s: Float) -> Float32:
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 
-def _observations(features: Features, heard: Heard, hint: Hint) -> tuple[Float32, Float32]:
-    """Log odds at the frame rate: of a beat, and that a beat is a downbeat."""
+def _observations(features: Features, activations: Activations, hint: Hint) -> tuple[Float32, Float32]:
+    """Compute log odds at the frame rate: of a beat, and of a beat being a downbeat."""
     n = features.n_frames
-    beat = np.clip(at_frame_rate(heard.beat, n), -_MOST_ODDS, _MOST_ODDS)
-    downbeat = at_frame_rate(heard.downbeat, n)
+    beat = np.clip(at_frame_rate(activations.beat, n), -_MOST_ODDS, _MOST_ODDS)
+    downbeat = at_frame_rate(activations.downbeat, n)
     share = np.clip(_probability(downbeat) / _probability(beat), *_SHARE_RANGE)
     beat[~features.audible] = 0.0
     if hint.taps_s is not None:
@@ -144,13 +144,13 @@ def _rhythm(
     keep_all: bool,
     only_steady: bool,
 ) -> Rhythm:
-    """What remains of a path when beats in silence and beats that nobody would tap are left out."""
+    """Drop beats in silence and beats that nobody would tap from a path, and find the bars of the rest."""
     if not len(frames):
         return _nothing()
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
-    # many songs begin on their first beat: it may seem to lie just before them
+    # many songs begin on their first beat, which may then be found just before them
     times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
     kept &= times_s < features.duration_s
     if only_steady:
@@ -168,7 +168,7 @@ def _nothing() -> Rhythm:
 
 
 def _peak_offset(odds: Float32, frames: NDArray[np.int64]) -> Float:
-    """Where the peak near each frame lies, -1 to 1 frames from it: the middle of what is likely around it."""
+    """Refine each frame by the weighted mean of the odds around it, -1 to 1 frames."""
     near = np.clip(frames[:, None] + np.arange(-2, 3), 0, len(odds) - 1)
     weight = np.exp(odds[near] - odds[near].max(axis=1, keepdims=True))
     return np.asarray(np.clip((weight * np.arange(-2, 3)).sum(axis=1) / weight.sum(axis=1), -1, 1))

@@ -26,11 +26,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.perception.oklab import linear_light
+from beatwalk.perception.srgb import linear_light
 from beatwalk.types import Float32, Frames
 
 MAX_FLASHES = 3  # in any second
-GRID = 96
+CELLS = 96  # of the grid, along each side, at most
 FIELD_SHARE = 1 / 3  # of the width, and of the height
 FIELD_AREA = 0.25  # of a field that flashes together
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear R, G, B
@@ -90,11 +90,11 @@ def window_frames(fps: Fraction) -> int:
 def light_grid(frame: Frames | Float32) -> Float32:
     """Mean linear light, shape (height, width, 3) → (rows, columns, 3), at most 96x96 cells."""
     height, width, _ = frame.shape
-    step = max(1, min(height, width) // (GRID * SAMPLES_PER_CELL))
+    step = max(1, min(height, width) // (CELLS * SAMPLES_PER_CELL))
     light: Float32 = linear_light(frame[::step, ::step])
     for axis in (0, 1):
         size = light.shape[axis]
-        edges = np.linspace(0, size, min(size, GRID) + 1).round().astype(np.intp)
+        edges = np.linspace(0, size, min(size, CELLS) + 1).round().astype(np.intp)
         shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
         sums = np.add.reduceat(light, edges[:-1], axis=axis)
         light = np.asarray(sums / np.diff(edges).reshape(shape), np.float32)

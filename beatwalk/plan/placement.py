@@ -43,14 +43,19 @@ def plan(
 
     Parameters
     ----------
-    model : what will render; only remembered
-    size : width and height in pixels; None: the setting's, else the model's native size once it is loaded
-    start_s, end_s : the excerpt of the song to show; None: to its end
+    model
+        What will render; only remembered.
+    size
+        Width and height in pixels; None: the setting's, else the model's native size once it is loaded.
+    start_s, end_s
+        The excerpt of the song to show; None: to its end.
 
     Raises
     ------
-    PlanError : the excerpt lies outside the song, or there are more prompts than frames
-    PromptError : a place that the song does not have
+    PlanError
+        The excerpt lies outside the song, or there are more prompts than frames.
+    PromptError
+        A place that the song does not have.
     """
     end_s = analysis.duration_s if end_s is None else end_s
     if not 0 <= start_s < analysis.duration_s:
@@ -184,7 +189,8 @@ def init_of(given: str) -> tuple[Path, float | None]:
 
     Raises
     ------
-    InputError : the strength is none
+    InputError
+        The strength is none.
     """
     try:
         path, strength = split_number(given)

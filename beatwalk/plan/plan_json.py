@@ -88,8 +88,10 @@ def plan_from_json(data: dict[str, Any], where: str) -> Plan:
 
     Raises
     ------
-    PlanError : naming `where`, the key, what was found and what was expected
-    SettingsError : its settings are wrong
+    PlanError
+        Naming `where`, the key, what was found and what was expected.
+    SettingsError
+        Its settings are wrong.
     """
     if data.get("version") != VERSION:
         raise PlanError(f"{where}: version {data.get('version')!r} of the plan format; this beatwalk reads {VERSION}")
@@ -123,7 +125,8 @@ def read_plan(path: Path) -> Plan:
 
     Raises
     ------
-    PlanError, SettingsError : as `plan_from_json`, or there is no such file
+    PlanError, SettingsError
+        As `plan_from_json`, or there is no such file.
     """
     return plan_from_json(read_json(path, PlanError, "a plan"), str(path))
 
@@ -133,7 +136,8 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
 
     Raises
     ------
-    PlanError : naming what is wrong
+    PlanError
+        Naming what is wrong.
     """
     keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
     if len(keyframes) < 2:

@@ -52,7 +52,8 @@ def find_preset(name: str) -> Path:
 
     Raises
     ------
-    SettingsError : there is no such preset; the message lists or suggests those there are
+    SettingsError
+        There is no such preset; the message lists or suggests those there are.
     """
     presets = list_presets()
     if name in presets:
@@ -81,7 +82,8 @@ def preset_text(name: str) -> str:
 
     Raises
     ------
-    SettingsError : there is no such preset, or it cannot be read
+    SettingsError
+        There is no such preset, or it cannot be read.
     """
     path = find_preset(name)
     try:
@@ -135,7 +137,8 @@ def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str,
 
     Raises
     ------
-    SettingsError : naming the key, what was found and what was expected
+    SettingsError
+        Naming the key, what was found and what was expected.
     """
     values: Mapping[str, Any] = load_preset(preset)
     settings_from(values, where=f"preset {preset}")  # so that a mistake is blamed on the file it stands in
@@ -149,7 +152,8 @@ def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
 
     Raises
     ------
-    SettingsError : naming `where`, the key, what was found and what was expected; one mistake at a time
+    SettingsError
+        Naming `where`, the key, what was found and what was expected; one mistake at a time.
     """
     try:
         return Settings.model_validate(dict(values))

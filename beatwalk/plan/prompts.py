@@ -64,8 +64,10 @@ def read_prompts(path: Path) -> Script:
 
     Raises
     ------
-    InputError : the file is missing, a directory, or unreadable
-    PromptError : it is no UTF-8 text, holds no prompt, or a line is wrong
+    InputError
+        The file is missing, a directory, or unreadable.
+    PromptError
+        It is no UTF-8 text, holds no prompt, or a line is wrong.
     """
     try:
         data = path.read_bytes()
@@ -98,13 +100,17 @@ def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = N
 
     Parameters
     ----------
-    text : the whole file
-    path : its name, for messages
-    folder : what relative picture names are relative to
+    text
+        The whole file.
+    path
+        Its name, for messages.
+    folder
+        What relative picture names are relative to.
 
     Raises
     ------
-    PromptError : naming line, column, what was found and what was expected
+    PromptError
+        Naming line, column, what was found and what was expected.
     """
     lines = []
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):

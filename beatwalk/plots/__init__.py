@@ -1,1 +1,1 @@
-"""Pictures of what was heard, of a plan and of a report."""
+"""Pictures for people: what was heard in a song, a plan, a report of a check."""

@@ -1,4 +1,4 @@
-"""A picture of a plan: what comes when, and how fast."""
+"""A picture of a plan: which prompt comes when, and how fast the walk is."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.plots.song import _draw_beats, _draw_curve, _draw_sections, _mark_drop, _section_colors, _song_line
+from beatwalk.plots.panels import draw_beats, draw_curve, draw_sections, mark_drop, song_line
 from beatwalk.plots.theme import (
     ACCENT,
     CHARACTER_INCHES,
+    COOL,
     FAINT,
     INK,
     MIN_COLUMNS,
@@ -22,6 +23,7 @@ from beatwalk.plots.theme import (
     headline,
     printable,
     save_figure,
+    section_colors,
     time_figure,
     wrapped,
     write_label,
@@ -38,36 +40,35 @@ def plot_plan(plan: Plan, speed: NDArray[np.float64], path: Path | str) -> None:
 
     Raises
     ------
-    OutputError
-        The place cannot be written.
+    OutputError : the file cannot be written
     """
     analysis, timeline = plan.analysis, plan.timeline
     figure, axes = time_figure(timeline.duration_s, timeline.start_s, timeline.end_s, (0.5, 1.9, 2.3, 1.6, 0.55))
     sections, prompts, target, energy, grid = axes
     inches_per_s = figure.get_figwidth() * 0.92 / timeline.duration_s
-    _draw_sections(sections, analysis.sections, _section_colors(analysis.sections), inches_per_s)
+    draw_sections(sections, analysis.sections, section_colors(analysis.sections), inches_per_s)
     _draw_prompts(prompts, plan, inches_per_s)
     times_s = timeline.times_s()
     top = max(1e-6, float(np.max(speed, initial=0.0)))
-    target.fill_between(times_s, 0, speed, color=PALETTE[0], alpha=0.28, lw=0)
-    target.plot(times_s, speed, color=PALETTE[0], lw=1.1)
+    target.fill_between(times_s, 0, speed, color=COOL, alpha=0.28, lw=0)
+    target.plot(times_s, speed, color=COOL, lw=1.1)
     target.set_ylim(0, top * 1.08)
     target.set_ylabel("target speed", color=FAINT)
-    _draw_curve(energy, analysis, "energy", ACCENT, fill=0.22)
+    draw_curve(energy, analysis, "energy", ACCENT, fill=0.22)
     energy.set_ylabel("energy", color=FAINT)
-    _draw_beats(grid, analysis)
+    draw_beats(grid, analysis)
     for panel in (target, energy):
         for keyframe in plan.keyframes:
             panel.axvline(timeline.time_of(keyframe.frame), color=WARM, lw=0.9, alpha=0.7)
-    _mark_drop(target, analysis)
+    mark_drop(target, analysis)
     size = "" if plan.size is None else f" · {plan.size[0]}×{plan.size[1]}"
     facts = f"{len(plan.segments)} segments · {timeline.n_frames} frames at {timeline.fps} fps{size}"
-    headline(figure, f"{_song_line(analysis)} · {facts}")
+    headline(figure, f"{song_line(analysis)} · {facts}")
     save_figure(figure, path)
 
 
 def _draw_prompts(panel: Any, plan: Plan, inches_per_s: float) -> None:
-    """Each keyframe's prompt as a span to the next one, and a diamond where it is reached exactly."""
+    """Draw each prompt as a span up to the next one, and a diamond where a keyframe is reached exactly."""
     names = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
     for segment in plan.segments:
         start_s, end_s = plan.timeline.time_of(segment.first), plan.timeline.time_of(segment.last)

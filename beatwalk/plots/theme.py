@@ -1,38 +1,56 @@
-"""Colours, axes and fonts that all plots share."""
+"""Colours, figures and fonts that all plots share.
+
+Colours are sRGB hex strings. matplotlib is used through its object-oriented interface with the Agg canvas: no window,
+and nothing is imported before a plot is drawn.
+"""
 
 from __future__ import annotations
 
 import unicodedata
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from beatwalk.core.files import whole_or_nothing
+from beatwalk.types import Section
 
-BACK, PANEL, INK, FAINT = "#0e1116", "#151a22", "#e6e9ef", "#7d8796"
-ACCENT, WARM = "#f4f1de", "#ffb347"
-PALETTE = (
-    "#4cc9f0",
+BACK, PANEL = "#0e1116", "#151a22"  # behind everything, and behind a panel
+INK, FAINT, WHITE = "#e6e9ef", "#7d8796", "#ffffff"  # text; axes and what is less important; the drop
+COOL, WARM, ALARM = "#4cc9f0", "#ffb347", "#ff6b6b"  # what was measured; keyframes, bars and targets; limits
+ACCENT = "#f4f1de"  # energy
+PALETTE = (  # sections and prompts, in order of appearance
+    COOL,
     "#f72585",
     "#b8e35b",
     "#ff9e4f",
     "#9d7bff",
     "#3ddbb4",
     "#ffd54a",
-    "#ff6b6b",
+    ALARM,
     "#7aa8ff",
     "#d99bd8",
 )
+BAND_COLORS = {"bass": ALARM, "mid": "#ffd54a", "high": COOL, "brightness": INK}
 DPI = 110
 CHARACTER_INCHES = 0.077  # mean width at the size of prompts
 MAX_TICKS = 12
 TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+PROMPT_LINES = 4
+MIN_COLUMNS = 10  # a prompt in a narrower span is written upright,
+UPRIGHT_COLUMNS = 17  # in at most this many columns
+
+
+def section_colors(sections: Iterable[Section]) -> dict[str, str]:
+    """A colour for each label; plots and previews of the same song agree on it."""
+    labels = dict.fromkeys(part.label for part in sections)
+    return {label: PALETTE[i % len(PALETTE)] for i, label in enumerate(labels)}
 
 
 def time_figure(duration_s: float, start_s: float, end_s: float, heights: tuple[float, ...]) -> tuple[Any, list[Any]]:
-    """A dark figure of stacked panels that share the time axis; longer songs get a wider one."""
+    """A dark figure of stacked panels that share the time axis, and the panels; longer songs get a wider figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, FuncFormatter
@@ -62,22 +80,23 @@ def time_figure(duration_s: float, start_s: float, end_s: float, heights: tuple[
         axes.append(panel)
     axes[0].set_xlim(start_s, end_s)
     axes[-1].xaxis.set_major_locator(FixedLocator(ticks))
-    axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
+    axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_label(seconds)))
     return figure, axes
 
 
 def tick_times(start_s: float, end_s: float) -> list[float]:
-    """Round moments, at most about `MAX_TICKS`."""
+    """Round times in seconds, about `MAX_TICKS` at most."""
     step = next((step for step in TICK_STEPS_S if (end_s - start_s) / step <= MAX_TICKS), TICK_STEPS_S[-1])
     return [float(tick) for tick in range(int(np.ceil(start_s / step)) * step, int(end_s) + 1, step)]
 
 
-def clock(seconds: float) -> str:
+def clock_label(seconds: float) -> str:
+    """Minutes and whole seconds: 75.5 → 1:15."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def printable(text: str) -> str:
-    """Printable characters on one line."""
+    """The text on one line, without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -87,7 +106,7 @@ def columns(text: str) -> int:
 
 
 def elided(text: str, width: int) -> str:
-    """At most `width` columns, with … where something is missing; nothing where not even that fits."""
+    """The text in at most `width` columns; it ends in … if something is left out. It is empty if not even … fits."""
     if columns(text) <= width:
         return text
     kept = ""
@@ -99,7 +118,7 @@ def elided(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """`text` in at most `PROMPT_LINES` lines of `width` columns, elided at the end; nothing where too narrow."""
+    """The text in at most `PROMPT_LINES` lines of `width` columns, elided at the end; no lines if too narrow."""
     if width < 4:
         return []
     lines: list[str] = []
@@ -114,12 +133,13 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def write_label(panel: Any, x: float, y: float, text: str, **style: Any) -> None:
-    """Text as it is written: a dollar sign starts no formula."""
+    """Write text as it is: a dollar sign does not start a formula."""
     style = {"ha": "center", "va": "center", "clip_on": True, **style}
     panel.text(x, y, text, parse_math=False, family=fonts(), **style)
 
 
 def headline(figure: Any, text: str) -> None:
+    """Write one line of text at the top of a figure."""
     width = int(figure.get_figwidth() / 0.095)
     left = 0.9 / figure.get_figwidth()
     figure.text(
@@ -135,7 +155,7 @@ def headline(figure: Any, text: str) -> None:
 
 
 def fonts() -> list[str]:
-    """The usual font, then those of this machine that know other scripts."""
+    """The default font, then the fonts of this machine that have other scripts."""
     from matplotlib.font_manager import fontManager
 
     present = set(fontManager.get_font_names())
@@ -147,13 +167,13 @@ def fonts() -> list[str]:
 
 
 def save_figure(figure: Any, path: Path | str) -> None:
-    """Write the PNG; it appears whole or not at all."""
+    """Write the PNG; it appears whole or not at all.
+
+    Raises
+    ------
+    OutputError : the file cannot be written
+    """
     with whole_or_nothing(Path(path)) as partial, warnings.catch_warnings():
-        # a script that no font here knows is drawn as boxes; that is no reason to complain
+        # a script that no font has is drawn as boxes; that is not worth a warning
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(partial, format="png", facecolor=BACK)
-
-
-PROMPT_LINES = 4
-MIN_COLUMNS = 10  # narrower spans have their prompt upright …
-UPRIGHT_COLUMNS = 17  # … in so many characters

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from beatwalk.video.alpha import with_alpha
 from beatwalk.video.codecs import CODECS, check_choices, check_name, codec_named, fitting_size, remarks
-from beatwalk.video.muxing import join, mux
+from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
@@ -24,7 +24,6 @@ __all__ = [
     "check_name",
     "codec_named",
     "fitting_size",
-    "join",
     "mux",
     "probe",
     "read_averages",

@@ -19,7 +19,8 @@ def with_alpha(frames: Frames, how: str) -> Frames:
 
     Parameters
     ----------
-    how : "luma": as opaque as bright; "key=#rrggbb": this colour becomes transparent, with a soft edge
+    how
+        "luma": as opaque as bright; "key=#rrggbb": this colour becomes transparent, with a soft edge.
     """
     if how == "luma":
         alpha = ((frames * LUMA).sum(-1, dtype=np.uint32) + 128) >> 8

@@ -161,8 +161,10 @@ def codec_named(name: str) -> Codec:
 
     Raises
     ------
-    SettingsError : there is none of that name
-    OutputError : ffmpeg was built without it
+    SettingsError
+        There is none of that name.
+    OutputError
+        Ffmpeg was built without it.
     """
     if name not in CODECS:
         raise SettingsError(f'unknown codec "{name}"; there are: {", ".join(CODECS)}')
@@ -196,8 +198,10 @@ def check_name(path: Path, name: str) -> None:
 
     Raises
     ------
-    OutputError : it is not
-    SettingsError : there is no such codec
+    OutputError
+        It is not.
+    SettingsError
+        There is no such codec.
     """
     suffixes = codec_named(name).suffixes
     if path.suffix.lower() not in suffixes:
@@ -235,7 +239,8 @@ def check_choices(name: str, *, intra: bool, alpha: bool, fps: Fraction) -> None
 
     Raises
     ------
-    SettingsError : it cannot; the message says which can
+    SettingsError
+        It cannot; the message says which can.
     """
     codec = codec_named(name)
     if alpha and codec.alpha_pixels is None:
@@ -266,14 +271,19 @@ def writing_options(
 
     Parameters
     ----------
-    upscale : so many times as wide and high
-    first : filters that come before all others
-    by : may choose another encoder of the codec for a size; not asked for whole frames alone
+    upscale
+        So many times as wide and high.
+    first
+        Filters that come before all others.
+    by
+        May choose another encoder of the codec for a size; not asked for whole frames alone.
 
     Raises
     ------
-    SettingsError : an unknown codec, or an option that it does not have
-    OutputError : the file's ending is none of the codec's
+    SettingsError
+        An unknown codec, or an option that it does not have.
+    OutputError
+        The file's ending is none of the codec's.
     """
     codec = codec_named(name)
     check_name(path, name)

@@ -82,14 +82,19 @@ def write_cues(
 
     Parameters
     ----------
-    timeline, keyframes : as rendered
-    interpolate : how many frames of the video there are for each of those
+    timeline, keyframes
+        As rendered.
+    interpolate
+        How many frames of the video there are for each of those.
 
     Raises
     ------
-    InputError : the video is not as long as the cues are
-    OutputError : they cannot be written
-    VideoError : the video cannot be read
+    InputError
+        The video is not as long as the cues are.
+    OutputError
+        They cannot be written.
+    VideoError
+        The video cannot be read.
     """
     timeline = timeline.finer(interpolate)
     keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
@@ -137,13 +142,17 @@ def cues_of(video: Path, analysis: Analysis | None, listen: Callable[[Path], Ana
 
     Parameters
     ----------
-    analysis : of its song; None: the song is listened to
-    listen : how
+    analysis
+        Of its song; None: the song is listened to.
+    listen
+        How.
 
     Raises
     ------
-    InputError : it has no manifest, or not a whole one
-    AudioError : its song is gone, and no analysis is given; a loop needs neither
+    InputError
+        It has no manifest, or not a whole one.
+    AudioError
+        Its song is gone, and no analysis is given; a loop needs neither.
     """
     manifest = read_manifest(video)
     if manifest is None:

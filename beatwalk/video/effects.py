@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB
+from beatwalk.perception.srgb import power, to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Float, Frames, Targets
 from beatwalk.video.grain import grain
@@ -34,11 +35,6 @@ MAX_THREADS = 8  # frames worked on at once on a CPU
 # Colour is worked on in pieces that stay in a core's cache and below the size from which torch would start threads of
 # its own inside every step: those wait for each other, which is slow on cores that are shared with the encoder.
 CACHED_PIXELS = 8192
-
-# sRGB is a straight line up to here and a power above. Splitting a value into what lies below and what lies above the
-# joint makes both branches sums, which are faster than choosing for every pixel.
-SRGB_JOINT = 0.04045
-LIGHT_JOINT = SRGB_JOINT / 12.92
 
 
 def camera_matrices(targets: Targets, size: tuple[int, int]) -> Float:
@@ -69,9 +65,12 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
 
     Parameters
     ----------
-    exposure : stops
-    saturation : factor, below 0 counts as 0
-    hue : degrees
+    exposure
+        Stops.
+    saturation
+        Factor, below 0 counts as 0.
+    hue
+        Degrees.
     """
     angle, strength = np.deg2rad(hue), max(saturation, 0.0)
     turn = np.eye(3)
@@ -84,9 +83,12 @@ class Effects:
 
     Parameters
     ----------
-    targets : what the music asks of every frame
-    size : width, height of the frames
-    device : where to compute, such as "cpu" or "cuda"
+    targets
+        What the music asks of every frame.
+    size
+        Width, height of the frames.
+    device
+        Where to compute, such as "cpu" or "cuda".
     """
 
     def __init__(self, targets: Targets, size: tuple[int, int], device: str = "cpu") -> None:
@@ -113,8 +115,10 @@ class Effects:
 
         Parameters
         ----------
-        frames : uint8, shape (n, height, width, 3)
-        first_frame : index of `frames[0]` in the video; the first call may start anywhere, the next goes on there
+        frames
+            uint8, shape (n, height, width, 3).
+        first_frame
+            Index of `frames[0]` in the video; the first call may start anywhere, the next goes on there.
 
         Returns
         -------
@@ -185,9 +189,12 @@ def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
 
     Parameters
     ----------
-    picture : float, shape (3, height, width)
-    camera : shape (3, 3), view → picture, pixels from the centre
-    smooth : bicubic, which stays sharp; else bilinear, which never overshoots and so can be repeated without end
+    picture
+        Float, shape (3, height, width).
+    camera
+        Shape (3, 3), view → picture, pixels from the centre.
+    smooth
+        Bicubic, which stays sharp; else bilinear, which never overshoots and so can be repeated without end.
     """
     import torch
     import torch.nn.functional as F
@@ -226,7 +233,8 @@ def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Te
 
     Parameters
     ----------
-    picture : sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1
+    picture
+        sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1.
     """
     import torch
 
@@ -254,21 +262,3 @@ def roll_off(light: Tensor, white: float) -> Tensor:
     above = (light - KNEE).clamp_(min=0).div_(1 - KNEE)
     bent = above / (1 + (1 - 1 / reach) * above)
     return light.clamp_(max=KNEE).add_(bent, alpha=1 - KNEE)
-
-
-def to_linear(picture: Tensor) -> Tensor:
-    """sRGB as encoded → linear light, 0-1 (IEC 61966-2-1)."""
-    straight, curved = picture.clamp(0, SRGB_JOINT), picture.clamp(SRGB_JOINT, 1)
-    light = power(curved.add_(0.055).div_(1.055), 2.4)
-    return light.sub_(LIGHT_JOINT).add_(straight, alpha=1 / 12.92)
-
-
-def to_srgb(light: Tensor) -> Tensor:
-    """Linear light, 0-1 → sRGB as encoded."""
-    straight, curved = light.clamp(0, LIGHT_JOINT), light.clamp(LIGHT_JOINT, 1)
-    return power(curved, 1 / 2.4).mul_(1.055).sub_(0.055 + SRGB_JOINT).add_(straight, alpha=12.92)
-
-
-def power(base: Tensor, exponent: float) -> Tensor:
-    """base ** exponent for base from 0, in place; on a CPU several times faster than torch's own."""
-    return base.log_().mul_(exponent).exp_()

@@ -71,21 +71,32 @@ def finish(
 
     Parameters
     ----------
-    segments : pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files
-    targets : camera, colour, trails and grain of every frame; not used where the plan's settings turn effects off
-    out : the video; its ending fits the codec
-    progress : called after every block of frames
-    overlay : draws on frames that are otherwise finished; given them and the index of the first
-    sound : whether the song is laid under the pictures, where the codec's container takes sound; or what does it,
-        given the pictures and the file to write
-    before_publishing : called when the video is whole, before it gets its name
+    segments
+        Pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files.
+    targets
+        Camera, colour, trails and grain of every frame; not used where the plan's settings turn effects off.
+    out
+        The video; its ending fits the codec.
+    progress
+        Called after every block of frames.
+    overlay
+        Draws on frames that are otherwise finished; given them and the index of the first.
+    sound
+        Whether the song is laid under the pictures, where the codec's container takes sound; or what does it, given
+        the pictures and the file to write.
+    before_publishing
+        Called when the video is whole, before it gets its name.
 
     Raises
     ------
-    PlanError : frames, targets and plan differ in number or size
-    VideoError : a segment is missing or damaged
-    AudioError : the song is missing or holds no sound
-    OutputError : `out` cannot be written
+    PlanError
+        Frames, targets and plan differ in number or size.
+    VideoError
+        A segment is missing or damaged.
+    AudioError
+        The song is missing or holds no sound.
+    OutputError
+        `out` cannot be written.
     """
     started, out, song = time.monotonic(), Path(out), plan.analysis.song
     check_place(out)
@@ -250,7 +261,8 @@ def _pure_frames(
 
     Raises
     ------
-    PlanError : more or fewer frames than `total`, or of another size
+    PlanError
+        More or fewer frames than `total`, or of another size.
     """
     width, height = size
     block = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // (3 * width * height)))
@@ -303,7 +315,8 @@ class Finisher:
 
     Parameters
     ----------
-    work : called with the frames' source in the thread, `finish` with everything else given
+    work
+        Called with the frames' source in the thread, `finish` with everything else given.
     """
 
     def __init__(self, work: Callable[[Iterable[Pure]], FinishReport]) -> None:
@@ -323,7 +336,8 @@ class Finisher:
 
         Raises
         ------
-        BeatwalkError : finishing has failed; better to hear of it now than when all is rendered
+        BeatwalkError
+            Finishing has failed; better to hear of it now than when all is rendered.
         """
         while not self._ended.is_set():
             with contextlib.suppress(queue.Full):
@@ -336,7 +350,8 @@ class Finisher:
 
         Raises
         ------
-        BeatwalkError : finishing has failed
+        BeatwalkError
+            Finishing has failed.
         """
         while not self._ended.is_set():
             with contextlib.suppress(queue.Full):

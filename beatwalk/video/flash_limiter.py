@@ -7,10 +7,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beatwalk.perception.flashes import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid
-from beatwalk.perception.oklab import linear_light
+from beatwalk.perception.srgb import linear_light, srgb_bytes
 from beatwalk.types import Float32, Frames
 
 _Softening = Callable[[Float32, Float32, float], Float32]  # light now, light before, amount 0-1
@@ -142,19 +141,3 @@ def _linear_weights(cells: int, pixels: int) -> Float32:
     """Matrix (pixels, cells) of linear interpolation."""
     at = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
     return np.asarray(np.clip(1 - np.abs(at[:, None] - np.arange(cells)), 0, None), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _bytes_of_linear() -> NDArray[np.uint8]:
-    """sRGB bytes of 2^16 levels of linear light."""
-    linear = np.linspace(0, 1, 2**16)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-    rounded: NDArray[np.uint8] = (255 * srgb).round().astype(np.uint8)
-    return rounded
-
-
-def srgb_bytes(light: Float32) -> NDArray[np.uint8]:
-    """Linear light, 0-1 → sRGB, 0-255, of any shape; the inverse of `linear_light`."""
-    levels = (np.clip(light, 0, 1) * (2**16 - 1) + 0.5).astype(np.uint16)
-    srgb: NDArray[np.uint8] = _bytes_of_linear()[levels]
-    return srgb

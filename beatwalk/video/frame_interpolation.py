@@ -40,7 +40,8 @@ def check_interpolation(times: int, *, alpha: bool) -> None:
 
     Raises
     ------
-    SettingsError : they cannot
+    SettingsError
+        They cannot.
     """
     if times > 1 and alpha:
         raise SettingsError("--interpolate does not know what is transparent; leave out --interpolate or --alpha")

@@ -1,10 +1,8 @@
-"""Files → one file: segments end to end, and the song under the pictures."""
+"""Pictures and the song → one file."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,65 +12,13 @@ from beatwalk.core import ffmpeg
 from beatwalk.core.files import folder_beside, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import codecs
-from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
+from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 CHAPTERED = (".mp4", ".mov", ".mkv")
 MAX_CHANNELS = 8  # more are mixed to two
-
-
-def join(paths: Sequence[Path], out: Path) -> None:
-    """Put videos of one kind end to end without encoding again.
-
-    Raises
-    ------
-    OutputError : nothing to join, or `out` cannot be written
-    VideoError : a part is missing or differs in kind
-    """
-    out = Path(out)
-    if not paths:
-        raise OutputError(f"{out}: there are no segments to join")
-    for path in paths:
-        if not Path(path).is_file():
-            raise VideoError(f"{path}: no such file; a segment is missing")
-    with whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
-        listing = Path(folder) / "parts.ffconcat"
-        lines = [
-            b"file " + _quoted(_one_line(Path(path).absolute(), Path(folder), i)) for i, path in enumerate(paths)
-        ]
-        listing.write_bytes(b"ffconcat version 1.0\n" + b"\n".join(lines) + b"\n")
-        arguments = [
-            "-f",
-            "concat",
-            "-safe",
-            "0",
-            "-i",
-            str(listing),
-            "-map",
-            "0:V:0",
-            "-c",
-            "copy",
-            *_index_first(out),
-        ]
-        status, _, said = ffmpeg.run([*arguments, ffmpeg.name(partial)])
-        if status != 0:
-            raise OutputError(f"{out}: the segments cannot be joined: {said}; check free space, or render them again")
-
-
-def _one_line(path: Path, folder: Path, index: int) -> Path:
-    """A name without line breaks, which the concat script cannot express (and Windows does not have)."""
-    if "\n" not in str(path) and "\r" not in str(path):
-        return path
-    alias = folder / f"{index}{path.suffix}"
-    alias.symlink_to(path)
-    return alias
-
-
-def _quoted(path: Path) -> bytes:
-    """`path` as the concat script wants it: in single quotes, each of its own outside of them."""
-    return b"'" + os.fsencode(path).replace(b"'", rb"'\''") + b"'"
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
@@ -113,18 +59,27 @@ def mux(
 
     Parameters
     ----------
-    video : pictures in a container of the same kind as `out`'s
-    song : anything with sound in it; a cover picture is left out
-    start_s, duration_s : which part of the song the video shows, s
-    tempo : how many times faster the sound is played, its pitch kept
-    chapters : where each begins, s of the video, and its title; for containers that have chapters
-    whole_song : it shows all of it; a song that is AAC already is then copied as it is
+    video
+        Pictures in a container of the same kind as `out`'s.
+    song
+        Anything with sound in it; a cover picture is left out.
+    start_s, duration_s
+        Which part of the song the video shows, s.
+    tempo
+        How many times faster the sound is played, its pitch kept.
+    chapters
+        Where each begins, s of the video, and its title; for containers that have chapters.
+    whole_song
+        It shows all of it; a song that is AAC already is then copied as it is.
 
     Raises
     ------
-    AudioError : the song has no sound that can be decoded
-    VideoError : the video cannot be read
-    OutputError : `out` cannot be written
+    AudioError
+        The song has no sound that can be decoded.
+    VideoError
+        The video cannot be read.
+    OutputError
+        `out` cannot be written.
     """
     video, song, out = Path(video), Path(song), Path(out)
     picture = probe(video)
@@ -167,7 +122,7 @@ def _encode_sound(
     first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",

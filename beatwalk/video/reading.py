@@ -20,8 +20,6 @@ from beatwalk.errors import VideoError
 from beatwalk.types import Float32, Frames
 
 PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
-# As `beatwalk.listen.audio` has it: second 0 is what a player plays first; late starts and gaps are silence.
-SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
 _CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 
 
@@ -63,7 +61,8 @@ def probe(path: Path) -> VideoInfo:
 
     Raises
     ------
-    VideoError : missing, no video, or damaged beyond reading
+    VideoError
+        Missing, no video, or damaged beyond reading.
     """
     path = Path(path)
     streams = list_packets(path, PICTURE + "?", SOUND + "?")
@@ -136,12 +135,15 @@ def read_frames(
 
     Parameters
     ----------
-    size : width, height to scale to by averaging areas; None: as they are
-    strict : raise at the end also where ffmpeg read on over damage
+    size
+        Width, height to scale to by averaging areas; None: as they are.
+    strict
+        Raise at the end also where ffmpeg read on over damage.
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        Missing, no video, damaged.
     """
     for pixels in _read(Path(path), "rgb24", size, block, strict):
         yield cast(Frames, pixels)
@@ -155,7 +157,8 @@ def read_averages(path: Path, size: tuple[int, int], *, block: int = 32) -> Iter
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        Missing, no video, damaged.
     """
     for pixels in _read(Path(path), "rgb48be", size, block, False):
         yield np.minimum(pixels.astype(np.float32) / np.float32(255 * 256), 1)  # ffmpeg's white is 255 x 256
@@ -179,7 +182,6 @@ def _read(
                 yield frames
             status = process.wait()
         finally:
-            cast(IO[bytes], process.stdout).close()
             ffmpeg.stop(process)
         said = ffmpeg.complaint(ffmpeg.tail(errors))
     if status != 0 or not n_frames or (strict and said):
@@ -214,7 +216,7 @@ def read_sound(path: Path, rate: int) -> Float32:
         "-map",
         SOUND + "?",
         "-af",
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "-ac",
         "1",
         "-ar",

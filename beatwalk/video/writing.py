@@ -77,7 +77,8 @@ class _FrameWriter:
 
         Raises
         ------
-        OutputError : ffmpeg has given up; the message has its reason
+        OutputError
+            Ffmpeg has given up; the message has its reason.
         """
         expected = (self.size[1], self.size[0], self._channels)
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
@@ -138,9 +139,12 @@ class LosslessWriter(_FrameWriter):
 
     Parameters
     ----------
-    path : ends in .mkv
-    size : width, height, any
-    fps : frames a second
+    path
+        Ends in .mkv.
+    size
+        Width, height, any.
+    fps
+        Frames a second.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
@@ -157,17 +161,26 @@ class Encoder(_FrameWriter):
 
     Parameters
     ----------
-    path : ends as the codec's container does
-    size : width, height of the frames; scaled to the nearest that the codec can hold, `written_size`
-    fps : frames a second
-    codec : a name in `codecs.CODECS`
-    crf : quality, 0-51, lower is better and larger; not used by codecs of fixed quality
-    intra : h264 of whole frames alone, for scrubbing
-    alpha : frames have a fourth channel, and their colours are premultiplied by it
-    upscale : so many times as wide and high
-    interpolate : so many frames for each, and how many there will be; then `frame_interpolation.AHEAD` more must be
-        written
-    hardware : by the graphics card's encoder, where that works
+    path
+        Ends as the codec's container does.
+    size
+        Width, height of the frames; scaled to the nearest that the codec can hold, `written_size`.
+    fps
+        Frames a second.
+    codec
+        A name in `codecs.CODECS`.
+    crf
+        Quality, 0-51, lower is better and larger; not used by codecs of fixed quality.
+    intra
+        h264 of whole frames alone, for scrubbing.
+    alpha
+        Frames have a fourth channel, and their colours are premultiplied by it.
+    upscale
+        So many times as wide and high.
+    interpolate
+        So many frames for each, and how many there will be; then `frame_interpolation.AHEAD` more must be written.
+    hardware
+        By the graphics card's encoder, where that works.
     """
 
     def __init__(

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from beatwalk.check import check, frame_changes, plot_check
+from beatwalk.check import check
 from beatwalk.check.scores import find_peaks, score_sync
 from beatwalk.errors import AudioError, InputError, VideoError
+from beatwalk.perception.change import successive_change
 from beatwalk.perception.oklab import oklab
+from beatwalk.plots.check import plot_check
 from beatwalk.video import Encoder, LosslessWriter, mux
 from tests.helpers import known_analysis
 
@@ -153,10 +155,10 @@ def test_frozen_and_blank_frames_are_counted(tmp_path: Path) -> None:
 def test_change_is_the_distance_in_oklab(tmp_path: Path) -> None:
     """Black to white is 1; the figures are those of the pictures before the file."""
     pair = np.stack([np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)])
-    assert frame_changes(oklab(pair))[0] == pytest.approx(1, abs=1e-3)
+    assert successive_change(oklab(pair))[0] == pytest.approx(1, abs=1e-3)
     frames = np.random.default_rng(0).integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)
     report = check(write(tmp_path / "a.mkv", frames))
-    np.testing.assert_allclose(report.changes[1:], frame_changes(oklab(frames)), rtol=1e-4)
+    np.testing.assert_allclose(report.changes[1:], successive_change(oklab(frames)), rtol=1e-4)
     assert np.isnan(report.changes[0])
 
 
@@ -264,7 +266,7 @@ def test_everything_is_told_and_drawn(tmp_path: Path, clip: Callable[[float], Pa
         assert word in text
     json.dumps(full.to_json(), allow_nan=False)
     plot_check(full, tmp_path / "full.png")
-    plot_check(check(write(tmp_path / "one.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
+    plot_check(check(write(tmp_path / "$x^{$.mkv", texture(np.zeros(1)))), tmp_path / "one.png")
     for name in ("full.png", "one.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
 

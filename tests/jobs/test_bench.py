@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from beatwalk.cli import main
-from beatwalk.jobs.bench import Bench, BenchReport, bench, write_song
+from beatwalk.jobs.bench import Bench, BenchReport, run_bench, write_song
 from beatwalk.models import TimedGenerator
 from tests.models import tiny
 from tests.models.tiny import on_cpu
@@ -30,7 +30,7 @@ def measured(model: Path) -> BenchReport:
     """Two seconds at 8 frames/s, with the plain way."""
     generator = on_cpu(model)
     asked = Bench(seconds=2.0, size=(32, 32), fps=Fraction(8), steps=2)
-    return bench(asked, generator, load_s=1.0, plain=generator)
+    return run_bench(asked, generator, load_s=1.0, plain=generator)
 
 
 def test_a_report_has_what_programs_rely_on(measured: BenchReport) -> None:
@@ -94,7 +94,7 @@ def test_compiling_is_measured_apart(model: Path, monkeypatch: pytest.MonkeyPatc
     generator = on_cpu(model)
     overrides = ({"model": {"compile": "on"}, "feedback": {"enabled": False}},)
     asked = Bench(seconds=1.0, size=(16, 16), fps=Fraction(8), steps=1, overrides=overrides)
-    found = bench(asked, generator)
+    found = run_bench(asked, generator)
     assert found.compiled is not None
     assert found.compiled.seconds > 0
     assert "compiled  " in found.to_text()

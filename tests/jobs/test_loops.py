@@ -29,7 +29,7 @@ def planned(folder: Path, *, bpm: float = 120.0, fps: int = 24, duration_s: floa
     """A plan of a whole song with a beat, in the preset for loops."""
     click_song(folder / "song.wav", duration_s=duration_s, bpm=bpm)
     analysis = known_analysis(duration_s, bpm, folder / "song.wav")
-    overrides = [SMALL, {"video": {"fps": fps}}]
+    overrides: list[dict[str, Any]] = [SMALL, {"video": {"fps": fps}}]
     prompts = ["a red sea", "a blue wood", "@0:06 a cave"]
     return api.plan(folder / "song.wav", prompts, preset="vj-loop", overrides=overrides, analysis=analysis)
 

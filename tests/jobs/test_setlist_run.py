@@ -39,7 +39,8 @@ def statuses(made: list[Job]) -> list[str]:
 
 def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     """The others are made, with their cues; the report says how it went, and is there after every video."""
-    planned, reports = jobs(folder), []
+    planned = jobs(folder)
+    reports: list[dict[str, Any] | None] = []
     check_places(planned, resume=False, overwrite=False)
     assert seconds_of(planned, lambda plan: FakeGenerator()) > 0
     report = folder / "night" / "set-report.json"
@@ -63,6 +64,7 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     assert len(list(table(planned))) == 5
     assert probe(folder / "night" / "one-wall.mov").codec == "hap"
     assert (folder / "night" / "one-wall.mov.cues.json").exists()
+    assert reports[1] is not None
     assert reports[1]["done"] == 1
 
 
@@ -108,7 +110,7 @@ def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
 
 def test_the_disk_is_looked_at_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little room for the longest video is said before the first frame."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10))
     with pytest.raises(OutputError, match="longest one's frames"):
         check_places(jobs(folder), resume=False, overwrite=False)
 

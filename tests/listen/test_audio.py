@@ -1,4 +1,4 @@
-"""Songs in every format come out as the same blocks; what is no song gets one clear line."""
+"""Songs in every format come out as the same blocks; anything else gets one clear line."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_name_that_looks_like_an_option(wav: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_sound_of_a_video_that_starts_late(wav: Path, tmp_path: Path) -> None:
-    """Silence stands for the time before a video's sound begins, as in a player."""
+    """Silence fills the time before a video's sound begins, as in a player."""
     path = tmp_path / "late.mp4"
     picture = ("-f", "lavfi", "-i", "color=s=64x64:d=4")
     ffmpeg(*picture, "-itsoffset", "0.5", "-ss", "0.5", "-i", wav, "-map", "0:v", "-map", "1:a", path)
@@ -146,7 +146,7 @@ def test_truncated_file_gives_what_can_be_decoded(wav: Path, tmp_path: Path, nam
 
 
 def bad_files(folder: Path, wav: Path) -> dict[str, tuple[Path, str]]:
-    """What is no song, and what must be said of it."""
+    """Files that are not songs, and what the message must say."""
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("la la la\n" * 1000)
     (folder / "text.mp3").write_text("la la la\n" * 1000)

@@ -50,7 +50,7 @@ def test_tempo_that_drifts() -> None:
 
 
 def test_no_beats_in_a_silent_gap() -> None:
-    """Beats stop where the music stops, and go on where it does."""
+    """Beats stop and resume with the music."""
     song = groove(120, 24.0)
     song[8 * RATE_HZ : 16 * RATE_HZ] = 0
     times_s = beats_of(song).times_s

@@ -35,7 +35,7 @@ def verse_and_chorus() -> Samples:
 
 
 def test_two_alternating_parts() -> None:
-    """A B A B with borders on the downbeats where the parts change, and a drop into B."""
+    """A B A B with boundaries on the downbeats where the parts change, and a drop into B."""
     found, drop_s = sections_of(verse_and_chorus(), np.arange(0, 32, 2.0))
     assert [part.label for part in found] == ["A", "B", "A", "B"]
     assert [part.start_s for part in found] == [0, 8, 16, 24]
@@ -43,7 +43,7 @@ def test_two_alternating_parts() -> None:
 
 
 def test_borders_without_beats_are_near() -> None:
-    """Without downbeats borders lie within a cell of the change."""
+    """Without downbeats boundaries lie within a cell of the change."""
     found, _ = sections_of(verse_and_chorus(), np.array([]))
     for change_s in (8, 16, 24):
         assert min(abs(part.start_s - change_s) for part in found) <= 1.0
@@ -85,7 +85,7 @@ def test_drop_follows_the_largest_rise(levels: tuple[float, ...], drop_s: float 
 
 
 def test_downbeats_are_borders_after_tracking() -> None:
-    """With tracked beats, too, every inner border is one of the downbeats given."""
+    """With tracked beats, too, every inner boundary is one of the downbeats given."""
     song = verse_and_chorus()
     downbeats_s = track_beats(extract_features(audio_of(song))).times_s[::4]
     found, _ = sections_of(song, downbeats_s)

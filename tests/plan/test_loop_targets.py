@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.loop_targets import closed_targets
@@ -77,7 +78,9 @@ def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> 
     plan = dataclasses.replace(plan, settings=plan.settings.model_copy(update={"effects": True}))
     walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
     wanted = closed_targets(plan.analysis, plan.timeline, plan.settings)
-    _, records = render_segments(walk, wanted, tmp_path)
+    work = WorkFolder(tmp_path / "segments")
+    work.path.mkdir()
+    _, records = render_segments(walk, wanted, work)
     finish([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
     frames = np.concatenate(list(read_frames(tmp_path / "out.mp4")))
     changes = successive_change(reduce_frames(frames))

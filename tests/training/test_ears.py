@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import read_network
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
@@ -45,7 +45,7 @@ def test_a_clip_is_its_number(tmp_path: Path) -> None:
 
 def test_onsets_are_where_sound_begins() -> None:
     """Energy rises at the truth's onsets, far more than elsewhere."""
-    n_bands = (EARS_INPUTS - 12) // 2
+    n_bands = (NETWORK_INPUTS - 12) // 2
     for number in (1, 3, 4):
         clip = make_clips(number, 0, clip_s=8.0)[0]
         rise = clip.ears[:, n_bands : 2 * n_bands].astype(float).sum(axis=1)
@@ -133,7 +133,7 @@ def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:
     assert state["step"] == 5
     net = Ears(SHAPES["toy"]).eval()
     net.load_state_dict({name: tensor.half().float() for name, tensor in state["average"].items()})
-    ears = np.random.default_rng(0).random((101, EARS_INPUTS)).astype(np.float32)
+    ears = np.random.default_rng(0).random((101, NETWORK_INPUTS)).astype(np.float32)
     with torch.no_grad():
         wanted = net(torch.from_numpy(ears)[None])[0].numpy().T
     heard = read_network(str(tmp_path / "out" / "ears.safetensors"))(ears)

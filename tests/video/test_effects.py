@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Frames, Targets
-from beatwalk.video.effects import Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
+from beatwalk.video.effects import Effects, camera_matrices, roll_off, soften
 
 SIZE = (96, 64)  # width, height
 ONE_LEVEL = 1  # of 255: what rounding may do

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beatwalk.perception.flashes import MAX_FLASHES, FlashMeter, FlashReport, light_grid, window_frames
+from beatwalk.perception.srgb import srgb_bytes
 from beatwalk.video import Encoder, read_frames
-from beatwalk.video.flash_limiter import FlashLimiter, srgb_bytes
+from beatwalk.video.flash_limiter import FlashLimiter
 
 FPS = Fraction(30)
 SIZE = (64, 48)

@@ -137,24 +137,13 @@ def test_odd_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     folder = Path(name.removesuffix(".mp4"))
     folder.mkdir()
-    parts = [encode(folder / f"{i}{name}", numbered(60)[30 * i : 30 * i + 30]) for i in range(2)]
-    out = Path(name)
-    video.join(parts, out)
+    out = encode(Path(name), numbered(60))
     np.testing.assert_allclose(read(out)[:, 0, 0, 0], numbered(60)[:, 0, 0, 0], atol=2)
     soundfile.write(folder / "song.wav", np.zeros(8000), 8000)
     video.mux(out, folder / "song.wav", folder / name, start_s=0, duration_s=2.5, whole_song=True)
     assert video.probe(folder / name).audio_duration_s == pytest.approx(2.5)
     assert nothing_left(tmp_path)
     assert nothing_left(folder)
-
-
-def test_joined_frames_are_evenly_spaced(tmp_path: Path) -> None:
-    """No gap, overlap or drift where segments meet, B-frames or not."""
-    parts = [encode(tmp_path / f"{i}.mp4", noise(n, seed=i), NTSC) for i, n in enumerate((31, 1, 50, 2, 33))]
-    video.join(parts, tmp_path / "all.mp4")
-    info = video.probe(tmp_path / "all.mp4")
-    assert (info.fps, info.n_frames) == (NTSC, 117)
-    np.testing.assert_array_equal(read(tmp_path / "all.mp4"), np.concatenate([read(part) for part in parts]))
 
 
 @pytest.mark.parametrize(
@@ -367,12 +356,6 @@ def test_refusals(tmp_path: Path) -> None:
         encode(tmp_path / "a.mp4", numbered(0))
     with pytest.raises(ValueError, match="shape"):
         encode_wrong_shape(tmp_path)
-    with pytest.raises(OutputError, match="no segments"):
-        video.join([], tmp_path / "a.mp4")
-    with pytest.raises(OutputError, match="does not exist"):
-        video.join([Path(__file__)], tmp_path / "nowhere" / "a.mp4")
-    with pytest.raises(VideoError, match="missing"):
-        video.join([tmp_path / "1.mp4"], tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
 
 

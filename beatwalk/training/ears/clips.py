@@ -32,7 +32,7 @@ _GAP_SHARE = 0.08
 class Clip:
     """Feature frames and the truth about them."""
 
-    ears: NDArray[np.float16]  # shape (n, EARS_INPUTS)
+    ears: NDArray[np.float16]  # shape (n, NETWORK_INPUTS)
     beats_s: Float
     downbeats_s: Float
     onsets_s: Float
@@ -160,7 +160,7 @@ def _ears(samples: Float32) -> NDArray[np.float16]:
         analysis_rate=RATE_HZ,
         read_blocks=lambda: iter([samples]),
     )
-    return extract_features(audio).ears
+    return extract_features(audio).network_input
 
 
 def write_set(folder: Path, count: int, seed: int, fonts: Sequence[Path], clip_s: float = CLIP_S) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beatwalk.listen.features import EARS_INPUTS, FRAME_RATE_HZ
+from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clips
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of
@@ -107,7 +107,7 @@ def scan(folder: Path, clips: dict[str, list[Clip]]) -> None:
 def draw_batch(rng: np.random.Generator, clips: list[Clip], job: Job) -> tuple[Tensor, Tensor]:
     """Random stretches of random clips, at random speeds and equalised at random; frames and targets."""
     n = int(job.crop_s * NET_RATE_HZ)
-    ears = np.zeros((job.batch, 2 * n, EARS_INPUTS), np.float32)
+    ears = np.zeros((job.batch, 2 * n, NETWORK_INPUTS), np.float32)
     wanted = np.zeros((job.batch, len(HEADS), n), np.float32)
     for row in range(job.batch):
         clip = clips[int(rng.integers(len(clips)))]
@@ -134,7 +134,7 @@ def stretched(ears: np.ndarray, first: int, n: int, faster: float) -> np.ndarray
 
 def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     """Another level and colour: what a smooth equaliser does to log(1 + power)."""
-    n_bands = (EARS_INPUTS - 12) // 2
+    n_bands = (NETWORK_INPUTS - 12) // 2
     knots = rng.normal(0, 0.6, 6) + rng.normal(0, 0.5)
     gain = np.exp(np.interp(np.arange(n_bands), np.linspace(0, n_bands - 1, 6), knots))
     ears[:, :n_bands] = np.log1p(np.expm1(8 * ears[:, :n_bands]) * gain) / 8
