@@ -1,4 +1,4 @@
-"""Before any work: may a video appear there, is there room, and whose frames lie there already?"""
+"""Checks before any work: can the video be written, is there room, and which render do existing frames belong to?"""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beatwalk.core.files import check_place
-from beatwalk.core.fingerprints import model_identity, plan_identity
-from beatwalk.core.keyframe_images import check_picture
-from beatwalk.core.text import in_words
-from beatwalk.core.workfolder import WorkFolder, manifest_path
+from beatwalk.core import (
+    WorkFolder,
+    check_picture,
+    check_place,
+    in_words,
+    manifest_path,
+    model_identity,
+    plan_identity,
+)
 from beatwalk.errors import OutputError, SettingsError
-from beatwalk.plan.placement import init_of
-from beatwalk.plan.prompts import Script
+from beatwalk.plan import Script, init_of, targets_of
 from beatwalk.settings import Settings, VideoSettings
-from beatwalk.types import Plan, Targets
-from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
+from beatwalk.types import Plan
+from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, remarks
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
-    from beatwalk.walk.walk import Walk
+    from beatwalk.walk import Walk
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
-    """The place where a video is to appear.
+    """Check the name of a video that is about to be made.
 
     Raises
     ------
-    OutputError : it exists already, cannot be written, or its ending is none of the codec's
+    OutputError : it exists already, cannot be written, or has an ending that the codec does not use
     """
     check_name(output, codec)
     check_place(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
-    # The longest name that will lie there: better to hear of its length now than when all is rendered.
+    # Try the longest name that will be written: too long a name must fail now, not after the render.
     probe = manifest_path(output).with_suffix(".jso~")
     try:
         probe.touch()
@@ -46,7 +49,7 @@ def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
 
 
 def keep_the_song(plan: Plan, output: Path) -> None:
-    """A song that is a video itself must not be replaced by its own walk.
+    """Check that a song which is a video itself is not replaced by its own music video.
 
     Raises
     ------
@@ -57,19 +60,18 @@ def keep_the_song(plan: Plan, output: Path) -> None:
         raise OutputError(f"{output}: this is the song itself; choose another name with -o")
 
 
-def check_resumable(
-    plan: Plan, targets: Targets, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None
-) -> None:
-    """Before a model is loaded: the place is free, and frames that lie there are of this very render.
+def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
+    """Check, before a model is loaded, that the video can be written and that existing frames are of this render.
 
     Parameters
     ----------
-    model : gives the fingerprint of the model's files; asked only where frames lie there
+    model : gives the fingerprint of the model's files; called only if there are frames
 
     Raises
     ------
-    OutputError : they are of another, and the message names the differences; or another process is making them
-    SettingsError, ModelError : as `check_video` says
+    OutputError : the frames belong to another render (the message names the differences), or another process is at
+        work on the video
+    SettingsError, ModelError : see `check_video`
     """
     check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
     check_video(plan.settings.video)
@@ -78,20 +80,20 @@ def check_resumable(
     work.check_free()
     if not overwrite and work.has_segments:
         of_model = {} if model is None else model_identity(model())
-        work.check_same({**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
+        work.check_same({**plan_identity(plan, targets_of(plan)), **of_model}, overwrite=overwrite)
 
 
 def check_video(video: VideoSettings) -> None:
-    """What the file is to hold fits together, and a model that enlarges is there.
+    """Check that the settings of the file fit together, and that the upscaler exists.
 
     Raises
     ------
-    SettingsError : the codec has no alpha, no choice of whole frames or not so many frames a second; alpha cannot be
-        interpolated; the upscaler enlarges by another factor
-    ModelError : the upscaler is none
+    SettingsError : the codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or
+        the upscaler enlarges by another factor
+    ModelError : the upscaler is not one
     """
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
-    frame_interpolation.check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    check_interpolation(video.interpolate, alpha=bool(video.alpha))
     if video.upscaler is None:
         return
     from beatwalk.models import check_upscaler
@@ -102,27 +104,27 @@ def check_video(video: VideoSettings) -> None:
 
 
 def needed_bytes(work: WorkFolder, n_frames: int, size: tuple[int, int]) -> int:
-    """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
+    """Largest size of the frames that are still to be rendered; lossless video takes about half of raw pixels."""
     return max(0, n_frames * size[0] * size[1] * 3 // 2 - work.frames_bytes)
 
 
 def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> int:
-    """What a video of so many rendered frames takes, about."""
+    """Approximate size of a video with `n_frames` rendered frames, in bytes."""
     width, height = video.enlarged(size)
     return round(n_frames * video.interpolate * width * height * codec_named(video.codec).bytes_a_pixel)
 
 
 def remarks_of(video: VideoSettings, size: tuple[int, int]) -> list[str]:
-    """In what a video of frames of this size will not be quite as it was asked for; a sentence each."""
+    """Sentences on what will differ from the request in a video with frames of this size."""
     return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
 
 
 def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
-    """Room for the frames that are still to be made, by what they take at most, and for the video.
+    """Check that the disk has room for the frames that are still to be rendered and for the video.
 
     Raises
     ------
-    OutputError : there is less
+    OutputError : it has too little
     """
     needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
     free = shutil.disk_usage(work.path.parent).free
@@ -132,11 +134,11 @@ def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: V
 
 
 def check_pictures(script: Script, settings: Settings) -> None:
-    """Pictures that are to be keyframes are there.
+    """Check that every picture keyframe can be read.
 
     Raises
     ------
-    InputError : one is missing, or no picture that can be read
+    InputError : a picture is missing or cannot be read
     """
     begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
     for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
@@ -144,7 +146,7 @@ def check_pictures(script: Script, settings: Settings) -> None:
 
 
 def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
-    """Measured time for one picture, in seconds: the second of two small batches, for the first warms up."""
+    """Measured time for one picture, in seconds, from the second of two small batches; the first one warms up."""
     import numpy as np
 
     segment = walk.plan.segments[0]
@@ -158,9 +160,9 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
 
 
 def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
-    """Compile the model where so many videos are long enough to pay for it, or the settings say so.
+    """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
 
-    None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
+    Returns None if compiling does not pay (a model compiled earlier is then restored) or is already done.
     """
     from beatwalk.models import DiffusionGenerator, compile_measured, should_compile
 

@@ -5,7 +5,8 @@ ones, and a tiny autoencoder of TAESD's shape. For each architecture one run mea
 
 - beatwalk's own path: `generate` with large batches, channels last, uint8 off the device;
 - with --compile, the same path compiled without and with CUDA graphs;
-- a plain loop like StreamDiffusion's: one denoising batch holds a picture for every step, without guidance.
+- a plain loop like StreamDiffusion's: one denoising batch holds a picture for every step; tiny autoencoder,
+  no guidance.
 
 Every path ends with pictures in the host's memory. `--toy` shrinks everything, to test the script on a processor.
 """
@@ -27,7 +28,8 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
-from beatwalk.models import FAMILIES, DiffusionGenerator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.families import FAMILIES
 from beatwalk.types import Conditioning, ModelInfo
 
 SD15: dict[str, Any] = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}

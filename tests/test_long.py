@@ -19,6 +19,7 @@ import json, sys
 from pathlib import Path
 from beatwalk import api
 from beatwalk.listen import store
+from beatwalk.plan.targets import targets_of
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.video import probe, read_sound
 
@@ -27,7 +28,7 @@ analysis = store.analyze(song)
 changes = {"video": {"fps": "30000/1001", "size": "256x256"}, "walk": {"change_every": "8 bars"}}
 prompts = [f"picture {i}" for i in range(40)]
 whole = api.plan(song, prompts, overrides=[changes], analysis=analysis)
-api.targets_of(whole)
+targets_of(whole)
 start = analysis.duration_s - 60
 plan = api.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg
 from beatwalk.core.workfolder import WorkFolder, manifest_path
@@ -34,7 +34,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.core.workfolder import WorkFolder
 from tests.test_resuming import planned_for
@@ -321,7 +321,7 @@ def test_other_steps_and_guidance_are_named_before_the_model_is_loaded(song: Pat
 
     def again(**model: Any) -> None:
         settings = plan.settings.model_copy(update={"model": plan.settings.model.model_copy(update=model)})
-        api.check_resumable(replace(plan, settings=settings), output, overwrite=False)
+        preflight.check_resumable(replace(plan, settings=settings), output, overwrite=False)
 
     again(steps=4)
     again(guidance=1)

@@ -14,6 +14,8 @@ import click
 from beatwalk._version import __version__
 from beatwalk.errors import BeatwalkError
 
+__all__ = ["cli", "main"]
+
 EXIT_INTERRUPTED = 130
 DEFAULT_VERB = "render"
 

@@ -58,23 +58,24 @@ def analyze(
     beatwalk analyze song.wav --json grid.json --plot heard.png
     beatwalk song.wav prompts.txt --analysis grid.json      (after you edited grid.json)
     """
+    from beatwalk import listen
     from beatwalk.cli.console import describe_song
-    from beatwalk.listen import analysis_to_json, store, write_analysis, write_click_track
+    from beatwalk.listen import analysis_to_json, write_analysis, write_click_track
 
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
-    audio = store.open_song(song)
+    audio = listen.open_song(song)
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):
-            found = store.correct(found, audio, corrections)
+            found = listen.correct(found, audio, corrections)
     if json_file is None and plot_file is None:
         click.echo("\n".join(describe_song(found)))
     if json_file is not None:
         emit_json(json_file, analysis_to_json(found))
     if plot_file is not None:
-        from beatwalk.plots.song import plot_analysis
+        from beatwalk.plots import plot_analysis
 
         plot_analysis(found, audio, plot_file)
         console.say(f"drawn     {plot_file}")
@@ -82,22 +83,22 @@ def analyze(
         write_click_track(audio, found, click_file)
         console.say(f"clicks    {click_file}")
     if save:
-        write_analysis(found, store.stored_path(song))
-        console.say(f"stored    {store.stored_path(song)}; every render of this song will use it")
+        write_analysis(found, listen.stored_path(song))
+        console.say(f"stored    {listen.stored_path(song)}; every render of this song will use it")
 
 
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
 ) -> Analysis:
     """The analysis that was given, else the one stored next to the song, else a new one."""
-    from beatwalk.listen import store
+    from beatwalk import listen
 
     given = read_analysis_if(analysis_file)
     if given is not None:
-        return store.with_song(given, audio)
-    stored = None if fresh or tracker else store.stored_analysis(audio)
+        return listen.with_song(given, audio)
+    stored = None if fresh or tracker else listen.stored_analysis(audio)
     if stored is not None:
-        console.say(f"heard     {store.stored_path(audio.path)} (--fresh listens again)")
+        console.say(f"heard     {listen.stored_path(audio.path)} (--fresh listens again)")
         return stored
     with console.busy("listening"):
-        return store.analyze(audio, tracker=tracker or "beatwalk")
+        return listen.analyze(audio, tracker=tracker or "beatwalk")

@@ -74,8 +74,8 @@ def bench(
     beatwalk bench --runs 3
     beatwalk bench --seconds 20 --size 512x512 --against plain --json figures.json
     """
-    from beatwalk.jobs.bench import Bench, BenchReport, run_bench
-    from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, parse_override, settings_from
+    from beatwalk.jobs import Bench, BenchReport, run_bench
+    from beatwalk.plan import DEFAULT_PRESET, load_settings, parse_override, settings_from
 
     check_writable(json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)

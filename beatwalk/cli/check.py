@@ -54,7 +54,7 @@ def check(
     if json_file is not None:
         emit_json(json_file, report.to_json())
     if plot_file is not None:
-        from beatwalk.plots.check import plot_check
+        from beatwalk.plots import plot_check
 
         plot_check(report, plot_file)
         console.say(f"drawn     {plot_file}")

@@ -20,8 +20,8 @@ def clean(folder: Path, removing: bool, kept: bool) -> None:
     beatwalk clean
     beatwalk clean videos --remove
     """
-    from beatwalk.core.text import in_words
-    from beatwalk.jobs.leftovers import leftovers, remove
+    from beatwalk.core import in_words
+    from beatwalk.jobs import leftovers, remove
 
     found, freed = leftovers(folder), 0
     for left in found:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beatwalk.core.events import Progress
+    from beatwalk.core import Progress
     from beatwalk.types import Analysis, ModelInfo, Plan
 
 STAGES = {"survey": "surveying", "render": "rendering", "finish": "finishing"}

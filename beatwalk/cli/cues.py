@@ -28,8 +28,8 @@ def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
     beatwalk cues out.mp4
     """
     from beatwalk.errors import OutputError
-    from beatwalk.listen.store import analysis_for
-    from beatwalk.video.cues import cue_paths, cues_of
+    from beatwalk.listen import analysis_for
+    from beatwalk.video import cue_paths, cues_of
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:

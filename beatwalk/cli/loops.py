@@ -77,7 +77,7 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
     from beatwalk import api, preflight
-    from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+    from beatwalk.jobs import check_clips, clips_of, render_clips, start_of
     from beatwalk.preflight import remarks_of
 
     console = console_for(quiet, verbose)

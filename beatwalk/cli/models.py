@@ -63,9 +63,9 @@ def check_one(
     \b
     beatwalk models check model.safetensors --map leak.png
     """
-    from beatwalk.core.files import whole_or_nothing
+    from beatwalk.core import whole_or_nothing
     from beatwalk.models import run_checkup, write_map
-    from beatwalk.plan.presets import settings_from
+    from beatwalk.plan import settings_from
 
     check_writable(map_file, picture, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)

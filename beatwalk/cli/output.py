@@ -32,6 +32,6 @@ def emit_json(file: str, data: dict[str, Any]) -> None:
     if file == STDOUT:
         click.echo(json.dumps(data, allow_nan=False))  # ASCII: stdout may be of any encoding
         return
-    from beatwalk.core.files import write_json
+    from beatwalk.core import write_json
 
     write_json(Path(file), data)

@@ -41,9 +41,8 @@ def plan(
     beatwalk plan song.wav prompts.txt --plot plan.png
     beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
     """
-    from beatwalk import api
     from beatwalk.cli.console import clock, describe_plan, describe_song
-    from beatwalk.plan.plan_json import plan_to_json
+    from beatwalk.plan import plan_to_json, targets_of
 
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
@@ -55,7 +54,7 @@ def plan(
     if json_file is not None:
         emit_json(json_file, plan_to_json(made))
     if plot_file is not None:
-        from beatwalk.plots.plan import plot_plan
+        from beatwalk.plots import plot_plan
 
-        plot_plan(made, api.targets_of(made).speed, plot_file)
+        plot_plan(made, targets_of(made).speed, plot_file)
         console.say(f"drawn     {plot_file}")

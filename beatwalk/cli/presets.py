@@ -15,7 +15,7 @@ def presets(ctx: click.Context) -> None:
     beatwalk presets show house > mine.toml
     """
     if ctx.invoked_subcommand is None:
-        from beatwalk.plan.presets import list_presets, load_preset
+        from beatwalk.plan import list_presets, load_preset
 
         for name, path in list_presets().items():
             click.echo(f"{name:<16} {load_preset(str(path)).get('description', '')}")
@@ -30,6 +30,6 @@ def show_preset(name: str) -> None:
     beatwalk presets show house > mine.toml
     beatwalk song.wav prompts.txt --preset mine.toml
     """
-    from beatwalk.plan.presets import preset_text
+    from beatwalk.plan import preset_text
 
     click.echo(preset_text(name), nl=False)

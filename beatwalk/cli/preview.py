@@ -38,7 +38,7 @@ def preview(
     \b
     beatwalk preview song.wav prompts.txt
     """
-    from beatwalk.jobs.preview import BeatGrid, preview_overrides
+    from beatwalk.jobs import BeatGrid, preview_overrides
     from beatwalk.preflight import check_output
 
     console = console_for(quiet, verbose)

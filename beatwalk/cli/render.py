@@ -82,7 +82,7 @@ def render_plan(
 
     for line in describe_song(plan.analysis):
         console.say(line)
-    api.check_resumable(
+    preflight.check_resumable(
         plan, output, overwrite=overwrite, model=lambda: fingerprint(choices, plan.model, plan.settings.model)
     )
     with console.busy("loading the model"):

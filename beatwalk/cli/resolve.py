@@ -37,7 +37,7 @@ def request_for(choices: dict[str, Any], model: str | None, settings: ModelSetti
 
 
 def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
-    """Load the model that the command line's choices and the settings ask for."""
+    """Load a model as the command line's choices and the settings ask for it."""
     from beatwalk.models import load_model
 
     return load_model(request_for(choices, model, settings))
@@ -65,10 +65,8 @@ def plan_from_choices(
     ----------
     first : settings that the choices may override
     """
-    from beatwalk import api
-    from beatwalk.listen import store
-    from beatwalk.plan.presets import load_settings
-    from beatwalk.plan.prompts import read_prompts
+    from beatwalk import api, listen
+    from beatwalk.plan import load_settings, read_prompts
     from beatwalk.preflight import check_pictures
     from beatwalk.video import check_choices
 
@@ -77,15 +75,15 @@ def plan_from_choices(
     wanted = settings.video
     check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     check_pictures(read_prompts(prompts), settings)
-    audio = store.open_song(song)
+    audio = listen.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
     if analysis is None:
-        analysis = store.stored_analysis(audio)
+        analysis = listen.stored_analysis(audio)
         if analysis is not None:
-            console.say(f"heard     {store.stored_path(song)} (delete it to listen again)")
+            console.say(f"heard     {listen.stored_path(song)} (delete it to listen again)")
     if analysis is None:
         with console.busy("listening"):
-            analysis = store.analyze(audio)
+            analysis = listen.analyze(audio)
     return api.plan(
         audio,
         prompts,
@@ -116,8 +114,7 @@ def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan
     ]
     if given:
         raise click.UsageError(f"{given[0]} belongs to planning; edit {path}, or plan again")
-    from beatwalk.plan.placement import resolve_model_path
-    from beatwalk.plan.plan_json import read_plan
+    from beatwalk.plan import read_plan, resolve_model_path
 
     plan = read_plan(path)
     return plan if model is None else replace(plan, model=resolve_model_path(model))
@@ -158,7 +155,7 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
 
 def codec_of(choices: dict[str, Any], plan: Plan | None = None) -> str:
     """The codec that a plan, or else the choices, ask for."""
-    from beatwalk.plan.presets import load_settings
+    from beatwalk.plan import load_settings
 
     settings = plan.settings if plan is not None else load_settings(choices["preset"], overrides_of(choices))
     return settings.video.codec
@@ -190,7 +187,7 @@ def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
 
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     """The settings that the options ask for, then those of --set, which win."""
-    from beatwalk.plan.presets import parse_override
+    from beatwalk.plan import parse_override
 
     overrides: list[dict[str, Any]] = []
     if choices.get("fps") is not None:

@@ -53,8 +53,8 @@ def scout(
     \b
     beatwalk scout "a forest of glass" --seeds 16 -o sheet.png
     """
-    from beatwalk.jobs.scout import scout_seeds
-    from beatwalk.plan.presets import settings_from
+    from beatwalk.jobs import scout_seeds
+    from beatwalk.plan import settings_from
 
     check_writable(output, overwrite=overwrite)
     console = console_for(quiet, verbose)

@@ -13,7 +13,7 @@ from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
 from beatwalk.cli.resolve import fingerprint, load
 
 if TYPE_CHECKING:
-    from beatwalk.models.seam import Generator
+    from beatwalk.models import Generator
     from beatwalk.types import Plan
 
 
@@ -51,9 +51,8 @@ def set_(
     beatwalk set night.toml --resume
     """
     from beatwalk.cli.console import duration
-    from beatwalk.core.text import in_words
-    from beatwalk.jobs.setlist import jobs_of, read_setlist
-    from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
+    from beatwalk.core import in_words
+    from beatwalk.jobs import REPORT_FILE, check_places, jobs_of, read_setlist, render_set, seconds_of, table
 
     console = console_for(quiet, verbose)
     listed = read_setlist(setlist)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+__all__ = ["nano_path"]
+
 
 def nano_path() -> Path:
     """The folder of nano's weights, in diffusers layout."""

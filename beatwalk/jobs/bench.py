@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core import PeakMemory, Stages
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled, DiffusionGenerator
     from beatwalk.settings import VideoSettings
-    from beatwalk.walk.walk import Walk
+    from beatwalk.walk import Walk
 
 SAMPLE_RATE_HZ = 22_050
 BPM = 120
@@ -181,8 +181,7 @@ def run_bench(
     ------
     BeatwalkError : the model cannot make this size or number of steps
     """
-    from beatwalk import api, preflight
-    from beatwalk.listen import store
+    from beatwalk import api, listen, preflight
     from beatwalk.models import TimedGenerator, reference_gflops, should_compile
 
     warm_up()
@@ -196,7 +195,7 @@ def run_bench(
             begin = time.perf_counter()
             stages = Stages()
             with stages.time("listen"):
-                analysis = store.analyze(song)
+                analysis = listen.analyze(song)
             plan = api.plan(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
@@ -263,10 +262,10 @@ def encoding_alone(video: Path, frames: int, asked: VideoSettings) -> float:
 
 def warm_up() -> None:
     """Load the libraries for analysis and finishing, and let them compile what they compile at first use."""
-    from beatwalk.listen import store
+    from beatwalk import listen
 
     with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        store.analyze(write_song(Path(name) / "warm.wav", 4.0))
+        listen.analyze(write_song(Path(name) / "warm.wav", 4.0))
 
 
 def write_song(path: Path, seconds: float) -> Path:

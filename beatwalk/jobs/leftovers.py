@@ -6,8 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from beatwalk.core.files import discard, is_partial_name
-from beatwalk.core.workfolder import SUFFIX, WorkFolder
+from beatwalk.core import SUFFIX, WorkFolder, discard, is_partial_name
 from beatwalk.errors import OutputError
 
 

@@ -14,16 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk import api
-from beatwalk.core.files import read_json, whole_or_nothing, write_json
-from beatwalk.core.fingerprints import clip_identity
-from beatwalk.core.manifest import read_manifest
+from beatwalk import api, preflight
+from beatwalk.core import clip_identity, read_json, read_manifest, whole_or_nothing, write_json
 from beatwalk.errors import OutputError, PlanError
 from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
 from beatwalk.jobs.scout import contact_sheet
-from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import place_times_s
-from beatwalk.plan.prompts import parse_prompts
+from beatwalk.models import Generator
+from beatwalk.plan import parse_prompts, place_times_s
 from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
@@ -209,7 +206,7 @@ def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bo
         elif clip.path.exists() and not overwrite:
             raise OutputError(f"{clip.path} exists and is another loop; choose another --output, or add --overwrite")
         else:
-            api.check_resumable(clip.plan, clip.path, overwrite=overwrite, model=lambda: model)
+            preflight.check_resumable(clip.plan, clip.path, overwrite=overwrite, model=lambda: model)
     return whole
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.walk.conditioning import mix_conditioning
-from beatwalk.walk.noise import slerp
+from beatwalk.walk import mix_conditioning, slerp
 
 if TYPE_CHECKING:
-    from beatwalk.models.diffusers_backend import DiffusionGenerator
+    from beatwalk.models import DiffusionGenerator
 
 
 def plain_pictures(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.plots.theme import BACK, FAINT, INK, WARM, section_colors
+from beatwalk.plots import BACK, FAINT, INK, WARM, section_colors
 from beatwalk.types import Frames, Plan
 
 SIDE = 256

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beatwalk.core.files import check_place, whole_or_nothing
+from beatwalk.core import check_place, whole_or_nothing
 from beatwalk.errors import ModelError, OutputError
-from beatwalk.models.seam import Generator
+from beatwalk.models import Generator
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:

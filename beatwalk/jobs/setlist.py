@@ -30,7 +30,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from beatwalk import api
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen.store import analysis_for
+from beatwalk.listen import analysis_for
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 

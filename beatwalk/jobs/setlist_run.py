@@ -15,19 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk import api, preflight
-from beatwalk.core.files import write_json
-from beatwalk.core.fingerprints import frames_key, model_identity, video_differences
-from beatwalk.core.manifest import read_manifest
-from beatwalk.core.text import in_words
-from beatwalk.core.workfolder import WorkFolder
+from beatwalk.core import (
+    WorkFolder,
+    frames_key,
+    in_words,
+    model_identity,
+    read_manifest,
+    video_differences,
+    write_json,
+)
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
-from beatwalk.models.seam import Generator
-from beatwalk.plan.plan_json import read_plan
+from beatwalk.models import Generator
+from beatwalk.plan import read_plan, targets_of
 from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS, ModelSettings
 from beatwalk.types import Plan
-from beatwalk.video.cues import write_cues
+from beatwalk.video import write_cues
 
 REPORT_FILE = "set-report.json"
 FINISHING = 0.2  # time to finish a video, relative to the time to render it
@@ -69,7 +73,7 @@ def check_places(
                 job.status = "there"
                 continue
             model = functools.partial(fingerprint, job.plan) if fingerprint else None
-            api.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
+            preflight.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
         except BeatwalkError as error:
             job.fail(error)
             continue
@@ -86,7 +90,7 @@ def check_places(
 def _differences(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
     """Names of what differs between an existing video and what the plan would give; "" if nothing does."""
     model = fingerprint(plan) if fingerprint is not None else None
-    return ", ".join(video_differences(read_manifest(video), plan, api.targets_of(plan), model))
+    return ", ".join(video_differences(read_manifest(video), plan, targets_of(plan), model))
 
 
 def render_set(
@@ -143,7 +147,7 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     for job in jobs:
         key = str(job.path)
         with contextlib.suppress(BeatwalkError):  # a picture is missing: its render will report it
-            key = frames_key(job.plan, api.targets_of(job.plan)) if job.plan else key
+            key = frames_key(job.plan, targets_of(job.plan)) if job.plan else key
         groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
@@ -172,7 +176,7 @@ def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
         if fingerprint is not None:
             work.check_same(model_identity(fingerprint(plan)), overwrite=False)
         kept = read_plan(work.plan_file)
-        return frames_key(kept, api.targets_of(kept)) == frames_key(plan, api.targets_of(plan))
+        return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
         return False
 
@@ -233,7 +237,7 @@ def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
                     _, walk = api.prepare(plan, generators.of(plan))
                     measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
-                frames = frames_key(plan, api.targets_of(plan))
+                frames = frames_key(plan, targets_of(plan))
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
                 rendered.add(frames)
                 job.remarks = remarks_of(plan.settings.video, size)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core.files import whole_or_nothing
+from beatwalk.core import whole_or_nothing
 from beatwalk.types import Analysis, Audio, Float32
 
 BEAT_HZ, DOWNBEAT_HZ = 1000.0, 1600.0

@@ -1,26 +1,23 @@
 """Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
 
-from beatwalk.models.addons import AddOns
+from __future__ import annotations
+
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.diffusers_backend import DiffusionGenerator
-from beatwalk.models.families import FAMILIES
 from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.seam import Generator
 from beatwalk.models.timed import TimedGenerator, reference_gflops
-from beatwalk.models.upscaling import Upscaler, check_upscaler, load_upscaler
+from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
 __all__ = [
-    "FAMILIES",
-    "AddOns",
     "Compiled",
     "DiffusionGenerator",
     "Generator",
     "ModelRequest",
     "TimedGenerator",
-    "Upscaler",
     "check_upscaler",
     "compile_measured",
     "fingerprint_of",

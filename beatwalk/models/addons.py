@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beatwalk.core.text import split_number
+from beatwalk.core import split_number
 from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.models.sources import check_file, fingerprint
 from beatwalk.models.weights_check import load_component, reason_of

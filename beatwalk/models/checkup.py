@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.core.timing import PeakMemory
+from beatwalk.core import PeakMemory
 from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.vae import encoded
 from beatwalk.types import Float32, Frames, ModelInfo
@@ -199,7 +199,7 @@ def write_map(leak: Leak, path: Path) -> None:
     """Write a PNG of the picture's change for the worst cell: black is none, white a tenth of the largest or more."""
     from PIL import Image
 
-    from beatwalk.core.files import whole_or_nothing
+    from beatwalk.core import whole_or_nothing
 
     shown = np.clip(leak.map / max(0.1 * float(leak.map.max()), 1e-6), 0, 1)
     with whole_or_nothing(path) as partial:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from beatwalk.core import files
+from beatwalk.core import read_json
 from beatwalk.errors import ModelError
 
 Config = Mapping[str, Any]
@@ -342,9 +342,9 @@ def read_configs(folder: Path) -> dict[str, Config]:
     configs: dict[str, Config] = {}
     for path in sorted(folder.glob("*/*.json")):
         if path.name in ("config.json", "scheduler_config.json"):
-            configs[path.parent.name] = read_json(path)
+            configs[path.parent.name] = read_config(path)
     if (folder / "model_index.json").is_file():
-        configs["pipeline"] = read_json(folder / "model_index.json")
+        configs["pipeline"] = read_config(folder / "model_index.json")
     return configs
 
 
@@ -358,7 +358,7 @@ def own_preferences(folder: Path, default: Preferences) -> Preferences:
     path = folder / PREFERENCES_FILE
     if not path.is_file():
         return default
-    said = read_json(path)
+    said = read_config(path)
     steps, guidance, size = said.get("steps"), said.get("guidance"), said.get("size")
     if steps is not None:
         _expect(
@@ -382,11 +382,11 @@ def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
         raise ModelError(f"{path}: '{key}' must be {expected}; fix the file or remove it")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """Read a JSON object of a model.
 
     Raises
     ------
     ModelError : it cannot be read, or is not an object
     """
-    return files.read_json(path, ModelError, "a model's configuration")
+    return read_json(path, ModelError, "a model's configuration")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from beatwalk.errors import ModelError
-from beatwalk.models.families import read_json
+from beatwalk.models.families import read_config
 
 INDEX_FILE = "model_index.json"
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
@@ -158,7 +158,7 @@ def read_index(folder: Path, shown: str) -> dict[str, Any]:
         elif singles:
             hint = f"to use the checkpoint in it, give the file: {singles[0]}"
         raise ModelError(f"{shown}: this folder is not a model (no {INDEX_FILE}); {hint}")
-    index = read_json(path)
+    index = read_config(path)
     if not isinstance(index.get("_class_name"), str):
         raise ModelError(f"{shown}: its {INDEX_FILE} names no diffusers class; beatwalk runs no code from a model")
     return index

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from beatwalk.core.timing import Stages
+from beatwalk.core import Stages
 from beatwalk.models.seam import Generator
 from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 

@@ -1,7 +1,7 @@
-"""Plans as JSON that a person can read, edit and give back.
+"""`Plan` ↔ JSON that a person can read and edit.
 
-The file holds what was decided (song, analysis, settings, keyframes); what follows from it (targets per frame,
-segments) is derived when it is loaded.
+The file holds decisions (song, analysis, settings, keyframes). What follows from them (targets per frame, segments)
+is derived when the file is read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from beatwalk.core.files import read_json
+from beatwalk.core import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.plan.presets import settings_from
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def _printable(text: str) -> str:
-    """Refuse halves of characters, which JSON can spell and no text encoder can read."""
+    """Refuse lone surrogates, which JSON can spell and no text encoder can read."""
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         raise ValueError("expected text, found half of a character")
     return text
@@ -58,11 +58,11 @@ class _Plan(_Strict):
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """A plan as plain data."""
+    """Convert a plan to plain data."""
     keyframes = [
         {
             "frame": k.frame,
-            "time": round(plan.timeline.time_of(k.frame), 3),  # for the eye; ignored when read
+            "time": round(plan.timeline.time_of(k.frame), 3),  # for people; ignored when read
             "prompt": k.prompt,
             **({"negative": k.negative} if k.negative else {}),
             **({"seed": k.seed} if k.seed is not None else {}),
@@ -84,12 +84,12 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def plan_from_json(data: dict[str, Any], where: str) -> Plan:
-    """A plan from plain data, checked.
+    """Build a plan from plain data, and check it.
 
     Raises
     ------
     PlanError
-        Naming `where`, the key, what was found and what was expected.
+        The plan is wrong; the message names `where`, the key, what was found and what was expected.
     SettingsError
         Its settings are wrong.
     """
@@ -126,18 +126,18 @@ def read_plan(path: Path) -> Plan:
     Raises
     ------
     PlanError, SettingsError
-        As `plan_from_json`, or there is no such file.
+        The file is missing or wrong, as for `plan_from_json`.
     """
     return plan_from_json(read_json(path, PlanError, "a plan"), str(path))
 
 
 def check_plan(plan: Plan, where: str = "plan") -> None:
-    """A plan that a person may have edited holds together.
+    """Check that a plan, which a person may have edited, holds together.
 
     Raises
     ------
     PlanError
-        Naming what is wrong.
+        It does not; the message says why.
     """
     keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
     if len(keyframes) < 2:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.check.report import CheckReport
-from beatwalk.perception.flashes import MAX_FLASHES
+from beatwalk.check import CheckReport
+from beatwalk.perception import MAX_FLASHES
 from beatwalk.plots.theme import ALARM, BACK, COOL, DPI, FAINT, INK, PANEL, WARM, fonts, printable, save_figure
 from beatwalk.types import Float
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.core.files import whole_or_nothing
+from beatwalk.core import whole_or_nothing
 from beatwalk.types import Section
 
 BACK, PANEL = "#0e1116", "#151a22"  # behind everything, and behind a panel

@@ -1,4 +1,4 @@
-"""Soften what would be a fourth flash within a second."""
+"""The flash limiter: soften what would be a fourth flash within a second."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from functools import lru_cache
 
 import numpy as np
 
-from beatwalk.perception.flashes import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid
-from beatwalk.perception.srgb import linear_light, srgb_bytes
+from beatwalk.perception import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid, linear_light, srgb_bytes
 from beatwalk.types import Float32, Frames
 
 _Softening = Callable[[Float32, Float32, float], Float32]  # light now, light before, amount 0-1
-# What the limiter works to: a codec moves levels a little, and what it leaves must still pass when measured again.
+# Stricter thresholds for the limiter: a codec changes levels a little, and its output must still pass the check.
 CAUTIOUS = Thresholds(luminance=0.085, darker=0.85, red=0.05, area=0.2)
 
 
 class FlashLimiter:
-    """Softens what would be a fourth flash within a second; everything else passes bit for bit.
+    """Softens what would be a fourth flash within a second; all other frames pass bit for bit.
 
-    A frame that would be too much is dimmed or brightened just enough towards the light of the frame before: as a
-    whole, or, where that does not help, smoothly over the picture; its own detail and movement stay. Where that does
-    not help either (red, black frames), it is mixed with the frame before. While too many flashes come in, and for a
-    while after, brightness is held near its mean, so that a strobe does not spend its three flashes at once and then
-    freeze the picture. Works in frame order, on what it has put out itself.
+    A frame that would be a fourth flash is dimmed or brightened just enough towards the light of the frame before.
+    That happens to the whole frame, or, where it does not help, smoothly over the picture; detail and movement stay.
+    Where that does not help either (red, black frames), the frame is mixed with the one before. While too many
+    flashes come in, and for a while after, brightness is held near its mean; otherwise a strobe would use up its
+    three flashes at once and then freeze the picture. The limiter works in frame order, on its own output.
     """
 
-    STEPS = 64  # of how finely the softening is chosen
-    HOLD_S, RELEASE_S = 1.0, 1.0  # swings of brightness are held so long, and then let go over so long
+    STEPS = 64  # between no softening and all of it
+    HOLD_S, RELEASE_S = 1.0, 1.0  # how long brightness is held, and then released
 
     def __init__(self, fps: Fraction) -> None:
         self.touched = 0  # frames softened so far
         self.n_frames = 0
         self._fps = float(fps)
-        self._meters = (FlashMeter(fps), FlashMeter(fps, CAUTIOUS))  # of what goes out
+        self._meters = (FlashMeter(fps), FlashMeter(fps, CAUTIOUS))  # of the output
         self._incoming = FlashMeter(fps, CAUTIOUS)
-        self._before: tuple[Frames, Float32] | None = None  # the last frame put out, and its grid
-        self._mean: Float32 | None = None  # running mean of the light that came in, shape (3,)
-        self._hold_s = 0.0  # how long brightness is still held near it
+        self._before: tuple[Frames, Float32] | None = None  # the last frame of the output, and its grid
+        self._mean: Float32 | None = None  # running mean of the incoming light, shape (3,)
+        self._hold_s = 0.0  # how long brightness is still held near the mean
 
     def limit(self, frames: Frames) -> Frames:
-        """The next frames, softened where needed; the very array where none was."""
+        """Soften the next frames where needed; return the same array where none was softened."""
         output = frames
         for i, frame in enumerate(frames):
             safe, grid = self._made_safe(frame)
@@ -57,7 +56,7 @@ class FlashLimiter:
         return output
 
     def _made_safe(self, frame: Frames) -> tuple[Frames, Float32]:
-        """The frame to put out, and its grid."""
+        """Make a frame safe; return it with its grid."""
         grid = light_grid(frame)
         incoming, light = self._incoming.glance(grid), grid.mean((0, 1))
         self._incoming.accept(incoming)
@@ -79,7 +78,7 @@ class FlashLimiter:
         return all(g.flashes <= MAX_FLASHES for meter in self._meters for g in meter.glance(grid))
 
     def _soften(self, frame: Frames, grid: Float32, before: Frames, grid_before: Float32) -> tuple[Frames, Float32]:
-        """The least softened frame that is safe, and its grid."""
+        """Find the least softened frame that is safe; return it with its grid."""
 
         def dimmed(now: Float32, then: Float32, amount: float) -> Float32:
             return now * _gain(grid.mean((0, 1)), grid_before.mean((0, 1)), amount)
@@ -98,10 +97,10 @@ class FlashLimiter:
                 found = light_grid(candidate)
                 if self._is_safe(found):
                     return candidate, found
-        return before, grid_before  # no change at all turns nothing
+        return before, grid_before  # a repeated frame cannot flash
 
     def _least(self, softened: _Softening, grid: Float32, before: Float32) -> int:
-        """The first step that bisection on the grid finds safe; STEPS where there is none before."""
+        """Find the first step that bisection on the grid calls safe; STEPS where no earlier one is."""
         low, high = 0, self.STEPS
         while high - low > 1:
             middle = (low + high) // 2
@@ -112,7 +111,7 @@ class FlashLimiter:
         return high
 
 
-GAIN_BLUR_CELLS = 6.0  # the softening field is far smoother than the picture
+GAIN_BLUR_CELLS = 6.0  # makes the softening field far smoother than the picture
 GAIN_RANGE = (0.0, 4.0)
 GAIN_FLOOR = 0.01  # luminance below which brightening shows only noise
 
@@ -124,20 +123,20 @@ def _blurred(grid: Float32) -> Float32:
 
 
 def _gain(now: Float32, then: Float32, amount: float) -> Float32:
-    """By what to multiply light so that it comes nearer to the luminance of the light before by `amount`, 0-1."""
+    """Compute the factor that brings light nearer to the luminance of the light before by `amount`, 0-1."""
     luminance, before = now @ LUMINANCE, then @ LUMINANCE
     wanted = luminance + amount * (before - luminance)
     return np.asarray(np.clip((wanted + GAIN_FLOOR) / (luminance + GAIN_FLOOR), *GAIN_RANGE), np.float32)
 
 
 def _enlarged(field: Float32, shape: tuple[int, ...]) -> Float32:
-    """A smooth field at another resolution, linear between its cells' centres."""
+    """Resample a smooth field, linearly between its cells' centres."""
     rows, columns = (_linear_weights(cells, pixels) for cells, pixels in zip(field.shape, shape, strict=True))
     return np.asarray(rows @ field @ columns.T, np.float32)
 
 
 @lru_cache(maxsize=8)
 def _linear_weights(cells: int, pixels: int) -> Float32:
-    """Matrix (pixels, cells) of linear interpolation."""
+    """Build the matrix of linear interpolation, shape (pixels, cells)."""
     at = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
     return np.asarray(np.clip(1 - np.abs(at[:, None] - np.arange(cells)), 0, None), np.float32)

@@ -1,4 +1,4 @@
-"""Pictures and the song → one file."""
+"""Muxing: pictures and the song → one file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from beatwalk.core import ffmpeg
-from beatwalk.core.files import folder_beside, whole_or_nothing
+from beatwalk.core import ffmpeg, folder_beside, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import codecs
 from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
@@ -18,7 +17,7 @@ AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 CHAPTERED = (".mp4", ".mov", ".mkv")
-MAX_CHANNELS = 8  # more are mixed to two
+MAX_CHANNELS = 8  # more are mixed down to two
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
@@ -27,10 +26,10 @@ def _index_first(out: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Sound as a container wants it."""
+    """The sound that a container takes."""
 
     codec: str  # ffmpeg's name
-    suffix: str  # of a file with this sound alone
+    suffix: str  # of a file that holds this sound alone
     options: tuple[str, ...] = ()
 
 
@@ -53,24 +52,24 @@ def mux(
     tempo: float = 1.0,
     chapters: Sequence[tuple[float, str]] = (),
 ) -> None:
-    """Lay the song's own sound under a video.
+    """Add the song to a video.
 
-    The sound is made exactly as long as the pictures: cut at the sample, or padded with silence.
+    The sound becomes exactly as long as the pictures: it is cut at the sample, or padded with silence.
 
     Parameters
     ----------
     video
-        Pictures in a container of the same kind as `out`'s.
+        The pictures, in the same kind of container as `out`.
     song
-        Anything with sound in it; a cover picture is left out.
+        Any file with sound; a cover picture is left out.
     start_s, duration_s
-        Which part of the song the video shows, s.
+        The part of the song that the video shows, in seconds.
     tempo
-        How many times faster the sound is played, its pitch kept.
+        Factor by which the sound plays faster; its pitch stays.
     chapters
-        Where each begins, s of the video, and its title; for containers that have chapters.
+        Start of each in seconds of the video, and its title; for containers that have chapters.
     whole_song
-        It shows all of it; a song that is AAC already is then copied as it is.
+        Whether the video shows the whole song; a song in AAC is then copied as it is.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def mux(
 
 
 def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
-    """Copy a song that is AAC; False where it is not, or would not end within half a frame of the pictures."""
+    """Copy a song in AAC; False where it is not AAC, or would not end within half a frame of the pictures."""
     try:
         source = list_packets(song, SOUND)
     except VideoError:
@@ -112,7 +111,7 @@ def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
 def _encode_sound(
     song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
 ) -> None:
-    """Cut, resample where the codec needs it, pad to the length of the pictures, encode."""
+    """Cut the song, resample it where the codec needs that, pad it to the length of the pictures, and encode it."""
     try:
         facts = list_packets(song, SOUND)[0].facts
         source_rate = int(facts["sample_rate"])
@@ -139,7 +138,7 @@ def _encode_sound(
 
 
 def _few_channels(layout: str) -> list[str]:
-    """No codec here takes more than eight channels: of more, even ones go to the left and odd ones to the right."""
+    """Mix more channels than the codecs take to two: even ones to the left, odd ones to the right."""
     count = channels_of(layout) or 2
     if count <= MAX_CHANNELS:
         return []
@@ -148,7 +147,7 @@ def _few_channels(layout: str) -> list[str]:
 
 
 def _merge(video: Path, sound: Path, merged: Path) -> None:
-    """Both streams into one file, copied."""
+    """Copy both streams into one file."""
     from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
 
     try:
@@ -159,7 +158,7 @@ def _merge(video: Path, sound: Path, merged: Path) -> None:
 
 
 def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path, picture: VideoInfo) -> Path | None:
-    """Chapters as ffmpeg reads them; None where there are none, or the container has no such thing."""
+    """Write chapters as ffmpeg reads them; None where there are none, or the container has no chapters."""
     if len(chapters) == 0 or out.suffix.lower() not in CHAPTERED:
         return None
     end_ms = round(1000 * picture.n_frames / picture.fps)
@@ -174,7 +173,7 @@ def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path
 
 
 def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
-    """moviepy's merge leaves the index at the end; put it first, so that a player can start while it loads."""
+    """Copy the merged file with its index first, so that a player can start while it loads."""
     told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
     tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
     arguments = ["-i", str(merged), *told, *tail]

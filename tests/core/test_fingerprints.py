@@ -12,7 +12,7 @@ import pytest
 
 from beatwalk.core import fingerprints
 from beatwalk.core.manifest import build_manifest
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Keyframe, ModelInfo, Plan, Targets
 from tests.helpers import known_plan
 
@@ -31,7 +31,7 @@ class TiltedKeyframe(Keyframe):
 
 def wanted(plan: Plan) -> Targets:
     """The plan's targets."""
-    return targets(plan.analysis, plan.timeline, plan.settings)
+    return compute_targets(plan.analysis, plan.timeline, plan.settings)
 
 
 def key_of(plan: Plan) -> str:

@@ -13,7 +13,7 @@ from beatwalk import api
 from beatwalk.core.manifest import timing_of
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video.cues import cues_of
@@ -31,7 +31,7 @@ def test_hostile_plans(path: Place) -> None:
     def attempt(data: Any) -> None:
         plan = plan_from_json(data, "plan.json")
         check_plan(plan)
-        targets(plan.analysis, plan.timeline, plan.settings)
+        compute_targets(plan.analysis, plan.timeline, plan.settings)
 
     for value in WRONG:
         survives(lambda value=value: attempt(changed(PLAN, path, value)))  # type: ignore[misc]

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.listen import analysis_from_json, analysis_to_json, as_stored, read_analysis, write_analysis
+from beatwalk.listen import analysis_from_json, analysis_to_json, read_analysis, write_analysis
 from beatwalk.listen.analysis import analyze_audio
+from beatwalk.listen.analysis_json import as_stored
 from beatwalk.types import Analysis
 from tests.helpers import known_analysis
 from tests.listen.songs import audio_of, groove

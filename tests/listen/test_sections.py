@@ -42,7 +42,7 @@ def test_two_alternating_parts() -> None:
     assert drop_s in (8, 24)
 
 
-def test_borders_without_beats_are_near() -> None:
+def test_boundaries_without_beats_are_near() -> None:
     """Without downbeats boundaries lie within a cell of the change."""
     found, _ = sections_of(verse_and_chorus(), np.array([]))
     for change_s in (8, 16, 24):
@@ -84,7 +84,7 @@ def test_drop_follows_the_largest_rise(levels: tuple[float, ...], drop_s: float 
     assert find_drop(parts, Curve(values=frozen_array(np.repeat(levels, 100)), rate_hz=10)) == drop_s
 
 
-def test_downbeats_are_borders_after_tracking() -> None:
+def test_downbeats_are_boundaries_after_tracking() -> None:
     """With tracked beats, too, every inner boundary is one of the downbeats given."""
     song = verse_and_chorus()
     downbeats_s = track_beats(extract_features(audio_of(song))).times_s[::4]

@@ -13,8 +13,8 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
 from beatwalk.errors import ModelError
-from beatwalk.models import AddOns, DiffusionGenerator
-from beatwalk.models.addons import SCHEDULERS, split_scale
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.addons import SCHEDULERS, AddOns, split_scale
 from beatwalk.models.prompt_weights import to_compel, unweighted
 from tests.models import tiny
 from tests.models.test_diffusers_backend import LEVELS, PROMPTS, apart, pictures

@@ -13,7 +13,6 @@ import torch
 
 from beatwalk import preflight
 from beatwalk.models import (
-    AddOns,
     Compiled,
     DiffusionGenerator,
     ModelRequest,
@@ -22,6 +21,7 @@ from beatwalk.models import (
     load_model,
     should_compile,
 )
+from beatwalk.models.addons import AddOns
 from beatwalk.models.compile import MIN_FRAMES
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from beatwalk.models import AddOns, ModelRequest, fingerprint_of, load_model
+from beatwalk.models import ModelRequest, fingerprint_of, load_model
+from beatwalk.models.addons import AddOns
 from tests.helpers import known_plan
 from tests.models.tiny import Saved
 

@@ -14,7 +14,8 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from beatwalk import api
 from beatwalk.errors import ModelError
-from beatwalk.models import AddOns, DiffusionGenerator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.addons import AddOns
 from beatwalk.video import read_frames
 from tests.helpers import click_song
 from tests.models.test_diffusers_backend import pictures

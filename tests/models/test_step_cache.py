@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk.models import AddOns, DiffusionGenerator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.addons import AddOns
 from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
 from tests.models.tiny import Loaded, on_cpu

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.core.files import write_json
 from beatwalk.errors import BeatwalkError, ModelError, SettingsError
-from beatwalk.models import Upscaler, check_upscaler, load_upscaler
+from beatwalk.models import check_upscaler, load_upscaler
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.models.upscaling import Upscaler
 from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests.helpers import click_song
@@ -93,7 +94,7 @@ def test_from_the_settings_to_the_video(folder: Path, tmp_path: Path) -> None:
         api.finish(tmp_path / "a.mkv", tmp_path / "c.mkv", overrides=[{"video": {"upscale": 3}}])
     other = api.plan(tmp_path / "song.wav", ["snow"], overrides=[small, large, {"video": {"upscaler": "none"}}])
     with pytest.raises(ModelError, match="no such folder"):
-        api.check_resumable(other, tmp_path / "d.mkv", overwrite=False)
+        preflight.check_resumable(other, tmp_path / "d.mkv", overwrite=False)
 
 
 def test_what_is_no_upscaler_is_told(folder: Path, saved: Callable[[str], Path], tmp_path: Path) -> None:

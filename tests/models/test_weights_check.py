@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import ModelError
-from beatwalk.models import AddOns
+from beatwalk.models.addons import AddOns
 from beatwalk.models.weights_check import check_missing, reason_of
 from tests.models.single_file import vae_tensors, write_checkpoint
 from tests.models.test_diffusers_backend import LEVELS, apart, pictures

@@ -12,12 +12,12 @@ from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.loop_targets import closed_targets
-from beatwalk.plan.placement import plan as lay_plan
+from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
-from beatwalk.video.finishing import finish
+from beatwalk.video.finishing import finish_segments
 from beatwalk.walk.segments import render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_analysis
@@ -34,7 +34,7 @@ def looped(prompts: str, **changes: object) -> Plan:
     """Four seconds in the middle of the known song."""
     settings = Settings.model_validate({**BUSY, **changes})
     script = parse_prompts(prompts)
-    return lay_plan(known_analysis(), script, settings, size=(64, 48), start_s=8.0, end_s=12.0)
+    return place_prompts(known_analysis(), script, settings, size=(64, 48), start_s=8.0, end_s=12.0)
 
 
 def test_the_last_keyframe_is_the_first() -> None:
@@ -81,7 +81,7 @@ def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> 
     work = WorkFolder(tmp_path / "segments")
     work.path.mkdir()
     _, records = render_segments(walk, wanted, work)
-    finish([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
+    finish_segments([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
     frames = np.concatenate(list(read_frames(tmp_path / "out.mp4")))
     changes = successive_change(reduce_frames(frames))
     seam = successive_change(reduce_frames(frames[[-1, 0]]))[0]

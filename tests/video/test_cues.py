@@ -60,8 +60,8 @@ def test_a_video_has_chapters_and_a_sheet(tmp_path: Path, codec: str, capsys: py
     with open(f"{out}.cues.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [row["label"] for row in sheet["markers"]]
-    with Image.open(f"{out}.strip.png") as strip:
-        assert strip.size == (12 * 160, 120)
+    with Image.open(f"{out}.strip.png") as thumbnails:
+        assert thumbnails.size == (12 * 160, 120)
     with pytest.raises(SystemExit):
         main(["cues", str(out)])
     assert "exists" in capsys.readouterr().err

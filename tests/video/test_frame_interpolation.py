@@ -11,10 +11,10 @@ import pytest
 from beatwalk import api
 from beatwalk.errors import SettingsError
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames
 from beatwalk.video import Encoder, frame_interpolation, probe, read_frames
-from beatwalk.video.finishing import finish
+from beatwalk.video.finishing import finish_segments
 from tests.helpers import click_song, known_plan
 
 SIDE = 64
@@ -71,22 +71,22 @@ def test_the_last_frames_of_a_loop_lead_to_its_first(tmp_path: Path) -> None:
 
 
 def test_transparent_frames_are_refused() -> None:
-    """Motion of alpha is not known."""
-    with pytest.raises(SettingsError, match="transparent"):
+    """The motion of alpha is unknown."""
+    with pytest.raises(SettingsError, match="cannot handle alpha"):
         frame_interpolation.check_interpolation(2, alpha=True)
     frame_interpolation.check_interpolation(1, alpha=True)
 
 
-def test_a_loop_is_finished_with_frames_between(tmp_path: Path) -> None:
+def test_a_loop_is_finished_with_interpolated_frames(tmp_path: Path) -> None:
     """From segments to a file of twice the frames, without sound."""
     plan = known_plan(n_frames=12, walk={"loop": True}, video={"interpolate": 2, "codec": "ffv1"}, effects=False)
-    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
     frames = np.repeat(np.linspace(40, 200, 12).astype(np.uint8), 64 * 48 * 3).reshape(12, 48, 64, 3)
     from beatwalk.video import LosslessWriter
 
     with LosslessWriter(tmp_path / "s.mkv", (64, 48), Fraction(24)) as writer:
         writer.write(frames)
-    finish([tmp_path / "s.mkv"], wanted, plan, tmp_path / "out.mkv", sound=False)
+    finish_segments([tmp_path / "s.mkv"], wanted, plan, tmp_path / "out.mkv", sound=False)
     assert probe(tmp_path / "out.mkv").n_frames == 24
 
 

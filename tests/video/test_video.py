@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,7 @@ from beatwalk import video
 from beatwalk.core import ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
-from beatwalk.video.reading import channels_of, list_packets
+from beatwalk.video.reading import channels_of
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
 SYNC_TOLERANCE_S = 0.005
@@ -247,7 +248,7 @@ def test_an_aac_song_of_another_length_is_encoded(tmp_path: Path) -> None:
 
 
 def test_sound_that_starts_late_stays_late(tmp_path: Path) -> None:
-    """As `beatwalk.listen.audio` hears it: a second 0 that a player would play, silence until the sound begins."""
+    """As `beatwalk.listen.audio` decodes it: a second 0 that a player would play, silence until the sound begins."""
     clicks_s = np.array([0.25, 0.75])
     song = click_song(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
     encode(tmp_path / "v.mp4", numbered(48))
@@ -374,13 +375,21 @@ def test_layout_names(layout: str, count: int | None) -> None:
     assert channels_of(layout) == count
 
 
-def test_a_reader_that_stops_early_leaves_no_process(tmp_path: Path) -> None:
+def test_a_reader_that_stops_early_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing the iterator ends ffmpeg without complaint."""
     encode(tmp_path / "a.mp4", noise(200, (160, 90)))
+    start, started = ffmpeg.start, []
+
+    def recorded(arguments: list[str], **pipes: object) -> subprocess.Popen[bytes]:
+        started.append(start(arguments, **pipes))
+        return started[-1]
+
+    monkeypatch.setattr(ffmpeg, "start", recorded)
     frames = video.read_frames(tmp_path / "a.mp4", block=4)
     assert next(frames).shape == (4, 90, 160, 3)
+    assert started[0].poll() is None
     frames.close()
-    assert len(list_packets(tmp_path / "a.mp4", "0:V:0")[0].packets) == 200
+    assert started[0].poll() is not None
 
 
 def test_motion_survives_the_codec(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.listen.features import extract_features
+from beatwalk.listen import extract_features
 from beatwalk.training.ears import soundfont, synth
 from beatwalk.training.ears.augment import at_speed, augment
 from beatwalk.training.ears.compose import compose

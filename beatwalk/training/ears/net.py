@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from beatwalk.listen.features import NETWORK_INPUTS
-from beatwalk.listen.network import EVENT_WEIGHTS
+from beatwalk.listen import EVENT_WEIGHTS, NETWORK_INPUTS
 
 HEADS = ("beat", "downbeat", "onset")
 KERNEL = 5

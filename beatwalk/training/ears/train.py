@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS
+from beatwalk.listen import FRAME_RATE_HZ, NETWORK_INPUTS
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clips
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of

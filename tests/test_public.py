@@ -1,0 +1,55 @@
+"""What the package shows to people: its names, and a command line that answers at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import beatwalk
+
+HEAVY = [
+    "diffusers", "huggingface_hub", "librosa", "matplotlib", "moviepy", "numpy", "pydantic", "safetensors", "scipy",
+    "soundfile", "torch", "transformers",
+]  # fmt: skip
+
+
+def test_help_needs_no_heavy_library() -> None:
+    """`beatwalk --help` loads neither torch nor librosa, nor even numpy."""
+    code = (
+        "import sys; from click.testing import CliRunner; from beatwalk.cli import cli\n"
+        "result = CliRunner().invoke(cli, ['--help']); assert result.exit_code == 0, result.output\n"
+        f"print(sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_these() -> None:
+    """The Python API."""
+    assert set(beatwalk.__all__) == {"__version__", "analyze", "check", "finish", "plan", "render"}
+    assert all(getattr(beatwalk, name).__doc__ for name in beatwalk.__all__ if name != "__version__")
+    with pytest.raises(AttributeError, match="no attribute 'walk_this_way'"):
+        beatwalk.walk_this_way  # noqa: B018
+
+
+def test_public_functions_keep_their_names_beside_rooms() -> None:
+    """`beatwalk.plan` and `beatwalk.check` are functions, whatever was imported from the rooms of these names."""
+    code = (
+        "import beatwalk; from beatwalk.plan import read_prompts; from beatwalk.check import measure_video\n"
+        "from beatwalk import plan, check; print(plan is beatwalk.api.plan, check is beatwalk.api.check)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_nothing_here_is_for_one_system_alone() -> None:
+    """No module that Windows or macOS lacks is imported; no shell sees a name."""
+    posix = re.compile(r"^\s*(import|from) (fcntl|pwd|grp|resource|termios|pty|posix)\b", re.MULTILINE)
+    for path in Path(beatwalk.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not posix.search(text), path
+        assert "shell=True" not in text, path
