@@ -86,7 +86,7 @@ def test_files_that_contributors_are_sent_to_are_there() -> None:
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "beatwalk").rglob("*.py"))
     sources += "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
-    for name in ("song_curves", "extract_features", "shaped_source", "known_analysis", "asking", "targets"):
+    for name in ("song_curves", "extract_features", "shaped_source", "known_analysis", "asking", "compute_targets"):
         assert f"def {name}(" in sources, name
     for name in ("AFTERWARDS", "CURVES", "PERIODS", "LIMITS", "CODECS", "TAGGED", "DECODED_AS", "TOLERANCE", "BUSY"):
         assert re.search(rf"^{name}\b.*=", sources, re.MULTILINE), name

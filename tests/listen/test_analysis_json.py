@@ -17,7 +17,7 @@ from beatwalk.listen import analysis_from_json, analysis_to_json, as_stored, rea
 from beatwalk.listen.analysis import analyze_audio
 from beatwalk.types import Analysis
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from beatwalk import api
 from beatwalk.errors import ModelError
 from beatwalk.models import AddOns, DiffusionGenerator, load_generator
 from beatwalk.video import read_frames
-from tests.helpers import click_song
 from tests.models.test_diffusers_backend import pictures
+from tests.songs import click_song
 
 
 @pytest.fixture(scope="session")
