@@ -157,12 +157,11 @@ def render(
 
     output = Path(output)
     if generator is None:
-        from beatwalk.models import AddOns, fingerprint_of, load_generator
+        from beatwalk.models import ModelRequest, fingerprint_of, load_model
 
-        on_top = AddOns.of(plan.settings.model)
-        told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
-        check_resumable(plan, output, overwrite=overwrite, model=told)
-        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
+        request = ModelRequest.of(plan, device=device)
+        check_resumable(plan, output, overwrite=overwrite, model=functools.partial(fingerprint_of, request))
+        generator = load_model(request)
         compile_if_worth(*prepare(plan, generator))
     else:
         check_resumable(plan, output, overwrite=overwrite)
@@ -186,13 +185,13 @@ def render(
             """Before the video gets its name: where there is a video, there is its manifest."""
             nonlocal seconds, made, manifest
             seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
-            states = [walk.start(), *(course.route.end for course in survey.courses)]
+            points = [walk.start(), *(path.noise.end for path in survey.paths)]
             manifest = build_manifest(
                 plan,
                 generator.info,
                 walk.size,
                 scale=survey.scale,
-                seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
+                seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
                 pictures=pictures,
                 motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
                 report={
@@ -202,7 +201,7 @@ def render(
                     "probes": survey.n_probes,
                     "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
                     "prompts_too_long_for_their_time": [
-                        i for i, course in enumerate(survey.courses) if course.short_of < 1
+                        i for i, path in enumerate(survey.paths) if path.short_of < 1
                     ],
                     "frames_softened_against_flashes": report.softened,
                     "frames_replaced_by_safety_checker": sum(record.replaced for record in records),

@@ -162,12 +162,12 @@ def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None
 
     None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
     """
-    from beatwalk.models import DiffusionGenerator, compile_measured, worth_compiling
+    from beatwalk.models import DiffusionGenerator, compile_measured, should_compile
 
     generator, block = walk.generator, plan.settings.feedback.block_frames
     if not isinstance(generator, DiffusionGenerator):
         return None
-    worth = worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
+    worth = should_compile(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
     if generator.compiled and not worth:
         generator.compile(None)
     if generator.compiled or not worth:

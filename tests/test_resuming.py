@@ -274,7 +274,7 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
     """While one renders, another of the same video is told; the first is not disturbed."""
     output = tmp_path / "out.mp4"
-    told: list[str] = []
+    told: list[tuple[str, int]] = []
 
     def meanwhile(progress: Any) -> None:
         if progress.stage == "render" and not told:
@@ -304,7 +304,7 @@ def test_changes_are_named_before_the_model_is_loaded(
     """Other prompts, another rate, another model: said in one line, with nothing loaded and nothing mixed."""
     output = tmp_path / "out.mp4"
     stopped(song, output)
-    monkeypatch.setattr("beatwalk.models.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("beatwalk.models.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     with pytest.raises(OutputError, match="differs in frame rate or length, model, prompts, size"):
         api.render(planned_for(song, "32x32", 24), output)
     with pytest.raises(OutputError, match="differs in model;"):

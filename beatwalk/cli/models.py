@@ -64,7 +64,7 @@ def check_one(
     beatwalk models check model.safetensors --map leak.png
     """
     from beatwalk.core.files import whole_or_nothing
-    from beatwalk.models import check_model, write_map
+    from beatwalk.models import run_checkup, write_map
     from beatwalk.plan.presets import settings_from
 
     check_writable(map_file, picture, json_file, overwrite=overwrite)
@@ -73,7 +73,7 @@ def check_one(
     with console.busy("loading the model"):
         generator = load(choices, path or choices["model"])
     with console.busy("measuring"):
-        found = check_model(generator, size=pixels)
+        found = run_checkup(generator, size=pixels)
     if json_file != "-":
         click.echo(found.to_text())
     if json_file is not None:

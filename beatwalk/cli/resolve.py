@@ -16,37 +16,38 @@ from beatwalk.cli.options import planning
 if TYPE_CHECKING:
     from beatwalk.cli.console import Console
     from beatwalk.listen import Corrections
-    from beatwalk.models import DiffusionGenerator
+    from beatwalk.models import DiffusionGenerator, ModelRequest
     from beatwalk.settings import ModelSettings
     from beatwalk.types import Analysis, Plan
 
 
-def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
-    """Load a model as the command line's choices and the settings want it."""
-    from beatwalk.models import AddOns, load_generator
+def request_for(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> ModelRequest:
+    """The model that the command line's choices and the settings ask for."""
+    from beatwalk.models import ModelRequest
+    from beatwalk.settings import ModelSettings
 
-    return load_generator(
+    return ModelRequest.with_settings(
         model,
+        settings or ModelSettings(),
         device=choices["device"],
         dtype=choices["dtype"],
         model_config=choices["model_config"],
         allow_pickle=choices["allow_pickle"],
-        batch=None if settings is None else settings.batch,
-        addons=None if settings is None else AddOns.of(settings),
     )
+
+
+def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
+    """Load a model as the command line's choices and the settings ask for it."""
+    from beatwalk.models import load_model
+
+    return load_model(request_for(choices, model, settings))
 
 
 def fingerprint(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> str:
     """The fingerprint of the model that `load` would load, without loading it."""
-    from beatwalk.models import AddOns, fingerprint_of
+    from beatwalk.models import fingerprint_of
 
-    return fingerprint_of(
-        model,
-        device=choices["device"],
-        dtype=choices["dtype"],
-        allow_pickle=choices["allow_pickle"],
-        addons=None if settings is None else AddOns.of(settings),
-    )
+    return fingerprint_of(request_for(choices, model, settings))
 
 
 def plan_from_choices(

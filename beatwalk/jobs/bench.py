@@ -183,7 +183,7 @@ def run_bench(
     """
     from beatwalk import api, preflight
     from beatwalk.listen import store
-    from beatwalk.models import TimedGenerator, reference_gflops, worth_compiling
+    from beatwalk.models import TimedGenerator, reference_gflops, should_compile
 
     warm_up()
     timed = TimedGenerator(generator)
@@ -201,7 +201,7 @@ def run_bench(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
             compiled = None
-            if worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+            if should_compile(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
                 paused = time.perf_counter()
                 compiled = preflight.compile_if_worth(*api.prepare(plan, generator))
                 begin += time.perf_counter() - paused
@@ -294,7 +294,7 @@ def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Pat
     """The plain baseline: one pipeline call per frame, PNGs, then moviepy."""
     from moviepy import AudioFileClip, ImageSequenceClip
 
-    from beatwalk.models import plain_pictures
+    from beatwalk.jobs.plain_baseline import plain_pictures
 
     count = max(2, min(PLAIN_FRAMES, round(asked.seconds * asked.fps)))
     folder, stages, peak = song.parent, Stages(), PeakMemory()

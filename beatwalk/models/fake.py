@@ -10,7 +10,7 @@ import numpy as np
 from beatwalk.models.seam import Generator
 from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
-CELL = 8  # pixels a latent cell of the fake, along one side
+CELL = 8  # pixels per latent cell, along one side
 
 
 class FakeGenerator(Generator):
@@ -20,8 +20,8 @@ class FakeGenerator(Generator):
     N_TEXT = 16
 
     def __init__(self) -> None:
-        self.denoised: list[tuple[int, int]] = []  # (batch, steps) of every call of `latents`, for tests
-        self.decoded = 0  # pictures, likewise
+        self.denoised: list[tuple[int, int]] = []  # (batch, steps) of every call of `latents`
+        self.decoded = 0  # pictures
 
     @property
     def info(self) -> ModelInfo:
@@ -38,11 +38,11 @@ class FakeGenerator(Generator):
 
     @property
     def decoding_steps(self) -> float:
-        """As dear as its steps in all."""
+        """Decoding costs as much as all its steps."""
         return 4.0
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """A Gaussian vector a prompt, from a hash of its text."""
+        """One Gaussian vector per prompt, seeded by a hash of its text."""
         rows = []
         for prompt in prompts:
             seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
@@ -91,7 +91,7 @@ class FakeGenerator(Generator):
         return picture
 
     def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
-        """Straight lines between the cells' middles."""
+        """Linear interpolation between the centres of cells."""
         self.decoded += len(latents)
         for axis in (1, 2):
             cells = latents.shape[axis]

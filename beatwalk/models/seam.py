@@ -1,9 +1,8 @@
-"""The seam between the walk and whatever makes pictures.
+"""The seam between the walk and the models that make pictures.
 
-Everything above this line of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise,
-(noise, conditioning) → latents → pictures. Arrays are numpy float32 on the host; some kilobytes a frame, whatever
-the model.
-`FakeGenerator` is a small smooth function with the same face, so that the walk is tested without torch.
+The rest of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise, (noise, conditioning) →
+latents → pictures. Arrays are numpy float32 on the host: a few kilobytes a frame, whatever the model.
+`beatwalk.models.fake` has a small smooth function behind the same seam, which tests the walk without torch.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ class Generator(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """What this is and how it likes to be used."""
+        """What the model is, and its default size, steps and guidance."""
         ...
 
     @property
     def replaced(self) -> int:
-        """Pictures made so far that a safety checker replaced by black ones."""
+        """Number of pictures so far that a safety checker replaced by black ones."""
         ...
 
     @property
     def decoding_steps(self) -> float:
-        """What decoding a picture costs, in denoising steps; the same for every machine."""
+        """Cost of decoding a picture in denoising steps; the same on every machine."""
         ...
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt, all padded to a common length."""
+        """Text → conditioning, one row per prompt, all padded to a common length."""
         ...
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
@@ -41,11 +40,11 @@ class Generator(Protocol):
         ...
 
     def encode_picture(self, picture: Frames) -> Float32:
-        """A picture's latents, for pulls; it has shape (1, height, width, 3), and any size.
+        """Latents of a picture, for image pulls; its shape is (1, height, width, 3), of any size.
 
         Raises
         ------
-        ModelError : this model has no way from pictures to latents
+        ModelError : the model's autoencoder cannot encode
         """
         ...
 
@@ -62,21 +61,21 @@ class Generator(Protocol):
     ) -> Float32:
         """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
-        Neighbouring walk positions have neighbouring latents, which show how much the picture changes
-        (`beatwalk.walk.latent_preview`) and can be mixed (`beatwalk.walk.lookahead`) before the dearer part,
-        decoding, is paid for.
+        Neighbouring positions of a walk have neighbouring latents. They show how much the picture changes
+        (`beatwalk.walk.latent_preview`) and can be interpolated (`beatwalk.walk.lookahead`) before the more expensive
+        part, decoding.
 
         Parameters
         ----------
         noise : shape (batch, …), rows as `start_noise` makes them
         conditioning : `batch` rows
         negative : `batch` rows, or None; used only where `guidance` is above 1
-        pulls : pictures from outside that these are drawn to, each with `batch` weights
+        pulls : picture keyframes that attract the latents, each with `batch` weights
         """
         ...
 
     def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
-        """Latents, as `latents` makes them, to pictures, uint8, shape (batch, height, width, 3)."""
+        """Latents, as `latents` returns them, to pictures, uint8, shape (batch, height, width, 3)."""
         ...
 
     def generate(
@@ -90,6 +89,6 @@ class Generator(Protocol):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
     ) -> Frames:
-        """Pictures from noise and text: both steps in one."""
+        """Pictures from noise and text: `latents` and `decode` in one call."""
         latents = self.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls)
         return self.decode(latents, size=size)

@@ -1,4 +1,4 @@
-"""Text between keyframes: straight lines and splines through what a model's text encoder gave."""
+"""Text between keyframes: straight lines and splines through the text encoder's embeddings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.types import Conditioning, Float
-from beatwalk.walk.noise import _cubic, lerp
+from beatwalk.walk.noise import cubic_weights, lerp
 
 
 def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning:
-    """Text of one keyframe (one row) into text of the next (one row), by straight lines.
+    """Mix the text of one keyframe (one row) with that of the next (one row) on straight lines.
 
-    Embeddings, unlike noise, have no norm worth keeping: models are trained on their linear mixtures by padding and
-    attention. A token counts where it counts in either text, but for the ends, which keep their own masks.
+    Embeddings, unlike noise, have no norm worth keeping: padding and attention train models on their linear mixtures.
+    A token counts where it counts in either text, except at the ends, which keep their own masks.
     """
     t = np.asarray(t, np.float64)
     tensors = {name: lerp(a.tensors[name][0], b.tensors[name][0], t) for name in a.tensors}
@@ -23,13 +23,13 @@ def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning
 def bend_conditioning(
     before: Conditioning, a: Conditioning, b: Conditioning, after: Conditioning, t: Float
 ) -> Conditioning:
-    """Like `mix_conditioning`, on a Catmull-Rom spline through the keyframes before and after as well.
+    """Like `mix_conditioning`, on a Catmull-Rom spline that also knows the keyframes before and after.
 
-    The way comes from `before` and goes on to `after`: it turns smoothly at keyframes, where straight lines have
-    corners. Give an end itself where there is no keyframe beyond it.
+    The spline comes from `before` and continues to `after`, so it turns smoothly at keyframes, where straight lines
+    have corners. Where there is no keyframe beyond an end, give the end itself.
     """
     t = np.asarray(t, np.float64)
-    weights = (_cubic(t) / 2).astype(np.float32)
+    weights = (cubic_weights(t) / 2).astype(np.float32)
     tensors = {}
     for name in a.tensors:
         points = np.stack([text.tensors[name][0] for text in (before, a, b, after)])

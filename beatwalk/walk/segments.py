@@ -1,8 +1,8 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
 
-A segment is finished when its record lies beside its frames; until then nothing of it counts. Each depends on the
-plan, the model and the survey alone, so they can be made in any order and the result is the same. The files are
-those of `beatwalk.core.workfolder`.
+A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
+on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same. The
+files are those of `beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,58 @@ from beatwalk.core.fingerprints import file_sha256
 from beatwalk.core.workfolder import WorkFolder
 from beatwalk.errors import OutputError
 from beatwalk.perception.change import change
-from beatwalk.types import Float, Float32, Frames, Segment, Targets
+from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk.blocks import walk_blocks
-from beatwalk.walk.survey import Survey, shares_of, survey
+from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
+from beatwalk.walk.survey import Survey, progress_of, survey
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentRecord:
-    """What is known of a finished segment."""
+    """What is known about a finished segment."""
 
     path: Path  # its frames
     positions: Float  # shape (n_frames,), α of each
     measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
     ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
     replaced: int = 0  # frames that a safety checker made black
+
+
+def segment_jobs(plan: Plan, targets: Targets, found: Survey) -> list[SegmentJob]:
+    """The segments of a surveyed plan, each ready to be rendered by itself."""
+    return [
+        SegmentJob(segment=segment, path=path, progress=progress_of(targets, segment), preview=found.preview)
+        for segment, path in zip(plan.segments, found.paths, strict=True)
+    ]
+
+
+def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Block], None]) -> SegmentRecord:
+    """Make the frames of one segment.
+
+    Parameters
+    ----------
+    file : where `write` puts the frames; the record names it
+    write : called with every block of frames, in order
+    """
+    positions: list[Float] = []
+    measured: list[Float] = []
+    ends: list[Float32] = []
+    replaced = 0
+    for block in walk_blocks(walk, job):
+        write(block)
+        positions.append(block.positions)
+        measured.append(block.measured)
+        ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
+        replaced += block.replaced
+    return SegmentRecord(
+        path=file,
+        positions=np.concatenate(positions),
+        measured=np.concatenate(measured),
+        ends=np.stack(ends),
+        replaced=replaced,
+    )
 
 
 def render_segments(
@@ -52,12 +87,12 @@ def render_segments(
     watch: Watcher | None = None,
     sink: Callable[[Path | Frames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
-    """Every segment of a plan, finished ones taken as they are.
+    """Render every segment of a plan that is not finished yet.
 
     Parameters
     ----------
     work : an existing folder, claimed for this render
-    sink : given all frames in order: those just made as arrays, those of finished segments as their files
+    sink : given all frames in order: new ones as arrays, those of finished segments as their files
 
     Raises
     ------
@@ -71,42 +106,30 @@ def render_segments(
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
     watch(Progress(stage="render", done=done, total=total, reused=reused))
     with _Closer() as closer:
-        for segment, course in zip(plan.segments, found.courses, strict=True):
-            if (there := records[segment.index]) is not None:
+        for job in segment_jobs(plan, targets, found):
+            if (there := records[job.segment.index]) is not None:
                 sink(there.path)
                 continue
-            replaced = 0
-            with closer.opened(
-                LosslessWriter(work.frames_file(segment.index), walk.size, plan.timeline.fps)
-            ) as writer:
-                positions: list[Float] = []
-                measured: list[Float] = []
-                ends: list[Float32] = []
-                for block in walk_blocks(walk, segment, course, shares_of(targets, segment), found.sketcher):
+            file = work.frames_file(job.segment.index)
+            with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
+
+                def write(block: Block, writer: LosslessWriter = writer) -> None:
+                    nonlocal done
                     writer.write(block.frames)
                     sink(block.frames)
-                    positions.append(block.positions)
-                    measured.append(block.measured)
-                    ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
-                    replaced += block.replaced
                     done += len(block.frames)
                     watch(Progress(stage="render", done=done, total=total, reused=reused))
-            record = SegmentRecord(
-                path=work.frames_file(segment.index),
-                positions=np.concatenate(positions),
-                measured=np.concatenate(measured),
-                ends=np.stack(ends),
-                replaced=replaced,
-            )
+
+                record = render_segment(walk, job, file, write)
             closer.close(writer, record)
-            records[segment.index] = record
+            records[job.segment.index] = record
     return found, [record for record in records.values() if record is not None]
 
 
 class _Closer:
-    """Ends one segment's file, and writes down that it is finished, while the next segment is made.
+    """Finishes one segment's file, and records that it is finished, while the next segment is made.
 
-    Used as a context manager; left without an error, all segments are finished.
+    It is a context manager. When it is left without an error, all segments are finished.
     """
 
     def __init__(self) -> None:
@@ -119,27 +142,27 @@ class _Closer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()  # what was whole when something else failed is kept
+        self._pool.shutdown()  # a segment that was complete when something else failed is kept
         if kind is None:
             self._settle()
 
     @contextlib.contextmanager
     def opened(self, writer: LosslessWriter) -> Iterator[LosslessWriter]:
-        """A writer that stays open, unless an error leaves it with nothing to finish."""
+        """Open a writer that stays open, unless an error leaves it nothing to finish."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(writer)
             yield writer
             stack.pop_all()
 
     def close(self, writer: LosslessWriter, record: SegmentRecord) -> None:
-        """Soon finish a segment's file and its record; first the one before.
+        """Finish a segment's file and its record in the background, after waiting for the one before.
 
         Raises
         ------
         OutputError : the one before could not be written
         """
         with contextlib.ExitStack() as stack:
-            stack.push(writer.__exit__)  # where the one before failed, nobody else would end this one's encoder
+            stack.push(writer.__exit__)  # if the one before failed, nobody else would end this one's encoder
             self._settle()
             stack.pop_all()
         self._closing = self._pool.submit(self._close, writer, record)
@@ -155,12 +178,12 @@ class _Closer:
 
 
 def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher) -> Survey:
-    """The survey of an earlier run of the same render, or a new one, kept."""
+    """Read the survey of an earlier run of the same render, or survey and keep the result."""
     path = work.survey_file
     if path.is_file():
         with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
             found = survey_from_json(read_json(path, OutputError, "a survey"))
-            if len(found.courses) == len(walk.plan.segments):
+            if len(found.paths) == len(walk.plan.segments):
                 return found
     total = len(walk.plan.segments)
     watch(Progress(stage="survey", done=0, total=total))
@@ -170,7 +193,7 @@ def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher)
 
 
 def write_record(record: SegmentRecord) -> None:
-    """Mark a segment as finished: its frames are on disk, and this says which bytes they are."""
+    """Record that a segment is finished: its frames are on disk, and the record has their hash."""
     with whole_or_nothing(record.path.with_suffix(".npz")) as partial, partial.open("wb") as file:
         np.savez(
             file,
@@ -183,7 +206,7 @@ def write_record(record: SegmentRecord) -> None:
 
 
 def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
-    """A finished segment's record; None where it is missing, damaged, or its frames are not the ones recorded."""
+    """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
     path = work.frames_file(segment.index)
     try:
         with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
@@ -203,9 +226,9 @@ def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
 def motion_of(
     plan_frames: int, records: list[SegmentRecord], targets: Targets, scale: float | None
 ) -> dict[str, list[float | None]]:
-    """Target, measured and position of every frame, as the manifest has them.
+    """Target, measured change and position of every frame, as the manifest has them.
 
-    Target and measured are in the same unit (change from the frame before); without a scale the target is relative.
+    Target and measured are in the same unit (change from the frame before); without a scale, the target is relative.
     Position counts segments: 3.25 is a quarter of the way through the fourth.
     """
     measured = np.concatenate([record.measured for record in records])

@@ -1,4 +1,4 @@
-"""A survey as plain data, and back."""
+"""A survey as plain data, and back. The keys are those that earlier versions wrote."""
 
 from __future__ import annotations
 
@@ -7,46 +7,51 @@ from typing import Any
 import numpy as np
 
 from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.latent_preview import Sketcher
-from beatwalk.walk.noise import NoiseRoute, NoiseState
-from beatwalk.walk.segment_path import Course
+from beatwalk.walk.latent_preview import LatentPreview
+from beatwalk.walk.noise import NoisePath, NoisePosition
+from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.survey import Survey
 
 
 def survey_to_json(found: Survey) -> dict[str, Any]:
-    """A survey as plain data."""
+    """Write a survey as plain data."""
     return {
         "scale": found.scale,
         "probes": found.n_probes,
         "cost": found.cost,
-        "sketcher": found.sketcher and found.sketcher.weights.tolist(),
+        "sketcher": found.preview and found.preview.weights.tolist(),
         "courses": [
             {
-                "origin": course.route.start.origin,
-                "position": course.route.start.position,
-                "hops": course.route.hops,
-                "pinned": course.route.pinned,
-                "change_share": course.change_share,
-                "short_of": course.short_of,
-                "alphas": course.arc.alphas.tolist(),
-                "lengths": course.arc.lengths.tolist(),
+                "origin": path.noise.start.origin,
+                "position": path.noise.start.travel,
+                "hops": path.noise.travel,
+                "pinned": path.noise.pinned,
+                "change_share": path.change_share,
+                "short_of": path.short_of,
+                "alphas": path.arc.alphas.tolist(),
+                "lengths": path.arc.distances.tolist(),
             }
-            for course in found.courses
+            for path in found.paths
         ],
     }
 
 
 def survey_from_json(data: dict[str, Any]) -> Survey:
-    """A survey from `survey_to_json`'s data; KeyError, TypeError or ValueError where it is not."""
-    courses = tuple(
-        Course(
-            route=NoiseRoute(
-                start=NoiseState(origin=int(row["origin"]), position=float(row["position"])),
-                hops=float(row["hops"]),
+    """Read a survey from the data of `survey_to_json`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : the data is something else
+    """
+    paths = tuple(
+        SegmentPath(
+            noise=NoisePath(
+                start=NoisePosition(origin=int(row["origin"]), travel=float(row["position"])),
+                travel=float(row["hops"]),
                 pinned=None if row["pinned"] is None else int(row["pinned"]),
             ),
             change_share=float(row["change_share"]),
-            arc=ArcMap(alphas=np.array(row["alphas"], float), lengths=np.array(row["lengths"], float)),
+            arc=ArcMap(alphas=np.array(row["alphas"], float), distances=np.array(row["lengths"], float)),
             short_of=float(row["short_of"]),
         )
         for row in data["courses"]
@@ -54,8 +59,8 @@ def survey_from_json(data: dict[str, Any]) -> Survey:
     weights = data["sketcher"]
     return Survey(
         scale=data["scale"],
-        courses=courses,
+        paths=paths,
         n_probes=int(data["probes"]),
         cost=float(data["cost"]),
-        sketcher=None if weights is None else Sketcher(weights=np.array(weights, np.float32)),
+        preview=None if weights is None else LatentPreview(weights=np.array(weights, np.float32)),
     )

@@ -20,8 +20,8 @@ from beatwalk.plan.plan_json import plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
 from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.noise import NoiseRoute, NoiseState
-from beatwalk.walk.segment_path import Course
+from beatwalk.walk.noise import NoisePath, NoisePosition
+from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 from tests.songs import click_song
@@ -88,17 +88,19 @@ def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     """Exact at the keyframe with strength 0, on either side; nearer and nearer before, farther after."""
     plan = pictured(tmp_path)
     walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
-    course = Course(route=NoiseRoute(start=NoiseState(origin=1), hops=0.0), change_share=1.0, arc=ArcMap.even())
+    path = SegmentPath(
+        noise=NoisePath(start=NoisePosition(origin=1), travel=0.0), change_share=1.0, arc=ArcMap.even()
+    )
     shown = walk.generator.encode_picture(load_picture(tmp_path / "halves.png", (64, 48)))
     picture = walk.generator.decode(shown[None], size=(64, 48)).astype(int)
-    there, back = (walk.pictures(plan.segments[i], course, np.linspace(0, 1, 5)) for i in (0, 1))
+    there, back = (walk.pictures(plan.segments[i], path, np.linspace(0, 1, 5)) for i in (0, 1))
     away = [np.abs(frames.astype(int) - picture).mean(axis=(1, 2, 3)) for frames in (there, back)]
     assert away[0][-1] == away[1][0] == 0
     assert (np.diff(away[0]) < 0).all()
     assert (np.diff(away[1]) > 0).all()
     without = known_plan(prompts=("a red sea", "halves", "snow"), n_frames=60)
     plain = Walk(plan=without, generator=FakeGenerator(), size=(64, 48))
-    assert np.array_equal(there[0], plain.pictures(plan.segments[0], course, np.array([0.0]))[0])
+    assert np.array_equal(there[0], plain.pictures(plan.segments[0], path, np.array([0.0]))[0])
 
 
 def test_the_last_picture_stays_to_the_end(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from beatwalk.cli import main
 from beatwalk.jobs.bench import Bench, BenchReport, run_bench, write_song
-from beatwalk.models import TimedGenerator, load_generator
+from beatwalk.models import TimedGenerator
 from tests.models import tiny
+from tests.models.tiny import on_cpu
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def measured(model: Path) -> BenchReport:
     """Two seconds at 8 frames/s, with the plain way."""
-    generator = load_generator(str(model), device="cpu", dtype="float32")
+    generator = on_cpu(model)
     asked = Bench(seconds=2.0, size=(32, 32), fps=Fraction(8), steps=2)
     return run_bench(asked, generator, load_s=1.0, plain=generator)
 
@@ -73,7 +74,7 @@ def test_the_best_of_several_runs_counts(measured: BenchReport) -> None:
 
 def test_a_timed_generator_makes_the_same_pictures(model: Path) -> None:
     """And counts them, and their latents."""
-    generator = load_generator(str(model), device="cpu", dtype="float32")
+    generator = on_cpu(model)
     timed = TimedGenerator(generator)
     text, noise = timed.encode(["a"]), timed.start_noise(1, (16, 16))[None]
     options: dict[str, Any] = {"size": (16, 16), "steps": 1, "guidance": 1.0}
@@ -90,7 +91,7 @@ def test_compiling_is_measured_apart(model: Path, monkeypatch: pytest.MonkeyPatc
 
     compile_ = torch.compile
     monkeypatch.setattr(torch, "compile", lambda call, **_: compile_(call, dynamic=False, backend="eager"))
-    generator = load_generator(str(model), device="cpu", dtype="float32")
+    generator = on_cpu(model)
     overrides = ({"model": {"compile": "on"}, "feedback": {"enabled": False}},)
     asked = Bench(seconds=1.0, size=(16, 16), fps=Fraction(8), steps=1, overrides=overrides)
     found = run_bench(asked, generator)

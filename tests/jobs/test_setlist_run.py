@@ -131,7 +131,7 @@ def test_frames_are_rendered_once_for_every_output(folder: Path) -> None:
     alone = FakeGenerator()
     assert planned[1].plan is not None
     api.render(planned[1].plan, folder / "alone.mp4", generator=alone)
-    assert generator.decoded == pytest.approx(3 * alone.decoded, rel=0.1)  # marks of the strip differ a little
+    assert generator.decoded == pytest.approx(3 * alone.decoded, rel=0.1)  # decoded samples differ a little
     assert (folder / "alone.mp4").read_bytes() == planned[1].path.read_bytes()
     told = json.loads(manifest_path(planned[1].path).read_text())
     assert told["settings"] == json.loads(manifest_path(folder / "alone.mp4").read_text())["settings"]

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator
 from tests.models import tiny
+from tests.models.tiny import on_cpu
 
 
 @pytest.fixture(autouse=True)
@@ -52,4 +53,4 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def loaded(saved: Callable[[str], Path]) -> Callable[[str], DiffusionGenerator]:
     """Kind of pipeline → a generator in float32 on the processor."""
-    return cache(lambda kind: load_generator(str(saved(kind)), device="cpu", dtype="float32"))
+    return cache(lambda kind: on_cpu(saved(kind)))

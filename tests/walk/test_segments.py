@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
+from beatwalk.walk.blocks import SegmentJob
 from beatwalk.walk.noise import noise_at
-from beatwalk.walk.segments import motion_of, read_record, render_segments
-from beatwalk.walk.survey import survey
+from beatwalk.walk.segments import (
+    SegmentRecord,
+    motion_of,
+    read_record,
+    render_segment,
+    render_segments,
+    segment_jobs,
+)
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -63,8 +72,8 @@ def test_keyframes_are_met_exactly(tmp_path: Path) -> None:
     work = folder_in(tmp_path)
     found, _ = render_segments(walk, music, work)
     frames = frames_in(work, walk)
-    for segment, course in zip(walk.plan.segments, found.courses, strict=True):
-        noise = noise_at(course.route.start, lambda seed: walk.generator.start_noise(seed, walk.size))
+    for segment, path in zip(walk.plan.segments, found.paths, strict=True):
+        noise = noise_at(path.noise.start, lambda seed: walk.generator.start_noise(seed, walk.size))
         text = walk.generator.encode([segment.start.prompt])
         picture = walk.generator.generate(noise[None], text, None, size=walk.size, steps=4, guidance=1.0)
         np.testing.assert_array_equal(frames[segment.first], picture[0])
@@ -88,7 +97,7 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
     assert variation["on"] < 0.5 * variation["off"]
 
 
-def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None:
     """Stopped in the second segment: the first is not made again, and all frames equal an uninterrupted run's."""
     walk, music = prepared()
     whole, work = folder_in(tmp_path / "whole"), folder_in(tmp_path / "part")
@@ -108,7 +117,7 @@ def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None
     render_segments(walk, music, work, watch=seen.append)
     assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
-    assert 30 <= walk.generator.decoded < 40  # frames, and marks of the strip that they are placed on
+    assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
     assert not list(work.path.glob(".*partial*"))
 
@@ -135,12 +144,38 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     assert read_record(work, walk.plan.segments[0]) is not None
 
 
+def alone(job: SegmentJob, work: Path) -> tuple[Frames, SegmentRecord]:
+    """The frames of one segment, rendered by itself with a new walk, and its record."""
+    blocks: list[Frames] = []
+    record = render_segment(prepared()[0], job, work / "alone.mkv", lambda block: blocks.append(block.frames))
+    return np.concatenate(blocks), record
+
+
 def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
-    """The second alone, from the survey, is the second of the whole."""
+    """The second alone, and all in reverse order with one walk: every frame equals that of the whole render."""
     walk, music = prepared()
     work = folder_in(tmp_path)
-    render_segments(walk, music, work)
+    found, records = render_segments(walk, music, work)
+    whole, jobs = frames_in(work, walk), segment_jobs(walk.plan, music, found)
     second = walk.plan.segments[1]
-    course = survey(prepared()[0], music).courses[1]
-    alone = prepared()[0].pictures(second, course, np.array([0.0]))[0]
-    np.testing.assert_array_equal(alone, frames_in(work, walk)[second.first])
+    frames, record = alone(jobs[1], tmp_path)
+    np.testing.assert_array_equal(frames, whole[second.first : second.last])
+    np.testing.assert_array_equal(record.positions, records[1].positions)
+    np.testing.assert_array_equal(record.measured, records[1].measured)
+    np.testing.assert_array_equal(record.ends, records[1].ends)
+    other, blocks = prepared()[0], {}
+    for job in reversed(jobs):
+        made: list[Frames] = []
+        render_segment(other, job, tmp_path / "reverse.mkv", lambda block, made=made: made.append(block.frames))
+        blocks[job.segment.index] = np.concatenate(made)
+    np.testing.assert_array_equal(np.concatenate([blocks[index] for index in sorted(blocks)]), whole)
+
+
+def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
+    """A survey that went through JSON gives the same frames: another process or machine needs nothing else."""
+    walk, music = prepared()
+    work = folder_in(tmp_path)
+    found, _ = render_segments(walk, music, work)
+    again = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
+    frames, _ = alone(segment_jobs(walk.plan, music, again)[1], tmp_path)
+    np.testing.assert_array_equal(frames, frames_in(work, walk)[walk.plan.segments[1].first :])
