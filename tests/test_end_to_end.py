@@ -18,7 +18,8 @@ from beatwalk.cli import main
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.types import Frames
 from beatwalk.video import probe
-from tests.helpers import click_song, decoded
+from tests.helpers import decoded
+from tests.songs import click_song
 
 PROMPTS = "a red sunset over the ocean\n@0:02 a blue galaxy of stars\n"
 CHEAP = ["--size", "256x256", "--fps", "12", "--device", "cpu", "-q"]

@@ -172,7 +172,7 @@ def _grid_of(loop: Any, video: Path) -> Analysis:
         if not (20 <= bpm <= 400 and 1 <= bars <= beats <= 10_000):
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise InputError(f"{manifest_path(video)}: the manifest is not whole; render the loop again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the loop again") from None
     beats_s, length_s, per_bar = np.arange(beats) * 60 / bpm, 60 * beats / bpm, beats // bars
     return Analysis(
         song=Song(path=video, sha256="", duration_s=length_s, sample_rate=0, channels=0),
