@@ -122,7 +122,7 @@ def test_a_jump_gets_samples_of_its_own() -> None:
     """Where the picture flips, samples gather, and no two frames are the whole flip apart."""
 
     def flip(alphas: Float) -> Float:
-        return alphas + 0.5 / (1 + np.exp(-(alphas - 0.4) * 4000))
+        return alphas + 0.25 * (1 + np.tanh((alphas - 0.4) * 2000))
 
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 1, 9))
     _, distances, made = walk(flip, even(100), arc)
