@@ -67,7 +67,7 @@ def test_the_sdist_carries_what_an_engineer_needs(tmp_path: Path) -> None:
 
 
 def test_there_is_one_version(wheel: zipfile.ZipFile) -> None:
-    """`beatwalk --version`, Python, the wheel, what is installed and the changelog's newest release agree."""
+    """`beatwalk --version`, Python, the wheel, what is installed and the changelog agree."""
     command = [sys.executable, "-m", "beatwalk", "--version"]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
     assert said.split()[-1] == beatwalk.__version__
@@ -75,7 +75,8 @@ def test_there_is_one_version(wheel: zipfile.ZipFile) -> None:
     assert f"\nVersion: {beatwalk.__version__}\n" in wheel.read(about).decode()
     assert version("beatwalk") == beatwalk.__version__, "run: make install"
     releases = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert releases[:2] == ["Unreleased", beatwalk.__version__]
+    assert releases[0] == "Unreleased"
+    assert ".dev" in beatwalk.__version__ or releases[1] == beatwalk.__version__
 
 
 def test_files_that_contributors_are_sent_to_are_there() -> None:
