@@ -112,8 +112,8 @@ def clips_of(
 def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars: int, beats: int, bpm: float) -> Clip:
     fps, n_frames = exact_rate(plan.timeline.fps, beats, bpm)
     length_s = float(n_frames / fps)
-    knots = beat_times(plan.analysis, window, beats)
-    analysis = repeated(plan.analysis, window, knots, length_s, beats // bars)
+    beats_s = beat_times(plan.analysis, window, beats)
+    analysis = repeated(plan.analysis, window, beats_s, length_s, beats // bars)
     settings = plan.settings.model_copy(
         update={
             "walk": plan.settings.walk.model_copy(update={"loop": True}),
@@ -122,7 +122,7 @@ def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars:
     )
 
     def frame_of(time_s: float) -> int:
-        return round(float(np.interp(time_s, knots, np.linspace(0, n_frames, len(knots)))))
+        return round(float(np.interp(time_s, beats_s, np.linspace(0, n_frames, len(beats_s)))))
 
     made = replace(
         plan,

@@ -70,7 +70,8 @@ def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, 
 
 def cue_paths(video: Path) -> tuple[Path, Path, Path]:
     """Paths of the JSON, the CSV and the thumbnails of a video."""
-    return tuple(video.with_name(video.name + ending) for ending in (".cues.json", ".cues.csv", ".strip.png"))  # type: ignore[return-value]
+    sheet, table, thumbnails = (f"{video.name}{ending}" for ending in (".cues.json", ".cues.csv", ".strip.png"))
+    return video.with_name(sheet), video.with_name(table), video.with_name(thumbnails)
 
 
 def write_cues(
