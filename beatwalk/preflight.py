@@ -1,4 +1,4 @@
-"""Checks before any work: can the video be written, is there room, and which render do existing frames belong to?"""
+"""Checks before any work: names, disk space, and which render existing frames belong to."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def built(target: str, folder: Path) -> Path:
-    """This tree as a wheel or an sdist."""
+    """A wheel or an sdist of this tree."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     return next(folder.iterdir())
