@@ -1,6 +1,6 @@
 """Derive what can be derived of `beatwalk.walk.tuning`, and print it beside the constant.
 
-    python -m tests.benchmarks.derive_tuning [--side 128] [--model FOLDER]
+    python -m tests.benchmarks.derive_tuning [--side 128] [--dtype float32] [--model FOLDER]
 
 Everything is measured along one path of a small plan, on nano and on a tiny model with random weights (or on the
 model given). The tiny model shows that nothing breaks. Its pictures hardly change, so its figures mean little.
@@ -19,7 +19,7 @@ import numpy as np
 
 from beatwalk.models.seam import Generator
 from beatwalk.perception.change import change, reduce_frames, successive_change
-from beatwalk.plan.modulation import targets
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk.calibration import calibrate_song
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
@@ -74,7 +74,7 @@ def scene(generator: Generator, side: int) -> Scene:
     """Survey a small plan for this model."""
     plan = known_plan(n_frames=120, walk={"pace": 0.4, "speed": {"level": 1.0}})
     walk = Walk(plan=replace(plan, size=(side, side)), generator=generator, size=(side, side))
-    found = survey(walk, targets(plan.analysis, plan.timeline, plan.settings))
+    found = survey(walk, compute_targets(plan.analysis, plan.timeline, plan.settings))
     if found.preview is None:
         raise ValueError("the plan of this script has feedback, so its survey has a latent preview")
     return Scene(walk=walk, segment=plan.segments[0], path=found.paths[0], preview=found.preview)
@@ -96,7 +96,10 @@ def derive_sample_spacing(place: Scene) -> Derived:
 
 
 def derive_corner_loss(place: Scene) -> Derived:
-    """What frames a sample spacing apart lose when they cut the corners at the samples, and samples of the path."""
+    """What frames a sample spacing apart lose when they cut the corners at the samples, and samples of the path.
+
+    Steps an eighth of the spacing apart measure the path. In half precision, much of their length is rounding.
+    """
     step, count = TUNING.sample_spacing, 3 * FINE * SAMPLES
     distances = np.arange(0, min(place.path.arc.length, count * step / FINE), step / FINE)
     colors = place.preview.colors(place.latents(distances))
@@ -184,11 +187,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=128, help="pixels of a picture's side")
     parser.add_argument("--model", help="a second model in place of the tiny one")
+    parser.add_argument("--dtype", help="precision; default: what suits the device")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         second = given.model or str(tiny.save("sd", Path(folder) / "tiny"))
         for name, model in (("nano", None), (given.model or "tiny stable diffusion", second)):
-            generator = load_generator(model, device="auto" if given.model else "cpu")
+            generator = load_generator(model, device="auto" if given.model else "cpu", dtype=given.dtype)
             side = given.side if model is None or given.model else generator.info.size[0]
             print(f"{name}, {side}x{side}, {generator.info.dtype} on {generator.info.device}")
             place = scene(generator, side)
