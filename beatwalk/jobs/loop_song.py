@@ -21,7 +21,8 @@ def bar_lines(analysis: Analysis) -> Float:
 
     Raises
     ------
-    PlanError : no bars were heard
+    PlanError
+        No bars were heard.
     """
     lines = analysis.downbeats_s
     if len(lines) < 2:
@@ -62,10 +63,14 @@ def repeated(
 
     Parameters
     ----------
-    window : start and end of the bars in the real song, s
-    heard_s : when each beat in the window is heard, and its end, s, as `beat_times` gives them
-    length_s : of one repetition
-    per_bar : beats in a bar
+    window
+        Start and end of the bars in the real song, s.
+    heard_s
+        When each beat in the window is heard, and its end, s, as `beat_times` gives them.
+    length_s
+        Of one repetition.
+    per_bar
+        Beats in a bar.
     """
     beats = len(heard_s) - 1
     beats_s = np.arange(ROUNDS * beats) * (length_s / beats)

@@ -188,8 +188,10 @@ class FlashMeter:
 
     Parameters
     ----------
-    fps : frames a second
-    thresholds : WCAG's by default; stricter ones leave a margin
+    fps
+        Frames a second.
+    thresholds
+        WCAG's by default; stricter ones leave a margin.
     """
 
     def __init__(self, fps: Fraction, thresholds: Thresholds | None = None) -> None:

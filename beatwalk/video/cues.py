@@ -141,15 +141,17 @@ def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], An
 
     Parameters
     ----------
+    video
+        A finished video with its manifest.
     analysis
-        Of its song; None: the song is listened to.
-    listen
-        How.
+        Of its song; None: the song is analysed.
+    analyze
+        How a song is analysed.
 
     Raises
     ------
     InputError
-        It has no manifest, or not a whole one.
+        The video has no manifest, or an incomplete one.
     AudioError
         Its song is gone, and no analysis is given; a loop needs neither.
     """
