@@ -18,7 +18,7 @@ from typing import Any
 
 from beatwalk.check import CheckReport, measure_video
 from beatwalk.core import (
-    Progress,
+    StageProgress,
     Watcher,
     WorkFolder,
     build_manifest,
@@ -136,7 +136,7 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
         raise AudioError(f"{plan.analysis.song.path}: the song that was planned for is no longer there")
     size = plan.size or generator.info.size
     plan = replace(plan, size=size)
-    return plan, Walk(plan=plan, generator=generator, size=size)
+    return plan, Walk.of(plan=plan, generator=generator, size=size)
 
 
 def render(
@@ -241,7 +241,7 @@ class _Tally:
         self._n_frames, self._watch = n_frames, watch
         self._begin = time.perf_counter()
 
-    def note(self, progress: Progress) -> None:
+    def note(self, progress: StageProgress) -> None:
         """Take notice of progress."""
         self.reused = max(self.reused, progress.reused)
         if self._watch:
@@ -288,7 +288,7 @@ def _manifest_of(
             "frames_reused": tally.reused,
             "probes": survey.n_probes,
             "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
-            "prompts_too_long_for_their_time": [i for i, path in enumerate(survey.paths) if path.short_of < 1],
+            "prompts_too_long_for_their_time": [i for i, path in enumerate(survey.paths) if path.time_ratio < 1],
             "frames_softened_against_flashes": finished.softened,
             "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
         },
@@ -326,7 +326,7 @@ def _finish_into(
 
     def tell(done: int, total: int) -> None:
         if watch:
-            watch(Progress(stage="finish", done=done, total=total))
+            watch(StageProgress(stage="finish", done=done, total=total))
 
     return finish_segments(
         segments, targets, plan, output,

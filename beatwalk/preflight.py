@@ -26,6 +26,7 @@ from beatwalk.video import check_choices, check_interpolation, check_name, codec
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
     from beatwalk.walk import Walk
+FINISHING = 0.2  # time to finish a video, relative to the time to render it
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -166,6 +167,11 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
         walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
         seconds = time.perf_counter() - begin
     return seconds / pictures
+
+
+def estimated_s(plan: Plan, walk: Walk) -> float:
+    """Estimated duration of a render, in seconds, from a few pictures made now."""
+    return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
 
 
 def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:

@@ -69,6 +69,9 @@ def violations() -> Iterator[str]:
             yield f"{own}: this room is missing from the table of levels"
             continue
         for line, module, name, lazy, typing in imports(path):
+            if not module:
+                yield f"{own}:{line} imports relatively; write the whole name"
+                continue
             library, where = (
                 module.split(".")[0],
                 f"{path.relative_to(PACKAGE.parent)}:{line} imports {module} {name}:",

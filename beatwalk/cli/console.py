@@ -1,4 +1,4 @@
-"""What beatwalk says while it works: facts and progress on stderr. Progress is drawn in a terminal only."""
+"""What beatwalk says while it works: facts and progress on stderr. StageProgress is drawn in a terminal only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beatwalk.core import Progress
+    from beatwalk.core import StageProgress
     from beatwalk.types import Analysis, ModelInfo, Plan
 
 STAGES = {"survey": "surveying", "render": "rendering", "finish": "finishing"}
@@ -69,7 +69,7 @@ class Console:
         with rich.progress.Progress(*columns, console=self._rich, speed_estimate_period=1800) as bars:
             tasks: dict[str, tuple[Any, float, int]] = {}
 
-            def watch(progress: Progress) -> None:
+            def watch(progress: StageProgress) -> None:
                 if progress.stage not in tasks:
                     task = bars.add_task(STAGES[progress.stage], total=progress.total, rate="")
                     tasks[progress.stage] = (task, time.monotonic(), progress.done)

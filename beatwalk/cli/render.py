@@ -98,8 +98,8 @@ def render_plan(
         console.say(f"compiled  {compiled.to_text()}")
     if console.level >= 0:  # nobody would read it
         with console.busy("measuring speed"):
-            seconds = preflight.seconds_a_frame(walk) * plan.timeline.n_frames
-        console.say(f"estimate  {duration(1.2 * seconds)} → {output}")
+            seconds = preflight.estimated_s(plan, walk)
+        console.say(f"estimate  {duration(seconds)} → {output}")
     with console.progress() as watch:
         result = api.render(
             plan,

@@ -26,7 +26,7 @@ def request_for(choices: dict[str, Any], model: str | None, settings: ModelSetti
     from beatwalk.models import ModelRequest
     from beatwalk.settings import ModelSettings
 
-    return ModelRequest.with_settings(
+    return ModelRequest.from_settings(
         model,
         settings or ModelSettings(),
         device=choices["device"],

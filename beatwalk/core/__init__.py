@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.core import ffmpeg
-from beatwalk.core.events import Progress, Watcher
+from beatwalk.core.events import StageProgress, Watcher
 from beatwalk.core.files import (
     check_place,
     discard,
@@ -30,12 +30,12 @@ from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
 from beatwalk.core.text import in_words, split_number
 from beatwalk.core.timing import PeakMemory, Stages
-from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path
+from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
 
 __all__ = [
     "SUFFIX",
     "PeakMemory",
-    "Progress",
+    "StageProgress",
     "Stages",
     "Watcher",
     "WorkFolder",
@@ -60,6 +60,7 @@ __all__ = [
     "publish",
     "read_json",
     "read_manifest",
+    "record_file",
     "render_identity",
     "split_number",
     "sweep",

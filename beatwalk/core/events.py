@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Progress of one stage, reported after every block of frames."""
+class StageProgress:
+    """StageProgress of one stage, reported after every block of frames."""
 
     stage: str  # "survey", "render" or "finish"
     done: int  # segments surveyed, frames rendered or frames finished; those of an earlier run count
@@ -16,4 +16,4 @@ class Progress:
     reused: int = 0  # frames that an earlier run had rendered
 
 
-Watcher = Callable[[Progress], None]
+Watcher = Callable[[StageProgress], None]

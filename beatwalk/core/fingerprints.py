@@ -5,8 +5,8 @@
 - **A finished video** depends on its settings too: `video_differences` compares its manifest with a plan.
 - **A loop** is cut from a longer song: `clip_identity`.
 
-All of them read keyframes through `keyframe_facts`, which takes every field, and settings through
-`compared_settings`, which leaves out the description. A new field of `Keyframe` therefore counts everywhere at once.
+All of them read keyframes through `keyframe_facts`, which takes every field, and a new setting counts unless it is
+named as one that does not: `description` in `compared_settings`, and `PLACING` in `plan_identity`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,7 @@ from beatwalk.settings import Settings
 from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets
 
 PICTURE_FIELDS = ("image", "strength")  # of a keyframe
-WALK_FIELDS = (
-    "path",
-    "pace",
-    "change_share",
-    "spline",
-    "loop",
-)  # others place prompts or are in the targets
+PLACING = {"change_every", "least_change", "init", "speed"}  # settings of the walk that end in keyframes and targets
 ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a field of a keyframe
 
 
@@ -121,7 +115,7 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
         "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
         "prompts": [{name: row[name] for name in row if name not in PICTURE_FIELDS} for row in facts],
         "pictures": [{name: row[name] for name in PICTURE_FIELDS} for row in facts],
-        "walk or song": [*(getattr(settings.walk, name) for name in WALK_FIELDS), _digest_of(targets.speed)],
+        "walk or song": [settings.walk.model_dump(mode="json", exclude=PLACING), _digest_of(targets.speed)],
         "feedback": settings.feedback.model_dump(mode="json"),
     }
     if plan.size is not None:

@@ -35,6 +35,11 @@ def manifest_path(video: Path) -> Path:
     return video.with_name(f"{video.name}{SUFFIX}.json")
 
 
+def record_file(frames: Path) -> Path:
+    """Where the record of a segment lies: beside its frames."""
+    return frames.with_suffix(".npz")
+
+
 @dataclass(frozen=True)
 class WorkFolder:
     """The work folder of one video; whether it exists or not."""

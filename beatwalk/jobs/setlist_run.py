@@ -26,15 +26,14 @@ from beatwalk.core import (
 )
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
-from beatwalk.models import Generator
+from beatwalk.models import Generator, ModelRequest
 from beatwalk.plan import read_plan, targets_of
-from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
-from beatwalk.settings import AFTERWARDS, ModelSettings
+from beatwalk.preflight import FINISHING, needed_bytes, output_bytes, remarks_of
+from beatwalk.settings import AFTERWARDS
 from beatwalk.types import Plan
 from beatwalk.video import write_cues
 
 REPORT_FILE = "set-report.json"
-FINISHING = 0.2  # time to finish a video, relative to the time to render it
 
 Fingerprint = Callable[[Plan], str]  # gives the fingerprint of a plan's model from its files
 
@@ -199,12 +198,11 @@ class _LatestModel:
 
     def __init__(self, load: Callable[[Plan], Generator]) -> None:
         self._load = load
-        self._loaded: tuple[str | None, ModelSettings] | None = None
+        self._loaded: ModelRequest | None = None
         self._generator: Generator | None = None
 
     def of(self, plan: Plan) -> Generator:
-        # LoRAs and the like are part of what is loaded; steps, guidance and negative prompt are not.
-        wanted = plan.model, plan.settings.model.model_copy(update={"steps": None, "guidance": None, "negative": ""})
+        wanted = ModelRequest.of(plan)
         if self._generator is None or self._loaded != wanted:
             self._generator = None
             self._generator, self._loaded = self._load(plan), wanted

@@ -39,10 +39,10 @@ class ModelRequest:
     @classmethod
     def of(cls, plan: Plan, **options: Unpack[LoadOptions]) -> ModelRequest:
         """The model of a plan, with the add-ons and the batch size of its settings."""
-        return cls.with_settings(plan.model, plan.settings.model, **options)
+        return cls.from_settings(plan.model, plan.settings.model, **options)
 
     @classmethod
-    def with_settings(
+    def from_settings(
         cls, model: str | None, settings: ModelSettings, **options: Unpack[LoadOptions]
     ) -> ModelRequest:
         """A model by name, with the add-ons and the batch size of settings."""

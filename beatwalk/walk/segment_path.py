@@ -18,7 +18,7 @@ class SegmentPath:
     noise: NoisePath
     change_share: float  # the prompt changes on the last such share of the path
     arc: ArcMap  # where the picture changes much and where little
-    short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
+    time_ratio: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
 
     def corners(self) -> Float:
         """Positions at which the path turns: where noise leaves its chain, and where the prompt begins to change."""

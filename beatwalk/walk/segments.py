@@ -19,7 +19,16 @@ from typing import Self
 
 import numpy as np
 
-from beatwalk.core import Progress, Watcher, WorkFolder, file_sha256, read_json, whole_or_nothing, write_json
+from beatwalk.core import (
+    StageProgress,
+    Watcher,
+    WorkFolder,
+    file_sha256,
+    read_json,
+    record_file,
+    whole_or_nothing,
+    write_json,
+)
 from beatwalk.errors import OutputError
 from beatwalk.perception import change
 from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
@@ -106,7 +115,7 @@ def render_segments(
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
-    watch(Progress(stage="render", done=done, total=total, reused=reused))
+    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
     with _Closer() as closer:
         for job in segment_jobs(plan, targets, found):
             if (there := records[job.segment.index]) is not None:
@@ -120,7 +129,7 @@ def render_segments(
                     writer.write(block.frames)
                     sink(block.frames)
                     done += len(block.frames)
-                    watch(Progress(stage="render", done=done, total=total, reused=reused))
+                    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
 
                 record = render_segment(walk, job, file, write)
             closer.close(writer, record)
@@ -189,15 +198,15 @@ def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher)
             if len(found.paths) == len(walk.plan.segments):
                 return found
     total = len(walk.plan.segments)
-    watch(Progress(stage="survey", done=0, total=total))
-    found = survey(walk, targets, progress=lambda done, n: watch(Progress(stage="survey", done=done, total=n)))
+    watch(StageProgress(stage="survey", done=0, total=total))
+    found = survey(walk, targets, progress=lambda done, n: watch(StageProgress(stage="survey", done=done, total=n)))
     write_json(path, survey_to_json(found))
     return found
 
 
 def write_record(record: SegmentRecord) -> None:
     """Record that a segment is finished: its frames are on disk, and the record has their hash."""
-    with whole_or_nothing(record.path.with_suffix(".npz")) as partial, partial.open("wb") as file:
+    with whole_or_nothing(record_file(record.path)) as partial, partial.open("wb") as file:
         np.savez(
             file,
             positions=record.positions,
@@ -212,7 +221,7 @@ def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
     """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
     path = work.frames_file(segment.index)
     try:
-        with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
+        with record_file(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
             record = SegmentRecord(
                 path=path,
                 positions=data["positions"],

@@ -146,7 +146,7 @@ class SegmentTask:
             noise=NoisePath(start=self.start, travel=travel, pinned=self.pinned),
             change_share=max(self.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9))),
             arc=ArcMap.even(),
-            short_of=min(1.0, self.wanted / max(prompt_length, 1e-9)),
+            time_ratio=min(1.0, self.wanted / max(prompt_length, 1e-9)),
         )
 
     def noise_length(self, prompt_length: float) -> float:
@@ -195,7 +195,7 @@ def survey_segment(walk: Walk, song: SongCalibration, task: SegmentTask) -> tupl
 def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SegmentSurvey:
     """Measure how long the change of prompt is, with the noise at rest, and guess the rest."""
     start, end = task.segment.start, task.segment.end
-    same = (start.prompt, start.image, start.strength) == (end.prompt, end.image, end.strength)
+    same = walk.looks_alike(start, end)
     prompt_length, count, ratio = 0.0, 0, song.ratio
     if walk.plan.settings.walk.path != "noise" and (not same or walk.bends):
         count = 5 if task.least == TUNING.min_previews else 3
@@ -242,7 +242,7 @@ def map_path(walk: Walk, state: SegmentSurvey) -> SegmentSurvey:
     if final.previews is None:  # a small correction: where the picture changes much and where little hardly moves
         arc = replace(arc, distances=arc.distances * wanted / arc.length)
     elif path.noise.total_travel <= 0 < state.prompt_length:  # the change of prompt alone has been measured
-        path = replace(path, short_of=min(1.0, wanted / arc.length))
+        path = replace(path, time_ratio=min(1.0, wanted / arc.length))
     return replace(final, path=replace(path, arc=arc))
 
 

@@ -1,4 +1,4 @@
-"""A survey as plain data, and back. The keys are those that earlier versions wrote."""
+"""A survey as plain data, and back."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def survey_to_json(found: Survey) -> dict[str, Any]:
         "scale": found.scale,
         "probes": found.n_probes,
         "cost": found.cost,
-        "sketcher": found.preview and found.preview.weights.tolist(),
-        "courses": [
+        "preview": found.preview and found.preview.weights.tolist(),
+        "paths": [
             {
                 "origin": path.noise.start.origin,
-                "position": path.noise.start.travel,
-                "hops": path.noise.travel,
+                "start": path.noise.start.travel,
+                "travel": path.noise.travel,
                 "pinned": path.noise.pinned,
                 "change_share": path.change_share,
-                "short_of": path.short_of,
+                "time_ratio": path.time_ratio,
                 "alphas": path.arc.alphas.tolist(),
-                "lengths": path.arc.distances.tolist(),
+                "distances": path.arc.distances.tolist(),
             }
             for path in found.paths
         ],
@@ -47,17 +47,17 @@ def survey_from_json(data: dict[str, Any]) -> Survey:
     paths = tuple(
         SegmentPath(
             noise=NoisePath(
-                start=NoisePosition(origin=int(row["origin"]), travel=float(row["position"])),
-                travel=float(row["hops"]),
+                start=NoisePosition(origin=int(row["origin"]), travel=float(row["start"])),
+                travel=float(row["travel"]),
                 pinned=None if row["pinned"] is None else int(row["pinned"]),
             ),
             change_share=float(row["change_share"]),
-            arc=ArcMap(alphas=np.array(row["alphas"], float), distances=np.array(row["lengths"], float)),
-            short_of=float(row["short_of"]),
+            arc=ArcMap(alphas=np.array(row["alphas"], float), distances=np.array(row["distances"], float)),
+            time_ratio=float(row["time_ratio"]),
         )
-        for row in data["courses"]
+        for row in data["paths"]
     )
-    weights = data["sketcher"]
+    weights = data["preview"]
     return Survey(
         scale=data["scale"],
         paths=paths,

@@ -6,7 +6,7 @@ Text is encoded once for the whole plan. The noise of a seed is made once while 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,46 +23,56 @@ from beatwalk.walk.segment_path import SegmentPath
 NOISES_KEPT = 8  # seeds whose noise is kept in memory; a segment passes few at a time
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """Makes the pictures of a plan. It holds caches, but two walks of the same plan give the same pictures.
+    """Makes the pictures of a plan; `Walk.of` prepares one.
 
-    Parameters
-    ----------
-    size
-        Width, height in pixels, already known.
-
-    Raises
-    ------
-    ModelError
-        The model cannot make pictures of this size.
-    SettingsError
-        A video cannot have this size.
-    InputError
-        The picture of a keyframe cannot be read.
+    Noise is cached, but two walks of the same plan give the same pictures.
     """
 
     plan: Plan
     generator: Generator
-    size: tuple[int, int]
-    steps: int = 0
-    guidance: float = 0.0
-    _texts: dict[str, Conditioning] = field(default_factory=dict, repr=False)
-    _pictures: dict[Path, Float32] = field(default_factory=dict, repr=False)
-    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, repr=False)
+    size: tuple[int, int]  # width, height in pixels
+    steps: int
+    guidance: float
+    texts: Mapping[str, Conditioning] = field(repr=False)  # prompts and negative prompts, encoded; one row each
+    images: Mapping[Path, Float32] = field(repr=False)  # latents of picture keyframes
+    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        info, model = self.generator.info, self.plan.settings.model
-        check_video_size(self.size, info.size_multiple, info.name)
-        self.steps = info.steps if model.steps is None else model.steps
-        self.guidance = info.guidance if model.guidance is None else model.guidance
-        negatives = [k.negative for k in self.plan.keyframes] if self.guidance > 1 else []
-        texts = list(dict.fromkeys([*(k.prompt for k in self.plan.keyframes), *negatives]))
-        encoded = self.generator.encode(texts)
-        for row, text in enumerate(texts):
-            self._texts[text] = encoded.rows(slice(row, row + 1))
-        for image in dict.fromkeys(k.image for k in self.plan.keyframes if k.image is not None):
-            self._pictures[image] = self.generator.encode_picture(load_picture(image, self.size))
+    @classmethod
+    def of(cls, *, plan: Plan, generator: Generator, size: tuple[int, int]) -> Walk:
+        """Encode the prompts and pictures of a plan.
+
+        Parameters
+        ----------
+        size
+            Width, height in pixels, already decided.
+
+        Raises
+        ------
+        ModelError
+            The model cannot make pictures of this size.
+        SettingsError
+            A video cannot have this size.
+        InputError
+            The picture of a keyframe cannot be read.
+        """
+        info, model, keyframes = generator.info, plan.settings.model, plan.keyframes
+        check_video_size(size, info.size_multiple, info.name)
+        guidance = info.guidance if model.guidance is None else model.guidance
+        negatives = [k.negative for k in keyframes] if guidance > 1 else []
+        texts = list(dict.fromkeys([*(k.prompt for k in keyframes), *negatives]))
+        encoded = generator.encode(texts)
+        images = dict.fromkeys(k.image for k in keyframes if k.image is not None)
+        return cls(
+            plan=plan,
+            generator=generator,
+            size=size,
+            steps=info.steps if model.steps is None else model.steps,
+            guidance=guidance,
+            texts={text: encoded.rows(slice(row, row + 1)) for row, text in enumerate(texts)},
+            images={image: generator.encode_picture(load_picture(image, size)) for image in images},
+        )
 
     @property
     def probe_steps(self) -> int:
@@ -78,6 +88,12 @@ class Walk:
     def change_share(self) -> float:
         """The last share of a segment's path on which the prompt changes, at least; on a spline it never rests."""
         return 1.0 if self.bends else self.plan.settings.walk.change_share
+
+    def looks_alike(self, one: Keyframe, other: Keyframe) -> bool:
+        """Whether text and picture are the same at two keyframes, so that only the noise moves between them."""
+        negatives = (one.negative, other.negative) if self.guidance > 1 else ("", "")
+        texts, pictures = (one.prompt, other.prompt), ((one.image, one.strength), (other.image, other.strength))
+        return all(a == b for a, b in (texts, negatives, pictures))
 
     def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""
@@ -124,9 +140,9 @@ class Walk:
     def _mixed(self, texts: Sequence[str], progress: Float) -> Conditioning:
         """Mix two texts on a straight line, or four on a spline."""
         if len(texts) == 2:
-            start, end = (self._texts[text] for text in texts)
+            start, end = (self.texts[text] for text in texts)
             return mix_conditioning(start, end, progress)
-        before, start, end, after = (self._texts[text] for text in texts)
+        before, start, end, after = (self.texts[text] for text in texts)
         return bend_conditioning(before, start, end, after, progress)
 
     def _around(self, segment: Segment) -> tuple[Keyframe, Keyframe, Keyframe, Keyframe]:
@@ -152,7 +168,7 @@ class Walk:
         else:
             sides = [(start, 1 - progress), (end, progress)]
         return [
-            ImagePull(latents=self._pictures[side.image], weights=weights, strength=side.strength)
+            ImagePull(latents=self.images[side.image], weights=weights, strength=side.strength)
             for side, weights in sides
             if side.image is not None and weights.any()
         ]

@@ -73,7 +73,7 @@ class Scene:
 def scene(generator: Generator, side: int) -> Scene:
     """Survey a small plan for this model."""
     plan = known_plan(n_frames=120, walk={"pace": 0.4, "speed": {"level": 1.0}})
-    walk = Walk(plan=replace(plan, size=(side, side)), generator=generator, size=(side, side))
+    walk = Walk.of(plan=replace(plan, size=(side, side)), generator=generator, size=(side, side))
     found = survey(walk, compute_targets(plan.analysis, plan.timeline, plan.settings))
     if found.preview is None:
         raise ValueError("the plan of this script has feedback, so its survey has a latent preview")

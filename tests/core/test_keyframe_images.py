@@ -87,7 +87,7 @@ def pictured(folder: Path, strength: float = 0.0) -> Plan:
 def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     """Exact at the keyframe with strength 0, on either side; nearer and nearer before, farther after."""
     plan = pictured(tmp_path)
-    walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
+    walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
     path = SegmentPath(
         noise=NoisePath(start=NoisePosition(origin=1), travel=0.0), change_share=1.0, arc=ArcMap.even()
     )
@@ -99,7 +99,7 @@ def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     assert (np.diff(away[0]) < 0).all()
     assert (np.diff(away[1]) > 0).all()
     without = known_plan(prompts=("a red sea", "halves", "snow"), n_frames=60)
-    plain = Walk(plan=without, generator=FakeGenerator(), size=(64, 48))
+    plain = Walk.of(plan=without, generator=FakeGenerator(), size=(64, 48))
     assert np.array_equal(there[0], plain.pictures(plan.segments[0], path, np.array([0.0]))[0])
 
 
@@ -109,7 +109,9 @@ def test_the_last_picture_stays_to_the_end(tmp_path: Path) -> None:
     *_, third, last = plan.keyframes
     image = tmp_path / "halves.png"
     ends = (replace(third, image=image, strength=0.5), replace(last, image=image, strength=0.5))
-    walk = Walk(plan=replace(plan, keyframes=(*plan.keyframes[:2], *ends)), generator=FakeGenerator(), size=(64, 48))
+    walk = Walk.of(
+        plan=replace(plan, keyframes=(*plan.keyframes[:2], *ends)), generator=FakeGenerator(), size=(64, 48)
+    )
     for segment, weights in ((2, [[1.0, 1.0, 1.0]]), (1, [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])):
         pulls = walk._pulls(walk.plan.segments[segment], np.array([0.0, 0.5, 1.0]))
         assert [pull.weights.tolist() for pull in pulls] == weights

@@ -184,7 +184,7 @@ def test_each_video_of_a_set_has_its_own_choice(
     kinds = []
     for choice in ("on", "on", "off", "on"):
         plan = known_plan(n_frames=24, model={"compile": choice})
-        compiled = preflight.compile_if_worth(plan, Walk(plan=plan, generator=generator, size=(64, 64)))
+        compiled = preflight.compile_if_worth(plan, Walk.of(plan=plan, generator=generator, size=(64, 64)))
         kinds.append((compiled is not None, generator.compiled, generator.info.dtype))
     on, off = "float32, compiled", "float32"
     assert kinds == [(True, True, on), (False, True, on), (False, False, off), (True, True, on)]

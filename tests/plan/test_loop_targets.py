@@ -76,7 +76,7 @@ def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> 
     """In the finished file the change from the last frame to the first is no larger than the median."""
     plan = looped(prompts, trails={"amount": trails})
     plan = dataclasses.replace(plan, settings=plan.settings.model_copy(update={"effects": True}))
-    walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
+    walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
     wanted = closed_targets(plan.analysis, plan.timeline, plan.settings)
     work = WorkFolder(tmp_path / "segments")
     work.path.mkdir()

@@ -31,7 +31,7 @@ class Hasty(FakeGenerator):
 
 def walk_of(generator: FakeGenerator) -> Walk:
     """A walk of 240 frames over two prompts."""
-    return Walk(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
+    return Walk.of(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
 
 
 def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0) -> tuple[float, SongCalibration]:

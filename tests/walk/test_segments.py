@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk.core.events import Progress
+from beatwalk.core.events import StageProgress
 from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
@@ -32,7 +32,7 @@ from tests.helpers import known_plan
 def prepared(**settings: object) -> tuple[Walk, Targets]:
     """A walk over 60 frames, two segments, the fake generator."""
     plan = known_plan(n_frames=60, **settings)
-    return Walk(plan=plan, generator=FakeGenerator(), size=(64, 48)), wanted(plan)
+    return Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48)), wanted(plan)
 
 
 def wanted(plan: Plan) -> Targets:
@@ -85,7 +85,7 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
     for name, enabled in (("on", True), ("off", False)):
         speed = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
         plan = known_plan(n_frames=192, walk={"speed": speed, "pace": 0.5}, feedback={"enabled": enabled})
-        walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
+        walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
         found, records = render_segments(walk, wanted(plan), folder_in(tmp_path / name))
         motion = motion_of(192, records, wanted(plan), found.scale)
         target, measured = (np.array(motion[key][1:], float) for key in ("target", "measured"))
@@ -106,16 +106,16 @@ def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None
     class StoppedError(Exception):
         pass
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StageProgress) -> None:
         if progress.stage == "render" and progress.done > 40:
             raise StoppedError
 
     with pytest.raises(StoppedError):
         render_segments(prepared()[0], music, work, watch=stop)
     walk, _ = prepared()
-    seen: list[Progress] = []
+    seen: list[StageProgress] = []
     render_segments(walk, music, work, watch=seen.append)
-    assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
+    assert seen[0] == StageProgress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
     assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))

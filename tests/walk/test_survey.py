@@ -20,7 +20,7 @@ STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
 
 def walk_of(**settings: object) -> Walk:
     """A walk of 240 frames over two prompts with the fake generator."""
-    return Walk(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
+    return Walk.of(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
 
 def true_length(walk: Walk, index: int, found: object, count: int = 121) -> float:
@@ -58,20 +58,20 @@ def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
     found = survey(walk, wanted)
     assert found.paths[0].change_share == 1
-    assert found.paths[0].short_of < 0.6
+    assert found.paths[0].time_ratio < 0.6
     assert found.paths[0].noise.travel == 0
     goal = found.scale * wanted_steps(wanted, walk.plan.segments[0]).sum()
-    assert found.paths[0].short_of == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
+    assert found.paths[0].time_ratio == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
 
 
 def test_noise_on_its_way_to_a_seed_is_no_prompts_fault() -> None:
     """A path that is too long without any change of prompt: no prompt is reported as rushed."""
     walk = walk_of(walk={**STEADY, "pace": 0.015, "path": "noise"})
     keyframes = tuple(replace(k, seed=number) for number, k in enumerate(walk.plan.keyframes))
-    walk = Walk(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
+    walk = Walk.of(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
     found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert [path.noise.total_travel for path in found.paths] == [1, 1]
-    assert [path.short_of for path in found.paths] == [1, 1]
+    assert [path.time_ratio for path in found.paths] == [1, 1]
 
 
 def test_a_small_share_is_kept() -> None:
@@ -95,7 +95,7 @@ def test_courses_join_and_pinned_seeds_are_met() -> None:
     assert found.paths[1].noise.start == found.paths[0].noise.end
     assert found.paths[0].noise.start.origin == 1
     first, second, last = walk.plan.keyframes
-    walk = Walk(
+    walk = Walk.of(
         plan=replace(walk.plan, keyframes=(first, replace(second, seed=7), last)),
         generator=walk.generator,
         size=(64, 48),
@@ -157,7 +157,7 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
         replace(last, frame=frame, prompt=f"prompt {frame}", seed=first.seed if frame == 0 else None)
         for frame in (*range(0, 240, 40), 240)
     )
-    walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
+    walk = Walk.of(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
     found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     fitting = 4 + 2 * ((4 + 4) + 2 * 2) / 8
     assert found.cost - fitting <= 0.15 * 240
