@@ -84,10 +84,11 @@ def test_both_ways_denoise_as_much_for_a_picture(
     monkeypatch.setattr(script, "rate", lambda make, seconds=None: pictures.extend(make() for _ in range(3)))
     script.streaming(generator, STEPS)
     assert (pictures, batches) == ([1] * 3, {"denoised": [STEPS] * 3, "decoded": [1] * 3})
-    batches["denoised"].clear(), batches["decoded"].clear(), pictures.clear()
+    for seen in (batches["denoised"], batches["decoded"], pictures):
+        seen.clear()
     script.beatwalks(generator, STEPS, BLOCK)
     assert pictures == [BLOCK] * 3
-    assert {stage: sum(seen) for stage, seen in batches.items()} == {
+    assert {stage: sum(sizes) for stage, sizes in batches.items()} == {
         "denoised": 3 * BLOCK * STEPS,
         "decoded": 3 * BLOCK,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,5 +64,5 @@ def test_the_verb_draws_a_map_and_writes_figures(
     np.testing.assert_allclose(drawn, np.clip(leak.map / tenth, 0, 1) * 255, atol=2)
     assert drawn.min() < 255 * 0.5 < drawn.max()
     noise, text = generator.start_noise(0, size)[None], generator.encode([PROMPT])
-    options = {"size": size, "steps": generator.info.steps, "guidance": generator.info.guidance}
+    options: dict[str, Any] = {"size": size, "steps": generator.info.steps, "guidance": generator.info.guidance}
     assert apart(np.asarray(Image.open("a.png"))[None], generator.generate(noise, text, None, **options)) <= LEVELS

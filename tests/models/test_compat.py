@@ -105,8 +105,8 @@ def test_a_component_is_lent_without_a_trace(saved: Saved) -> None:
 def test_layers_have_the_attributes_that_are_read() -> None:
     """Those of `cpu_forward`."""
     norm, block = compat.cpu_layers()
-    assert {"weight", "bias", "eps"} <= vars_of(norm(8, 1e-5, True, bias=True))  # type: ignore[call-arg]
-    assert {"conv", "interpolate", "shortcut", "repeats", "factor"} <= vars_of(block(8, 4))  # type: ignore[call-arg]
+    assert {"weight", "bias", "eps"} <= vars_of(norm(8, 1e-5, True, bias=True))
+    assert {"conv", "interpolate", "shortcut", "repeats", "factor"} <= vars_of(block(8, 4))
 
 
 def vars_of(module: torch.nn.Module) -> set[str]:
