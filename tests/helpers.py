@@ -1,4 +1,4 @@
-"""Small known songs and plans for the tests."""
+"""Small known analyses, plans and set lists for the tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from beatwalk.jobs.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Frames, Keyframe, Plan, Section, Song, Timeline, frozen_array
 from beatwalk.video import read_frames
+from tests.songs import click_song
 
 NIGHT = """
 folder = "night"
@@ -83,24 +84,6 @@ def known_plan(
         size=(64, 48),
         keyframes=tuple(keyframes),
     )
-
-
-def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate: int = 44100) -> None:
-    """Write a song of kicks on every beat, a bass note on every bar, louder in its second half; stereo."""
-    import soundfile
-
-    t = np.arange(int(duration_s * rate)) / rate
-    sound = np.zeros(len(t))
-    for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
-        since = t - beat_s
-        ring = np.where(since >= 0, np.exp(-since * 18), 0)
-        sound += (
-            ring * np.sin(2 * np.pi * (55 if i % 4 else 110) * np.maximum(since, 0)) * (0.9 if i % 4 == 0 else 0.6)
-        )
-        click = (since >= 0) & (since < 0.004)
-        sound += 0.5 * click * np.random.default_rng(i).standard_normal(len(t))
-    sound *= np.where(t < duration_s / 2, 0.3, 0.8) / np.abs(sound).max()
-    soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
 
 
 def a_night(folder: Path) -> None:

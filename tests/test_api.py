@@ -20,7 +20,8 @@ from beatwalk.preflight import output_bytes, remarks_of
 from beatwalk.settings import VideoSettings
 from beatwalk.types import Plan
 from beatwalk.video import probe
-from tests.helpers import click_song, names
+from tests.helpers import names
+from tests.songs import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
 

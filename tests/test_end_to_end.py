@@ -17,7 +17,8 @@ from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.types import Frames
 from beatwalk.video import probe
 from tests import processes
-from tests.helpers import click_song, decoded
+from tests.helpers import decoded
+from tests.songs import click_song
 
 PROMPTS = "a red sunset over the ocean\n@0:02 a blue galaxy of stars\n"
 CHEAP = ["--size", "256x256", "--fps", "12", "--device", "cpu", "-q"]
@@ -162,7 +163,7 @@ def test_a_render_killed_at_three_stages_goes_on_and_ends_the_same(made: Path, t
     Nothing is left over.
     """
     out = tmp_path / "out.mp4"
-    command = ["-m", "beatwalk", made / "song.wav", made / "walk.txt", "-o", out, *CHEAP]
+    command: list[str | Path] = ["-m", "beatwalk", made / "song.wav", made / "walk.txt", "-o", out, *CHEAP]
     work = WorkFolder(out)
     for reached in (
         work.path.exists,

@@ -157,7 +157,7 @@ def test_a_way_that_cannot_be_compiled_has_a_reason_and_no_figure(
 
 def test_it_writes_a_row_for_every_architecture_and_number_of_steps(tmp_path: Path) -> None:
     """As a person calls it."""
-    options = ["--toy", "--device", "cpu", "--block", "2", "--json", tmp_path / "a.json"]
+    options = ["--toy", "--device", "cpu", "--block", "2", "--json", str(tmp_path / "a.json")]
     printed = processes.output_of(SCRIPT, *options, timeout_s=300)
     written = json.loads((tmp_path / "a.json").read_text())
     rows = written["rows"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from tests import processes
+from tests.songs import long_song
 
-MINUTES, BPM, RATE = 60, 120.0, 22_050
+MINUTES, BPM = 60, 120.0
 MAX_BYTES = 2 * 2**30
 SCRIPT = """
 import json, sys
@@ -62,22 +62,10 @@ print(json.dumps({
 """
 
 
-def write_song(path: Path) -> None:
-    """Kicks on every beat, a minute at a time; every second minute louder, a bass line that changes."""
-    minute = np.arange(60 * RATE) / RATE
-    since = minute % (60 / BPM)
-    kick = np.exp(-since * 25) * np.sin(2 * np.pi * 60 * since) * np.where(minute % 2 < 0.5, 1.0, 0.7)
-    click = (since < 0.004) * np.random.default_rng(0).standard_normal(len(minute))
-    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
-        for number in range(MINUTES):
-            bass = 0.15 * np.sin(2 * np.pi * (50 + 5 * (number % 4)) * minute)
-            file.write(np.clip((0.5 if number % 2 else 0.8) * (kick + 0.4 * click) + bass * (number % 3), -1, 1))
-
-
 @pytest.mark.slow
 def test_an_hour(tmp_path: Path) -> None:
     """Under 2 GB; beats of the last minute where they are; what was made is not made again; sound in time."""
-    write_song(tmp_path / "hour.wav")
+    long_song(tmp_path / "hour.wav", MINUTES, BPM)
     found = json.loads(processes.output_of("-c", SCRIPT, tmp_path / "hour.wav", tmp_path / "out.mp4"))
     print({key: found[key] for key in ("peak", "tempo", "frames", "reused", "made", "lags")})
     assert found["peak"] < MAX_BYTES

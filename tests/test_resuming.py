@@ -26,7 +26,8 @@ from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames, Plan
 from tests import processes
-from tests.helpers import click_song, decoded, names
+from tests.helpers import decoded, names
+from tests.songs import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
 # A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second; 5 a file: once

@@ -17,7 +17,8 @@ from beatwalk._version import __version__
 from beatwalk.cli import VERBS, main
 from beatwalk.models.fake import FakeGenerator
 from tests import processes
-from tests.helpers import a_night, click_song
+from tests.helpers import a_night
+from tests.songs import click_song
 
 Run = Callable[..., tuple[int, str, str]]
 

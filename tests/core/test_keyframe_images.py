@@ -23,7 +23,8 @@ from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.noise import NoisePath, NoisePosition
 from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.walk import Walk
-from tests.helpers import click_song, known_plan
+from tests.helpers import known_plan
+from tests.songs import click_song
 
 
 def write_halves(path: Path, size: tuple[int, int] = (64, 48)) -> Path:

@@ -17,8 +17,9 @@ from beatwalk.plan.modulation import compute_targets
 from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video.cues import cues_of
-from tests.helpers import click_song, known_analysis, known_plan
+from tests.helpers import known_analysis, known_plan
 from tests.inputs.wrong import WRONG, Place, changed, leaves, survives, without
+from tests.songs import click_song
 
 PLAN = plan_to_json(known_plan(prompts=("a red sea", "a blue wood"), n_frames=24))
 PLAN_PLACES = [path for path in leaves(PLAN) if path[0] != "settings"]

@@ -20,7 +20,8 @@ from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
 from beatwalk.video.cues import cues_of
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 SMALL = {"video": {"fps": 24, "size": "64x48", "codec": "hap"}}
 

@@ -9,7 +9,7 @@ import pytest
 
 from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.listen.analysis import analyze_audio
-from tests.listen.songs import RATE_HZ, Samples, audio_of, groove
+from tests.songs import RATE_HZ, Samples, audio_of, groove
 
 SONGS = {
     "groove": groove(124, 10.0),

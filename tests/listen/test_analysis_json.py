@@ -18,7 +18,7 @@ from beatwalk.listen.analysis import analyze_audio
 from beatwalk.listen.analysis_json import as_stored
 from beatwalk.types import Analysis
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 
 @pytest.fixture(scope="module")

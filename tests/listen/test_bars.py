@@ -7,7 +7,7 @@ import pytest
 
 from beatwalk.listen.bars import bar_lengths, find_bars
 from beatwalk.listen.features import extract_features
-from tests.listen.songs import RATE_HZ, audio_of, groove
+from tests.songs import RATE_HZ, audio_of, groove
 
 
 @pytest.mark.parametrize("meter", [3, 4])

@@ -18,7 +18,7 @@ from beatwalk.listen.corrections import apply_corrections, runs
 from beatwalk.listen.tracking import Hint
 from beatwalk.types import Analysis, frozen_array
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 
 def in_four(n_beats: int = 32, first: int = 1) -> Analysis:

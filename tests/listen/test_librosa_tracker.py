@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.features import extract_features
 from beatwalk.listen.librosa_tracker import track_beats
-from tests.listen.songs import RATE_HZ, Samples, audio_of, groove
+from tests.songs import RATE_HZ, Samples, audio_of, groove
 
 WITHIN_S = 0.035
 

@@ -7,7 +7,7 @@ import numpy as np
 from beatwalk.listen.features import extract_features
 from beatwalk.listen.network import run_network
 from beatwalk.listen.onsets import find_onsets
-from tests.listen.songs import RATE_HZ, audio_of, decaying, put
+from tests.songs import RATE_HZ, audio_of, decaying, put
 
 
 def test_notes_at_uneven_times() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from beatwalk.listen.features import FRAME_RATE_HZ, extract_features
 from beatwalk.listen.plausibility import between_beats, harmony_on_beats, middles, steady
-from tests.listen.songs import RATE_HZ, Samples, audio_of
+from tests.songs import RATE_HZ, Samples, audio_of
 
 BEAT_S = 0.5
 

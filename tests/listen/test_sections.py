@@ -14,7 +14,7 @@ from beatwalk.listen.features import extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.sections import find_drop, find_sections
 from beatwalk.types import Curve, Section, frozen_array
-from tests.listen.songs import RATE_HZ, Samples, audio_of, decaying, groove, put
+from tests.songs import RATE_HZ, Samples, audio_of, decaying, groove, put
 
 
 def sections_of(samples: Samples, downbeats_s: np.ndarray) -> tuple[tuple[Section, ...], float | None]:

@@ -9,8 +9,8 @@ from beatwalk.listen.features import extract_features
 from beatwalk.listen.network import run_network
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
-from tests.listen.songs import Samples, audio_of, groove
 from tests.listen.test_librosa_tracker import noise, one_beat, pad
+from tests.songs import Samples, audio_of, groove
 
 
 def rhythm_of(samples: Samples) -> Rhythm:

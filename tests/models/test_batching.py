@@ -147,8 +147,7 @@ def test_stages_of_threads_add_up_to_the_wall(
     for stage, name in (("denoise", "call_pipeline"), ("decode", "_decode")):
         one, other = spent[name]
         assert max(one, other) <= timed.stages[stage] < one + other - 0.5 * SLOW_S
-    assert 0.8 * wall_s < sum(timed.stages.values()) <= wall_s
-    assert timed.generation_s == pytest.approx(wall_s, rel=0.2)
+    assert wall_s - SLOW_S < sum(timed.stages.values()) <= wall_s
 
 
 def slowed(generator: DiffusionGenerator, name: str, monkeypatch: pytest.MonkeyPatch) -> list[float]:

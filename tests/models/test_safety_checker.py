@@ -17,9 +17,9 @@ from beatwalk.errors import ModelError
 from beatwalk.models import DiffusionGenerator
 from beatwalk.models.addons import AddOns
 from beatwalk.video import read_frames
-from tests.helpers import click_song
 from tests.models.test_diffusers_backend import pictures
 from tests.models.tiny import on_cpu
+from tests.songs import click_song
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,11 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.models.upscaling import Upscaler
 from beatwalk.types import Frames
 from beatwalk.video import probe
-from tests.helpers import click_song
 from tests.models import tiny
 from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import LEVELS, apart
 from tests.models.test_image_pull import waves
+from tests.songs import click_song
 
 
 @pytest.fixture(scope="module")

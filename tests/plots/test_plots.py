@@ -21,7 +21,7 @@ from beatwalk.plots.theme import columns, elided, wrapped
 from beatwalk.settings import Settings
 from beatwalk.types import Keyframe, Plan, Timeline, frozen_array
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 PROMPTS = ("a neon city, " * 40, "森の中の静かな湖", "costs $5 or $x^{", "линия\nбез конца", "🜁" * 9, "")
 

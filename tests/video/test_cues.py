@@ -19,7 +19,8 @@ from beatwalk.core import ffmpeg
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Keyframe, Timeline
 from beatwalk.video.cues import chapters, cues_of, markers
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 KEYFRAMES = (Keyframe(frame=0, prompt="a"), Keyframe(frame=72, prompt="b"), Keyframe(frame=144, prompt="b"))
 

@@ -15,7 +15,8 @@ from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames
 from beatwalk.video import Encoder, frame_interpolation, probe, read_frames
 from beatwalk.video.finishing import finish_segments
-from tests.helpers import click_song, known_plan
+from tests.helpers import known_plan
+from tests.songs import click_song
 
 SIDE = 64
 

@@ -19,6 +19,7 @@ from beatwalk.core import ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
 from beatwalk.video.reading import channels_of
+from tests.songs import bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
 SYNC_TOLERANCE_S = 0.005
@@ -51,18 +52,15 @@ def read(path: Path, **options: Any) -> np.ndarray:
     return np.concatenate(list(video.read_frames(path, **options)))
 
 
-def click_song(path: Path, clicks_s: np.ndarray, duration_s: float, rate: int) -> Path:
-    """Two channels, 2 ms bursts of 2 kHz."""
-    sound = np.zeros(round(duration_s * rate))
-    burst = 0.8 * np.sin(2 * np.pi * 2000 * np.arange(rate // 500) / rate + 1)
-    for click in clicks_s:
-        sound[round(click * rate) :][: len(burst)] = burst
+def burst_song(path: Path, clicks_s: np.ndarray, duration_s: float, rate: int) -> Path:
+    """Two channels of bursts."""
+    sound = bursts(clicks_s, duration_s, rate)
     soundfile.write(path, np.stack([sound, 0.5 * sound], 1), rate)
     return path
 
 
 def clicks_in(path: Path, rate: int = 48_000) -> np.ndarray:
-    """When the bursts of `click_song` begin in the decoded file, s."""
+    """When the bursts of `burst_song` begin in the decoded file, s."""
     loud = np.flatnonzero(np.abs(video.read_sound(path, rate)) > 0.25)
     return loud[np.r_[True, np.diff(loud) > rate // 10]] / rate
 
@@ -155,7 +153,7 @@ def test_odd_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -
 def test_sound_stays_in_time(tmp_path: Path, fps: Fraction, rate: int) -> None:
     """Clicks of an excerpt are where they were, and both streams end together, after AAC and two copies."""
     clicks_s = np.arange(0.3, 9, 0.777)
-    song = click_song(tmp_path / "song.wav", clicks_s, 9.5, rate)
+    song = burst_song(tmp_path / "song.wav", clicks_s, 9.5, rate)
     encode(tmp_path / "v.mp4", noise(round(6 * fps), (16, 16)), fps)
     video.mux(tmp_path / "v.mp4", song, tmp_path / "o.mp4", start_s=1.234, duration_s=6.0, whole_song=False)
     expected = clicks_s[(clicks_s > 1.234) & (clicks_s < 7.234)] - 1.234
@@ -170,7 +168,7 @@ def test_sound_stays_in_time(tmp_path: Path, fps: Fraction, rate: int) -> None:
 def test_ten_minutes_end_together(tmp_path: Path, fps: Fraction) -> None:
     """After ten minutes picture and sound are within one frame, and the last click is in time."""
     clicks_s = np.array([0.5, 300.25, 599.0])
-    song = click_song(tmp_path / "song.flac", clicks_s, 600, 44_100)
+    song = burst_song(tmp_path / "song.flac", clicks_s, 600, 44_100)
     with video.Encoder(tmp_path / "v.mp4", (16, 16), fps) as writer:
         writer.write(np.broadcast_to(np.uint8(90), (round(600 * fps), 16, 16, 3)))
     video.mux(tmp_path / "v.mp4", song, tmp_path / "o.mp4", start_s=0, duration_s=600, whole_song=True)
@@ -252,7 +250,7 @@ def test_an_aac_song_of_another_length_is_encoded(tmp_path: Path) -> None:
 def test_sound_that_starts_late_stays_late(tmp_path: Path) -> None:
     """As `beatwalk.listen.audio` decodes it: a second 0 that a player would play, silence until the sound begins."""
     clicks_s = np.array([0.25, 0.75])
-    song = click_song(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
+    song = burst_song(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
     encode(tmp_path / "v.mp4", numbered(48))
     late = ["-i", str(tmp_path / "v.mp4"), "-itsoffset", "0.5", "-i", str(song), "-c:v", "copy", "-c:a", "pcm_s16le"]
     assert ffmpeg.run([*late, str(tmp_path / "late.mkv")])[0] == 0

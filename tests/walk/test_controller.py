@@ -130,7 +130,7 @@ def test_a_jump_gets_samples_of_its_own() -> None:
     """Where the picture flips, samples gather, and no two frames are the whole flip apart."""
 
     def flip(alphas: Float) -> Float:
-        return alphas + 0.5 / (1 + np.exp(-(alphas - 0.4) * 4000))
+        return np.asarray(alphas + 0.25 * (1 + np.tanh(2000 * (alphas - 0.4))))
 
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 1, 9))
     _, distances, made = walk(flip, even(100), arc)
