@@ -1,15 +1,12 @@
-"""What the API reference reads besides ordinary docstrings: this repository's two habits.
+"""What the API reference reads besides ordinary docstrings: the comments on fields.
 
-- Numpy docstrings without types: `name : what it is` under Parameters, Attributes and Raises. Types are written once,
-  in the signature. Griffe would take the text for a type, so it is moved to a line of its own.
-- A comment at the end of a field's line, or on the lines just above it, says what the field is. Each class gets an
-  Attributes section with all its fields: type, comment, default and limits.
+A comment at the end of a field's line, or on the lines just above it, says what the field is. Each class gets an
+Attributes section with all its fields: type, comment, default and limits.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import tokenize
 from collections.abc import Mapping
 from functools import cache
@@ -18,17 +15,14 @@ from typing import Any
 
 import griffe
 
-ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*) : (.+)$")
-
 
 class Fields(griffe.Extension):
     """Loaded by mkdocstrings; see mkdocs.yml."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Rewrite an object's docstring."""
+        """Add the fields of a class to its docstring."""
         if obj.docstring is None:
             return
-        obj.docstring.value = split_entries(obj.docstring.value)
         if isinstance(obj, griffe.Class) and "\nAttributes\n---" not in obj.docstring.value:
             fields = [member for member in obj.members.values() if _is_field(member)]
             if fields:
@@ -75,25 +69,6 @@ def defaults(value: str | griffe.Expr | None) -> list[str]:
     elif low is not None:
         found.append(f"At least {low}")
     return found
-
-
-def split_entries(text: str) -> str:
-    """`name : what it is` → the name, and what it is on an indented line below; in sections that have no types.
-
-    Errors that share a line get an entry each.
-    """
-    found, lines, section = [], text.split("\n"), ""
-    for i, line in enumerate(lines):
-        if i + 1 < len(lines) and lines[i + 1].strip() and set(lines[i + 1].strip()) == {"-"}:
-            section = line.strip()
-        match = ENTRY.match(line) if section in ("Parameters", "Attributes", "Raises") else None
-        if match is None:
-            found.append(line)
-        else:
-            names = match[1].split(", ") if section == "Raises" else [match[1]]
-            for name in names:
-                found += [name, f"    {match[2]}"]
-    return "\n".join(found)
 
 
 @cache

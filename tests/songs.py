@@ -1,4 +1,4 @@
-"""Songs made of numbers: what must be found in them is known. Some are samples, some are files."""
+"""Songs made of numbers, in memory or as files: what beatwalk must find in them is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Samples = NDArray[np.float64]
 
 
 def audio_of(samples: Samples, path: Path = Path("made.wav"), block: int = 50_000) -> Audio:
-    """`samples` as a song that nobody wrote to a disk."""
+    """Make a song of `samples` in memory, without a file."""
     mono = samples.astype(np.float32)
 
     def read_blocks() -> Iterator[Float32]:
@@ -62,19 +62,8 @@ def groove(bpm: float, duration_s: float, meter: int = 4, gain: float = 1.0, see
     return song
 
 
-def bursts(times_s: NDArray[np.float64], duration_s: float, rate_hz: int) -> Samples:
-    """Silence but for a burst of 1.5 kHz at each time, which begins at its loudest and fades within 10 ms."""
-    song = np.zeros(round(duration_s * rate_hz))
-    since_s = np.arange(round(0.01 * rate_hz)) / rate_hz
-    burst = 0.8 * np.exp(-since_s / 0.002) * np.cos(2 * np.pi * 1500 * since_s)
-    for time_s in times_s:
-        place = song[round(time_s * rate_hz) :][: len(burst)]
-        place += burst[: len(place)]
-    return song
-
-
 def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate: int = 44100) -> None:
-    """Write a song of kicks on every beat, a bass note on every bar, louder in its second half; stereo."""
+    """Write kicks on every beat and a bass note on every bar, louder in the second half; stereo."""
     t = np.arange(int(duration_s * rate)) / rate
     sound = np.zeros(len(t))
     for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
@@ -89,13 +78,31 @@ def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate:
     soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
 
 
-def long_song(path: Path, minutes: int, bpm: float) -> None:
-    """Write kicks on every beat and a bass line that changes, every second minute louder; a minute is in memory."""
-    minute = np.arange(60 * RATE_HZ) / RATE_HZ
+def bursts(bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Samples:
+    """Make silence with a burst of 1.5 kHz at each time, which begins at its loudest and fades within 10 ms."""
+    sound = np.zeros(round(duration_s * rate))
+    since_s = np.arange(round(0.01 * rate)) / rate
+    burst = 0.8 * np.exp(-since_s / 0.002) * np.cos(2 * np.pi * 1500 * since_s)
+    for burst_s in bursts_s:
+        place = sound[round(burst_s * rate) :][: len(burst)]
+        place += burst[: len(place)]
+    return sound
+
+
+def write_bursts(path: Path, bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Path:
+    """Write `bursts` on two channels, the second half as loud."""
+    sound = bursts(bursts_s, duration_s, rate)
+    soundfile.write(path, np.stack([sound, 0.5 * sound], 1), rate)
+    return path
+
+
+def write_minutes(path: Path, minutes: int, bpm: float, rate: int) -> None:
+    """Write kicks on every beat, a minute at a time; every second minute louder, with a bass line that changes."""
+    minute = np.arange(60 * rate) / rate
     since = minute % (60 / bpm)
     kick = np.exp(-since * 25) * np.sin(2 * np.pi * 60 * since) * np.where(minute % 2 < 0.5, 1.0, 0.7)
     click = (since < 0.004) * np.random.default_rng(0).standard_normal(len(minute))
-    with soundfile.SoundFile(path, "w", RATE_HZ, 1, "PCM_16") as file:
+    with soundfile.SoundFile(path, "w", rate, 1, "PCM_16") as file:
         for number in range(minutes):
             bass = 0.15 * np.sin(2 * np.pi * (50 + 5 * (number % 4)) * minute)
             file.write(np.clip((0.5 if number % 2 else 0.8) * (kick + 0.4 * click) + bass * (number % 3), -1, 1))

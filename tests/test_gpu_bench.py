@@ -84,7 +84,7 @@ def test_both_ways_denoise_as_much_for_a_picture(
     monkeypatch.setattr(script, "rate", lambda make, seconds=None: pictures.extend(make() for _ in range(3)))
     script.streaming(generator, STEPS)
     assert (pictures, batches) == ([1] * 3, {"denoised": [STEPS] * 3, "decoded": [1] * 3})
-    for seen in (batches["denoised"], batches["decoded"], pictures):
+    for seen in (*batches.values(), pictures):
         seen.clear()
     script.beatwalks(generator, STEPS, BLOCK)
     assert pictures == [BLOCK] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -50,3 +51,15 @@ def test_nothing_here_is_for_one_system_alone() -> None:
         text = path.read_text(encoding="utf-8")
         assert not posix.search(text), path
         assert "shell=True" not in text, path
+
+
+def test_docstrings_have_one_form() -> None:
+    """An entry of a section is a name, and sentences below it; types stand in the signature alone."""
+    entry = re.compile(r"^\s*\*{0,2}\w+(, \w+)* : \S", re.MULTILINE)
+    wrong = []
+    for path in Path(beatwalk.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                sections = (ast.get_docstring(node) or "").partition("\n----")[2]
+                wrong += [f"{path}:{node.lineno} {node.name}"] if entry.search(sections) else []
+    assert not wrong

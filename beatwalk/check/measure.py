@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from beatwalk.check.report import CheckReport
-from beatwalk.check.scores import FROZEN, find_peaks, score_sync, score_tracking
+from beatwalk.check.scores import FROZEN, change_peaks, score_sync, score_tracking
 from beatwalk.check.sound import match_sound
 from beatwalk.core import interpolation_of
 from beatwalk.errors import InputError
@@ -70,7 +70,7 @@ def measure_video(
     begins_s = start_s if start_s is not None else sound.start_s if sound else 0.0
     beats_s = peaks = sync = tracking = scaled = None
     if analysis is not None:
-        beats_s, peaks = analysis.beats_s - begins_s, find_peaks(changes, fps)
+        beats_s, peaks = analysis.beats_s - begins_s, change_peaks(changes, fps)
         sync = score_sync(changes, peaks, beats_s, fps)
     if target is not None:
         wanted = _fitted(target, len(changes))

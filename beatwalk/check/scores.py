@@ -53,10 +53,10 @@ class Tracking:
     sections: tuple[SectionSpeed, ...]
 
 
-def find_peaks(changes: Float, fps: float) -> Float:
+def change_peaks(changes: Float, fps: float) -> Float:
     """Find frames at which change peaks: it exceeds the median of a second before and after, and its own foot."""
     from scipy.ndimage import median_filter
-    from scipy.signal import find_peaks as scipy_peaks
+    from scipy.signal import find_peaks
 
     known = changes[1:]
     if len(known) < 2:
@@ -64,7 +64,7 @@ def find_peaks(changes: Float, fps: float) -> Float:
     around = median_filter(known, 2 * round(fps) + 1, mode="reflect")
     height = np.maximum(PEAK_OVER_MEDIAN * around, PEAK_AT_LEAST)
     # A zero after the end lets the last frame be a peak. The first frame cannot be one: nothing is known before it.
-    found, _ = scipy_peaks(
+    found, _ = find_peaks(
         np.append(known, 0.0),
         height=np.append(height, 1.0),
         prominence=np.append(height - around, 1.0),

@@ -1,4 +1,4 @@
-"""The video's sound in the song: is it the same sound, and does it begin where it should?"""
+"""Match a video's sound with the song: it should be the same sound and begin where it should."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def bar_lines(analysis: Analysis) -> Float:
 
     Raises
     ------
-    PlanError : no bars were heard
+    PlanError
+        No bars were heard.
     """
     lines = analysis.downbeats_s
     if len(lines) < 2:
@@ -56,14 +57,26 @@ def beat_times(analysis: Analysis, window: tuple[float, float], beats: int) -> F
 
 
 def repeated(
-    analysis: Analysis, window: tuple[float, float], knots: Float, length_s: float, per_bar: int
+    analysis: Analysis, window: tuple[float, float], heard_s: Float, length_s: float, per_bar: int
 ) -> Analysis:
-    """An analysis of a song that consists of these bars, repeated `ROUNDS` times."""
-    beats = len(knots) - 1
+    """An analysis of a song that consists of these bars, repeated `ROUNDS` times.
+
+    Parameters
+    ----------
+    window
+        Start and end of the bars in the real song, s.
+    heard_s
+        When each beat in the window is heard, and its end, s, as `beat_times` gives them.
+    length_s
+        Of one repetition.
+    per_bar
+        Beats in a bar.
+    """
+    beats = len(heard_s) - 1
     beats_s = np.arange(ROUNDS * beats) * (length_s / beats)
     even = np.linspace(0, length_s, beats + 1)
     inside = (analysis.onsets_s >= window[0]) & (analysis.onsets_s < window[1])
-    onsets = np.interp(analysis.onsets_s[inside], knots, even)
+    onsets = np.interp(analysis.onsets_s[inside], heard_s, even)
     starts = length_s * np.arange(ROUNDS)
     per_bar = max(1, per_bar)
 
@@ -74,7 +87,7 @@ def repeated(
         share = np.clip((times - (length_s - fade_s)) / fade_s, 0, 1)
         # The music before the first bar fades in over the end of the last one, so that levels meet at the seam.
         lead_in = curve.at(np.maximum(window[0] - (length_s - times), 0.0))
-        values = (1 - share) * curve.at(np.interp(times, even, knots)) + share * lead_in
+        values = (1 - share) * curve.at(np.interp(times, even, heard_s)) + share * lead_in
         return Curve(values=frozen_array(np.tile(values, ROUNDS)), rate_hz=n / length_s)
 
     downbeats = beats_s[::per_bar]

@@ -57,7 +57,8 @@ def start_of(text: str, analysis: Analysis) -> float:
 
     Raises
     ------
-    PromptError : the song has no such place
+    PromptError
+        The song has no such place.
     """
     line = parse_prompts(f"@{text} x", "--from").lines[0]
     if line.place is None:
@@ -78,15 +79,20 @@ def clips_of(
 
     Parameters
     ----------
-    bars : number of bars in each loop
-    count : number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the
-        song has, up to 12
-    start_s : the first loop begins with the first bar after this time, in seconds
-    bpm : tempo of the loops; None: the song's
+    bars
+        Number of bars in each loop.
+    count
+        Number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the song
+        has, up to 12.
+    start_s
+        The first loop begins with the first bar after this time, in seconds.
+    bpm
+        Tempo of the loops; None: the song's.
 
     Raises
     ------
-    PlanError : the song has too few bars
+    PlanError
+        The song has too few bars.
     """
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
@@ -112,8 +118,8 @@ def clips_of(
 def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars: int, beats: int, bpm: float) -> Clip:
     fps, n_frames = exact_rate(plan.timeline.fps, beats, bpm)
     length_s = float(n_frames / fps)
-    knots = beat_times(plan.analysis, window, beats)
-    analysis = repeated(plan.analysis, window, knots, length_s, beats // bars)
+    beats_s = beat_times(plan.analysis, window, beats)
+    analysis = repeated(plan.analysis, window, beats_s, length_s, beats // bars)
     settings = plan.settings.model_copy(
         update={
             "walk": plan.settings.walk.model_copy(update={"loop": True}),
@@ -122,7 +128,7 @@ def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars:
     )
 
     def frame_of(time_s: float) -> int:
-        return round(float(np.interp(time_s, knots, np.linspace(0, n_frames, len(knots)))))
+        return round(float(np.interp(time_s, beats_s, np.linspace(0, n_frames, len(beats_s)))))
 
     made = replace(
         plan,
@@ -147,13 +153,17 @@ def render_clips(
 
     Parameters
     ----------
-    clips : all in one folder
-    sound : whether the song's sound, stretched to the loop's tempo, is laid under them
-    told : called with each clip and "made" or "there"
+    clips
+        All in one folder.
+    sound
+        Whether the song's sound, stretched to the loop's tempo, is laid under them.
+    told
+        Called with each clip and "made" or "there".
 
     Raises
     ------
-    OutputError : a file is in the way, or a place cannot be written
+    OutputError
+        A file is in the way, or a place cannot be written.
     """
     folder, model = clips[0].path.parent, generator.info.fingerprint
     whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
@@ -185,13 +195,15 @@ def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bo
 
     Parameters
     ----------
-    model : fingerprint of the model
-    sound : as for `render_clips`
+    model
+        Fingerprint of the model.
+    sound
+        As for `render_clips`.
 
     Raises
     ------
-    OutputError : another loop has the same name, or unfinished frames of another render exist; the message names
-        what differs
+    OutputError
+        Another loop has the same name, or unfinished frames of another render exist; the message names what differs.
     """
     folder = clips[0].path.parent
     try:

@@ -1,4 +1,4 @@
-"""A small fast look at the timing: bars, beats, sections and prompts drawn into the picture."""
+"""Previews: bars, beats, sections and prompts are drawn into a small, fast video that shows the timing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from beatwalk.types import Frames, Plan
 
 SIDE = 256
 FPS = 12
-WINDOW_S = 4.0  # of the song that the strip shows on each side of now
+WINDOW_S = 4.0  # seconds of the song that the bar shows on each side of now
 
 
 def preview_overrides() -> dict[str, Any]:
-    """Settings that make a render cheap; the user's own come on top."""
+    """Settings that make a render cheap; the user's settings override them."""
     return {
         "video": {"fps": FPS, "size": f"{SIDE}x{SIDE}", "crf": 24, "codec": "h264", "alpha": "", "intra": False},
         "feedback": {"probe_share": 0.08},
@@ -23,7 +23,7 @@ def preview_overrides() -> dict[str, Any]:
 
 
 class BeatGrid:
-    """Draws a strip with the music around now: sections in colour, bars, beats, keyframes, the prompt."""
+    """Draws the music around now below the picture: sections in colour, bars, beats, keyframes and the prompt."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -31,7 +31,7 @@ class BeatGrid:
         self._downbeats = set(plan.analysis.downbeats_s.tolist())
 
     def draw(self, frames: Frames, first: int) -> Frames:
-        """The frames with the strip on them; `first` is the index of the first."""
+        """Draw on frames, shape (n, height, width, 3); `first` is the index of the first one."""
         return np.stack([self._draw_one(frame, first + i) for i, frame in enumerate(frames)])
 
     def _draw_one(self, frame: np.ndarray[Any, Any], index: int) -> np.ndarray[Any, Any]:
@@ -42,8 +42,8 @@ class BeatGrid:
         image = Image.fromarray(frame)
         pen = ImageDraw.Draw(image, "RGBA")
         font = ImageFont.load_default(max(9, height // 24))
-        now_s, strip = timeline.time_of(index), max(24, height // 7)
-        top = height - strip
+        now_s, tall = timeline.time_of(index), max(24, height // 7)
+        top = height - tall
 
         def x(time_s: float) -> float:
             return float(width * (0.5 + (time_s - now_s) / (2 * WINDOW_S)))
@@ -52,12 +52,12 @@ class BeatGrid:
         for section in analysis.sections:
             left, right = max(x(section.start_s), 0), min(x(section.end_s), width)
             if left < right:
-                pen.rectangle((left, height - strip // 4, right, height), fill=self._colors[section.label])
-                pen.text((left + 3, height - strip // 4 - 1), section.label, fill=BACK, font=font, anchor="lt")
+                pen.rectangle((left, height - tall // 4, right, height), fill=self._colors[section.label])
+                pen.text((left + 3, height - tall // 4 - 1), section.label, fill=BACK, font=font, anchor="lt")
         first, last = np.searchsorted(analysis.beats_s, (now_s - WINDOW_S, now_s + WINDOW_S))
         for beat_s in analysis.beats_s[first:last].tolist():
             bar = beat_s in self._downbeats
-            foot = top + strip * (0.7 if bar else 0.45)
+            foot = top + tall * (0.7 if bar else 0.45)
             pen.line((x(beat_s), top, x(beat_s), foot), fill=INK if bar else FAINT, width=2 if bar else 1)
         for keyframe in self.plan.keyframes:
             at = x(timeline.time_of(keyframe.frame))

@@ -1,4 +1,4 @@
-"""The plausibility of a beat path: is it steady enough, and does it lie on the beats rather than between them?
+"""The plausibility of a beat path: whether it is steady, and lies on the beats rather than between them.
 
 Conventions
 -----------

@@ -163,7 +163,7 @@ def _labels(descriptors: Float, cuts: NDArray[np.int64]) -> list[str]:
 
 
 def _letters(number: int) -> str:
-    """A … Z, AA, AB, …"""
+    """The label with this index: A … Z, AA, AB and so on."""
     text = ""
     number += 1
     while number:

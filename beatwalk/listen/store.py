@@ -40,6 +40,8 @@ def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
 
     Parameters
     ----------
+    song
+        A sound file, or a video with sound.
     tracker
         What finds the beats: beatwalk, librosa (without a network) or beat-this (another package).
 

@@ -1,4 +1,7 @@
-"""How much one picture differs from another, as the eye sees it."""
+"""How much one picture differs from another, as the eye sees it.
+
+This measure is used while rendering and by `beatwalk check`: the walk is controlled by what is measured at the end.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ GRID = 96  # pictures are compared at 96x96
 
 
 def reduce_frames(frames: Frames, grid: tuple[int, int] = (GRID, GRID)) -> Float32:
-    """Pictures as OKLab on a coarse grid, for `change`; shape (n, height, width, 3) → (n, rows, columns, 3).
+    """Reduce pictures to OKLab on a coarse grid; shape (n, height, width, 3) → (n, rows, columns, 3).
 
-    Area averages keep what 8-bit rounding of a single pixel would lose: small slow changes stay measurable.
+    Averages of areas keep what 8-bit rounding of single pixels loses, so small slow changes stay measurable.
     """
     _, height, width, _ = frames.shape
     rows, columns = _area_weights(height, grid[0]), _area_weights(width, grid[1])
@@ -37,8 +40,7 @@ def _area_weights(size: int, cells: int) -> Float32:
 def change(before: Float32, after: Float32) -> Float:
     """Perceived change between reduced pictures, pair by pair; shape (n,).
 
-    Root mean square difference in OKLab (Ottosson 2020, a space where equal distances look about equal) of 96x96
-    averages: what `beatwalk check` measures on the finished video, so that what is steered by is what is seen.
+    Root mean square difference in OKLab (Ottosson 2020), a space in which equal distances look about equal.
     """
     squares = np.square(after - before, dtype=np.float64)
     distance: Float = np.sqrt(squares.sum(axis=-1).mean(axis=(1, 2)))

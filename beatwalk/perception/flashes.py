@@ -1,4 +1,4 @@
-"""Flashes that can set off seizures: measure them, and soften them.
+"""Flashes that can set off seizures: how many there are in any second of a video.
 
 The measure follows WCAG 2.3.1 ("three flashes or below threshold") on the frames as they are shown:
 
@@ -7,13 +7,13 @@ The measure follows WCAG 2.3.1 ("three flashes or below threshold") on the frame
 - **Red flash**: a pair of opposing changes to or from a saturated red, R / (R + G + B) ≥ 0.8 in linear light, by more
   than 20 in (R - G - B) x 320, negative values counting as 0 (the working definition of the Trace Center's PEAT;
   stricter than a distance in chromaticity where a red brightens and dims).
-- **Area**: at least 25 % of some 10° field. WCAG takes 341x256 pixels of a 1024x768 screen for it. The video is taken
-  to fill that screen, so a field is a third of its width by a third of its height, wherever that lies.
+- **Area**: at least 25 % of some 10° field. For WCAG this is 341x256 pixels of a 1024x768 screen. The video is
+  assumed to fill that screen, so a field is a third of its width by a third of its height, anywhere in it.
 
 How it is computed: a picture is averaged in linear light on a grid of up to 96x96 cells. Each cell follows its own
-extremes and counts its turns; a flash is two of them. The flashes of a second are the largest number that at least a
-quarter of the cells of some field have each gone through within it. A second is every run of ceil(fps) frames.
-Patterns finer than a cell average out (WCAG exempts only those finer than about a third of one).
+extremes and counts its turns; two turns are a flash. The flashes of a second are the largest number that at least a
+quarter of the cells of some field have each gone through within it. Every run of ceil(fps) frames is a second.
+Patterns finer than a cell average out (WCAG exempts only those finer than about a third of a cell).
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from beatwalk.types import Float32, Frames
 MAX_FLASHES = 3  # in any second
 CELLS = 96  # of the grid, along each side, at most
 FIELD_SHARE = 1 / 3  # of the width, and of the height
-FIELD_AREA = 0.25  # of a field that flashes together
+FIELD_AREA = 0.25  # of a field must flash together
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear R, G, B
 SATURATED = 0.8
-SAMPLES_PER_CELL = 4  # a side; of larger pictures every n-th pixel is enough
+PIXELS_PER_CELL = 4  # along a side; of larger pictures, every n-th pixel is enough
 
 Bool = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """From where on a change counts."""
+    """The least change that counts."""
 
     luminance: float = 0.10
     darker: float = 0.80
@@ -90,7 +90,7 @@ def window_frames(fps: Fraction) -> int:
 def light_grid(frame: Frames | Float32) -> Float32:
     """Mean linear light, shape (height, width, 3) → (rows, columns, 3), at most 96x96 cells."""
     height, width, _ = frame.shape
-    step = max(1, min(height, width) // (CELLS * SAMPLES_PER_CELL))
+    step = max(1, min(height, width) // (CELLS * PIXELS_PER_CELL))
     light: Float32 = linear_light(frame[::step, ::step])
     for axis in (0, 1):
         size = light.shape[axis]
@@ -103,9 +103,9 @@ def light_grid(frame: Frames | Float32) -> Float32:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Track:
-    """Each cell's way up and down; arrays have the grid's shape."""
+    """Each cell's ups and downs; arrays have the grid's shape."""
 
-    direction: NDArray[np.int8]  # of the last turn: 1 up, -1 down, 0 none yet
+    direction: NDArray[np.int8]  # of the last turn: 1 up, -1 down, 0 before the first
     low: Float32  # extremes since then
     high: Float32
     marked: Bool  # has been in the state that counts (saturated red) since then
@@ -116,7 +116,7 @@ class _Track:
         return cls(direction=none, low=value, high=value, marked=none.astype(bool))
 
     def advanced(self, value: Float32, mark: Bool, step: float, darker: float) -> tuple[_Track, Bool]:
-        """The track after one more frame, and which cells turned: a zigzag that ignores swings below `step`."""
+        """Return the track after one more frame, and which cells turned; swings below `step` are ignored."""
         low, high, marked = np.minimum(self.low, value), np.maximum(self.high, value), self.marked | mark
         up = (self.direction <= 0) & (value - low >= step) & (low < darker) & mark
         down = (self.direction >= 0) & (high - value >= step) & (value < darker) & marked & ~up
@@ -150,7 +150,7 @@ class _Counter:
         self.turns: NDArray[np.int16] | None = None
 
     def glance(self, value: Float32, mark: Bool) -> _Glance:
-        """What `value` as the next frame would do; changes nothing."""
+        """Return what `value` as the next frame would do; change nothing."""
         track = self.track or _Track.start(value)
         turns = np.zeros(value.shape, np.int16) if self.turns is None else self.turns
         track, turned = track.advanced(value, mark, self.step, self.darker)
@@ -160,7 +160,7 @@ class _Counter:
         return _Glance(track=track, turned=turned, turns=turns, flashes=_flashes(turns, self.area))
 
     def accept(self, glance: _Glance) -> None:
-        """Go on to that frame."""
+        """Advance to that frame."""
         self.track, self.turns = glance.track, glance.turns
         self.recent.append(glance.turned)
 
@@ -174,7 +174,7 @@ def _flashes(turns: NDArray[np.int16], area: float) -> int:
 
 
 def _largest_share(cells: Bool) -> float:
-    """The largest share of a field that `cells` covers, over all places of the field."""
+    """The largest share of a field that `cells` covers, over all positions of the field."""
     rows, columns = (max(1, round(side * FIELD_SHARE)) for side in cells.shape)
     sums = np.zeros((cells.shape[0] + 1, cells.shape[1] + 1), np.int64)
     sums[1:, 1:] = cells.cumsum(0).cumsum(1)
@@ -188,8 +188,10 @@ class FlashMeter:
 
     Parameters
     ----------
-    fps : frames a second
-    thresholds : WCAG's, unless for a margin
+    fps
+        Frames a second.
+    thresholds
+        WCAG's by default; stricter ones leave a margin.
     """
 
     def __init__(self, fps: Fraction, thresholds: Thresholds | None = None) -> None:
@@ -200,12 +202,12 @@ class FlashMeter:
         self._curves: tuple[list[int], list[int]] = ([], [])
 
     def update(self, frames: Frames | Float32) -> None:
-        """Take the next frames, uint8 or 0-1, shape (n, height, width, 3)."""
+        """Count the flashes of the next frames, uint8 or 0-1, shape (n, height, width, 3)."""
         for frame in frames:
             self.accept(self.glance(light_grid(frame)))
 
     def glance(self, grid: Float32) -> tuple[_Glance, _Glance]:
-        """What a frame with this light (see `light_grid`) would do: general, red; changes nothing."""
+        """Return what a frame with this light (see `light_grid`) would do: general, red; change nothing."""
         luminance = grid @ LUMINANCE
         total, red = grid.sum(-1), grid[..., 0]
         redness = np.maximum(2 * red - total, 0)
@@ -214,12 +216,12 @@ class FlashMeter:
         return self._general.glance(luminance, everything), self._red.glance(redness, saturated)
 
     def accept(self, glances: tuple[_Glance, _Glance]) -> None:
-        """Go on to that frame."""
+        """Advance to that frame."""
         for counter, curve, glance in zip((self._general, self._red), self._curves, glances, strict=True):
             counter.accept(glance)
             curve.append(glance.flashes)
 
     def result(self) -> FlashReport:
-        """What has been found so far."""
+        """Return what has been found so far."""
         general, red = (np.array(curve, np.int64) for curve in self._curves)
         return FlashReport(fps=self.fps, general=general, red=red)

@@ -70,7 +70,8 @@ def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, 
 
 def cue_paths(video: Path) -> tuple[Path, Path, Path]:
     """Paths of the JSON, the CSV and the thumbnails of a video."""
-    return tuple(video.with_name(video.name + ending) for ending in (".cues.json", ".cues.csv", ".strip.png"))  # type: ignore[return-value]
+    sheet, table, thumbnails = (f"{video.name}{ending}" for ending in (".cues.json", ".cues.csv", ".strip.png"))
+    return video.with_name(sheet), video.with_name(table), video.with_name(thumbnails)
 
 
 def write_cues(
@@ -140,15 +141,17 @@ def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], An
 
     Parameters
     ----------
+    video
+        A finished video with its manifest.
     analysis
-        Of its song; None: the song is listened to.
-    listen
-        How.
+        Of its song; None: the song is analysed.
+    analyze
+        How a song is analysed.
 
     Raises
     ------
     InputError
-        It has no manifest, or not a whole one.
+        The video has no manifest, or an incomplete one.
     AudioError
         Its song is gone, and no analysis is given; a loop needs neither.
     """
@@ -172,7 +175,7 @@ def _grid_of(loop: Any, video: Path) -> Analysis:
         if not (20 <= bpm <= 400 and 1 <= bars <= beats <= 10_000):
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise InputError(f"{manifest_path(video)}: the manifest is not whole; render the loop again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the loop again") from None
     beats_s, length_s, per_bar = np.arange(beats) * 60 / bpm, 60 * beats / bpm, beats // bars
     return Analysis(
         song=Song(path=video, sha256="", duration_s=length_s, sample_rate=0, channels=0),

@@ -1,4 +1,4 @@
-"""Before rendering: how far does each segment's noise travel, and where does its picture change?
+"""The survey before rendering: how far each segment's noise travels, and where its picture changes.
 
 The music fixes how much a segment should change in all: c x the sum of its target speeds, with one constant c for the
 song (`walk.pace` divided by the frame rate). Prompts are fixed too. What is free is how far the noise travels on its
@@ -69,7 +69,8 @@ def survey(walk: Walk, targets: Targets, *, progress: Callable[[int, int], None]
 
     Parameters
     ----------
-    progress : called with the number of segments done and their total
+    progress
+        Called with the number of segments done and their total.
     """
     plan = walk.plan
     enabled = plan.settings.feedback.enabled

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from beatwalk.check import measure_video
-from beatwalk.check.scores import find_peaks, score_sync
+from beatwalk.check.scores import change_peaks, score_sync
 from beatwalk.errors import AudioError, InputError, VideoError
 from beatwalk.perception.change import successive_change
 from beatwalk.perception.oklab import oklab
@@ -109,9 +109,9 @@ def test_peaks_stand_out_locally() -> None:
     """A quiet part's small peaks count beside a loud part's large ones; the very last frame may be one."""
     base = np.r_[np.full(100, 0.01), np.full(100, 0.1)]
     base[[20, 60, 120, 160, 199]] *= 4
-    np.testing.assert_array_equal(find_peaks(np.r_[np.nan, base], 24.0), [21, 61, 121, 161, 200])
-    assert not len(find_peaks(np.full(2, 0.1), 24.0))
-    assert not len(find_peaks(np.zeros(100), 24.0))
+    np.testing.assert_array_equal(change_peaks(np.r_[np.nan, base], 24.0), [21, 61, 121, 161, 200])
+    assert not len(change_peaks(np.full(2, 0.1), 24.0))
+    assert not len(change_peaks(np.zeros(100), 24.0))
 
 
 def test_tracking_of_a_perfect_walk(tmp_path: Path) -> None:

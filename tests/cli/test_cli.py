@@ -252,7 +252,7 @@ def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
 
 
 def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:
-    """They would be ignored; that is said instead."""
+    """They would be ignored, so they are refused."""
     assert run("plan", "song.wav", "walk.txt", "--json", "p.json")[0] == 0
     code, _, err = run("p.json", "-o", "o.mp4", "--preset", "house")
     assert code == 2

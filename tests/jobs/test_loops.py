@@ -151,7 +151,7 @@ def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     assert [row["frame"] for row in told if row["kind"] == "bar"] == beats[::4]
     manifest = json.loads(manifest_path(clip.path).read_text())
     manifest_path(clip.path).write_text(json.dumps({**manifest, "loop": {"bpm": -1}}))
-    with pytest.raises(InputError, match="not a whole manifest"):
+    with pytest.raises(InputError, match="manifest is incomplete"):
         cues_of(clip.path, None, lambda song: known_analysis())
 
 

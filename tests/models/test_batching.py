@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from beatwalk.core import timing
 from beatwalk.errors import DeviceError
 from beatwalk.models import DiffusionGenerator, TimedGenerator
 from beatwalk.models.batching import MAX_WORKERS, split_rows
@@ -21,7 +21,6 @@ from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, p
 from tests.models.tiny import Loaded, on_cpu
 
 EIGHT = tuple(range(8))
-SLOW_S = 0.5  # far longer than what a tiny model takes
 
 
 @pytest.fixture
@@ -134,33 +133,43 @@ def test_memory_that_runs_out_in_a_thread_halves_the_batch(
     assert apart(made, pictures(loaded("sd"), EIGHT, PROMPTS * 4)) <= LEVELS
 
 
-def test_stages_of_threads_add_up_to_the_wall(
+def test_stages_of_threads_are_the_time_that_passed(
     saved: Callable[[str], Path], two_cores: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Denoising and decoding take the time that passed, not the sum of both threads' times; nothing is left out."""
-    generator = on_cpu(saved("sd"))
-    spent = {name: slowed(generator, name, monkeypatch) for name in ("call_pipeline", "_decode")}
+    """Two threads that denoise for three seconds at once and decode for two take five in all, not ten."""
+    clock, generator = Clock(), on_cpu(saved("sd"))
+    monkeypatch.setattr(timing, "time", clock)
+    together(generator, "call_pipeline", lambda: clock.pass_by(3.0), monkeypatch)
+    together(generator, "_decode", lambda: clock.pass_by(2.0), monkeypatch)
     timed = TimedGenerator(generator)
-    begin = time.perf_counter()
     pictures(timed, EIGHT, PROMPTS * 4)  # type: ignore[arg-type]
-    wall_s = time.perf_counter() - begin
-    for stage, name in (("denoise", "call_pipeline"), ("decode", "_decode")):
-        one, other = spent[name]
-        assert max(one, other) <= timed.stages[stage] < one + other - 0.5 * SLOW_S
-    assert wall_s - SLOW_S < sum(timed.stages.values()) <= wall_s
+    assert timed.stages == {"text": 0.0, "denoise": 3.0, "decode": 2.0}
+    assert timed.generation_s == clock.now == 5.0
+    assert (timed.denoised, timed.pictures) == (8, 8)
 
 
-def slowed(generator: DiffusionGenerator, name: str, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let two threads meet in a method and stay there for a while; returns the seconds of each call."""
-    call, meet, spent = getattr(generator, name), threading.Barrier(2), []
+class Clock:
+    """Stands in for the module `time`: its seconds pass only when a test says so."""
 
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        meet.wait(20)
-        begin = time.perf_counter()
-        time.sleep(SLOW_S)
-        made = call(*args, **kwargs)
-        spent.append(time.perf_counter() - begin)
-        return made
+    now = 0.0
 
-    monkeypatch.setattr(generator, name, slow)
-    return spent
+    def perf_counter(self) -> float:
+        """The time."""
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        """Let seconds pass, for all threads."""
+        self.now += seconds
+
+
+def together(
+    generator: DiffusionGenerator, name: str, meanwhile: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let two threads be in a method at the same time, and do something once while they are."""
+    call, meet = getattr(generator, name), threading.Barrier(2, action=meanwhile)
+
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        meet.wait(60)
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(generator, name, waiting)

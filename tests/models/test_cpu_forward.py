@@ -28,6 +28,7 @@ def is_replaced(module: torch.nn.Module) -> bool:
 @pytest.mark.parametrize("shortcut", [True, False])
 @pytest.mark.parametrize("interpolate", [True, False])
 def test_upsampling_is_the_same_to_the_bit(dtype: torch.dtype, shortcut: bool, interpolate: bool) -> None:
+    """Fewer passes over memory give the same numbers."""
     block = seeded(DCUpBlock2d(16, 8, interpolate=interpolate, shortcut=shortcut)).to(dtype)
     given = torch.randn(2, 16, 6, 10, generator=torch.Generator().manual_seed(1)).to(dtype)
     kept = given.clone()
@@ -58,6 +59,7 @@ def test_normalising_errs_about_as_little(dtype: torch.dtype, bias: bool) -> Non
 
 
 def test_other_precisions_and_no_weights_are_left_to_diffusers() -> None:
+    """What the faster forward does not cover stays as it was."""
     given = torch.randn(3, 5, 8)
     for norm, values in (
         (RMSNorm(8, 1e-5, elementwise_affine=False), given),
@@ -71,6 +73,7 @@ def test_other_precisions_and_no_weights_are_left_to_diffusers() -> None:
 
 
 def test_a_model_on_a_processor_is_done_so(loaded: Loaded, saved: Saved) -> None:
+    """Loading puts the faster forward in place."""
     from diffusers import AutoencoderDC
 
     ours = loaded("sana").pipeline.vae

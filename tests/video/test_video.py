@@ -19,7 +19,7 @@ from beatwalk.core import ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
 from beatwalk.video.reading import channels_of
-from tests.songs import bursts
+from tests.songs import write_bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
 SYNC_TOLERANCE_S = 0.005
@@ -52,15 +52,8 @@ def read(path: Path, **options: Any) -> np.ndarray:
     return np.concatenate(list(video.read_frames(path, **options)))
 
 
-def burst_song(path: Path, clicks_s: np.ndarray, duration_s: float, rate: int) -> Path:
-    """Two channels of bursts."""
-    sound = bursts(clicks_s, duration_s, rate)
-    soundfile.write(path, np.stack([sound, 0.5 * sound], 1), rate)
-    return path
-
-
 def clicks_in(path: Path, rate: int = 48_000) -> np.ndarray:
-    """When the bursts of `burst_song` begin in the decoded file, s."""
+    """When the bursts of `write_bursts` begin in the decoded file, s."""
     loud = np.flatnonzero(np.abs(video.read_sound(path, rate)) > 0.25)
     return loud[np.r_[True, np.diff(loud) > rate // 10]] / rate
 
@@ -153,7 +146,7 @@ def test_odd_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -
 def test_sound_stays_in_time(tmp_path: Path, fps: Fraction, rate: int) -> None:
     """Clicks of an excerpt are where they were, and both streams end together, after AAC and two copies."""
     clicks_s = np.arange(0.3, 9, 0.777)
-    song = burst_song(tmp_path / "song.wav", clicks_s, 9.5, rate)
+    song = write_bursts(tmp_path / "song.wav", clicks_s, 9.5, rate)
     encode(tmp_path / "v.mp4", noise(round(6 * fps), (16, 16)), fps)
     video.mux(tmp_path / "v.mp4", song, tmp_path / "o.mp4", start_s=1.234, duration_s=6.0, whole_song=False)
     expected = clicks_s[(clicks_s > 1.234) & (clicks_s < 7.234)] - 1.234
@@ -168,7 +161,7 @@ def test_sound_stays_in_time(tmp_path: Path, fps: Fraction, rate: int) -> None:
 def test_ten_minutes_end_together(tmp_path: Path, fps: Fraction) -> None:
     """After ten minutes picture and sound are within one frame, and the last click is in time."""
     clicks_s = np.array([0.5, 300.25, 599.0])
-    song = burst_song(tmp_path / "song.flac", clicks_s, 600, 44_100)
+    song = write_bursts(tmp_path / "song.flac", clicks_s, 600, 44_100)
     with video.Encoder(tmp_path / "v.mp4", (16, 16), fps) as writer:
         writer.write(np.broadcast_to(np.uint8(90), (round(600 * fps), 16, 16, 3)))
     video.mux(tmp_path / "v.mp4", song, tmp_path / "o.mp4", start_s=0, duration_s=600, whole_song=True)
@@ -250,7 +243,7 @@ def test_an_aac_song_of_another_length_is_encoded(tmp_path: Path) -> None:
 def test_sound_that_starts_late_stays_late(tmp_path: Path) -> None:
     """As `beatwalk.listen.audio` decodes it: a second 0 that a player would play, silence until the sound begins."""
     clicks_s = np.array([0.25, 0.75])
-    song = burst_song(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
+    song = write_bursts(tmp_path / "s.wav", clicks_s, 1.5, 48_000)
     encode(tmp_path / "v.mp4", numbered(48))
     late = ["-i", str(tmp_path / "v.mp4"), "-itsoffset", "0.5", "-i", str(song), "-c:v", "copy", "-c:a", "pcm_s16le"]
     assert ffmpeg.run([*late, str(tmp_path / "late.mkv")])[0] == 0
