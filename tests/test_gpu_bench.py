@@ -155,6 +155,7 @@ def test_a_way_that_cannot_be_compiled_has_a_reason_and_no_figure(
     assert row["best_over_stream"] == pytest.approx(row["beatwalk_per_s"] / row["stream_per_s"], rel=0.02)
 
 
+@pytest.mark.slow
 def test_it_writes_a_row_for_every_architecture_and_number_of_steps(tmp_path: Path) -> None:
     """As a person calls it."""
     options = ["--toy", "--device", "cpu", "--block", "2", "--json", str(tmp_path / "a.json")]

@@ -157,7 +157,8 @@ def test_sound_stays_in_time(tmp_path: Path, fps: Fraction, rate: int) -> None:
     assert info.audio_rate in (44_100, 48_000)
 
 
-@pytest.mark.parametrize("fps", [NTSC, pytest.param(Fraction(25), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", [NTSC, Fraction(25)])
 def test_ten_minutes_end_together(tmp_path: Path, fps: Fraction) -> None:
     """After ten minutes picture and sound are within one frame, and the last click is in time."""
     clicks_s = np.array([0.5, 300.25, 599.0])
