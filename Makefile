@@ -49,7 +49,7 @@ test-all: $(STAMP)  ## run the slow tests too
 check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy beatwalk
+	$(BIN)/mypy beatwalk tests examples
 
 format: $(STAMP)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .

@@ -74,7 +74,7 @@ def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> 
         torch.manual_seed(0)
         unet, vae = UNet2DConditionModel(**config), AutoencoderTiny()
     scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="trailing"
     )
     nothing = {"text_encoder": None, "tokenizer": None}
     if is_xl:

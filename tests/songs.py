@@ -78,12 +78,20 @@ def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate:
     soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
 
 
-def write_bursts(path: Path, bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Path:
-    """Write silence with 2 ms bursts of 2 kHz that begin at `bursts_s`; two channels, the second half as loud."""
+def bursts(bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Samples:
+    """Make silence with a burst of 1.5 kHz at each time, which begins at its loudest and fades within 10 ms."""
     sound = np.zeros(round(duration_s * rate))
-    burst = 0.8 * np.sin(2 * np.pi * 2000 * np.arange(rate // 500) / rate + 1)
+    since_s = np.arange(round(0.01 * rate)) / rate
+    burst = 0.8 * np.exp(-since_s / 0.002) * np.cos(2 * np.pi * 1500 * since_s)
     for burst_s in bursts_s:
-        sound[round(burst_s * rate) :][: len(burst)] = burst
+        place = sound[round(burst_s * rate) :][: len(burst)]
+        place += burst[: len(place)]
+    return sound
+
+
+def write_bursts(path: Path, bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Path:
+    """Write `bursts` on two channels, the second half as loud."""
+    sound = bursts(bursts_s, duration_s, rate)
     soundfile.write(path, np.stack([sound, 0.5 * sound], 1), rate)
     return path
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import processes
 from tests.songs import write_minutes
 
 MINUTES, BPM, RATE = 60, 120.0, 22_050
@@ -68,12 +66,7 @@ print(json.dumps({
 def test_an_hour(tmp_path: Path) -> None:
     """Under 2 GB; beats of the last minute where they are; what was made is not made again; sound in time."""
     write_minutes(tmp_path / "hour.wav", MINUTES, BPM, RATE)
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "hour.wav"), str(tmp_path / "out.mp4")]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    found = json.loads(processes.output_of("-c", SCRIPT, tmp_path / "hour.wav", tmp_path / "out.mp4"))
     print({key: found[key] for key in ("peak", "tempo", "frames", "reused", "made", "lags")})
     assert found["peak"] < MAX_BYTES
     assert found["tempo"] == pytest.approx(BPM, rel=0.001)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tarfile
 import zipfile
 from importlib.metadata import version
@@ -14,14 +12,14 @@ import pytest
 
 import beatwalk
 from beatwalk.plan.presets import list_presets
+from tests import processes
 
 ROOT = Path(__file__).parent.parent
 
 
 def built(target: str, folder: Path) -> Path:
     """A wheel or an sdist of this tree."""
-    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    processes.output_of("-m", "hatchling", "build", "--target", target, "--directory", folder, timeout_s=120)
     return next(folder.iterdir())
 
 
@@ -68,8 +66,7 @@ def test_the_sdist_carries_what_an_engineer_needs(tmp_path: Path) -> None:
 
 def test_there_is_one_version(wheel: zipfile.ZipFile) -> None:
     """`beatwalk --version`, Python, the wheel, what is installed and the changelog agree."""
-    command = [sys.executable, "-m", "beatwalk", "--version"]
-    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
+    said = processes.output_of("-m", "beatwalk", "--version", timeout_s=60)
     assert said.split()[-1] == beatwalk.__version__
     about = f"beatwalk-{beatwalk.__version__}.dist-info/METADATA"
     assert f"\nVersion: {beatwalk.__version__}\n" in wheel.read(about).decode()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import beatwalk
+from tests import processes
 
 HEAVY = [
     "diffusers", "huggingface_hub", "librosa", "matplotlib", "moviepy", "numpy", "pydantic", "safetensors", "scipy",
@@ -25,8 +24,7 @@ def test_help_needs_no_heavy_library() -> None:
         "result = CliRunner().invoke(cli, ['--help']); assert result.exit_code == 0, result.output\n"
         f"print(sorted(set(sys.modules) & set({HEAVY!r})))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "[]"
+    assert processes.output_of("-c", code, timeout_s=60).strip() == "[]"
 
 
 def test_the_public_names_are_these() -> None:
@@ -43,8 +41,7 @@ def test_public_functions_keep_their_names_beside_rooms() -> None:
         "import beatwalk; from beatwalk.plan import read_prompts; from beatwalk.check import measure_video\n"
         "from beatwalk import plan, check; print(plan is beatwalk.api.plan, check is beatwalk.api.check)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == ["True", "True"]
+    assert processes.output_of("-c", code, timeout_s=60).split() == ["True", "True"]
 
 
 def test_nothing_here_is_for_one_system_alone() -> None:

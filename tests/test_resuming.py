@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames, Plan
+from tests import processes
 from tests.helpers import decoded, names
 from tests.songs import click_song
 
@@ -75,10 +77,7 @@ def start(
     song: Path, output: Path, size: str = "64x48", fps: int = 12, hold: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """A render in a process of its own; where `hold` is there, it stands still after two segments."""
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", RENDER, str(song), str(output), size, str(fps), str(hold or "")]
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
+    return processes.start("-c", RENDER, song, output, size, str(fps), str(hold or ""))
 
 
 def whole(song: Path, folder: Path) -> Frames:
@@ -91,18 +90,17 @@ def whole(song: Path, folder: Path) -> Frames:
 def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     """kill -9 while surveying, rendering, encoding, joining, writing: it goes on and ends the same, 20 times."""
     begin = time.monotonic()
-    assert start(song, tmp_path / "whole.mp4", "256x256", 12).wait() == 0
+    first = start(song, tmp_path / "whole.mp4", "256x256", 12)
+    _, errors = first.communicate()
+    assert first.returncode == 0, errors.decode()
     lasts_s, wanted = time.monotonic() - begin, decoded(tmp_path / "whole.mp4")
     chance, output, kills, late = random.Random(7), tmp_path / "out.mp4", 0, 0
     while kills < 20:
         process = start(song, output, "256x256", 12)
         # The later half of a run is finishing and publishing; every other kill falls there.
         time.sleep(lasts_s * (chance.uniform(0.15, 0.55) if kills % 2 else chance.uniform(0.3, 1.05)))
-        running = process.poll() is None
         late += (WorkFolder(output).path / "segment-0007.npz").exists()
-        process.kill()
-        process.communicate()
-        kills += running
+        kills += processes.kill(process)
         assert names(tmp_path) <= {
             "song.wav", "whole.mp4", "whole.mp4.beatwalk.json",
             "out.mp4", "out.mp4.beatwalk", "out.mp4.beatwalk.json",
@@ -128,10 +126,8 @@ def test_killed_before_every_rename(song: Path, tmp_path: Path) -> None:
     """kill -9 before each file gets its name, manifest and video too: the next call ends with the same frames."""
     wanted, output, renamed = whole(song, tmp_path), tmp_path / "out.mp4", ""
     for moment in range(100):
-        process = os.fork()
-        if process == 0:
-            _render_until_rename(song, output, moment, tmp_path / "renamed.txt")
-        killed = os.WIFSIGNALED(os.waitpid(process, 0)[1])
+        render = partial(_render_until_rename, song, output, moment, tmp_path / "renamed.txt")
+        killed = processes.killed_in_fork(render)
         renamed += (tmp_path / "renamed.txt").read_text() + "\n"
         (tmp_path / "renamed.txt").unlink()
         if not killed:
@@ -165,7 +161,6 @@ def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> N
 
     os.replace = deadly  # type: ignore[assignment]
     api.render(planned_for(song), output, generator=FakeGenerator())
-    os._exit(0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
@@ -174,8 +169,7 @@ def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
     output, hold = tmp_path / "out.mp4", tmp_path / "hold"
     hold.touch()
     process = start(song, output, "256x256", 24, hold)
-    while not list(WorkFolder(output).path.glob("segment-0001.npz")) and process.poll() is None:
-        time.sleep(0.01)
+    processes.wait_until((WorkFolder(output).path / "segment-0001.npz").exists, process)
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert not output.exists()

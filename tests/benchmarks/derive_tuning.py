@@ -88,7 +88,7 @@ def derive_sample_spacing(place: Scene) -> Derived:
     errors = []
     for spacing in SPACINGS:
         ends = np.linspace(0, place.path.arc.length - spacing, SAMPLES)
-        mixed = (place.latents(ends) + place.latents(ends + spacing)) / 2
+        mixed = (place.latents(ends) + place.latents(ends + spacing)) / np.float32(2)
         errors.append(float(change(place.pictures(mixed), place.pictures(place.latents(ends + spacing / 2))).mean()))
     derived = max(s for s, error in zip(SPACINGS, errors, strict=True) if error <= ROUNDED * errors[0] + 1e-9)
     text = "error halfway " + listed(SPACINGS, errors)
@@ -104,7 +104,7 @@ def derive_corner_loss(place: Scene) -> Derived:
     distances = np.arange(0, min(place.path.arc.length, count * step / FINE), step / FINE)
     colors = place.preview.colors(place.latents(distances))
     samples = colors[::FINE]
-    corners = 1 - chords((samples[1:] + samples[:-1]) / 2).mean() / chords(samples).mean()
+    corners = 1 - chords((samples[1:] + samples[:-1]) / np.float32(2)).mean() / chords(samples).mean()
     arcs = 1 - chords(samples).sum() / chords(colors[: FINE * (len(samples) - 1) + 1]).sum()
     text = f"frames halfway between samples lose {corners:.3f}; samples lose {arcs:.3f} of the path"
     return Derived(name="corner_loss", constant=TUNING.corner_loss, derived=float(max(corners, arcs)), evidence=text)
@@ -181,7 +181,7 @@ def listed(keys: Sequence[float], values: Iterable[float]) -> str:
 
 def main() -> None:
     """Derive and print."""
-    from beatwalk.models import load_generator
+    from beatwalk.models import ModelRequest, load_model
     from tests.models import tiny
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -192,7 +192,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         second = given.model or str(tiny.save("sd", Path(folder) / "tiny"))
         for name, model in (("nano", None), (given.model or "tiny stable diffusion", second)):
-            generator = load_generator(model, device="auto" if given.model else "cpu", dtype=given.dtype)
+            device = "auto" if given.model else "cpu"
+            generator = load_model(ModelRequest(model=model, device=device, dtype=given.dtype))
             side = given.side if model is None or given.model else generator.info.size[0]
             print(f"{name}, {side}x{side}, {generator.info.dtype} on {generator.info.device}")
             place = scene(generator, side)

@@ -56,7 +56,7 @@ def manifest_of(target: np.ndarray, start_s: float = 0.0) -> dict[str, Any]:
 def pulsing(times_s: np.ndarray, beats_s: np.ndarray) -> np.ndarray:
     """Speed 0.3 with a jump to 3 on each beat that falls off at once."""
     since = times_s[:, None] - beats_s[None]
-    return 0.3 + 2.7 * np.where(since >= -1e-6, np.exp(-np.maximum(since, 0) / 0.05), 0).max(1)
+    return np.asarray(0.3 + 2.7 * np.where(since >= -1e-6, np.exp(-np.maximum(since, 0) / 0.05), 0).max(1))
 
 
 def test_pulses_of_brightness_on_the_beat_score_one(tmp_path: Path) -> None:
@@ -284,6 +284,7 @@ def test_mistakes_are_named(tmp_path: Path, clip: Callable[[float], Path]) -> No
         measure_video(video, song=tmp_path / "missing.wav")
     with pytest.raises(AudioError, match="no sound"):
         measure_video(video, song=tmp_path / "v.mp4")
-    for manifest in ({}, {"motion": {"target": [1]}}, {"motion": []}, {"motion": {"target": ["x"], "measured": [1]}}):
+    motions: list[Any] = [{"target": [1]}, [], {"target": ["x"], "measured": [1]}]
+    for manifest in ({}, *({"motion": motion} for motion in motions)):
         with pytest.raises(InputError, match="manifest"):
             measure_video(video, manifest=manifest)

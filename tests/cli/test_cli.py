@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import soundfile
 from beatwalk._version import __version__
 from beatwalk.cli import VERBS, main
 from beatwalk.models.fake import FakeGenerator
+from tests import processes
 from tests.helpers import a_night
 from tests.songs import click_song
 
@@ -76,8 +75,7 @@ def test_a_verb_is_imported_when_it_is_used(arguments: str, imported: list[str])
         f"assert CliRunner().invoke(cli, {arguments.split()!r}).exit_code == 0\n"
         "print([verb for verb in VERBS if f'beatwalk.cli.{verb}' in sys.modules], 'numpy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == f"{imported} False"
+    assert processes.output_of("-c", code, timeout_s=60).strip() == f"{imported} False"
 
 
 def test_version(run: Run) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from beatwalk.core.locking import alone_in, is_held
 from beatwalk.errors import OutputError
+from tests import processes
 
 HOLD = """
 import sys, time
@@ -40,7 +39,7 @@ def test_the_folder_comes_and_goes(tmp_path: Path) -> None:
 def test_a_second_process_is_told(tmp_path: Path) -> None:
     """While one holds it the other hears of it; after kill -9 it is free."""
     work = tmp_path / "out.mp4.beatwalk"
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(work)], stdout=subprocess.PIPE)
+    holder = processes.start("-c", HOLD, work)
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline().strip() == b"held"
@@ -48,9 +47,8 @@ def test_a_second_process_is_told(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="taken"), alone_in(work, TAKEN):
             pass
     finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
+        running = processes.kill(holder)
+    assert running
     assert not is_held(work)
     with alone_in(work, TAKEN):
         pass

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from beatwalk.errors import AudioError
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio, sha256_of, song_of
 from beatwalk.types import Audio
+from tests.songs import bursts
 
 RATE_HZ = 44100
 DURATION_S = 3.0
@@ -22,13 +23,8 @@ CLICKS_S = np.arange(0.5, 2.9, 0.5)
 
 
 def clicks(rate_hz: int = RATE_HZ, channels: int = 2) -> NDArray[np.float64]:
-    """A 5 ms burst at each of CLICKS_S, shape (n, channels)."""
-    mono = np.zeros(round(DURATION_S * rate_hz))
-    times_s = np.arange(round(0.01 * rate_hz)) / rate_hz
-    for click_s in CLICKS_S:
-        first = round(click_s * rate_hz)
-        mono[first : first + len(times_s)] += 0.8 * np.exp(-times_s / 0.002) * np.cos(2 * np.pi * 1500 * times_s)
-    return np.tile(mono[:, None], (1, channels))
+    """A burst at each of CLICKS_S, shape (n, channels)."""
+    return np.tile(bursts(CLICKS_S, DURATION_S, rate_hz)[:, None], (1, channels))
 
 
 def ffmpeg(*arguments: str | Path) -> None:

@@ -54,10 +54,8 @@ def test_boundaries_without_beats_are_near() -> None:
 def test_sections_tile_any_song(duration_s: float, bar_s: float, seed: int) -> None:
     """Whatever is played, sections begin at 0, end at the end and touch each other."""
     rng = np.random.default_rng(seed)
-    song = (
-        rng.standard_normal(int(duration_s * RATE_HZ))
-        * np.repeat(rng.random(10), duration_s * RATE_HZ // 10 + 1)[: int(duration_s * RATE_HZ)]
-    )
+    count = int(duration_s * RATE_HZ)
+    song = rng.standard_normal(count) * np.repeat(rng.random(10), count // 10 + 1)[:count]
     features = extract_features(audio_of(song))
     downbeats_s = np.arange(0.3, duration_s, bar_s)
     found = find_sections(features, song_curves(features), downbeats_s)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from beatwalk.models import DiffusionGenerator
+from beatwalk.models import DiffusionGenerator, diffusers_backend
 from tests.models import tiny
 from tests.models.tiny import on_cpu
 
@@ -41,6 +41,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _few_cells_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations are counted on 16x16 cells.
+
+    A tiny model has cells of 2 pixels, so 256 pixels are 128x128 cells, whose attention takes seven seconds.
+    """
+    monkeypatch.setattr(diffusers_backend, "COUNTED_SIDE", tiny.COUNTED_SIDE)
 
 
 @pytest.fixture(scope="session")

@@ -128,12 +128,9 @@ def test_a_learnt_word_changes_what_its_name_means(saved: Saved, loaded: Loaded,
     """The file's name in a prompt; prompts without it stay as they were."""
     save_file({"emb_params": torch.full((2, 32), 3.0)}, str(tmp_path / "glimmer.safetensors"))
     generator, plain = load(saved("sd"), embeddings=(str(tmp_path / "glimmer.safetensors"),)), loaded("sd")
-    with_it, without = (
-        [g.encode([prompt]).tensors["prompt_embeds"] for g in (generator, plain)]
-        for prompt in ("a glimmer of hope", "calm ocean")
-    )
-    assert not np.allclose(*with_it)
-    assert np.array_equal(*without)
+    for prompt, changes in (("a glimmer of hope", True), ("calm ocean", False)):
+        learnt, known = (g.encode([prompt]).tensors["prompt_embeds"] for g in (generator, plain))
+        assert np.array_equal(learnt, known) != changes
     with pytest.raises(ModelError, match="takes no textual inversions"):
         load(saved("sana"), embeddings=(str(tmp_path / "glimmer.safetensors"),))
 

@@ -180,7 +180,12 @@ def test_each_video_of_a_set_has_its_own_choice(
     """A model that was compiled for one video stays so for the next that asks for it, and goes back for another."""
     generator = on_cpu(saved("sd"))
     measured: list[int] = []
-    monkeypatch.setattr(preflight, "seconds_a_frame", lambda walk, block: measured.append(block) or 1.0)
+
+    def a_second(walk: Walk, block: int) -> float:
+        measured.append(block)
+        return 1.0
+
+    monkeypatch.setattr(preflight, "seconds_a_frame", a_second)
     kinds = []
     for choice in ("on", "on", "off", "on"):
         plan = known_plan(n_frames=24, model={"compile": choice})

@@ -80,7 +80,8 @@ def test_a_batch_makes_what_its_pictures_make_alone(kind: str, guidance: float, 
     """Eight at once and one by one agree up to rounding, also where noise is added between steps."""
     generator = loaded(kind)
     prompts = PROMPTS * 4
-    text, options = generator.encode(prompts), {"size": (24, 16), "steps": 3, "guidance": guidance}
+    text = generator.encode(prompts)
+    options: dict[str, Any] = {"size": (24, 16), "steps": 3, "guidance": guidance}
     noise = np.stack([generator.start_noise(seed, (24, 16)) for seed in range(8)])
     together = generator.generate(noise, text, None, **options)
     for i in range(8):
@@ -100,7 +101,7 @@ def test_conditioning_is_float32_on_the_host_and_interpolates(kind: str, loaded:
 
     def between(tensor: np.ndarray) -> np.ndarray:
         share = shares.reshape(-1, *[1] * (tensor.ndim - 1))
-        return (1 - share) * tensor[:1] + share * tensor[1:]
+        return np.asarray((1 - share) * tensor[:1] + share * tensor[1:])
 
     joined = {name: np.repeat(mask[:1] | mask[1:], 3, axis=0) for name, mask in text.masks.items()}
     walk = Conditioning(tensors={name: between(tensor) for name, tensor in text.tensors.items()}, masks=joined)
@@ -123,7 +124,7 @@ def test_a_walk_leads_from_one_prompt_to_the_other(kind: str, guidance: float, l
     text, ends = generator.encode(PROMPTS), [generator.start_noise(seed, (24, 16)) for seed in (1, 2)]
     shares = np.array([0.0, 0.01, 0.5, 0.99, 1.0])
     mixed = mix_conditioning(text.rows(slice(0, 1)), text.rows(slice(1, 2)), shares)
-    noise = slerp(*ends, shares)
+    noise = slerp(ends[0], ends[1], shares)
     assert np.abs(noise.std(axis=(1, 2, 3)) - 1).max() < 0.2
     options: dict[str, Any] = {"size": (24, 16), "steps": 2, "guidance": guidance}
     walk = np.concatenate(
@@ -222,7 +223,12 @@ def test_noise_is_scaled_by_the_pipeline_and_not_twice(loaded: Loaded) -> None:
     generator = loaded("sdxl")
     seen: list[torch.Tensor] = []
     scale = generator.pipeline.scheduler.scale_model_input
-    generator.pipeline.scheduler.scale_model_input = lambda sample, t: (seen.append(sample), scale(sample, t))[1]
+
+    def spying(sample: torch.Tensor, timestep: torch.Tensor) -> Any:
+        seen.append(sample)
+        return scale(sample, timestep)
+
+    generator.pipeline.scheduler.scale_model_input = spying
     try:
         pictures(generator, (1,), PROMPTS[:1], size=(96, 96), steps=1)
     finally:
@@ -291,9 +297,12 @@ def test_batches_are_even_and_no_larger_than_asked(saved: Callable[[str], Any], 
     generator = on_cpu(saved("sd"), batch=4)
     sizes: list[int] = []
     call = generator.call_pipeline
-    monkeypatch.setattr(
-        generator, "call_pipeline", lambda noise, *a, **k: (sizes.append(len(noise)), call(noise, *a, **k))[1]
-    )
+
+    def spying(noise: Any, *args: Any, **kwargs: Any) -> Any:
+        sizes.append(len(noise))
+        return call(noise, *args, **kwargs)
+
+    monkeypatch.setattr(generator, "call_pipeline", spying)
     pictures(generator, tuple(range(9)), PROMPTS[:1] * 9, steps=1)
     assert sizes == [3, 3, 3]
 
@@ -335,9 +344,12 @@ def test_text_is_read_once(saved: Callable[[str], Any], monkeypatch: pytest.Monk
     generator = on_cpu(saved("sd"))
     read: list[str] = []
     encode = generator.pipeline.encode_prompt
-    monkeypatch.setattr(
-        generator.pipeline, "encode_prompt", lambda prompt, **k: (read.extend(prompt), encode(prompt, **k))[1]
-    )
+
+    def spying(prompt: list[str], **kwargs: Any) -> Any:
+        read.extend(prompt)
+        return encode(prompt, **kwargs)
+
+    monkeypatch.setattr(generator.pipeline, "encode_prompt", spying)
     for prompts in (PROMPTS, PROMPTS, PROMPTS[:1]):
         assert len(generator.encode(prompts)) == len(prompts)
     assert read == [*PROMPTS, PROMPTS[0]]

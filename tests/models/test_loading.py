@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import shutil
 import sys
 import types
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
 from beatwalk.types import Frames
+from tests import processes
 from tests.models.single_file import write_checkpoint
 from tests.models.tiny import Loaded, Saved
 
@@ -404,9 +404,5 @@ def test_loading_prints_nothing_and_restores_the_libraries(saved: Saved, printed
 
 def test_nothing_heavy_is_imported_with_the_package() -> None:
     """`beatwalk.models` itself loads neither torch nor diffusers."""
-    import subprocess
-
     code = "import sys, beatwalk.models; print({'torch', 'diffusers', 'transformers'} & set(sys.modules))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.strip() == "set()"
+    assert processes.output_of("-c", code).strip() == "set()"

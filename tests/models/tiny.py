@@ -355,6 +355,8 @@ def save_upscaler(folder: Path, seed: int = 1) -> Path:
     return folder
 
 
+COUNTED_SIDE = 32  # pixels; see `DiffusionGenerator.decoding_steps`
+
 PIPELINES: Mapping[str, Callable[[], Any]] = {
     "sd": stable_diffusion, "sd2": stable_diffusion_2, "turbo": turbo, "lcm": lcm, "sdxl": sdxl,
     "sdxl-turbo": sdxl_turbo, "sana": sana, "pixart": pixart, "pixart-alpha": pixart_alpha,

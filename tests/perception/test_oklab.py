@@ -18,8 +18,8 @@ from beatwalk.perception.oklab import oklab
         ((0, 0, 255), (0.45201, -0.03246, -0.31153)),
     ],
 )
-def test_known_colours(rgb: tuple[int, int, int], lab: tuple[float, float, float]) -> None:
+def test_known_colours(rgb: tuple[int, int, int], lab: tuple[float, ...]) -> None:
     """White, black and the primaries, as bytes and as floats."""
     pixel = np.array([rgb], np.uint8)
     np.testing.assert_allclose(oklab(pixel)[0], lab, atol=2e-4)
-    np.testing.assert_allclose(oklab(pixel.astype(np.float32) / 255)[0], lab, atol=2e-4)
+    np.testing.assert_allclose(oklab(pixel.astype(np.float32) / np.float32(255))[0], lab, atol=2e-4)

@@ -17,7 +17,7 @@ def test_linear_light_of_middle_grey() -> None:
 
 def test_every_byte_survives_the_way_to_light_and_back() -> None:
     """As bytes and as floats."""
-    encoded = BYTES.astype(np.float32) / 255
+    encoded = BYTES.astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(srgb_bytes(linear_light(BYTES)), BYTES)
     np.testing.assert_array_equal(srgb_bytes(linear_light(encoded)), BYTES)
 

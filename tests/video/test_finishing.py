@@ -287,12 +287,18 @@ def test_a_render_that_stops_leaves_no_video(tmp_path: Path) -> None:
     assert not leftovers(tmp_path)
 
 
+def add_all(finisher: Finisher) -> None:
+    """Give it far more frames than its plan has."""
+    for _ in range(100):
+        finisher.add(ramp())
+
+
 def test_a_finish_that_fails_stops_the_render(tmp_path: Path) -> None:
     """Too many frames are refused while the next are made, not at the end."""
     plan = plan_for(tmp_path)
     with Finisher(lambda source: finish_segments(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
         with pytest.raises(PlanError, match="more rendered frames"):
-            [finisher.add(ramp()) for _ in range(100)]
+            add_all(finisher)
         with pytest.raises(PlanError, match="more rendered frames"):
             finisher.report()
     assert not leftovers(tmp_path)

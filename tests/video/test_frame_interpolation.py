@@ -99,7 +99,7 @@ def test_larger_and_smoother_from_song_to_file(tmp_path: Path) -> None:
     api.render(plan, tmp_path / "a.mp4", generator=FakeGenerator(), keep_frames=True)
     api.finish(tmp_path / "a.mp4", tmp_path / "b.mp4", overrides=[{"video": {"upscale": 2, "interpolate": 2}}])
     before, after = probe(tmp_path / "a.mp4"), probe(tmp_path / "b.mp4")
-    assert (after.size, after.fps, after.n_frames) == ((128, 96), 16, 96)
+    assert (after.size, after.fps, after.n_frames) == ((128, 96), Fraction(16), 96)
     assert after.duration_s == before.duration_s == 6
     assert after.audio_duration_s == pytest.approx(before.audio_duration_s, abs=0.03)
     report = api.check(tmp_path / "b.mp4")

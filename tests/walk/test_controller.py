@@ -26,6 +26,11 @@ def samples(path: Shape, alphas: Float) -> tuple[Float32, Float32]:
     return distances[:, None, None, None], (distances / np.sqrt(3)).astype(np.float32)[:, None]
 
 
+def straight(length: float) -> Shape:
+    """A path of that length whose distance is proportional to the position."""
+    return lambda alphas: length * alphas
+
+
 def pictures(distances: Float) -> Float32:
     """Reduced pictures whose change is that of the distances."""
     return np.asarray(distances, np.float32)[:, None, None, None] * np.array([1, 0, 0], np.float32)
@@ -46,7 +51,9 @@ def walk(
     With `shown`, distance → distance in pictures, samples are decoded as they are in a render.
     """
     controller = PaceController.begin(arc, progress, *samples(path, np.zeros(1)))
-    alphas, distances, made = [], [], [0.0]
+    alphas: list[float] = []
+    distances: list[float] = []
+    made = [0.0]
     for first in range(0, len(progress) - 1, block):
         count = min(block, len(progress) - 1 - first)
         for _ in range(1000):
@@ -54,7 +61,8 @@ def walk(
                 made.extend(new)
                 controller = controller.with_samples(new, *samples(path, new))
             elif shown is not None and len(index := controller.to_decode()):
-                controller = controller.with_decoded(pictures(shown(controller.lookahead.latents[index].ravel())))
+                decoded = controller.lookahead.latents[index].ravel().astype(np.float64)
+                controller = controller.with_decoded(pictures(shown(decoded)))
             else:
                 break
         found, latents = controller.frames(count)
@@ -112,17 +120,17 @@ def test_a_path_is_known_before_its_first_frame() -> None:
 def test_slow_frames_share_samples() -> None:
     """Samples are not nearer than the eye can tell, and hardly more than frames where frames are quick."""
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 0.4, 9))
-    slow = walk(lambda a: 0.4 * a, even(400), arc)[2]
+    slow = walk(straight(0.4), even(400), arc)[2]
     assert len(slow) == pytest.approx(0.4 / TUNING.sample_spacing, rel=0.15)
     fast = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 4, 9))
-    assert len(walk(lambda a: 4 * a, even(100), fast)[2]) <= 110
+    assert len(walk(straight(4), even(100), fast)[2]) <= 110
 
 
 def test_a_jump_gets_samples_of_its_own() -> None:
     """Where the picture flips, samples gather, and no two frames are the whole flip apart."""
 
     def flip(alphas: Float) -> Float:
-        return alphas + 0.25 * (1 + np.tanh((alphas - 0.4) * 2000))
+        return np.asarray(alphas + 0.25 * (1 + np.tanh(2000 * (alphas - 0.4))))
 
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 1, 9))
     _, distances, made = walk(flip, even(100), arc)
@@ -139,7 +147,7 @@ def test_what_frames_show_corrects_distances() -> None:
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 2, 9))
     variation = {}
     for gain in (0.0, 0.7):
-        _, distances, _ = walk(lambda a: 2 * a, even(240), arc, ratio=ratio, gain=gain, block=6)
+        _, distances, _ = walk(straight(2), even(240), arc, ratio=ratio, gain=gain, block=6)
         steps = np.diff(distances) * ratio(distances[1:])
         variation[gain] = steps.std() / steps.mean()
     assert variation[0.7] < 0.75 * variation[0.0]
@@ -159,7 +167,7 @@ def test_decoded_samples_calibrate_distances_before_a_frame_is_made() -> None:
         n_frames = round(length / 0.01)
         variation = {}
         for decoded in (shown, None):
-            _, distances, made = walk(lambda a, length=length: length * a, even(n_frames), arc, gain=0, shown=decoded)
+            _, distances, made = walk(straight(length), even(n_frames), arc, gain=0, shown=decoded)
             steps = np.diff(shown(distances))
             variation[decoded] = steps.std() / steps.mean()
             assert made.max() == 1
@@ -178,11 +186,9 @@ def test_few_samples_are_decoded() -> None:
         (4.0, 100, 0),
     ):
         arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, length, 9))
-        controller = PaceController.begin(
-            arc, even(n_frames), *samples(lambda a, length=length: length * a, np.zeros(1))
-        )
+        controller = PaceController.begin(arc, even(n_frames), *samples(straight(length), np.zeros(1)))
         while len(new := controller.missing_samples(12)):
-            controller = controller.with_samples(new, *samples(lambda a, length=length: length * a, new))
+            controller = controller.with_samples(new, *samples(straight(length), new))
         index = controller.to_decode()
         assert len(index) == pytest.approx(expected, abs=1)
         distances = controller.lookahead.distances[index]

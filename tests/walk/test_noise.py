@@ -70,14 +70,15 @@ def text(value: float) -> Conditioning:
 
 def test_a_spline_of_texts_meets_its_keyframes_and_turns_smoothly_there() -> None:
     """At a keyframe both sides have the same velocity, the chord of its neighbours; on a line it is the line."""
-    points = [text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0)]
-    into = bend_conditioning(*points[:4], np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
-    out = bend_conditioning(*points[1:], np.array([0.0, 0.001])).tensors["e"][:, 0]
+    a, b, c, d, e = (text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0))
+    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
+    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).tensors["e"][:, 0]
     np.testing.assert_allclose(into[[0, 2]], [[1, 1], [3, 9]])
     np.testing.assert_allclose(out[0], [3, 9])
     np.testing.assert_allclose(into[2] - into[1], [0.0015, 0.0075], rtol=0.01, atol=1e-5)
     np.testing.assert_allclose(out[1] - out[0], into[2] - into[1], rtol=0.02, atol=1e-5)
-    even = bend_conditioning(*(text(v) for v in (0.0, 1.0, 2.0, 3.0)), PROGRESS).tensors["e"][:, 0, 0]
+    a, b, c, d = (text(value) for value in (0.0, 1.0, 2.0, 3.0))
+    even = bend_conditioning(a, b, c, d, PROGRESS).tensors["e"][:, 0, 0]
     np.testing.assert_allclose(even, 1 + PROGRESS, atol=1e-6)
 
 

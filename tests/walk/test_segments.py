@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
 
-def prepared(**settings: object) -> tuple[Walk, Targets]:
+def prepared(**settings: Any) -> tuple[Walk, Targets]:
     """A walk over 60 frames, two segments, the fake generator."""
     plan = known_plan(n_frames=60, **settings)
     return Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48)), wanted(plan)
@@ -144,10 +145,10 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     assert read_record(work, walk.plan.segments[0]) is not None
 
 
-def alone(job: SegmentJob, work: Path) -> tuple[Frames, SegmentRecord]:
-    """The frames of one segment, rendered by itself with a new walk, and its record."""
+def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, SegmentRecord]:
+    """The frames of one segment and its record."""
     blocks: list[Frames] = []
-    record = render_segment(prepared()[0], job, work / "alone.mkv", lambda block: blocks.append(block.frames))
+    record = render_segment(walk, job, path, lambda block: blocks.append(block.frames))
     return np.concatenate(blocks), record
 
 
@@ -158,17 +159,14 @@ def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
     found, records = render_segments(walk, music, work)
     whole, jobs = frames_in(work, walk), segment_jobs(walk.plan, music, found)
     second = walk.plan.segments[1]
-    frames, record = alone(jobs[1], tmp_path)
+    frames, record = rendered(jobs[1], prepared()[0], tmp_path / "alone.mkv")
     np.testing.assert_array_equal(frames, whole[second.first : second.last])
     np.testing.assert_array_equal(record.positions, records[1].positions)
     np.testing.assert_array_equal(record.measured, records[1].measured)
     np.testing.assert_array_equal(record.ends, records[1].ends)
-    other, blocks = prepared()[0], {}
-    for job in reversed(jobs):
-        made: list[Frames] = []
-        render_segment(other, job, tmp_path / "reverse.mkv", lambda block, made=made: made.append(block.frames))
-        blocks[job.segment.index] = np.concatenate(made)
-    np.testing.assert_array_equal(np.concatenate([blocks[index] for index in sorted(blocks)]), whole)
+    other = prepared()[0]
+    backwards = [rendered(job, other, tmp_path / "reverse.mkv")[0] for job in reversed(jobs)]
+    np.testing.assert_array_equal(np.concatenate(backwards[::-1]), whole)
 
 
 def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
@@ -177,5 +175,5 @@ def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
     work = folder_in(tmp_path)
     found, _ = render_segments(walk, music, work)
     again = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
-    frames, _ = alone(segment_jobs(walk.plan, music, again)[1], tmp_path)
+    frames, _ = rendered(segment_jobs(walk.plan, music, again)[1], prepared()[0], tmp_path / "alone.mkv")
     np.testing.assert_array_equal(frames, frames_in(work, walk)[walk.plan.segments[1].first :])

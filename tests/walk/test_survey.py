@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.helpers import known_plan
 STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
 
 
-def walk_of(**settings: object) -> Walk:
+def walk_of(**settings: Any) -> Walk:
     """A walk of 240 frames over two prompts with the fake generator."""
     return Walk.of(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
