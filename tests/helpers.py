@@ -10,8 +10,22 @@ import numpy as np
 
 from beatwalk.jobs.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
-from beatwalk.types import Analysis, Curve, Frames, Keyframe, Plan, Section, Song, Timeline, frozen_array
+from beatwalk.types import (
+    Analysis,
+    Curve,
+    Float,
+    Frames,
+    Keyframe,
+    Plan,
+    Section,
+    Segment,
+    Song,
+    Timeline,
+    frozen_array,
+)
 from beatwalk.video import read_frames
+from beatwalk.walk import Walk
+from beatwalk.walk.segment_path import SegmentPath
 from tests.songs import click_song
 
 NIGHT = """
@@ -108,3 +122,8 @@ def decoded(path: Path) -> Frames:
 def names(folder: Path) -> set[str]:
     """What lies in a folder."""
     return {path.name for path in folder.iterdir()}
+
+
+def pictures_on(walk: Walk, segment: Segment, path: SegmentPath, alphas: Float) -> Frames:
+    """Decoded pictures at positions `alphas` of a segment."""
+    return walk.decode(walk.latents_on(segment, path, alphas))

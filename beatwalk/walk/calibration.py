@@ -44,7 +44,7 @@ class SongCalibration:
     noise_speed: float  # perceived change of a picture whose noise travels by one seed
     cost: Cost
 
-    def previewed(
+    def preview_colors(
         self, walk: Walk, segment: Segment, noise: Float32, progress: Float
     ) -> tuple[Float32, SongCalibration]:
         """Colours of latent previews, shape (n, values)."""

@@ -201,7 +201,7 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SegmentS
         count = 5 if task.least == TUNING.min_previews else 3
         at_rest = walk.noise_on(NoisePath(start=task.start, travel=0.0), np.zeros(1)).repeat(count, 0)
         progress = np.linspace(0, 1, count)
-        colors, song = song.previewed(walk, task.segment, at_rest, progress)
+        colors, song = song.preview_colors(walk, task.segment, at_rest, progress)
         prompt_length = measured_arc(Previews(alphas=progress, colors=colors), ratio).length
     travel = TUNING.overshoot * task.noise_length(prompt_length) / song.noise_speed
     path = task.path(travel, prompt_length)
@@ -257,7 +257,7 @@ def _with_previews(walk: Walk, state: SegmentSurvey, count: int) -> SegmentSurve
 
 def _with_previews_at(walk: Walk, state: SegmentSurvey, alphas: Float) -> SegmentSurvey:
     """Add latent previews of the path at more positions."""
-    colors, song = state.song.previewed(walk, state.task.segment, *walk.inputs_on(state.path, alphas))
+    colors, song = state.song.preview_colors(walk, state.task.segment, *walk.inputs_on(state.path, alphas))
     if (before := state.previews) is None:
         previews = Previews(alphas=alphas, colors=colors)
     else:

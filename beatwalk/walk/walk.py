@@ -100,10 +100,6 @@ class Walk:
         seed = self.plan.keyframes[0].seed
         return NoisePosition(origin=self.plan.settings.seed if seed is None else seed)
 
-    def pictures(self, segment: Segment, path: SegmentPath, alphas: Float) -> Frames:
-        """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
-        return self.decode(self.latents_on(segment, path, alphas))
-
     def latents_on(self, segment: Segment, path: SegmentPath, alphas: Float) -> Float32:
         """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
         return self.latents(segment, *self.inputs_on(path, alphas), steps=self.steps)

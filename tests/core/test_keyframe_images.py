@@ -23,7 +23,7 @@ from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.noise import NoisePath, NoisePosition
 from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.walk import Walk
-from tests.helpers import known_plan
+from tests.helpers import known_plan, pictures_on
 from tests.songs import click_song
 
 
@@ -93,14 +93,14 @@ def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     )
     shown = walk.generator.encode_picture(load_picture(tmp_path / "halves.png", (64, 48)))
     picture = walk.generator.decode(shown[None], size=(64, 48)).astype(int)
-    there, back = (walk.pictures(plan.segments[i], path, np.linspace(0, 1, 5)) for i in (0, 1))
+    there, back = (pictures_on(walk, plan.segments[i], path, np.linspace(0, 1, 5)) for i in (0, 1))
     away = [np.abs(frames.astype(int) - picture).mean(axis=(1, 2, 3)) for frames in (there, back)]
     assert away[0][-1] == away[1][0] == 0
     assert (np.diff(away[0]) < 0).all()
     assert (np.diff(away[1]) > 0).all()
     without = known_plan(prompts=("a red sea", "halves", "snow"), n_frames=60)
     plain = Walk.of(plan=without, generator=FakeGenerator(), size=(64, 48))
-    assert np.array_equal(there[0], plain.pictures(plan.segments[0], path, np.array([0.0]))[0])
+    assert np.array_equal(there[0], pictures_on(plain, plan.segments[0], path, np.array([0.0]))[0])
 
 
 def test_the_last_picture_stays_to_the_end(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0)
     """Measure the ratio of the first segment at `count` positions of a path."""
     segment, progress = walk.plan.segments[0], np.linspace(0.1, 0.8, count) if travel else np.zeros(count)
     noise = walk.noise_on(NoisePath(start=walk.start(), travel=travel), progress)
-    colors, song = song.previewed(walk, segment, noise, progress)
+    colors, song = song.preview_colors(walk, segment, noise, progress)
     return song.compared(walk, segment, noise, progress, colors)
 
 

@@ -14,7 +14,7 @@ from beatwalk.plan.modulation import compute_targets
 from beatwalk.walk.survey import progress_of, survey, wanted_steps
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
-from tests.helpers import known_plan
+from tests.helpers import known_plan, pictures_on
 
 STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
 
@@ -28,7 +28,7 @@ def true_length(walk: Walk, index: int, found: object, count: int = 121) -> floa
     """Perceived length of a path, from as many pictures as it has frames: of more, 8 bits would add up."""
     segment = walk.plan.segments[index]
     path = found.paths[index]  # type: ignore[attr-defined]
-    pictures = walk.pictures(segment, path, np.linspace(0, 1, count))
+    pictures = pictures_on(walk, segment, path, np.linspace(0, 1, count))
     return float(successive_change(reduce_frames(pictures)).sum())
 
 
@@ -172,6 +172,6 @@ def test_on_a_spline_prompts_never_rest_and_pass_their_keyframes() -> None:
     assert all(path.change_share == 1 for path in found.paths)
     for segment, path in zip(bent.plan.segments, found.paths, strict=True):
         alphas = np.array([0.0, 0.3, 1.0])
-        ours, theirs = bent.pictures(segment, path, alphas), straight.pictures(segment, path, alphas)
+        ours, theirs = pictures_on(bent, segment, path, alphas), pictures_on(straight, segment, path, alphas)
         np.testing.assert_array_equal(ours[[0, 2]], theirs[[0, 2]])
         assert (ours[1] != theirs[1]).any()
