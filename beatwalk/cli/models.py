@@ -67,6 +67,8 @@ def check_one(
     from beatwalk.models import run_checkup, write_map
     from beatwalk.plan import settings_from
 
+    if path is not None and choices["model"] is not None:
+        raise click.UsageError("give one model, as MODEL or as --model")
     check_writable(map_file, picture, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
