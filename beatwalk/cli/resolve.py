@@ -81,7 +81,7 @@ def plan_from_choices(
     if analysis is None:
         analysis = listen.stored_analysis(audio)
         if analysis is not None:
-            console.say(f"heard     {listen.stored_path(song)} (delete it to listen again)")
+            console.say(f"analysis  {listen.stored_path(song)} (stored; delete it to listen again)")
     if analysis is None:
         with console.busy("listening"):
             analysis = listen.analyze(audio)
