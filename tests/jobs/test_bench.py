@@ -27,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(model: Path) -> BenchReport:
-    """Two seconds at 8 frames/s, with the plain way."""
+    """Two seconds at 8 frames/s, with the diffusers baseline."""
     generator = on_cpu(model)
     asked = Bench(seconds=2.0, size=(32, 32), fps=Fraction(8), steps=2)
     return run_bench(asked, generator, load_s=1.0, plain=generator)
