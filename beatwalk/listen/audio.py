@@ -187,7 +187,7 @@ def _open_ffmpeg(path: Path) -> _Stream:
     offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
     if encoding != _AU_FLOAT32 or not 0 < channels <= _MAX_CHANNELS or not rate_hz:
         ffmpeg.stop(process)
-        raise AudioError(f"{path}: ffmpeg decodes it to something unexpected; convert the song to WAV or FLAC")
+        raise AudioError(f"{path}: its sound cannot be decoded as expected; convert the song to WAV or FLAC")
     pipe.read(max(0, offset - _AU_HEADER_BYTES))
 
     def chunks() -> Iterator[Float32]:
