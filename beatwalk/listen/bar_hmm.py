@@ -23,15 +23,38 @@ from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Float, Float32
 
 MIN_BPM, MAX_BPM = 55.0, 215.0
+METRES = (2, 3, 4, 5, 6, 7)  # beats a bar that `find_metres` considers
 
 _REACH = 8  # an interval changes by at most so many frames from beat to beat, or jumps
-_CHANGE = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
-_JUMP_COST = 14.0  # of any other tempo from one beat to the next
 _EDGE_COST = 8.0  # of beginning or ending anywhere but near the song's ends
 _CENTRE_BPM = 120.0
 _SPREAD_OCTAVES = 0.9
-_PRIOR_GAIN = 0.25  # how much the usual tempo speaks at every beat
 _START = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """The decoder's parameters; `beatwalk.training.ears.tune` chooses them on its validation set."""
+
+    # beats
+    change: float = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
+    jump_cost: float = 14.0  # of any other tempo from one beat to the next
+    prior_gain: float = 0.25  # how much the usual tempo speaks at every beat
+    lean: float = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
+    network: float = 1.0  # how much the network's log odds of a beat count
+    envelope_odds: float = 0.5  # a standard deviation of the onset envelope
+    tracker_odds: float = 1.5  # a beat that the tracker without a network found
+    harmony_phase: bool = True  # where beats and off-beats sound alike, harmony decides between them
+    # bars
+    joint_bars: bool = False  # bars from `find_metres`; else one metre for the song from `bars.find_bars`
+    metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
+    metre_change: float = 16.0  # cost of another metre from some bar on
+    short_bar: float = 12.0  # cost of a bar that ends early
+    downbeat: float = 1.0  # how much the network's log odds of a downbeat count
+    evidence: float = 0.3  # how much changes of harmony, timbre and bass count
+
+
+DECODING = Decoding()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +83,14 @@ class Tempi:
         return np.arange(max(2, shortest), longest + 1)
 
 
-def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: float = 0.0) -> Path:
+def best_path(
+    beat: Float32,
+    downbeat: Float32,
+    meter: int,
+    tempi: Tempi,
+    lean: float = 0.0,
+    decoding: Decoding = DECODING,
+) -> Path:
     """The likeliest beats and bars.
 
     Parameters
@@ -73,9 +103,13 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: 
     intervals = tempi.intervals
     n, block = len(beat), int(intervals[0])
     gains = _gains(beat, downbeat, meter)
-    usual = -_PRIOR_GAIN * 0.5 * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+    usual = (
+        -decoding.prior_gain
+        * 0.5
+        * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+    )
     prior: Float32 = (usual + lean * intervals / FRAME_RATE_HZ).astype(np.float32)
-    costs = _change_costs(intervals)
+    costs = _change_costs(intervals, decoding.change)
     past = int(intervals[-1])
     ring = np.full((past + block, meter, len(intervals)), -np.inf, np.float32)  # scores of going on, of late frames
     came_from = np.full((n, meter, len(intervals)), _START, np.uint8)
@@ -93,7 +127,7 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, lean: 
             at = int(ends.argmax())
             place, column = np.unravel_index(int(reached[at].argmax()), reached[at].shape)
             best, where = float(ends[at]), (int(times[at]), int(place), int(column))
-        chosen, source = _changed(reached, costs)
+        chosen, source = _changed(reached, costs, decoding.jump_cost)
         start = gains[times] - np.where(times < past, 0, edge)[:, None]
         begins = start[:, :, None] > chosen
         ring[(times + past) % size] = np.where(begins, start[:, :, None], chosen)
@@ -112,20 +146,20 @@ def _gains(beat: Float32, downbeat: Float32, meter: int) -> Float32:
     return gains.astype(np.float32)
 
 
-def _change_costs(intervals: NDArray[np.int64]) -> Float32:
+def _change_costs(intervals: NDArray[np.int64], change: float) -> Float32:
     """Cost of coming to each interval from one that is `row - _REACH` longer, shape (2 reach + 1, n)."""
     longer = np.arange(-_REACH, _REACH + 1)[:, None]
     before = intervals[None] + longer
     ratio = np.log(np.maximum(before, 1) / intervals[None])
-    costs: Float32 = (0.5 * (ratio / _CHANGE) ** 2).astype(np.float32)
+    costs: Float32 = (0.5 * (ratio / change) ** 2).astype(np.float32)
     return costs
 
 
-def _changed(reached: Float32, costs: Float32) -> tuple[Float32, NDArray[np.uint8]]:
+def _changed(reached: Float32, costs: Float32, jump_cost: float) -> tuple[Float32, NDArray[np.uint8]]:
     """Best score of going on from each beat with each interval, and the interval before; shape as `reached`."""
     n = reached.shape[2]
     top = reached.argmax(axis=2)
-    best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(_JUMP_COST), n, axis=2)
+    best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(jump_cost), n, axis=2)
     source = np.repeat(top[:, :, None], n, axis=2).astype(np.uint8)
     numbers = np.arange(n, dtype=np.uint8)
     for row, longer in enumerate(range(-_REACH, _REACH + 1)):
@@ -158,6 +192,43 @@ def _traced(
             break
         column = int(came_from[time, place, column])
     return np.array(frames[::-1], np.int64), np.array(places[::-1], np.int64)
+
+
+def find_metres(downbeat: Float, decoding: Decoding = DECODING) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The likeliest bars over given beats: each beat's place in its bar, and its bar's usual number of beats.
+
+    A chain over (metre, place): counting on is free, and a bar may end early or another metre begin at a cost.
+
+    Parameters
+    ----------
+    downbeat : log odds that a beat is a downbeat, shape (n_beats,)
+    """
+    states = np.array([(metre, place) for metre in METRES for place in range(metre)])
+    metres, places = states.T
+    gains = np.where(
+        places == 0,
+        -np.logaddexp(0, -downbeat)[:, None] + np.log(metres),
+        -np.logaddexp(0, downbeat)[:, None] - np.log1p(-1 / metres),
+    )
+    n = len(states)
+    cost = np.full((n, n), np.inf)
+    for of in range(n):
+        for to in np.flatnonzero((places == 0) | ((metres == metres[of]) & (places == places[of] + 1))):
+            counts_on = metres[to] == metres[of] and places[to] == (places[of] + 1) % metres[of]
+            early = 0.0 if places[of] == metres[of] - 1 else decoding.short_bar
+            cost[of, to] = 0.0 if counts_on else early + (decoding.metre_change if metres[to] != metres[of] else 0.0)
+    usual = dict(zip(METRES, decoding.metre_costs, strict=True))
+    score = gains[0] - np.array([usual[int(metre)] for metre in metres])
+    came_from = np.zeros((len(downbeat), n), np.int64)
+    for beat in range(1, len(downbeat)):
+        steps = score[:, None] - cost
+        came_from[beat] = steps.argmax(axis=0)
+        score = steps.max(axis=0) + gains[beat]
+    path = np.empty(len(downbeat), np.int64)
+    path[-1] = score.argmax()
+    for beat in range(len(downbeat) - 1, 0, -1):
+        path[beat - 1] = came_from[beat, path[beat]]
+    return places[path], metres[path]
 
 
 def at_frame_rate(values: Float32, n: int) -> Float:

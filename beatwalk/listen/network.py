@@ -44,7 +44,7 @@ class Network:
     dilations: tuple[int, ...]
 
     def __call__(self, ears: Float32) -> Float32:
-        """Raw logits, shape (ceil(n / 2), 3), of feature frames, shape (n, EARS_INPUTS)."""
+        """Raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, EARS_INPUTS)."""
         x = _elu(_convolved(ears, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
         for i, dilation in enumerate(self.dilations):
             block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
@@ -71,10 +71,10 @@ def read_network(path: str) -> Network:
     return Network(tensors, dilations)
 
 
-def hear(features: Features) -> Heard:
-    """What the network says of a song."""
-    logits = load_network()(features.ears.astype(np.float32)) - np.log(np.array(EVENT_WEIGHTS, np.float32))
-    beat, downbeat, onset = np.ascontiguousarray(logits.T)
+def hear(features: Features, network: Network | None = None) -> Heard:
+    """What the network says of a song; the one that ships inside unless another one is given."""
+    logits = (network or load_network())(features.ears.astype(np.float32))[:, : len(EVENT_WEIGHTS)]
+    beat, downbeat, onset = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
     return Heard(beat=beat, downbeat=downbeat, onset=onset)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import Tempi, at_frame_rate, best_path
-from beatwalk.listen.bars import METERS, Bars, find_bars
+from beatwalk.listen.bar_hmm import DECODING, Decoding, Tempi, at_frame_rate, best_path, find_metres
+from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence, find_bars
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.librosa_tracker import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
 from beatwalk.listen.network import Heard
@@ -30,14 +30,11 @@ _WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of fo
 _ABOUT = 1.06  # a tempo that a person gives is meant to this factor
 _TAP_S = 0.035  # people tap so exactly
 _TAP_ODDS = 24.0  # whatever was heard: who taps means it
-_LEAN = 2.0  # log odds a second for a pulse: a listener who taps goes on through what is unclear
-_INSISTENCE = 20.0  # … and more where a person says that there is one
+_INSISTENCE = 20.0  # log odds a second for a pulse where a person says that there is one
 # The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
 # corpus all three together are better than any of them.
-_ENVELOPE_ODDS = 0.5  # a standard deviation of the envelope
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
-_TRACKER_ODDS = 1.5  # a beat that the other tracker found
-_TRACKER_S = 0.025  # … so near
+_TRACKER_S = 0.025  # a beat that the other tracker found counts for what lies so near
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
 
@@ -84,35 +81,40 @@ class Rhythm:
     bars: Bars
 
 
-def listen_for_rhythm(features: Features, heard: Heard, hint: Hint | None = None) -> Rhythm:
+def listen_for_rhythm(
+    features: Features, heard: Heard, hint: Hint | None = None, decoding: Decoding = DECODING
+) -> Rhythm:
     """The likeliest beats and bars."""
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, heard, hint)
     other = track_beats(features)
-    joint = odds + _hand_made(features, other.times_s)
-    lean = _INSISTENCE if hint else _LEAN
-    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean) for meter in METERS]
+    joint = np.float32(decoding.network) * odds + _hand_made(features, other.times_s, decoding)
+    lean = _INSISTENCE if hint else decoding.lean
+    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean, decoding) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     frames = path.frames
-    if not hint and between_beats(features, joint, frames, path.meter):
+    if decoding.harmony_phase and not hint and between_beats(features, joint, frames, path.meter):
         frames = middles(frames)
     # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
     certain = bool(hint) or len(other.times_s) > 0
-    return _rhythm(features, frames, odds, downbeat_odds, keep_all=bool(hint), only_steady=not certain)
+    kept, beats = _kept(features, frames, odds, keep_all=bool(hint), only_steady=not certain)
+    return (
+        Rhythm(beats=beats, bars=_bars(features, beats, downbeat_odds[kept], decoding)) if len(kept) else _nothing()
+    )
 
 
-def _hand_made(features: Features, beats_s: Float) -> Float32:
+def _hand_made(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
     """What the onset envelope, and beats found without a network, add to the log odds of each frame, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
-    odds = _ENVELOPE_ODDS * (envelope - _USUAL_ENVELOPE)
+    odds = decoding.envelope_odds * (envelope - _USUAL_ENVELOPE)
     if len(beats_s) > 1:
         times_s = features.times_s
         after = np.clip(np.searchsorted(beats_s, times_s), 1, len(beats_s) - 1)
         distance_s = np.minimum(np.abs(times_s - beats_s[after - 1]), np.abs(times_s - beats_s[after]))
-        odds += _TRACKER_ODDS * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
+        odds += decoding.tracker_odds * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 
@@ -134,18 +136,12 @@ def _probability(odds: Float | Float32) -> Float:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def _rhythm(
-    features: Features,
-    frames: NDArray[np.int64],
-    odds: Float32,
-    downbeat_odds: Float32,
-    *,
-    keep_all: bool,
-    only_steady: bool,
-) -> Rhythm:
+def _kept(
+    features: Features, frames: NDArray[np.int64], odds: Float32, *, keep_all: bool, only_steady: bool
+) -> tuple[NDArray[np.int64], Beats]:
     """What remains of a path when beats in silence and beats that nobody would tap are left out."""
     if not len(frames):
-        return _nothing()
+        return frames, no_beats()
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
@@ -155,10 +151,23 @@ def _rhythm(
     if only_steady:
         kept &= steady(times_s)
     if kept.sum() < MIN_BEATS:
-        return _nothing()
-    beats = Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
-    bars = find_bars(features, beats.times_s, downbeat_odds[frames[kept]].astype(np.float64))
-    return Rhythm(beats=beats, bars=bars)
+        return frames[:0], no_beats()
+    return frames[kept], Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
+
+
+def _bars(features: Features, beats: Beats, downbeat_odds: Float32, decoding: Decoding) -> Bars:
+    """Bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
+    odds = downbeat_odds.astype(np.float64)
+    if not decoding.joint_bars:
+        return find_bars(features, beats.times_s, odds)
+    evidence = decoding.downbeat * odds + decoding.evidence * downbeat_evidence(features, beats.times_s)
+    places, metres = find_metres(evidence, decoding)
+    downbeats = np.flatnonzero(places == 0)
+    usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
+    return Bars(
+        downbeats_s=frozen_array(beats.times_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats.times_s), usual), np.int64),
+    )
 
 
 def _nothing() -> Rhythm:

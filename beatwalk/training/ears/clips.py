@@ -1,6 +1,6 @@
 """Clips: written or composed, played, worn by the road and boiled down to feature frames, each with its truth.
 
-A clip depends on its number, the seed and the sources alone, so that a set can be made in pieces, stopped and resumed.
+A clip depends on its number, the seed and the sources alone: a set can be made in pieces, stopped and resumed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from beatwalk.types import Audio, Float, Float32
 
 CLIP_S = 40.0
 # General MIDI strokes that a listener calls kick, snare (or what stands in for it) and hi-hat.
-DRUM_PARTS: Mapping[str, tuple[int, ...]] = {"kicks_s": (35, 36), "snares_s": (37, 38, 39, 40), "hats_s": (42, 44, 46)}
+DRUM_PARTS: Mapping[str, tuple[int, ...]] = {
+    "kicks_s": (35, 36),
+    "snares_s": (37, 38, 39, 40),
+    "hats_s": (42, 44, 46),
+}
 _MERGE_S = 0.025  # notes closer together are one onset
 _NO_BEAT_SHARE = 0.04
 _GAP_SHARE = 0.06

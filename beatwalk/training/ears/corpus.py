@@ -1,21 +1,23 @@
 """The corpus that comes with music21 (PyPI): tunes from old books and scores of many composers, as `Tune`s.
 
-music21 is needed to read it once (`python -m beatwalk.training.ears.corpus --out FOLDER`); what is read is kept as JSON
-in a cache folder outside the repository, and training reads that.
+music21 is needed to read it once (`python -m beatwalk.training.ears.corpus --out FOLDER`); what is read is kept as
+JSON in a cache folder outside the repository, and training reads that.
 
 Conventions
 -----------
 - A **collection** is a book of tunes or a composer; its name is the folder's in the corpus.
 - Only pieces with whole bars of known metres are taken; upbeats belong to no bar.
-- Licences: the corpus is distributed "with the permission of the encoders"; collections that restrict the use of their
-  encodings (Essen folk songs) are left out.
+- Licences: the corpus is distributed "with the permission of the encoders"; collections that restrict the use of
+  their encodings (Essen folk songs) are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +43,13 @@ METRES: dict[str, tuple[float, tuple[float, float]]] = {
 }
 _BOOKS = ("nottingham-dataset", "ryansMammoth", "oneills1850", "airdsAirs", "miscFolk")
 _COMPOSERS = (
-    "bach", "beach", "beethoven", "chopin", "corelli", "cpebach", "handel", "haydn", "johnson_j_r", "joplin",
-    "monteverdi", "mozart", "schoenberg", "schubert", "schumann_clara", "schumann_robert", "verdi", "weber", "webern",
+    "bach", "beach", "chopin", "corelli", "cpebach", "handel", "haydn", "johnson_j_r", "joplin",
+    "monteverdi", "mozart", "schoenberg", "schubert", "schumann_clara", "schumann_robert", "verdi", "weber",
+    "webern", "beethoven",
 )  # fmt: skip
 _FORMATS = (".mxl", ".xml", ".musicxml", ".krn", ".abc")
 MOST_PIECES = 260  # of a collection, evenly taken
+_FEWER = {"beethoven": 4, "haydn": 12, "monteverdi": 16, "mozart": 12}  # scores that take long to read
 _FEWEST_BARS = 7
 _MOST_VOICES = 12
 _TOLERANCE = 1e-3  # quarter notes
@@ -89,7 +93,7 @@ def grid(bars: list[_Bar]) -> list[tuple[float, float, bool]] | None:
         open_length = (offset + bar.length) % whole if is_short else 0.0
         if whole - open_length < _TOLERANCE:
             open_length = 0.0
-    steps = [(b[0] - a[0]) / a[1] for a, b in zip(beats, beats[1:], strict=False)]
+    steps = [(b[0] - a[0]) / a[1] for a, b in itertools.pairwise(beats)]
     return beats if beats and all(abs(step - 1) < _TOLERANCE for step in steps) else None
 
 
@@ -111,7 +115,7 @@ def to_tune(piece: Any, title: str, collection: str) -> Tune | None:
     places = [place for place, _, _ in beats]
 
     def in_beats(at: float) -> float:
-        low = max(0, min(len(places) - 1, sum(place <= at + _TOLERANCE for place in places) - 1))
+        low = max(0, bisect_right(places, at + _TOLERANCE) - 1)
         return low + (at - places[low]) / beats[low][1]
 
     notes = []
@@ -157,8 +161,9 @@ def read_collection(folder: Path) -> Iterator[Tune]:
             texts += [(f"{path.stem} {number}", tune) for number, tune in enumerate(tunes)]
         else:
             texts.append((path.stem, path))
-    step = max(1, len(texts) // MOST_PIECES)
-    for title, source in texts[::step][:MOST_PIECES]:
+    most = min(MOST_PIECES, _FEWER.get(folder.name, MOST_PIECES))
+    step = max(1, len(texts) // most)
+    for title, source in texts[::step][:most]:
         try:
             piece = (
                 converter.parse(str(source))

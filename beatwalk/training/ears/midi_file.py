@@ -42,7 +42,9 @@ def read_midi(path: Path) -> list[MidiNote]:
         raise ValueError(f"{path}: a standard MIDI file begins with MThd, this one with {data[:4]!r}")
     _, size, _, _, division = _HEADER.unpack_from(data)
     if division & 0x8000:
-        raise ValueError(f"{path}: time is counted in video frames (division {division:#x}), expected ticks a quarter")
+        raise ValueError(
+            f"{path}: time is counted in video frames (division {division:#x}), expected ticks a quarter"
+        )
     notes: list[MidiNote] = []
     at = 8 + size
     while at + 8 <= len(data):

@@ -1,7 +1,8 @@
 """Band styles that people wrote: grooves of MMA's library, played over chord charts.
 
-MMA (Musical MIDI Accompaniment, Debian package `mma`, GPL-2+) ships hundreds of grooves for bands. The recipe compiles
-them over its own charts and reads the notes back; nothing of the library goes anywhere but into rendered clips.
+MMA (Musical MIDI Accompaniment, Debian package `mma`, GPL-2+) ships hundreds of grooves for bands. The recipe
+compiles them over its own charts and reads the notes back; nothing of the library goes anywhere but into rendered
+clips.
 
 Conventions
 -----------
@@ -157,7 +158,7 @@ def play_style(rng: np.random.Generator, style: Style, n_bars: int, *, apart: bo
         if bar % section == 0:
             lines.append(f"Groove {style.name}:{grooves[(bar // section) % len(grooves)]}")
         chords = chart[bar // slow % len(chart)].split()
-        middle = f" {' / ' * (style.bar // 2 - 1)} {chords[1]}" if len(chords) > 1 and style.bar in (4, 6) else ""
+        middle = f" {chords[1]}@3" if len(chords) > 1 and style.bar == 4 else ""
         lines.append(f"{bar + 1} {chords[0]}{middle}")
     return to_score(compile_mma("\n".join(lines) + "\n"), style, n_bars)
 

@@ -3,7 +3,7 @@
 Conventions
 -----------
 - `is_apart(key)` splits sources between training and validation by the name of what they share (a style's file, a
-  composer, a collection): one in five is kept apart, whatever else is installed, and never trained on.
+  composer, a book of tunes): those apart are never trained on, whatever else is installed.
 - Sources that are not installed are left out; own composing needs nothing.
 """
 
@@ -22,7 +22,12 @@ from beatwalk.training.ears.mma import Style, play_style, read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
 from beatwalk.training.ears.tunes import Tune, arrange
 
-APART = 5  # one source of so many is for validation
+APART = 5  # one style of so many is for validation
+# Besides: so that every metre is in both parts, and composers and books of tunes.
+_ALSO_APART = frozenset({
+    "casio/68ballad", "stdlib/68swing", "stdlib/rock-128", "yamaha/jazzwaltz", "zoom/blues68",
+    "airdsAirs", "beethoven", "joplin", "monteverdi", "mozart", "nottingham-dataset", "schumann_clara",
+})  # fmt: skip
 _OWN_SHARE, _TUNE_SHARE = 0.3, 0.2  # of performances; the rest is MMA's
 _ODD_SHARE = 0.08
 _MEDLEY_SHARE = 0.06
@@ -92,7 +97,7 @@ def draw_bpm(rng: np.random.Generator, bpm: tuple[float, float]) -> float:
 
 def is_apart(key: str) -> bool:
     """Whether what bears this name is kept for validation."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % APART == 0
+    return key in _ALSO_APART or int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % APART == 0
 
 
 def installed(fonts: Sequence[Path], tunes: Sequence[Tune] = (), *, apart: bool = False) -> Sources:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from torch import Tensor
 from beatwalk.listen.features import EARS_INPUTS, FRAME_RATE_HZ
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clip
+from beatwalk.training.ears.export import listening
+from beatwalk.training.ears.metrics import ONSET_S, n_matched
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of, widen
 from beatwalk.training.optim import Average, Muon
 from beatwalk.training.optim import rate as rate_of
@@ -22,6 +24,8 @@ NET_RATE_HZ = FRAME_RATE_HZ / 2
 KEPT_APART = 32  # every so many-th performance is for measuring only
 MOST_APART = 48
 CHECKPOINT_S = 180.0
+VALIDATE_S = 1800.0
+VALIDATE_EVERY = 4  # pieces: one in so many is listened to while training
 RESCAN_S = 120.0  # the set may still be growing
 LOG_STEPS = 50
 _AVERAGE = 0.999
@@ -44,6 +48,7 @@ class Job:
     rate: float = 2e-3
     steps: int | None = None  # stop after so many instead of minutes
     start: Path | None = None  # a finished, smaller network to begin with
+    validation: Path | None = None  # a set to listen to every `VALIDATE_S`
 
 
 class Library:
@@ -69,8 +74,12 @@ class Library:
         self.trained = [path for path in found if path not in set(self.apart)]
 
     def draw(self, rng: np.random.Generator) -> Clip:
-        """Any clip that is trained on."""
-        return read_clip(self.trained[int(rng.integers(len(self.trained)))])
+        """Any clip that is trained on and still there."""
+        while True:
+            try:
+                return read_clip(self.trained[int(rng.integers(len(self.trained)))])
+            except FileNotFoundError:
+                self.scan()
 
 
 def train(job: Job) -> None:
@@ -124,7 +133,21 @@ def train(job: Job) -> None:
             sums[:] = 0
         if clock.due("save", CHECKPOINT_S):
             save()
+        if job.validation is not None and clock.due("validate", VALIDATE_S):
+            store.log(log, step=step, minutes=clock.spent_s / 60, validation=_validated(job, average))
     save()
+
+
+def _validated(job: Job, average: Average) -> dict[str, float]:
+    """Mean scores on a part of the validation set, with the decoder as it ships."""
+    from beatwalk.training.ears.evaluate import Scores, evaluate
+    from beatwalk.training.ears.validation import read_set
+
+    if job.validation is None:
+        return {}
+    played = read_set(job.validation)[::VALIDATE_EVERY]
+    mean = Scores.mean(evaluate(played, listening(average.weights, SHAPES[job.shape])))
+    return {field.name: round(getattr(mean, field.name), 1) for field in fields(Scores)}
 
 
 def _averaged(job: Job, average: Average) -> Ears:
@@ -197,7 +220,8 @@ def measure(net: Ears, paths: list[Path]) -> dict[str, float]:
         even = clip.ears[: len(clip.ears) // 2 * 2].astype(np.float32)
         shares = torch.sigmoid(net(torch.from_numpy(even)[None]))[0].numpy()
         for row, times_s in enumerate(clip.truth.events):
-            counts[row] += _matched(_peaks_s(shares[row]), times_s)
+            found_s = _peaks_s(shares[row])
+            counts[row] += n_matched(found_s, times_s, ONSET_S), len(found_s), len(times_s)
     hits, found, true = counts.T
     f = 2 * hits / np.maximum(found + true, 1)
     return {head: round(100 * float(value), 1) for head, value in zip(HEADS, f, strict=True)}
@@ -207,8 +231,3 @@ def _peaks_s(share: Float) -> Float:
     inner = share[1:-1]
     peaks = np.flatnonzero((inner > share[:-2]) & (inner >= share[2:]) & (inner > 0.5)) + 1
     return peaks / NET_RATE_HZ
-
-
-def _matched(found_s: Float, true_s: Float, within_s: float = 0.05) -> tuple[int, int, int]:
-    near = np.abs(found_s[:, None] - true_s[None]).min(axis=0, initial=np.inf) <= within_s
-    return int(near.sum()), len(found_s), len(true_s)

@@ -49,9 +49,7 @@ class Tune:
         return lower == "8" and int(upper) % 3 == 0
 
 
-def arrange(
-    rng: np.random.Generator, tune: Tune, seconds: float, bpm: float | None = None
-) -> tuple[Score, float]:
+def arrange(rng: np.random.Generator, tune: Tune, seconds: float, bpm: float | None = None) -> tuple[Score, float]:
     """The tune from some bar on, as often as it takes to fill `seconds`, and its tempo in beats a minute."""
     bpm = float(np.exp(rng.uniform(*np.log(tune.bpm)))) if bpm is None else bpm
     wanted = int(np.ceil(seconds * bpm / 60)) + 2
