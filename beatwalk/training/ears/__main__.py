@@ -28,6 +28,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="General MIDI SoundFont for FluidSynth, may be given again. Default: own synthesis only",
     )
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
+    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
     parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
     parser.add_argument("--start", type=Path, help="a smaller network to begin with, ears.safetensors")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="from the checkpoint")
@@ -47,12 +48,12 @@ def main(argv: list[str] | None = None) -> None:
     from beatwalk.training.ears.clips import write_set
     from beatwalk.training.ears.corpus import read_tunes
     from beatwalk.training.ears.export import export
-    from beatwalk.training.ears.sources import installed
+    from beatwalk.training.ears.sources import gathered
     from beatwalk.training.ears.train import Job, train
 
     torch.set_num_threads(args.threads)
     if args.stage in ("render", "all"):
-        sources = installed(args.soundfont, read_tunes(args.tunes) if args.tunes else [])
+        sources = gathered(args.soundfont, read_tunes(args.tunes) if args.tunes else [], args.mma)
         numbers = range(args.first_clip, args.clips)
         write_set(args.work / "set", numbers, args.seed, sources, args.clip_seconds)
     if args.stage in ("train", "all"):

@@ -20,6 +20,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,8 @@ def _program(part: Any) -> int:
 
 def read_collection(folder: Path) -> Iterator[Tune]:
     """The tunes of one folder of the corpus, at most `MOST_PIECES`."""
-    from music21 import converter
-    from music21.exceptions21 import Music21Exception
+    converter = import_module("music21.converter")
+    failure = import_module("music21.exceptions21").Music21Exception
 
     texts: list[tuple[str, str | Path]] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _FORMATS):
@@ -171,7 +172,7 @@ def read_collection(folder: Path) -> Iterator[Tune]:
                 else converter.parseData(source, format="abc")
             )
             tune = to_tune(piece, title, folder.name)
-        except (Music21Exception, ValueError, IndexError, KeyError, AttributeError, TypeError, ZeroDivisionError):
+        except (failure, ValueError, IndexError, KeyError, AttributeError, TypeError, ZeroDivisionError):
             continue  # the reader of music21 fails on some of its own corpus
         if tune is not None:
             yield tune
@@ -179,9 +180,7 @@ def read_collection(folder: Path) -> Iterator[Tune]:
 
 def write_tunes(out: Path, collections: tuple[str, ...] = (*_BOOKS, *_COMPOSERS)) -> None:
     """Read each collection once; those that lie in `out` already are left alone."""
-    from music21 import corpus
-
-    root = Path(corpus.__file__).parent
+    root = Path(str(import_module("music21.corpus").__file__)).parent
     out.mkdir(parents=True, exist_ok=True)
     for collection in collections:
         path = out / f"{collection}.json"

@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,8 @@ def features_of(piece: Played) -> Features:
     features = extract_features(open_audio(piece.song))
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **{field.name: np.asarray(getattr(features, field.name)) for field in fields(Features)})
+    arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(Features)}
+    np.savez(partial, **arrays)
     partial.replace(path)
     return features
 

@@ -26,7 +26,6 @@ import numpy as np
 from beatwalk.training.ears.midi_file import DRUM_CHANNEL, MidiNote, read_midi
 from beatwalk.training.ears.score import Hit, Note, Score
 
-LIBRARY = Path("/usr/share/mma/lib")
 _TIMEOUT_S = 60
 _SKIPPED = ("metronome", "none", "count", "ending", "intro", "ballad68", "blues34", "quando")  # no music, or no metre
 _ELECTRONIC = ("tech", "trance", "house", "rave", "dance", "dnb", "ambient", "hip", "electric", "digital", "trip")
@@ -112,15 +111,15 @@ class Style:
         return any(word in self.name for word in _ELECTRONIC)
 
 
-def read_styles(library: Path = LIBRARY) -> list[Style]:
+def read_styles(library: Path) -> list[Style]:
     """All styles of the library that have a known metre, in order of their names.
 
     Raises
     ------
-    FileNotFoundError : MMA is not installed
+    FileNotFoundError : there is no such library
     """
-    if not library.is_dir() or shutil.which("mma") is None:
-        raise FileNotFoundError(f"{library}: MMA and its library are needed; install the Debian package mma")
+    if not library.is_dir():
+        raise FileNotFoundError(f"{library}: no folder of MMA's styles; the Debian package mma has one, mma/lib")
     styles = [_style_of(path, library) for path in sorted(library.rglob("*.mma"))]
     return [style for style in styles if style is not None]
 
@@ -168,8 +167,11 @@ def compile_mma(text: str) -> list[MidiNote]:
 
     Raises
     ------
+    FileNotFoundError : MMA is not installed
     RuntimeError : MMA refuses the file
     """
+    if shutil.which("mma") is None:
+        raise FileNotFoundError("MMA is needed to play its styles; install the Debian package mma")
     with tempfile.TemporaryDirectory() as folder:
         source, song = Path(folder) / "song.mma", Path(folder) / "song.mid"
         source.write_text(text, encoding="utf-8")

@@ -3,8 +3,8 @@
 Conventions
 -----------
 - `is_apart(key)` splits sources between training and validation by the name of what they share (a style's file, a
-  composer, a book of tunes): those apart are never trained on, whatever else is installed.
-- Sources that are not installed are left out; own composing needs nothing.
+  composer, a book of tunes): those apart are never trained on, whatever else is given.
+- Sources that are not given are left out; own composing needs nothing.
 """
 
 from __future__ import annotations
@@ -100,12 +100,11 @@ def is_apart(key: str) -> bool:
     return key in _ALSO_APART or int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % APART == 0
 
 
-def installed(fonts: Sequence[Path], tunes: Sequence[Tune] = (), *, apart: bool = False) -> Sources:
-    """Everything on this machine that belongs to training, or that is kept apart."""
-    try:
-        styles = read_styles()
-    except FileNotFoundError:
-        styles = []
+def gathered(
+    fonts: Sequence[Path] = (), tunes: Sequence[Tune] = (), library: Path | None = None, *, apart: bool = False
+) -> Sources:
+    """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles."""
+    styles = read_styles(library) if library else []
     return Sources(
         fonts=fonts,
         styles=[style for style in styles if is_apart(style.name) == apart],

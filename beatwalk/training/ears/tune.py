@@ -17,6 +17,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,8 @@ from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
 ROUNDS = 2
-Value = float | bool | tuple[float, ...]
 _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
-GRID: dict[str, tuple[Value, ...]] = {
+GRID: dict[str, tuple[Any, ...]] = {
     "tracker_odds": (0.0, 0.7, 1.5),
     "envelope_odds": (0.0, 0.25, 0.5),
     "network": (0.7, 1.0, 1.4, 2.0),

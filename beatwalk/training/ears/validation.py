@@ -29,7 +29,7 @@ from beatwalk.training.ears.clips import NOTHING, Truth, drone, perform
 from beatwalk.training.ears.corpus import read_tunes
 from beatwalk.training.ears.mma import Style
 from beatwalk.training.ears.score import Score, draw_tempo, in_odd_bars, joined, rescaled, without
-from beatwalk.training.ears.sources import MOST_VOICES, ODD_BARS, Sources, draw_bpm, installed
+from beatwalk.training.ears.sources import MOST_VOICES, ODD_BARS, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.training.ears.tunes import Tune, arrange
 from beatwalk.types import Float32
@@ -265,11 +265,12 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.validation", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder outside the repository")
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read")
+    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles")
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="may be given again")
     parser.add_argument("--most", type=int, help="play only the first N pieces")
     args = parser.parse_args(argv)
     tunes = read_tunes(args.tunes) if args.tunes else []
-    write_set(args.out, installed(args.soundfont, tunes, apart=True), args.most)
+    write_set(args.out, gathered(args.soundfont, tunes, args.mma, apart=True), args.most)
     played = read_set(args.out)
     for name, count in sorted(Counter((p.kind, p.metre) for p in played).items()):
         print(f"{name[0]:28}{name[1]:14}{count:4}")
