@@ -37,6 +37,9 @@ class Decoding:
     """The decoder's parameters; `beatwalk.training.ears.tune` chooses them on its validation set."""
 
     # beats
+    low_bpm: float = MIN_BPM
+    high_bpm: float = MAX_BPM
+    centre_bpm: float = _CENTRE_BPM  # the usual tempo
     change: float = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
     jump_cost: float = 14.0  # of any other tempo from one beat to the next
     prior_gain: float = 0.25  # how much the usual tempo speaks at every beat

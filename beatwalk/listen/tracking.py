@@ -59,14 +59,13 @@ class Hint:
     def _tapped_bpm(self) -> float | None:
         return None if self.taps_s is None else 60.0 / float(np.median(np.diff(self.taps_s)))
 
-    @property
-    def tempi(self) -> Tempi:
+    def tempi(self, decoding: Decoding) -> Tempi:
         """Tempi that agree with it."""
         bpm, about = self.tempo_bpm, _ABOUT
         if bpm is None:
             bpm, about = self._tapped_bpm, _ABOUT**2
         if bpm is None:
-            return Tempi()
+            return Tempi(low_bpm=decoding.low_bpm, high_bpm=decoding.high_bpm, centre_bpm=decoding.centre_bpm)
         return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm)
 
     def __bool__(self) -> bool:
@@ -90,7 +89,8 @@ def listen_for_rhythm(
     other = track_beats(features)
     joint = np.float32(decoding.network) * odds + _hand_made(features, other.times_s, decoding)
     lean = _INSISTENCE if hint else decoding.lean
-    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, lean, decoding) for meter in METERS]
+    tempi = hint.tempi(decoding)
+    paths = [best_path(joint, downbeat_odds, meter, tempi, lean, decoding) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     frames = path.frames

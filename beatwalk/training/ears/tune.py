@@ -32,6 +32,9 @@ MARGIN = 0.15
 ROUNDS = 2
 _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
 GRID: dict[str, tuple[Any, ...]] = {
+    "low_bpm": (40.0, 55.0),
+    "high_bpm": (215.0, 250.0),
+    "centre_bpm": (85.0, 100.0, 120.0),
     "tracker_odds": (0.0, 0.7, 1.5),
     "envelope_odds": (0.0, 0.25, 0.5),
     "network": (0.7, 1.0, 1.4, 2.0),

@@ -37,7 +37,7 @@ from beatwalk.types import Float32
 PIECE_S = 48.0
 SEED = 25_000
 _PER_STYLE = 2
-_WITHOUT_BEAT = 4
+_ODD, _MEDLEYS, _WITHOUT_BEAT = 16, 6, 4
 _PER_COLLECTION = {"airdsAirs": 22, "mozart": 10, "beethoven": 8, "monteverdi": 5}
 _MOST_OF_OTHERS = 3
 _MMA_LICENCE = "MMA's library, GPL-2+; charts of the recipe's own"
@@ -117,11 +117,11 @@ def pieces(sources: Sources, seconds: float = PIECE_S) -> Iterator[Piece | None]
             yield _from_style(rng, sources, style, turn, seconds)
             number += 1
     common = [style for style in sources.styles if style.metre == "4/4"]
-    for turn in range(16):
+    for turn in range(_ODD if common else 0):
         rng = np.random.default_rng([SEED, 0, number])
         yield _odd(rng, sources, common[int(rng.integers(len(common)))], ODD_BARS[turn % len(ODD_BARS)], seconds)
         number += 1
-    for turn in range(6):
+    for turn in range(_MEDLEYS if sources.styles else 0):
         rng = np.random.default_rng([SEED, 0, number])
         yield _medley(rng, sources, seconds, turn)
         number += 1
