@@ -81,12 +81,21 @@ class Rhythm:
 
 
 def listen_for_rhythm(
-    features: Features, heard: Heard, hint: Hint | None = None, decoding: Decoding = DECODING
+    features: Features,
+    heard: Heard,
+    hint: Hint | None = None,
+    decoding: Decoding = DECODING,
+    other: Beats | None = None,
 ) -> Rhythm:
-    """The likeliest beats and bars."""
+    """The likeliest beats and bars.
+
+    Parameters
+    ----------
+    other : beats of the tracker without a network, where they are known already
+    """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, heard, hint)
-    other = track_beats(features)
+    other = other or track_beats(features)
     joint = np.float32(decoding.network) * odds + _hand_made(features, other.times_s, decoding)
     lean = _INSISTENCE if hint else decoding.lean
     tempi = hint.tempi(decoding)

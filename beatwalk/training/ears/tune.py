@@ -23,9 +23,10 @@ import numpy as np
 
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.features import Features
+from beatwalk.listen.librosa_tracker import Beats, track_beats
 from beatwalk.listen.network import Heard, hear, read_network
-from beatwalk.listen.tracking import Rhythm, listen_for_rhythm
-from beatwalk.training.ears.evaluate import Scores, features_of, score_piece, table
+from beatwalk.listen.tracking import listen_for_rhythm
+from beatwalk.training.ears.evaluate import Decoder, Scores, features_of, score_piece, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
@@ -59,15 +60,16 @@ class Heeded:
     piece: Played
     features: Features
     heard: Heard
+    other: Beats  # of the tracker without a network
 
 
 def decoded(songs: Sequence[Heeded], decoding: Decoding) -> list[Scores]:
     """The scores of each piece under a setting."""
 
-    def decode(features: Features, heard: Heard) -> Rhythm:
-        return listen_for_rhythm(features, heard, decoding=decoding)
+    def decoder(song: Heeded) -> Decoder:
+        return lambda features, heard: listen_for_rhythm(features, heard, decoding=decoding, other=song.other)
 
-    return [score_piece(song.piece, song.features, song.heard, decode) for song in songs]
+    return [score_piece(song.piece, song.features, song.heard, decoder(song)) for song in songs]
 
 
 def total(scores: Sequence[Scores]) -> float:
@@ -111,7 +113,7 @@ def main(argv: list[str] | None = None) -> None:
     songs = []
     for piece in read_set(args.set)[:: args.every]:
         features = features_of(piece)
-        songs.append(Heeded(piece, features, hear(features, network)))
+        songs.append(Heeded(piece, features, hear(features, network), track_beats(features)))
     best, looked = tune(songs, rounds=args.rounds)
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))
