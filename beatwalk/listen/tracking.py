@@ -80,14 +80,29 @@ class Rhythm:
     bars: Bars
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pulse:
+    """Beats, and how much each of them sounds like the first of a bar."""
+
+    beats: Beats
+    downbeat_odds: Float  # shape (n_beats,), log odds
+
+
 def listen_for_rhythm(
+    features: Features, heard: Heard, hint: Hint | None = None, decoding: Decoding = DECODING
+) -> Rhythm:
+    """The likeliest beats and bars."""
+    return with_bars(features, find_pulse(features, heard, hint, decoding), decoding)
+
+
+def find_pulse(
     features: Features,
     heard: Heard,
     hint: Hint | None = None,
     decoding: Decoding = DECODING,
     other: Beats | None = None,
-) -> Rhythm:
-    """The likeliest beats and bars.
+) -> Pulse:
+    """The likeliest beats.
 
     Parameters
     ----------
@@ -108,9 +123,27 @@ def listen_for_rhythm(
     # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
     certain = bool(hint) or len(other.times_s) > 0
     kept, beats = _kept(features, frames, odds, keep_all=bool(hint), only_steady=not certain)
-    return (
-        Rhythm(beats=beats, bars=_bars(features, beats, downbeat_odds[kept], decoding)) if len(kept) else _nothing()
+    return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
+
+
+def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
+    """Bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
+    beats = pulse.beats
+    if not len(beats.times_s):
+        return _nothing()
+    if not decoding.joint_bars:
+        return Rhythm(beats=beats, bars=find_bars(features, beats.times_s, pulse.downbeat_odds))
+    evidence = decoding.downbeat * pulse.downbeat_odds
+    if decoding.evidence:
+        evidence = evidence + decoding.evidence * downbeat_evidence(features, beats.times_s)
+    places, metres = find_metres(evidence, decoding)
+    downbeats = np.flatnonzero(places == 0)
+    usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
+    bars = Bars(
+        downbeats_s=frozen_array(beats.times_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats.times_s), usual), np.int64),
     )
+    return Rhythm(beats=beats, bars=bars)
 
 
 def _hand_made(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
@@ -162,21 +195,6 @@ def _kept(
     if kept.sum() < MIN_BEATS:
         return frames[:0], no_beats()
     return frames[kept], Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
-
-
-def _bars(features: Features, beats: Beats, downbeat_odds: Float32, decoding: Decoding) -> Bars:
-    """Bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
-    odds = downbeat_odds.astype(np.float64)
-    if not decoding.joint_bars:
-        return find_bars(features, beats.times_s, odds)
-    evidence = decoding.downbeat * odds + decoding.evidence * downbeat_evidence(features, beats.times_s)
-    places, metres = find_metres(evidence, decoding)
-    downbeats = np.flatnonzero(places == 0)
-    usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
-    return Bars(
-        downbeats_s=frozen_array(beats.times_s[downbeats]),
-        beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats.times_s), usual), np.int64),
-    )
 
 
 def _nothing() -> Rhythm:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from beatwalk.listen.network import Heard, Network, hear, read_network
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.tracking import Rhythm, listen_for_rhythm
 from beatwalk.training.ears.metrics import ONSET_S, continuity, f_measure, octave_is_right, settled
-from beatwalk.training.ears.validation import Played, read_set
+from beatwalk.training.ears.validation import PIECE_S, Played, read_set
 
 Decoder = Callable[[Features, Heard], Rhythm]
 
@@ -69,11 +69,19 @@ def features_of(piece: Played) -> Features:
 
 def score_piece(piece: Played, features: Features, heard: Heard, decode: Decoder = listen_for_rhythm) -> Scores:
     """What was found in a piece, against its truth."""
-    rhythm = decode(features, heard)
+    scores = score_rhythm(piece, decode(features, heard))
+    if not len(piece.truth.beats_s):
+        return scores
+    onset_f = f_measure(find_onsets(features, heard).times_s, piece.truth.onsets_s, ONSET_S)
+    return replace(scores, onset_f=100 * onset_f)
+
+
+def score_rhythm(piece: Played, rhythm: Rhythm) -> Scores:
+    """Beats and bars against their truth; onsets are not known."""
     truth = piece.truth
     beats_s, true_s = settled(rhythm.beats.times_s), settled(truth.beats_s)
     if not len(truth.beats_s):
-        false_beats = len(rhythm.beats.times_s) / (features.duration_s / 60)
+        false_beats = len(rhythm.beats.times_s) / (PIECE_S / 60)
         return Scores(**dict.fromkeys(_names(), np.nan) | {"false_beats": false_beats})
     cmlt, amlt = continuity(beats_s, true_s)
     return Scores(
@@ -81,7 +89,7 @@ def score_piece(piece: Played, features: Features, heard: Heard, decode: Decoder
         cmlt=100 * cmlt,
         amlt=100 * amlt,
         downbeat_f=100 * f_measure(settled(rhythm.bars.downbeats_s), settled(truth.downbeats_s)),
-        onset_f=100 * f_measure(find_onsets(features, heard).times_s, truth.onsets_s, ONSET_S),
+        onset_f=np.nan,
         octave=100.0 * octave_is_right(beats_s, true_s),
         false_beats=np.nan,
     )

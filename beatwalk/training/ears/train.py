@@ -22,8 +22,8 @@ from beatwalk.types import Float
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
 KEPT_APART = 32  # every so many-th performance is for measuring only
-MOST_APART = 48
-CHECKPOINT_S = 180.0
+MOST_APART = 12  # listened to at each checkpoint
+CHECKPOINT_S = 300.0
 VALIDATE_S = 1800.0
 VALIDATE_EVERY = 4  # pieces: one in so many is listened to while training
 RESCAN_S = 120.0  # the set may still be growing

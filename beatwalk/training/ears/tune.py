@@ -25,32 +25,35 @@ from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.features import Features
 from beatwalk.listen.librosa_tracker import Beats, track_beats
 from beatwalk.listen.network import Heard, hear, read_network
-from beatwalk.listen.tracking import listen_for_rhythm
-from beatwalk.training.ears.evaluate import Decoder, Scores, features_of, score_piece, table
+from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, with_bars
+from beatwalk.training.ears.evaluate import Scores, features_of, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
 ROUNDS = 2
 _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
 GRID: dict[str, tuple[Any, ...]] = {
-    "low_bpm": (40.0, 55.0),
-    "high_bpm": (215.0, 250.0),
-    "centre_bpm": (85.0, 100.0, 120.0),
-    "tracker_odds": (0.0, 0.7, 1.5),
-    "envelope_odds": (0.0, 0.25, 0.5),
-    "network": (0.7, 1.0, 1.4, 2.0),
-    "prior_gain": (0.0, 0.1, 0.25, 0.5, 1.0),
-    "lean": (0.5, 1.0, 2.0, 3.0, 4.5),
-    "harmony_phase": (True, False),
-    "change": (0.018, 0.025, 0.035, 0.05),
-    "jump_cost": (8.0, 14.0, 20.0),
     "joint_bars": (False, True),
-    "metre_costs": (_FREE, (12.0, 6.0, 0.0, 12.0, 14.0, 14.0), (20.0, 8.0, 0.0, 16.0, 30.0, 20.0)),
     "evidence": (0.0, 0.15, 0.3, 0.6),
     "downbeat": (0.6, 1.0, 1.5),
+    "metre_costs": (_FREE, (12.0, 6.0, 0.0, 12.0, 14.0, 14.0), (20.0, 8.0, 0.0, 16.0, 30.0, 20.0)),
     "metre_change": (10.0, 16.0, 25.0),
     "short_bar": (7.0, 12.0, 20.0),
+    "low_bpm": (40.0, 55.0),
+    "tracker_odds": (0.0, 0.7, 1.5),
+    "centre_bpm": (85.0, 100.0, 120.0),
+    "lean": (0.5, 1.0, 2.0, 3.0),
+    "prior_gain": (0.0, 0.1, 0.25, 0.5, 1.0),
+    "envelope_odds": (0.0, 0.25, 0.5),
+    "network": (0.7, 1.0, 1.4, 2.0),
+    "harmony_phase": (True, False),
+    "high_bpm": (215.0, 250.0),
+    "change": (0.018, 0.025, 0.035, 0.05),
+    "jump_cost": (8.0, 14.0, 20.0),
 }
+
+
+BAR_FIELDS = ("joint_bars", "metre_costs", "metre_change", "short_bar", "downbeat", "evidence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +64,19 @@ class Heeded:
     features: Features
     heard: Heard
     other: Beats  # of the tracker without a network
+    pulses: dict[Decoding, Pulse]  # beats found before, by setting
+
+    def rhythm(self, decoding: Decoding) -> Rhythm:
+        """Beats and bars under a setting; beats are found again only where it changes them."""
+        key = replace(decoding, **{name: getattr(DECODING, name) for name in BAR_FIELDS})
+        if key not in self.pulses:
+            self.pulses[key] = find_pulse(self.features, self.heard, None, decoding, self.other)
+        return with_bars(self.features, self.pulses[key], decoding)
 
 
 def decoded(songs: Sequence[Heeded], decoding: Decoding) -> list[Scores]:
     """The scores of each piece under a setting."""
-
-    def decoder(song: Heeded) -> Decoder:
-        return lambda features, heard: listen_for_rhythm(features, heard, decoding=decoding, other=song.other)
-
-    return [score_piece(song.piece, song.features, song.heard, decoder(song)) for song in songs]
+    return [score_rhythm(song.piece, song.rhythm(decoding)) for song in songs]
 
 
 def total(scores: Sequence[Scores]) -> float:
@@ -113,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     songs = []
     for piece in read_set(args.set)[:: args.every]:
         features = features_of(piece)
-        songs.append(Heeded(piece, features, hear(features, network), track_beats(features)))
+        songs.append(Heeded(piece, features, hear(features, network), track_beats(features), {}))
     best, looked = tune(songs, rounds=args.rounds)
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))
