@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from beatwalk.training.ears.metrics import continuity, f_measure, n_matched, oct
 from beatwalk.training.ears.score import Hit, Note, Score
 from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.tunes import Tune
-from beatwalk.training.ears.validation import Played, kind_of, pieces, read_set, write_set
+from beatwalk.training.ears.validation import Played, kind_of, plans, read_set, write_set
 
 BEATS_S = np.arange(6.0, 40.0, 0.5)
 
@@ -125,8 +126,16 @@ def test_kinds_of_styles() -> None:
 
 def test_drones_come_before_tunes() -> None:
     """New collections are added at the end: numbers of pieces do not change."""
-    kinds = [piece and piece.kind for piece in pieces(Sources(tunes=tunes(), apart=True), 12.0)]
-    assert kinds == [None] * 4 + ["tunes from books"] * 2
+    planned = [plan.style for plan in plans(Sources(tunes=tunes(), apart=True), 12.0)]
+    assert planned == ["drone"] * 4 + ["airdsAirs: a", "airdsAirs: b"]
+
+
+def test_pieces_of_other_sources_are_made_again(folder: Path, tmp_path: Path) -> None:
+    """A set whose sources have changed does not keep what stood in a piece's place."""
+    shutil.copytree(folder, tmp_path / "set")
+    other = [replace(tune, title="c") for tune in tunes()[:1]]
+    write_set(tmp_path / "set", Sources(tunes=[*other, tunes()[1]], apart=True), seconds=12.0)
+    assert [piece.style for piece in read_set(tmp_path / "set")[4:]] == ["airdsAirs: c", "airdsAirs: b"]
 
 
 def test_tuning_takes_what_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,9 @@ import argparse
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,18 +81,19 @@ def kind_of(style: str, metre: str) -> str:
 
 
 def write_set(out: Path, sources: Sources, most: int | None = None, seconds: float = PIECE_S) -> None:
-    """Play every piece that does not lie in `out` already."""
+    """Play every piece that does not lie in `out` already; one that was made of another source is made again."""
     out.mkdir(parents=True, exist_ok=True)
-    for number, piece in enumerate(pieces(sources, seconds)):
+    for number, plan in enumerate(plans(sources, seconds)):
         if most is not None and number >= most:
             return
         path = out / f"{number:03d}.json"
-        if path.exists():
+        if path.exists() and _read(path).style.startswith(plan.style):
             continue
+        piece = plan.compose(np.random.default_rng([SEED, 0, number])) if plan.compose else None
         rng = np.random.default_rng([SEED, 1, number])
         if piece is None:
             samples, truth = augment(rng, drone(rng, seconds)), NOTHING
-            told = {"style": "drone", "kind": "no beat", "metre": "", "source": "own synthesis", "licence": ""}
+            told = {"style": plan.style, "kind": "no beat", "metre": "", "source": "own synthesis", "licence": ""}
         else:
             samples, truth = play(rng, piece, sources.fonts, seconds)
             told = {f.name: getattr(piece, f.name) for f in fields(piece) if f.name != "score"}
@@ -108,35 +110,36 @@ def play(rng: np.random.Generator, piece: Piece, fonts: Sequence[Path], seconds:
     return augment(rng, samples), truth
 
 
-def pieces(sources: Sources, seconds: float = PIECE_S) -> Iterator[Piece | None]:
-    """All pieces in their order, before they are played; None is music without a beat."""
-    number = 0
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What will be a piece, as far as it is known before anything is composed."""
+
+    style: str  # its name begins so
+    compose: Callable[[np.random.Generator], Piece] | None  # None is music without a beat
+
+
+def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
+    """All pieces in their order."""
     for style in sources.styles:
-        for turn in range(_PER_STYLE if style.metre == "4/4" else 2 * _PER_STYLE):
-            rng = np.random.default_rng([SEED, 0, number])
-            yield _from_style(rng, sources, style, turn, seconds)
-            number += 1
+        play_it = partial(_from_style, sources=sources, style=style, seconds=seconds)
+        for _ in range(_PER_STYLE if style.metre == "4/4" else 2 * _PER_STYLE):
+            yield Plan(style.name, play_it)
     common = [style for style in sources.styles if style.metre == "4/4"]
     for turn in range(_ODD if common else 0):
-        rng = np.random.default_rng([SEED, 0, number])
-        yield _odd(rng, sources, common[int(rng.integers(len(common)))], ODD_BARS[turn % len(ODD_BARS)], seconds)
-        number += 1
+        pattern = ODD_BARS[turn % len(ODD_BARS)]
+        yield Plan("", partial(_odd, sources=sources, styles=common, pattern=pattern, seconds=seconds))
     for turn in range(_MEDLEYS if sources.styles else 0):
-        rng = np.random.default_rng([SEED, 0, number])
-        yield _medley(rng, sources, seconds, turn)
-        number += 1
-    yield from [None] * _WITHOUT_BEAT
-    number += _WITHOUT_BEAT
+        yield Plan("", partial(_medley, sources=sources, seconds=seconds, turn=turn))
+    for _ in range(_WITHOUT_BEAT):
+        yield Plan("drone", None)
     for collection, tunes in sorted(_by_collection(sources.tunes).items()):
         most = _PER_COLLECTION.get(collection, _MOST_OF_OTHERS)
         for tune in tunes[:: max(1, len(tunes) // most)][:most]:
-            rng = np.random.default_rng([SEED, 0, number])
-            yield _from_tune(rng, tune, seconds)
-            number += 1
+            yield Plan(f"{collection}: {tune.title}", partial(_from_tune, tune=tune, seconds=seconds))
 
 
-def _from_style(rng: np.random.Generator, sources: Sources, style: Style, turn: int, seconds: float) -> Piece:
-    """Every fourth begins with an upbeat or has a short bar or another tempo in it."""
+def _from_style(rng: np.random.Generator, sources: Sources, style: Style, seconds: float) -> Piece:
+    """Three in ten begin with an upbeat, or have a short bar or another tempo in them."""
     bpm = draw_bpm(rng, style.bpm)
     score = sources.play(rng, style, bpm, 1.5 * seconds)
     changes, kind = "", rng.random()
@@ -162,10 +165,15 @@ def _from_style(rng: np.random.Generator, sources: Sources, style: Style, turn: 
 
 
 def _odd(
-    rng: np.random.Generator, sources: Sources, style: Style, pattern: tuple[tuple[int, int], ...], seconds: float
+    rng: np.random.Generator,
+    sources: Sources,
+    styles: Sequence[Style],
+    pattern: tuple[tuple[int, int], ...],
+    seconds: float,
 ) -> Piece:
     """A style in bars of five to seven beats."""
-    piece = _from_style(rng, sources, style, 0, 2.5 * seconds)
+    style = styles[int(rng.integers(len(styles)))]
+    piece = _from_style(rng, sources, style, 2.5 * seconds)
     plain = sources.play(rng, style, piece.bpm, 2.5 * seconds)
     score = in_odd_bars(plain, pattern)
     return replace(piece, score=score, metre=f"{score.metre}/4", kind="odd metres", changes="")
@@ -221,9 +229,10 @@ def _write(out: Path, number: int, samples: Float32, truth: Truth, told: dict[st
     soundfile.write(song, samples, RATE_HZ)
     events = {f.name: [round(float(t), 5) for t in getattr(truth, f.name)] for f in fields(truth)}
     path = out / f"{number:03d}.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(told | {"truth": events}), encoding="utf-8")
-    partial.replace(path)
+    unfinished = path.with_suffix(".partial")
+    unfinished.write_text(json.dumps(told | {"truth": events}), encoding="utf-8")
+    unfinished.replace(path)
+    (out / "features" / f"{number:03d}.npz").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
