@@ -1,18 +1,29 @@
 # Everything a person or a machine does with this repository. `make` alone prints what there is.
+# On Windows: from Git Bash, which has the commands below.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
 PYTHON ?= python3
+BIN := .venv/bin
+endif
 VENV := .venv
-BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
+
+# Tests run in as many processes as there are cores, at most eight: each takes up to 1.5 GB.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format clean
+.PHONY: help install demo test test-all check format docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1 — /'
 
 install: $(STAMP)  ## make .venv with pinned versions
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt beatwalk/_version.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "beatwalk needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
@@ -26,20 +37,32 @@ demo: $(STAMP)  ## install, then render the example song to out/demo.mp4
 	@echo "Next:  $(BIN)/beatwalk YOUR_SONG.mp3 examples/demo.txt --preset house"
 	@echo "       $(BIN)/beatwalk --help"
 
-test: $(STAMP)  ## run the tests (minutes)
-	$(BIN)/python -m pytest
+# One thread of torch a process: threads of several processes wait for each other.
+test test-all: export OMP_NUM_THREADS = 1
+
+test: $(STAMP)  ## run the tests (minutes), with coverage
+	$(PYTEST)
 
 test-all: $(STAMP)  ## run the slow tests too
-	$(BIN)/python -m pytest -m 'not gpu'
+	$(PYTEST) -m 'not gpu'
 
 check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy beatwalk
+	$(BIN)/mypy beatwalk tests examples
 
-format: $(STAMP)  ## format and mend what can be mended
+format: $(STAMP)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo
+	@echo "Open site/index.html; for its search:  $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 clean:  ## remove everything that make made
-	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) out build dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The composition root: the few functions that the command line, and a person in Python, call.
+"""One video, from Python: the functions that the command line and people call.
 
 analysis = beatwalk.analyze("song.wav")
 plan = beatwalk.plan("song.wav", "prompts.txt", preset="house", analysis=analysis)
@@ -14,32 +14,53 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from beatwalk.core.files import write_json
-from beatwalk.core.locking import alone_in
+from beatwalk.check import CheckReport, measure_video
+from beatwalk.core import (
+    StageProgress,
+    Watcher,
+    WorkFolder,
+    build_manifest,
+    manifest_path,
+    picture_digests,
+    read_manifest,
+    render_identity,
+    write_json,
+)
 from beatwalk.errors import AudioError, PlanError, VideoError
-from beatwalk.listen.store import PathLike, hear, open_song, with_song
-from beatwalk.listen.store import analyze as analyze
-from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import check_pictures, check_plan, resolve_model_path
-from beatwalk.plan.placement import plan as lay_plan
-from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, merge, settings_from
-from beatwalk.plan.prompts import parse_prompts, read_prompts
-from beatwalk.preflight import check_output, check_space, check_video, keep_the_song, remarks_of
-from beatwalk.preflight import check_resumable as _check_resumable
-from beatwalk.types import Analysis, Audio, Plan, Targets
+from beatwalk.listen import PathLike, analysis_for, analyze, open_song, with_song
+from beatwalk.models import Generator, ModelRequest, fingerprint_of, load_model, load_upscaler
+from beatwalk.plan import (
+    DEFAULT_PRESET,
+    check_plan,
+    load_settings,
+    merge,
+    parse_prompts,
+    place_prompts,
+    plan_to_json,
+    read_plan,
+    read_prompts,
+    resolve_model_path,
+    settings_from,
+    targets_of,
+)
+from beatwalk.preflight import (
+    check_output,
+    check_pictures,
+    check_resumable,
+    check_space,
+    check_video,
+    compile_if_worth,
+    keep_the_song,
+    remarks_of,
+)
+from beatwalk.settings import AFTERWARDS, VideoSettings
+from beatwalk.types import Analysis, Audio, Frames, Plan, Targets
+from beatwalk.video import Finisher, FinishReport, finish_segments
+from beatwalk.walk import SegmentRecord, Survey, Walk, motion_of, read_record, render_segments
 
-if TYPE_CHECKING:
-    from beatwalk.check import CheckReport
-    from beatwalk.models import Compiled
-    from beatwalk.types import Frames
-    from beatwalk.video.finishing import FinishReport
-    from beatwalk.walk.segments import Watcher
-    from beatwalk.walk.walk import Walk
-
-PLAN_FILE = "plan.json"
-AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")  # settings that need no new frames
+__all__ = ["RenderResult", "analyze", "check", "finish", "plan", "prepare", "remarks_on", "render"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +70,10 @@ class RenderResult:
     path: Path
     manifest: Mapping[str, Any]
     frames: int
-    seconds: float  # of this run, the model's loading left out
-    frames_per_s: float  # frames made in this run by those seconds
+    seconds: float  # of this run, without loading the model
+    frames_per_s: float  # frames rendered in this run per second of it
     softened: int  # frames that the flash limiter changed
-    stages: Mapping[str, float]  # seconds by stage of finishing, and of all of "render"; they overlap
+    stages: Mapping[str, float]  # seconds of "render" and of each stage of finishing; they overlap
 
 
 def plan(
@@ -66,93 +87,56 @@ def plan(
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> Plan:
-    """Lay prompts over a song.
+    """Plan which prompt arrives when, and how fast the picture changes.
 
     Parameters
     ----------
-    prompts : a prompt file, or lines of one
-    preset : name or path
-    overrides : settings on top of the preset's, such as {"video": {"fps": 30}}
-    analysis : corrected by hand, say; None: the one stored beside the song, else the song is listened to
-    model : a diffusers folder, a .safetensors file or a hub id; None: the model that ships inside
+    song
+        A sound file, or a video with sound.
+    prompts
+        A prompt file, or its lines.
+    preset
+        Name of a preset, or a TOML file.
+    overrides
+        Settings on top of the preset's, such as {"video": {"fps": 30}}.
+    analysis
+        Of the song; None: the one stored beside the song, otherwise the song is analysed.
+    model
+        A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
+    start_s, end_s
+        The part of the song to show, in seconds; None: to its end.
 
     Raises
     ------
-    BeatwalkError : whichever of song, prompts and settings is wrong
+    BeatwalkError
+        The song, the prompts or the settings are wrong; the message says which.
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
-    analysis = hear(audio) if analysis is None else with_song(analysis, audio)
-    made = lay_plan(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
+    made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
 
 
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
-    """The plan with its size settled, and the walk that makes its pictures.
+    """The plan with its size decided, and the walk that makes its pictures.
 
     Raises
     ------
-    ModelError, SettingsError, PlanError : they do not fit together
+    AudioError
+        The song is gone.
+    ModelError, SettingsError, PlanError
+        Plan and model do not fit together.
     """
-    from beatwalk.walk.walk import Walk
-
     check_plan(plan)
     if not plan.analysis.song.path.is_file():
         raise AudioError(f"{plan.analysis.song.path}: the song that was planned for is no longer there")
     size = plan.size or generator.info.size
     plan = replace(plan, size=size)
-    return plan, Walk(plan=plan, generator=generator, size=size)
-
-
-def targets_of(plan: Plan) -> Targets:
-    """What the music asks of every frame of a plan."""
-    from beatwalk.plan.loop_targets import closed_targets
-    from beatwalk.plan.modulation import targets
-
-    if plan.settings.walk.loop:
-        return closed_targets(plan.analysis, plan.timeline, plan.settings)
-    return targets(plan.analysis, plan.timeline, plan.settings)
-
-
-def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
-    """Before a model is loaded: see `places.check_resumable`."""
-    _check_resumable(plan, targets_of(plan), output, overwrite=overwrite, model=model)
-
-
-def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
-    """Measured time for one picture, in seconds: the second of two small batches, for the first warms up."""
-    import numpy as np
-
-    segment = walk.plan.segments[0]
-    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
-    seconds = 0.0
-    for _ in range(2):
-        begin = time.perf_counter()
-        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
-        seconds = time.perf_counter() - begin
-    return seconds / pictures
-
-
-def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
-    """Compile the model where so many videos are long enough to pay for it, or the settings say so.
-
-    None where it is not worth it (what was compiled for a video before goes back to what it was) or already done.
-    """
-    from beatwalk.models import DiffusionGenerator, compile_measured, worth_compiling
-
-    generator, block = walk.generator, plan.settings.feedback.block_frames
-    if not isinstance(generator, DiffusionGenerator):
-        return None
-    worth = worth_compiling(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
-    if generator.compiled and not worth:
-        generator.compile(None)
-    if generator.compiled or not worth:
-        return None
-    graphs = plan.settings.model.cuda_graphs
-    return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)
+    return plan, Walk.of(plan=plan, generator=generator, size=size)
 
 
 def render(
@@ -168,110 +152,162 @@ def render(
     sound: bool | Callable[[Path, Path], None] = True,
     record: Mapping[str, Any] | None = None,
 ) -> RenderResult:
-    """Render a plan to a video with the song in it; an interrupted render of the same plan goes on where it stopped.
+    """Render a plan to a video with the song in it; an interrupted render of the same plan resumes.
 
     Parameters
     ----------
-    output : ends as the codec's container does; its manifest appears beside it
-    generator : what makes the pictures; None: the plan's model, loaded onto `device`
-    overwrite : whether an existing video, or an unfinished render of something else, may be replaced
-    keep_frames : keep the rendered frames beside the video, so that `finish` can give it other effects
-    watch : told about progress
-    overlay : draws on finished frames (uint8 frames and the index of the first)
-    sound : as `finishing.finish` takes it
-    record : entries of the manifest to stand in place of its own, or beside them
+    output
+        The video; its name ends as the codec's container demands, and its manifest appears next to it.
+    generator
+        Makes the pictures; None: the plan's model, loaded onto `device`.
+    device
+        Auto, cuda, cuda:1, mps or cpu; used if `generator` is None.
+    overwrite
+        Whether an existing video, or an unfinished render of something else, may be replaced.
+    keep_frames
+        Keep the rendered frames next to the video, so that `finish` can give it other effects.
+    watch
+        Called with progress, from two threads (rendering and finishing).
+    overlay
+        Draws on finished frames; called with uint8 frames and the index of the first.
+    sound
+        Whether the song is laid under the pictures; or a function that does it, called with the pictures' file and
+        the file to write.
+    record
+        Entries that replace or join those of the manifest.
 
     Raises
     ------
-    BeatwalkError : whatever is wrong, before anything is overwritten
+    BeatwalkError
+        Something is wrong; nothing has been overwritten.
     """
-    from beatwalk.core.manifest import build_manifest, manifest_path, picture_digests, render_identity, work_folder
-    from beatwalk.plan.plan_json import plan_to_json
-    from beatwalk.video.finishing import Finisher, upscaler_of
-    from beatwalk.walk.segments import claimed, clear, motion_of, render_segments
-
     output = Path(output)
     if generator is None:
-        from beatwalk.models import AddOns, fingerprint_of, load_generator
-
-        on_top = AddOns.of(plan.settings.model)
-        told = functools.partial(fingerprint_of, plan.model, device=device, addons=on_top)
-        check_resumable(plan, output, overwrite=overwrite, model=told)
-        generator = load_generator(plan.model, device=device, batch=plan.settings.model.batch, addons=on_top)
+        request = ModelRequest.of(plan, device=device)
+        check_resumable(plan, output, overwrite=overwrite, model=functools.partial(fingerprint_of, request))
+        generator = load_model(request)
         compile_if_worth(*prepare(plan, generator))
     else:
         check_resumable(plan, output, overwrite=overwrite)
     plan, walk = prepare(plan, generator)
-    upscaler_of(plan.settings.video)
-    targets, work = targets_of(plan), work_folder(output)
+    enlarge = _enlarger(plan.settings.video)
+    targets, work = targets_of(plan), WorkFolder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)
-    begin, reused, pictures = time.perf_counter(), 0, picture_digests(plan)
+    pictures, tally = picture_digests(plan), _Tally(plan.timeline.n_frames, watch)
+    manifest: dict[str, Any] = {}
 
-    def note(progress: Any) -> None:
-        nonlocal reused
-        reused = max(reused, progress.reused)
-        if watch:
-            watch(progress)
+    def keep_manifest(report: FinishReport) -> None:
+        """Write the manifest before the video gets its name: a video never lacks its manifest."""
+        tally.stop()
+        manifest.update(_manifest_of(plan, walk, targets, survey, records, pictures, tally, report))
+        manifest.update(record or {})
+        write_json(manifest_path(output), manifest, within=work.path)
 
-    with claimed(work, render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
-        write_json(work / PLAN_FILE, plan_to_json(plan))
-        seconds, made, manifest = 0.0, plan.timeline.n_frames, {}
+    def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
+        return _finish_into(
+            output, plan, targets, frames,
+            watch=watch, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=keep_manifest,
+        )  # fmt: skip
 
-        def keep_manifest(report: FinishReport) -> None:
-            """Before the video gets its name: where there is a video, there is its manifest."""
-            nonlocal seconds, made, manifest
-            seconds, made = time.perf_counter() - begin, plan.timeline.n_frames - reused
-            states = [walk.start(), *(course.route.end for course in survey.courses)]
-            manifest = build_manifest(
-                plan,
-                generator.info,
-                walk.size,
-                scale=survey.scale,
-                seeds=[{"seed": state.origin, "travel": round(state.position, 3)} for state in states],
-                pictures=pictures,
-                motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
-                report={
-                    "seconds": round(seconds, 2),
-                    "frames_per_s": round(made / seconds, 3),
-                    "frames_reused": reused,
-                    "probes": survey.n_probes,
-                    "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
-                    "prompts_too_long_for_their_time": [
-                        i for i, course in enumerate(survey.courses) if course.short_of < 1
-                    ],
-                    "frames_softened_against_flashes": report.softened,
-                    "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
-                },
-            )
-            manifest.update(record or {})
-            write_json(manifest_path(output), manifest, within=work)
-
-        def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
-            return _finish_into(
-                output, plan, targets, frames,
-                watch=watch, overlay=overlay, sound=sound, before_publishing=keep_manifest,
-            )  # fmt: skip
-
-        # A loop's first frames need its last: it is finished when all is rendered.
+    with work.claimed(render_identity(plan, targets, generator.info, walk.size), overwrite=overwrite):
+        write_json(work.plan_file, plan_to_json(plan))
+        # A loop's first frames depend on its last ones, so a loop is finished after all frames are rendered.
         meanwhile = not plan.settings.walk.loop
         with Finisher(finish_all) if meanwhile else contextlib.nullcontext() as finisher:
-            survey, records = render_segments(
-                walk, targets, work, watch=note, sink=finisher.add if finisher else None
-            )
-            rendered = time.perf_counter() - begin
+            sink = finisher.add if finisher else None
+            survey, records = render_segments(walk, targets, work, watch=tally.note, sink=sink)
+            rendered_s = tally.elapsed_s
             finished = finisher.report() if finisher else finish_all([record.path for record in records])
         if not keep_frames:
-            with contextlib.suppress(OSError):  # the video is there; a frame that a scanner holds open is no failure
-                clear(work)
+            with contextlib.suppress(OSError):  # the video is complete; a locked leftover is not a failure
+                work.clear()
     return RenderResult(
         path=output,
         manifest=manifest,
         frames=plan.timeline.n_frames,
-        seconds=seconds,
-        frames_per_s=made / seconds,
+        seconds=tally.seconds,
+        frames_per_s=tally.frames_per_s,
         softened=finished.softened,
-        stages={"render": rendered, **finished.stages},
+        stages={"render": rendered_s, **finished.stages},
     )
+
+
+class _Tally:
+    """Counts time and frames of one run, and passes progress on."""
+
+    def __init__(self, n_frames: int, watch: Watcher | None) -> None:
+        self.reused = 0  # frames that an earlier run had rendered
+        self.seconds = 0.0  # of the whole run, once it is stopped
+        self._n_frames, self._watch = n_frames, watch
+        self._begin = time.perf_counter()
+
+    def note(self, progress: StageProgress) -> None:
+        """Take notice of progress."""
+        self.reused = max(self.reused, progress.reused)
+        if self._watch:
+            self._watch(progress)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._begin
+
+    def stop(self) -> None:
+        """Note the duration of the run."""
+        self.seconds = self.elapsed_s
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames rendered in this run per second of it."""
+        return (self._n_frames - self.reused) / self.seconds
+
+
+def _manifest_of(
+    plan: Plan,
+    walk: Walk,
+    targets: Targets,
+    survey: Survey,
+    records: list[SegmentRecord],
+    pictures: Mapping[Path, str],
+    tally: _Tally,
+    finished: FinishReport,
+) -> dict[str, Any]:
+    """The manifest of a video that is about to get its name."""
+    points = [walk.start(), *(path.noise.end for path in survey.paths)]
+    return build_manifest(
+        plan,
+        walk.generator.info,
+        walk.size,
+        scale=survey.scale,
+        seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
+        pictures=pictures,
+        motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
+        report={
+            "seconds": round(tally.seconds, 2),
+            "frames_per_s": round(tally.frames_per_s, 3),
+            "frames_reused": tally.reused,
+            "probes": survey.n_probes,
+            "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
+            "prompts_too_long_for_their_time": [i for i, path in enumerate(survey.paths) if path.time_ratio < 1],
+            "frames_softened_against_flashes": finished.softened,
+            "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
+        },
+    )
+
+
+def _enlarger(video: VideoSettings) -> Callable[[Frames], Frames] | None:
+    """Load the model that enlarges frames, where the settings name one.
+
+    Call this while no other thread works: loading a model changes what all threads share (torch's default type).
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded.
+    """
+    if video.upscaler is None:
+        return None
+    return load_upscaler(Path(video.upscaler)).upscale
 
 
 def _finish_into(
@@ -281,21 +317,20 @@ def _finish_into(
     segments: Iterable[Path | Frames],
     *,
     watch: Watcher | None,
+    enlarge: Callable[[Frames], Frames] | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
-    """Segments → video under its own name."""
-    from beatwalk.video.finishing import finish as finish_segments
-    from beatwalk.walk.segments import Progress
+    """Finish segments into a video under its own name, and report progress."""
 
     def tell(done: int, total: int) -> None:
         if watch:
-            watch(Progress(stage="finish", done=done, total=total))
+            watch(StageProgress(stage="finish", done=done, total=total))
 
     return finish_segments(
         segments, targets, plan, output,
-        progress=tell, overlay=overlay, sound=sound, before_publishing=before_publishing,
+        progress=tell, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=before_publishing,
     )  # fmt: skip
 
 
@@ -307,31 +342,36 @@ def finish(
     overwrite: bool = False,
     watch: Watcher | None = None,
 ) -> Path:
-    """Give a video other effects, from frames already rendered.
+    """Give a video other effects, from frames that are already rendered.
 
     Parameters
     ----------
-    video : rendered with its frames kept, or not finished yet
-    output : None: `video` itself, which then needs `overwrite`
-    overrides : settings under camera, color, trails, grain, effects, safety and video (codec and quality)
+    video
+        A video whose frames were kept, or an unfinished one whose frames are all rendered.
+    output
+        The new video; None: `video` itself, which then needs `overwrite`.
+    overrides
+        Settings under camera, color, trails, grain, effects, safety and video (codec and quality).
+    overwrite
+        Whether an existing video may be replaced.
+    watch
+        Called with progress.
 
     Raises
     ------
-    VideoError : its frames were not kept, or not all are rendered
-    PlanError : a setting would need new frames
+    VideoError
+        Its frames were not kept, or not all are rendered.
+    PlanError
+        A setting would need new frames.
     """
-    from beatwalk.core.manifest import manifest_path, read_manifest, work_folder
-    from beatwalk.plan.plan_json import plan_to_json, read_plan
-    from beatwalk.walk.segments import read_record
-
     video = Path(video)
     output = Path(output) if output is not None else video
-    work = work_folder(video)
-    if not (work / PLAN_FILE).is_file():
+    work = WorkFolder(video)
+    if not work.plan_file.is_file():
         raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
-    if (place := work_folder(output)).exists() and place.samefile(work):
-        output = video  # spelt differently
-    plan = read_plan(work / PLAN_FILE)
+    if work.is_same(WorkFolder(output)):
+        output = video  # the same place under another spelling
+    plan = read_plan(work.plan_file)
     values = plan.settings.model_dump(mode="json")
     for override in overrides:
         if needs_render := sorted(set(override) - set(AFTERWARDS)):
@@ -347,8 +387,8 @@ def finish(
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
     with contextlib.ExitStack() as held:
-        for folder in sorted({work, work_folder(output)}):
-            held.enter_context(alone_in(folder))
+        for folder in sorted({work, WorkFolder(output)}, key=lambda folder: folder.path):
+            held.enter_context(folder.held())
         records = [read_record(work, segment) for segment in plan.segments]
         if missing := [str(i) for i, record in enumerate(records) if record is None]:
             raise VideoError(
@@ -360,23 +400,23 @@ def finish(
             if manifest is not None:
                 told = {**manifest.get("report", {}), "frames_softened_against_flashes": report.softened}
                 changed = {"settings": settings.model_dump(mode="json"), "report": told}
-                write_json(manifest_path(output), {**manifest, **changed}, within=work_folder(output))
+                write_json(manifest_path(output), {**manifest, **changed}, within=WorkFolder(output).path)
 
-        _finish_into(output, plan, targets_of(plan), whole, watch=watch, before_publishing=keep_manifest)
-        if output == video:  # another name is a version of its own, and what is kept stays that of `video`
-            write_json(work / PLAN_FILE, plan_to_json(plan))
+        _finish_into(
+            output, plan, targets_of(plan), whole,
+            watch=watch, enlarge=_enlarger(settings.video), before_publishing=keep_manifest,
+        )  # fmt: skip
+        if output == video:  # under another name, the kept frames remain those of `video`
+            write_json(work.plan_file, plan_to_json(plan))
     return output
 
 
 def remarks_on(video: Path) -> list[str]:
-    """In what a video is not quite as it was asked for, by its manifest; a sentence each."""
-    from beatwalk.core.manifest import read_manifest
-    from beatwalk.settings import Video
-
+    """Sentences on what differs from the request in a finished video (size, frame rate), by its manifest."""
     with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
         told: Mapping[str, Any] = read_manifest(video) or {}
         width, height = told["size"]
-        return remarks_of(Video.model_validate(told["settings"]["video"]), (width, height))
+        return remarks_of(VideoSettings.model_validate(told["settings"]["video"]), (width, height))
     return []
 
 
@@ -385,16 +425,18 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
 
     Parameters
     ----------
-    song : the song it was made for; None: the one its manifest names, where that still lies there
-    analysis : of the song; None: the song is listened to, if there is one
+    video
+        Any video file.
+    song
+        The song that it was made for; None: the one that its manifest names, if it still exists.
+    analysis
+        Of the song; None: the song is analysed, if there is one.
 
     Raises
     ------
-    VideoError, AudioError : a file cannot be read
+    VideoError, AudioError
+        A file cannot be read.
     """
-    from beatwalk.check import check as measure
-    from beatwalk.core.manifest import read_manifest
-
     video = Path(video)
     manifest = read_manifest(video)
     if song is None and manifest is not None and "loop" not in manifest:  # a loop has beats of its own
@@ -402,5 +444,5 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
-        analysis = hear(song)
-    return measure(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
+        analysis = analysis_for(song)
+    return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

@@ -1,6 +1,6 @@
 """The exceptions that beatwalk raises on purpose.
 
-    BeatwalkError                 anything that is the caller's to mend; the command line prints it as one line
+    BeatwalkError                 anything that the caller can fix; the command line prints it as one line
     ├── InputError                a file that was given is missing, broken or of the wrong kind
     │   ├── AudioError            … the song
     │   ├── PromptError           … the prompt file (carries line and column)
@@ -8,7 +8,7 @@
     │   └── VideoError            … a video to be read back
     ├── SettingsError             a preset, a setting or a combination of settings
     ├── PlanError                 a plan or analysis file that does not hold together
-    ├── ModelError                a model that cannot be found, loaded or walked
+    ├── ModelError                a model that cannot be found or loaded, or is not supported
     ├── DeviceError               a device that does not exist here, or has too little memory
     ├── OutputError               a place that cannot be written, or would be overwritten
     └── MissingExtraError         an optional package that is not installed
@@ -32,13 +32,16 @@ class AudioError(InputError):
 
 
 class PromptError(InputError):
-    """The prompt file is wrong somewhere.
+    """The prompt file has a mistake.
 
     Parameters
     ----------
-    path : name of the file, as the user wrote it
-    line, column : where, counted from 1
-    found, expected : what stands there, and what should
+    path
+        Name of the file, as the user wrote it.
+    line, column
+        Where the mistake is, counted from 1.
+    found, expected
+        What the file says there, and what it should say.
     """
 
     def __init__(self, path: str, line: int, column: int, found: str, expected: str) -> None:
@@ -64,7 +67,7 @@ class PlanError(BeatwalkError):
 
 
 class ModelError(BeatwalkError):
-    """A model cannot be found, loaded or walked."""
+    """A model cannot be found or loaded, or is not supported."""
 
 
 class DeviceError(BeatwalkError):
@@ -80,8 +83,10 @@ class MissingExtraError(BeatwalkError):
 
     Parameters
     ----------
-    what : needs it, such as "LoRAs need peft"
-    extra : of beatwalk that brings it
+    what
+        What needs the package, such as "LoRAs need peft".
+    extra
+        The extra of beatwalk that brings it.
     """
 
     def __init__(self, what: str, extra: str) -> None:

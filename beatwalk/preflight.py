@@ -1,33 +1,47 @@
-"""Before any work: may a video appear there, is there room, and whose frames lie there already?"""
+"""Checks before any work: names, disk space, and which render existing frames belong to."""
 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from beatwalk.core.files import check_place, in_words
-from beatwalk.core.locking import check_free
-from beatwalk.core.manifest import manifest_path, model_identity, plan_identity, work_folder
+from beatwalk.core import (
+    WorkFolder,
+    check_picture,
+    check_place,
+    in_words,
+    manifest_path,
+    model_identity,
+    plan_identity,
+)
 from beatwalk.errors import OutputError, SettingsError
-from beatwalk.settings import Video
-from beatwalk.types import Plan, Targets
-from beatwalk.video import check_choices, check_name, codec_named, frame_interpolation, remarks
-from beatwalk.walk.segments import check_same, has_segments
+from beatwalk.plan import Script, init_of, targets_of
+from beatwalk.settings import Settings, VideoSettings
+from beatwalk.types import Plan
+from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, remarks
+
+if TYPE_CHECKING:
+    from beatwalk.models import Compiled
+    from beatwalk.walk import Walk
+FINISHING = 0.2  # time to finish a video, relative to the time to render it
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
-    """The place where a video is to appear.
+    """Check the name of a video that is about to be made.
 
     Raises
     ------
-    OutputError : it exists already, cannot be written, or its ending is none of the codec's
+    OutputError
+        It exists already, cannot be written, or has an ending that the codec does not use.
     """
     check_name(output, codec)
     check_place(output)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; choose another name with -o, or add --overwrite")
-    # The longest name that will lie there: better to hear of its length now than when all is rendered.
+    # Try the longest name that will be written: too long a name must fail now, not after the render.
     probe = manifest_path(output).with_suffix(".jso~")
     try:
         probe.touch()
@@ -37,52 +51,57 @@ def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
 
 
 def keep_the_song(plan: Plan, output: Path) -> None:
-    """A song that is a video itself must not be replaced by its own walk.
+    """Check that a song which is a video itself is not replaced by its own music video.
 
     Raises
     ------
-    OutputError : `output` is the song
+    OutputError
+        `output` is the song.
     """
     song = plan.analysis.song.path
     if output.exists() and song.exists() and output.samefile(song):
         raise OutputError(f"{output}: this is the song itself; choose another name with -o")
 
 
-def check_resumable(
-    plan: Plan, targets: Targets, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None
-) -> None:
-    """Before a model is loaded: the place is free, and frames that lie there are of this very render.
+def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callable[[], str] | None = None) -> None:
+    """Check, before a model is loaded, that the video can be written and that existing frames are of this render.
 
     Parameters
     ----------
-    model : gives the fingerprint of the model's files; asked only where frames lie there
+    model
+        Gives the fingerprint of the model's files; called only if there are frames.
 
     Raises
     ------
-    OutputError : they are of another, and the message names the differences; or another process is making them
-    SettingsError, ModelError : as `check_video` says
+    OutputError
+        The frames belong to another render (the message names the differences), or another process is at work on the
+        video.
+    SettingsError, ModelError
+        See `check_video`.
     """
     check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
     check_video(plan.settings.video)
     keep_the_song(plan, output)
-    work = work_folder(output)
-    check_free(work)
-    if not overwrite and has_segments(work):
+    work = WorkFolder(output)
+    work.check_free()
+    if not overwrite and work.has_segments:
         of_model = {} if model is None else model_identity(model())
-        check_same(work, {**plan_identity(plan, targets), **of_model}, overwrite=overwrite)
+        work.check_same({**plan_identity(plan, targets_of(plan)), **of_model}, overwrite=overwrite)
 
 
-def check_video(video: Video) -> None:
-    """What the file is to hold fits together, and a model that enlarges is there.
+def check_video(video: VideoSettings) -> None:
+    """Check that the settings of the file fit together, and that the upscaler exists.
 
     Raises
     ------
-    SettingsError : the codec has no alpha, no choice of whole frames or not so many frames a second; alpha cannot be
-        interpolated; the upscaler enlarges by another factor
-    ModelError : the upscaler is none
+    SettingsError
+        The codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or the upscaler
+        enlarges by another factor.
+    ModelError
+        The upscaler is not one.
     """
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
-    frame_interpolation.check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    check_interpolation(video.interpolate, alpha=bool(video.alpha))
     if video.upscaler is None:
         return
     from beatwalk.models import check_upscaler
@@ -92,32 +111,83 @@ def check_video(video: Video) -> None:
     check_upscaler(Path(video.upscaler))
 
 
-def needed_bytes(work: Path, n_frames: int, size: tuple[int, int]) -> int:
-    """What the frames that are still to be made take at most; lossless video is about half of raw pixels."""
-    there = sum(path.stat().st_size for path in work.glob("segment-*.mkv"))
-    return max(0, n_frames * size[0] * size[1] * 3 // 2 - there)
+def needed_bytes(work: WorkFolder, n_frames: int, size: tuple[int, int]) -> int:
+    """Largest size of the frames that are still to be rendered; lossless video takes about half of raw pixels."""
+    return max(0, n_frames * size[0] * size[1] * 3 // 2 - work.frames_bytes)
 
 
-def output_bytes(video: Video, n_frames: int, size: tuple[int, int]) -> int:
-    """What a video of so many rendered frames takes, about."""
+def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> int:
+    """Approximate size of a video with `n_frames` rendered frames, in bytes."""
     width, height = video.enlarged(size)
     return round(n_frames * video.interpolate * width * height * codec_named(video.codec).bytes_a_pixel)
 
 
-def remarks_of(video: Video, size: tuple[int, int]) -> list[str]:
-    """In what a video of frames of this size will not be quite as it was asked for; a sentence each."""
+def remarks_of(video: VideoSettings, size: tuple[int, int]) -> list[str]:
+    """Sentences on what will differ from the request in a video with frames of this size."""
     return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
 
 
-def check_space(work: Path, n_frames: int, size: tuple[int, int], video: Video) -> None:
-    """Room for the frames that are still to be made, by what they take at most, and for the video.
+def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
+    """Check that the disk has room for the frames that are still to be rendered and for the video.
 
     Raises
     ------
-    OutputError : there is less
+    OutputError
+        It has too little.
     """
     needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
-    free = shutil.disk_usage(work.parent).free
+    free = shutil.disk_usage(work.path.parent).free
     if free < needed:
         what = "frames and video need"
-        raise OutputError(f"{work.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
+        raise OutputError(f"{work.path.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
+
+
+def check_pictures(script: Script, settings: Settings) -> None:
+    """Check that every picture keyframe can be read.
+
+    Raises
+    ------
+    InputError
+        A picture is missing or cannot be read.
+    """
+    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
+    for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
+        check_picture(image)
+
+
+def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
+    """Measured time for one picture, in seconds, from the second of two small batches; the first one warms up."""
+    import numpy as np
+
+    segment = walk.plan.segments[0]
+    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
+    seconds = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
+        seconds = time.perf_counter() - begin
+    return seconds / pictures
+
+
+def estimated_s(plan: Plan, walk: Walk) -> float:
+    """Estimated duration of a render, in seconds, from a few pictures made now."""
+    return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
+
+
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+    """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
+
+    Returns None if compiling does not pay (a model compiled earlier is then restored) or is already done.
+    """
+    from beatwalk.models import DiffusionGenerator, compile_measured, should_compile
+
+    generator, block = walk.generator, plan.settings.feedback.block_frames
+    if not isinstance(generator, DiffusionGenerator):
+        return None
+    worth = should_compile(plan.settings.model.compile, videos * plan.timeline.n_frames, generator.info.device)
+    if generator.compiled and not worth:
+        generator.compile(None)
+    if generator.compiled or not worth:
+        return None
+    graphs = plan.settings.model.cuda_graphs
+    return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)

@@ -45,7 +45,10 @@ Codec = Literal[
     "webm",
 ]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
-Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # beyond any use, and within what can be computed with
+Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
+MAX_TRAILS = 0.95  # a larger part of the previous frame would hardly ever fade
+# Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
+AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
 )  # no exponents: 1e999999999 would take for ever
@@ -102,14 +105,14 @@ class _Frozen(BaseModel):
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source
-    amount: Amount = 1.0  # in the target's unit, at full source
-    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulated (camera and hue only)
-    attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # rise; ends on the event
-    release_ms: float = Field(default=0.0, ge=0, le=60_000)  # fall after the event
-    curve: Shape = "linear"
-    every: int = Field(default=1, ge=1, le=64)  # beat sources: every n-th beat or bar
-    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beat sources: later (+) or earlier (-)
+    source: Source  # what the music does
+    amount: Amount = 1.0  # added at full source, in the target's unit
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates; camera and hue only
+    attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
+    release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
+    curve: Shape = "linear"  # applied to the source before the amount
+    every: int = Field(default=1, ge=1, le=64)  # beats and downbeats: use every n-th one
+    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beats: later (+) or earlier (-)
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -121,10 +124,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
-    """A target over time: constants plus rules. Units are the target's."""
+    """A target over time: constants plus rules, in the target's unit. A bare number is a constant level."""
 
-    level: Amount = 0.0
-    rate: Amount = 0.0  # per second
+    level: Amount = 0.0  # constant
+    rate: Amount = 0.0  # constant, per second; it accumulates
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
@@ -138,37 +141,33 @@ def _parse_modulated(value: Any) -> Any:
 Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
 
 
-class Walk(_Frozen):
+class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(default=0.6, ge=0.01, le=1)  # share of a segment's way on which the prompt changes
-    # Perceived change (beatwalk.perception units) that a prompt needs to become another: borders of the music that
-    # leave less at its speed are passed over, as far as prompts without a place have others.
+    change_share: float = Field(default=0.6, ge=0.01, le=1)  # last part of a segment, in which prompts change
+    # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
+    # another one is free.
     least_change: float = Field(default=0.5, ge=0, le=100)
-    path: Literal["both", "prompts", "noise"] = "both"
-    spline: bool = (
-        False  # prompts change all the time and turn smoothly at keyframes, rather than rest and turn there
-    )
-    pace: float = Field(
-        default=0.4, ge=0.001, le=10
-    )  # perceived change a second at speed 1 (beatwalk.perception units)
+    path: Literal["both", "prompts", "noise"] = "both"  # what moves between keyframes
+    spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
+    pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: str | None = None  # FILE or FILE:strength: the first keyframe's picture, where it has none of its own
+    init: str | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
 
 
-class Camera(_Frozen):
-    """Movement of the finished picture. Borders are reflected."""
+class CameraSettings(_Frozen):
+    """Movement of the finished picture, which is reflected at its edges."""
 
     zoom: Modulation = Modulated()  # octaves (level), octaves a second (rate)
     rotate: Modulation = Modulated()  # degrees, degrees a second
     pan_x: Modulation = Modulated()  # picture widths
     pan_y: Modulation = Modulated()  # picture heights
-    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back at its end
+    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back there
 
 
-class Color(_Frozen):
+class ColorSettings(_Frozen):
     """Colour of the finished picture."""
 
     exposure: Modulation = Modulated()  # stops
@@ -176,84 +175,84 @@ class Color(_Frozen):
     hue: Modulation = Modulated()  # degrees
 
 
-class Trails(_Frozen):
+class TrailsSettings(_Frozen):
     """Persistence of earlier frames."""
 
-    amount: Modulation = Modulated()  # share of the previous frame that stays, 0-0.95
+    amount: Modulation = Modulated()  # part of the previous frame that stays, 0-0.95
 
 
-class Grain(_Frozen):
+class GrainSettings(_Frozen):
     """Film grain on the finished picture."""
 
-    noise: Modulation = Modulated()  # its deviation, sRGB of 0-1; 0.05 is strong
+    noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
 
 
-class Feedback(_Frozen):
-    """Measuring the change from frame to frame and steering by it."""
+class FeedbackSettings(_Frozen):
+    """The closed loop: the change from frame to frame is measured and corrects the walk."""
 
-    enabled: bool = True
-    block_frames: int = Field(default=12, ge=1, le=240)  # a correction every so many frames
-    gain: float = Field(default=0.7, ge=0, le=1)  # how far the foretold error of the map is believed
-    probes: int = Field(default=257, ge=3, le=4097)  # sketches spent on a segment, at most
-    probe_share: float = Field(default=0.15, gt=0, le=1)  # … and at most about this share of its render's work
-    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a sketch; None: half of the render's own
+    enabled: bool = True  # false: walk without measuring
+    block_frames: int = Field(default=12, ge=1, le=240)  # frames between two corrections
+    gain: float = Field(default=0.7, ge=0, le=1)  # how quickly measured errors are believed
+    probes: int = Field(default=257, ge=3, le=4097)  # most latent previews that a survey spends on a segment
+    probe_share: float = Field(default=0.15, gt=0, le=1)  # most cost of a survey, as a part of the render's
+    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a latent preview; None: half the render's
 
 
-class Model(_Frozen):
-    """How pictures are made. None: the model's own default."""
+class ModelSettings(_Frozen):
+    """How pictures are made. None means the model's own default."""
 
-    steps: int | None = Field(default=None, ge=1, le=200)
-    guidance: float | None = Field(default=None, ge=0, le=50)
-    negative: str = ""
-    batch: int | None = Field(default=None, ge=1, le=256)
-    compile: Literal["auto", "on", "off"] = "auto"  # by torch; auto: on CUDA, long videos
-    cuda_graphs: bool = True  # on CUDA, what is compiled is recorded as CUDA graphs where that works
+    steps: int | None = Field(default=None, ge=1, le=200)  # denoising steps
+    guidance: float | None = Field(default=None, ge=0, le=50)  # classifier-free guidance
+    negative: str = ""  # what pictures should not show, where guidance is above 1
+    batch: int | None = Field(default=None, ge=1, le=256)  # pictures at once; None: as many as fit
+    compile: Literal["auto", "on", "off"] = "auto"  # with torch; auto: on CUDA, if the video is long
+    cuda_graphs: bool = True  # record what is compiled on CUDA as CUDA graphs, where that works
     lora: Names = ()  # FILE or FILE:scale, merged into the model
     vae: str | None = None  # another autoencoder
-    tiny_vae: str | None = None  # a small fast one; "auto": the one made for the family
+    tiny_vae: str | None = None  # a small fast autoencoder; "auto": the one made for the family
     embedding: Names = ()  # textual inversions; the word is the file's name
-    safety_checker: bool = False  # a model's own, which replaces pictures by black ones
-    step_cache: int | None = Field(default=None, ge=2, le=10)  # one of so many steps is computed, others foretold
+    safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
+    step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
 
 
-class Video(_Frozen):
+class VideoSettings(_Frozen):
     """The file that comes out."""
 
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
     crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
-    hardware: bool = True  # h264, h265: by the graphics card's encoder, where that works
+    hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
-    upscale: int = Field(default=1, ge=1, le=4)  # the finished pictures, so many times as wide and high (Lanczos)
+    upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
     upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
-    interpolate: int = Field(default=1, ge=1, le=8)  # so many frames for each rendered one, motion-compensated
+    interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the finished pictures, of frames rendered in ``size``."""
+        """Width and height of finished pictures whose frames were rendered in `size`."""
         return self.upscale * size[0], self.upscale * size[1]
 
 
-class Safety(_Frozen):
-    """Photosensitive epilepsy: WCAG 2.3.1."""
+class SafetySettings(_Frozen):
+    """Protection against flashes that can set off seizures (WCAG 2.3.1)."""
 
-    allow_flashes: bool = False
+    allow_flashes: bool = False  # do not soften flashes; that may harm people with epilepsy
 
 
 class Settings(_Frozen):
     """Everything a preset may hold."""
 
-    description: str = ""
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    walk: Walk = Walk()
-    camera: Camera = Camera()
-    color: Color = Color()
-    trails: Trails = Trails()
-    grain: Grain = Grain()
-    effects: bool = True  # camera, colour, trails and grain
-    feedback: Feedback = Feedback()
-    model: Model = Model()
-    video: Video = Video()
-    safety: Safety = Safety()
+    description: str = ""  # one line, shown by `beatwalk presets`
+    seed: int = Field(default=0, ge=0, lt=2**63)  # of the noise chain
+    walk: WalkSettings = WalkSettings()
+    camera: CameraSettings = CameraSettings()
+    color: ColorSettings = ColorSettings()
+    trails: TrailsSettings = TrailsSettings()
+    grain: GrainSettings = GrainSettings()
+    effects: bool = True  # apply camera, colour, trails and grain
+    feedback: FeedbackSettings = FeedbackSettings()
+    model: ModelSettings = ModelSettings()
+    video: VideoSettings = VideoSettings()
+    safety: SafetySettings = SafetySettings()

@@ -1,4 +1,4 @@
-"""The nouns that travel between the parts.
+"""The nouns that travel between the rooms.
 
 Conventions
 -----------
@@ -36,7 +36,7 @@ def frozen_array(values: object, dtype: type = np.float64) -> NDArray[Any]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Audio:
-    """A song that can be read again and again in blocks; never wholly in memory."""
+    """A song that can be read repeatedly in blocks; it is never wholly in memory."""
 
     path: Path
     duration_s: float
@@ -75,7 +75,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Song:
-    """Which file an analysis or plan speaks of."""
+    """The file that an analysis or a plan belongs to."""
 
     path: Path
     sha256: str
@@ -86,7 +86,7 @@ class Song:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Analysis:
-    """What was heard."""
+    """What was heard in a song."""
 
     song: Song
     tempo_bpm: float  # 0 where there is no beat
@@ -117,7 +117,7 @@ class Timeline:
 
     @classmethod
     def spanning(cls, duration_s: float, fps: Fraction, start_s: float = 0.0) -> Timeline:
-        """round(duration x fps) frames, exactly, and never none."""
+        """round(duration x fps) frames, computed exactly, and at least one."""
         return cls(fps=fps, n_frames=max(1, round(Fraction(duration_s) * fps)), start_s=start_s)
 
     @property
@@ -131,7 +131,7 @@ class Timeline:
         return self.start_s + self.duration_s
 
     def finer(self, times: int) -> Timeline:
-        """So many frames for each; frame i becomes frame i x times, at the same moment."""
+        """`times` frames for each one; frame i becomes frame i x times, at the same moment."""
         return replace(self, fps=self.fps * times, n_frames=self.n_frames * times)
 
     def frame_at(self, time_s: float) -> int:
@@ -155,8 +155,8 @@ class Keyframe:
     prompt: str
     negative: str = ""
     seed: int | None = None  # None: wherever the noise has travelled to
-    image: Path | None = None  # start from this picture …
-    strength: float = 0.6  # … and change it by so much, 0-1
+    image: Path | None = None  # start from this picture
+    strength: float = 0.6  # how much the model may repaint the picture: 0 keeps it, 1 ignores it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +196,7 @@ class Plan:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Segments that tile all frames."""
+        """The segments; together they hold every frame once."""
         pairs = itertools.pairwise(self.keyframes)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
 
@@ -246,21 +246,21 @@ class Conditioning:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pull:
-    """Towards a picture given from outside, for a batch."""
+class ImagePull:
+    """Attraction of a batch's latents to a picture keyframe."""
 
     latents: Float32  # of the picture, as `Generator.encode_picture` makes them
     weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
-    strength: float  # how far the picture is changed again: 0 not at all, 1 beyond recognition
+    strength: float  # how much the model may repaint the picture: 0 keeps it, 1 ignores it
 
-    def rows(self, rows: slice | NDArray[np.int64]) -> Pull:
+    def rows(self, rows: slice | NDArray[np.int64]) -> ImagePull:
         """Some rows of the batch."""
-        return Pull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
+        return ImagePull(latents=self.latents, weights=self.weights[rows], strength=self.strength)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What a generator is and how it likes to be used."""
+    """A model's identity, native size, steps and guidance."""
 
     name: str
     family: str  # the pipeline's class

@@ -1,4 +1,7 @@
-"""Frames of a video at even distances on one picture: python examples/contact_sheet.py out/demo.mp4 sheet.jpg"""
+"""Draw evenly spaced frames of a video on one picture.
+
+python examples/contact_sheet.py out/demo.mp4 sheet.jpg
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Pictures a second at full size, without any download: `python examples/gpu_bench.py --json figures.json`.
+"""Pictures per second at full size, without any download: `python examples/gpu_bench.py --json figures.json`.
 
-Architectures of SD 1.5, SD-Turbo and SDXL are built with random weights, which cost what trained ones cost, and a
-tiny autoencoder of TAESD's shape. Measured in one run, for each: beatwalk's own path (`generate`: large
-batches, channels last, uint8 off the device), with --compile the same compiled without and with CUDA graphs, and a
-straight loop in StreamDiffusion's way (one
-denoising batch that holds a picture for every step, tiny autoencoder, no guidance), each of them to pictures in the
-host's memory. `--toy` shrinks everything, to see on a processor that the script works.
+The script builds the architectures of SD 1.5, SD-Turbo and SDXL with random weights, which cost as much as trained
+ones, and a tiny autoencoder of TAESD's shape. For each architecture one run measures
+
+- beatwalk's own path: `generate` with large batches, channels last, uint8 off the device;
+- with --compile, the same path compiled without and with CUDA graphs;
+- a plain loop like StreamDiffusion's: one denoising batch holds a picture for every step; tiny autoencoder,
+  no guidance.
+
+Every path ends with pictures in the host's memory. `--toy` shrinks everything, to test the script on a processor.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
-from beatwalk.models import FAMILIES, DiffusionGenerator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.families import FAMILIES
 from beatwalk.types import Conditioning, ModelInfo
 
 SD15: dict[str, Any] = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}
@@ -47,13 +51,13 @@ ARCHITECTURES: dict[str, tuple[dict[str, Any], int]] = {
 }
 TOY = {"block_out_channels": (32, 32), "layers_per_block": 1, "norm_num_groups": 8, "cross_attention_dim": 16}
 POOLED = 1280
-MIN_SECONDS = 5.0  # of measuring
+MIN_SECONDS = 5.0  # of one measurement, at least
 
 
 class Wordless(DiffusionGenerator):
-    """Without a text encoder: text is made up."""
+    """A generator without a text encoder; `text_for` makes random text."""
 
-    decoding_steps = 1.0  # would be counted with a picture of no words
+    decoding_steps = 1.0  # counting would need a text encoder
 
 
 def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> DiffusionGenerator:
@@ -70,7 +74,7 @@ def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> 
         torch.manual_seed(0)
         unet, vae = UNet2DConditionModel(**config), AutoencoderTiny()
     scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="trailing"
     )
     nothing = {"text_encoder": None, "tokenizer": None}
     if is_xl:
@@ -96,7 +100,7 @@ def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> 
 
 
 def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
-    """Random text; costs what any text costs."""
+    """Random text, which costs as much as any other text."""
     rng = np.random.default_rng(1)
     width = generator.denoiser.config.cross_attention_dim
     tensors = {"prompt_embeds": rng.standard_normal((count, 77, width)).astype(np.float32)}
@@ -106,7 +110,7 @@ def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
 
 
 def beatwalks(generator: DiffusionGenerator, steps: int, block: int, seconds: float | None = None) -> float:
-    """Pictures a second of beatwalk's own path."""
+    """Pictures per second of beatwalk's own path."""
     size, text = generator.info.size, text_for(generator, block)
     noise = np.stack([generator.start_noise(seed, size) for seed in range(block)])
 
@@ -117,7 +121,7 @@ def beatwalks(generator: DiffusionGenerator, steps: int, block: int, seconds: fl
 
 
 def streaming(generator: DiffusionGenerator, steps: int) -> float:
-    """Pictures a second of a rolling batch: every call moves each of its pictures one step on and finishes one."""
+    """Pictures per second of a rolling batch: every call denoises its pictures by one step and finishes one."""
     pipeline, unet = generator.pipeline, generator.denoiser
     device, dtype, size = unet.device, unet.dtype, generator.info.size
     scheduler = pipeline.scheduler
@@ -149,7 +153,7 @@ def streaming(generator: DiffusionGenerator, steps: int) -> float:
 
 
 def rate(make: Any, seconds: float | None = None) -> float:
-    """Pictures a second of something that makes some and says how many; warmed up by two calls."""
+    """Pictures per second of a function that returns how many it made; two calls warm it up."""
     make(), make()
     count, begin = 0, time.perf_counter()
     while (passed := time.perf_counter() - begin) < (MIN_SECONDS if seconds is None else seconds) or count == 0:
@@ -160,7 +164,7 @@ def rate(make: Any, seconds: float | None = None) -> float:
 def compiled(
     generator: DiffusionGenerator, steps: int, block: int, before_per_s: float, way: str, *, graphs: bool
 ) -> dict[str, Any]:
-    """Figures of beatwalk's path compiled; none where torch cannot, and why."""
+    """Figures of beatwalk's path compiled; where torch cannot compile it, the reason."""
     begin = time.perf_counter()
     generator.compile(None)
     generator.compile(block, graphs=graphs)
@@ -168,7 +172,7 @@ def compiled(
         beatwalks(generator, steps, block, seconds=0.0)
         compile_s = time.perf_counter() - begin
         after_per_s = beatwalks(generator, steps, block)
-    except Exception as error:  # inductor and the compilers that it calls raise of all kinds
+    except Exception as error:  # inductor and the compilers that it calls raise many kinds
         generator.compile(None)
         return {f"{way}_per_s": None, f"{way}_error": str(error).strip().partition("\n")[0][:200]}
     saved = 1 / before_per_s - 1 / after_per_s
@@ -200,11 +204,11 @@ def measure(
 
 
 def main() -> None:
-    """Measure everything that was asked for."""
+    """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES))
     parser.add_argument("--steps", nargs="+", type=int, default=[1, 4])
-    parser.add_argument("--block", type=int, default=64, help="pictures handed over at once")
+    parser.add_argument("--block", type=int, default=64, help="Pictures per call. Default: 64.")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--toy", action="store_true")

@@ -1,4 +1,4 @@
-"""Small known songs and plans for the tests."""
+"""Small known analyses, plans and set lists for the tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ import numpy as np
 
 from beatwalk.jobs.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
-from beatwalk.types import Analysis, Curve, Frames, Keyframe, Plan, Section, Song, Timeline, frozen_array
+from beatwalk.types import (
+    Analysis,
+    Curve,
+    Float,
+    Frames,
+    Keyframe,
+    Plan,
+    Section,
+    Segment,
+    Song,
+    Timeline,
+    frozen_array,
+)
 from beatwalk.video import read_frames
+from beatwalk.walk import Walk
+from beatwalk.walk.segment_path import SegmentPath
+from tests.songs import click_song
 
 NIGHT = """
 folder = "night"
@@ -85,24 +100,6 @@ def known_plan(
     )
 
 
-def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate: int = 44100) -> None:
-    """Write a song of kicks on every beat, a bass note on every bar, louder in its second half; stereo."""
-    import soundfile
-
-    t = np.arange(int(duration_s * rate)) / rate
-    sound = np.zeros(len(t))
-    for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
-        since = t - beat_s
-        ring = np.where(since >= 0, np.exp(-since * 18), 0)
-        sound += (
-            ring * np.sin(2 * np.pi * (55 if i % 4 else 110) * np.maximum(since, 0)) * (0.9 if i % 4 == 0 else 0.6)
-        )
-        click = (since >= 0) & (since < 0.004)
-        sound += 0.5 * click * np.random.default_rng(i).standard_normal(len(t))
-    sound *= np.where(t < duration_s / 2, 0.3, 0.8) / np.abs(sound).max()
-    soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
-
-
 def a_night(folder: Path) -> None:
     """Two songs, one that is none, a prompt file, a set list `night.toml`."""
     for name in ("one", "two"):
@@ -125,3 +122,8 @@ def decoded(path: Path) -> Frames:
 def names(folder: Path) -> set[str]:
     """What lies in a folder."""
     return {path.name for path in folder.iterdir()}
+
+
+def pictures_on(walk: Walk, segment: Segment, path: SegmentPath, alphas: Float) -> Frames:
+    """Decoded pictures at positions `alphas` of a segment."""
+    return walk.decode(walk.latents_on(segment, path, alphas))

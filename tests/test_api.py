@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from beatwalk import api
-from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk import api, preflight
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.plan.presets import settings_from
 from beatwalk.preflight import output_bytes, remarks_of
-from beatwalk.settings import Video
+from beatwalk.settings import VideoSettings
 from beatwalk.types import Plan
 from beatwalk.video import probe
-from tests.helpers import click_song, names
+from tests.helpers import names
+from tests.songs import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
 
@@ -80,13 +81,13 @@ def test_finishing_under_another_name_leaves_the_first_as_it_was(planned: Plan, 
     """Two versions from the same frames; the second does not inherit what was asked of the first."""
     out = tmp_path / "out.mp4"
     render(planned, out, keep_frames=True)
-    kept = (work_folder(out) / api.PLAN_FILE).read_bytes()
+    kept = WorkFolder(out).plan_file.read_bytes()
     api.finish(out, tmp_path / "a.mp4", overrides=[{"camera": {"zoom": 0.5}}])
-    assert (work_folder(out) / api.PLAN_FILE).read_bytes() == kept
+    assert WorkFolder(out).plan_file.read_bytes() == kept
     told = json.loads(manifest_path(tmp_path / "a.mp4").read_text(encoding="utf-8"))
     assert told["settings"]["camera"]["zoom"]["level"] == 0.5
     api.finish(out, overrides=[{"effects": False}], overwrite=True)
-    assert not read_plan(work_folder(out) / api.PLAN_FILE).settings.effects
+    assert not read_plan(WorkFolder(out).plan_file).settings.effects
     with pytest.raises(OutputError, match="exists"):
         api.finish(out)
     with pytest.raises(PlanError, match="walk cannot be changed without rendering"):
@@ -129,15 +130,15 @@ def test_pictures_that_are_not_there_are_said_before_a_model_is_loaded(planned: 
 
 def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames that are there take no more."""
-    work = tmp_path / "out.mp4.beatwalk"
-    work.mkdir()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))  # type: ignore[attr-defined]
+    work = WorkFolder(tmp_path / "out.mp4")
+    work.path.mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))
     with pytest.raises(OutputError, match="free"):
-        api.check_space(work, 1, (64, 32), Video())
-    (work / "segment-0000.mkv").write_bytes(bytes(2500))
-    api.check_space(work, 1, (64, 32), Video())
+        preflight.check_space(work, 1, (64, 32), VideoSettings())
+    work.frames_file(0).write_bytes(bytes(2500))
+    preflight.check_space(work, 1, (64, 32), VideoSettings())
     with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
-        api.check_space(work, 1, (64, 32), Video(codec="ffv1"))
+        preflight.check_space(work, 1, (64, 32), VideoSettings(codec="ffv1"))
 
 
 def test_what_is_asked_of_a_file_is_checked_before_it_is_finished(planned: Plan, tmp_path: Path) -> None:
@@ -161,8 +162,10 @@ def test_a_video_may_be_spelt_in_two_ways(planned: Plan, tmp_path: Path) -> None
 
 def test_room_and_remarks_are_those_of_the_finished_video() -> None:
     """Enlarged pictures and frames between take room; sizes and rates are told as they will be."""
-    larger = Video(upscale=2, interpolate=3)
-    assert output_bytes(larger, 100, (64, 32)) == pytest.approx(12 * output_bytes(Video(), 100, (64, 32)), rel=0.01)
-    assert "scaled to 512x512" in "".join(remarks_of(Video(codec="dxv"), (520, 520)))
-    assert remarks_of(Video(codec="dxv", upscale=2), (520, 520)) == []
-    assert "48 fps" in "".join(remarks_of(Video(codec="gif", interpolate=2), (64, 64)))
+    larger = VideoSettings(upscale=2, interpolate=3)
+    assert output_bytes(larger, 100, (64, 32)) == pytest.approx(
+        12 * output_bytes(VideoSettings(), 100, (64, 32)), rel=0.01
+    )
+    assert "scaled to 512x512" in "".join(remarks_of(VideoSettings(codec="dxv"), (520, 520)))
+    assert remarks_of(VideoSettings(codec="dxv", upscale=2), (520, 520)) == []
+    assert "48 fps" in "".join(remarks_of(VideoSettings(codec="gif", interpolate=2), (64, 64)))

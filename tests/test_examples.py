@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from beatwalk.listen import analyze
 from beatwalk.listen.audio import open_audio
-from beatwalk.plan.placement import plan
+from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.prompts import read_prompts
 from beatwalk.settings import Settings
 
@@ -114,7 +114,7 @@ def test_the_song_is_heard_as_it_was_written(script: ModuleType) -> None:
     expected = [(0, "A"), (script.BUILD, "B"), (script.DROP, "C"), (script.QUIET, "D"), (script.RETURN, "C")]
     assert starts == expected
     assert analysis.drop_s == pytest.approx(script.DROP * beat_s, abs=0.05)
-    laid = plan(analysis, read_prompts(PROMPTS), Settings())
+    laid = place_prompts(analysis, read_prompts(PROMPTS), Settings())
     at = {k.prompt.split(",")[0]: round(laid.timeline.time_of(k.frame) / beat_s) for k in laid.keyframes[:-1]}
     assert at["a swirling galaxy of stars"] == script.DROP
     assert at["emerald northern lights"] == script.QUIET

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+
+from tests import processes
+from tests.songs import write_minutes
 
 MINUTES, BPM, RATE = 60, 120.0, 22_050
 MAX_BYTES = 2 * 2**30
@@ -19,7 +18,8 @@ import json, sys
 from pathlib import Path
 from beatwalk import api
 from beatwalk.listen import store
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.plan.targets import targets_of
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.video import probe, read_sound
 
 song, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -27,7 +27,7 @@ analysis = store.analyze(song)
 changes = {"video": {"fps": "30000/1001", "size": "256x256"}, "walk": {"change_every": "8 bars"}}
 prompts = [f"picture {i}" for i in range(40)]
 whole = api.plan(song, prompts, overrides=[changes], analysis=analysis)
-api.targets_of(whole)
+targets_of(whole)
 start = analysis.duration_s - 60
 plan = api.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
 
@@ -62,28 +62,11 @@ print(json.dumps({
 """
 
 
-def write_song(path: Path) -> None:
-    """Kicks on every beat, a minute at a time; every second minute louder, a bass line that changes."""
-    minute = np.arange(60 * RATE) / RATE
-    since = minute % (60 / BPM)
-    kick = np.exp(-since * 25) * np.sin(2 * np.pi * 60 * since) * np.where(minute % 2 < 0.5, 1.0, 0.7)
-    click = (since < 0.004) * np.random.default_rng(0).standard_normal(len(minute))
-    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
-        for number in range(MINUTES):
-            bass = 0.15 * np.sin(2 * np.pi * (50 + 5 * (number % 4)) * minute)
-            file.write(np.clip((0.5 if number % 2 else 0.8) * (kick + 0.4 * click) + bass * (number % 3), -1, 1))
-
-
 @pytest.mark.slow
 def test_an_hour(tmp_path: Path) -> None:
     """Under 2 GB; beats of the last minute where they are; what was made is not made again; sound in time."""
-    write_song(tmp_path / "hour.wav")
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "hour.wav"), str(tmp_path / "out.mp4")]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    write_minutes(tmp_path / "hour.wav", MINUTES, BPM, RATE)
+    found = json.loads(processes.output_of("-c", SCRIPT, tmp_path / "hour.wav", tmp_path / "out.mp4"))
     print({key: found[key] for key in ("peak", "tempo", "frames", "reused", "made", "lags")})
     assert found["peak"] < MAX_BYTES
     assert found["tempo"] == pytest.approx(BPM, rel=0.001)

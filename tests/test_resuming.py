@@ -10,21 +10,24 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg
-from beatwalk.core.manifest import manifest_path, work_folder
+from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Frames, Plan
-from tests.helpers import click_song, decoded, names
+from tests import processes
+from tests.helpers import decoded, names
+from tests.songs import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 12, "size": "64x48"}, "walk": {"change_every": "1 beat"}}
 # A render as a process of its own: argument 1 is the song, 2 the video, 3 the size, 4 frames a second; 5 a file: once
@@ -34,15 +37,15 @@ import signal
 import sys
 import time
 from pathlib import Path
-from beatwalk import api
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.core.manifest import work_folder
+from beatwalk import api, preflight
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.core.workfolder import WorkFolder
 from tests.test_resuming import planned_for
 song, output, size, fps, hold = sys.argv[1:6]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell's background ignore it
 class Held(FakeGenerator):
     def decode(self, *given, **options):
-        while Path(hold).is_file() and (work_folder(Path(output)) / "segment-0001.npz").exists():
+        while Path(hold).is_file() and (WorkFolder(Path(output)).path / "segment-0001.npz").exists():
             time.sleep(0.01)
         return super().decode(*given, **options)
 result = api.render(planned_for(Path(song), size, int(fps)), output, generator=Held())
@@ -74,10 +77,7 @@ def start(
     song: Path, output: Path, size: str = "64x48", fps: int = 12, hold: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """A render in a process of its own; where `hold` is there, it stands still after two segments."""
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", RENDER, str(song), str(output), size, str(fps), str(hold or "")]
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
+    return processes.start("-c", RENDER, song, output, size, str(fps), str(hold or ""))
 
 
 def whole(song: Path, folder: Path) -> Frames:
@@ -90,18 +90,17 @@ def whole(song: Path, folder: Path) -> Frames:
 def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     """kill -9 while surveying, rendering, encoding, joining, writing: it goes on and ends the same, 20 times."""
     begin = time.monotonic()
-    assert start(song, tmp_path / "whole.mp4", "256x256", 12).wait() == 0
+    first = start(song, tmp_path / "whole.mp4", "256x256", 12)
+    _, errors = first.communicate()
+    assert first.returncode == 0, errors.decode()
     lasts_s, wanted = time.monotonic() - begin, decoded(tmp_path / "whole.mp4")
     chance, output, kills, late = random.Random(7), tmp_path / "out.mp4", 0, 0
     while kills < 20:
         process = start(song, output, "256x256", 12)
         # The later half of a run is finishing and publishing; every other kill falls there.
         time.sleep(lasts_s * (chance.uniform(0.15, 0.55) if kills % 2 else chance.uniform(0.3, 1.05)))
-        running = process.poll() is None
-        late += (work_folder(output) / "segment-0007.npz").exists()
-        process.kill()
-        process.communicate()
-        kills += running
+        late += (WorkFolder(output).path / "segment-0007.npz").exists()
+        kills += processes.kill(process)
         assert names(tmp_path) <= {
             "song.wav", "whole.mp4", "whole.mp4.beatwalk.json",
             "out.mp4", "out.mp4.beatwalk", "out.mp4.beatwalk.json",
@@ -117,7 +116,7 @@ def test_killed_at_twenty_moments(song: Path, tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     np.testing.assert_array_equal(decoded(output), wanted)
-    assert work_folder(output).exists() is False
+    assert WorkFolder(output).path.exists() is False
     assert late > 0
 
 
@@ -127,10 +126,8 @@ def test_killed_before_every_rename(song: Path, tmp_path: Path) -> None:
     """kill -9 before each file gets its name, manifest and video too: the next call ends with the same frames."""
     wanted, output, renamed = whole(song, tmp_path), tmp_path / "out.mp4", ""
     for moment in range(100):
-        process = os.fork()
-        if process == 0:
-            _render_until_rename(song, output, moment, tmp_path / "renamed.txt")
-        killed = os.WIFSIGNALED(os.waitpid(process, 0)[1])
+        render = partial(_render_until_rename, song, output, moment, tmp_path / "renamed.txt")
+        killed = processes.killed_in_fork(render)
         renamed += (tmp_path / "renamed.txt").read_text() + "\n"
         (tmp_path / "renamed.txt").unlink()
         if not killed:
@@ -162,9 +159,8 @@ def _render_until_rename(song: Path, output: Path, moment: int, told: Path) -> N
         count += 1
         replace(source, target)
 
-    os.replace = deadly
+    os.replace = deadly  # type: ignore[assignment]
     api.render(planned_for(song), output, generator=FakeGenerator())
-    os._exit(0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
@@ -173,8 +169,7 @@ def test_ctrl_c_and_on(song: Path, tmp_path: Path) -> None:
     output, hold = tmp_path / "out.mp4", tmp_path / "hold"
     hold.touch()
     process = start(song, output, "256x256", 24, hold)
-    while not list(work_folder(output).glob("segment-0001.npz")) and process.poll() is None:
-        time.sleep(0.01)
+    processes.wait_until((WorkFolder(output).path / "segment-0001.npz").exists, process)
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert not output.exists()
@@ -190,7 +185,7 @@ def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]
 
     class Failing(FakeGenerator):
         def decode(self, *given: Any, **options: Any) -> Frames:
-            if list(work_folder(tmp_path / "out.mp4").glob("segment-0002.npz")):
+            if list(WorkFolder(tmp_path / "out.mp4").path.glob("segment-0002.npz")):
                 raise error("no more")
             return super().decode(*given, **options)
 
@@ -272,7 +267,8 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
     """While one renders, another of the same video is told; the first is not disturbed."""
-    output, told = tmp_path / "out.mp4", []
+    output = tmp_path / "out.mp4"
+    told: list[tuple[str, int]] = []
 
     def meanwhile(progress: Any) -> None:
         if progress.stage == "render" and not told:
@@ -302,7 +298,7 @@ def test_changes_are_named_before_the_model_is_loaded(
     """Other prompts, another rate, another model: said in one line, with nothing loaded and nothing mixed."""
     output = tmp_path / "out.mp4"
     stopped(song, output)
-    monkeypatch.setattr("beatwalk.models.load_generator", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("beatwalk.models.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     with pytest.raises(OutputError, match="differs in frame rate or length, model, prompts, size"):
         api.render(planned_for(song, "32x32", 24), output)
     with pytest.raises(OutputError, match="differs in model;"):
@@ -320,7 +316,7 @@ def test_other_steps_and_guidance_are_named_before_the_model_is_loaded(song: Pat
 
     def again(**model: Any) -> None:
         settings = plan.settings.model_copy(update={"model": plan.settings.model.model_copy(update=model)})
-        api.check_resumable(replace(plan, settings=settings), output, overwrite=False)
+        preflight.check_resumable(replace(plan, settings=settings), output, overwrite=False)
 
     again(steps=4)
     again(guidance=1)
@@ -336,7 +332,7 @@ def test_work_lies_in_one_place_and_can_be_cleaned(
     for stage, after in (("render", 20), ("finish", 20)):
         stopped(song, tmp_path / "out.mp4", stage, after)
         assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
-    work = work_folder(tmp_path / "out.mp4")
+    work = WorkFolder(tmp_path / "out.mp4").path
     (work / ".x.partial.d").mkdir()
     (work / ".x.partial.d" / "pictures.mp4").write_bytes(bytes(100))
     (tmp_path / ".song-0123abcd.77.partial.json").write_bytes(b"x")
@@ -359,8 +355,8 @@ def test_clean_keeps_what_was_kept(song: Path, tmp_path: Path, capsys: pytest.Ca
     output = tmp_path / "out.mp4"
     api.render(planned_for(song), output, generator=FakeGenerator(), keep_frames=True)
     main(["clean", str(tmp_path), "--remove"])
-    assert work_folder(output).exists()
+    assert WorkFolder(output).path.exists()
     main(["clean", str(tmp_path), "--remove", "--kept"])
-    assert not work_folder(output).exists()
+    assert not WorkFolder(output).path.exists()
     assert output.exists()
     assert "kept" in capsys.readouterr().out

@@ -1,94 +1,98 @@
-"""Heavy libraries load only where they belong, and the public names are these."""
+"""The rooms of the package and the five rules between them, which docs/how-it-works/overview.md explains."""
 
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import importlib
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import beatwalk
 
 PACKAGE = Path(beatwalk.__file__).parent
-
-# Which modules may import a heavy library, and then only inside a function.
-HEAVY = {
-    "torch": {"models", "training", "video"},
-    "diffusers": {"models", "training"},
-    "transformers": {"models", "training"},
+LEVELS = (
+    {"_version", "embedded", "errors", "settings", "types"},
+    {"core", "perception"},
+    {"listen", "models", "video"},
+    {"check", "plan", "walk"},
+    {"api", "pipeline", "plots", "preflight"},
+    {"jobs"},
+    {"cli", "web"},
+    {"__init__", "__main__", "training"},
+)
+HOMES = {  # of heavy libraries
+    "torch": {"models", "perception", "video"},
+    "diffusers": {"models"},
+    "transformers": {"models"},
     "huggingface_hub": {"models"},
-    "safetensors": {"listen", "models", "training"},
+    "safetensors": {"listen", "models"},
     "librosa": {"listen"},
-    "moviepy": {"jobs", "video"},
-    "matplotlib": {"plots", "training"},
+    "soundfile": {"listen"},
+    "moviepy": {"jobs", "video"},  # in jobs, the diffusers baseline of the benchmark
+    "matplotlib": {"plots"},
+    "ray": {"jobs"},
+    "rich": {"cli"},
+    "fastapi": {"web"},
+    "uvicorn": {"web"},
 }
 
 
-def modules() -> list[tuple[str, Path]]:
-    """(top-level module, file) of everything in the package but the training recipe."""
-    found = []
+def imports(path: Path) -> Iterator[tuple[int, str, str, bool, bool]]:
+    """Line, module, name, whether inside a function, and whether for types alone, of every import in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    typing = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    lazy, types = ({id(child) for node in nodes for child in ast.walk(node)} for nodes in (functions, typing))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else None
+            for alias in node.names:
+                names = (alias.name, "") if module is None else (module, alias.name)
+                yield node.lineno, *names, id(node) in lazy, id(node) in types
+
+
+def door(room: str) -> list[str]:
+    """What a room's `__init__` names."""
+    names: list[str] = importlib.import_module(f"beatwalk.{room}").__all__
+    return names
+
+
+def violations() -> Iterator[str]:
+    """What breaks a rule, with file and line."""
+    level = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
+    graph: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if top not in ("__init__", "__main__"):
-            found.append((top, path))
-    return found
+        own = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        room = own.split(".")[0]
+        if room not in level:
+            yield f"{own}: this room is missing from the table of levels"
+            continue
+        for line, module, name, lazy, typing in imports(path):
+            if not module:
+                yield f"{own}:{line} imports relatively; write the whole name"
+                continue
+            library, where = (
+                module.split(".")[0],
+                f"{path.relative_to(PACKAGE.parent)}:{line} imports {module} {name}:",
+            )
+            if library in HOMES and room != "training" and not typing and not (lazy and room in HOMES[library]):
+                yield f"{where} only inside functions, and only in {', '.join(sorted(HOMES[library]))}"
+            if library != "beatwalk" or name == "__version__":
+                continue
+            target, *inside = f"{module}.{name}".split(".")[1:]
+            alone = (PACKAGE / f"{target}.py").is_file()  # a single file, which may share a level with another one
+            if target == room:
+                file = f"{room}.{inside[0]}" if (PACKAGE / room / f"{inside[0]}.py").is_file() else room
+                graph.setdefault(own, set()).update(() if typing or own.endswith("__init__") else {file})
+            elif target == "training" or level[target] > level[room] - (not alone or "." in own):
+                yield f"{where} a room of level {level[room]} reaches into level {level[target]}"
+            elif inside and not alone and not (len(inside) == 1 and name in door(target)):
+                yield f"{where} beatwalk.{target} does not name it"
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
 
 
-def imports(path: Path) -> list[tuple[str, bool, bool]]:
-    """(module, whether inside a function, whether for types alone) of every import in a file."""
-    found: list[tuple[str, bool, bool]] = []
-
-    def visit(node: ast.AST, inside: bool, typing: bool) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import):
-                found.extend((alias.name, inside, typing) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom) and child.module:
-                whole = child.module == "beatwalk"
-                names = [f"beatwalk.{a.name}" for a in child.names] if whole else [child.module]
-                found.extend((name, inside, typing) for name in names)
-            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            types = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
-            visit(child, inside or function, typing or types)
-
-    visit(ast.parse(path.read_text(encoding="utf-8")), False, False)
-    return found
-
-
-@pytest.mark.parametrize(("top", "path"), modules(), ids=lambda value: str(value).rsplit("beatwalk", 1)[-1])
-def test_heavy_libraries_load_where_they_are_used(top: str, path: Path) -> None:
-    """Only in the modules that own them, and inside functions; the recipe, which no one imports, is free."""
-    for name, inside, typing in imports(path):
-        library = name.split(".")[0]
-        if library in HEAVY and not typing:
-            assert top in HEAVY[library], f"{path.name} imports {library}"
-            assert inside or top == "training", f"{path.name} imports {library} at import time"
-
-
-def test_help_needs_no_heavy_library() -> None:
-    """`beatwalk --help` loads neither torch nor librosa, nor even numpy."""
-    code = (
-        "import sys; from click.testing import CliRunner; from beatwalk.cli import cli\n"
-        "result = CliRunner().invoke(cli, ['--help']); assert result.exit_code == 0, result.output\n"
-        f"print(sorted(set(sys.modules) & set({[*HEAVY, 'numpy', 'pydantic', 'scipy']!r})))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "[]"
-
-
-def test_the_public_names_are_these() -> None:
-    """The Python API."""
-    assert set(beatwalk.__all__) == {"__version__", "analyze", "check", "finish", "plan", "render"}
-    assert all(getattr(beatwalk, name) for name in beatwalk.__all__)
-    assert all(getattr(beatwalk, name).__doc__ for name in beatwalk.__all__ if name != "__version__")
-    with pytest.raises(AttributeError, match="no attribute 'walk_this_way'"):
-        beatwalk.walk_this_way  # type: ignore[attr-defined]  # noqa: B018
-
-
-def test_nothing_here_is_for_one_system_alone() -> None:
-    """No module that Windows or macOS lacks is imported; no shell sees a name."""
-    posix = {"fcntl", "pwd", "grp", "resource", "termios", "pty", "posix"}
-    for _, path in modules():
-        assert not {name.split(".")[0] for name, _, _ in imports(path)} & posix, path.name
-        assert "shell=True" not in path.read_text(encoding="utf-8"), path.name
+def test_the_rooms_keep_their_rules() -> None:
+    """Lower levels only, through the door only, no cycle inside, heavy libraries at home, recipes left alone."""
+    found = list(violations())
+    assert not found, "\n".join(found)

@@ -1,4 +1,4 @@
-"""What `check` found, for programs and for people."""
+"""The report of `beatwalk check`, for programs and for people."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 from beatwalk.check.scores import Sync, Tracking
 from beatwalk.check.sound import SoundMatch
-from beatwalk.perception.flashes import MAX_FLASHES, FlashReport
+from beatwalk.perception import MAX_FLASHES, FlashReport
 from beatwalk.types import Float
 from beatwalk.video import VideoInfo
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CheckReport:
-    """All that was measured; parts that could not be are None."""
+    """Everything that was measured; what could not be measured is None."""
 
     path: Path
     info: VideoInfo
-    frames_expected: int | None  # by the manifest
-    end_gap_ms: float | None  # sound's end less picture's end; None without sound
+    frames_expected: int | None  # says the manifest
+    end_gap_ms: float | None  # end of the sound minus end of the pictures; None without sound
     frozen_frames: int
     blank_frames: int
     changes: Float = field(repr=False)  # shape (n_frames,)
@@ -41,7 +41,7 @@ class CheckReport:
         return None if self.end_gap_ms is None else self.end_gap_ms / 1000 * float(self.info.fps)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for `json.dumps`; no NaN in it."""
+        """Convert to plain data for `json.dumps`, without NaN."""
         info, flashes = self.info, self.flashes
         return {
             "video": str(self.path),
@@ -69,7 +69,7 @@ class CheckReport:
         }
 
     def to_text(self) -> str:
-        """A few lines for people."""
+        """Summarise in a few lines for people."""
         return "\n".join(_lines(self))
 
 
@@ -78,7 +78,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _plain(scores: Sync | Tracking | SoundMatch | None) -> dict[str, Any] | None:
-    """A dataclass of figures as plain data."""
+    """Convert a dataclass of figures to plain data."""
     if scores is None:
         return None
 

@@ -1,4 +1,4 @@
-"""Figures from curves: peaks against beats, measured change against its target."""
+"""Scores: peaks of change against beats, measured change against its target."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from beatwalk.types import Analysis, Float
 
-FROZEN = 2e-4  # a smaller change is none
+FROZEN = 2e-4  # a frame that changes less counts as frozen
 
-PEAK_OVER_MEDIAN = 1.5  # how far a peak stands out from the second before and after …
-PEAK_AT_LEAST = 1e-3  # … and from nothing
+PEAK_OVER_MEDIAN = 1.5  # least height of a peak, in medians of the second before and after
+PEAK_AT_LEAST = 1e-3  # least height of a peak in any case
 PEAK_DISTANCE_S = 0.15
 TOLERANCE_FRAMES = 1.5
 
@@ -27,12 +27,12 @@ class Sync:
     median_lag_ms: float | None  # of matched peaks; positive: the picture is late
     n_beats: int
     n_peaks: int
-    pulse: float  # the largest change in multiples of its surroundings' median
+    pulse: float  # the largest change, in medians of the second before and after
 
 
 @dataclass(frozen=True, kw_only=True)
 class SectionSpeed:
-    """How fast a section moves, where 1 is as fast as its target asks in relation to the whole video."""
+    """How fast a section moves; at 1 it moves as fast as its target asks, relative to the whole video."""
 
     label: str
     start_s: float
@@ -45,26 +45,26 @@ class Tracking:
     """Measured change against the manifest's target."""
 
     correlation: float  # of their logarithms
-    variation: float  # standard deviation of measured / target by its mean
-    variation_pure: float | None  # the same on frames before effects and codec, as the manifest has them
+    variation: float  # standard deviation of measured / target, divided by its mean
+    variation_pure: float | None  # the same for frames before effects and codec, from the manifest
     p99: float  # 99th percentile of measured / target, the median being 1
     target_spread: float  # standard deviation of the logarithm of the target
-    frozen: int  # frames without change where the target is above its 10th percentile
+    frozen: int  # frozen frames where the target is above its 10th percentile
     sections: tuple[SectionSpeed, ...]
 
 
-def find_peaks(changes: Float, fps: float) -> Float:
-    """Frames at which change peaks: it stands out from a second before and after, and from its feet."""
+def change_peaks(changes: Float, fps: float) -> Float:
+    """Find frames at which change peaks: it exceeds the median of a second before and after, and its own foot."""
     from scipy.ndimage import median_filter
-    from scipy.signal import find_peaks as scipy_peaks
+    from scipy.signal import find_peaks
 
     known = changes[1:]
     if len(known) < 2:
         return np.zeros(0)
     around = median_filter(known, 2 * round(fps) + 1, mode="reflect")
     height = np.maximum(PEAK_OVER_MEDIAN * around, PEAK_AT_LEAST)
-    # A foot after the end, so that the last frame can be a peak; the first cannot: nobody knows what was before.
-    found, _ = scipy_peaks(
+    # A zero after the end lets the last frame be a peak. The first frame cannot be one: nothing is known before it.
+    found, _ = find_peaks(
         np.append(known, 0.0),
         height=np.append(height, 1.0),
         prominence=np.append(height - around, 1.0),
@@ -78,9 +78,12 @@ def score_sync(changes: Float, peaks: Float, beats_s: Float, fps: float) -> Sync
 
     Parameters
     ----------
-    changes : shape (n_frames,)
-    peaks : frames, increasing
-    beats_s : s into the video; those where no peak can be found (the first two frames) do not count
+    changes
+        Measured change, shape (n_frames,).
+    peaks
+        Frames of the peaks, increasing.
+    beats_s
+        Beats in seconds of the video; those in the first two frames, where no peak can be found, do not count.
     """
     beats = beats_s * fps
     beats = beats[(beats >= 1.5) & (beats < len(changes) - 0.5)]
@@ -103,7 +106,7 @@ def score_sync(changes: Float, peaks: Float, beats_s: Float, fps: float) -> Sync
 
 
 def _pulse(changes: Float, fps: float) -> float:
-    """The largest change in multiples of the median of a second before and after; 0 where nothing moves."""
+    """Find the largest change, in medians of the second before and after; 0 where nothing moves."""
     from scipy.ndimage import median_filter
 
     known = changes[1:]
@@ -113,10 +116,10 @@ def _pulse(changes: Float, fps: float) -> float:
     return float((known / np.maximum(around, FROZEN)).max())
 
 
-def track(
+def score_tracking(
     target: Float, pure: Float, changes: Float, fps: float, analysis: Analysis | None, begins_s: float
 ) -> Tracking | None:
-    """Compare measured change with the target, where there is one; None where that is on fewer than 3 frames."""
+    """Compare measured change with the target; None where fewer than 3 frames have one."""
     known = np.isfinite(target) & np.isfinite(changes) & (target > 0)
     if np.count_nonzero(known) < 3:
         return None
@@ -151,7 +154,7 @@ def _section_speeds(
     analysis: Analysis,
     begins_s: float,
 ) -> tuple[SectionSpeed, ...]:
-    """Mean change by mean target for each section, 1 for the whole video."""
+    """Divide mean change by mean target for each section, relative to the whole video."""
     overall = changes[known].mean() / target[known].mean()
     times_s, speeds = np.arange(len(changes)) / fps, []
     for section in analysis.sections:

@@ -1,4 +1,4 @@
-"""Is it the song's own sound, and is it in its place?"""
+"""Match a video's sound with the song: it should be the same sound and begin where it should."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from beatwalk.types import Float32
 from beatwalk.video import read_sound
 
 RATE_HZ = 8_000
-WINDOW_S = 60.0  # the loudest so long part is compared …
-SEARCH_S = 2.0  # … first so far around where it should be, then everywhere
-LIKENESS = 0.5  # below this correlation it is another sound
+WINDOW_S = 60.0  # length of the part that is compared, the loudest one
+SEARCH_S = 2.0  # distance around the expected start that is searched first, before the whole song
+LIKENESS = 0.5  # correlation below which it is another sound
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoundMatch:
     """Where in the song the video's sound begins."""
 
-    start_s: float  # s into the song
-    offset_ms: float | None  # later (+) or earlier (-) than it should; None where nothing says where it should
+    start_s: float  # in the song
+    offset_ms: float | None  # later (+) or earlier (-) than expected; None where the expected start is unknown
     likeness: float  # correlation there, 0-1
 
 
@@ -31,7 +31,8 @@ def match_sound(video: Path, song: Path, start_s: float | None) -> SoundMatch | 
 
     Parameters
     ----------
-    start_s : where in the song it should begin; None where nobody knows
+    start_s
+        Where in the song it should begin; None where that is unknown.
     """
     if not song.is_file():
         raise AudioError(f"{song}: no such file; check the song's name and folder")
@@ -57,7 +58,7 @@ def match_sound(video: Path, song: Path, start_s: float | None) -> SoundMatch | 
 
 
 def _loudest(sound: Float32) -> int:
-    """Where the window with the most energy begins, to the second."""
+    """Find the start of the window with the most energy, to the second."""
     n = round(WINDOW_S * RATE_HZ)
     if len(sound) <= n:
         return 0
@@ -66,7 +67,7 @@ def _loudest(sound: Float32) -> int:
 
 
 def _find(part: Float32, whole: Float32) -> tuple[int, float]:
-    """Where `part` lies in `whole` (it may reach over either end), in samples, and the correlation there."""
+    """Find the start of `part` in `whole` (it may reach over either end), in samples, and the correlation there."""
     from scipy.signal import oaconvolve
 
     n = len(part)
@@ -75,7 +76,7 @@ def _find(part: Float32, whole: Float32) -> tuple[int, float]:
     padded = np.concatenate([np.zeros(n - 1, np.float32), whole, np.zeros(n - 1, np.float32)])
     products = oaconvolve(padded, part[::-1], mode="valid")
     energy = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
-    # A loud part that is mostly outside would win by chance: it is measured by the energy of all of `part`.
+    # A loud part that lies mostly outside could win by chance, so the energy of all of `part` is the measure.
     norms = np.sqrt(np.maximum(energy[n:] - energy[:-n], 0) * float(np.square(part, dtype=np.float64).sum()))
     likeness = products / np.maximum(norms, 1e-3 * norms.max() + 1e-12)
     best = int(np.argmax(likeness))

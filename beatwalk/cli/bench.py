@@ -1,30 +1,51 @@
-"""`beatwalk bench`: figures of this machine."""
+"""`beatwalk bench`: how fast this machine makes a video."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 
-from beatwalk.cli.common import console_for, load, may_write, write_json
-from beatwalk.cli.options import addons, addons_of, compiling, modelling, overwriting, verbosity
+from beatwalk.cli.console import console_for
+from beatwalk.cli.options import FIGURES_HELP, addons, compiling, modelling, overwriting, sizing, verbosity
+from beatwalk.cli.output import check_writable, emit_json
+from beatwalk.cli.resolve import addons_of, load
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(1, 36_000), default=10.0, show_default=True, help="Length of song.")
-@click.option("--size", help="Width and height in pixels; without: the model's own.")
-@click.option("--fps", default="24", show_default=True, help="Frame rate.")
-@click.option("--runs", type=click.IntRange(1, 20), default=1, show_default=True, help="The best of so many counts.")
-@click.option("--steps", type=click.IntRange(1, 200), help="Denoising steps; without: the model's own.")
+@click.option(
+    "--seconds",
+    metavar="S",
+    type=click.FloatRange(1, 36_000),
+    default=10.0,
+    show_default=True,
+    help="Length of the test song.",
+)
+@sizing
+@click.option("--fps", metavar="RATE", default="24", show_default=True, help="Frame rate.")
+@click.option(
+    "--runs",
+    metavar="N",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="Repeat N times and report the fastest.",
+)
+@click.option("--steps", metavar="N", type=click.IntRange(1, 200), help="Denoising steps. Default: the model's own.")
 @click.option(
     "--against",
     type=click.Choice(["plain"]),
-    help="Measure also the plain way: the pipeline frame by frame, PNGs, moviepy.",
+    help="Also measure the diffusers baseline: its pipeline frame by frame, PNGs, moviepy.",
 )
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting: feedback.enabled=false")
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change any setting, such as feedback.enabled=false.",
+)
+@click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)
 @addons
 @compiling
 @overwriting
@@ -44,20 +65,20 @@ def bench(
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Measure how fast a song becomes a video here, and where the time goes.
+    """Measure how fast this machine makes a video.
 
-    The plain way runs in --dtype, or where none is given in float32, which is diffusers' own default.
+    The report also shows where the time goes. The baseline runs in float32, diffusers' default, unless --dtype is
+    given.
 
     \b
     beatwalk bench
     beatwalk bench --runs 3
     beatwalk bench --seconds 20 --size 512x512 --against plain --json figures.json
     """
-    from beatwalk.jobs.bench import Bench, BenchReport
-    from beatwalk.jobs.bench import bench as measure
-    from beatwalk.plan.presets import DEFAULT_PRESET, load_settings, parse_override, settings_from
+    from beatwalk.jobs import Bench, BenchReport, run_bench
+    from beatwalk.plan import DEFAULT_PRESET, load_settings, parse_override, settings_from
 
-    may_write(None if json_file in (None, "-") else Path(str(json_file)), overwrite)
+    check_writable(json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     video = settings_from({"video": {"fps": fps, "size": size or "auto"}}, where="--fps and --size").video
     overrides = ({"model": addons_of(choices)}, *(parse_override(text) for text in assignments))
@@ -73,8 +94,8 @@ def bench(
         else None
     )
     with console.busy("measuring"):
-        report = BenchReport.best_of([measure(asked, generator, load_s=load_s, plain=plain) for _ in range(runs)])
+        report = BenchReport.best_of([run_bench(asked, generator, load_s=load_s, plain=plain) for _ in range(runs)])
     if json_file != "-":
         click.echo(report.to_text())
     if json_file is not None:
-        write_json(json_file, report.to_json())
+        emit_json(json_file, report.to_json())

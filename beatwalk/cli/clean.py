@@ -1,4 +1,4 @@
-"""`beatwalk clean`: what unfinished renders have left."""
+"""`beatwalk clean`: the files left in a folder by unfinished renders."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from beatwalk.cli.options import FILE
 
 @click.command()
 @click.argument("folder", type=FILE, default=Path())
-@click.option("--remove", "removing", is_flag=True, help="Remove it, instead of only showing it.")
-@click.option("--kept", is_flag=True, help="Also the frames of finished videos (from --keep-frames).")
+@click.option("--remove", "removing", is_flag=True, help="Delete them. Default: list only.")
+@click.option("--kept", is_flag=True, help="Also delete the frames of finished videos (from --keep-frames).")
 def clean(folder: Path, removing: bool, kept: bool) -> None:
-    """Show what unfinished renders have left in a folder, and remove it with --remove.
+    """List or delete files left by unfinished renders.
 
     \b
     beatwalk clean
     beatwalk clean videos --remove
     """
-    from beatwalk.core.files import in_words
-    from beatwalk.jobs.leftovers import leftovers, remove
+    from beatwalk.core import in_words
+    from beatwalk.jobs import leftovers, remove
 
     found, freed = leftovers(folder), 0
     for left in found:
-        goes = removing and left.kind != "at work" and (kept or left.kind != "kept")
-        if goes:
+        to_remove = removing and left.kind != "at work" and (kept or left.kind != "kept")
+        if to_remove:
             remove(left)
             freed += left.bytes
         frames = f", {left.segments} finished segments" if left.segments else ""
         size = f"{in_words(left.bytes)}{frames}"
-        click.echo(f"{'removed' if goes else left.kind:<11} {size:<32} {left.path}")
+        click.echo(f"{'removed' if to_remove else left.kind:<11} {size:<32} {left.path}")
     if not found:
         click.echo("nothing is left over")
     elif removing:

@@ -1,7 +1,8 @@
-"""What beatwalk says while it works: facts and progress on stderr, silent where no one looks."""
+"""What beatwalk says while it works: facts and progress on stderr. StageProgress is drawn in a terminal only."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from beatwalk.core import StageProgress
     from beatwalk.types import Analysis, ModelInfo, Plan
-    from beatwalk.walk.segments import Progress
 
-STAGES = {"survey": "looking ahead", "render": "rendering", "finish": "finishing"}
+STAGES = {"survey": "surveying", "render": "rendering", "finish": "finishing"}
 
 
 class Console:
@@ -20,28 +21,29 @@ class Console:
 
     Parameters
     ----------
-    level : -1 says nothing but errors, 0 what is worth knowing, 1 also details
+    level
+        -1 prints errors only, 0 also facts, 1 also details.
     """
 
     def __init__(self, level: int = 0) -> None:
-        from rich.console import Console as RichConsole
+        import rich.console
 
         self.level = level
-        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self._rich = rich.console.Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
-        """A fact."""
+        """Print a fact."""
         if self.level >= 0:
             self._rich.print(text, markup=False)
 
     def detail(self, text: str) -> None:
-        """A fact for those who asked for more."""
+        """Print a fact for those who asked for more."""
         if self.level >= 1:
             self._rich.print(text, markup=False, style="dim")
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
-        """A spinner while something takes a while."""
+        """Show a spinner while something takes a while."""
         if self.level < 0 or not self._rich.is_terminal:
             yield
             return
@@ -50,22 +52,24 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Any]:
-        """Bars with frames a second and time left; gives what to pass as `watch`."""
+        """Show progress bars with frames a second and the time left; yields what to pass as `watch`, or None."""
         if self.level < 0 or not self._rich.is_terminal:
             yield None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
+        import rich.progress
 
         columns = (
-            TextColumn("{task.description:>13}"), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True),
-        )  # fmt: skip
-        # A block of large pictures may take minutes: time left needs a memory of more than rich's 30 s.
-        with Bars(*columns, console=self._rich, speed_estimate_period=1800) as bars:
+            rich.progress.TextColumn("{task.description:>13}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[rate]}"),
+            rich.progress.TimeRemainingColumn(compact=True),
+        )
+        # A block of large pictures may take minutes, so the time left is estimated from more than rich's 30 s.
+        with rich.progress.Progress(*columns, console=self._rich, speed_estimate_period=1800) as bars:
             tasks: dict[str, tuple[Any, float, int]] = {}
 
-            def watch(progress: Progress) -> None:
+            def watch(progress: StageProgress) -> None:
                 if progress.stage not in tasks:
                     task = bars.add_task(STAGES[progress.stage], total=progress.total, rate="")
                     tasks[progress.stage] = (task, time.monotonic(), progress.done)
@@ -78,8 +82,14 @@ class Console:
             yield watch
 
 
+def console_for(quiet: bool, verbose: bool) -> Console:
+    """A console as talkative as the options ask for; --quiet also hides the package's warnings."""
+    logging.getLogger("beatwalk").setLevel(logging.ERROR if quiet else logging.WARNING)
+    return Console(-1 if quiet else int(verbose))
+
+
 def describe_song(analysis: Analysis) -> list[str]:
-    """What was heard, for people."""
+    """What was heard in a song, in lines for people."""
     tempo = f"{analysis.tempo_bpm:.1f} BPM" if len(analysis.beats_s) else "no beat"
     bars = f"{len(analysis.beats_s)} beats, {len(analysis.downbeats_s)} bars"
     sections = " ".join(f"{s.label} {clock(s.start_s)}" for s in analysis.sections)
@@ -92,7 +102,7 @@ def describe_song(analysis: Analysis) -> list[str]:
 
 
 def describe_plan(plan: Plan, info: ModelInfo | None = None) -> list[str]:
-    """What is about to be made, for people."""
+    """What will be made, in lines for people."""
     timeline, size = plan.timeline, plan.size or (info.size if info else None)
     shown = f"{size[0]}x{size[1]}" if size else "the model's own size"
     excerpt = "" if timeline.start_s == 0 else f" from {clock(timeline.start_s)}"
@@ -116,13 +126,13 @@ def _fps(plan: Plan) -> str:
 
 
 def clock(seconds: float) -> str:
-    """75.5 → 1:15.5"""
+    """Minutes and seconds: 75.5 → 1:15.5."""
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
 
 
 def duration(seconds: float) -> str:
-    """Roughly, for estimates: 95 → about 2 min."""
+    """A rough time for estimates: 95 → about 2 min."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     if seconds < 5400:
@@ -131,5 +141,5 @@ def duration(seconds: float) -> str:
 
 
 def complain(message: str) -> None:
-    """One line of error on stderr."""
+    """Print one line of error on stderr."""
     sys.stderr.write(f"beatwalk: {' '.join(message.split())}\n")

@@ -1,4 +1,4 @@
-"""`beatwalk cues`: when what happens in a video."""
+"""`beatwalk cues`: what happens when in a video."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from pathlib import Path
 
 import click
 
-from beatwalk.cli.options import FILE, overwriting, read_analysis_if
+from beatwalk.cli.options import FILE, overwriting
+from beatwalk.cli.resolve import read_analysis_if
 
 
 @click.command()
 @click.argument("video", type=FILE)
-@click.option("--analysis", "analysis_file", type=FILE, help="Its beat grid; without: heard in the song.")
+@click.option(
+    "--analysis",
+    "analysis_file",
+    type=FILE,
+    help="Use this beat grid. Default: the analysis stored next to the song; otherwise the song is analysed.",
+)
 @overwriting
 def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
-    """Beats, bars, sections and prompts of a video as JSON and CSV, and a strip of thumbnails, beside it.
+    """Write cue sheets and thumbnails next to a video.
+
+    The cue sheets list its beats, bars, sections and prompts as JSON and CSV.
 
     \b
     beatwalk cues out.mp4
     """
     from beatwalk.errors import OutputError
-    from beatwalk.listen.store import hear
-    from beatwalk.video.cues import cue_paths, cues_of
+    from beatwalk.listen import analysis_for
+    from beatwalk.video import cue_paths, cues_of
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
-    for path in cues_of(video, read_analysis_if(analysis_file), hear):
+    for path in cues_of(video, read_analysis_if(analysis_file), analysis_for):
         click.echo(f"written   {path}")

@@ -1,4 +1,4 @@
-"""`beatwalk loops`: clips for VJs."""
+"""`beatwalk loops`: loops of whole bars for VJs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,47 @@ from typing import Any
 
 import click
 
-from beatwalk.cli.common import console_for, fingerprint, load
-from beatwalk.cli.options import FILE, analysed, coding, make_plan, modelling, overwriting, styling, verbosity
+from beatwalk.cli.console import console_for
+from beatwalk.cli.options import FILE, PRESET_HELP, analysed, coding, modelling, overwriting, styling, verbosity
+from beatwalk.cli.resolve import fingerprint, load, plan_from_choices
 
 
 @click.command()
 @click.argument("song", type=FILE)
 @click.argument("prompts", type=FILE)
-@click.option("--bars", type=click.IntRange(1, 256), default=8, show_default=True, help="In each loop.")
-@click.option("--count", type=click.IntRange(1, 999), help="How many; without: as the song has, up to 12.")
-@click.option("--from", "place", metavar="PLACE", help="Where they begin: drop, bar 33, section B or 1:02.5.")
-@click.option("--bpm", type=click.FloatRange(20, 400), help="Their tempo; without: the song's.")
-@click.option("--codec", default="hap", show_default=True, help="hap, hap-q, dxv, prores, h264, …")
-@click.option("--sound", is_flag=True, help="Lay the song's sound under them, stretched to their tempo.")
-@click.option("-o", "--output", type=FILE, help="Folder for the clips; without: SONG-loops.")
-@click.option("--preset", default="vj-loop", show_default=True, help="Name (see: beatwalk presets) or TOML file.")
+@click.option(
+    "--bars",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Make loops of N bars.",
+)
+@click.option(
+    "--count",
+    metavar="N",
+    type=click.IntRange(1, 999),
+    help="Make N loops. Default: as many as the song has, up to 12.",
+)
+@click.option(
+    "--from",
+    "place",
+    metavar="PLACE",
+    help="Start the first loop here: drop, bar 33, section B or 1:02.5. Default: the start of the song.",
+)
+@click.option("--bpm", metavar="BPM", type=click.FloatRange(20, 400), help="Tempo of the loops. Default: the song's.")
+@click.option(
+    "--codec",
+    metavar="NAME",
+    default="hap",
+    show_default=True,
+    help="Encode as hap, hap-alpha, hap-q, dxv, prores, h264 or another codec of beatwalk render.",
+)
+@click.option("--sound", is_flag=True, help="Add the song's sound, stretched to the loops' tempo.")
+@click.option(
+    "-o", "--output", metavar="FOLDER", type=FILE, help="Write the loops to this folder. Default: SONG-loops."
+)
+@click.option("--preset", metavar="NAME|FILE", default="vj-loop", show_default=True, help=PRESET_HELP)
 @overwriting
 @analysed
 @coding
@@ -42,19 +68,21 @@ def loops(
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Loops of whole bars, exact to the frame, whose end flows into their beginning. Without sound.
+    """Make loops of whole bars for VJs, exact to the frame.
+
+    The end of each loop flows into its beginning. Loops are silent unless --sound is given.
 
     \b
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
-    from beatwalk import api
-    from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+    from beatwalk import api, preflight
+    from beatwalk.jobs import check_clips, clips_of, render_clips, start_of
     from beatwalk.preflight import remarks_of
 
     console = console_for(quiet, verbose)
     folder = output or Path(f"{song.stem}-loops")
-    plan = make_plan(console, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
+    plan = plan_from_choices(console, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
     begin_s = start_of(place, plan.analysis) if place else 0.0
     clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm)
     timeline = clips[0].plan.timeline
@@ -68,7 +96,7 @@ def loops(
     with console.busy("loading the model"):
         generator = load(choices, plan.model, plan.settings.model)
     with console.busy("compiling, if it pays"):
-        compiled = api.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
+        compiled = preflight.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
     if compiled is not None:
         console.say(f"compiled  {compiled.to_text()}")
     with console.progress() as watch:

@@ -1,4 +1,4 @@
-"""`beatwalk models`: what is on this disk; `beatwalk models check`: one of them, tried out."""
+"""`beatwalk models`: which models are on this machine; `beatwalk models check`: try one out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from beatwalk.cli.common import console_for, load, may_write, write_json
-from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
+from beatwalk.cli.console import console_for
+from beatwalk.cli.options import FIGURES_HELP, FILE, modelling, overwriting, sizing, verbosity
+from beatwalk.cli.output import check_writable, emit_json
+from beatwalk.cli.resolve import load
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List the models that are on this machine; `beatwalk models check MODEL` tries one out.
+    """List the models on this machine, or try one out.
 
     \b
     beatwalk models
@@ -28,18 +30,18 @@ def models(ctx: click.Context) -> None:
     click.echo(row.format("model", "family", "on disk", "native", "steps", "licence").rstrip())
     for model in list_models():
         native = "x".join(str(side) for side in model.size) if model.size else ""
-        family = model.family.removesuffix("Pipeline") if model.walkable else f"{model.family} (cannot be walked)"
+        family = model.family.removesuffix("Pipeline") if model.walkable else f"{model.family} (not supported)"
         steps = "" if model.steps is None else str(model.steps)
-        licence = model.licence or "not said"
+        licence = model.licence or "not stated"
         click.echo(row.format(model.name, family, f"{model.n_bytes / 1e6:.0f} MB", native, steps, licence).rstrip())
 
 
 @models.command("check")
 @click.argument("path", metavar="[MODEL]", required=False)
-@click.option("--size", help="Width and height in pixels; without: the model's own.")
-@click.option("--map", "map_file", type=FILE, help="Draw how far the worst cell of the latents reaches, as a PNG.")
-@click.option("--picture", type=FILE, help="Keep the picture that was made, as a PNG.")
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the figures; - is stdout.")
+@sizing
+@click.option("--map", "map_file", type=FILE, help="Draw the effect of the leakiest latent cell as a PNG.")
+@click.option("--picture", type=FILE, help="Keep the test picture as a PNG.")
+@click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)
 @overwriting
 @modelling
 @verbosity
@@ -54,27 +56,30 @@ def check_one(
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Load a model, make a picture, say how fast, and whether its autoencoder leaks.
+    """Try a model out: its speed, its memory, and whether it leaks.
+
+    An autoencoder leaks if a change of one latent cell reaches distant pixels. Without MODEL, nano is tried out.
 
     \b
     beatwalk models check model.safetensors --map leak.png
     """
-    from beatwalk.core.files import whole_or_nothing
-    from beatwalk.models import check_model, write_map
-    from beatwalk.plan.presets import settings_from
+    from beatwalk.core import whole_or_nothing
+    from beatwalk.models import run_checkup, write_map
+    from beatwalk.plan import settings_from
 
-    for file in (map_file, picture, None if json_file in (None, "-") else Path(json_file)):
-        may_write(file, overwrite)
+    if path is not None and choices["model"] is not None:
+        raise click.UsageError("give one model, as MODEL or as --model")
+    check_writable(map_file, picture, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
     with console.busy("loading the model"):
         generator = load(choices, path or choices["model"])
-    with console.busy("trying it out"):
-        found = check_model(generator, size=pixels)
+    with console.busy("measuring"):
+        found = run_checkup(generator, size=pixels)
     if json_file != "-":
         click.echo(found.to_text())
     if json_file is not None:
-        write_json(json_file, found.to_json())
+        emit_json(json_file, found.to_json())
     if map_file is not None:
         write_map(found.leak, map_file)
         console.say(f"drawn     {map_file}")

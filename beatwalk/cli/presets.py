@@ -1,4 +1,4 @@
-"""`beatwalk presets`: what there is to start from."""
+"""`beatwalk presets`: the presets that there are; `beatwalk presets show`: print one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import click
 @click.group(invoke_without_command=True)
 @click.pass_context
 def presets(ctx: click.Context) -> None:
-    """List the presets; `beatwalk presets show NAME` prints one to start your own from."""
+    """List the presets, or print one.
+
+    \b
+    beatwalk presets
+    beatwalk presets show house > mine.toml
+    """
     if ctx.invoked_subcommand is None:
-        from beatwalk.plan.presets import list_presets, load_preset
+        from beatwalk.plan import list_presets, load_preset
 
         for name, path in list_presets().items():
             click.echo(f"{name:<16} {load_preset(str(path)).get('description', '')}")
@@ -19,12 +24,12 @@ def presets(ctx: click.Context) -> None:
 @presets.command("show")
 @click.argument("name")
 def show_preset(name: str) -> None:
-    """Print a preset's TOML.
+    """Print a preset as TOML; start your own from it.
 
     \b
     beatwalk presets show house > mine.toml
     beatwalk song.wav prompts.txt --preset mine.toml
     """
-    from beatwalk.plan.presets import preset_text
+    from beatwalk.plan import preset_text
 
     click.echo(preset_text(name), nl=False)

@@ -1,4 +1,4 @@
-"""`beatwalk set`: a night's work."""
+"""`beatwalk set`: render a whole set list."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beatwalk.cli.common import console_for, fingerprint, load
+from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
+from beatwalk.cli.resolve import fingerprint, load
 
 if TYPE_CHECKING:
-    from beatwalk.models.seam import Generator
+    from beatwalk.models import Generator
     from beatwalk.types import Plan
 
 
 @click.command("set")
 @click.argument("setlist", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Folder for the videos; without: the set list's.")
-@click.option("--resume", is_flag=True, help="Skip what is whole, go on with what is not.")
-@click.option("--dry-run", is_flag=True, help="Check everything, estimate, render nothing.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    type=FILE,
+    help="Write the videos to this folder. Default: the one that the set list names.",
+)
+@click.option("--resume", is_flag=True, help="Skip videos that are finished and resume the others.")
+@click.option("--dry-run", is_flag=True, help="Check everything and estimate the time, but render nothing.")
 @overwriting
 @modelling
 @verbosity
@@ -34,32 +41,34 @@ def set_(
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Render a whole list of songs, in several manners if wanted; one bad song does not stop the night.
+    """Render a whole set list.
+
+    A set list is a TOML file of songs with their prompts, presets and outputs. A song that fails does not stop the
+    others.
 
     \b
     beatwalk set night.toml --dry-run
     beatwalk set night.toml --resume
     """
     from beatwalk.cli.console import duration
-    from beatwalk.core.files import in_words
-    from beatwalk.jobs.setlist import jobs_of, read_setlist
-    from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
+    from beatwalk.core import in_words
+    from beatwalk.jobs import REPORT_FILE, check_places, jobs_of, read_setlist, render_set, seconds_of, table
 
     console = console_for(quiet, verbose)
-    night = read_setlist(setlist)
-    folder = output or setlist.parent / night.folder
+    listed = read_setlist(setlist)
+    folder = output or setlist.parent / listed.folder
     with console.busy("listening to every song"):
-        jobs = jobs_of(night, setlist.parent, folder, model=choices["model"])
+        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"])
 
     def model_of(plan: Plan) -> Generator:
         return load(choices, plan.model, plan.settings.model)
 
-    def model_print(plan: Plan) -> str:
+    def fingerprint_of(plan: Plan) -> str:
         return fingerprint(choices, plan.model, plan.settings.model)
 
-    needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=model_print)
+    needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
 
-    with console.busy("loading models, measuring speed"):
+    with console.busy("loading the models and measuring speed"):
         seconds = seconds_of(jobs, model_of)
     waiting = [job for job in jobs if job.status == "waiting"]
     frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
@@ -68,7 +77,7 @@ def set_(
     for job in jobs:
         for remark in job.remarks:
             console.say(f"note      {job.path.name}: {remark}")
-        if job.status == "failed" and not dry_run:  # the table at the end says so too
+        if job.status == "failed" and not dry_run:  # in a dry run, the table below says so at once
             console.say(f"failed    {job.path.name}: {job.problem}")
     if not dry_run:
         with console.progress() as watch:
@@ -77,7 +86,7 @@ def set_(
                 model_of,
                 folder / REPORT_FILE,
                 overwrite=overwrite,
-                fingerprint=model_print,
+                fingerprint=fingerprint_of,
                 watch=watch,
                 told=lambda job: console.say(f"{job.status:<9} {job.path} {job.problem}".rstrip()),
             )

@@ -1,1 +1,71 @@
 """Files, locks, the work folder of a render, its manifest, and running ffmpeg."""
+
+from __future__ import annotations
+
+from beatwalk.core import ffmpeg
+from beatwalk.core.events import StageProgress, Watcher
+from beatwalk.core.files import (
+    check_place,
+    discard,
+    folder_beside,
+    is_partial_name,
+    partial_path,
+    publish,
+    read_json,
+    sweep,
+    whole_or_nothing,
+    write_json,
+)
+from beatwalk.core.fingerprints import (
+    clip_identity,
+    file_sha256,
+    frames_key,
+    model_identity,
+    picture_digests,
+    plan_identity,
+    render_identity,
+    video_differences,
+)
+from beatwalk.core.keyframe_images import check_picture, load_picture
+from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.text import in_words, split_number
+from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
+
+__all__ = [
+    "SUFFIX",
+    "PeakMemory",
+    "StageProgress",
+    "Stages",
+    "Watcher",
+    "WorkFolder",
+    "build_manifest",
+    "check_picture",
+    "check_place",
+    "clip_identity",
+    "discard",
+    "ffmpeg",
+    "file_sha256",
+    "folder_beside",
+    "frames_key",
+    "in_words",
+    "interpolation_of",
+    "is_partial_name",
+    "load_picture",
+    "manifest_path",
+    "model_identity",
+    "partial_path",
+    "picture_digests",
+    "plan_identity",
+    "publish",
+    "read_json",
+    "read_manifest",
+    "record_file",
+    "render_identity",
+    "split_number",
+    "sweep",
+    "timing_of",
+    "video_differences",
+    "whole_or_nothing",
+    "write_json",
+]

@@ -1,4 +1,4 @@
-"""Running ffmpeg: which one, how, and what its complaints mean."""
+"""The one place that runs ffmpeg: which executable, how it is started and stopped, what its complaint means."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import IO, Any
 
 from beatwalk.errors import OutputError
 
+# Second 0 is what a player plays first; a late start and gaps are filled with silence. What is analysed and what is
+# muxed are both decoded with this filter, so both agree to the sample.
+SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-_NOISE = re.compile(  # what follows from the line that matters
+_NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
     r"|Error parsing options|Error (muxing|submitting|closing|while filtering)"
     r"|(Task finished|Terminating thread) with"
@@ -22,14 +25,20 @@ _ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")  # [libx264 @ 0x55…]
 
 
 def executable() -> str:
-    """The ffmpeg that came with imageio-ffmpeg (or the one its environment variable names)."""
+    """The ffmpeg that comes with imageio-ffmpeg, or the one that IMAGEIO_FFMPEG_EXE names.
+
+    Raises
+    ------
+    OutputError
+        There is none for this machine.
+    """
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise OutputError(
-            "imageio-ffmpeg has no ffmpeg for this machine: install ffmpeg and set IMAGEIO_FFMPEG_EXE to it"
+            "imageio-ffmpeg has no ffmpeg for this machine; install ffmpeg and set IMAGEIO_FFMPEG_EXE to it"
         ) from error
 
 
@@ -39,7 +48,7 @@ def name(path: Path) -> str:
 
 
 def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
-    """Start ffmpeg out of reach of the terminal's Ctrl-C, which is ours to handle."""
+    """Start ffmpeg out of reach of the terminal's Ctrl-C, which beatwalk handles itself."""
     if sys.platform == "win32":
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
@@ -48,14 +57,16 @@ def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End ffmpeg now, whatever it is doing."""
+    """End ffmpeg now, whatever it is doing, and close the pipe that it writes to."""
     if process.poll() is None:
         process.kill()
+    if process.stdout is not None:
+        process.stdout.close()
     process.wait()
 
 
 def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, bytes, str]:
-    """Run ffmpeg to its end: exit status, stdout, and its complaint ("" where it had none)."""
+    """Run ffmpeg to its end: exit status, stdout, and its complaint ("" where it has none)."""
     process = start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
     try:
         output, errors = process.communicate()
@@ -65,7 +76,7 @@ def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, byte
 
 
 def complaint(errors: bytes) -> str:
-    """The last line of ffmpeg's stderr that says something."""
+    """The last line of ffmpeg's stderr that tells the cause."""
     lines = errors.decode("utf-8", "replace").replace("\r", "\n").splitlines()
     said = [text for line in lines if (text := _ORIGIN.sub("", line.strip()))]
     telling = [text for text in said if not _NOISE.match(text)]

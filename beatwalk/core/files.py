@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and small JSON files of our own, read with care.
+"""Files that appear whole or not at all, and small JSON files that are read with care.
 
-Whatever is written grows under a temporary name beside its place (`PARTIAL_GLOB`) and gets its own name when it is
-complete and on the disk. What a killed run leaves of that, the next one for the same place sweeps away.
+Every file grows under a temporary name next to its final place (`PARTIAL_GLOB`) and gets its own name when it is
+complete and on the disk. If a run is killed, the next run for the same place removes its temporary files.
 """
 
 from __future__ import annotations
@@ -19,36 +19,40 @@ from typing import Any
 
 from beatwalk.errors import BeatwalkError, OutputError
 
-PARTIAL_GLOB = ".*.partial*"  # files and folders that an interrupted run may have left; nobody needs them
+PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
 
 _PARTIAL = re.compile(r"\.[^/]{1,40}-[0-9a-f]{8}\.[^.]+\.partial(\..+)?", re.DOTALL)
 _NUMBERS = re.compile(r"\[\s(?:[-+.\deE,\s]|null)*\]")
-_SURROGATES = re.compile("[\ud800-\udfff]")  # of file names that are no UTF-8: text cannot hold them, JSON can
-MAX_JSON_BYTES = 256 * 2**20  # an hour-long plan takes a few; anything larger is not ours
+_SURROGATES = re.compile(
+    "[\ud800-\udfff]"
+)  # file names that are not UTF-8 contain these; text cannot hold them, JSON can
+MAX_JSON_BYTES = 256 * 2**20  # an hour-long plan takes a few MB; anything larger is not ours
 
 
 def _mark(path: Path) -> str:
-    """What temporary names for `path` begin with: short, for a name may be as long as the file system takes."""
+    """The start of temporary names for `path`; short, because `path` may be as long as the file system allows."""
     return f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}"
 
 
 def partial_path(path: Path) -> Path:
-    """A name beside `path` for the time while it is not whole; the suffix stays, for ffmpeg goes by it."""
+    """A temporary name next to `path`; it keeps the suffix, from which ffmpeg takes the format."""
     suffix = path.suffix if len(path.suffix) <= 8 else ""
     return path.with_name(f"{_mark(path)}.{os.getpid()}.partial{suffix}")
 
 
 @contextlib.contextmanager
 def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
-    """Give a temporary path; rename it to `path` on a clean exit, remove it otherwise.
+    """Yield a temporary path; rename it to `path` on a clean exit, remove it otherwise.
 
     Parameters
     ----------
-    within : a folder on the same disk for the temporary file; None: beside `path`
+    within
+        A folder on the same disk for the temporary file; None: next to `path`.
 
     Raises
     ------
-    OutputError : the place cannot be written
+    OutputError
+        The file cannot be written there.
     """
     check_place(path)
     partial = partial_path(path if within is None else within / path.name)
@@ -63,11 +67,12 @@ def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """A folder for unfinished work on `path`, on the same disk, gone afterwards.
+    """A temporary folder next to `path`, on the same disk; it is removed afterwards.
 
     Raises
     ------
-    OutputError : it cannot be made
+    OutputError
+        It cannot be made.
     """
     try:
         folder = tempfile.TemporaryDirectory(
@@ -82,11 +87,12 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def folder_in(work: Path) -> Iterator[Path]:
-    """A folder for unfinished work within a work folder, gone afterwards.
+    """A temporary folder inside a work folder; it is removed afterwards.
 
     Raises
     ------
-    OutputError : it cannot be made
+    OutputError
+        It cannot be made.
     """
     try:
         folder = tempfile.TemporaryDirectory(
@@ -101,12 +107,12 @@ def folder_in(work: Path) -> Iterator[Path]:
 
 
 def is_partial_name(name: str) -> bool:
-    """Whether a file or folder of this name, wherever it lies, is unfinished work of ours."""
+    """Whether a name is one of beatwalk's temporary names."""
     return _PARTIAL.fullmatch(name) is not None or name.endswith(".beatwalk.jso~")
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed runs have left of `path`."""
+    """Remove temporary files that killed runs have left for `path`."""
     ours = re.compile(re.escape(_mark(path)) + r"\.[^.]+\.partial(\..+)?")
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
@@ -115,15 +121,27 @@ def sweep(path: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Raise OutputError where `path` cannot be a file to write."""
+    """Check that `path` can be written.
+
+    Raises
+    ------
+    OutputError
+        Its folder does not exist, or it is a folder itself.
+    """
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: cannot be written, for the folder {path.parent} does not exist; make it first")
+        raise OutputError(f"{path}: cannot be written because the folder {path.parent} does not exist; make it first")
     if path.is_dir():
-        raise OutputError(f"{path}: cannot be written, for it is a folder; give the name of a file")
+        raise OutputError(f"{path}: cannot be written because it is a folder; give the name of a file")
 
 
 def publish(partial: Path, path: Path) -> None:
-    """Put a complete file on the disk for good, then give it its name."""
+    """Flush a complete file to the disk, then give it its final name.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written there.
+    """
     try:
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
@@ -135,48 +153,25 @@ def publish(partial: Path, path: Path) -> None:
 
 
 def discard(partial: Path) -> None:
-    """Remove what is left of a file that did not become whole."""
-    with contextlib.suppress(OSError):  # a scanner may hold it open on Windows; the next run sweeps it away
+    """Remove a temporary file if it is still there."""
+    with contextlib.suppress(OSError):  # a virus scanner may hold it open on Windows; the next run removes it
         partial.unlink(missing_ok=True)
 
 
-def split_number(given: str) -> tuple[Path, float | None]:
-    """FILE:0.8 → (FILE, 0.8), FILE → (FILE, None); a colon that is part of the path (C:\\…) stays.
-
-    Raises
-    ------
-    ValueError : what follows the colon is no number, and no such file is there; the message is what follows
-    """
-    path, colon, number = given.rpartition(":")
-    if not colon or Path(given).exists():
-        return Path(given), None
-    try:
-        return Path(path), float(number)
-    except ValueError:
-        if len(path) == 1:  # a drive
-            return Path(given), None
-        raise ValueError(number) from None
-
-
-def in_words(n_bytes: float) -> str:
-    """A size for people: 0.3 MB, 12 MB, 1.4 GB, 230 GB."""
-    value, unit = (n_bytes / 1e9, "GB") if n_bytes >= 0.9995e9 else (n_bytes / 1e6, "MB")
-    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
-
-
 def write_json(path: Path, data: Any, within: Path | None = None) -> None:
-    """Write `data` as JSON for people; the file appears whole or not at all.
+    """Write `data` as readable JSON; the file appears whole or not at all.
 
     Raises
     ------
-    OutputError : the place cannot be written
+    OutputError
+        The file cannot be written there.
     """
     with whole_or_nothing(path, within) as partial:
         partial.write_text(to_json(data), encoding="utf-8", newline="\n")
 
 
 def to_json(data: Any) -> str:
-    """JSON for people: indented, but a list of numbers on one line."""
+    """Readable JSON: indented, with each list of numbers on one line."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1)
     text = _SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return (
@@ -189,8 +184,10 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
 
     Parameters
     ----------
-    error : raised, in one line, where there is no such object
-    what : what the file should be, for the message, such as "a plan"
+    error
+        Raised with a one-line message if the file holds no such object.
+    what
+        Name of the expected content for the message, such as "a plan".
     """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:

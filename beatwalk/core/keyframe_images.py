@@ -1,8 +1,7 @@
-"""Pictures that a walk passes through: read, turned upright, cut to the video's shape."""
+"""Picture keyframes: image files are read, turned upright and cropped to the video's shape."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,16 @@ from beatwalk.types import Frames
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HINT = "PNG, JPEG, WebP, TIFF and others are read"
+HINT = "PNG, JPEG, WebP, TIFF and others can be read"
 
 
 def load_picture(path: Path, size: tuple[int, int]) -> Frames:
-    """A picture as large as wanted: scaled until it covers `size`, the middle kept; what is transparent is black.
+    """Read a picture, scale it until it covers `size` and crop it to the middle; transparent parts become black.
 
     Parameters
     ----------
-    size : width, height in pixels
+    size
+        Width, height in pixels.
 
     Returns
     -------
@@ -30,11 +30,12 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
 
     Raises
     ------
-    InputError : it is missing, or no picture that can be read
+    InputError
+        It is missing or cannot be read as a picture.
     """
     from PIL import Image, ImageOps
 
-    picture = ImageOps.exif_transpose(_opened(path))  # cameras note which way up they were held
+    picture = ImageOps.exif_transpose(_opened(path))  # cameras record their orientation
     if picture.has_transparency_data:
         layers = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layers.size, (0, 0, 0, 255)), layers)
@@ -42,26 +43,13 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
     return np.asarray(fitted, np.uint8)[None].copy()
 
 
-def picture_digest(path: Path) -> str:
-    """What a picture's file holds, as a short fingerprint.
-
-    Raises
-    ------
-    InputError : it is missing or cannot be read
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
 def check_picture(path: Path) -> None:
-    """A picture is there and can be read.
+    """Check that a picture exists and can be read.
 
     Raises
     ------
-    InputError : it is not
+    InputError
+        It is missing or cannot be read.
     """
     _opened(path)
 
@@ -75,15 +63,16 @@ def _opened(path: Path) -> Image:
             picture.load()
         return picture
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     except PIL.Image.DecompressionBombError:
-        raise InputError(f"{path}: too large a picture; make it smaller first") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's readers raise for broken files
+        raise InputError(f"{path}: the picture is too large; make it smaller first") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # Pillow's readers raise these for broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as a picture ({reason[:120]}); {HINT}") from None
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error for a picture file that cannot be opened."""
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{path}: no such picture; in a prompt file names count from that file's folder")
+        return InputError(f"{path}: no such picture; in a prompt file, names are relative to that file's folder")
     return InputError(f"{path}: cannot be read as a picture: {error.strerror or error}; {HINT}")

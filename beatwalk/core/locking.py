@@ -1,7 +1,7 @@
-"""One process at a time on a work folder, on every system.
+"""One process at a time in a work folder, on every system.
 
-The lock is SQLite's own on an empty file: the system lets go of it when its process ends, however it ends, and it
-works alike on Linux, macOS and Windows.
+The lock is SQLite's lock on an empty file: the system releases it when its process ends, however it ends, and it
+behaves the same on Linux, macOS and Windows.
 """
 
 from __future__ import annotations
@@ -16,25 +16,31 @@ from pathlib import Path
 from beatwalk.errors import OutputError
 
 LOCK_FILE = "lock"
-TRIES = 50  # a folder that another process is just removing
+TRIES = 50  # attempts, in case another process is just removing the folder
 
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def alone_in(work: Path) -> Iterator[None]:
-    """Make a folder if need be, and hold it; afterwards the folder goes again if nothing else is in it.
+def alone_in(work: Path, taken: OutputError) -> Iterator[None]:
+    """Make a folder if need be and hold it; afterwards the folder goes again if nothing else is in it.
+
+    Parameters
+    ----------
+    taken
+        Raised if another process holds it.
 
     Raises
     ------
-    OutputError : another process holds it, or it cannot be made
+    OutputError
+        `taken`, or the folder cannot be made.
     """
     lock = work / LOCK_FILE
-    connection = _acquired(work, lock)
+    connection = _acquired(work, lock, taken)
     try:
         yield
     finally:
-        # Windows removes no open file; elsewhere nobody must come in between letting go and removing.
+        # Windows cannot remove an open file; elsewhere no process may enter between release and removal.
         if sys.platform == "win32":
             connection.close()
         with contextlib.suppress(OSError):
@@ -43,7 +49,7 @@ def alone_in(work: Path) -> Iterator[None]:
         connection.close()
 
 
-def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
+def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
     for _ in range(TRIES):
         try:
             work.mkdir(exist_ok=True)
@@ -52,44 +58,30 @@ def _acquired(work: Path, lock: Path) -> sqlite3.Connection:
         except FileNotFoundError:
             if work.parent.is_dir():
                 continue
-            raise OutputError(f"{work}: cannot be made, for {work.parent} does not exist; make it first") from None
+            raise OutputError(f"{work}: cannot be made because {work.parent} does not exist; make it first") from None
         except OSError as error:
             raise OutputError(f"{work}: cannot be made: {error.strerror or error}") from None
         try:
             connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.OperationalError:
-            continue  # the folder went between these two lines
+            continue  # the folder was removed between these two lines
         try:
-            connection.execute("PRAGMA journal_mode = OFF")  # nothing is written, and no second file appears
+            connection.execute("PRAGMA journal_mode = OFF")  # nothing is written and no second file appears
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if "locked" in str(error):
                 connection.close()
-                raise _taken(work) from None
+                raise taken from None
             log.warning(
-                "%s: this disk knows no locks (%s); do not start a second render of the same video", lock, error
+                "%s: this disk supports no locks (%s); do not start a second render of the same video", lock, error
             )
         with contextlib.suppress(OSError):
-            if lock.stat().st_ino == before:  # else it was removed before we held it, and guards nothing
+            if (
+                lock.stat().st_ino == before
+            ):  # otherwise the file was removed before we held it, and the lock guards nothing
                 return connection
         connection.close()
-    raise OutputError(f"{work}: cannot be held; is something else removing it?")
-
-
-def check_free(work: Path) -> None:
-    """Before any work on a folder that may not even be there.
-
-    Raises
-    ------
-    OutputError : another process holds it
-    """
-    if is_held(work):
-        raise _taken(work)
-
-
-def _taken(work: Path) -> OutputError:
-    video = work.with_name(work.name.removesuffix(".beatwalk"))
-    return OutputError(f"{video}: another beatwalk is making it now; wait for it, or choose another name")
+    raise OutputError(f"{work}: cannot be locked; is another program removing it?")
 
 
 def is_held(work: Path) -> bool:
@@ -97,7 +89,7 @@ def is_held(work: Path) -> bool:
     lock = work / LOCK_FILE
     if not lock.is_file():
         return False
-    place = f"{lock.absolute().as_uri()}?mode=rw"  # should it go at this moment, it must not be made anew
+    place = f"{lock.absolute().as_uri()}?mode=rw"  # if it vanishes at this moment, it must not be created again
     try:
         with contextlib.closing(sqlite3.connect(place, uri=True, timeout=0, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")

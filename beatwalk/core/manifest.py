@@ -1,105 +1,21 @@
-"""What makes a render repeatable: fingerprints of what went in, and the record beside the video.
-
-out.mp4                     the video
-out.mp4.beatwalk.json       its manifest
-out.mp4.beatwalk/           finished segments while the work goes on (and after it with --keep-frames)
-"""
+"""The manifest: the record beside a finished video, so that it can be repeated, measured and given other effects."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from beatwalk._version import __version__
 from beatwalk.core.files import read_json
-from beatwalk.core.keyframe_images import picture_digest
+from beatwalk.core.fingerprints import manifest_row
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
-from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets, Timeline
+from beatwalk.types import Keyframe, ModelInfo, Plan, Timeline
 
 VERSION = 1
-
-
-def manifest_path(video: Path) -> Path:
-    """Where the manifest of a video lies."""
-    return video.with_name(video.name + ".beatwalk.json")
-
-
-def work_folder(video: Path) -> Path:
-    """Where a video's segments lie while it is made."""
-    return video.with_name(video.name + ".beatwalk")
-
-
-def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
-    """Fingerprints of all that pure frames depend on, by name, so that a difference can be named.
-
-    Camera, colour, trails, grain, codec and the song's file do not count: they come after.
-    """
-    model = plan.settings.model
-    steps = info.steps if model.steps is None else model.steps
-    guidance = info.guidance if model.guidance is None else model.guidance
-    of_model = {"precision": info.dtype, "size": size, "steps": steps, "guidance": float(guidance)}
-    others = {name: digest(value) for name, value in of_model.items()}
-    return {**plan_identity(plan, targets), **model_identity(info.fingerprint), **others}
-
-
-def model_identity(fingerprint: str) -> dict[str, str]:
-    """The model's part of `render_identity`, known from its files before it is loaded."""
-    return {"model": digest(fingerprint)}
-
-
-def picture_digests(plan: Plan) -> dict[Path, str]:
-    """Fingerprints of the pictures that are keyframes.
-
-    Raises
-    ------
-    InputError : one of them is missing
-    """
-    return {k.image: picture_digest(k.image) for k in plan.keyframes if k.image is not None}
-
-
-def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
-    """The part of `render_identity` that is known before the model is loaded."""
-    settings = plan.settings
-    images = picture_digests(plan)
-    keyframes = [(k.frame, k.prompt, k.negative, k.seed) for k in plan.keyframes]
-    parts: dict[str, Any] = {
-        "version of beatwalk": __version__,
-        "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
-        "prompts": keyframes,
-        "walk or song": [
-            settings.walk.path,
-            settings.walk.pace,
-            settings.walk.change_share,
-            settings.walk.spline,
-            _digest_of(targets.speed),
-        ],
-        "pictures": [(images[k.image], k.strength) if k.image else None for k in plan.keyframes],
-        "feedback": settings.feedback.model_dump(mode="json"),
-    }
-    if plan.size is not None:
-        parts["size"] = plan.size
-    if settings.model.steps is not None:
-        parts["steps"] = settings.model.steps
-    if settings.model.guidance is not None:
-        parts["guidance"] = float(settings.model.guidance)
-    return {name: digest(value) for name, value in parts.items()}
-
-
-def digest(value: Any) -> str:
-    """A short fingerprint of plain data."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _digest_of(values: Float) -> str:
-    return hashlib.sha256(np.round(values, 9).tobytes()).hexdigest()[:16]
 
 
 def build_manifest(
@@ -117,22 +33,19 @@ def build_manifest(
 
     Parameters
     ----------
-    scale : change a frame that speed 1 stands for; None without feedback
-    seeds : a keyframe's place on its chain of noise: {"seed", "travel"}; beside it stands its own seed, if it has one
-    motion : target, measured and position, an entry a frame
-    pictures : what `picture_digests` said when the work began
-    report : how the work went (frames a second, probes, softened flashes, …)
+    scale
+        Perceived change per frame at speed 1; None without feedback.
+    seeds
+        For each keyframe its position on the noise chain, {"seed", "travel"}.
+    motion
+        Target, measured change and position, one entry per frame.
+    pictures
+        `picture_digests` at the start of the render.
+    report
+        How the render went (frames/s, probes, softened flashes, …).
     """
     keyframes = [
-        {
-            "frame": k.frame,
-            "time": round(plan.timeline.time_of(k.frame), 3),
-            "prompt": k.prompt,
-            **({"negative": k.negative} if k.negative else {}),
-            **({} if k.seed is None else {"own_seed": k.seed}),
-            **({"image": str(k.image), "sha256": pictures.get(k.image), "strength": k.strength} if k.image else {}),
-            **place,
-        }
+        {"frame": k.frame, "time": round(plan.timeline.time_of(k.frame), 3), **manifest_row(k, pictures), **place}
         for k, place in zip(plan.keyframes, seeds, strict=True)
     ]
     return {
@@ -160,18 +73,19 @@ def build_manifest(
 
 
 def read_manifest(video: Path) -> dict[str, Any] | None:
-    """The manifest beside a video, or None where there is none.
+    """The manifest next to a video; None if there is none.
 
     Raises
     ------
-    InputError : there is one and it is broken
+    InputError
+        It is broken.
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
 
 
 def interpolation_of(manifest: Mapping[str, Any]) -> int:
-    """How many frames of the video there are for each rendered one; 1 where a manifest does not tell."""
+    """Frames of the video per rendered frame; 1 if the manifest does not say."""
     try:
         times = manifest["settings"]["video"]["interpolate"]
     except (KeyError, TypeError):
@@ -180,11 +94,12 @@ def interpolation_of(manifest: Mapping[str, Any]) -> int:
 
 
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
-    """Song, timeline and keyframes that a manifest tells.
+    """Song, timeline and keyframes of a manifest.
 
     Raises
     ------
-    InputError : something of it is missing or of the wrong kind
+    InputError
+        An entry is missing or of the wrong kind.
     """
     try:
         fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
@@ -198,4 +113,4 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
             raise ValueError
         return Path(str(manifest["song"]["path"])), timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
-        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the video again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

@@ -1,6 +1,6 @@
-"""Where the time goes: seconds by stage, and the most memory that was in use meanwhile.
+"""Seconds by stage, and the peak of memory.
 
-Stages may run at the same time on several threads, so their seconds may add up to more than the wall's.
+Stages may run at the same time on several threads, so their seconds may add up to more than wall time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-SAMPLE_S = 0.05  # between two looks at the memory in use
+SAMPLE_S = 0.05  # between two samples of the memory in use
 
 
 class Stages(dict[str, float]):
-    """Seconds by stage; those of threads that are in the same stage add up."""
+    """Seconds by stage; threads in the same stage add up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Stages(dict[str, float]):
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
-        """Add the seconds of a block to a stage, also where it fails."""
+        """Add the duration of a block to a stage, even if it fails."""
         begin = time.perf_counter()
         try:
             yield
@@ -39,7 +39,7 @@ class Stages(dict[str, float]):
 
 
 class PeakMemory:
-    """The most memory that this process and its children (ffmpeg) held at once, in MB of 10⁶ bytes, looked at often.
+    """The largest memory that this process and its children (ffmpeg) held at once, sampled, in MB of 10⁶ bytes.
 
     Used as a context manager; `peak_mb` stays readable afterwards.
     """
@@ -73,9 +73,9 @@ class PeakMemory:
         own = process.cmdline()
         for each in (process, *process.children(recursive=True)):
             try:
-                # A child that has not become ffmpeg yet shows this process's memory a second time.
+                # A child that has not become ffmpeg yet would count this process's memory twice.
                 if each.pid == process.pid or each.cmdline() != own:
                     total += each.memory_info().rss
-            except psutil.Error:  # it ended meanwhile
+            except psutil.Error:  # it has ended
                 continue
         self.peak_mb = max(self.peak_mb, total / 1e6)

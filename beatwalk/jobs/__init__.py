@@ -1,1 +1,33 @@
 """Many videos: set lists, loops, previews, contact sheets, figures, leftovers."""
+
+from __future__ import annotations
+
+from beatwalk.jobs.bench import Bench, BenchReport, run_bench
+from beatwalk.jobs.leftovers import leftovers, remove
+from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.jobs.preview import BeatGrid, preview_overrides
+from beatwalk.jobs.scout import scout_seeds
+from beatwalk.jobs.setlist import jobs_of, read_setlist
+from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
+
+__all__ = [
+    "REPORT_FILE",
+    "BeatGrid",
+    "Bench",
+    "BenchReport",
+    "check_clips",
+    "check_places",
+    "clips_of",
+    "jobs_of",
+    "leftovers",
+    "preview_overrides",
+    "read_setlist",
+    "remove",
+    "render_clips",
+    "render_set",
+    "run_bench",
+    "scout_seeds",
+    "seconds_of",
+    "start_of",
+    "table",
+]

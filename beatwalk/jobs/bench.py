@@ -1,10 +1,9 @@
-"""Figures: how fast a song becomes a video here, which stage takes what, and how much memory it needs.
+"""Benchmark: how fast this machine turns a song into a video, stage by stage, and how much memory that needs.
 
-Everything is measured on a real render: a made-up song is written, listened to, planned, rendered and finished, just
-as `beatwalk song.wav prompts.txt` would. Loading the model and the libraries, and compiling where that is asked for
-or pays, are measured apart and belong to no other figure. The plain way, to compare with, is what one writes without
-beatwalk: the diffusers pipeline called for one frame after the other, every picture to disk as PNG, then moviepy from
-the PNGs.
+Everything is measured on a real render: a synthetic song is written, analysed, planned, rendered and finished, just
+as `beatwalk song.wav prompts.txt` would do it. Loading the model and the libraries, and compiling, are measured apart
+and count in no other figure. The diffusers baseline is what one writes without beatwalk: the pipeline is called for
+one frame after the other, every picture goes to disk as PNG, and moviepy makes a video of the PNGs.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core import PeakMemory, Stages
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled, DiffusionGenerator
-    from beatwalk.settings import Video
-    from beatwalk.walk.walk import Walk
+    from beatwalk.settings import VideoSettings
+    from beatwalk.walk import Walk
 
 SAMPLE_RATE_HZ = 22_050
 BPM = 120
 PROMPTS = ("a neon city in the rain", "a forest at dawn", "a calm ocean at night", "golden fireworks")
-ENCODED_FRAMES = 96  # to time the encoder alone
-PLAIN_FRAMES = 64  # the plain way is as fast for one frame as for the next: no need to wait for all of them
+ENCODED_FRAMES = 96  # frames that time the encoder alone
+PLAIN_FRAMES = 64  # the diffusers baseline takes the same time for each frame, so this many are enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """What was measured. Seconds are the wall's; a stage's share is of `wall_s`, and stages may overlap."""
+    """What was measured. Seconds are wall time; a stage's share is relative to `wall_s`, and stages may overlap."""
 
     model: str
     family: str
@@ -71,33 +70,33 @@ class BenchReport:
     stages: dict[str, float] = field(default_factory=dict)
     plain: dict[str, Any] | None = None
     compiled: Compiled | None = None  # what compiling cost and brought
-    reference_gflops: float = 0.0  # of a common convolution, on the same device in the same precision
-    runs: tuple[float, ...] = ()  # frames/s of all runs of which this is the fastest
+    reference_gflops: float = 0.0  # of a reference convolution, on the same device in the same precision
+    runs: tuple[float, ...] = ()  # frames/s of all runs; this report is the fastest
 
     @classmethod
     def best_of(cls, reports: Sequence[BenchReport]) -> BenchReport:
-        """The fastest of several runs, which remembers the others' frames/s."""
+        """The fastest of several runs, with the frames/s of all."""
         best = max(reports, key=lambda report: report.frames_per_s)
         return replace(best, runs=tuple(report.frames_per_s for report in reports))
 
     @property
     def frames_per_s(self) -> float:
-        """Finished frames by wall time."""
+        """Finished frames per second of wall time."""
         return self.frames / self.wall_s
 
     @property
     def images_per_s(self) -> float:
-        """Pictures by the time spent on making them, probes included."""
+        """Pictures per second of generation, probes included."""
         return self.pictures / max(self.generation_s, 1e-9)
 
     @property
     def wall_over_longest(self) -> float:
-        """Wall time by the longer of generation and encoding; 1 is perfect overlap."""
+        """Wall time relative to the longer of generation and encoding; 1 is perfect overlap."""
         return self.wall_s / max(self.generation_s, self.encoding_s, 1e-9)
 
     @property
     def speedup_vs_plain(self) -> float | None:
-        """Frames a second by those of the plain way, where that was measured."""
+        """Frames/s relative to the diffusers baseline; None if that was not measured."""
         return None if self.plain is None else self.frames_per_s / float(self.plain["frames_per_s"])
 
     def to_json(self) -> dict[str, Any]:
@@ -162,29 +161,31 @@ class BenchReport:
             lines.append(f"          {name:<10}{seconds:9.2f}{100 * seconds / self.wall_s:7.1f} %")
         if self.plain is not None:
             lines.append(
-                f"plain     {self.plain['frames_per_s']:.2f} frames/s over {self.plain['frames']} frames in "
+                f"baseline  {self.plain['frames_per_s']:.2f} frames/s over {self.plain['frames']} frames in "
                 f"{self.plain['dtype']}; beatwalk is {self.speedup_vs_plain:.2f} times as fast"
             )
         return "\n".join(lines)
 
 
-def bench(
+def run_bench(
     asked: Bench, generator: DiffusionGenerator, *, load_s: float = 0.0, plain: DiffusionGenerator | None = None
 ) -> BenchReport:
-    """Render a made-up song and measure it.
+    """Render a synthetic song and measure it.
 
     Parameters
     ----------
-    plain : the same model, as the plain way has it; None: the plain way is not measured
-    load_s : what loading `generator` took
+    plain
+        The same model, loaded as the diffusers baseline has it; None: the baseline is not measured.
+    load_s
+        Seconds that loading `generator` took.
 
     Raises
     ------
-    BeatwalkError : the size or the number of steps cannot be made
+    BeatwalkError
+        The model cannot make this size or number of steps.
     """
-    from beatwalk import api
-    from beatwalk.listen import store
-    from beatwalk.models import TimedGenerator, reference_gflops, worth_compiling
+    from beatwalk import api, listen, preflight
+    from beatwalk.models import TimedGenerator, reference_gflops, should_compile
 
     warm_up()
     timed = TimedGenerator(generator)
@@ -197,14 +198,14 @@ def bench(
             begin = time.perf_counter()
             stages = Stages()
             with stages.time("listen"):
-                analysis = store.analyze(song)
+                analysis = listen.analyze(song)
             plan = api.plan(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
             compiled = None
-            if worth_compiling(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
+            if should_compile(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
                 paused = time.perf_counter()
-                compiled = api.compile_if_worth(*api.prepare(plan, generator))
+                compiled = preflight.compile_if_worth(*api.prepare(plan, generator))
                 begin += time.perf_counter() - paused
             result = api.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin
@@ -240,13 +241,15 @@ def bench(
     )
 
 
-def encoding_alone(video: Path, frames: int, asked: Video) -> float:
-    """Seconds that the encoder takes for a video by itself, from a part of its pictures in memory.
+def encoding_alone(video: Path, frames: int, asked: VideoSettings) -> float:
+    """Seconds that the encoder alone takes for a video, extrapolated from part of its pictures.
 
     Parameters
     ----------
-    frames : of the video
-    asked : how it was encoded
+    frames
+        Number of frames of the video.
+    asked
+        How it was encoded.
     """
     from beatwalk.video import Encoder, probe, read_frames
 
@@ -263,15 +266,15 @@ def encoding_alone(video: Path, frames: int, asked: Video) -> float:
 
 
 def warm_up() -> None:
-    """Load the libraries of listening and finishing, and let them compile what they compile at their first use."""
-    from beatwalk.listen import store
+    """Load the libraries for analysis and finishing, and let them compile what they compile at first use."""
+    from beatwalk import listen
 
     with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        store.analyze(write_song(Path(name) / "warm.wav", 4.0))
+        listen.analyze(write_song(Path(name) / "warm.wav", 4.0))
 
 
 def write_song(path: Path, seconds: float) -> Path:
-    """A kick on every beat and a chord, loud and quiet by turns; written in blocks, so that memory stays flat."""
+    """Write a song with a kick on every beat and a chord, loud and quiet in turn, in blocks of constant memory."""
     rng = np.random.default_rng(7)
     beat, block = 60 / BPM, SAMPLE_RATE_HZ * 10
     total = round(seconds * SAMPLE_RATE_HZ)
@@ -292,10 +295,10 @@ def write_song(path: Path, seconds: float) -> Path:
 
 
 def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:
-    """The plain way: one call of the pipeline a frame, PNGs, then moviepy."""
+    """The diffusers baseline: one pipeline call per frame, PNGs, then moviepy."""
     from moviepy import AudioFileClip, ImageSequenceClip
 
-    from beatwalk.models import plain_pictures
+    from beatwalk.jobs.plain_baseline import plain_pictures
 
     count = max(2, min(PLAIN_FRAMES, round(asked.seconds * asked.fps)))
     folder, stages, peak = song.parent, Stages(), PeakMemory()

@@ -1,4 +1,4 @@
-"""What unfinished renders have left: found, named, removed. Nothing is touched that beatwalk did not make."""
+"""Leftovers of unfinished renders: find, name and remove them. Files that beatwalk did not make are never touched."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from beatwalk.core.files import discard, is_partial_name
-from beatwalk.core.locking import alone_in, is_held
+from beatwalk.core import SUFFIX, WorkFolder, discard, is_partial_name
 from beatwalk.errors import OutputError
-from beatwalk.walk.segments import RECORD, clear
-
-WORK = ".beatwalk"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A file or folder that is no finished work."""
+    """A file or folder that is not a finished video."""
 
     path: Path
     bytes: int
-    segments: int  # finished ones in it
+    segments: int  # number of finished segments in it
     kind: str  # "unfinished", "kept" (the frames of a finished video), "at work" (being rendered now), "scrap"
 
 
 def leftovers(folder: Path) -> list[Leftover]:
-    """What lies in a folder, itself, not in the folders within.
+    """Leftovers that lie directly in a folder.
 
     Raises
     ------
-    OutputError : there is no such folder
+    OutputError
+        There is no such folder.
     """
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; give the one that the videos are in")
@@ -37,7 +34,7 @@ def leftovers(folder: Path) -> list[Leftover]:
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             continue
-        if path.is_dir() and path.name.endswith(WORK) and _is_ours(path):
+        if path.is_dir() and path.name.endswith(SUFFIX) and WorkFolder.at(path).is_ours:
             found.append(_work(path))
         elif is_partial_name(path.name):
             found.append(Leftover(path=path, bytes=_size(path), segments=0, kind="scrap"))
@@ -45,16 +42,18 @@ def leftovers(folder: Path) -> list[Leftover]:
 
 
 def remove(left: Leftover) -> None:
-    """Remove a leftover; of a work folder only what beatwalk put there.
+    """Remove a leftover; in a work folder, only the files that beatwalk put there.
 
     Raises
     ------
-    OutputError : a process is at work in it, or it cannot be removed
+    OutputError
+        A process is at work in it, or it cannot be removed.
     """
     try:
         if left.kind != "scrap":
-            with alone_in(left.path):
-                clear(left.path)
+            work = WorkFolder.at(left.path)
+            with work.held():
+                work.clear()
         elif left.path.is_dir():
             shutil.rmtree(left.path)
         else:
@@ -63,14 +62,10 @@ def remove(left: Leftover) -> None:
         raise OutputError(f"{left.path}: cannot be removed: {error.strerror or error}") from None
 
 
-def _is_ours(work: Path) -> bool:
-    return (work / RECORD).is_file() or (work / "lock").is_file() or any(work.glob(".*.partial.d"))
-
-
 def _work(path: Path) -> Leftover:
-    video = path.with_name(path.name.removesuffix(WORK))
-    kind = "at work" if is_held(path) else "kept" if video.is_file() else "unfinished"
-    return Leftover(path=path, bytes=_size(path), segments=len(list(path.glob("segment-*.npz"))), kind=kind)
+    work = WorkFolder.at(path)
+    kind = "at work" if work.is_held else "kept" if work.video.is_file() else "unfinished"
+    return Leftover(path=path, bytes=_size(path), segments=work.n_segments, kind=kind)
 
 
 def _size(path: Path) -> int:

@@ -1,7 +1,7 @@
-"""Clips for VJs: whole bars of a song as loops, exact to the frame, whose end flows into their beginning.
+"""Loops for VJs: whole bars of a song, exact to the frame, whose end flows into their beginning.
 
-A clip of n bars is planned on a song of its own: those n bars over and over, every beat at its exact place at the
-clip's tempo, levels faded over at the end so that they come back to where they began. The clip is its second round.
+A loop of n bars is planned on a song of its own (`beatwalk.jobs.loop_song`): those n bars repeated, every beat at its
+exact place at the loop's tempo, with levels crossfaded at the end. The loop is the second repetition.
 """
 
 from __future__ import annotations
@@ -9,27 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from beatwalk import api
-from beatwalk.core.files import read_json, whole_or_nothing, write_json
-from beatwalk.core.manifest import digest, picture_digests, read_manifest
+from beatwalk import api, preflight
+from beatwalk.core import clip_identity, read_json, read_manifest, whole_or_nothing, write_json
 from beatwalk.errors import OutputError, PlanError
+from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
 from beatwalk.jobs.scout import contact_sheet
-from beatwalk.models.seam import Generator
-from beatwalk.plan.placement import place_times_s
-from beatwalk.plan.prompts import parse_prompts
-from beatwalk.types import Analysis, Curve, Float, Keyframe, Plan, Section, Timeline, frozen_array
+from beatwalk.models import Generator
+from beatwalk.plan import parse_prompts, place_times_s
+from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
-ROUNDS = 3  # of the bars in a clip's own song; the clip is the middle one
-MAX_CLIPS = 12  # where no number is given
-DRIFT_FRAMES = Fraction(1, 4)  # a round: four of them stay within a frame
-WHOLE_BPM = 0.05  # a tempo so near to a whole number is that number
+MAX_CLIPS = 12  # made if no number is given
 LIST_FILE, SHEET_FILE = "clips.json", "clips.png"
 
 
@@ -46,22 +41,11 @@ class Clip:
     end_s: float
 
     def identity(self, model: str, sound: bool) -> str:
-        """Changes when anything does that the clip shows or plays; `model` is its fingerprint."""
-        images = picture_digests(self.plan)
-        keyframes = [
-            (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
-            for k in self.plan.keyframes
-        ]
-        settings = self.plan.settings.model_dump(mode="json")
-        song = [self.plan.analysis.song.sha256, self.start_s, self.end_s]
-        heard = [digest(values.tolist()) for values in (self.plan.analysis.onsets_s, *self._levels())]
-        return digest([keyframes, settings, model, self.plan.size, str(self.plan.timeline.fps), song, heard, sound])
-
-    def _levels(self) -> list[Float]:
-        return [np.round(curve.values, 6) for _, curve in sorted(self.plan.analysis.curves.items())]
+        """A fingerprint of all that the clip shows or plays; `model` is the model's."""
+        return clip_identity(self.plan, model, start_s=self.start_s, end_s=self.end_s, sound=sound)
 
     def record(self, model: str, sound: bool) -> dict[str, Any]:
-        """What its manifest says instead of what the clip's own song would have it say."""
+        """Entries of the manifest that refer to the real song instead of the repeated bars."""
         song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
@@ -69,11 +53,12 @@ class Clip:
 
 
 def start_of(text: str, analysis: Analysis) -> float:
-    """Where loops begin: "drop", "bar 33", "section B", "1:02.5" → seconds of the song.
+    """Start of the first loop in seconds of the song, from "drop", "bar 33", "section B" or "1:02.5".
 
     Raises
     ------
-    PromptError : no such place
+    PromptError
+        The song has no such place.
     """
     line = parse_prompts(f"@{text} x", "--from").lines[0]
     if line.place is None:
@@ -94,67 +79,47 @@ def clips_of(
 
     Parameters
     ----------
-    bars : in each loop
-    count : how many; more than the song has come around again with other seeds; None: as many as there are, up to 12
-    start_s : the first loop begins with the first bar from here on
-    bpm : their tempo; None: the song's
+    bars
+        Number of bars in each loop.
+    count
+        Number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the song
+        has, up to 12.
+    start_s
+        The first loop begins with the first bar after this time, in seconds.
+    bpm
+        Tempo of the loops; None: the song's.
 
     Raises
     ------
-    PlanError : the song has not so many bars
+    PlanError
+        The song has too few bars.
     """
     analysis = plan.analysis
-    borders = _bar_lines(analysis)
-    first = int(np.searchsorted(borders, start_s - 0.05))
-    windows = [(i, i + bars) for i in range(first, len(borders) - bars, bars)]
+    bar_lines_s = bar_lines(analysis)
+    first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
+    windows = [(i, i + bars) for i in range(first, len(bar_lines_s) - bars, bars)]
     if not windows:
-        left = max(0, len(borders) - 1 - first)
+        left = max(0, len(bar_lines_s) - 1 - first)
         raise PlanError(
             f"the song has {left} bars from {start_s:.1f} s on, but a loop takes {bars}; take fewer --bars"
         )
-    tempo = _named_tempo(bpm or analysis.tempo_bpm)
+    tempo = rounded_tempo(bpm or analysis.tempo_bpm)
     suffix, stem = codec_named(plan.settings.video.codec).suffixes[0], analysis.song.path.stem[:100]
     clips = []
     for index in range(count or min(len(windows), MAX_CLIPS)):
         begin, end = windows[index % len(windows)]
         beats = int(analysis.beats_per_bar[np.minimum(np.arange(begin, end), len(analysis.beats_per_bar) - 1)].sum())
         name = f"{stem}_{tempo:g}bpm_{bars:02d}bars_{index + 1:02d}{suffix}"
-        window = (float(borders[begin]), float(borders[end]))
+        window = (float(bar_lines_s[begin]), float(bar_lines_s[end]))
         clips.append(_clip(plan, folder / name, window, index, bars, beats, tempo))
     return clips
-
-
-def _bar_lines(analysis: Analysis) -> Float:
-    """Downbeats, and the end of the last bar where the song holds all of it."""
-    lines = analysis.downbeats_s
-    if len(lines) < 2:
-        raise PlanError("no bars were heard in the song, so there are no loops in it; correct its --analysis")
-    last = lines[-1] + float(np.median(np.diff(lines)))
-    return np.append(lines, last) if last <= analysis.duration_s + 0.05 else lines
-
-
-def _named_tempo(bpm: float) -> float:
-    """As it stands in the name: a whole number where it is one, else two decimals."""
-    return float(round(bpm)) if abs(bpm - round(bpm)) <= WHOLE_BPM else round(bpm, 2)
-
-
-def exact_rate(fps: Fraction, beats: int, bpm: float) -> tuple[Fraction, int]:
-    """Frames a second and frames of a loop that lasts so many beats, to within `DRIFT_FRAMES`.
-
-    The rate stays where the nearest whole number of frames is near enough; else it moves a little, so that it is.
-    """
-    length_s = Fraction(60 * beats) / Fraction(str(bpm))
-    n_frames = max(4, round(length_s * fps))
-    if abs(length_s * fps - n_frames) <= DRIFT_FRAMES:
-        return fps, n_frames
-    return (n_frames / length_s).limit_denominator(10**6), n_frames
 
 
 def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars: int, beats: int, bpm: float) -> Clip:
     fps, n_frames = exact_rate(plan.timeline.fps, beats, bpm)
     length_s = float(n_frames / fps)
-    knots = _knots(plan.analysis, window, beats)
-    analysis = _rounds(plan.analysis, window, knots, length_s, beats // bars)
+    beats_s = beat_times(plan.analysis, window, beats)
+    analysis = repeated(plan.analysis, window, beats_s, length_s, beats // bars)
     settings = plan.settings.model_copy(
         update={
             "walk": plan.settings.walk.model_copy(update={"loop": True}),
@@ -163,80 +128,16 @@ def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars:
     )
 
     def frame_of(time_s: float) -> int:
-        return round(float(np.interp(time_s, knots, np.linspace(0, n_frames, len(knots)))))
+        return round(float(np.interp(time_s, beats_s, np.linspace(0, n_frames, len(beats_s)))))
 
     made = replace(
         plan,
         analysis=analysis,
         settings=settings,
         timeline=Timeline(fps=fps, n_frames=n_frames, start_s=length_s),
-        keyframes=_keyframes(plan, window, frame_of, n_frames, n_frames // bars, index),
+        keyframes=loop_keyframes(plan, window, frame_of, n_frames, n_frames // bars, index),
     )
     return Clip(path=path, plan=made, bars=bars, beats=beats, bpm=bpm, start_s=window[0], end_s=window[1])
-
-
-def _knots(analysis: Analysis, window: tuple[float, float], beats: int) -> Float:
-    """When each beat of a window is heard, and its end; evenly where not all were heard. Shape (beats + 1,)."""
-    heard = analysis.beats_s[(analysis.beats_s > window[0] - 0.01) & (analysis.beats_s < window[1] - 0.05)]
-    return np.append(heard, window[1]) if len(heard) == beats else np.linspace(*window, beats + 1)
-
-
-def _rounds(analysis: Analysis, window: tuple[float, float], knots: Float, length_s: float, per_bar: int) -> Analysis:
-    """A song of nothing but these bars, `ROUNDS` times."""
-    beats = len(knots) - 1
-    beats_s = np.arange(ROUNDS * beats) * (length_s / beats)
-    even = np.linspace(0, length_s, beats + 1)
-    inside = (analysis.onsets_s >= window[0]) & (analysis.onsets_s < window[1])
-    onsets = np.interp(analysis.onsets_s[inside], knots, even)
-    starts = length_s * np.arange(ROUNDS)
-    per_bar = max(1, per_bar)
-
-    def around(curve: Curve) -> Curve:
-        n = max(2, round(length_s * curve.rate_hz))
-        times = np.arange(n) * length_s / n
-        fade_s = min(length_s / 8, 4 * length_s / beats)
-        share = np.clip((times - (length_s - fade_s)) / fade_s, 0, 1)
-        # What leads into the first bar fades in over the end of the last: the level comes back.
-        lead_in = curve.at(np.maximum(window[0] - (length_s - times), 0.0))
-        values = (1 - share) * curve.at(np.interp(times, even, knots)) + share * lead_in
-        return Curve(values=frozen_array(np.tile(values, ROUNDS)), rate_hz=n / length_s)
-
-    downbeats = beats_s[::per_bar]
-    return replace(
-        analysis,
-        song=replace(analysis.song, duration_s=ROUNDS * length_s),
-        tempo_bpm=60 * beats / length_s,
-        tempo_curve=frozen_array([[0.0, 60 * beats / length_s]]),
-        beats_s=frozen_array(beats_s),
-        beat_confidence=frozen_array(np.ones(len(beats_s))),
-        downbeats_s=frozen_array(downbeats),
-        beats_per_bar=frozen_array(np.full(len(downbeats), per_bar), np.int64),
-        onsets_s=frozen_array(np.concatenate([onsets + start for start in starts])),
-        onset_strength=frozen_array(np.tile(analysis.onset_strength[inside], ROUNDS)),
-        sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label="A") for start in starts),
-        drop_s=None,
-        curves={name: around(curve) for name, curve in analysis.curves.items()},
-    )
-
-
-def _keyframes(
-    plan: Plan, window: tuple[float, float], frame_of: Callable[[float], int], n_frames: int, bar: int, index: int
-) -> tuple[Keyframe, ...]:
-    """The prompts of the song that rule in the window, and back to the first in the end."""
-    times = [plan.timeline.time_of(k.frame) for k in plan.keyframes[:-1]]
-    half_frame_s = 0.5 / float(plan.timeline.fps)
-    ruling = [k for k, time_s in zip(plan.keyframes, times, strict=False) if time_s <= window[0] + half_frame_s]
-    first = replace((ruling or [plan.keyframes[0]])[-1], frame=0)
-    origin = plan.settings.seed if first.seed is None else first.seed
-    first = replace(first, seed=(origin + index) % 2**63)
-    keyframes = [first]
-    for keyframe, time_s in zip(plan.keyframes, times, strict=False):
-        frame = frame_of(time_s)
-        if window[0] < time_s < window[1] and keyframes[-1].frame + bar <= frame <= n_frames - bar:
-            keyframes.append(replace(keyframe, frame=frame, seed=None))
-    if len(keyframes) == 1:
-        keyframes.append(replace(first, frame=n_frames // 2, seed=None))
-    return (*keyframes, replace(first, frame=n_frames))
 
 
 def render_clips(
@@ -248,17 +149,21 @@ def render_clips(
     watch: Any = None,
     told: Callable[[Clip, str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Make clips, their list and their contact sheet; those that are there already, of the same plan, are skipped.
+    """Render loops, their list and their contact sheet; loops that exist with the same fingerprint are skipped.
 
     Parameters
     ----------
-    clips : of one folder
-    sound : whether the song's own sound, stretched to the clip's tempo, lies under them
-    told : called with each clip and "made" or "there"
+    clips
+        All in one folder.
+    sound
+        Whether the song's sound, stretched to the loop's tempo, is laid under them.
+    told
+        Called with each clip and "made" or "there".
 
     Raises
     ------
-    OutputError : a file is in the way, or a place cannot be written
+    OutputError
+        A file is in the way, or a place cannot be written.
     """
     folder, model = clips[0].path.parent, generator.info.fingerprint
     whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
@@ -286,16 +191,19 @@ def render_clips(
 
 
 def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bool) -> set[Path]:
-    """Those that are whole already, before a model is loaded; the folder is made.
+    """Paths of the loops that exist already; make the folder. Called before a model is loaded.
 
     Parameters
     ----------
-    model : its fingerprint
-    sound : as for `render_clips`
+    model
+        Fingerprint of the model.
+    sound
+        As for `render_clips`.
 
     Raises
     ------
-    OutputError : another loop has a clip's name, or unfinished frames of another lie there; what differs is named
+    OutputError
+        Another loop has the same name, or unfinished frames of another render exist; the message names what differs.
     """
     folder = clips[0].path.parent
     try:
@@ -310,12 +218,12 @@ def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bo
         elif clip.path.exists() and not overwrite:
             raise OutputError(f"{clip.path} exists and is another loop; choose another --output, or add --overwrite")
         else:
-            api.check_resumable(clip.plan, clip.path, overwrite=overwrite, model=lambda: model)
+            preflight.check_resumable(clip.plan, clip.path, overwrite=overwrite, model=lambda: model)
     return whole
 
 
 def _listed(path: Path) -> dict[str, dict[str, Any]]:
-    """Clips of an earlier run by file name; none where the list is missing or not ours."""
+    """Loops of an earlier run by file name; empty if the list is missing or not ours."""
     if not path.is_file():
         return {}
     try:

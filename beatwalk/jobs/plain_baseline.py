@@ -1,4 +1,4 @@
-"""The plain way to walk, to measure beatwalk against: one call of the diffusers pipeline a frame."""
+"""The diffusers baseline, to measure beatwalk against: one call of the diffusers pipeline a frame."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.walk.noise import mix_conditioning, slerp
+from beatwalk.walk import mix_conditioning, slerp
 
 if TYPE_CHECKING:
-    from beatwalk.models.diffusers_backend import DiffusionGenerator
+    from beatwalk.models import DiffusionGenerator
 
 
 def plain_pictures(

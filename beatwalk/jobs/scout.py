@@ -1,6 +1,6 @@
-"""Contact sheets: one prompt, many seeds, to choose from before walking.
+"""Contact sheets: pictures of one prompt from many seeds, to choose from before rendering.
 
-Margins and labels are neutral grey, so that they take no side in a choice of colours.
+Margins and labels are neutral grey, so that they do not influence a choice of colours.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beatwalk.core.files import check_place, whole_or_nothing
+from beatwalk.core import check_place, whole_or_nothing
 from beatwalk.errors import ModelError, OutputError
-from beatwalk.models.seam import Generator
+from beatwalk.models import Generator
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PAPER = (119, 119, 119)  # the middle of sRGB to the eye: L* = 50
+PAPER = (119, 119, 119)  # perceptual middle grey, L* = 50
 INK = (235, 235, 235)
-BATCH = 8  # pictures asked for at a time
+BATCH = 8  # pictures made at a time
 MAX_TILE = 512  # pixels of a tile's longer side
 
 
-def scout(
+def scout_seeds(
     generator: Generator,
     prompt: str,
     *,
@@ -38,23 +38,28 @@ def scout(
     guidance: float | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a PNG with one labelled picture a seed; returns its path.
+    """Write a PNG with one labelled picture per seed and return its path.
 
     Parameters
     ----------
-    seeds : one tile each, in this order
-    path : the sheet; it appears whole or not at all
-    size, steps, guidance : None: the model's own
+    seeds
+        One tile each, in this order.
+    path
+        The sheet; it appears whole or not at all.
+    size, steps, guidance
+        None stands for the model's own.
 
     Raises
     ------
-    OutputError : the sheet exists already and `overwrite` is false, or cannot be written
-    ModelError : there is no seed, or the model cannot make such a picture
+    OutputError
+        The sheet exists already and `overwrite` is false, or cannot be written.
+    ModelError
+        There is no seed, or the model cannot make such a picture.
     """
     if not seeds:
-        raise ModelError("no seeds to scout; give at least one")
+        raise ModelError("no seeds were given; give at least one")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or allow overwriting (--overwrite)")
+        raise OutputError(f"{path} exists; choose another name, or add --overwrite")
     check_place(path)
     pictures = picture_seeds(generator, prompt, seeds, size=size, negative=negative, steps=steps, guidance=guidance)
     with whole_or_nothing(path) as partial:
@@ -72,7 +77,7 @@ def picture_seeds(
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Frames:
-    """One picture a seed, shape (len(seeds), height, width, 3)."""
+    """One picture per seed, shape (len(seeds), height, width, 3)."""
     info = generator.info
     size = size or info.size
     text = generator.encode([prompt])
@@ -94,12 +99,14 @@ def picture_seeds(
 
 
 def contact_sheet(pictures: Frames, labels: Sequence[str]) -> Image:
-    """Pictures in a grid, as square as may be, each with its label below.
+    """Pictures in a nearly square grid, each with its label below.
 
     Parameters
     ----------
-    pictures : shape (n, height, width, 3)
-    labels : n
+    pictures
+        Shape (n, height, width, 3).
+    labels
+        N.
     """
     from PIL import Image, ImageDraw, ImageFont
 

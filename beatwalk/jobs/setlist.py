@@ -1,4 +1,4 @@
-"""A night's work in one file: songs x prompts x presets x outputs, checked whole, rendered one after the other.
+"""Set lists: songs x prompts x presets x outputs in one TOML file. They are checked as a whole before any rendering.
 
 folder = "night"                       # beside the set list
 [defaults]
@@ -30,7 +30,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from beatwalk import api
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen.store import hear
+from beatwalk.listen import analysis_for
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
@@ -39,11 +39,11 @@ MAX_JOBS = 10_000
 
 
 def _listed(value: Any) -> Any:
-    """One where several may stand."""
+    """A single value where a list may stand becomes a list of one."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # as names of files are
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # file names hold no NUL
 Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -51,8 +51,8 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class _Manner(_Table):
-    """What defaults and songs can say."""
+class _Choices(_Table):
+    """Keys that defaults and songs share."""
 
     prompts: Names | None = None
     presets: Names | None = None
@@ -61,45 +61,45 @@ class _Manner(_Table):
     settings: dict[str, Any] = {}
 
 
-class _Song(_Manner):
+class _Song(_Choices):
     song: Text
-    name: Text | None = None  # of the videos; None: the song's
+    name: Text | None = None  # stem of the videos' names; None: the song's
     analysis: Text | None = None
     start: float = Field(default=0.0, ge=0, le=1e6)  # s
     end: float | None = Field(default=None, gt=0, le=1e6)
 
 
 class SetList(_Table):
-    """The file."""
+    """The whole file."""
 
     folder: Text = "."
-    defaults: _Manner = _Manner()
+    defaults: _Choices = _Choices()
     outputs: dict[str, dict[str, Any]] = {}
     songs: Annotated[tuple[_Song, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 @dataclass
 class Job:
-    """One video of the night."""
+    """One video of a set list."""
 
     path: Path
     song: str
     preset: str
     prompts: str
-    output: str  # "" where there is but one
+    output: str  # "" if there is only one
     plan: Plan | None = None
-    status: str = "waiting"  # then "done", "there" (whole already) or "failed"
+    status: str = "waiting"  # then "done", "there" (finished by an earlier run) or "failed"
     problem: str = ""
     seconds: float = 0.0
-    frames_of: str = ""  # the video whose frames it was finished from; "": its own
+    frames_of: str = ""  # the video whose frames it was finished from; "" for its own
     remarks: list[str] = field(default_factory=list)
 
     def fail(self, problem: object) -> None:
-        """It cannot be made, and why."""
+        """Note that this video cannot be made, and why."""
         self.status, self.problem = "failed", " ".join(str(problem).split())
 
     def to_json(self) -> dict[str, Any]:
-        """For the report."""
+        """The job as plain data, for the report."""
         made = {"song": self.song, "preset": self.preset, "prompts": self.prompts, "output": self.output}
         frames = self.plan.timeline.n_frames if self.plan else None
         outcome = {"status": self.status, "problem": self.problem, "seconds": round(self.seconds, 1)}
@@ -111,7 +111,8 @@ def read_setlist(path: Path) -> SetList:
 
     Raises
     ------
-    InputError : naming the file, the key, and what was expected
+    InputError
+        The file is broken; the message names the file, the key and what was expected.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -132,7 +133,10 @@ def read_setlist(path: Path) -> SetList:
         raise InputError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
     folder = Path(found.folder)
     if folder.is_absolute() or ".." in folder.parts or folder.drive:
-        raise InputError(f"{path}: folder: expected one beside the set list, found {found.folder!r}; or use --output")
+        raise InputError(
+            f"{path}: folder: expected a folder next to the set list, found {found.folder!r}; "
+            "use --output for another place"
+        )
     for name in [*found.outputs, *(song.name for song in found.songs if song.name is not None)]:
         if not _plain(name):
             raise InputError(f"{path}: {name!r} cannot be part of a file's name; use letters, digits and dashes")
@@ -144,23 +148,27 @@ def _plain(name: str) -> bool:
 
 
 def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = None) -> list[Job]:
-    """Every video of the night, each planned, or with its problem.
+    """Every video of a set list, each with its plan or its problem.
 
     Parameters
     ----------
-    base : what paths in the set list are relative to
-    folder : where the videos go
-    model : where the set list names none
+    base
+        Folder that paths in the set list are relative to.
+    folder
+        Where the videos go.
+    model
+        Used if the set list names none.
 
     Raises
     ------
-    InputError : two videos would have the same name, an output is not declared, or there is nothing to make
+    InputError
+        Two videos would have the same name, an output is not declared, or there is nothing to make.
     """
     jobs: list[Job] = []
     for song in setlist.songs:
         jobs += _jobs_of_song(setlist, song, base, folder, model)
         if len(jobs) > MAX_JOBS:
-            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; make several of it")
+            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     names = [str(job.path).casefold() for job in jobs]
     for job, name in zip(jobs, names, strict=True):
         if names.count(name) > 1:
@@ -173,10 +181,12 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
     scripts, presets = song.prompts or defaults.prompts, song.presets or defaults.presets or ("default",)
     outputs = song.outputs or defaults.outputs or tuple(setlist.outputs) or ("",)
     if scripts is None:
-        raise InputError(f"{song.song}: no prompts, neither of its own nor as default")
+        raise InputError(f"{song.song}: it has no prompts, and the defaults have none either")
     for output in outputs:
         if output not in setlist.outputs and output:
-            raise InputError(f"{song.song}: no output {output!r}; there are: {', '.join(setlist.outputs) or 'none'}")
+            raise InputError(
+                f"{song.song}: unknown output {output!r}; known outputs: {', '.join(setlist.outputs) or 'none'}"
+            )
     jobs: list[Job] = []
     analysis: Analysis | BeatwalkError | None = None
     for script, preset, output in itertools.product(scripts, presets, outputs):
@@ -212,11 +222,11 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
 
 
 def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
-    """The song's analysis, or why there is none: asked for once a song."""
+    """The song's analysis, or why there is none; called once a song."""
     from beatwalk.listen import read_analysis
 
     try:
-        return read_analysis(base / song.analysis) if song.analysis else hear(base / song.song)
+        return read_analysis(base / song.analysis) if song.analysis else analysis_for(base / song.song)
     except BeatwalkError as error:
         return error
 

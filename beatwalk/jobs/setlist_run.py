@@ -1,7 +1,7 @@
-"""A set list rendered: places and disk looked at first, then one video after the other, and a report.
+"""A set-list run: check names and disk space first, then render one video after the other, and write a report.
 
-Videos of the same frames (outputs that differ in codec or quality, say) are rendered once: the first keeps its frames
-until the others are finished from them.
+Videos with the same frames (outputs that differ only in codec or quality, for example) are rendered once: the first
+keeps its frames until the others are finished from them.
 """
 
 from __future__ import annotations
@@ -10,44 +10,47 @@ import contextlib
 import functools
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from beatwalk import api
-from beatwalk.core.files import in_words, write_json
-from beatwalk.core.locking import alone_in
-from beatwalk.core.manifest import digest, model_identity, picture_digests, read_manifest, work_folder
+from beatwalk import api, preflight
+from beatwalk.core import (
+    WorkFolder,
+    frames_key,
+    in_words,
+    model_identity,
+    read_manifest,
+    video_differences,
+    write_json,
+)
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
-from beatwalk.models.seam import Generator
-from beatwalk.plan.plan_json import read_plan
-from beatwalk.preflight import needed_bytes, output_bytes, remarks_of
-from beatwalk.settings import Model
+from beatwalk.models import Generator, ModelRequest
+from beatwalk.plan import read_plan, targets_of
+from beatwalk.preflight import FINISHING, needed_bytes, output_bytes, remarks_of
+from beatwalk.settings import AFTERWARDS
 from beatwalk.types import Plan
-from beatwalk.video.cues import write_cues
-from beatwalk.walk.segments import check_same, clear, has_segments
+from beatwalk.video import write_cues
 
 REPORT_FILE = "set-report.json"
-FINISHING = 0.2  # what finishing a video takes, in parts of what rendering it takes
 
-Fingerprint = Callable[[Plan], str]  # of a plan's model, from its files
+Fingerprint = Callable[[Plan], str]  # gives the fingerprint of a plan's model from its files
 
 
 def check_places(
     jobs: list[Job], *, resume: bool, overwrite: bool, fingerprint: Fingerprint | None = None
 ) -> tuple[int, int]:
-    """Which videos are there already, which places are not free, and whether the disk has room; notes it in the jobs.
+    """Note in the jobs which videos exist already and which names are taken; check that the disk has room.
 
     Returns
     -------
-    Bytes that the night needs at most, about, and bytes that are free.
+    Bytes that the run needs at most, roughly, and bytes that are free.
 
     Raises
     ------
-    OutputError : the folder cannot be made, or the disk has not the room
+    OutputError
+        The folder cannot be made, or the disk has too little room.
     """
     folder = jobs[0].path.parent
     try:
@@ -61,19 +64,21 @@ def check_places(
         try:
             if job.path.exists() and not overwrite:
                 if not resume:
-                    raise OutputError(f"{job.path} exists; add --resume to keep it, or --overwrite to make it anew")
-                if difference := _differs(job.path, job.plan, fingerprint):
-                    told = f"{job.path} exists and differs in {difference}"
-                    raise OutputError(f"{told}; add --overwrite to make it anew")
+                    raise OutputError(
+                        f"{job.path} exists; add --resume to keep it, or --overwrite to render it again"
+                    )
+                if mismatch := _mismatch(job.path, job.plan, fingerprint):
+                    told = f"{job.path} exists and {mismatch}"
+                    raise OutputError(f"{told}; add --overwrite to render it again")
                 job.status = "there"
                 continue
             model = functools.partial(fingerprint, job.plan) if fingerprint else None
-            api.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
+            preflight.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
         except BeatwalkError as error:
             job.fail(error)
             continue
         size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
-        frames = max(frames, needed_bytes(work_folder(job.path), n_frames, size))
+        frames = max(frames, needed_bytes(WorkFolder(job.path), n_frames, size))
         videos += output_bytes(job.plan.settings.video, n_frames, size)
     free, needed = shutil.disk_usage(folder).free, frames + videos
     if free < needed:
@@ -82,41 +87,14 @@ def check_places(
     return needed, free
 
 
-def _differs(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
-    """In what the video that is there differs from what the plan would give; "" where it does not."""
+def _mismatch(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
+    """Why an existing video does not count as the one that the plan would give; "" if it does."""
     manifest = read_manifest(video)
     if manifest is None:
-        return "all, for all that is known (it has no manifest)"
-    rows, settings = manifest.get("keyframes"), manifest.get("settings")
-    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    images = picture_digests(plan)
-    song, model = (value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model")))
-    wanted = plan.settings.model_dump(mode="json")
-    differing = {
-        "song": song.get("sha256") != plan.analysis.song.sha256,
-        "excerpt or length": (song.get("start"), manifest.get("frames"))
-        != (plan.timeline.start_s, plan.timeline.n_frames),
-        "what is heard in the song": not _moves_as(manifest, plan),
-        "prompts": [(row.get("frame"), row.get("prompt"), row.get("negative", "")) for row in rows]
-        != [(k.frame, k.prompt, k.negative) for k in plan.keyframes],
-        "seeds": [row.get("own_seed") for row in rows] != [k.seed for k in plan.keyframes],
-        "pictures": [(row.get("sha256"), row.get("strength")) for row in rows]
-        != [(images[k.image], k.strength) if k.image else (None, None) for k in plan.keyframes],
-        "model": fingerprint is not None and model.get("fingerprint") != fingerprint(plan),
-    }
-    names = [name for name, differs in differing.items() if differs]
-    found = settings if isinstance(settings, dict) else {}
-    return ", ".join(names + [name for name in wanted if found.get(name) != wanted[name]])
-
-
-def _moves_as(manifest: Mapping[str, Any], plan: Plan) -> bool:
-    """Whether a video was to move as a plan says, which beats and energy come to."""
-    try:
-        asked = np.array(manifest["motion"]["target"][1:], np.float64)
-        wanted = api.targets_of(plan).speed[1:] * (manifest["scale"] or 1.0)
-        return asked.shape == wanted.shape and np.allclose(asked, wanted, atol=1e-6)
-    except (KeyError, TypeError, ValueError):
-        return False
+        return "has no manifest, so it cannot be compared"
+    model = fingerprint(plan) if fingerprint is not None else None
+    names = ", ".join(video_differences(manifest, plan, targets_of(plan), model))
+    return f"differs in {names}" if names else ""
 
 
 def render_set(
@@ -129,17 +107,21 @@ def render_set(
     watch: Any = None,
     told: Callable[[Job], None] | None = None,
 ) -> list[Job]:
-    """Render what waits, one after the other; what fails is noted, and the night goes on.
+    """Render the waiting jobs one after the other; note a failure and continue with the next.
 
     Parameters
     ----------
-    load : gives the model of a plan; asked again only where the model changes
-    report : JSON, written anew after every video
-    fingerprint : of a plan's model; frames of another are not finished into a video of this one
-    told : called after every video
+    load
+        Loads the model of a plan; called again only if the model changes.
+    report
+        JSON file, written again after every video.
+    fingerprint
+        Gives the fingerprint of a plan's model; frames of another model are never reused.
+    told
+        Called after every video.
     """
     begin = time.monotonic()
-    generators, alike = _Latest(load), _alike(jobs)
+    generators, alike = _LatestModel(load), _alike(jobs)
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
             plan, others = job.plan, [other for other in alike[id(job)] if other is not job]
@@ -147,15 +129,15 @@ def render_set(
             try:
                 if not _finish_from(job, plan, others, overwrite, fingerprint, watch):
                     keep, generator = any(other.status == "waiting" for other in others), generators.of(plan)
-                    # By each video's own length, so that one resumed alone has the same choice.
-                    api.compile_if_worth(*api.prepare(plan, generator))
+                    # Decided by each video's own length, so that a video resumed alone decides the same way.
+                    preflight.compile_if_worth(*api.prepare(plan, generator))
                     api.render(
                         plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
                     )
                 times = plan.settings.video.interpolate
                 write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=times)
                 job.status = "done"
-            except Exception as error:  # whatever one song does, the night goes on
+            except Exception as error:  # one bad song does not stop the run
                 job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
             job.seconds = time.monotonic() - started
             if all(other.status in ("done", "there") for other in (job, *others)):
@@ -167,27 +149,13 @@ def render_set(
     return jobs
 
 
-def frames_key(plan: Plan) -> str:
-    """The same for plans whose pure frames are the same, where their model is."""
-    settings = plan.settings.model_dump(mode="json")
-    video = {name: settings["video"][name] for name in ("fps", "size")}
-    before = {name: value for name, value in settings.items() if name not in api.AFTERWARDS}
-    images = picture_digests(plan)
-    keyframes = [
-        (k.frame, k.prompt, k.negative, k.seed, images[k.image] if k.image else None, k.strength)
-        for k in plan.keyframes
-    ]
-    timeline = [str(plan.timeline.fps), plan.timeline.n_frames, plan.timeline.start_s]
-    return digest([before, video, keyframes, timeline, plan.model, plan.analysis.song.sha256])
-
-
 def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
-    """For each job (by identity) those of the same frames, itself among them."""
+    """For each job (by `id`), the jobs that share its frames, itself included."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         key = str(job.path)
-        with contextlib.suppress(BeatwalkError):  # a picture is gone: its render will say so
-            key = frames_key(job.plan) if job.plan else key
+        with contextlib.suppress(BeatwalkError):  # a picture is missing: its render will report it
+            key = frames_key(job.plan, targets_of(job.plan)) if job.plan else key
         groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
@@ -195,12 +163,12 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
 def _finish_from(
     job: Job, plan: Plan, others: list[Job], overwrite: bool, fingerprint: Fingerprint | None, watch: Any
 ) -> bool:
-    """Finish a video from frames that one of the others has kept; False where none has."""
+    """Finish a video from frames that another job has kept; False if none has."""
     settings = plan.settings.model_dump(mode="json")
-    wanted = {name: settings[name] for name in api.AFTERWARDS}
+    wanted = {name: settings[name] for name in AFTERWARDS}
     for other in others:
         if _has_frames(other, plan, fingerprint):
-            with contextlib.suppress(VideoError):  # not all frames are there, or not whole
+            with contextlib.suppress(VideoError):  # some frames are missing or damaged
                 api.finish(other.path, job.path, overrides=[wanted], overwrite=overwrite, watch=watch)
                 job.frames_of = other.path.name
                 return True
@@ -208,37 +176,37 @@ def _finish_from(
 
 
 def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
-    """Whether a finished video has kept frames that a plan would give."""
-    work = work_folder(job.path)
-    if job.status not in ("done", "there") or not has_segments(work):
+    """Whether a finished video has kept the frames that a plan asks for."""
+    work = WorkFolder(job.path)
+    if job.status not in ("done", "there") or not work.has_segments:
         return False
     try:
         if fingerprint is not None:
-            check_same(work, model_identity(fingerprint(plan)), overwrite=False)
-        return frames_key(read_plan(work / api.PLAN_FILE)) == frames_key(plan)
+            work.check_same(model_identity(fingerprint(plan)), overwrite=False)
+        kept = read_plan(work.plan_file)
+        return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
         return False
 
 
 def _drop_frames(job: Job) -> None:
-    """Frames that the others no longer need; in a set list's folder nobody else has kept any."""
-    work = work_folder(job.path)
-    if has_segments(work):
-        with contextlib.suppress(OSError, OutputError), alone_in(work):
-            clear(work)
+    """Remove frames that no other job needs; nothing else keeps frames in a set list's folder."""
+    work = WorkFolder(job.path)
+    if work.has_segments:
+        with contextlib.suppress(OSError, OutputError), work.held():
+            work.clear()
 
 
-class _Latest:
-    """The model in use; one at a time is in memory."""
+class _LatestModel:
+    """The model in use; only one at a time is in memory."""
 
     def __init__(self, load: Callable[[Plan], Generator]) -> None:
         self._load = load
-        self._loaded: tuple[str | None, Model] | None = None
+        self._loaded: ModelRequest | None = None
         self._generator: Generator | None = None
 
     def of(self, plan: Plan) -> Generator:
-        # LoRAs and the like are part of what is loaded; steps, guidance and negative prompt are not.
-        wanted = plan.model, plan.settings.model.model_copy(update={"steps": None, "guidance": None, "negative": ""})
+        wanted = ModelRequest.of(plan)
         if self._generator is None or self._loaded != wanted:
             self._generator = None
             self._generator, self._loaded = self._load(plan), wanted
@@ -252,7 +220,7 @@ def summary(jobs: list[Job], seconds: float) -> dict[str, Any]:
 
 
 def table(jobs: list[Job]) -> Iterator[str]:
-    """The report for people."""
+    """The report as lines of text."""
     width = max(len(job.path.name) for job in jobs)
     for job in jobs:
         frames = f"{job.plan.timeline.n_frames} frames" if job.plan else ""
@@ -262,18 +230,21 @@ def table(jobs: list[Job]) -> Iterator[str]:
 
 
 def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
-    """What the night will take, in seconds, from a few pictures of each model and size; notes remarks in the jobs."""
+    """Estimated duration of the run in seconds, measured on a few pictures of each model and size.
+
+    Remarks about codecs and sizes are noted in the jobs.
+    """
     measured: dict[tuple[Any, ...], tuple[float, tuple[int, int]]] = {}
-    generators, total, rendered = _Latest(load), 0.0, set()
+    generators, total, rendered = _LatestModel(load), 0.0, set()
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
             plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
             try:
                 if key not in measured:
                     _, walk = api.prepare(plan, generators.of(plan))
-                    measured[key] = api.seconds_a_frame(walk), walk.size
+                    measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
-                frames = frames_key(plan)
+                frames = frames_key(plan, targets_of(plan))
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
                 rendered.add(frames)
                 job.remarks = remarks_of(plan.settings.video, size)

@@ -1,13 +1,12 @@
-"""Analyses as JSON that a person can edit and give back.
+"""`Analysis` ↔ JSON that a person can edit.
 
 Conventions
 -----------
 - Times in seconds from the start of the song, rounded to 0.1 ms; `song.duration_s` is exact.
-- Beats, downbeats and sections are what people correct. What follows from them may be left out or be out of date:
-  a list that runs along beats, bars or onsets and no longer has their length is made anew, with confidence and
-  strength 1. Without `downbeats` every fourth beat is one, without `sections` the song is one section, and a
-  missing curve is flat.
-- A downbeat within `SNAP_S` of a beat means that beat; a section's `end` may be left out.
+- People correct beats, downbeats and sections. What follows from them may be missing or out of date: a list with
+  one entry a beat, bar or onset is replaced where its length no longer fits, with confidence and strength 1. Without
+  `downbeats` every fourth beat is one. Without `sections` the song is one section. A missing curve is flat.
+- A downbeat within `SNAP_S` of a beat means that beat. A section's `end` may be missing.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core.files import read_json, write_json
+from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
-from beatwalk.listen.librosa_tracker import tempo_curve
+from beatwalk.listen.beats import tempo_curve
 from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
 
 VERSION = 1
@@ -38,13 +37,13 @@ _KEYS = (
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
 _DECIMALS = 4
-_FLAT = 0.5  # of a curve that is not given
-_HUGE = 1e15  # no number in an analysis is larger
+_FLAT = 0.5  # value of a curve that is not given
+_HUGE = 1e15  # larger than any number in an analysis
 _MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
-    """`analysis` as plain numbers, texts, lists and dicts."""
+    """Convert `analysis` to plain numbers, texts, lists and dicts."""
     song = analysis.song
     return {
         "version": VERSION,
@@ -76,17 +75,17 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
 
 
 def as_stored(analysis: Analysis) -> Analysis:
-    """`analysis` with the precision that its file has, so that it is the same written, read, and written again."""
+    """Round `analysis` to the precision of its file, so that writing and reading it again changes nothing."""
     return analysis_from_json(analysis_to_json(analysis), str(analysis.song.path))
 
 
 def write_analysis(analysis: Analysis, path: Path | str) -> None:
-    """Write `analysis` as JSON; the file appears whole or not at all. Whether it may replace another is not asked.
+    """Write `analysis` as JSON; the file appears whole or not at all, and replaces an existing one.
 
     Raises
     ------
     OutputError
-        The place cannot be written.
+        The file cannot be written.
     """
     write_json(Path(path), analysis_to_json(analysis))
 
@@ -97,13 +96,13 @@ def read_analysis(path: Path | str) -> Analysis:
     Raises
     ------
     PlanError
-        The file cannot be read, is no JSON, or does not hold together.
+        The file cannot be read, is not JSON, or does not hold together.
     """
     return analysis_from_json(read_json(Path(path), PlanError, "an analysis (beatwalk analyze --json)"), str(path))
 
 
 def analysis_from_json(data: object, where: str) -> Analysis:
-    """The analysis that `data` (parsed JSON) holds; `where` names the file in messages.
+    """Build an analysis from parsed JSON; `where` names the file in messages.
 
     Raises
     ------
@@ -128,11 +127,11 @@ def analysis_from_json(data: object, where: str) -> Analysis:
         tempo_bpm=bpm,
         tempo_curve=frozen_array(curve),
         beats_s=frozen_array(beats_s),
-        beat_confidence=frozen_array(_read_shares(read, top, "beat_confidence", len(beats_s))),
+        beat_confidence=frozen_array(_read_fractions(read, top, "beat_confidence", len(beats_s))),
         downbeats_s=frozen_array(downbeats_s),
         beats_per_bar=frozen_array(beats_per_bar, np.int64),
         onsets_s=frozen_array(onsets_s),
-        onset_strength=frozen_array(_read_shares(read, top, "onset_strength", len(onsets_s))),
+        onset_strength=frozen_array(_read_fractions(read, top, "onset_strength", len(onsets_s))),
         sections=_read_sections(read, top.get("sections"), song.duration_s),
         drop_s=drop_s,
         curves=_read_curves(read, top.get("curves", {})),
@@ -190,7 +189,7 @@ class _Reader:
         return np.array([self.number(item, f"{key}, entry {i}", low, high) for i, item in enumerate(items, 1)], float)
 
     def times(self, value: object, key: str, duration_s: float) -> Float:
-        """Increasing seconds within the song."""
+        """Read increasing times within the song, in seconds."""
         times_s = [self.number(item, f"{key}, entry {i}", 0.0) for i, item in enumerate(self.items(value, key), 1)]
         for i, time_s in enumerate(times_s, 1):
             if time_s >= duration_s:
@@ -201,7 +200,7 @@ class _Reader:
 
 
 def _kind(value: object) -> str:
-    """A value in a message: short ones as they are, others by their kind."""
+    """Describe a value in a message: a short one as it is, another by its kind."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value, ensure_ascii=False)
@@ -225,7 +224,7 @@ def _read_song(read: _Reader, value: object) -> Song:
 def _read_bars(
     read: _Reader, top: Mapping[str, Any], beats_s: Float, duration_s: float
 ) -> tuple[Float, NDArray[np.int64]]:
-    """Downbeats, each moved onto its beat, and the number of beats of each bar."""
+    """Read downbeats, each moved onto its beat, and the number of beats of each bar."""
     given = top.get("beats_per_bar")
     usual = METERS[0] if given is None or isinstance(given, list) else read.whole(given, '"beats_per_bar"', 1)
     if "downbeats" in top:
@@ -241,7 +240,7 @@ def _read_bars(
 
 
 def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray[np.int64]:
-    """Index of the beat that each downbeat means."""
+    """Find the index of the beat that each downbeat means."""
     indices: list[int] = []
     for i, time_s in enumerate(downbeats_s, 1):
         nearest = int(np.argmin(np.abs(beats_s - time_s))) if len(beats_s) else -1
@@ -255,7 +254,7 @@ def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray
 
 
 def _read_tempo(read: _Reader, top: Mapping[str, Any], beats_s: Float) -> tuple[float, Float]:
-    """Tempo as given, else as it follows from the beats; 0 without beats."""
+    """Read the tempo, or derive it from the beats where it is not given; 0 without beats."""
     derived = tempo_curve(beats_s)
     if not len(derived):
         return 0.0, derived
@@ -268,14 +267,14 @@ def _read_tempo(read: _Reader, top: Mapping[str, Any], beats_s: Float) -> tuple[
     return bpm or float(np.median(derived[:, 1])), np.array(rows) if rows else derived
 
 
-def _read_shares(read: _Reader, top: Mapping[str, Any], key: str, n: int) -> Float:
-    """Numbers from 0 to 1, one for each of `n` events; ones where the list is not given or not up to date."""
+def _read_fractions(read: _Reader, top: Mapping[str, Any], key: str, n: int) -> Float:
+    """Read a number from 0 to 1 for each of `n` events; ones where the list is missing or out of date."""
     values = read.numbers(top.get(key, []), f'"{key}"', 0.0, 1.0)
     return values if len(values) == n else np.ones(n)
 
 
 def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Section, ...]:
-    """Sections that tile the song; ends that are not given are the next one's start."""
+    """Read sections that tile the song; a missing end is the next section's start."""
     parts = [] if value is None else read.items(value, '"sections"')
     if not parts:
         return (Section(start_s=0.0, end_s=duration_s, label="A"),)
@@ -284,20 +283,20 @@ def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Sec
     starts_s = read.times([row["start"] for row in rows], '"sections" start', duration_s)
     if starts_s[0] > SNAP_S:
         read.fail('"sections" start, entry 1', f"{starts_s[0]:g} s", "0: sections cover the whole song")
-    borders_s = [0.0, *starts_s[1:].tolist(), duration_s]
-    for i, (row, next_s) in enumerate(zip(rows, borders_s[1:], strict=True), 1):
+    boundaries_s = [0.0, *starts_s[1:].tolist(), duration_s]
+    for i, (row, next_s) in enumerate(zip(rows, boundaries_s[1:], strict=True), 1):
         end_s = read.number(row.get("end", next_s), f'"sections" end, entry {i}', 0.0)
         if abs(end_s - next_s) > SNAP_S:
             what = "the song's end" if i == len(rows) else f"the start of entry {i + 1}"
             read.fail(f'"sections" end, entry {i}', f"{end_s:g} s", f"{what}, {next_s:.4f} s (or leave it out)")
     return tuple(
         Section(start_s=start_s, end_s=end_s, label=read.text(row["label"], f'"sections" label, entry {i}'))
-        for i, (row, start_s, end_s) in enumerate(zip(rows, borders_s[:-1], borders_s[1:], strict=True), 1)
+        for i, (row, start_s, end_s) in enumerate(zip(rows, boundaries_s[:-1], boundaries_s[1:], strict=True), 1)
     )
 
 
 def _read_curves(read: _Reader, value: object) -> dict[str, Curve]:
-    """The five curves; flat ones for those that are not given."""
+    """Read the five curves; a missing one is flat."""
     curves = read.mapping(value, '"curves"', CURVES)
     read_curves = {}
     for name in CURVES:

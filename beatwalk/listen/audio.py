@@ -4,13 +4,13 @@ Conventions
 -----------
 - A block is float32, shape (n,), mono (the mean of all channels), at `ANALYSIS_RATE_HZ`; full scale is 1. Where the
   channels cancel each other (one side inverted), it is the first channel alone.
-- Second 0 is the first sample that a player plays: encoder delay (MP3, AAC, Opus) is already cut away, and sound that
-  starts late in a video file is preceded by silence.
-- `open_audio` decodes the file once, without keeping it, so that length is counted (headers of compressed files lie)
-  and bad samples are found at once. An hour of sound is never in memory.
-- **Truncated files**: what can be decoded is the song, as in a player, if that is at least `MIN_DURATION_S`.
+- Second 0 is the first sample that a player plays: encoder delay (MP3, AAC, Opus) is cut off, and silence precedes
+  sound that starts late in a video file.
+- `open_audio` decodes the file once without keeping it. That counts its length (headers of compressed files lie) and
+  finds bad samples at once. An hour of sound is never in memory.
+- **Truncated files**: the song is what can be decoded, as in a player, if that is at least `MIN_DURATION_S`.
 
-libsndfile decodes what is uncompressed or lossless, and Vorbis; the ffmpeg of imageio-ffmpeg decodes the rest.
+libsndfile decodes uncompressed and lossless files and Vorbis; ffmpeg decodes the rest.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
-from beatwalk.errors import AudioError
+from beatwalk.core import ffmpeg
+from beatwalk.errors import AudioError, OutputError
 from beatwalk.types import Audio, Float32, Song
 
 ANALYSIS_RATE_HZ = 22050
@@ -35,13 +36,13 @@ MIN_DURATION_S = 1.0
 
 _CHUNK_FRAMES = 1 << 16  # sample frames of the file decoded at a time
 _CANCELLED = 0.01  # the mean of the channels has less than this share of their power: 20 dB are gone
-_MAX_CHANNELS = 64  # what a header may claim before it is taken for garbage
-# First bytes of WAV, RF64, W64, AIFF, FLAC, Ogg, CAF and AU. libsndfile is not asked about anything else: its MP3
-# decoder writes warnings to the terminal.
+_MAX_CHANNELS = 64  # a header that claims more is garbage
+# First bytes of WAV, RF64, W64, AIFF, FLAC, Ogg, CAF and AU. Nothing else is given to libsndfile: its MP3 decoder
+# writes warnings to the terminal.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd")
-# ffmpeg decodes these wherever they are, so that length and delay are those of the sound muxed into the video.
+# ffmpeg decodes these in any container, so that length and delay are those of the sound muxed into the video.
 _FFMPEG_SUBTYPES = frozenset({"OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
-# Containers that hold sound. Text, pictures, and play lists that name other files are none.
+# Containers that hold sound. Text, pictures, and play lists that name other files are not among them.
 _FFMPEG_CONTAINERS = (
     "3gp,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,"
     "mxf,nut,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv"
@@ -60,17 +61,18 @@ class _Stream:
 
 
 def open_audio(path: Path | str) -> Audio:
-    """The song at `path`, checked from end to end.
+    """Open the song at `path` and check it from end to end.
 
     Raises
     ------
     AudioError
-        Missing, a directory, empty, no sound in it, unknown codec, shorter than a second, samples that are no number.
+        The file is missing, a directory, empty, without sound, of an unknown codec, shorter than a second, or has
+        samples that are not numbers.
     """
     path = Path(path)
     _require_file(path)
     stream = _open_stream(path)
-    n_frames, cancels = _survey(path, stream)
+    n_frames, cancels = _scan(path, stream)
     duration_s = n_frames / stream.rate_hz
     if duration_s < MIN_DURATION_S:
         found = f"{duration_s:.2g} s of sound" if n_frames else "no sound that can be decoded"
@@ -91,7 +93,7 @@ def open_audio(path: Path | str) -> Audio:
 
 
 def sha256_of(path: Path | str) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits.
+    """Compute the SHA-256 of a file, as hexadecimal digits.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def sha256_of(path: Path | str) -> str:
 
 
 def song_of(audio: Audio) -> Song:
-    """Which file `audio` is, wherever one stands, with the fingerprint of its bytes."""
+    """Identify the file behind `audio`: its absolute path, fingerprint and format."""
     return Song(
         path=audio.path.absolute(),
         sha256=sha256_of(audio.path),
@@ -118,7 +120,7 @@ def song_of(audio: Audio) -> Song:
 
 
 def _require_file(path: Path) -> None:
-    """Refuse what is no readable, non-empty file."""
+    """Refuse anything but a readable, non-empty file."""
     if path.is_dir():
         raise AudioError(f"{path}: is a directory; give a song file (many songs are a set list)")
     try:
@@ -132,19 +134,19 @@ def _require_file(path: Path) -> None:
 
 
 def _open_stream(path: Path) -> _Stream:
-    """Start decoding with libsndfile where it is exact, else with ffmpeg."""
+    """Start decoding: with libsndfile where it is exact, else with ffmpeg."""
     return _open_sndfile(path) or _open_ffmpeg(path)
 
 
 def _open_sndfile(path: Path) -> _Stream | None:
-    """A stream from libsndfile; None where ffmpeg shall try."""
+    """Start decoding with libsndfile; None where ffmpeg should try."""
     import soundfile
 
     with path.open("rb") as header:
         if header.read(4) not in _SNDFILE_MAGIC:
             return None
     try:
-        # As bytes, for soundfile does not know names that are no UTF-8; Windows has none.
+        # As bytes: soundfile cannot encode names that are not UTF-8, which Windows does not have.
         file = soundfile.SoundFile(path if sys.platform == "win32" else os.fsencode(path))
     except soundfile.LibsndfileError:
         return None
@@ -167,33 +169,25 @@ def _open_sndfile(path: Path) -> _Stream | None:
 
 
 def _open_ffmpeg(path: Path) -> _Stream:
-    """A stream from ffmpeg's first sound stream, through a pipe."""
-    import imageio_ffmpeg
-
-    try:
-        executable = imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise AudioError(
-            f"{path}: no ffmpeg to decode it with; install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE"
-        ) from error
-    # An AU header is 24 fixed bytes that say rate and channels: nothing to guess from ffmpeg's messages.
-    command = [executable, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
-    command += ["-format_whitelist", _FFMPEG_CONTAINERS, "-i", f"file:{path.resolve()}"]
-    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-af", "aresample=async=1:first_pts=0"]
-    command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    """Start decoding a file's first sound stream with ffmpeg, through a pipe."""
+    arguments = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _FFMPEG_CONTAINERS]
+    arguments += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", ffmpeg.SOUND_FROM_ZERO]
+    # An AU header is 24 fixed bytes with rate and channels: nothing to guess from ffmpeg's messages.
+    arguments += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     messages = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would block ffmpeg
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
-    pipe = process.stdout
-    if pipe is None:
-        raise AudioError(f"{path}: ffmpeg could not be started")
+    try:
+        process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
+    except OutputError as error:
+        raise AudioError(f"{path}: cannot be decoded: {error}") from error
+    pipe = cast(IO[bytes], process.stdout)
     header = pipe.read(_AU_HEADER_BYTES)
     if len(header) < _AU_HEADER_BYTES or header[:4] != b".snd":
-        _stop(process)
+        ffmpeg.stop(process)
         raise AudioError(f"{path}: {_explain(path, messages)}")
     offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
     if encoding != _AU_FLOAT32 or not 0 < channels <= _MAX_CHANNELS or not rate_hz:
-        _stop(process)
-        raise AudioError(f"{path}: ffmpeg decodes it to something unexpected; convert the song to WAV or FLAC")
+        ffmpeg.stop(process)
+        raise AudioError(f"{path}: its sound cannot be decoded as expected; convert the song to WAV or FLAC")
     pipe.read(max(0, offset - _AU_HEADER_BYTES))
 
     def chunks() -> Iterator[Float32]:
@@ -202,22 +196,14 @@ def _open_ffmpeg(path: Path) -> _Stream:
                 samples = np.frombuffer(data[: len(data) // (4 * channels) * (4 * channels)], ">f4")
                 yield samples.astype(np.float32).reshape(-1, channels)
         finally:
-            _stop(process)
+            ffmpeg.stop(process)
             messages.close()
 
     return _Stream(rate_hz=rate_hz, channels=channels, chunks=chunks())
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a decoder that may still be writing."""
-    process.kill()
-    if process.stdout is not None:
-        process.stdout.close()
-    process.wait()
-
-
 def _explain(path: Path, messages: IO[bytes]) -> str:
-    """What ffmpeg's messages mean for the person who gave the file; closes them."""
+    """Explain ffmpeg's messages to the person who gave the file, and close them."""
     with messages:
         messages.seek(0)
         text = messages.read().decode("utf-8", "replace")
@@ -237,8 +223,8 @@ def _explain(path: Path, messages: IO[bytes]) -> str:
     return "not a sound file that can be decoded; use WAV, FLAC, AIFF, Ogg, Opus, MP3, M4A or a video with sound"
 
 
-def _survey(path: Path, stream: _Stream) -> tuple[int, bool]:
-    """How many sample frames there really are, and whether the channels cancel; refuses NaN and infinity."""
+def _scan(path: Path, stream: _Stream) -> tuple[int, bool]:
+    """Count the sample frames and tell whether the channels cancel each other; refuse NaN and infinity."""
     n_frames = 0
     together, apart = 0.0, 0.0  # power of the mean of channels, mean power of channels
     for chunk in stream.chunks:
@@ -246,7 +232,7 @@ def _survey(path: Path, stream: _Stream) -> tuple[int, bool]:
         if not finite.all():
             time_s = (n_frames + int(np.argmin(finite))) / stream.rate_hz
             raise AudioError(
-                f"{path}: the sample at {time_s:.3f} s is no number (NaN or infinity); export the song again"
+                f"{path}: the sample at {time_s:.3f} s is not a number (NaN or infinity); export the song again"
             )
         n_frames += len(chunk)
         if stream.channels > 1:
@@ -256,7 +242,7 @@ def _survey(path: Path, stream: _Stream) -> tuple[int, bool]:
 
 
 def _mono(stream: _Stream, n_frames: int, first_only: bool) -> Iterator[Float32]:
-    """The mean of all channels, or the first of them; at most `n_frames` of it."""
+    """Mix all channels, or take the first alone; at most `n_frames` sample frames."""
     left = n_frames
     for chunk in stream.chunks:
         if left <= 0:
@@ -266,7 +252,7 @@ def _mono(stream: _Stream, n_frames: int, first_only: bool) -> Iterator[Float32]
 
 
 def _resampled(blocks: Iterator[Float32], rate_hz: int) -> Iterator[Float32]:
-    """Blocks at `ANALYSIS_RATE_HZ`, without delay."""
+    """Resample blocks to `ANALYSIS_RATE_HZ`, without delay."""
     import soxr
 
     if rate_hz == ANALYSIS_RATE_HZ:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from beatwalk.listen.features import FRAME_RATE_HZ, TEXTURE_RATE_HZ, Features
 from beatwalk.types import Float, Float32, frozen_array
 
-METERS = (4, 3)  # beats a bar; the first is the more common, and taken unless there is reason
+METERS = (4, 3)  # beats a bar; the first is the more common one, and is used unless there is evidence against it
 
-_WEIGHTS = {"harmony": 2.5, "timbre": 0.75, "bass": 0.4}  # chords change where bars begin, more than drums tell
-_ODDS_WEIGHT = 2.5  # of the network, where it is asked
-_CONTEXT_BEATS = 2  # harmony before and after a beat is heard over so many beats
+_WEIGHTS = {"harmony": 2.5, "timbre": 0.75, "bass": 0.4}  # chord changes mark bars more reliably than drums
+_ODDS_WEIGHT = 2.5  # of the network, where it is used
+_CONTEXT_BEATS = 2  # beats before and after a beat over which harmony is compared
 _SKIP_COST = 30.0  # of evidence for skipping or repeating beats within a bar
-_WALTZ_MARGIN = 1.25  # three beats a bar need so much more contrast than four
-_CLIP = 3.0  # standard deviations: one crash cymbal is no proof
+_WALTZ_MARGIN = 1.25  # three beats a bar need this many times the contrast of four
+_CLIP = 3.0  # standard deviations: one crash cymbal proves nothing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class Bars:
 
 
 def find_bars(features: Features, beats_s: Float, odds: Float | None = None) -> Bars:
-    """Downbeats among `beats_s` from changes of harmony and timbre, bass, and perhaps a network's log odds."""
+    """Find downbeats among `beats_s` from harmony, timbre, bass, and the log odds of a network if there are any."""
     if not len(beats_s):
         return Bars(downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
     evidence = downbeat_evidence(features, beats_s)
@@ -54,7 +54,7 @@ def find_bars(features: Features, beats_s: Float, odds: Float | None = None) -> 
 
 
 def bar_lengths(downbeats: NDArray[np.int64], n_beats: int, usual: int) -> NDArray[np.int64]:
-    """Beats from each downbeat to the next; the last bar is taken to be whole."""
+    """Count the beats from each downbeat to the next; the last bar is taken to be whole."""
     if not len(downbeats):
         return np.zeros(0, np.int64)
     left = n_beats - int(downbeats[-1])
@@ -62,7 +62,7 @@ def bar_lengths(downbeats: NDArray[np.int64], n_beats: int, usual: int) -> NDArr
 
 
 def downbeat_evidence(features: Features, beats_s: Float) -> Float:
-    """How much each beat sounds like the first of a bar, shape (n_beats,)."""
+    """Measure how much each beat sounds like the first of a bar, shape (n_beats,)."""
     flux = _flux_at(features, beats_s)
     parts = {
         "bass": flux[:, :2].sum(axis=1),
@@ -73,7 +73,7 @@ def downbeat_evidence(features: Features, beats_s: Float) -> Float:
 
 
 def _flux_at(features: Features, beats_s: Float) -> Float:
-    """Largest rise within three frames of each beat, in standard deviations of its band, shape (n_beats, n_bands)."""
+    """Find the largest rise near each beat, in standard deviations of its band, shape (n_beats, n_bands)."""
     flux = features.flux.astype(np.float64)
     flux /= np.maximum(flux.std(axis=0), 1e-6)
     frames = np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64)
@@ -82,18 +82,18 @@ def _flux_at(features: Features, beats_s: Float) -> Float:
 
 
 def between(texture: Float32, beats_s: Float) -> Float:
-    """Mean texture from each beat to the next, shape (n_beats, n)."""
+    """Average texture from each beat to the next, shape (n_beats, n)."""
     n_rows = len(texture)
     sums = np.concatenate([np.zeros((1, texture.shape[1])), np.cumsum(texture, axis=0, dtype=np.float64)])
-    borders = np.append(beats_s, 2 * beats_s[-1] - beats_s[-2] if len(beats_s) > 1 else beats_s[-1] + 0.5)
-    places = np.clip(borders * TEXTURE_RATE_HZ, 0, n_rows)
-    low = np.minimum(places.astype(np.int64), n_rows - 1)
-    at = sums[low] + (places - low)[:, None] * texture[low]
-    return np.asarray(np.diff(at, axis=0) / np.maximum(np.diff(places), 1e-6)[:, None])
+    boundaries = np.append(beats_s, 2 * beats_s[-1] - beats_s[-2] if len(beats_s) > 1 else beats_s[-1] + 0.5)
+    at_rows = np.clip(boundaries * TEXTURE_RATE_HZ, 0, n_rows)
+    low = np.minimum(at_rows.astype(np.int64), n_rows - 1)
+    totals = sums[low] + (at_rows - low)[:, None] * texture[low]
+    return np.asarray(np.diff(totals, axis=0) / np.maximum(np.diff(at_rows), 1e-6)[:, None])
 
 
 def change(rows: Float, context: int = _CONTEXT_BEATS) -> Float:
-    """One minus the cosine between the `context` rows before and those from each row on, shape (n,)."""
+    """Compare the `context` rows before each row with those from it on: one minus their cosine, shape (n,)."""
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     change = np.zeros(len(rows))
     for i in range(1, len(rows)):
@@ -105,7 +105,7 @@ def change(rows: Float, context: int = _CONTEXT_BEATS) -> Float:
 
 
 def standardised(values: Float) -> Float:
-    """Mean 0, standard deviation 1, outliers clipped; all 0 where nothing varies."""
+    """Scale to mean 0 and standard deviation 1, outliers clipped; all 0 where nothing varies."""
     spread = float(values.std())
     if spread < 1e-9:
         return np.zeros(len(values))
@@ -113,7 +113,7 @@ def standardised(values: Float) -> Float:
 
 
 def _bar_positions(evidence: Float, meter: int) -> NDArray[np.int64]:
-    """Place of each beat in its bar, 0 is the downbeat (Viterbi: counting on is free, anything else costs)."""
+    """Find the position of each beat in its bar, 0 for a downbeat (Viterbi: counting on is free, a skip costs)."""
     n_beats = len(evidence)
     gain = np.full(meter, -1.0 / (meter - 1))
     gain[0] = 1.0
@@ -133,7 +133,7 @@ def _bar_positions(evidence: Float, meter: int) -> NDArray[np.int64]:
 
 
 def _contrast(evidence: Float, positions: NDArray[np.int64], meter: int) -> float:
-    """How far downbeats stand out, in units that are fair between meters; 0 for too few bars."""
+    """Measure how far downbeats stand out, in units that are fair between meters; 0 for too few bars."""
     downbeats = positions == 0
     if downbeats.sum() < 2 or downbeats.all():
         return 0.0

@@ -1,4 +1,4 @@
-"""Beat This! (Foscarin, Schlüter & Widmer, 2024) in the place of our own tracker, where a person has installed it."""
+"""Beat This! (Foscarin, Schlüter & Widmer, 2024) instead of our own tracker, where a person has installed it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import numpy as np
 
 from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
-from beatwalk.listen.librosa_tracker import Beats
+from beatwalk.listen.beats import Beats
 from beatwalk.listen.tracking import Rhythm
 from beatwalk.types import Audio, frozen_array
 
 _CHECKPOINT = "final0"  # the package's name for its default; it downloads it once
-_NEAR_S = 0.02  # a downbeat so close to a beat is that beat
+_NEAR_S = 0.02  # a downbeat this close to a beat is that beat
 
 
 def track_with_beat_this(audio: Audio) -> Rhythm:
-    """Beats and bars from the beat_this package.
+    """Track beats and bars with the beat_this package.
 
     Raises
     ------
-    MissingExtraError : it is not installed
-    ModelError : its weights cannot be had
+    MissingExtraError
+        The package is not installed.
+    ModelError
+        Its weights cannot be loaded.
     """
     try:
         from beat_this.inference import File2Beats

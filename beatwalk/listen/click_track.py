@@ -1,4 +1,4 @@
-"""A click on every beat, mixed over the song, so that a person can hear whether the grid is right."""
+"""The click track: the song with a click on every beat, so that a person can hear whether the beats are right."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core.files import whole_or_nothing
+from beatwalk.core import whole_or_nothing
 from beatwalk.types import Analysis, Audio, Float32
 
 BEAT_HZ, DOWNBEAT_HZ = 1000.0, 1600.0
 
 _CLICK_S = 0.03
 _DECAY_S = 0.008
-_SONG_GAIN = 0.6  # leaves room for clicks
+_SONG_GAIN = 0.6  # leaves room for the clicks
 _CLICK_GAIN = 0.5
 
 
-def write_clicks(audio: Audio, analysis: Analysis, path: Path) -> None:
-    """The song in mono with clicks, higher on downbeats, as a 16-bit WAV; it appears whole or not at all.
+def write_click_track(audio: Audio, analysis: Analysis, path: Path) -> None:
+    """Write the song in mono with clicks, higher on downbeats, as a 16-bit WAV; it appears whole or not at all.
 
     Raises
     ------
     AudioError, OutputError
-        The song cannot be read, or the place cannot be written.
+        The song cannot be read, or the file cannot be written.
     """
     import soundfile
 
@@ -52,7 +52,7 @@ def _click(hz: float, rate_hz: int) -> Float32:
 
 
 def _add(mixed: Float32, at: int, sound: Float32) -> None:
-    """Add what falls into the block."""
+    """Add the part of `sound` that falls into the block."""
     begin, end = max(0, at), min(len(mixed), at + len(sound))
     if begin < end:
         mixed[begin:end] += sound[begin - at : end - at]

@@ -1,11 +1,11 @@
-"""Putting an analysis right: what a person says about beats and bars wins, and the rest is kept.
+"""Corrections of an analysis: what a person says about beats and bars wins, and everything else is kept.
 
 Conventions
 -----------
-- Corrections come in the order of the fields of `Corrections`; each takes what the ones before it left.
-- A **run** is a stretch of beats without a gap: a silent break parts two runs, and counting starts anew at its first
-  downbeat.
-- Onsets, sections, the drop and the curves are what they were.
+- Corrections apply in the order of the fields of `Corrections`, each to the result of the one before.
+- A **run** is a stretch of beats without a gap. A silent break separates two runs, and the beats of a bar are counted
+  again from a run's first downbeat.
+- Onsets, sections, the drop and the curves stay as they are.
 """
 
 from __future__ import annotations
@@ -19,45 +19,46 @@ from numpy.typing import NDArray
 
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
-from beatwalk.listen.librosa_tracker import Beats
+from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
-_GAP = 1.6  # a beat that is missing for so many usual intervals: another run begins
+_GAP = 1.6  # usual intervals without a beat after which another run begins
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corrections:
-    """What a person says; fields that are not given say nothing."""
+    """What a person says about beats and bars; a field that is not given changes nothing."""
 
-    tempo_bpm: float | None = None  # listen again, at about this tempo
-    taps_s: Float | None = None  # listen again, for beats where somebody tapped
-    double: bool = False  # a beat between every two
-    halve: bool = False  # every second beat, downbeats stay
+    tempo_bpm: float | None = None  # track again, at about this tempo
+    taps_s: Float | None = None  # track again, with beats where somebody tapped
+    double: bool = False  # add a beat between every two
+    halve: bool = False  # keep every second beat, downbeats among them
     beats_per_bar: int | None = None
     first_beat_s: float | None = None  # the first beat of the first bar
-    shift_downbeat: int | None = None  # bars begin so many beats later
+    shift_downbeat: int | None = None  # beats by which bars begin later
 
     def __bool__(self) -> bool:
         said = [getattr(self, field.name) for field in fields(self) if field.name != "taps_s"]
         return self.taps_s is not None or any(value is not None and value is not False for value in said)
 
     @property
-    def needs_listening(self) -> bool:
-        """Whether the song has to be heard again."""
+    def needs_tracking(self) -> bool:
+        """Whether the beats have to be tracked again."""
         return self.tempo_bpm is not None or self.taps_s is not None
 
 
-def correct(analysis: Analysis, corrections: Corrections) -> Analysis:
-    """`analysis` with all corrections but those that need listening.
+def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
+    """Apply all corrections but those that need the beats tracked again.
 
     Raises
     ------
-    SettingsError : there is nothing to correct, or a number cannot be meant
+    SettingsError
+        The song has no beats to correct, or a number is out of range.
     """
     if corrections.double and corrections.halve:
         raise SettingsError("--double and --halve undo each other; give one of them")
@@ -77,7 +78,7 @@ def correct(analysis: Analysis, corrections: Corrections) -> Analysis:
 
 
 def double(analysis: Analysis) -> Analysis:
-    """A beat halfway between every two of a run, and bars of as many beats as before: half as long."""
+    """Add a beat halfway between every two of a run; bars keep their number of beats and become half as long."""
     times_s, sure, meter = analysis.beats_s, analysis.beat_confidence, usual_meter(analysis)
     inner = np.concatenate([np.arange(run[0], run[-1]) for run in runs(times_s)])
     middles_s = (times_s[inner] + times_s[inner + 1]) / 2
@@ -88,7 +89,7 @@ def double(analysis: Analysis) -> Analysis:
 
 
 def halve(analysis: Analysis) -> Analysis:
-    """Every second beat of each run, so that its first downbeat stays; bars of as many beats as before."""
+    """Keep every second beat of each run, its first downbeat among them; bars keep their number of beats."""
     kept: list[int] = []
     for run in runs(analysis.beats_s):
         first = _first_downbeat(analysis.beats_s[run], analysis.downbeats_s)
@@ -97,14 +98,14 @@ def halve(analysis: Analysis) -> Analysis:
 
 
 def with_meter(analysis: Analysis, meter: int) -> Analysis:
-    """Bars of `meter` beats, counted from the first downbeat of each run; the beats stay."""
+    """Make bars of `meter` beats, counted from the first downbeat of each run; the beats stay."""
     if not 1 <= meter <= 32:
         raise SettingsError(f"--beats-per-bar is {meter}, expected 1 to 32")
     return _relaid(analysis, analysis.beats_s, analysis.beat_confidence, meter)
 
 
 def shift_downbeats(analysis: Analysis, by: int) -> Analysis:
-    """Bars begin `by` beats later, or earlier where it is negative; the beats stay."""
+    """Begin bars `by` beats later, or earlier where it is negative; the beats stay."""
     n_beats, meter = len(analysis.beats_s), usual_meter(analysis)
     moved = np.searchsorted(analysis.beats_s, analysis.downbeats_s) + by
     if len(moved):  # bars that the move has opened at either end
@@ -114,14 +115,14 @@ def shift_downbeats(analysis: Analysis, by: int) -> Analysis:
 
 
 def with_first_beat(analysis: Analysis, first_s: float) -> Analysis:
-    """The grid moved by less than a beat so that a downbeat lies at `first_s`; no beats before it."""
+    """Move the beats by less than an interval so that a downbeat lies at `first_s`; drop the beats before it."""
     if not 0 <= first_s < analysis.duration_s:
         end_s = analysis.duration_s
         raise SettingsError(f"--first-beat is {first_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
     _need_beats(analysis)
     times_s, sure = analysis.beats_s, analysis.beat_confidence
     beat_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.5
-    before = math.ceil(max(0.0, times_s[0] - first_s) / beat_s)  # beats that were not heard at the start
+    before = math.ceil(max(0.0, times_s[0] - first_s) / beat_s)  # beats that were not found at the start
     times_s = np.concatenate([times_s[0] - beat_s * np.arange(before, 0, -1), times_s])
     sure = np.concatenate([np.full(before, sure[0]), sure])
     nearest = int(np.argmin(np.abs(times_s - first_s)))
@@ -134,17 +135,18 @@ def with_first_beat(analysis: Analysis, first_s: float) -> Analysis:
 
 
 def with_rhythm(analysis: Analysis, beats: Beats, bars: Bars) -> Analysis:
-    """Other beats and bars in the same song."""
+    """Replace beats and bars; everything else stays."""
     made = _with_beats(analysis, beats)
     return replace(made, downbeats_s=bars.downbeats_s, beats_per_bar=bars.beats_per_bar)
 
 
 def read_taps(path: Path) -> Float:
-    """Times of a file, one a line, in seconds or minutes:seconds; `#` begins a comment.
+    """Read the times in a file, one a line, in seconds or minutes:seconds; `#` begins a comment.
 
     Raises
     ------
-    InputError : no such file, a line that is no time, times that do not increase, or too few
+    InputError
+        The file is missing, a line is not a time, times do not increase, or there are too few.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -162,25 +164,25 @@ def read_taps(path: Path) -> Float:
         except ValueError:
             time_s = math.nan
         if not 0 <= time_s < math.inf:
-            raise InputError(f'{path}:{number}: "{text}" is no time; write seconds or minutes:seconds, one a line')
+            raise InputError(f'{path}:{number}: "{text}" is not a time; write seconds or minutes:seconds, one a line')
         if times_s and time_s <= times_s[-1]:
             raise InputError(
-                f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; put taps in order"
+                f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; sort the taps by time"
             )
         times_s.append(time_s)
     if len(times_s) < MIN_TAPS:
-        raise InputError(f"{path}: {len(times_s)} taps say too little; tap along for at least {MIN_TAPS} beats")
+        raise InputError(f"{path}: {len(times_s)} taps are too few; tap along for at least {MIN_TAPS} beats")
     return np.array(times_s)
 
 
 def usual_meter(analysis: Analysis) -> int:
-    """Beats of most bars; four where there are none."""
+    """Number of beats in most bars; four where there are no bars."""
     lengths = analysis.beats_per_bar
     return int(np.bincount(lengths).argmax()) if len(lengths) else METERS[0]
 
 
 def runs(times_s: Float) -> list[Indices]:
-    """Indices of beats, parted at gaps."""
+    """Indices of beats, split at gaps."""
     if not len(times_s):
         return []
     spans_s = np.diff(times_s)
@@ -191,7 +193,7 @@ def runs(times_s: Float) -> list[Indices]:
 
 def _need_beats(analysis: Analysis) -> None:
     if len(analysis.beats_s) < 2:
-        raise SettingsError("no beats were heard in this song, so there are none to move; give --tempo or --tap")
+        raise SettingsError("no beats were found in this song, so there are none to move; give --tempo or --tap")
 
 
 def _first_downbeat(times_s: Float, downbeats_s: Float) -> int:
@@ -201,7 +203,7 @@ def _first_downbeat(times_s: Float, downbeats_s: Float) -> int:
 
 
 def _relaid(analysis: Analysis, times_s: Float, sure: Float, meter: int) -> Analysis:
-    """Other beats, with bars of `meter` counted from each run's first downbeat, in both directions."""
+    """Replace beats, with bars of `meter` counted from each run's first downbeat in both directions."""
     downbeats = [run[_first_downbeat(times_s[run], analysis.downbeats_s) % meter :: meter] for run in runs(times_s)]
     made = _with_beats(analysis, Beats.at(times_s, sure))
     return _with_bars(made, np.concatenate(downbeats), meter)

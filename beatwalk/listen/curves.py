@@ -2,11 +2,12 @@
 
 Conventions
 -----------
-- 0–1 over the whole song, never per section: a quiet verse stays quieter than the drop, and silence is exactly 0.
+- Curves run from 0 to 1 over the whole song, never per section: a quiet verse stays quieter than the drop, and
+  silence is exactly 0.
 - Energy and bands are **loudness-like**: (power / reference) ** 0.3, Stevens' law, by which 10 dB less is half as
   loud. The reference is the song's loudest percentile, so a song's own loudest moments are 1 whatever its level.
-- Brightness is the logarithmic place of the spectral centroid between 150 Hz (0) and 6 kHz (1); it fades to 0 where
-  the song does.
+- Brightness is where the spectral centroid lies between 150 Hz (0) and 6 kHz (1), on a logarithmic scale. It fades to
+  0 where the song does.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ CURVE_RATE_HZ = FRAME_RATE_HZ / 2
 
 _STEVENS = 0.3
 _LOUDEST_PERCENTILE = 98.0
-_BAND_FLOOR = 10 ** (-30 / 10)  # a band never louder than 30 dB below the song is leakage, and stays small
+_BAND_FLOOR = 10 ** (-30 / 10)  # a band that is never louder than 30 dB below the song is leakage, and stays small
 _DARK_HZ, _BRIGHT_HZ = 150.0, 6000.0
 _FADE_ENERGY = 0.1  # below this energy brightness fades out
 _SILENCE = 10 ** (SILENCE_DB / 10)
 
 
 def song_curves(features: Features) -> Mapping[str, Curve]:
-    """Energy, bass, mid, high and brightness at `CURVE_RATE_HZ`."""
+    """Compute energy, bass, mid, high and brightness at `CURVE_RATE_HZ`."""
     loudness = _halved(features.loudness)
     reference = _loudest(loudness)
     energy = _stevens(loudness, reference)
@@ -38,24 +39,24 @@ def song_curves(features: Features) -> Mapping[str, Curve]:
         power = _halved(features.bands[:, column])
         curves[name] = np.where(energy > 0, _stevens(power, max(_loudest(power), reference * _BAND_FLOOR)), 0.0)
     centroid_hz = np.clip(_halved(features.centroid_hz), _DARK_HZ, _BRIGHT_HZ)
-    place = np.log(centroid_hz / _DARK_HZ) / np.log(_BRIGHT_HZ / _DARK_HZ)
-    curves["brightness"] = place * np.minimum(1.0, energy / _FADE_ENERGY)
+    height = np.log(centroid_hz / _DARK_HZ) / np.log(_BRIGHT_HZ / _DARK_HZ)
+    curves["brightness"] = height * np.minimum(1.0, energy / _FADE_ENERGY)
     return {name: Curve(values=frozen_array(values), rate_hz=CURVE_RATE_HZ) for name, values in curves.items()}
 
 
 def _halved(values: Float32) -> Float:
-    """Every second frame, each with a quarter of its neighbours on both sides."""
+    """Keep every second frame, smoothed with its neighbours on both sides."""
     padded = np.pad(values.astype(np.float64), 1, mode="edge")
     return (0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:])[::2]
 
 
 def _loudest(power: Float) -> float:
-    """The loudest percentile of what can be heard; the silence threshold where nothing can."""
-    heard = power[power > _SILENCE]
-    return float(np.percentile(heard, _LOUDEST_PERCENTILE)) if len(heard) else _SILENCE
+    """Find the loudest percentile of audible power; the silence threshold where nothing is audible."""
+    audible = power[power > _SILENCE]
+    return float(np.percentile(audible, _LOUDEST_PERCENTILE)) if len(audible) else _SILENCE
 
 
 def _stevens(power: Float, reference: float) -> Float:
-    """Loudness relative to the reference, 0–1; exactly 0 at and below the threshold of silence."""
+    """Convert power to loudness relative to the reference, 0–1; exactly 0 up to the threshold of silence."""
     audible = np.maximum(0.0, power - _SILENCE)
     return np.clip((audible / max(reference - _SILENCE, _SILENCE)) ** _STEVENS, 0.0, 1.0)

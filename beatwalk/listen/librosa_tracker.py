@@ -1,65 +1,35 @@
-"""Beats: where a listener taps.
+"""The beat tracker without a network: librosa's dynamic programming along a tempo of our own.
 
 Conventions
 -----------
-- Times in seconds, increasing. No beats at all where nothing pulses; none in silent gaps.
-- `track_beats(features) -> Beats` is the seam: another tracker needs to give no more than that.
+- Times are in seconds and increase. Music without a pulse has no beats; silent gaps have none either.
+- `track_beats(features) -> Beats` is the seam: another tracker has to return no more than that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.tempo import STEP_FRAMES, tempo_path, tempogram
-from beatwalk.types import Float, frozen_array
+from beatwalk.types import Float
 
-MIN_BEATS = 4  # fewer claim no pulse
-
-_TIGHTNESS = 400.0  # of librosa's tracker: how much an uneven beat costs
-_TREND_S = 1.0  # an envelope is measured against its mean over twice as long
-_QUIET_DB = -45.0  # a beat needs sound no further below the song's loud parts
+_TIGHTNESS = 400.0  # librosa's cost of an uneven beat
+_TREND_S = 1.0  # half the window over which the envelope's local mean is taken
+_QUIET_DB = -45.0  # below the song's loud parts; quieter frames have no beats
 _MIN_SALIENCE = 0.085  # noise, pads and random hits stay below 0.07, music with a drum is above 0.12
-_STEADY_SALIENCE = 0.25  # of a steady drum
+_STEADY_SALIENCE = 0.25  # typical of a steady drum
 _MIN_FLUX = 0.003  # mean rise of log energy a frame: tones that beat against each other stay below
-_TAIL_FRAMES = 4 * FRAME_RATE_HZ  # silence after the song, or the tracker would not see its last beats through
-_FAINT = 0.2  # the first and last beats need so much of the usual onset strength
-_CURVE_BEATS = 8  # the tempo curve is the mean over so many beats
+_TAIL_FRAMES = 4 * FRAME_RATE_HZ  # silence after the song, without which the tracker would miss its last beats
+_FAINT = 0.2  # share of the usual onset strength that the first and the last beat need
 
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Beats:
-    """What a beat tracker says."""
-
-    times_s: Float  # shape (n_beats,)
-    confidence: Float  # shape (n_beats,), 0-1
-    tempo_bpm: float  # 0 without beats
-    tempo_curve: Float  # shape (n, 2): seconds, beats a minute
-
-    @classmethod
-    def at(cls, times_s: Float, confidence: Float) -> Beats:
-        """Beats at `times_s` with the tempo that follows from them."""
-        curve = tempo_curve(times_s)
-        return cls(
-            times_s=frozen_array(times_s),
-            confidence=frozen_array(confidence),
-            tempo_bpm=float(np.median(curve[:, 1])) if len(curve) else 0.0,
-            tempo_curve=frozen_array(curve),
-        )
-
-
-def no_beats() -> Beats:
-    """No pulse."""
-    return Beats.at(np.zeros(0), np.zeros(0))
-
-
 def track_beats(features: Features) -> Beats:
-    """Beats by dynamic programming (Ellis, 2007; librosa) along a tempo that may drift."""
+    """Find beats by dynamic programming (Ellis, 2007; librosa) along a tempo that may drift."""
     from librosa.beat import beat_track
 
     envelope = onset_envelope(features)
@@ -90,7 +60,7 @@ def track_beats(features: Features) -> Beats:
 
 
 def onset_envelope(features: Features) -> Float:
-    """How much begins at each frame, all bands alike, above the local mean; standard deviation 1, shape (n,)."""
+    """Measure what begins at each frame above the local mean, all bands alike; standard deviation 1, shape (n,)."""
     flux = features.flux.astype(np.float64)
     total = (flux / np.maximum(flux.std(axis=0), 1e-6)).sum(axis=1)
     size = 2 * int(_TREND_S * FRAME_RATE_HZ) + 1
@@ -101,22 +71,8 @@ def onset_envelope(features: Features) -> Float:
     return envelope
 
 
-def tempo_curve(times_s: Float) -> Float:
-    """Mean tempo over `_CURVE_BEATS` beats around each moment, shape (n, 2): seconds, beats a minute.
-
-    Longer spans than twice the usual are gaps in the music, not slow beats.
-    """
-    if len(times_s) < 2:
-        return np.zeros((0, 2))
-    span = min(_CURVE_BEATS, len(times_s) - 1)
-    spans_s = times_s[span:] - times_s[:-span]
-    whole = spans_s < 1.5 * float(np.median(spans_s))
-    middles_s = (times_s[span:] + times_s[:-span]) / 2
-    return np.column_stack([middles_s, 60.0 * span / spans_s])[whole]
-
-
 def sounding(features: Features) -> NDArray[np.bool_]:
-    """Frames with sound that is not far below the song's loud parts, within a tenth of a second."""
+    """Find frames with sound within a tenth of a second that is not far below the song's loud parts; shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     nearby = maximum_filter1d(features.loudness, FRAME_RATE_HZ // 5)
@@ -125,23 +81,23 @@ def sounding(features: Features) -> NDArray[np.bool_]:
 
 
 def _strength(envelope: Float, beats: Indices) -> Float:
-    """The envelope's peak within a frame of each beat."""
+    """Find the envelope's peak within a frame of each beat."""
     last = len(envelope) - 1
     sides = [envelope[np.clip(beats + offset, 0, last)] for offset in (-1, 0, 1)]
     return np.asarray(np.maximum.reduce(sides))
 
 
 def _without_faint_ends(envelope: Float, beats: Indices) -> Indices:
-    """Drop beats before the first and after the last that can be heard: the tracker counts on through nothing."""
+    """Drop beats before the first and after the last clear one: the tracker continues through silence."""
     strength = _strength(envelope, beats)
     if not strength.any():
         return beats[:0]
-    heard = np.flatnonzero(strength > _FAINT * float(np.median(strength[strength > 0])))
-    return beats[heard[0] : heard[-1] + 1]
+    clear = np.flatnonzero(strength > _FAINT * float(np.median(strength[strength > 0])))
+    return beats[clear[0] : clear[-1] + 1]
 
 
 def _peak_offset(envelope: Float, beats: Indices) -> Float:
-    """Place of the parabola through a peak and its neighbours, frames from -0.5 to 0.5; 0 where there is no peak."""
+    """Refine peaks with a parabola through their neighbours: -0.5 to 0.5 frames, 0 where there is no peak."""
     inner = np.clip(beats, 1, len(envelope) - 2)
     left, centre, right = envelope[inner - 1], envelope[inner], envelope[inner + 1]
     bend = left - 2 * centre + right
@@ -150,7 +106,7 @@ def _peak_offset(envelope: Float, beats: Indices) -> Float:
 
 
 def _confidence(envelope: Float, beats: Indices, salience: Float) -> Float:
-    """How sure each beat is, 0-1: half from the steadiness of the tempo around it, half from its own onset."""
+    """Rate each beat, 0-1: half by the steadiness of the tempo around it, half by its own onset."""
     strength = _strength(envelope, beats)
     steady = np.clip((salience - _MIN_SALIENCE / 2) / (_STEADY_SALIENCE - _MIN_SALIENCE / 2), 0.0, 1.0)
     own = np.clip(strength / max(float(np.median(strength)), 1e-9), 0.0, 1.0)

@@ -1,11 +1,12 @@
-"""The network's ears: how much each moment sounds like a beat, a downbeat, an onset.
+"""The beat network: how much each moment sounds like a beat, a downbeat, an onset.
 
 Conventions
 -----------
-- It listens to `Features.ears` at `FRAME_RATE_HZ` and answers at half that rate; frame i lies at i / `NET_RATE_HZ` s.
-- Answers are **log odds**, without the weight that its training gave to events: 0 is an even chance.
-- No torch here: the network is a dozen products of matrices, and loading torch takes longer than those of an hour of
-  music. `beatwalk.training.ears.net` is the same network in torch.
+- The network reads `Features.network_input` at `FRAME_RATE_HZ` and answers at half that rate; frame i lies at
+  i / `NET_RATE_HZ` s.
+- **Activations** are log odds, without the weight that training gave to events: 0 is an even chance.
+- There is no torch here: the network is a dozen matrix products, and importing torch takes longer than computing them
+  for an hour of music. `beatwalk.training.ears.net` is the same network in torch.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.types import Float32
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
-EVENT_WEIGHTS = (6.0, 10.0, 3.0)  # by which training multiplied the loss of beats, downbeats and onsets
+EVENT_WEIGHTS = (6.0, 10.0, 3.0)  # factors of the loss of beats, downbeats and onsets in training
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
 _STRIDE = 2
@@ -28,8 +29,8 @@ _BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Heard:
-    """Log odds at `NET_RATE_HZ`."""
+class Activations:
+    """What the network says of a song: log odds at `NET_RATE_HZ`."""
 
     beat: Float32  # shape (n,)
     downbeat: Float32  # shape (n,)
@@ -38,14 +39,14 @@ class Heard:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Weights as the recipe wrote them."""
+    """The network with the weights that the recipe wrote."""
 
     tensors: dict[str, Float32]
     dilations: tuple[int, ...]
 
-    def __call__(self, ears: Float32) -> Float32:
-        """Raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, EARS_INPUTS)."""
-        x = _elu(_convolved(ears, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
+    def __call__(self, frames: Float32) -> Float32:
+        """Compute raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, NETWORK_INPUTS)."""
+        x = _elu(_convolved(frames, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
         for i, dilation in enumerate(self.dilations):
             block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
             inner = _elu(_convolved(x, block["dilated.weight"], block["dilated.bias"], dilation))
@@ -56,13 +57,13 @@ class Network:
 
 @cache
 def load_network() -> Network:
-    """The network that ships inside."""
+    """Load the network that ships inside."""
     with as_file(files("beatwalk").joinpath(_WEIGHTS)) as path:
         return read_network(str(path))
 
 
 def read_network(path: str) -> Network:
-    """A network from a file of the recipe's."""
+    """Read a network from a file that the recipe wrote."""
     from safetensors import safe_open
 
     with safe_open(path, framework="np") as file:
@@ -71,15 +72,15 @@ def read_network(path: str) -> Network:
     return Network(tensors, dilations)
 
 
-def hear(features: Features, network: Network | None = None) -> Heard:
-    """What the network says of a song; the one that ships inside unless another one is given."""
-    logits = (network or load_network())(features.ears.astype(np.float32))[:, : len(EVENT_WEIGHTS)]
+def run_network(features: Features, network: Network | None = None) -> Activations:
+    """Compute the activations of a song, with the network that ships inside unless another one is given."""
+    logits = (network or load_network())(features.network_input.astype(np.float32))[:, : len(EVENT_WEIGHTS)]
     beat, downbeat, onset = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
-    return Heard(beat=beat, downbeat=downbeat, onset=onset)
+    return Activations(beat=beat, downbeat=downbeat, onset=onset)
 
 
 def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride: int = 1) -> Float32:
-    """A convolution over time that keeps the length: weight has shape (out, in, taps), zeros lie outside."""
+    """Convolve over time, padded with zeros to keep the length; weight has shape (out, in, taps)."""
     n_taps = weight.shape[2]
     margin = dilation * (n_taps // 2)
     padded = np.pad(x, ((margin, margin), (0, 0)))
@@ -92,5 +93,5 @@ def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride
 
 
 def _elu(x: Float32) -> Float32:
-    """x where it is positive, else exp(x) - 1."""
+    """Exponential linear unit: x where it is positive, else exp(x) - 1."""
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))

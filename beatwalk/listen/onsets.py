@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- Times in seconds, increasing; strength 0–1 relative to the song's strong onsets.
+- Times are in seconds and increase; strength is 0–1 relative to the song's strong onsets.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
-from beatwalk.listen.network import NET_RATE_HZ, Heard
+from beatwalk.listen.network import NET_RATE_HZ, Activations
 from beatwalk.types import Float, frozen_array
 
-_AROUND_FRAMES = 3  # an onset is as strong as the largest rise within so many frames before and after it
+_AROUND_FRAMES = 3  # frames before and after an onset whose largest rise is its strength
 _STRONG_PERCENTILE = 95.0
 _MIN_ODDS = 0.0  # log odds: likelier than not
 _SILENT_ODDS = -4.0
@@ -29,12 +29,12 @@ class Onsets:
     strength: Float  # shape (n_onsets,), 0-1
 
 
-def find_onsets(features: Features, heard: Heard) -> Onsets:
-    """Local maxima of the odds, each placed where the parabola through it and its neighbours has its top."""
-    if len(heard.onset) < 3:
+def find_onsets(features: Features, activations: Activations) -> Onsets:
+    """Find the local maxima of the odds, each refined by the parabola through it and its neighbours."""
+    if len(activations.onset) < 3:
         return Onsets(times_s=frozen_array([]), strength=frozen_array([]))
-    # a sound that begins with the song, or ends it, rises out of silence
-    odds = np.pad(heard.onset.astype(np.float64), 1, constant_values=_SILENT_ODDS)
+    # silence around the song lets its first and last frames be maxima
+    odds = np.pad(activations.onset.astype(np.float64), 1, constant_values=_SILENT_ODDS)
     left, middle, right = odds[:-2], odds[1:-1], odds[2:]
     peaks = np.flatnonzero((middle >= left) & (middle > right) & (middle > _MIN_ODDS)) + 1
     frames = np.minimum((peaks - 1) * 2, features.n_frames - 1)
@@ -50,7 +50,7 @@ def find_onsets(features: Features, heard: Heard) -> Onsets:
 
 
 def _rise_at(features: Features, times_s: Float) -> Float:
-    """Largest rise of energy, all bands alike, within three frames of each moment."""
+    """Find the largest rise of energy, all bands alike, within three frames of each moment."""
     flux = features.flux.astype(np.float64)
     envelope = (flux / np.maximum(flux.std(axis=0), 1e-6)).sum(axis=1)
     frames = np.rint(times_s * FRAME_RATE_HZ).astype(np.int64)

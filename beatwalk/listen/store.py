@@ -1,7 +1,7 @@
-"""From a song to its analysis: heard now, or stored beside the song, corrected by hand, or read from a file.
+"""A song's analysis: computed now, or stored beside the song, corrected by hand, or read from a file.
 
 song.wav                   the song
-song.wav.analysis.json     what is to be used whenever it is rendered; see `beatwalk analyze --save`
+song.wav.analysis.json     its analysis, used whenever it is rendered; see `beatwalk analyze --save`
 """
 
 from __future__ import annotations
@@ -9,112 +9,111 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beatwalk.errors import PlanError
+from beatwalk.listen.analysis import TRACKERS, analyze_audio, track_again
+from beatwalk.listen.analysis_json import as_stored, read_analysis
+from beatwalk.listen.audio import open_audio, sha256_of, song_of
+from beatwalk.listen.corrections import Corrections, apply_corrections
+from beatwalk.listen.tracking import Hint
 from beatwalk.types import Analysis, Audio
-
-if TYPE_CHECKING:
-    from beatwalk.listen import Corrections
 
 PathLike = str | Path
 STORED_SUFFIX = ".analysis.json"  # after the song's whole name
+_MAX_LENGTH_DIFFERENCE_S = 0.1  # between a song and the one that its analysis was made of
 _log = logging.getLogger("beatwalk")
 
 
 def open_song(song: PathLike) -> Audio:
-    """The song, checked and ready to be read.
+    """Check a song and make it ready to be read.
 
     Raises
     ------
-    AudioError : it is missing, broken, too short, or no sound
+    AudioError
+        The file is missing, broken, too short, or holds no sound.
     """
-    from beatwalk.listen.audio import open_audio
-
     return open_audio(song)
 
 
-def analyze(song: PathLike | Audio, *, tracker: str = "beatwalk") -> Analysis:
+def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
     """Listen to a song: beats, bars, onsets, sections, energy.
 
     Parameters
     ----------
-    tracker : of the beats: beatwalk, librosa (without a network) or beat-this (another package)
+    song
+        A sound file, or a video with sound.
+    tracker
+        What finds the beats: beatwalk, librosa (without a network) or beat-this (another package).
 
     Raises
     ------
-    AudioError : the song cannot be read
-    MissingExtraError, ModelError : the tracker is not there
+    AudioError
+        The song cannot be read.
+    MissingExtraError, ModelError
+        The tracker belongs to another package, which is not installed or has no weights.
     """
-    from beatwalk.listen import analyze as listen
-    from beatwalk.listen import as_stored
-
-    return as_stored(listen(song if isinstance(song, Audio) else open_song(song), tracker=tracker))
+    return as_stored(analyze_audio(song if isinstance(song, Audio) else open_song(song), tracker))
 
 
 def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:
-    """An analysis put right: tempo and taps by listening again, everything else by counting; the rest is kept.
+    """Correct an analysis: a tempo or taps track the song again, the other corrections count beats again.
 
     Raises
     ------
-    SettingsError : a correction cannot be meant
+    SettingsError
+        A correction cannot be meant.
     """
-    from beatwalk.listen import Hint, as_stored, relisten
-    from beatwalk.listen import correct as put_right
-
-    if corrections.needs_listening:
+    if corrections.needs_tracking:
         audio = song if isinstance(song, Audio) else open_song(song)
-        analysis = relisten(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
-    return as_stored(put_right(analysis, corrections))
+        analysis = track_again(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
+    return as_stored(apply_corrections(analysis, corrections))
 
 
 def stored_path(song: PathLike) -> Path:
-    """Where an analysis lies that is to be used whenever this song is rendered."""
+    """Where the analysis of a song is stored, to be used whenever the song is rendered."""
     return Path(song).with_name(Path(song).name + STORED_SUFFIX)
 
 
 def stored_analysis(audio: Audio) -> Analysis | None:
-    """The analysis stored beside a song; None where there is none, or the file beside it is another recording by now.
+    """Read the analysis that is stored beside a song; None where there is none, or it is of another recording.
 
     Raises
     ------
-    PlanError : it does not hold together
+    PlanError
+        The stored analysis does not hold together.
     """
-    from beatwalk.listen import read_analysis
-    from beatwalk.listen.audio import sha256_of
-
     path = stored_path(audio.path)
     if not path.is_file():
         return None
     analysis = read_analysis(path)
     if analysis.song.sha256 != sha256_of(audio.path):
-        _log.warning("%s is of another recording and is not used; delete it, or analyze --save anew", path)
+        _log.warning("%s is of another recording and is not used; delete it, or analyze --save again", path)
         return None
     return with_song(analysis, audio)
 
 
-def hear(song: PathLike | Audio) -> Analysis:
-    """What is stored beside the song, else what is heard in it.
+def analysis_for(song: PathLike | Audio) -> Analysis:
+    """Read the analysis that is stored beside a song; analyze the song where there is none.
 
     Raises
     ------
-    AudioError, PlanError : the song, or what is stored beside it, cannot be used
+    AudioError, PlanError
+        The song, or its stored analysis, cannot be used.
     """
     audio = song if isinstance(song, Audio) else open_song(song)
     return stored_analysis(audio) or analyze(audio)
 
 
 def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
-    """An analysis read from a file, pointed at the song that it is of.
+    """Point an analysis that was read from a file at its song.
 
     Raises
     ------
-    PlanError : it is the analysis of another song
+    PlanError
+        The analysis is of another song.
     """
-    from beatwalk.listen.audio import song_of
-
     found = song_of(song if isinstance(song, Audio) else open_song(song))
-    if abs(found.duration_s - analysis.duration_s) > 0.1:
+    if abs(found.duration_s - analysis.duration_s) > _MAX_LENGTH_DIFFERENCE_S:
         lengths = f"of {analysis.duration_s:.2f} s, but {found.path} is {found.duration_s:.2f} s long"
-        raise PlanError(f"the analysis is of a song {lengths}; listen to it anew: beatwalk analyze")
+        raise PlanError(f"the analysis is of a song {lengths}; analyze it again: beatwalk analyze")
     return replace(analysis, song=replace(found, duration_s=analysis.duration_s))

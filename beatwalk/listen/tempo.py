@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- An envelope has `FRAME_RATE_HZ` samples a second, zero mean removed, only rises; a **tempogram** row belongs to a
-  column of `TEMPI_BPM`, a row every `STEP_FRAMES`.
+- An envelope has `FRAME_RATE_HZ` samples a second and holds rises alone.
+- A **tempogram** has a row every `STEP_FRAMES` and a column for each of `TEMPI_BPM`.
 - Salience is 0–1: about 0.1 for noise, above 0.4 for a steady drum.
 """
 
@@ -20,19 +20,19 @@ STEP_FRAMES = FRAME_RATE_HZ // 2
 _WINDOW_S = 12.0
 _CENTRE_BPM = 120.0  # people tap near two beats a second (van Noorden & Moelants, 1999)
 _SPREAD_OCTAVES = 0.7
-_HALF_BEAT_SHARE = 0.5  # how much a pulse at twice the tempo speaks for the tempo
-_CHANGE_COST = 50.0  # a change of tempo costs so much an octave …
-_CHANGE_COST_MAX = 20.0  # … and never more: a new song within the song may begin
+_HALF_BEAT_SHARE = 0.5  # weight of a pulse at twice the tempo as evidence for the tempo
+_CHANGE_COST = 50.0  # of a change of tempo, per octave
+_CHANGE_COST_MAX = 20.0  # of any change: another song may begin within the song
 _OBSERVATION_GAIN = 10.0
 _ROWS_AT_ONCE = 64
 
 
 def tempogram(envelope: Float) -> Float:
-    """Salience of each tempo over time, shape (n_rows, n_tempi), without prejudice about tempo.
+    """Measure the salience of each tempo over time, shape (n_rows, n_tempi), without a prior for the tempo.
 
-    The root of the autocorrelation at the beat's period times the spectrum at its rate (after Peeters, 2006): the
-    first also sees multiples of the period, the second fractions of it, their product neither; dotted rhythms, which
-    fool the autocorrelation, have no line in the spectrum.
+    It is the root of the autocorrelation at the beat's period times the spectrum at its rate (after Peeters, 2006).
+    The first also responds to multiples of the period, the second to fractions of it, their product to neither.
+    Dotted rhythms, which mislead the autocorrelation, have no line in the spectrum.
     """
     window = np.hanning(int(_WINDOW_S * FRAME_RATE_HZ))
     size = 4 << int(np.ceil(np.log2(len(window))))
@@ -57,7 +57,7 @@ def tempogram(envelope: Float) -> Float:
 
 
 def tempo_path(salience: Float) -> tuple[Float, Float]:
-    """The likeliest course of the tempo (Viterbi), and its salience; both shape (n_rows,)."""
+    """Find the likeliest tempo over time (Viterbi) and its salience; both shape (n_rows,)."""
     prior = np.exp(-0.5 * (np.log2(TEMPI_BPM / _CENTRE_BPM) / _SPREAD_OCTAVES) ** 2)
     weighted = salience * prior
     observed = _OBSERVATION_GAIN * weighted / max(float(weighted.max()), 1e-9)
@@ -76,9 +76,9 @@ def tempo_path(salience: Float) -> tuple[Float, Float]:
     return TEMPI_BPM[path], salience[np.arange(len(path)), path]
 
 
-def _sampled(rows: Float, places: Float) -> Float:
-    """Columns at fractional `places`, linear between neighbours; shape (n_rows, n_places)."""
-    low = np.minimum(np.floor(places).astype(np.int64), rows.shape[1] - 2)
-    share = np.minimum(places - low, 1.0)
+def _sampled(rows: Float, columns: Float) -> Float:
+    """Interpolate `rows` linearly at fractional `columns`; shape (n_rows, n_columns)."""
+    low = np.minimum(np.floor(columns).astype(np.int64), rows.shape[1] - 2)
+    share = np.minimum(columns - low, 1.0)
     sampled: Float = rows[:, low] * (1 - share) + rows[:, low + 1] * share
     return sampled

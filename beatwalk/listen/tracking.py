@@ -1,10 +1,10 @@
-"""Beats and bars, from what the network heard and the bar pointer makes of it.
+"""The default tracker: beats and bars from the network's activations and the bar pointer.
 
 Conventions
 -----------
-- `listen_for_rhythm(features, heard) -> Rhythm` is the default of `--tracker`; `beats.track_beats` is the one without
-  a network.
-- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever was heard.
+- `track_rhythm(features, activations) -> Rhythm` is the default of `--tracker`; `librosa_tracker.track_beats` is the
+  one without a network.
+- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever the network says.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from numpy.typing import NDArray
 from beatwalk.errors import SettingsError
 from beatwalk.listen.bar_hmm import DECODING, Decoding, Tempi, at_frame_rate, best_path, find_metres
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence, find_bars
+from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
-from beatwalk.listen.librosa_tracker import MIN_BEATS, Beats, no_beats, onset_envelope, sounding, track_beats
-from beatwalk.listen.network import Heard
+from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
+from beatwalk.listen.network import Activations
 from beatwalk.listen.plausibility import between_beats, middles, steady
 from beatwalk.types import Float, Float32, frozen_array
 
-_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # that a person may give
-_MOST_ODDS = 4.0  # log odds beyond are no surer
-_SHARE_RANGE = (0.02, 0.98)  # of beats that are downbeats
-_WALTZ_FACTOR = 0.97  # three beats a bar need so much less than the score of four
-_ABOUT = 1.06  # a tempo that a person gives is meant to this factor
-_TAP_S = 0.035  # people tap so exactly
-_TAP_ODDS = 24.0  # whatever was heard: who taps means it
-_INSISTENCE = 20.0  # log odds a second for a pulse where a person says that there is one
-# The network, the onset envelope and the tracker without a network each hear what the others miss: on the measured
-# corpus all three together are better than any of them.
+_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # limits of the tempo that a person may give
+_MOST_ODDS = 4.0  # larger log odds are clipped
+_SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
+_WALTZ_FACTOR = 0.97  # applied to the score of three beats a bar before it is compared with that of four
+_ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
+_TAP_S = 0.035  # standard deviation of people's taps
+_TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
+_HINTED_PULSE_BONUS = 20.0  # log odds a second for a pulse where a person says that there is one
+# The network, the onset envelope and the tracker without a network each find beats that the others miss: on the
+# measured corpus all three together are better than any of them.
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
-_TRACKER_S = 0.025  # a beat that the other tracker found counts for what lies so near
+_TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
 
@@ -49,10 +50,10 @@ class Hint:
     def __post_init__(self) -> None:
         expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
         if self.tempo_bpm is not None and not _LOWEST_BPM <= self.tempo_bpm <= _HIGHEST_BPM:
-            raise SettingsError(f"a tempo of {self.tempo_bpm:g} is given, {expected}")
+            raise SettingsError(f"the tempo is {self.tempo_bpm:g}, {expected}")
         tapped = self._tapped_bpm
         if tapped is not None and not _LOWEST_BPM <= tapped <= _HIGHEST_BPM:
-            apart = f"taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
+            apart = f"the taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
             raise SettingsError(f"{apart}; {expected}: are the times in seconds?")
 
     @property
@@ -60,7 +61,7 @@ class Hint:
         return None if self.taps_s is None else 60.0 / float(np.median(np.diff(self.taps_s)))
 
     def tempi(self, decoding: Decoding) -> Tempi:
-        """Tempi that agree with it."""
+        """Compute the range of tempi that agrees with the hint."""
         bpm, about = self.tempo_bpm, _ABOUT
         if bpm is None:
             bpm, about = self._tapped_bpm, _ABOUT**2
@@ -82,52 +83,53 @@ class Rhythm:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulse:
-    """Beats, and how much each of them sounds like the first of a bar."""
+    """Beats, and the log odds that each of them is a downbeat."""
 
     beats: Beats
     downbeat_odds: Float  # shape (n_beats,), log odds
 
 
-def listen_for_rhythm(
-    features: Features, heard: Heard, hint: Hint | None = None, decoding: Decoding = DECODING
+def track_rhythm(
+    features: Features, activations: Activations, hint: Hint | None = None, decoding: Decoding = DECODING
 ) -> Rhythm:
-    """The likeliest beats and bars."""
-    return with_bars(features, find_pulse(features, heard, hint, decoding), decoding)
+    """Find the likeliest beats and bars."""
+    return with_bars(features, find_pulse(features, activations, hint, decoding), decoding)
 
 
 def find_pulse(
     features: Features,
-    heard: Heard,
+    activations: Activations,
     hint: Hint | None = None,
     decoding: Decoding = DECODING,
     other: Beats | None = None,
 ) -> Pulse:
-    """The likeliest beats.
+    """Find the likeliest beats.
 
     Parameters
     ----------
-    other : beats of the tracker without a network, where they are known already
+    other
+        Beats of the tracker without a network, where they are known already.
     """
     hint = hint or Hint()
-    odds, downbeat_odds = _observations(features, heard, hint)
+    odds, downbeat_odds = _observations(features, activations, hint)
     other = other or track_beats(features)
-    joint = np.float32(decoding.network) * odds + _hand_made(features, other.times_s, decoding)
-    lean = _INSISTENCE if hint else decoding.lean
+    joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
+    bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
-    paths = [best_path(joint, downbeat_odds, meter, tempi, lean, decoding) for meter in METERS]
+    paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     frames = path.frames
     if decoding.harmony_phase and not hint and between_beats(features, joint, frames, path.meter):
         frames = middles(frames)
-    # in noise and pads the network alone hears a pulse now and then; the plain tracker does not
+    # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
     kept, beats = _kept(features, frames, odds, keep_all=bool(hint), only_steady=not certain)
     return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
 
 
 def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
-    """Bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
+    """Find the bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
     beats = pulse.beats
     if not len(beats.times_s):
         return _nothing()
@@ -136,8 +138,8 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     evidence = decoding.downbeat * pulse.downbeat_odds
     if decoding.evidence:
         evidence = evidence + decoding.evidence * downbeat_evidence(features, beats.times_s)
-    places, metres = find_metres(evidence, decoding)
-    downbeats = np.flatnonzero(places == 0)
+    positions, metres = find_metres(evidence, decoding)
+    downbeats = np.flatnonzero(positions == 0)
     usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
     bars = Bars(
         downbeats_s=frozen_array(beats.times_s[downbeats]),
@@ -146,8 +148,8 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     return Rhythm(beats=beats, bars=bars)
 
 
-def _hand_made(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
-    """What the onset envelope, and beats found without a network, add to the log odds of each frame, shape (n,)."""
+def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
+    """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
@@ -160,11 +162,11 @@ def _hand_made(features: Features, beats_s: Float, decoding: Decoding) -> Float3
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 
-def _observations(features: Features, heard: Heard, hint: Hint) -> tuple[Float32, Float32]:
-    """Log odds at the frame rate: of a beat, and that a beat is a downbeat."""
+def _observations(features: Features, activations: Activations, hint: Hint) -> tuple[Float32, Float32]:
+    """Compute log odds at the frame rate: of a beat, and of a beat being a downbeat."""
     n = features.n_frames
-    beat = np.clip(at_frame_rate(heard.beat, n), -_MOST_ODDS, _MOST_ODDS)
-    downbeat = at_frame_rate(heard.downbeat, n)
+    beat = np.clip(at_frame_rate(activations.beat, n), -_MOST_ODDS, _MOST_ODDS)
+    downbeat = at_frame_rate(activations.downbeat, n)
     share = np.clip(_probability(downbeat) / _probability(beat), *_SHARE_RANGE)
     beat[~features.audible] = 0.0
     if hint.taps_s is not None:
@@ -181,13 +183,13 @@ def _probability(odds: Float | Float32) -> Float:
 def _kept(
     features: Features, frames: NDArray[np.int64], odds: Float32, *, keep_all: bool, only_steady: bool
 ) -> tuple[NDArray[np.int64], Beats]:
-    """What remains of a path when beats in silence and beats that nobody would tap are left out."""
+    """Drop beats in silence and beats that nobody would tap from a path; the frames and the beats that remain."""
     if not len(frames):
         return frames, no_beats()
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
-    # many songs begin on their first beat: it may seem to lie just before them
+    # many songs begin on their first beat, which may then be found just before them
     times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
     kept &= times_s < features.duration_s
     if only_steady:
@@ -203,7 +205,7 @@ def _nothing() -> Rhythm:
 
 
 def _peak_offset(odds: Float32, frames: NDArray[np.int64]) -> Float:
-    """Where the peak near each frame lies, -1 to 1 frames from it: the middle of what is likely around it."""
+    """Refine each frame by the weighted mean of the odds around it, -1 to 1 frames."""
     near = np.clip(frames[:, None] + np.arange(-2, 3), 0, len(odds) - 1)
     weight = np.exp(odds[near] - odds[near].max(axis=1, keepdims=True))
     return np.asarray(np.clip((weight * np.arange(-2, 3)).sum(axis=1) / weight.sum(axis=1), -1, 1))

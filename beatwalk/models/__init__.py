@@ -1,35 +1,31 @@
 """Any diffusers text-to-image model behind the `Generator` seam. Importing this loads neither torch nor diffusers."""
 
-from beatwalk.jobs.plain_baseline import plain_pictures
-from beatwalk.models.addons import AddOns
-from beatwalk.models.checkup import check_model, write_map
-from beatwalk.models.compile import Compiled, compile_measured, worth_compiling
+from __future__ import annotations
+
+from beatwalk.models.checkup import run_checkup, write_map
+from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.diffusers_backend import DiffusionGenerator
-from beatwalk.models.families import FAMILIES, Family, check_size
-from beatwalk.models.listing import ModelListing, list_models
-from beatwalk.models.loading import fingerprint_of, load_generator
+from beatwalk.models.listing import list_models
+from beatwalk.models.loading import fingerprint_of, load_model
+from beatwalk.models.request import ModelRequest
+from beatwalk.models.seam import Generator
 from beatwalk.models.timed import TimedGenerator, reference_gflops
-from beatwalk.models.upscaling import Upscaler, check_upscaler, load_upscaler
+from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
 __all__ = [
-    "FAMILIES",
-    "AddOns",
     "Compiled",
     "DiffusionGenerator",
-    "Family",
-    "ModelListing",
+    "Generator",
+    "ModelRequest",
     "TimedGenerator",
-    "Upscaler",
-    "check_model",
-    "check_size",
     "check_upscaler",
     "compile_measured",
     "fingerprint_of",
     "list_models",
-    "load_generator",
+    "load_model",
     "load_upscaler",
-    "plain_pictures",
     "reference_gflops",
-    "worth_compiling",
+    "run_checkup",
+    "should_compile",
     "write_map",
 ]

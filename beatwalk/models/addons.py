@@ -1,7 +1,7 @@
-"""What an artist puts on top of a model: LoRAs, another autoencoder, learnt words, another scheduler.
+"""Add-ons of a model: LoRAs, another autoencoder, textual inversions, another scheduler.
 
-Files are local; all but what `--allow-pickle` lets through must be safetensors. Add-ons are put in once, when the
-model is loaded, and LoRAs are merged into the weights, so that a picture costs what it costs without them.
+Files are local, and must be safetensors unless `--allow-pickle` is given. Add-ons are applied once, when the model is
+loaded, and LoRAs are merged into the weights, so a picture takes no longer than without them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beatwalk.core.files import split_number
+from beatwalk.core import split_number
 from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.models.sources import check_file, fingerprint
-from beatwalk.models.weights_check import load_part, reason_of
+from beatwalk.models.weights_check import load_component, reason_of
 
 if TYPE_CHECKING:
     import torch
 
-    from beatwalk.settings import Model
+    from beatwalk.settings import ModelSettings
 
-# Names that people use → classes of diffusers, with what they change in the configuration.
+# Names that people use → a class of diffusers and its changes to the configuration.
 SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "ddpm": ("DDPMScheduler", {}),
@@ -36,11 +36,14 @@ SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "heun": ("HeunDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
     "lms": ("LMSDiscreteScheduler", {}),
-    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),  # as Stable Diffusion has it; else four steps at least
+    "pndm": (
+        "PNDMScheduler",
+        {"skip_prk_steps": True},
+    ),  # as in Stable Diffusion; PNDM would need at least four steps
     "tcd": ("TCDScheduler", {}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
-# Small autoencoders on the hub, by the latents they read: the one that fits is told by family, then by channels.
+# Small autoencoders on the hub by family; whether the channels of latents fit is checked too.
 TINY_VAES: Mapping[str, str] = {
     "StableDiffusionPipeline": "madebyollin/taesd",
     "LatentConsistencyModelPipeline": "madebyollin/taesd",
@@ -52,24 +55,24 @@ TINY_VAES: Mapping[str, str] = {
     "Lumina2Pipeline": "madebyollin/taef1",
     "ZImagePipeline": "madebyollin/taef1",
 }
-MERGED = "beatwalk"
+ADAPTER = "beatwalk"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddOns:
-    """What to put on top of a model."""
+    """The add-ons of a model."""
 
     loras: tuple[str, ...] = ()  # FILE or FILE:scale
-    vae: str | None = None  # a folder of diffusers' kind or a .safetensors file
-    tiny_vae: str | None = None  # likewise, of diffusers' AutoencoderTiny; "auto": the one made for the family
-    embeddings: tuple[str, ...] = ()  # textual inversions; the word is the file's name
+    vae: str | None = None  # a diffusers folder or a .safetensors file
+    tiny_vae: str | None = None  # a diffusers folder of an AutoencoderTiny; "auto": the one made for the family
+    embeddings: tuple[str, ...] = ()  # textual inversions; the word is the name of the file
     scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
-    safety_checker: bool = False  # the model's own
-    step_cache: int | None = None  # the network is asked at one of so many steps: see `beatwalk.models.step_cache`
+    safety_checker: bool = False  # enable the model's own
+    step_cache: int | None = None  # compute the network at one of N steps: see `beatwalk.models.step_cache`
 
     @classmethod
-    def of(cls, model: Model) -> AddOns:
-        """Those that settings ask for."""
+    def of(cls, model: ModelSettings) -> AddOns:
+        """The add-ons that settings ask for."""
         return cls(
             loras=model.lora,
             vae=model.vae,
@@ -84,12 +87,12 @@ class AddOns:
         return self != AddOns()
 
     def files(self) -> list[Path]:
-        """Files and folders that are read."""
+        """The files and folders of these add-ons."""
         named = [*(split_scale(lora)[0] for lora in self.loras), *(Path(each) for each in self.embeddings)]
         return [*named, *(Path(each) for each in (self.vae, self.tiny_vae) if each not in (None, "auto"))]
 
     def fingerprint(self, model: str) -> str:
-        """That of a model with these on top."""
+        """The fingerprint of a model with these add-ons, from the fingerprint of the model."""
         if not self:
             return model
         digest = hashlib.sha256(f"{model} {self.scheduler} {self.tiny_vae == 'auto'}".encode())
@@ -106,23 +109,27 @@ def split_scale(lora: str) -> tuple[Path, float]:
 
     Raises
     ------
-    ModelError : what follows the colon is no number, and no such file is there
+    ModelError
+        What follows the colon is not a number, and the file does not exist.
     """
     try:
         path, scale = split_number(lora)
     except ValueError as error:
         raise ModelError(
-            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is no number'
+            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is not a number'
         ) from None
     return path, 1.0 if scale is None else scale
 
 
-def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
-    """Put add-ons on a loaded pipeline.
+def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
+    """Apply add-ons to a loaded pipeline.
 
     Raises
     ------
-    ModelError : one of them is missing, broken, made for another kind of model, or needs a library that is missing
+    ModelError
+        One of them is missing, broken, or made for another kind of model.
+    MissingExtraError
+        One of them needs a library that is not installed.
     """
     for path in addons.files():
         if not path.exists():
@@ -136,7 +143,7 @@ def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, pl
     if addons.tiny_vae is not None:
         set_tiny_vae(pipeline, family, addons.tiny_vae)
     for embedding in addons.embeddings:
-        add_word(pipeline, Path(embedding))
+        add_embedding(pipeline, Path(embedding))
     if addons.loras:
         add_loras(pipeline, addons.loras)
     if addons.safety_checker and getattr(pipeline, "safety_checker", None) is None:
@@ -145,18 +152,19 @@ def put_on(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, pl
 
 
 def set_scheduler(pipeline: Any, name: str) -> None:
-    """Another scheduler with the same noise schedule.
+    """Replace the scheduler by another one with the same noise schedule.
 
     Raises
     ------
-    ModelError : there is none of that name, or the model was not trained for its kind
+    ModelError
+        No scheduler has that name, or the model was not trained for its kind.
     """
     import diffusers
 
     own = type(pipeline.scheduler).__name__
     compatible = {cls.__name__ for cls in pipeline.scheduler.compatibles} | {own}
 
-    def fits(cls_name: str) -> bool:  # LCM's and TCD's read the schedule that DDIM's reads, but nothing says so
+    def fits(cls_name: str) -> bool:  # LCM's and TCD's read DDIM's schedule, but do not list it
         return cls_name in compatible or (
             cls_name in ("LCMScheduler", "TCDScheduler") and "DDIMScheduler" in compatible
         )
@@ -169,48 +177,48 @@ def set_scheduler(pipeline: Any, name: str) -> None:
 
 
 def set_vae(pipeline: Any, path: Path) -> None:
-    """Another autoencoder of the same class.
+    """Replace the autoencoder by another one of the same class.
 
     Raises
     ------
-    ModelError : it cannot be loaded, or reads other latents
+    ModelError
+        The file cannot be loaded, or reads other latents.
     """
     cls = type(pipeline.vae)
     dtype = pipeline.vae.dtype
     try:
         if path.is_dir():
-            vae = load_part(cls, path, f"{path}:", dtype=dtype, local_files_only=True, use_safetensors=True)
+            vae = load_component(cls, path, f"{path}:", dtype=dtype, local_files_only=True, use_safetensors=True)
         else:
             with tempfile.TemporaryDirectory(
                 prefix="beatwalk-"
-            ) as folder:  # it takes a configuration as a file alone
+            ) as folder:  # it reads a configuration from a file only
                 pipeline.vae.save_config(folder)
                 vae = cls.from_single_file(str(path), config=folder, local_files_only=True, dtype=dtype)
     except ModelError:
         raise
-    except Exception as error:  # a dozen kinds, from three libraries
+    except Exception as error:  # three libraries raise a dozen kinds
         raise ModelError(f"{path}: cannot be loaded as {cls.__name__}: {reason_of(error)}") from error
     _replace_vae(pipeline, vae, path)
 
 
 def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
-    """A small fast autoencoder, a little less exact.
+    """Replace the autoencoder by a small, fast, slightly less exact one.
 
     Raises
     ------
-    ModelError : there is none for the family, it is not on this disk and cannot be had, or it reads other latents
+    ModelError
+        The family has none, it is not on this disk and cannot be downloaded, or it reads other latents.
     """
     from diffusers import AutoencoderTiny
 
     if name == "auto" and family not in TINY_VAES:
         raise ModelError(f"no tiny autoencoder is known for {family}; give one by path, or leave out --tiny-vae")
     source = TINY_VAES[family] if name == "auto" else name
-    for here in (
-        (True, False) if name == "auto" else (True,)
-    ):  # the network is asked only for what is not on this disk
+    for here in (True, False) if name == "auto" else (True,):  # the network is used only for what is not on this disk
         options = {"dtype": pipeline.vae.dtype, "use_safetensors": True, "local_files_only": here}
         try:
-            tiny = load_part(AutoencoderTiny, source, f"{source}:", **options)
+            tiny = load_component(AutoencoderTiny, source, f"{source}:", **options)
             break
         except ModelError:
             raise
@@ -219,7 +227,9 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
     else:
         why = f"cannot be loaded as AutoencoderTiny: {reason_of(problem)}"
         if name == "auto":
-            why = "neither on this disk nor to be had from the model hub; connect once to get it, or give a folder"
+            why = (
+                "not on this disk, and the model hub cannot be reached; connect once to download it, or give a folder"
+            )
         raise ModelError(f"{source}: {why}") from problem
     _replace_vae(pipeline, tiny, source)
 
@@ -228,17 +238,18 @@ def _replace_vae(pipeline: Any, vae: Any, source: str | Path) -> None:
     has, wants = (int(each.config.latent_channels) for each in (vae, pipeline.vae))
     if has != wants:
         raise ModelError(
-            f"{source}: reads latents of {has} channels, but the model makes {wants}; it is of another kind"
+            f"{source}: reads latents of {has} channels, but the model makes {wants}; use one of the same kind"
         )
     pipeline.register_modules(vae=vae.eval().requires_grad_(False))
 
 
-def add_word(pipeline: Any, path: Path) -> None:
-    """A textual inversion; its word is the file's name without the end.
+def add_embedding(pipeline: Any, path: Path) -> None:
+    """Add a textual inversion; its word is the name of the file without its suffix.
 
     Raises
     ------
-    ModelError : the model takes none, or it was learnt with another
+    ModelError
+        The model takes no textual inversions, or this one was trained for another model.
     """
     if not hasattr(pipeline, "load_textual_inversion"):
         raise ModelError(f"{path}: {type(pipeline).__name__} takes no textual inversions; leave out --embedding")
@@ -264,8 +275,10 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
 
     Raises
     ------
-    MissingExtraError : peft is not installed
-    ModelError : a file does not fit the model
+    MissingExtraError
+        Peft is not installed.
+    ModelError
+        A file does not fit the model.
     """
     try:
         import peft  # noqa: F401
@@ -274,7 +287,7 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
     names, scales = [], []
     for number, lora in enumerate(loras):
         path, scale = split_scale(lora)
-        names.append(f"{MERGED}{number}")
+        names.append(f"{ADAPTER}{number}")
         scales.append(scale)
         try:
             pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
@@ -282,7 +295,7 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
         except Exception as error:
             raise ModelError(f"{path}: cannot be used as a LoRA for this model: {reason_of(error)}") from error
         if not any(names[-1] in there for there in adapters.values()):
-            raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind")
+            raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind of model")
     pipeline.set_adapters(names, scales)
     pipeline.fuse_lora(adapter_names=names)
     pipeline.unload_lora_weights()

@@ -1,9 +1,9 @@
-"""Many pictures, shared out: into batches that fit memory, and on a processor among threads.
+"""Many pictures, split into batches that fit memory and, on a processor, among worker threads.
 
 On a processor one picture's operations are too small to keep several cores busy: the threads of an operation wait for
-each other at its end, hundreds of times a step, and longest where another program, the encoder say, wants a core. So
-cores work on different pictures: each thread has a scheduler of its own and its share of the cores, and all share
-the weights.
+each other at its end, hundreds of times a step, and longest where another program, such as the encoder, needs a core.
+So cores work on different pictures: each worker has its own scheduler and its share of the cores, and all workers
+share the weights.
 """
 
 from __future__ import annotations
@@ -25,28 +25,34 @@ if TYPE_CHECKING:
     import torch
 
 Made = TypeVar("Made")
-MAX_CREW = 4  # threads that make pictures; more cores work within their operations
-Make = Callable[[slice, Any], Made]  # rows, and the pipeline to make them with; None for the one there is
+MAX_WORKERS = 4  # threads that make pictures; further cores work inside their operations
+Make = Callable[[slice, Any], Made]  # rows, and the pipeline that makes them; None: the caller's own
 
 
 class Batches:
-    """Runs rows through a pipeline, as many at a time as are known to fit.
+    """Runs rows through a pipeline, as many at a time as fit into memory.
 
     Parameters
     ----------
-    pipeline : loaded, on `device`
-    batch : pictures at a time; None picks by device and memory
-    alone : one thread only, for the network keeps something from step to step that others must not touch meanwhile
+    pipeline
+        Loaded, on `device`.
+    batch
+        Pictures at a time; None picks by device and memory.
+    single_thread
+        Use one worker, because the network keeps something from step to step.
     """
 
-    def __init__(self, pipeline: Any, device: torch.device, batch: int | None, *, alone: bool = False) -> None:
-        self._pipeline, self._device, self._batch, self._alone = pipeline, device, batch, alone
-        self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size, learnt from running out of memory
-        self._full: int | None = None  # rows of every call, where that is fixed
-        self._crew: _Crew | None = None
+    def __init__(
+        self, pipeline: Any, device: torch.device, batch: int | None, *, single_thread: bool = False
+    ) -> None:
+        self._pipeline, self._device, self._batch = pipeline, device, batch
+        self._single_thread = single_thread
+        self._limits: dict[tuple[int, int], int] = {}  # batch that fits, by size; halved when memory runs out
+        self._full: int | None = None  # rows of every call, where their number is fixed
+        self._workers: _Workers | None = None
 
     def limit(self, size: tuple[int, int]) -> int:
-        """Pictures of a size that are made at a time."""
+        """How many pictures of a size are made at a time."""
         fits = self._limits.setdefault(size, self._batch or pick_batch(self._device, size))
         return fits if self._full is None else min(fits, self._full)
 
@@ -56,38 +62,50 @@ class Batches:
         return self._full is not None
 
     def fix(self, pictures: int | None, size: tuple[int, int]) -> None:
-        """From now on every call has as many rows as each thread's share of so many, or as fit; None: no longer."""
+        """Give every call the same number of rows from now on: a worker's share of `pictures`, or what fits.
+
+        Parameters
+        ----------
+        pictures
+            How many are requested at a time; None: calls may differ again.
+        size
+            Width, height of the pictures.
+        """
         self._full = None
         if pictures is not None:
-            share = -(-pictures // self._crew_for(size).size)
+            share = -(-pictures // self._workers_for(size).size)
             self._full = max(1, min(share, self.limit(size)))
 
     def filled(self, count: int, size: tuple[int, int]) -> NDArray[np.int64] | None:
-        """Rows that make a call of `count` a full one, the last again and again; None: it is as it should be."""
+        """Row numbers that fill a call of `count` rows up by repeating the last; None: it needs no filling."""
         full = count if self._full is None else self.limit(size)
         return np.minimum(np.arange(full), count - 1) if full > count else None
 
     def run(self, count: int, size: tuple[int, int], make: Make[Made]) -> list[Made]:
-        """What `make` makes of all rows, in order; half as large a batch each time memory runs out.
+        """What `make` returns for all rows, in order; the batch is halved each time memory runs out.
 
         Parameters
         ----------
-        size : width, height that are made, pixels
+        size
+            Width, height of the pictures in pixels.
 
         Raises
         ------
-        DeviceError : not even one picture fits into memory
+        DeviceError
+            Not even one picture fits into memory.
         """
         import torch
 
         made: list[Made] = []
         done = 0
         while done < count:
-            crew = self._crew_for(size)
-            rows = shared_out(done, count, self.limit(size), crew.size)
-            # What torch compiled is for a number of cores as well: there a part by itself has as many as another.
-            lone = len(rows) == 1 and self._full is None
-            for part, outcome in zip(rows, crew.run(rows, self._pipeline, make, lone=lone), strict=True):
+            workers = self._workers_for(size)
+            rows = split_rows(done, count, self.limit(size), workers.size)
+            # torch compiles for a number of cores, so a single part gets all cores only where nothing is compiled.
+            whole_machine = len(rows) == 1 and self._full is None
+            for part, outcome in zip(
+                rows, workers.run(rows, self._pipeline, make, whole_machine=whole_machine), strict=True
+            ):
                 try:
                     made.append(outcome())
                     done = part.stop
@@ -106,80 +124,83 @@ class Batches:
                 torch.cuda.empty_cache()
         return made
 
-    def _crew_for(self, size: tuple[int, int]) -> _Crew:
-        """Threads for pictures of a size: one on a GPU, and where the scheduler draws from numbers shared by all."""
+    def _workers_for(self, size: tuple[int, int]) -> _Workers:
+        """Workers for a size: one on a GPU, and where the scheduler uses torch's global random numbers."""
         import torch
 
         wanted = 1
-        if self._device.type == "cpu" and not self._alone and _draws_alone(self._pipeline):
-            wanted = max(1, min(MAX_CREW, torch.get_num_threads(), fitting_pictures(size)))
-        if self._crew is None or self._crew.size != wanted:
-            if self._crew is not None:
-                self._crew.close()
-            self._crew = _Crew(wanted, max(1, torch.get_num_threads() // wanted))
-        return self._crew
+        if self._device.type == "cpu" and not self._single_thread and _takes_generators(self._pipeline):
+            wanted = max(1, min(MAX_WORKERS, torch.get_num_threads(), fitting_pictures(size)))
+        if self._workers is None or self._workers.size != wanted:
+            if self._workers is not None:
+                self._workers.close()
+            self._workers = _Workers(wanted, max(1, torch.get_num_threads() // wanted))
+        return self._workers
 
 
-def shared_out(first: int, last: int, limit: int, crew: int) -> list[slice]:
-    """The next rows for each of a crew, as even as can be, none of more than `limit`.
+def split_rows(first: int, last: int, limit: int, workers: int) -> list[slice]:
+    """The next rows of each worker, as even as possible, none of more than `limit`.
 
-    In all they are what the rest takes in as few rounds as possible: nobody waits long for the others.
+    All rows together take as few rounds as possible, and their parts differ by at most one row: no worker waits long.
     """
     left = last - first
-    rounds = -(-left // (limit * crew))
-    parts = min(left, rounds * crew)
-    borders = [first + left * i // parts for i in range(parts + 1)]
-    return [slice(a, b) for a, b in itertools.pairwise(borders[: crew + 1])]
+    rounds = -(-left // (limit * workers))
+    parts = min(left, rounds * workers)
+    boundaries = [first + left * i // parts for i in range(parts + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(boundaries[: workers + 1])]
 
 
-class _Crew:
-    """Threads, each with its share of the cores; a crew of one works in the caller's own thread."""
+class _Workers:
+    """Threads, each with its share of the cores; a single worker is the caller's own thread."""
 
     def __init__(self, size: int, threads: int) -> None:
         self.size = size
-        self._pool = ThreadPoolExecutor(size, "pictures", initializer=_use_threads, initargs=(threads,))
+        self._pool = ThreadPoolExecutor(size, "pictures", initializer=_limit_threads, initargs=(threads,))
 
-    def run(self, rows: list[slice], pipeline: Any, make: Make[Made], *, lone: bool) -> list[Callable[[], Made]]:
-        """Start on parts of the rows; what comes back waits for each of them, and raises what it raised.
+    def run(
+        self, rows: list[slice], pipeline: Any, make: Make[Made], *, whole_machine: bool
+    ) -> list[Callable[[], Made]]:
+        """Start on parts of the rows; each function that comes back waits for its part, and raises what it raised.
 
         Parameters
         ----------
-        lone : one part by itself, which the caller's own thread makes with all cores
+        whole_machine
+            Make the single part in the caller's own thread, with all cores.
         """
-        if self.size == 1 or lone:
+        if self.size == 1 or whole_machine:
             return [lambda part=part: make(part, None) for part in rows]  # type: ignore[misc]
         import torch
 
         before = torch.get_num_threads()
-        futures: list[Future[Made]] = [self._pool.submit(make, part, own_state(pipeline)) for part in rows]
-        for future in futures:  # none may still be at work when its neighbour's failure is dealt with
+        futures: list[Future[Made]] = [self._pool.submit(make, part, with_own_state(pipeline)) for part in rows]
+        for future in futures:  # all must have ended before one's failure is handled
             future.exception()
-        torch.set_num_threads(before)  # what a thread chose for itself became the default of new ones
+        torch.set_num_threads(before)  # a worker's own number became the default of new threads
         return [future.result for future in futures]
 
     def close(self) -> None:
-        """Let the threads go."""
+        """End the threads once their work is done."""
         self._pool.shutdown(wait=False)
 
 
-def own_state(pipeline: Any) -> Any:
-    """The same pipeline and weights, with a scheduler and flags of its own."""
+def with_own_state(pipeline: Any) -> Any:
+    """A copy of a pipeline that shares its weights and has its own scheduler and flags."""
     shell = copy.copy(pipeline)
     shell.scheduler = copy.deepcopy(pipeline.scheduler)
     return shell
 
 
-def _use_threads(count: int) -> None:
+def _limit_threads(count: int) -> None:
     import torch
 
-    torch.get_num_threads()  # a thread takes the default at its first question, and must have done so before
+    torch.get_num_threads()  # a thread reads the default at its first call, which would undo the next line
     torch.set_num_threads(count)
 
 
-def _draws_alone(pipeline: Any) -> bool:
-    """Whether all noise between steps comes from generators that the pipeline hands its scheduler.
+def _takes_generators(pipeline: Any) -> bool:
+    """Whether all noise between steps comes from generators that the pipeline passes to its scheduler.
 
-    What draws from torch's own random numbers cannot be repeated while others do.
+    torch's global random numbers cannot be repeated while several threads draw from them.
     """
     if hasattr(pipeline, "prepare_extra_step_kwargs"):
         return True

@@ -1,20 +1,21 @@
-"""Guidance's two passes as one batch, where a pipeline asks for one after the other.
+"""Classifier-free guidance's two passes as one batch, where a pipeline runs one after the other.
 
-Most pipelines of diffusers put the text and what it should not be into one batch. Those of Flux 2 Klein and Lumina 2
-call the denoiser for either of them, which leaves a GPU half idle where a batch is small. There the first call makes
-both halves, and the second is given its own.
+Most pipelines of diffusers put the text and the negative into one batch. Those of Flux 2 Klein and Lumina 2 call the
+denoiser once for each, which leaves a GPU half idle where a batch is small. For them the first call computes both
+passes, and the second call returns the result that was kept for it.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from beatwalk.models.compat import with_component
 
 if TYPE_CHECKING:
     import torch
 
-# What the second pass is given instead: the denoiser's argument, and the pipeline's.
+# What differs in the second pass: the denoiser's argument, and the pipeline's.
 SECOND_TEXT = {
     "encoder_hidden_states": "negative_prompt_embeds",
     "encoder_attention_mask": "negative_prompt_attention_mask",
@@ -22,15 +23,12 @@ SECOND_TEXT = {
 
 
 def with_joined_passes(pipeline: Any, arguments: Mapping[str, Any]) -> Any:
-    """A copy of a pipeline for one call with `arguments`, whose denoiser is asked once a step for both passes.
+    """A copy of a pipeline for one call with `arguments`, whose denoiser runs once a step for both passes.
 
-    It shares weights and state with `pipeline`, which stays as it is: other threads may be using it. Text and
-    negative must be of one length.
+    The copy shares weights and state with `pipeline`, which stays as it is: other threads may be using it. Text and
+    negative must have the same length.
     """
-    shell = copy.copy(pipeline)
-    # past the pipeline's own way to set a component, which would write the stand-in's class into its configuration
-    shell.__dict__["transformer"] = _BothPasses(pipeline.transformer, arguments)
-    return shell
+    return with_component(pipeline, "transformer", _BothPasses(pipeline.transformer, arguments))
 
 
 class _BothPasses:
@@ -39,23 +37,23 @@ class _BothPasses:
     def __init__(self, denoiser: Any, arguments: Mapping[str, Any]) -> None:
         self._denoiser = denoiser
         self._second = {ours: arguments[theirs] for ours, theirs in SECOND_TEXT.items() if theirs in arguments}
-        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None  # a step's latents, and their second half
+        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None  # a step's latents, and its second pass
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._denoiser, name)
 
     def __call__(self, **inputs: Any) -> tuple[torch.Tensor]:
-        """The pass that is asked for, as a tuple of one."""
+        """One pass, as a tuple of one tensor."""
         import torch
 
         latents = inputs["hidden_states"]
         if self._kept is not None and self._kept[0] is latents:
-            unwanted, self._kept = self._kept[1], None
-            return (unwanted,)
+            second, self._kept = self._kept[1], None
+            return (second,)
         both = {
             name: torch.cat((value, self._second.get(name, value))) if isinstance(value, torch.Tensor) else value
             for name, value in inputs.items()
         }
-        wanted, unwanted = self._denoiser(**both)[0].chunk(2)
-        self._kept = (latents, unwanted)
-        return (wanted,)
+        first, second = self._denoiser(**both)[0].chunk(2)
+        self._kept = (latents, second)
+        return (first,)

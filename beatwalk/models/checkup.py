@@ -1,8 +1,8 @@
-"""What a model does here: its speed and memory for one picture, and how far one cell of its latents reaches.
+"""Try a model: speed and memory for one picture, and how far one latent cell reaches.
 
 An autoencoder should paint each part of a picture from the latents around it. Stable Diffusion's first one leaks: it
 keeps global information in one spot of the latents, and a change there changes the whole picture. The probe changes
-one cell by its own deviation, decodes, and looks at where the picture changed.
+one cell by the standard deviation of the latents, decodes, and measures where the picture changed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.core.timing import PeakMemory
-from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.core import PeakMemory
+from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.vae import encoded
 from beatwalk.types import Float32, Frames, ModelInfo
 
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
 
 PROBED = 3  # cells along each side of a grid
-NEAR_CELLS = 6  # a decoder's convolutions reach about so many cells
-LEAKY_SHARE = 0.1  # of the change that falls farther away, above which an autoencoder leaks
+NEAR_CELLS = 6  # about as far as a decoder's convolutions reach
+LEAKY_SHARE = 0.1  # an autoencoder leaks if more than this share of the change lies farther away
 PROMPT = "a golden city by the sea at sunset"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leak:
-    """How far a change of one cell reaches."""
+    """How far a change of one latent cell reaches."""
 
-    far_share: float  # of the picture's change, that lies more than NEAR_CELLS away; mean over the probed cells
-    worst_share: float  # … of the cell that reaches farthest
+    far_share: float  # of the picture's change that lies more than NEAR_CELLS away; mean of the probed cells
+    worst_share: float  # the same, of the cell that reaches farthest
     worst_cell: tuple[int, int]  # its row and column
     map: Float32  # shape (height, width): change of the picture for that cell, levels of 255
 
     @property
     def leaks(self) -> bool:
-        """Whether it is more than a sound autoencoder does."""
+        """Whether a cell reaches farther than in a sound autoencoder."""
         return self.worst_share > LEAKY_SHARE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkup:
-    """What one picture took."""
+    """One picture, and its cost."""
 
     picture: Frames  # shape (height, width, 3)
-    seconds: float  # the second time it was made
-    first_seconds: float  # … and the first
+    seconds: float  # for the second picture
+    first_seconds: float  # for the first picture
     peak_mb: float  # of this process
     peak_device_mb: float | None
     leak: Leak
@@ -80,7 +80,7 @@ class Checkup:
         height, width = self.picture.shape[:2]
         device = f", {self.peak_device_mb:.0f} MB on the device" if self.peak_device_mb is not None else ""
         far, worst = 100 * self.leak.far_share, 100 * self.leak.worst_share
-        says = "leaks: one spot changes far-away parts" if self.leak.leaks else "paints from the latents nearby"
+        says = "leaks: one spot changes far-away parts" if self.leak.leaks else "paints from nearby latents"
         return "\n".join(
             [
                 f"model     {self.info.name} · {self.info.family} · {self.info.device}, {self.info.dtype}",
@@ -92,12 +92,13 @@ class Checkup:
         )
 
 
-def check_model(generator: DiffusionGenerator, *, size: tuple[int, int] | None = None) -> Checkup:
-    """Make a picture twice, and probe the autoencoder with its latents.
+def run_checkup(generator: DiffusionGenerator, *, size: tuple[int, int] | None = None) -> Checkup:
+    """Make a picture twice, and probe the autoencoder.
 
     Raises
     ------
-    ModelError, DeviceError : the picture cannot be made
+    ModelError, DeviceError
+        The picture cannot be made.
     """
     from beatwalk.models.timed import TimedGenerator
 
@@ -127,18 +128,18 @@ def check_model(generator: DiffusionGenerator, *, size: tuple[int, int] | None =
 def probe_leak(generator: DiffusionGenerator, *, size: tuple[int, int]) -> Leak:
     """Change cells of latents one at a time and see how far away the picture changes.
 
-    Latents are those of a smooth made-up picture, encoded by the autoencoder itself.
+    The latents are those of a smooth synthetic picture, encoded by the autoencoder itself.
     """
     import torch
 
     vae = generator.pipeline.vae
     dtype = next(vae.parameters()).dtype
-    with quiet_libraries():
+    with silence_libraries():
         vae.to(torch.float32)  # rounding in half precision changes pixels everywhere
     try:
         return _probe(vae, size)
     finally:
-        with quiet_libraries():
+        with silence_libraries():
             vae.to(dtype)
 
 
@@ -151,8 +152,8 @@ def _probe(vae: Any, size: tuple[int, int]) -> Leak:
         deviation = float(latents.float().std())
         rows, columns = latents.shape[-2:]
         found: list[tuple[float, tuple[int, int], Any]] = []
-        for row in _places(rows):
-            for column in _places(columns):
+        for row in _probe_cells(rows):
+            for column in _probe_cells(columns):
                 changed = latents.clone()
                 changed[..., row, column] += deviation
                 change = (_decode(vae, changed) - plain).abs().mean(dim=1)[0]
@@ -166,8 +167,8 @@ def _probe(vae: Any, size: tuple[int, int]) -> Leak:
     )
 
 
-def _places(count: int) -> list[int]:
-    """Rows or columns to probe: in the middle of equal parts."""
+def _probe_cells(count: int) -> list[int]:
+    """Rows or columns to probe: the middles of equal parts."""
     return sorted({int((i + 0.5) * count / PROBED) for i in range(PROBED)})
 
 
@@ -183,7 +184,7 @@ def _far_share(change: Any, row: int, column: int, cells: tuple[int, int]) -> fl
 
 
 def _smooth_picture(size: tuple[int, int], like: Any) -> Any:
-    """Slow waves of colour, -1 to 1, shape (1, 3, height, width)."""
+    """Broad waves of colour, -1 to 1, shape (1, 3, height, width)."""
     import torch
 
     y, x = torch.meshgrid(torch.linspace(0, 1, size[1]), torch.linspace(0, 1, size[0]), indexing="ij")
@@ -196,10 +197,10 @@ def _decode(vae: Any, latents: Any) -> Any:
 
 
 def write_map(leak: Leak, path: Path) -> None:
-    """The worst cell's reach as a PNG: black is no change, white a tenth of the largest and more."""
+    """Write a PNG of the picture's change for the worst cell: black is none, white a tenth of the largest or more."""
     from PIL import Image
 
-    from beatwalk.core.files import whole_or_nothing
+    from beatwalk.core import whole_or_nothing
 
     shown = np.clip(leak.map / max(0.1 * float(leak.map.max()), 1e-6), 0, 1)
     with whole_or_nothing(path) as partial:

@@ -1,12 +1,12 @@
-"""torch.compile where a render is long enough to pay for it, on CUDA as CUDA graphs, and what came of it.
+"""torch.compile where a render is long enough to gain from it; on CUDA as CUDA graphs; and what it gained.
 
-Whether it is must not depend on how fast the machine was today: a render that goes on after a stop has to make the
-same choice again, for compiled networks round a little differently. So the number of frames alone decides.
+The decision must not depend on measured speed: a resumed render must decide the same way, for compiled networks round
+a little differently. So the number of frames alone decides.
 
-A CUDA graph plays all of a network's kernels at once, without Python or the driver between them, which takes longer
-than the kernels themselves where pictures are few or small. It needs what is the case here once batches are filled up
-to one size: shapes that never change. The kernels are those of torch.compile without graphs, and so are the pictures:
-whether graphs could be recorded is no part of what a render depends on.
+A CUDA graph launches all of a network's kernels at once. Without it, where pictures are few or small, Python and the
+driver need longer between kernels than the kernels themselves take. A graph needs shapes that never change: batches
+are filled up to one size. The kernels are those of torch.compile without graphs, and so are the pictures: a render
+does not depend on whether graphs could be recorded.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.models.compat import map_tensors, plain_call, set_compiled_call
+
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
 
 _log = logging.getLogger(__name__)
-# Frames from which it pays, with a margin. On a processor it may never: batches filled up to one size cost more than
-# it brings (nano, 512x512, two cores: 4.3 frames/s without, 3.0 with).
-LONG_ENOUGH = {"cuda": 2000}
+# Frames from which compiling saves time, with a margin. On a processor it may never: batches filled up to one size
+# cost more than it saves (nano, 512x512, two cores: 4.3 frames/s without, 3.0 with).
+MIN_FRAMES = {"cuda": 2000}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """What compiling cost and brought, measured."""
+    """What compiling cost and saved, measured."""
 
-    seconds: float  # that it took
+    seconds: float  # that compiling took
     before_s: float  # seconds a picture
     after_s: float
     graphs: bool = False  # whether as CUDA graphs
 
     @property
     def pays_from(self) -> float:
-        """Frames after which it has paid; infinite where it made nothing faster."""
+        """Frames after which compiling has saved what it cost; infinite where it saves nothing."""
         saved = self.before_s - self.after_s
         return round(self.seconds / saved) if saved > 0 else math.inf
 
@@ -59,51 +61,54 @@ class Compiled:
         }
 
 
-def options_for(graphs: bool) -> dict[str, Any]:
-    """What torch.compile is asked for."""
+def compile_options(graphs: bool) -> dict[str, Any]:
+    """Arguments of torch.compile."""
     return {"dynamic": False, "mode": "reduce-overhead"} if graphs else {"dynamic": False}
 
 
 def compile_network(network: Any, options: dict[str, Any] | None) -> None:
-    """As torch's own `Module.compile`, but what comes out is a copy.
+    """Compile a network as torch's own `Module.compile` does, but let it return copies.
 
-    What a CUDA graph makes lies where its next turn will make the next, and schedulers keep what came out for several
+    A CUDA graph writes its output where its next run will write the next one, and schedulers keep outputs for several
     steps.
 
     Parameters
     ----------
-    network : a module
-    options : for torch.compile; None: as if it had never been compiled
+    network
+        A module.
+    options
+        For torch.compile; None: as if it had never been compiled.
     """
     import torch
 
     if options is None:
-        network._compiled_call_impl = None
+        set_compiled_call(network, None)
         return
-    call = torch.compile(network._call_impl, **options)
+    call = torch.compile(plain_call(network), **options)
     if "mode" not in options:
-        network._compiled_call_impl = call
+        set_compiled_call(network, call)
         return
-    from torch.utils._pytree import tree_map_only
 
     def replay(*args: Any, **kwargs: Any) -> Any:
         torch.compiler.cudagraph_mark_step_begin()
-        return tree_map_only(torch.Tensor, torch.clone, call(*args, **kwargs))
+        return map_tensors(torch.clone, call(*args, **kwargs))
 
-    network._compiled_call_impl = replay
+    set_compiled_call(network, replay)
 
 
-def worth_compiling(choice: str, frames: int, device: str) -> bool:
-    """Whether a render of so many frames is to be compiled.
+def should_compile(choice: str, frames: int, device: str) -> bool:
+    """Whether to compile for a render of this many frames.
 
     Parameters
     ----------
-    choice : on, off or auto
-    device : such as "cpu" or "cuda:0"
+    choice
+        On, off or auto.
+    device
+        Such as "cpu" or "cuda:0".
     """
     if choice != "auto":
         return choice == "on"
-    return frames >= LONG_ENOUGH.get(device.partition(":")[0], math.inf)
+    return frames >= MIN_FRAMES.get(device.partition(":")[0], math.inf)
 
 
 def compile_measured(
@@ -114,13 +119,16 @@ def compile_measured(
     *,
     graphs: bool = True,
 ) -> Compiled | None:
-    """Compile a generator and see what it brings; None, and all as it was, where torch cannot.
+    """Compile a generator and measure the gain; None, and the generator is as before, where torch cannot.
 
     Parameters
     ----------
-    pictures, size : that are asked for at a time; their width and height
-    seconds_a_picture : measures; called before and after
-    graphs : on CUDA, as CUDA graphs where they can be recorded; without, a warning says so, and it goes on without
+    pictures, size
+        How many are requested at a time; their width and height.
+    seconds_a_picture
+        measures; called before and after.
+    graphs
+        On CUDA, record CUDA graphs. Where that fails, a warning says so and they are left out.
     """
     before_s = seconds_a_picture()
     for with_graphs in (True, False) if graphs and generator.info.device.startswith("cuda") else (False,):
@@ -130,12 +138,12 @@ def compile_measured(
             first = seconds_a_picture()  # compiles
             compile_s = time.perf_counter() - begin
             after_s = min(first, seconds_a_picture())
-        except Exception as error:  # inductor and the compilers that it calls raise of all kinds
+        except Exception as error:  # inductor and the compilers that it calls raise many kinds
             generator.compile(None)
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             failed = "CUDA graphs cannot be recorded of this model here, and it is compiled without"
             if not with_graphs:
-                failed = "torch cannot compile this model here, and it is used as it is"
+                failed = "torch cannot compile this model here, and it runs uncompiled"
             _log.warning("%s: %s", failed, reason[:200])
             continue
         return Compiled(seconds=compile_s, before_s=before_s, after_s=after_s, graphs=with_graphs)

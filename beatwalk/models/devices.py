@@ -1,10 +1,11 @@
-"""Where to compute, and in which precision."""
+"""Which device to compute on, in which precision, with how many pictures at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from beatwalk.errors import DeviceError
+from beatwalk.models.compat import cpu_multiplies_bfloat16
 from beatwalk.models.families import Family
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ CPU_BATCH = 8
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N` → a device that is there. ROCm calls itself cuda.
+    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N` → an existing device. ROCm devices are named cuda.
 
     Raises
     ------
-    DeviceError : there is no such device here
+    DeviceError
+        The device does not exist.
     """
     import torch
 
@@ -32,13 +34,13 @@ def pick_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
             raise DeviceError(
-                f"device '{name}' asked for, but torch finds no CUDA or ROCm device here; use auto or cpu"
+                f"device '{name}' requested, but torch finds no CUDA or ROCm device here; use auto or cpu"
             )
         if index and int(index) >= count:
-            raise DeviceError(f"device '{name}' asked for, but there are only cuda:0 to cuda:{count - 1}")
+            raise DeviceError(f"device '{name}' requested, but there are only cuda:0 to cuda:{count - 1}")
         return torch.device("cuda", int(index or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("device 'mps' asked for, but this is no Mac with Apple silicon; use auto or cpu")
+        raise DeviceError("device 'mps' requested, but this is not a Mac with Apple silicon; use auto or cpu")
     if kind == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
@@ -46,37 +48,30 @@ def pick_device(name: str) -> torch.device:
     return torch.device(kind)
 
 
-def cpu_is_fast_in_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware (AMX or AVX512-BF16)."""
-    import torch
-
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # private: absent on some builds
-    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
-
-
 def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.dtype:
-    """The precision asked for, or the one that suits device and family.
+    """The named precision, or the one that suits device and family.
 
     Raises
     ------
-    DeviceError : unknown precision
+    DeviceError
+        The precision is unknown.
     """
     import torch
 
     if name is not None:
         if name not in DTYPES:
             raise DeviceError(f"unknown precision '{name}'; use one of {', '.join(DTYPES)}")
-        asked: torch.dtype = getattr(torch, name)
-        return asked
+        named: torch.dtype = getattr(torch, name)
+        return named
     if device.type == "cpu":
-        return torch.bfloat16 if cpu_is_fast_in_bfloat16() else torch.float32
+        return torch.bfloat16 if cpu_multiplies_bfloat16() else torch.float32
     if family.half == "bfloat16":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return torch.float16
 
 
 def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
-    """Pictures at a time: 8 on a processor, what free memory should hold on a GPU, at least 1."""
+    """Pictures at a time: 8 on a processor; on a GPU as many as free memory should hold, at least 1."""
     import torch
 
     if device.type != "cuda":
@@ -86,7 +81,7 @@ def pick_batch(device: torch.device, size: tuple[int, int]) -> int:
 
 
 def fitting_pictures(size: tuple[int, int]) -> int:
-    """Pictures that can be decoded at once in half of the machine's memory; as many on every day."""
+    """How many pictures fit, while they are decoded, into half of the machine's memory, free or not."""
     import psutil
 
     return int(psutil.virtual_memory().total / 2 // (BYTES_PER_PIXEL * size[0] * size[1]))

@@ -1,16 +1,17 @@
 """Any diffusers text-to-image pipeline behind the `Generator` seam.
 
-- A picture depends on its own noise and text alone, not on its neighbours in the batch, up to rounding (a level or
-  two of 255 in float32). Schedulers that add noise on the way (LCM, Euler ancestral) draw the same noise for every
-  picture, so that what moves along the walk is what the walk moves.
-- Sizes: any multiple of 8. Where a model needs more (32 for Sana), it makes the next larger size and the middle is
-  kept.
-- Families with token masks have their padding filled by repeating the prompt's own tokens, and all tokens count:
-  prompts of different lengths flow into one another without a jump where a mask would switch. Cross-attention without
-  positions (Sana, PixArt) sees a set of tokens, so this leaves a prompt's picture nearly as it was, whatever the
-  length. Where text and picture attend to each other (Z-Image, Lumina 2) it would make the text weigh more, so there
-  only the shorter prompts of a walk are filled, up to the longest.
-- A model's safety checker is off unless it is asked for: it replaces pictures by black ones. Those are counted.
+- A picture depends on its own noise and text alone, not on its neighbours in the batch, up to rounding (one or two
+  levels of 255 in float32). Schedulers that add noise between steps (LCM, Euler ancestral) draw the same noise for
+  every picture, so that only the walk moves the picture.
+- Sizes: any multiple of 8. Where a model needs a larger multiple (32 for Sana), it makes the next larger size and the
+  middle is kept.
+- In families with token masks the padding is filled by repeating the prompt's own tokens, and all tokens count. So
+  prompts of different lengths blend without the jump that a switching mask would cause. Cross-attention without
+  positions (Sana, PixArt) sees a set of tokens, so repeating leaves a prompt's picture nearly unchanged, whatever its
+  length. Where text and picture attend to each other (Z-Image, Lumina 2), repeating would make the text weigh more.
+  There only the shorter prompts of a walk are filled, up to the longest.
+- A model's safety checker is off unless the settings enable it: it replaces flagged pictures by black ones. Those are
+  counted.
 """
 
 from __future__ import annotations
@@ -29,41 +30,49 @@ import numpy as np
 from beatwalk.errors import ModelError
 from beatwalk.models.batching import Batches
 from beatwalk.models.cfg_batch import with_joined_passes
-from beatwalk.models.compile import compile_network, options_for
+from beatwalk.models.compile import compile_network, compile_options
 from beatwalk.models.families import Family, check_size, covering_size, embeds_guidance
 from beatwalk.models.image_pull import pull_arguments
 from beatwalk.models.latent_layout import LAYOUTS, from_tokens, latent_channels
-from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.models.readback import to_host_bytes
 from beatwalk.models.seam import Generator
 from beatwalk.models.step_cache import step_cached
-from beatwalk.models.text_encoding import encode_arguments, fill_places, fitted, to_host, words_lost
+from beatwalk.models.text_encoding import encode_arguments, fitted, pad_rows, to_host, truncated_words
 from beatwalk.models.vae import decode_latents, encode_picture
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
-COMPILED = ", compiled"  # after the precision: rounding differs a little
-COUNTED_SIDE = 256  # pixels of the picture on which operations are counted
-STEP_NOISE_SEED = 20_011  # of the noise that some schedulers add between steps; the same for every picture
+COMPILED = ", compiled"  # appended to the precision, because rounding differs a little
+COUNTED_SIDE = 256  # pixels; operations are counted on a picture of about this width and height
+# Seed of the noise that some schedulers add between steps, and of the upscaler's; the same for every picture.
+STEP_NOISE_SEED = 20_011
 
 
 class DiffusionGenerator(Generator):
-    """A `Generator` that plays a diffusers pipeline.
+    """A `Generator` that runs a diffusers pipeline.
 
     Parameters
     ----------
-    pipeline : the loaded pipeline, on its device
-    family : how pipelines of its class are fed
-    info : what to say about it
-    multiple : what the model needs width and height to be divisible by
-    scale : pixels a latent cell
-    batch : pictures at a time; None picks by device and memory
-    step_cache : the network is asked at one of so many steps; None: at all (`beatwalk.models.step_cache`)
+    pipeline
+        The loaded pipeline, on its device.
+    family
+        How pipelines of its class are fed.
+    info
+        What the model is.
+    multiple
+        The number that the model needs width and height to be divisible by.
+    scale
+        Pixels per latent cell, along one side.
+    batch
+        Pictures at a time; None: by device and memory.
+    step_cache
+        Compute the network at one of N steps (`beatwalk.models.step_cache`); None: at every step.
     """
 
     def __init__(
@@ -73,27 +82,29 @@ class DiffusionGenerator(Generator):
         self._pipeline, self._family, self._info = pipeline, family, info
         self._multiple, self._scale, self._step_cache = multiple, scale, step_cache
         self._denoiser = getattr(pipeline, family.denoiser)
-        self._batches = Batches(pipeline, self._denoiser.device, batch, alone=step_cache is not None)
-        self._nothing: Conditioning | None = None
+        self._batches = Batches(pipeline, self._denoiser.device, batch, single_thread=step_cache is not None)
+        self._empty_text: Conditioning | None = None
         self._counting = threading.Lock()
         self._replaced = 0
-        self._told: set[str] = set()  # prompts that were said to be too long
-        self._read: tuple[tuple[str, ...], Conditioning] | None = None  # the last prompts that were encoded
+        self._reported: set[str] = set()  # prompts that a warning was logged for
+        self._last_text: tuple[tuple[str, ...], Conditioning] | None = (
+            None  # the last prompts, and their conditioning
+        )
         self._encode_arguments = encode_arguments(pipeline, family)
 
     @property
     def info(self) -> ModelInfo:
-        """What this is and how it likes to be used."""
+        """What the model is, and its default size, steps and guidance."""
         return self._info
 
     @property
     def replaced(self) -> int:
-        """Pictures that the model's safety checker made black."""
+        """Number of pictures that the model's safety checker replaced by black ones."""
         return self._replaced
 
     @cached_property
     def decoding_steps(self) -> float:
-        """What decoding a picture costs in steps, by counted operations: times would differ from run to run."""
+        """Cost of decoding a picture in denoising steps, by counted operations: times differ from run to run."""
         from torch.utils.flop_counter import FlopCounterMode
 
         side = int(np.lcm(self._multiple, self._info.size_multiple))
@@ -113,12 +124,12 @@ class DiffusionGenerator(Generator):
 
     @property
     def denoiser(self) -> Any:
-        """The network that is asked at every step."""
+        """The network that runs at every step."""
         return self._denoiser
 
     @property
     def compiled(self) -> bool:
-        """Whether torch compiles what is called."""
+        """Whether the networks are compiled."""
         return self._batches.fixed
 
     def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
@@ -126,42 +137,47 @@ class DiffusionGenerator(Generator):
 
         Parameters
         ----------
-        pictures : that are asked for at a time; batches are filled up to one size, for each is compiled anew.
-            None: as if it had never been compiled.
-        size : their width and height; None: the model's own
-        graphs : record them as CUDA graphs
+        pictures
+            How many are requested at a time; batches are filled up to one size, because every size is compiled
+            separately. None: undo compiling.
+        size
+            Their width and height; None: the model's native size.
+        graphs
+            Record them as CUDA graphs.
         """
-        _ = self.decoding_steps  # counted before, for counting would be compiled too
+        _ = self.decoding_steps  # counted now, because counting would be compiled too
         self._batches.fix(pictures, self._covering(size or self._info.size))
         decoder = getattr(self._pipeline.vae, "decoder", self._pipeline.vae)
-        # A step cache puts other layers into the network for every call, which would be compiled every time.
+        # A step cache replaces layers of the network in every call, which would compile it every time.
         for part in (decoder,) if self._step_cache else (self._denoiser, decoder):
-            compile_network(part, None if pictures is None else options_for(graphs))
+            compile_network(part, None if pictures is None else compile_options(graphs))
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt, all of one length; what a walk mixes must be encoded together.
+        """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
-        Weighted and long prompts are read by compel where it knows the family (SD, LCM, SDXL); elsewhere weights are
-        left out, and of a prompt that is too long the end. A warning in the log says so.
+        compel reads weighted and long prompts where it knows the family (SD, LCM, SDXL). Elsewhere weights are left
+        out, and so is the end of a prompt that is too long; a warning in the log says so.
         """
         import torch
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
-        if self._read is not None and self._read[0] == tuple(prompts):  # an estimate was made, now the video is
-            return self._read[1]
-        # An instruction to embellish the prompt makes no sense for no prompt at all.
+        if self._last_text is not None and self._last_text[0] == tuple(
+            prompts
+        ):  # the estimate before a render encodes the same prompts
+            return self._last_text[1]
+        # An instruction to embellish the prompt makes no sense for an empty prompt.
         plain = {k: v for k, v in self._encode_arguments.items() if k != "complex_human_instruction"}
         rows, masks = [], []
-        with torch.inference_mode(), quiet_libraries():
-            for prompt in prompts:  # one by one: what a prompt becomes must not depend on its company
+        with torch.inference_mode(), silence_libraries():
+            for prompt in prompts:  # one by one: a prompt's embedding must not depend on the others
                 kept = self._encode_one(prompt, self._encode_arguments if prompt.strip() else plain)
                 row = {name: to_host(tensor) for name, tensor in kept.items()}
                 masks.append({name: row.pop(name) for name in self._family.masks})
                 rows.append(row)
-        rows, names = fill_places(rows, masks, self._family), sorted(self._family.masks)
+        rows, names = pad_rows(rows, masks, self._family), sorted(self._family.masks)
         tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         if self._family.empty_is_zero and self._pipeline.config.get("force_zeros_for_empty_prompt"):
             empty = np.array([not prompt.strip() for prompt in prompts])
@@ -169,26 +185,28 @@ class DiffusionGenerator(Generator):
                 tensor[empty] = 0
         shape = tensors["prompt_embeds"].shape[:2]
         text = Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
-        self._read = (tuple(prompts), text)
+        self._last_text = (tuple(prompts), text)
         return text
 
     def _encode_one(self, prompt: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One prompt's named tensors: by the pipeline, or by compel where it is weighted or too long."""
         family, weighted = self._family.pipeline, is_weighted(prompt)
-        lost = words_lost(self._pipeline, self._family, prompt, arguments)
+        lost = truncated_words(self._pipeline, self._family, prompt, arguments)
         if family in WRAPPERS and (weighted or (lost and has_compel())):
             return encode_weighted(self._pipeline, family, prompt)
         if weighted:
-            self._say_once(prompt, f"{self._info.name} takes no weights such as (word:1.3); read without: {prompt}")
+            self._warn_once(
+                prompt, f"{self._info.name} takes no weights such as (word:1.3); they are left out of: {prompt}"
+            )
             prompt = unweighted(prompt)
-        if lost := words_lost(self._pipeline, self._family, prompt, arguments):
-            self._say_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
+        if lost := truncated_words(self._pipeline, self._family, prompt, arguments):
+            self._warn_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
         made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
         return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
 
-    def _say_once(self, prompt: str, message: str) -> None:
-        if prompt not in self._told:
-            self._told.add(prompt)
+    def _warn_once(self, prompt: str, message: str) -> None:
+        if prompt not in self._reported:
+            self._reported.add(prompt)
             log.warning("%s", message)
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
@@ -202,11 +220,12 @@ class DiffusionGenerator(Generator):
         return noise
 
     def encode_picture(self, picture: Frames) -> Float32:
-        """A picture's latents; where the model makes larger pictures than asked for, its borders are repeated.
+        """A picture's latents; where the model makes a larger size, the picture's edge pixels are repeated around it.
 
         Raises
         ------
-        ModelError : the model's autoencoder cannot encode, or the size cannot be made
+        ModelError
+            The model's autoencoder cannot encode, or the size cannot be made.
         """
         _, height, width, _ = picture.shape
         right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
@@ -221,25 +240,27 @@ class DiffusionGenerator(Generator):
 
         Raises
         ------
-        ModelError : the pictures are no pictures
-        DeviceError : not even one picture fits into memory
+        ModelError
+            The pictures hold values that are not numbers.
+        DeviceError
+            Not even one picture fits into memory.
         """
 
         def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(latents[rows], size, pipeline or self._pipeline)
 
         made = self._batches.run(len(latents), self._covering(size), make)
-        if self._device.type == "cuda":  # batches were on their way while the next were made
+        if self._device.type == "cuda":  # copies to the host overlap with the next batches
             import torch
 
             torch.cuda.current_stream(self._device).synchronize()
         if not all(bool(finite) for _, finite in made):
             hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
-            raise ModelError(f"{self._info.name} yields pixels that are no numbers in {self._info.dtype}; {hint}")
+            raise ModelError(f"{self._info.name} yields pixels that are not numbers in {self._info.dtype}; {hint}")
         return np.concatenate([frames.numpy() for frames, _ in made])
 
     def _decode(self, latents: Float32, size: tuple[int, int], pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """One batch: frames and whether they are numbers, on their way to the host."""
+        """One batch: frames and whether all their pixels are numbers; both may still be on their way to the host."""
         import torch
 
         count = len(latents)
@@ -260,14 +281,16 @@ class DiffusionGenerator(Generator):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
-        """What `decode` makes pictures of, shape (batch, rows, columns, channels); the picture's size rounded up.
+        """Denoised latents for `decode`, shape (batch, rows, columns, channels), of a size that covers `size`.
 
         Raises
         ------
-        ModelError : the size or the number of steps cannot be made
-        DeviceError : not even one picture fits into memory
+        ModelError
+            The size or the number of steps cannot be made.
+        DeviceError
+            Not even one picture fits into memory.
         """
         covering = self._covering(size)
 
@@ -282,7 +305,7 @@ class DiffusionGenerator(Generator):
 
     @staticmethod
     def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
-        """A pipeline's latents, unpacked, channels last."""
+        """A pipeline's latents as a grid, channels last."""
         grid = from_tokens(latents, covering) if latents.ndim == 3 else latents
         cells: Float32 = np.ascontiguousarray(to_host(grid).transpose(0, 2, 3, 1))
         return cells
@@ -296,11 +319,11 @@ class DiffusionGenerator(Generator):
         guidance: float,
         make: Callable[[slice, Conditioning, Conditioning | None, Any], Made],
     ) -> list[Made]:
-        """What `make` makes of all rows, of their text and of what they should not be, in batches that fit."""
+        """What `make` returns for all rows, their text and their negatives, in batches that fit."""
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
-            self._nothing = self._nothing or self.encode([""])
-            negative = self._nothing.repeated(count)
+            self._empty_text = self._empty_text or self.encode([""])
+            negative = self._empty_text.repeated(count)
         against = fitted(negative, conditioning, self._family) if guided and negative is not None else None
 
         def make_rows(rows: slice, pipeline: Any) -> Made:
@@ -318,20 +341,24 @@ class DiffusionGenerator(Generator):
         steps: int,
         guidance: float,
         output_type: str,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
         pipeline: Any = None,
     ) -> Any:
         """One call of the pipeline.
 
         Parameters
         ----------
-        size : width and height that the model can make without cutting
-        output_type : "latent" for latents, as the family has them, or "pil" for pictures
-        pipeline : one with a state of its own, for calls at the same time; None: the one there is
+        size
+            Width and height that the model can make without cropping.
+        output_type
+            "latent" for latents in the family's layout, or "pil" for pictures.
+        pipeline
+            A copy with its own state, for calls in parallel; None: the generator's own.
 
         Raises
         ------
-        ModelError : the pipeline refuses
+        ModelError
+            The pipeline refuses.
         """
         import torch
 
@@ -344,18 +371,18 @@ class DiffusionGenerator(Generator):
         if negative is not None:
             arguments |= self._tensors(negative, "negative_")
             if "negative_prompt" in inspect.signature(self._pipeline.__call__).parameters:
-                arguments["negative_prompt"] = None  # some have "" here and then refuse embeddings
+                arguments["negative_prompt"] = None  # the default "" of some pipelines forbids embeddings
         latents = torch.from_numpy(np.ascontiguousarray(noise))
         latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
-        lent = self._random_numbers_lent() if pipeline is None else nullcontext()
+        seeded = self._seeded_globally() if pipeline is None else nullcontext()
         pipeline = pipeline or self._pipeline
         arguments |= pull_arguments(pipeline, pulls, latents)
-        if family.passes_apart and negative is not None:
+        if family.separate_passes and negative is not None:
             pipeline = with_joined_passes(pipeline, arguments)
         with (
             torch.inference_mode(),
-            lent,
+            seeded,
             step_cached(self._denoiser, family, self._step_cache, guided=negative is not None),
         ):
             try:
@@ -375,8 +402,8 @@ class DiffusionGenerator(Generator):
             return made.images[:count]
 
     @contextmanager
-    def _random_numbers_lent(self) -> Iterator[None]:
-        """Schedulers without a generator fall back on the global one: lend it out, and put it back as it was."""
+    def _seeded_globally(self) -> Iterator[None]:
+        """Seed torch's global random numbers for schedulers that take no generator, and restore them."""
         import torch
 
         with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):

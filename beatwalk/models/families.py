@@ -1,11 +1,11 @@
-"""What differs from one family of pipelines to the next, as data.
+"""What differs between families of pipelines, as data.
 
 Conventions
 -----------
-- A `Family` is looked up by the class of the diffusers pipeline that plays it; a family is added by adding a record.
-- Text becomes the named outputs of the pipeline's own `encode_prompt`; the same names are arguments of its
-  `__call__`, and "negative_" before a name is the argument for what the picture should not be.
-- A model's liking for steps, guidance and size is read from its configuration files, never from its name.
+- A `Family` is looked up by the class of its diffusers pipeline; a new family is a new record.
+- Text becomes the named outputs of the pipeline's own `encode_prompt`. The same names are arguments of its
+  `__call__`, and "negative_" before a name makes the argument for the negative.
+- A model's default steps, guidance and size are read from its configuration files, never from its name.
 """
 
 from __future__ import annotations
@@ -16,52 +16,50 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from beatwalk.core import files
+from beatwalk.core import read_json
 from beatwalk.errors import ModelError
 
 Config = Mapping[str, Any]
-USER_MULTIPLE = 8  # what a picture's width and height must be divisible by, whatever the model needs inside
-PREFERENCES_FILE = "beatwalk.json"  # a model folder may say here how it likes to be used
-
-
+USER_MULTIPLE = 8  # of a picture's width and height, whatever multiple the model needs inside
+PREFERENCES_FILE = "beatwalk.json"  # a model folder may give its default steps, guidance and size here
 Latents = Literal["grid", "tokens", "patches"]
-Padding = Literal["fixed", "cycle", "company"]
+Padding = Literal["fixed", "cycle", "longest"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """How the pipelines of one class are fed."""
+    """How the pipelines of one class are called."""
 
     pipeline: str  # class in diffusers
     denoiser: Literal["unet", "transformer"]
-    outputs: tuple[str | None, ...]  # of encode_prompt, in order: the argument that takes it back, None to drop
-    masks: frozenset[str] = frozenset()  # those outputs that say which tokens count
-    # What becomes of places without a token. fixed: they count, as in training. cycle: they are filled with the
-    # prompt's own tokens, all of them. company: likewise, up to the longest prompt encoded in the same call.
+    outputs: tuple[str | None, ...]  # of encode_prompt, in order, by the argument that takes them; None: dropped
+    masks: frozenset[str] = frozenset()  # the outputs that mark which tokens count
+    # What happens to padding. fixed: it counts, as in training. cycle: all of it is filled by repeating the prompt's
+    # own tokens. longest: likewise, up to the longest prompt encoded in the same call.
     padding: Padding = "fixed"
-    lists: bool = False  # embeddings come and go as a list of tensors, one a prompt, each of its own length
+    lists: bool = False  # embeddings are a list of tensors, one per prompt, each of its own length
     encode_arguments: Mapping[str, Any] = field(default_factory=dict)
     call_arguments: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
-    tokenizer: str = "tokenizer"  # the one with the most room
-    passes_apart: bool = False  # the pipeline asks for guidance's passes one by one: see beatwalk.models.guiding
-    # What a step cache needs to know of the denoiser: names of the layers that it leaves out, and of the last one.
+    tokenizer: str = "tokenizer"  # the one that takes the longest prompts
+    separate_passes: bool = False  # the pipeline runs guidance's two passes one by one: see cfg_batch
+    # For a step cache: names of the denoiser's layers that it skips, and of the last layer.
     layers: str = r"(single_)?transformer_blocks\.\d+"
     last_layer: str = "proj_out"
-    fewest_steps: int = 1  # fewer are made so many
-    takes_instruction: bool = False  # may put a fixed instruction before the prompt (Sana)
-    has_negative: bool = True  # a second pass for guidance; LCM has none
-    zero_guidance: float = 1.0  # the pipeline's guidance_scale at which there is no guidance
-    empty_is_zero: bool = False  # trained with zeros for no text, where its configuration says so (SDXL)
-    multiple: int = USER_MULTIPLE  # what the pipeline insists on for width and height
-    cells: int = 1  # … and for rows and columns of latents
-    latents: Latents = "grid"  # how latents are handed over: see beatwalk.models.latents
+    fewest_steps: int = 1  # of denoising that the pipeline accepts
+    takes_instruction: bool = False  # the pipeline may put a fixed instruction before the prompt (Sana)
+    has_negative: bool = True  # guidance has a second pass; LCM has none
+    zero_guidance: float = 1.0  # the pipeline's guidance_scale that means no guidance
+    empty_is_zero: bool = False  # an empty prompt is all zeros, where the configuration says so (SDXL)
+    multiple: int = USER_MULTIPLE  # that the pipeline demands of width and height
+    cells: int = 1  # … and of rows and columns of latents
+    latents: Latents = "grid"  # the layout of latents: see latent_layout
     latents_dtype: Literal["model", "float32"] = "model"
     half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
-    sample_size: int = 64  # rows and columns of latents at the native size, where its configuration says nothing
+    sample_size: int = 64  # rows and columns of latents at the native size, where the configuration has none
     steps: int = 25
     guidance: float = 5.0
-    distilled: tuple[int, float] = (4, 8.5)  # steps and guidance, where it was distilled
+    distilled: tuple[int, float] = (4, 8.5)  # steps and guidance of a distilled model
 
 
 _UNET: Mapping[str, Any] = {
@@ -101,7 +99,7 @@ FAMILIES: Mapping[str, Family] = {
             encode_arguments=_SECOND_AND_THIRD_PROMPT,
             max_tokens=256,
             tokenizer="tokenizer_3",
-            layers=r"transformer_blocks\.\d+\.(attn2?|ff|ff_context)",  # the last block has no text to give on
+            layers=r"transformer_blocks\.\d+\.(attn2?|ff|ff_context)",  # the last block passes no text on
             cells=2,
             sample_size=128,
             steps=28,
@@ -111,7 +109,7 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="PixArtAlphaPipeline",
             denoiser="transformer",
             **_MASKED,
-            fewest_steps=2,  # one is a sign to it that the scheduler is one for distilled models
+            fewest_steps=2,  # it takes one step as a sign of a scheduler for distilled models
             padding="cycle",
             call_arguments=_NO_BINNING,
             max_tokens=120,
@@ -145,7 +143,7 @@ FAMILIES: Mapping[str, Family] = {
             steps=20,
             guidance=4.5,
         ),
-        Family(  # dev has guidance as an input, schnell none at all
+        Family(  # dev has guidance as an input, schnell has no guidance
             pipeline="FluxPipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", "pooled_prompt_embeds", None),
@@ -164,7 +162,7 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="Flux2KleinPipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", None),
-            passes_apart=True,
+            separate_passes=True,
             max_tokens=512,
             cells=2,
             latents="patches",
@@ -174,13 +172,13 @@ FAMILIES: Mapping[str, Family] = {
             guidance=4.0,
             distilled=(4, 1.0),
         ),
-        Family(  # Z-Image-Turbo's habits: nothing in the files tells it from the base model
+        Family(  # Z-Image-Turbo's defaults: nothing in the files tells it from the base model
             pipeline="ZImagePipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", None),
             layers=_REFINED,
             last_layer=r"all_final_layer\.[^.]+",
-            padding="company",
+            padding="longest",
             lists=True,
             max_tokens=512,
             zero_guidance=0.0,
@@ -195,10 +193,10 @@ FAMILIES: Mapping[str, Family] = {
             pipeline="Lumina2Pipeline",
             denoiser="transformer",
             **_MASKED,
-            passes_apart=True,
+            separate_passes=True,
             layers=_REFINED,
             last_layer="norm_out",
-            padding="company",
+            padding="longest",
             max_tokens=256,
             half="bfloat16",
             sample_size=128,
@@ -208,7 +206,7 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
-# Kinds of single-file checkpoint, as diffusers infers them from the keys inside, and who plays them.
+# Kinds of single-file checkpoint, as diffusers infers them from the tensors inside, and their pipelines.
 SINGLE_FILE_PIPELINES: Mapping[str, str] = {
     "v1": "StableDiffusionPipeline",
     "v2": "StableDiffusionPipeline",
@@ -219,29 +217,30 @@ SINGLE_FILE_PIPELINES: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """How a model likes to be used."""
+    """A model's default steps, guidance and size."""
 
     steps: int
-    guidance: float  # 1 is none
+    guidance: float  # 1: no guidance
     size: tuple[int, int]  # width, height
 
 
 def family_of(pipeline: str, name: str) -> Family:
-    """The record for a pipeline class, or why there is none.
+    """The record of a pipeline class.
 
     Raises
     ------
-    ModelError : `name` cannot be walked
+    ModelError
+        There is none; the message says why `name` is not supported.
     """
     family = FAMILIES.get(pipeline)
     if family is None:
         known = ", ".join(sorted(each.removesuffix("Pipeline") for each in FAMILIES))
-        raise ModelError(f"{name} cannot be walked: {_why_not(pipeline)}; choose a text-to-image model of {known}")
+        raise ModelError(f"{name} is not supported: {_why_not(pipeline)}; choose a text-to-image model of {known}")
     return family
 
 
 def _why_not(pipeline: str) -> str:
-    """What stands in the way, from the class's name and its own signature."""
+    """Why a pipeline is not supported, from the class's name and signature."""
     import inspect
 
     import diffusers
@@ -262,13 +261,13 @@ def _why_not(pipeline: str) -> str:
 
 
 def vae_scale(vae: Config) -> int:
-    """Pixels a latent cell, along one side."""
+    """Pixels per latent cell, along one side."""
     channels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or (0, 0, 0, 0)
     return int(2 ** (len(channels) - 1))
 
 
 def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
-    """What the model itself needs width and height to be divisible by."""
+    """The number that the model itself needs width and height to be divisible by."""
     patch = configs.get(family.denoiser, {}).get("patch_size") or 1
     return math.lcm(
         USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(int(patch), family.cells)
@@ -276,17 +275,18 @@ def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
 
 
 def covering_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """The smallest size that the model can make and that covers `size`; the rest is cut off around it."""
+    """The smallest size that the model can make and that covers `size`; the margin is cropped later."""
     width, height = size
     return -(-width // multiple) * multiple, -(-height // multiple) * multiple
 
 
 def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
-    """Refuse a size that is not divisible, naming the nearest that are.
+    """Refuse a size that is not divisible by `multiple`; the message names the nearest sizes that are.
 
     Raises
     ------
-    ModelError : width or height is not a positive multiple
+    ModelError
+        Width or height is not a positive multiple.
     """
     if all(side > 0 and side % multiple == 0 for side in size):
         return
@@ -302,7 +302,7 @@ def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
     """Steps, guidance and native size from the configurations of the model's components."""
     denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
     distilled = bool(configs.get("pipeline", {}).get("is_distilled"))
-    steps, guidance = family.distilled if distilled else _schedule_habits(family, denoiser, scheduler)
+    steps, guidance = family.distilled if distilled else _schedule_preferences(family, denoiser, scheduler)
     sample = denoiser.get("sample_size") or family.sample_size
     height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
     scale = vae_scale(configs.get("vae", {}))
@@ -310,8 +310,8 @@ def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
     return Preferences(steps=steps, guidance=guidance, size=size)
 
 
-def _schedule_habits(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
-    """Steps and guidance, from how the scheduler walks and what the denoiser was distilled to."""
+def _schedule_preferences(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
+    """Steps and guidance, from the scheduler and from what the denoiser was distilled to."""
     if embeds_guidance(denoiser):  # distilled with guidance as an input
         return family.distilled
     if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
@@ -327,9 +327,9 @@ def embeds_guidance(denoiser: Config) -> bool:
 
 
 def is_turbo(scheduler: Config) -> bool:
-    """An Euler scheduler that starts at the last timestep: made for one step, as SD-Turbo and SDXL-Turbo ship it.
+    """Whether an Euler scheduler starts at the last timestep: SD-Turbo and SDXL-Turbo ship one, made for one step.
 
-    Models with zero terminal SNR also start there, but they predict v or say so.
+    Models with zero terminal SNR also start there, but they predict v or set `rescale_betas_zero_snr`.
     """
     return (
         scheduler.get("_class_name") in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
@@ -340,27 +340,28 @@ def is_turbo(scheduler: Config) -> bool:
 
 
 def read_configs(folder: Path) -> dict[str, Config]:
-    """The configuration of every component of a diffusers folder, without loading any."""
+    """The configuration of every component of a diffusers folder; no component is loaded."""
     configs: dict[str, Config] = {}
     for path in sorted(folder.glob("*/*.json")):
         if path.name in ("config.json", "scheduler_config.json"):
-            configs[path.parent.name] = read_json(path)
+            configs[path.parent.name] = read_config(path)
     if (folder / "model_index.json").is_file():
-        configs["pipeline"] = read_json(folder / "model_index.json")
+        configs["pipeline"] = read_config(folder / "model_index.json")
     return configs
 
 
 def own_preferences(folder: Path, default: Preferences) -> Preferences:
-    """`default`, with what the folder's `beatwalk.json` says instead: {"steps": 4, "guidance": 1.0, "size": [w, h]}.
+    """`default`, changed by the folder's `beatwalk.json`: {"steps": 4, "guidance": 1.0, "size": [w, h]}.
 
     Raises
     ------
-    ModelError : the file holds something else
+    ModelError
+        A value in the file is not allowed.
     """
     path = folder / PREFERENCES_FILE
     if not path.is_file():
         return default
-    said = read_json(path)
+    said = read_config(path)
     steps, guidance, size = said.get("steps"), said.get("guidance"), said.get("size")
     if steps is not None:
         _expect(
@@ -381,14 +382,15 @@ def own_preferences(folder: Path, default: Preferences) -> Preferences:
 
 def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
     if not holds:
-        raise ModelError(f"{path}: '{key}' must be {expected}; mend the file or remove it")
+        raise ModelError(f"{path}: '{key}' must be {expected}; fix the file or remove it")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a model.
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a model.
 
     Raises
     ------
-    ModelError : it cannot be read, or is no object
+    ModelError
+        It cannot be read, or is not an object.
     """
-    return files.read_json(path, ModelError, "a model's configuration")
+    return read_json(path, ModelError, "a model's configuration")

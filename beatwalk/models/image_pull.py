@@ -1,9 +1,9 @@
-"""Towards a picture: latents that are drawn, on the way, to those of a picture given from outside.
+"""Attraction to a picture keyframe: latents are mixed, while they are denoised, with those of a given picture.
 
-Image to image starts in the middle: the picture's latents, noised as much as they would be at the step that the
-strength says, and denoised from there. A walk must get there gradually and in batches. So every picture is denoised
-from pure noise, and after that step its latents are mixed with the picture's, noised by the same noise: with weight 1
-this is image to image, with weight 0 nothing, and in between both share their noise, so that its amount is kept.
+Image-to-image starts in the middle: it adds noise to the picture's latents, as much as belongs to the step that the
+strength sets, and denoises from there. A walk must get there gradually and in batches. So every frame is denoised
+from pure noise, and before that step its latents are mixed with the picture's, to which the same noise was added.
+Weight 1 is image-to-image, weight 0 changes nothing. Between them both share their noise, so its amount stays right.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beatwalk.types import Pull
+from beatwalk.models.compat import callback_tensors, past_predictions
+from beatwalk.types import ImagePull
 
 if TYPE_CHECKING:
     import torch
 
 
-def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) -> dict[str, Any]:
-    """Arguments that make a pipeline's call heed pulls.
+def pull_arguments(pipeline: Any, pulls: Sequence[ImagePull], noise: torch.Tensor) -> dict[str, Any]:
+    """Arguments for a pipeline's call that apply pulls; none where there are no pulls.
 
     Parameters
     ----------
-    noise : that the call starts from, packed, unit Gaussian, one row a picture
+    noise
+        What the call starts from, packed, unit Gaussian, one row a picture.
     """
     if not pulls:
         return {}
@@ -38,17 +40,17 @@ def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) ->
         if not due:
             return
         rows = noise
-        if tensors[0].ndim < noise.ndim:  # Flux 2 takes patches and lays them out in a row itself
-            rows = _in_a_row(noise)
-            due = [replace(pull, latents=_in_a_row(pull.latents[None])[0]) for pull in due]
+        if tensors[0].ndim < noise.ndim:  # Flux 2 takes patches and makes tokens of them itself
+            rows = _to_tokens(noise)
+            due = [replace(pull, latents=_to_tokens(pull.latents[None])[0]) for pull in due]
         for tensor in tensors:  # in place: not every pipeline takes latents back
-            tensor.copy_(_drawn(tensor, due, rows, scheduler, step + 1))
-        _forget(scheduler, due)
+            tensor.copy_(_mixed(tensor, due, rows, scheduler, step + 1))
+        _mix_past_predictions(scheduler, due)
 
     if "callback_on_step_end" not in parameters:  # PixArt
         return {"callback": lambda step, time, latents: after_step(pipeline.scheduler, step, [latents])}
-    # LCM decodes what it believes the end to be, not what it has come to.
-    ends = [name for name in getattr(pipeline, "_callback_tensor_inputs", ()) if name == "denoised"]
+    # LCM decodes its prediction of the end, not the latents of its last step.
+    ends = [name for name in callback_tensors(pipeline) if name == "denoised"]
 
     def on_step_end(pipe: Any, step: int, time: Any, given: dict[str, Any]) -> dict[str, Any]:
         last = step + 1 == len(pipe.scheduler.timesteps)
@@ -59,9 +61,9 @@ def pull_arguments(pipeline: Any, pulls: Sequence[Pull], noise: torch.Tensor) ->
 
 
 def starting_step(strength: float, count: int, order: int = 1) -> int:
-    """The step of `count` before which a picture comes in: the last for strength 0, at the latest after the first.
+    """The step of `count` before which a picture is mixed in: `count` for strength 0, at least 1 below strength 1.
 
-    With strength 1, nothing would be left of it: it does not come in at all (0).
+    Strength 1 would leave nothing of the picture, so it is not mixed in at all (0).
     """
     if strength >= 1:
         return 0
@@ -70,22 +72,22 @@ def starting_step(strength: float, count: int, order: int = 1) -> int:
     return min(max(round((1 - strength) * count / order) * order, min(order, count)), count)
 
 
-def _drawn(
-    latents: torch.Tensor, pulls: Sequence[Pull], noise: torch.Tensor, scheduler: Any, step: int
+def _mixed(
+    latents: torch.Tensor, pulls: Sequence[ImagePull], noise: torch.Tensor, scheduler: Any, step: int
 ) -> torch.Tensor:
-    """Latents mixed with the pictures' at the same step."""
+    """Latents mixed with those of the pictures at the same step."""
     import torch
 
-    drawn = torch.zeros_like(latents, dtype=torch.float32)
+    mixed = torch.zeros_like(latents, dtype=torch.float32)
     left = np.ones(len(latents))
     for pull in pulls:
-        drawn += _column(pull.weights, drawn) * _noised(pull, noise.to(drawn), scheduler, step)
+        mixed += _column(pull.weights, mixed) * _noised(pull, noise.to(mixed), scheduler, step)
         left = left - pull.weights
-    return (drawn + _column(np.maximum(left, 0), drawn) * latents.float()).to(latents.dtype)
+    return (mixed + _column(np.maximum(left, 0), mixed) * latents.float()).to(latents.dtype)
 
 
-def _noised(pull: Pull, noise: torch.Tensor, scheduler: Any, step: int) -> torch.Tensor:
-    """A picture's latents as they would be before a step, for every row of noise."""
+def _noised(pull: ImagePull, noise: torch.Tensor, scheduler: Any, step: int) -> torch.Tensor:
+    """A picture's latents with the noise that belongs before a step, for every row of noise."""
     import torch
 
     clean = torch.tensor(pull.latents).to(noise)[None].expand_as(noise)
@@ -97,26 +99,26 @@ def _noised(pull: Pull, noise: torch.Tensor, scheduler: Any, step: int) -> torch
     return torch.as_tensor(scheduler.add_noise(clean, noise, time))
 
 
-def _forget(scheduler: Any, pulls: Sequence[Pull]) -> None:
-    """Solvers that look back would pull the other way: what they foresaw as the end is drawn along."""
+def _mix_past_predictions(scheduler: Any, pulls: Sequence[ImagePull]) -> None:
+    """Mix the pictures into a multistep solver's past predictions of the end, which would pull away from them."""
     import torch
 
     config = scheduler.config
-    foresees = config.get("predict_x0", str(config.get("algorithm_type", "")).endswith("dpmsolver++"))
-    outputs = getattr(scheduler, "model_outputs", None)
-    if not foresees or not isinstance(outputs, list):
+    predicts_end = config.get("predict_x0", str(config.get("algorithm_type", "")).endswith("dpmsolver++"))
+    outputs = past_predictions(scheduler)
+    if not predicts_end or outputs is None:
         return
     for i, output in enumerate(outputs):
         if output is None:
             continue
-        kept, drawn = np.ones(len(output)), torch.zeros_like(output, dtype=torch.float32)
+        left, mixed = np.ones(len(output)), torch.zeros_like(output, dtype=torch.float32)
         for pull in pulls:
-            drawn += _column(pull.weights, drawn) * torch.tensor(pull.latents).to(drawn)[None]
-            kept = kept - pull.weights
-        outputs[i] = (drawn + _column(np.maximum(kept, 0), drawn) * output.float()).to(output.dtype)
+            mixed += _column(pull.weights, mixed) * torch.tensor(pull.latents).to(mixed)[None]
+            left = left - pull.weights
+        outputs[i] = (mixed + _column(np.maximum(left, 0), mixed) * output.float()).to(output.dtype)
 
 
-def _in_a_row(patches: Any) -> Any:
+def _to_tokens(patches: Any) -> Any:
     """(n, c, h, w) → (n, h w, c), of tensors and arrays."""
     return patches.reshape(*patches.shape[:2], -1).swapaxes(1, 2)
 

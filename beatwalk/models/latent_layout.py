@@ -1,8 +1,8 @@
-"""How pipelines want their latents: noise has one shape here, (batch, channels, rows, columns), whatever the family.
+"""The layout in which pipelines take latents. Here noise has shape (batch, channels, rows, columns) in every family.
 
-- grid: as it is.
-- patches: two by two cells become one of four times the channels (Flux 2).
-- tokens: likewise, and cells follow one another in a row (Flux).
+- grid: that shape.
+- patches: two by two cells become one cell of four times the channels (Flux 2).
+- tokens: patches in one row (Flux).
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ LAYOUTS: Mapping[Latents, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def latent_channels(family: Family, denoiser: Config) -> int:
-    """Channels of noise, from what the denoiser takes."""
+    """Channels of noise, from the denoiser's configuration."""
     taken = int(denoiser["in_channels"])
     return taken if family.latents == "grid" else taken // 4
 
 
 def from_tokens(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """(n, h w / 4, 4 c) → (n, c, h, w), for pictures of a size (width, height) in pixels; undoes `to_tokens`."""
+    """(n, h w / 4, 4 c) → (n, c, h, w), for pictures of `size` (width, height) in pixels; undoes `to_tokens`."""
     n, count, channels = tokens.shape
     rows = max(1, round((count * size[1] / size[0]) ** 0.5))
     return from_patches(tokens.transpose(1, 2).reshape(n, channels, rows, count // rows))

@@ -1,4 +1,4 @@
-"""Keep the chatter of the model libraries off the terminal, only while it would be made."""
+"""Keep log messages and progress bars of the model libraries off the terminal while they load or run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Errors only from the model libraries, no progress bars of theirs; what was set before returns.
+def silence_libraries() -> Iterator[None]:
+    """Let the model libraries log errors only and show no progress bars; restore their settings afterwards.
 
-    Their FutureWarnings speak to whoever wrote the model's files, not to whoever makes a video with it; the hub's
-    warnings of attempts that failed are followed by what came of them; peft's of a second LoRA was asked for.
+    Their FutureWarnings are for the author of the model's files, not for a person who makes a video. The hub warns of
+    attempts before it reports the result, and peft warns of a second LoRA, which the person wanted.
     """
     from diffusers.utils import logging as diffusers_logging
     from huggingface_hub.utils import logging as hub_logging

@@ -1,4 +1,4 @@
-"""Which models are on this disk already. Reads small configuration files only, and never asks the network."""
+"""The models on this disk. Only small configuration files are read; the network is never used."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from beatwalk.errors import ModelError
 from beatwalk.models.families import FAMILIES, own_preferences, preferences, read_configs
 from beatwalk.models.sources import INDEX_FILE, embedded_folder, read_index
 
-CARD_HEAD = 20_000  # characters of a card in which its head must end
+CARD_HEAD = 20_000  # characters of a model card that are read to find the end of its head
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelListing:
     """One model on disk."""
 
-    name: str  # what to give as --model; "nano" is used where none is given
+    name: str  # for --model; "nano" is the default and needs no --model
     family: str  # the pipeline's class
     path: Path
     n_bytes: int
@@ -26,7 +26,7 @@ class ModelListing:
     size: tuple[int, int] | None  # native width, height; None where unknown
     steps: int | None
     guidance: float | None
-    licence: str | None = None  # as its card's head names it
+    licence: str | None = None  # named in the head of its card
 
 
 def list_models(cache: Path | None = None) -> tuple[ModelListing, ...]:
@@ -34,7 +34,8 @@ def list_models(cache: Path | None = None) -> tuple[ModelListing, ...]:
 
     Parameters
     ----------
-    cache : the folder of the cache; None: where huggingface_hub keeps it
+    cache
+        The folder of the cache; None: huggingface_hub's default.
     """
     found: list[ModelListing] = []
     try:
@@ -42,13 +43,13 @@ def list_models(cache: Path | None = None) -> tuple[ModelListing, ...]:
         found.append(
             _listing("nano", folder, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
         )
-    except ModelError:  # a checkout whose model is not made yet
+    except ModelError:  # a checkout without the shipped model
         pass
     return (*found, *sorted(_cached(cache), key=lambda listing: listing.name.lower()))
 
 
 def _cached(cache: Path | None) -> Iterator[ModelListing]:
-    """Diffusers models in the cache; the newest revision of each."""
+    """Diffusers models in the cache, the newest revision of each."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -62,7 +63,7 @@ def _cached(cache: Path | None) -> Iterator[ModelListing]:
             newest = max(whole, key=lambda revision: revision.last_modified)
             try:
                 yield _listing(repository.repo_id, newest.snapshot_path, newest.size_on_disk)
-            except ModelError:  # not a diffusers pipeline after all, or broken: nothing to offer
+            except ModelError:  # not a diffusers pipeline, or broken: not listed
                 continue
 
 
@@ -84,7 +85,7 @@ def _listing(name: str, folder: Path, n_bytes: int) -> ModelListing:
 
 
 def _licence(folder: Path) -> str | None:
-    """The licence field at the head of a model's card; None where it has none."""
+    """The licence in the head of a model's card; None where it names none."""
     try:
         head = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:CARD_HEAD]
     except OSError:

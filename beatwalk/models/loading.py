@@ -1,4 +1,4 @@
-"""From a name to a `Generator`: through diffusers' own loaders, from safetensors, running no code from the model."""
+"""Load a `Generator` from a name: by diffusers' own loaders, from safetensors, without running code of the model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
-from beatwalk.models.addons import AddOns, put_on
-from beatwalk.models.cpu_forward import make_lean
-from beatwalk.models.devices import cpu_is_fast_in_bfloat16, pick_device, pick_dtype
+from beatwalk.models.addons import AddOns, apply_addons
+from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
+from beatwalk.models.cpu_forward import use_cpu_forward
+from beatwalk.models.devices import pick_device, pick_dtype
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.families import (
     SINGLE_FILE_PIPELINES,
@@ -24,9 +25,10 @@ from beatwalk.models.families import (
     vae_scale,
 )
 from beatwalk.models.latent_layout import latent_channels
-from beatwalk.models.library_logs import quiet_libraries
+from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
-from beatwalk.models.weights_check import check_filled, load_parts, reason_of
+from beatwalk.models.weights_check import check_all_loaded, load_components, reason_of
 from beatwalk.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -35,50 +37,31 @@ if TYPE_CHECKING:
 NO_SAFETY_CHECKER = {"safety_checker": None, "requires_safety_checker": False}
 
 
-def load_generator(
-    model: str | None = None,
-    *,
-    device: str = "auto",
-    dtype: str | None = None,
-    model_config: Path | None = None,
-    allow_pickle: bool = False,
-    batch: int | None = None,
-    addons: AddOns | None = None,
-) -> DiffusionGenerator:
+def load_model(request: ModelRequest) -> DiffusionGenerator:
     """Load a model.
-
-    Parameters
-    ----------
-    model : a diffusers folder, a single checkpoint file, a hub id ("owner/name"); None: the model that ships inside
-    device : auto, cpu, cuda, cuda:N, mps
-    dtype : float32, float16, bfloat16; None: what suits the device
-    model_config : for a single checkpoint: a diffusers folder whose configuration and tokenizer to use; None: those
-        of the standard model of its kind, from the hub's cache or the hub
-    allow_pickle : accept weights that are no safetensors
-    batch : pictures at a time; None: by device and memory
-    addons : what to put on top of it
 
     Raises
     ------
-    ModelError : the model cannot be found, is broken, or cannot be walked
-    DeviceError : the device is not there, or has too little memory for the model
+    ModelError
+        The model cannot be found, is broken, or is not supported.
+    DeviceError
+        The device does not exist, or has too little memory for the model.
     """
     import torch
 
-    place, source = located(model, device, dtype, allow_pickle)
-    family = _folder_family(source) if source.kind == "folder" else _file_family(source, allow_pickle)
-    precision = pick_dtype(dtype, place, family)
-    addons = addons or AddOns()
+    place, source = locate(request)
+    family = _folder_family(source) if source.kind == "folder" else _file_family(source, request.allow_pickle)
+    precision, addons = pick_dtype(request.dtype, place, family), request.addons
     try:
-        with quiet_libraries(), default_dtype_kept():
+        with silence_libraries(), default_dtype_restored():
             if source.kind == "folder":
-                pipeline = _load_folder(source, precision, allow_pickle, checked=addons.safety_checker)
+                pipeline = _load_folder(source, precision, request.allow_pickle, checked=addons.safety_checker)
             else:
-                pipeline = _load_file(source, family, precision, model_config)
-                check_filled(pipeline.components, str(source.path))
-            put_on(pipeline, family.pipeline, addons, allow_pickle=allow_pickle, place=place)
-            settle(pipeline, family, place, precision)
-            return _wrap(pipeline, family, source, place, precision, batch, addons)
+                pipeline = _load_file(source, family, precision, request.model_config)
+                check_all_loaded(pipeline.components, str(source.path))
+            apply_addons(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
+            prepare_pipeline(pipeline, family, place, precision)
+            return _wrap(pipeline, family, source, place, precision, request)
     except BeatwalkError:
         raise
     except torch.OutOfMemoryError as error:
@@ -88,8 +71,8 @@ def load_generator(
 
 
 @contextlib.contextmanager
-def default_dtype_kept() -> Iterator[None]:
-    """diffusers sets torch's default type while it builds a model, and leaves it so where the weights do not fit."""
+def default_dtype_restored() -> Iterator[None]:
+    """Restore torch's default type, which diffusers sets while it builds a model, even if the weights do not fit."""
     import torch
 
     before = torch.get_default_dtype()
@@ -99,29 +82,23 @@ def default_dtype_kept() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def fingerprint_of(
-    model: str | None = None,
-    *,
-    device: str = "auto",
-    dtype: str | None = None,
-    allow_pickle: bool = False,
-    addons: AddOns | None = None,
-) -> str:
-    """The fingerprint that a model will have once it is loaded: from its files, in well under a second.
+def fingerprint_of(request: ModelRequest) -> str:
+    """The fingerprint that a model has once it is loaded: from its files, in well under a second.
 
     Raises
     ------
-    ModelError, DeviceError : as `load_generator` would
+    ModelError, DeviceError
+        As `load_model` would.
     """
-    _, source = located(model, device, dtype, allow_pickle)
-    return _fingerprint(source, addons or AddOns())
+    _, source = locate(request)
+    return _fingerprint(source, request.addons)
 
 
-def located(model: str | None, device: str, dtype: str | None, allow_pickle: bool) -> tuple[torch.device, Source]:
+def locate(request: ModelRequest) -> tuple[torch.device, Source]:
     """Where to compute, and the model's checked files."""
-    place = pick_device(device)
-    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_is_fast_in_bfloat16()
-    return place, find_model(model, allow_pickle=allow_pickle, prefer_half=half)
+    place, dtype = pick_device(request.device), request.dtype
+    half = dtype != "float32" if dtype or place.type != "cpu" else cpu_multiplies_bfloat16()
+    return place, find_model(request.model, allow_pickle=request.allow_pickle, prefer_half=half)
 
 
 def _fingerprint(source: Source, addons: AddOns) -> str:
@@ -134,7 +111,7 @@ def _fingerprint(source: Source, addons: AddOns) -> str:
 
 
 def _folder_family(source: Source) -> Family:
-    """The family that a folder's index names; image-to-image is played as text-to-image, as diffusers itself does."""
+    """The family that a folder's index names; image-to-image runs as text-to-image, as in diffusers itself."""
     named = str(read_index(source.path, source.name)["_class_name"])
     return family_of(named.replace("Img2ImgPipeline", "Pipeline"), source.name)
 
@@ -142,21 +119,22 @@ def _folder_family(source: Source) -> Family:
 def _file_family(source: Source, allow_pickle: bool) -> Family:
     """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
     import torch
-    from diffusers.loaders.single_file_utils import infer_diffusers_model_type, load_single_file_checkpoint
 
     if source.path.suffix.lower() == ".safetensors":
         header = read_header(source.path)
         tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
     else:
-        tensors = load_single_file_checkpoint(str(source.path), local_files_only=True)
+        tensors = read_pickled_checkpoint(source.path)
     if not any(name.startswith("model.diffusion_model.") for name in tensors):
-        what = "a LoRA, which changes a model but is none" if any("lora" in name for name in tensors) else "one part"
+        what = (
+            "a LoRA, which changes a model but is not one" if any("lora" in name for name in tensors) else "one part"
+        )
         raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
-    kind = str(infer_diffusers_model_type(tensors))
+    kind = checkpoint_kind(tensors)
     pipeline = SINGLE_FILE_PIPELINES.get(kind)
     if pipeline is None:
         known = ", ".join(SINGLE_FILE_PIPELINES)
-        raise ModelError(f"{source.path}: a checkpoint of kind '{kind}' cannot be walked; known kinds are {known}")
+        raise ModelError(f"{source.path}: a checkpoint of kind '{kind}' is not supported; known kinds are {known}")
     for part, beginnings in (
         ("vae", ("first_stage_model.",)),
         ("text encoder", ("cond_stage_model.", "conditioner.")),
@@ -169,7 +147,7 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
 
 
 def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, checked: bool) -> Any:
-    """A diffusers folder, by the loader that picks the pipeline's class from its index."""
+    """Load a diffusers folder with the loader that picks the pipeline's class from its index."""
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
     options: dict[str, Any] = {
@@ -177,7 +155,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "use_safetensors": None if allow_pickle else True,
         "local_files_only": True,
     }
-    parts = load_parts(source.path, source.name, source.variant, **options)
+    parts = load_components(source.path, source.name, source.variant, **options)
     if source.variant is not None:
         options["variant"] = source.variant
     if "safety_checker" in read_index(source.path, source.name) and not checked:
@@ -191,7 +169,7 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
-    """A single checkpoint, with configuration and tokenizer from `model_config`, the hub's cache, or the hub."""
+    """Load a checkpoint file, with configuration and tokenizer from `model_config`, the hub's cache or the hub."""
     import diffusers
 
     options: dict[str, Any] = {"dtype": precision}
@@ -213,30 +191,28 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
 
 
 def _is_about_reaching_the_hub(error: BaseException) -> bool:
-    from diffusers.loaders.single_file_utils import SingleFileComponentError
-
-    return isinstance(error, OSError) and not isinstance(error, SingleFileComponentError)
+    return isinstance(error, OSError) and not lacks_component(error)
 
 
-def settle(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
-    """On its device, convolutions in the layout that is fast, no progress bars of its own.
+def prepare_pipeline(pipeline: Any, family: Family, place: torch.device, precision: torch.dtype) -> None:
+    """Move a pipeline to its device, in the fastest memory layout, without progress bars.
 
-    On a processor what is between convolutions is done in fewer passes (`beatwalk.models.cpu_forward`), and one
-    picture is decoded after the other: what is between two operations then stays in its cache, which nearly halves
-    the time (nano, 512x512, against batches of eight).
+    On a processor some layers are computed in fewer passes (`beatwalk.models.cpu_forward`), and pictures are decoded
+    one after the other: intermediate results then stay in the processor's cache, which nearly halves the time (nano,
+    512x512, against batches of eight).
     """
     import torch
 
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(place)
-    if getattr(pipeline, family.denoiser).dtype != precision:  # loaders of other versions may not have heeded it
+    if getattr(pipeline, family.denoiser).dtype != precision:  # some loaders ignore it
         pipeline.to(precision)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             if place.type == "cpu":
-                make_lean(module)
+                use_cpu_forward(module)
     if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
         pipeline.vae.use_slicing = True
 
@@ -247,10 +223,9 @@ def _wrap(
     source: Source,
     place: torch.device,
     precision: torch.dtype,
-    batch: int | None,
-    addons: AddOns,
+    request: ModelRequest,
 ) -> DiffusionGenerator:
-    """The generator, once the loaded parts are seen to fit one another."""
+    """The generator of a loaded pipeline, whose components are checked to fit one another."""
     configs: dict[str, Config] = {
         name: part.config if isinstance(part.config, dict) else part.config.to_dict()
         for name, part in pipeline.components.items()
@@ -264,7 +239,7 @@ def _wrap(
     info = ModelInfo(
         name=source.name,
         family=family.pipeline,
-        fingerprint=_fingerprint(source, addons),
+        fingerprint=_fingerprint(source, request.addons),
         size=likes.size,
         size_multiple=USER_MULTIPLE,
         steps=likes.steps,
@@ -274,17 +249,23 @@ def _wrap(
     )
     multiple, scale = native_multiple(family, configs), vae_scale(configs.get("vae", {}))
     return DiffusionGenerator(
-        pipeline, family, info, multiple=multiple, scale=scale, batch=batch, step_cache=addons.step_cache
+        pipeline,
+        family,
+        info,
+        multiple=multiple,
+        scale=scale,
+        batch=request.batch,
+        step_cache=request.addons.step_cache,
     )
 
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
-    """A denoiser that wants more than noise (inpainting, depth, upscaling) cannot walk from noise alone."""
+    """Refuse a denoiser that needs more than noise (inpainting, depth, upscaling)."""
     denoiser = configs.get(family.denoiser, {})
     wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
     gets = configs.get("vae", {}).get("latent_channels")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(
-            f"{source.name} cannot be walked: its {family.denoiser} wants {wants} channels and noise has {gets}, "
+            f"{source.name} is not supported: its {family.denoiser} needs {wants} channels and noise has {gets}, "
             "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
         )

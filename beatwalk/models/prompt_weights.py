@@ -1,7 +1,7 @@
-"""Words that count more or less, "(golden:1.3) light", and prompts longer than a text encoder reads at once.
+"""Words with a weight, as in "(golden:1.3) light", and prompts longer than a text encoder reads at once.
 
-Both by compel, which chops long prompts at sentences and reads the parts one after the other. Only prompts that need
-it take this road: all others give the very tensors that the pipeline itself makes.
+compel encodes both; it splits long prompts at sentences and encodes the parts one after the other. Only prompts that
+need compel are given to it: all others are encoded by the pipeline itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from beatwalk.errors import MissingExtraError
 
 log = logging.getLogger(__name__)
 WEIGHT = re.compile(r"\(([^():]+):\s*([0-9]+(?:\.[0-9]+)?)\)")
-# How compel is called for a family of pipelines; SD's text encoders and latents are LCM's too.
+# compel's class for a family of pipelines; LCM has SD's text encoder.
 WRAPPERS: Mapping[str, str] = {
     "StableDiffusionPipeline": "CompelForSD",
     "LatentConsistencyModelPipeline": "CompelForSD",
@@ -24,17 +24,17 @@ WRAPPERS: Mapping[str, str] = {
 
 
 def is_weighted(prompt: str) -> bool:
-    """Whether a prompt has a "(word:1.3)"."""
+    """Whether a prompt has a weight such as "(word:1.3)"."""
     return WEIGHT.search(prompt) is not None
 
 
 def unweighted(prompt: str) -> str:
-    """The prompt's words alone: "(golden:1.3) light" → "golden light"."""
+    """The prompt without weights: "(golden:1.3) light" → "golden light"."""
     return WEIGHT.sub(r"\1", prompt)
 
 
 def to_compel(prompt: str) -> str:
-    """The prompt in compel's own way of writing, in which parentheses elsewhere are just parentheses."""
+    """The prompt in compel's syntax; its other parentheses are escaped."""
     out, end = [], 0
     for found in WEIGHT.finditer(prompt):
         out += [_escape(prompt[end : found.start()]), f"({_escape(found[1])}){found[2]}"]
@@ -44,15 +44,16 @@ def to_compel(prompt: str) -> str:
 
 def _escape(text: str) -> str:
     text = re.sub(r'(?<!\\)([()"])', r"\\\1", text)
-    return re.sub(r"([+-]+)(?=\s|$)", lambda found: " " + found[1], text)  # "word+" means more of it there
+    return re.sub(r"([+-]+)(?=\s|$)", lambda found: " " + found[1], text)  # compel reads "word+" as more weight
 
 
 def encode_weighted(pipeline: Any, family: str, prompt: str) -> dict[str, Any]:
-    """Embeddings of one weighted or long prompt: the family's named tensors, each of one row.
+    """Embeddings of one weighted or long prompt: named tensors of one row each.
 
     Raises
     ------
-    MissingExtraError : compel is not installed
+    MissingExtraError
+        Compel is not installed.
     """
     try:
         import compel

@@ -1,4 +1,4 @@
-"""Pictures on their way from the device: cut, turned into bytes there, and sent without waiting."""
+"""Pictures from the device to the host: cropped, converted to bytes on the device, and copied without waiting."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ if TYPE_CHECKING:
 
 
 def to_host_bytes(pictures: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Crop the middle, turn 0-1 into 8 bits on the device, and start the way to the host.
+    """Crop the middle, convert 0-1 to 8 bits on the device, and start the copy to the host.
 
-    Returns frames, shape (batch, height, width, 3), and whether all their pixels were numbers. From a GPU both lie in
-    pinned memory and are whole once its stream is.
+    Returns
+    -------
+    frames, shape (batch, height, width, 3), and whether all their pixels were numbers; from a GPU both lie in pinned
+    memory and are complete once its stream is synchronised
     """
     import torch
 
     width, height = size
     top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
     pictures = pictures[..., top : top + height, left : left + width]
-    finite = torch.isfinite(pictures.amax() - pictures.amin())  # one that is not reaches an end; few ways to memory
+    finite = torch.isfinite(
+        pictures.amax() - pictures.amin()
+    )  # NaN and infinity reach a maximum; few passes over memory
     levels = pictures.to(torch.float32, copy=True).mul_(255).round_().clamp_(0, 255)
     bytes_ = levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     if pictures.device.type != "cuda":

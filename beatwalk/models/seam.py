@@ -1,22 +1,16 @@
-"""The seam between the walk and whatever makes pictures.
+"""The seam between the walk and the models that make pictures.
 
-Everything above this line of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise,
-(noise, conditioning) → latents → pictures. Arrays are numpy float32 on the host; some kilobytes a frame, whatever
-the model.
-`FakeGenerator` is a small smooth function with the same face, so that the walk is tested without torch.
+The rest of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise, (noise, conditioning) →
+latents → pictures. Arrays are numpy float32 on the host: a few kilobytes a frame, whatever the model.
+`beatwalk.models.fake` has a small smooth function behind the same seam, which tests the walk without torch.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
-
-CELL = 8  # pixels a latent cell of the fake, along one side
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 
 class Generator(Protocol):
@@ -24,21 +18,21 @@ class Generator(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """What this is and how it likes to be used."""
+        """What the model is, and its default size, steps and guidance."""
         ...
 
     @property
     def replaced(self) -> int:
-        """Pictures made so far that a safety checker replaced by black ones."""
+        """Number of pictures so far that a safety checker replaced by black ones."""
         ...
 
     @property
     def decoding_steps(self) -> float:
-        """What decoding a picture costs, in denoising steps; the same for every machine."""
+        """Cost of decoding a picture in denoising steps; the same on every machine."""
         ...
 
     def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """Text → conditioning, one row a prompt, all padded to a common length."""
+        """Text → conditioning, one row per prompt, all padded to a common length."""
         ...
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
@@ -46,11 +40,12 @@ class Generator(Protocol):
         ...
 
     def encode_picture(self, picture: Frames) -> Float32:
-        """A picture's latents, for pulls; it has shape (1, height, width, 3), and any size.
+        """Latents of a picture, for image pulls; its shape is (1, height, width, 3), of any size.
 
         Raises
         ------
-        ModelError : this model has no way from pictures to latents
+        ModelError
+            The model's autoencoder cannot encode.
         """
         ...
 
@@ -63,25 +58,29 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
-        Neighbouring walk positions have neighbouring latents, which show how much the picture changes
-        (`beatwalk.walk.latent_preview`) and can be mixed (`beatwalk.walk.lookahead`) before the dearer part,
-        decoding, is paid for.
+        Neighbouring positions of a walk have neighbouring latents. They show how much the picture changes
+        (`beatwalk.walk.latent_preview`) and can be interpolated (`beatwalk.walk.lookahead`) before the more expensive
+        part, decoding.
 
         Parameters
         ----------
-        noise : shape (batch, …), rows as `start_noise` makes them
-        conditioning : `batch` rows
-        negative : `batch` rows, or None; used only where `guidance` is above 1
-        pulls : pictures from outside that these are drawn to, each with `batch` weights
+        noise
+            Shape (batch, …), rows as `start_noise` makes them.
+        conditioning
+            `batch` rows.
+        negative
+            `batch` rows, or None; used only where `guidance` is above 1.
+        pulls
+            Picture keyframes that attract the latents, each with `batch` weights.
         """
         ...
 
     def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
-        """Latents, as `latents` makes them, to pictures, uint8, shape (batch, height, width, 3)."""
+        """Latents, as `latents` returns them, to pictures, uint8, shape (batch, height, width, 3)."""
         ...
 
     def generate(
@@ -93,99 +92,8 @@ class Generator(Protocol):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Frames:
-        """Pictures from noise and text: both steps in one."""
+        """Pictures from noise and text: `latents` and `decode` in one call."""
         latents = self.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls)
         return self.decode(latents, size=size)
-
-
-class FakeGenerator(Generator):
-    """Smooth coloured waves: every number of noise and text moves the picture a little, and nothing else does."""
-
-    N_LATENT = 64
-    N_TEXT = 16
-
-    def __init__(self) -> None:
-        self.denoised: list[tuple[int, int]] = []  # (batch, steps) of every call of `latents`, for tests
-        self.decoded = 0  # pictures, likewise
-
-    @property
-    def info(self) -> ModelInfo:
-        """A tiny native size and four steps."""
-        return ModelInfo(
-            name="fake", family="FakeGenerator", fingerprint="fake-1", size=(64, 64), size_multiple=8,
-            steps=4, guidance=1.0, device="cpu", dtype="float32",
-        )  # fmt: skip
-
-    @property
-    def replaced(self) -> int:
-        """It has no safety checker."""
-        return 0
-
-    @property
-    def decoding_steps(self) -> float:
-        """As dear as its steps in all."""
-        return 4.0
-
-    def encode(self, prompts: Sequence[str]) -> Conditioning:
-        """A Gaussian vector a prompt, from a hash of its text."""
-        rows = []
-        for prompt in prompts:
-            seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
-            rows.append(np.random.default_rng(seed).standard_normal((1, self.N_TEXT)))
-        return Conditioning(tensors={"embeds": np.stack(rows).astype(np.float32)})
-
-    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
-        """A Gaussian vector, whatever the size."""
-        return np.random.default_rng(seed).standard_normal(self.N_LATENT).astype(np.float32)
-
-    def encode_picture(self, picture: Frames) -> Float32:
-        """Averages of its 8x8 blocks, 0-255."""
-        _, height, width, _ = picture.shape
-        blocks = picture[0].reshape(height // CELL, CELL, width // CELL, CELL, 3)
-        latents: Float32 = blocks.mean(axis=(1, 3), dtype=np.float32)
-        return latents
-
-    def latents(
-        self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
-        *,
-        size: tuple[int, int],
-        steps: int,
-        guidance: float,
-        pulls: Sequence[Pull] = (),
-    ) -> Float32:
-        """Sum of plane waves whose phases are the noise and whose colours are the text; a cell for 8x8 pixels."""
-        self.denoised.append((len(noise), steps))
-        width, height = size[0] // CELL, size[1] // CELL
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        x, y = x / width, y / height
-        text = conditioning.tensors["embeds"].reshape(len(noise), -1)
-        picture = np.zeros((len(noise), height, width, 3), np.float32)
-        for k in range(8):
-            phase = 0.5 * noise[:, 8 * k : 8 * k + 4].sum(1)[:, None, None]
-            wave = np.cos(2 * np.pi * ((k % 3 + 1) * x + (k % 4) * y)[None] + phase)
-            for channel in range(3):
-                tint = text[:, (3 * k + channel) % text.shape[1]]
-                picture[..., channel] += wave * tint[:, None, None]
-        picture = 127.5 + 24 * picture
-        for pull in pulls:
-            kept = (pull.weights * (1 - pull.strength)).astype(np.float32)[:, None, None, None]
-            picture += kept * (pull.latents - picture)
-        return picture
-
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
-        """Straight lines between the cells' middles."""
-        self.decoded += len(latents)
-        for axis in (1, 2):
-            cells = latents.shape[axis]
-            at = np.clip((np.arange(cells * CELL) + 0.5) / CELL - 0.5, 0, cells - 1)
-            below = np.minimum(at.astype(int), cells - 2) if cells > 1 else np.zeros(len(at), int)
-            share = (at - below).astype(np.float32).reshape(-1, *(1,) * (latents.ndim - axis - 1))
-            above = np.minimum(below + 1, cells - 1)
-            latents = latents.take(below, axis) * (1 - share) + latents.take(above, axis) * share
-        frames: Frames = np.clip(latents, 0, 255).astype(np.uint8)
-        return frames

@@ -1,7 +1,7 @@
-"""Find a model and see that it is whole and safe before anything is loaded.
+"""Find a model, and check that it is complete and safe before anything is loaded.
 
 A model is a diffusers folder, a single checkpoint file, or the id of a repository on the model hub ("owner/name").
-What is on disk is used as it is; the network is asked only for a hub id that is not in the local cache.
+The network is used only for a hub id that is not in the local cache.
 """
 
 from __future__ import annotations
@@ -17,40 +17,46 @@ from pathlib import Path
 from typing import Any, Literal
 
 from beatwalk.errors import ModelError
-from beatwalk.models.families import read_json
+from beatwalk.models.families import read_config
 
 INDEX_FILE = "model_index.json"
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-WITHOUT_WEIGHTS = ("tokenizer", "scheduler", "feature_extractor", "image_processor")  # names of components begin so
-NOT_NEEDED = ("safety_checker", "feature_extractor", "image_encoder")  # never loaded
-EDGE_BYTES = 1 << 20  # of a weights file's beginning and end that go into the fingerprint
-WHY_NO_PICKLE = (
+WEIGHTLESS = (
+    "tokenizer",
+    "scheduler",
+    "feature_extractor",
+    "image_processor",
+)  # names of components without weights begin like this
+NEVER_LOADED = ("safety_checker", "feature_extractor", "image_encoder")  # components that are never loaded
+EDGE_BYTES = 1 << 20  # of the beginning and of the end of a weights file, for the fingerprint
+PICKLE_ADVICE = (
     "a pickle can run any program hidden in it; get the .safetensors version, or allow it (--allow-pickle)"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A model on disk that has been checked."""
+    """A checked model on disk."""
 
-    name: str  # to show and to write into manifests
+    name: str  # for messages and manifests
     path: Path
     kind: Literal["folder", "file"]
-    variant: str | None = None  # e.g. fp16, where the weights' file names carry it
+    variant: str | None = None  # such as fp16, where the names of weights files have it
 
 
 def find_model(model: str | None, *, allow_pickle: bool = False, prefer_half: bool = False) -> Source:
-    """Where the weights of `model` are; None is the model that ships inside.
+    """Find the weights of `model`; None is the model that ships inside.
 
     Raises
     ------
-    ModelError : there is nothing there, it is no model, it is broken, or it is a pickle
+    ModelError
+        Nothing is there, it is not a model, it is broken, or it is a pickle.
     """
     if model is None:
         folder = embedded_folder()
         return Source(name="nano", path=folder, kind="folder", variant=check_folder(folder, "nano", False, False))
-    path = Path(os.path.expanduser(model))  # Path.expanduser() fails where there is no such user
+    path = Path(os.path.expanduser(model))  # Path.expanduser() raises for an unknown user
     if path.is_dir():
         name = path.resolve().name
         variant = check_folder(path, model, allow_pickle, prefer_half)
@@ -72,7 +78,8 @@ def embedded_folder() -> Path:
 
     Raises
     ------
-    ModelError : this installation has none
+    ModelError
+        This installation lacks it.
     """
     try:
         from beatwalk.embedded import nano_path
@@ -86,16 +93,17 @@ def embedded_folder() -> Path:
 
 
 def check_file(path: Path, allow_pickle: bool) -> None:
-    """A single checkpoint must be whole safetensors, or a pickle that is allowed.
+    """Check that a checkpoint file is complete safetensors, or a pickle that is allowed.
 
     Raises
     ------
-    ModelError : it is neither
+    ModelError
+        It is neither.
     """
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         if not allow_pickle:
-            raise ModelError(f"{path}: {WHY_NO_PICKLE}")
+            raise ModelError(f"{path}: {PICKLE_ADVICE}")
         return
     if suffix != ".safetensors":
         raise ModelError(
@@ -109,7 +117,8 @@ def read_header(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError : the file is no safetensors, or its end is missing
+    ModelError
+        The file is not safetensors, or its end is missing.
     """
     try:
         size = path.stat().st_size
@@ -126,34 +135,35 @@ def read_header(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ModelError(f"{path}: broken or not safetensors ({error}); get the file again") from error
     if size != 8 + length + end:
-        raise ModelError(f"{path}: cut short: {size} bytes of {8 + length + end}; get the file again")
+        raise ModelError(f"{path}: truncated: {size} bytes of {8 + length + end}; get the file again")
     return tensors
 
 
 def _whole(value: object) -> int:
-    """A size or place within a file."""
+    """Check that a value is a size or a position in a file."""
     if not isinstance(value, int) or value < 0:
-        raise ValueError(f"found {str(value)[:20]!r} where a size belongs")
+        raise ValueError(f"found {str(value)[:20]!r} instead of a size")
     return value
 
 
 def read_index(folder: Path, shown: str) -> dict[str, Any]:
-    """The list of components of a diffusers folder.
+    """Read the list of components of a diffusers folder.
 
     Raises
     ------
-    ModelError : the folder is no model, or one that needs code of its own
+    ModelError
+        The folder is not a model, or its model needs its own code.
     """
     path = folder / INDEX_FILE
     if not path.is_file():
         singles = sorted(folder.glob("*.safetensors"))
         hint = "give a diffusers folder, a .safetensors file or a hub id (owner/name)"
         if (folder / "config.json").is_file():
-            hint = "it looks like one part of a model; give the folder above it"
+            hint = "it looks like one component of a model; give the folder above it"
         elif singles:
             hint = f"to use the checkpoint in it, give the file: {singles[0]}"
-        raise ModelError(f"{shown}: this folder is no model (no {INDEX_FILE}); {hint}")
-    index = read_json(path)
+        raise ModelError(f"{shown}: this folder is not a model (no {INDEX_FILE}); {hint}")
+    index = read_config(path)
     if not isinstance(index.get("_class_name"), str):
         raise ModelError(f"{shown}: its {INDEX_FILE} names no diffusers class; beatwalk runs no code from a model")
     return index
@@ -163,16 +173,17 @@ def components(index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(name, library, class) of the components that a model folder must hold."""
     for name, entry in index.items():
         pair = isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
-        if pair and name not in NOT_NEEDED:
+        if pair and name not in NEVER_LOADED:
             yield name, entry[0], entry[1]
 
 
 def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool) -> str | None:
-    """See that every component is there and whole; returns the variant of the weights to load (e.g. "fp16").
+    """Check that every component is complete; return the variant of the weights to load, such as "fp16".
 
     Raises
     ------
-    ModelError : something is missing, cut short, a pickle, or needs code of its own
+    ModelError
+        A component is missing, truncated or a pickle, or needs its own code.
     """
     found: list[set[str | None]] = []
     for name, library, cls in components(read_index(folder, shown)):
@@ -180,8 +191,8 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
         if not part.is_dir():
             raise ModelError(f"{shown}: its '{name}' ({cls}) is missing; copy or download the whole model again")
         if (part / f"{library}.py").is_file():
-            raise ModelError(f"{shown}: its '{name}' needs code of its own; beatwalk runs no code from a model")
-        if name.startswith(WITHOUT_WEIGHTS):
+            raise ModelError(f"{shown}: its '{name}' needs its own code; beatwalk runs no code from a model")
+        if name.startswith(WEIGHTLESS):
             continue
         found.append(_variants(part))
         if not found[-1]:
@@ -189,7 +200,7 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
             if not pickles:
                 raise ModelError(f"{shown}: its '{name}' has no weights; copy or download the whole model again")
             if not allow_pickle:
-                raise ModelError(f"{pickles[0]}: {WHY_NO_PICKLE}")
+                raise ModelError(f"{pickles[0]}: {PICKLE_ADVICE}")
             found[-1] = {None}
     variant = _pick_variant(found, prefer_half)
     for path in weight_files(folder, variant):
@@ -198,7 +209,7 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
 
 
 def _pick_variant(found: list[set[str | None]], prefer_half: bool) -> str | None:
-    """The variant that some component has nothing but, or half precision where all have it and it is wanted."""
+    """The variant that a component has as its only one; else half precision, if preferred and all have it."""
     for choices in found:
         if None not in choices:
             return min(choice for choice in choices if choice is not None)
@@ -206,7 +217,7 @@ def _pick_variant(found: list[set[str | None]], prefer_half: bool) -> str | None
 
 
 def variant_in(part: Path, variant: str | None) -> str | None:
-    """The variant of weights to load for one component: that of the model, or none where this one has none."""
+    """The variant to load for one component: the model's, or None where this component lacks it."""
     return variant if variant in _variants(part) else None
 
 
@@ -217,13 +228,13 @@ def _variants(part: Path) -> set[str | None]:
 
 
 def _variant_of(path: Path) -> str | None:
-    """What stands between name and suffix: "fp16" in model.fp16.safetensors, also where it is split into several."""
+    """The text between name and suffix: "fp16" in model.fp16.safetensors, also where the weights are split."""
     stem = re.sub(r"-\d{5}-of-\d{5}", "", path.name.removesuffix(".safetensors"))
     return stem.partition(".")[2] or None
 
 
 def weight_files(folder: Path, variant: str | None) -> list[Path]:
-    """Safetensors files that loading will read, in a fixed order; a component without the variant has plain ones."""
+    """The safetensors files that loading reads, in a fixed order; plain ones where a component lacks the variant."""
     files: list[Path] = []
     for name, _, _ in components(read_index(folder, str(folder))):
         here = sorted((folder / name).glob("*.safetensors"))
@@ -233,29 +244,30 @@ def weight_files(folder: Path, variant: str | None) -> list[Path]:
 
 
 def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
-    """The local copy of a hub model, downloaded first where it is not whole in the cache.
+    """The local copy of a hub model; it is downloaded first where the cache is incomplete.
 
     Raises
     ------
-    ModelError : it is neither on disk nor to be had
+    ModelError
+        It is not on disk and cannot be downloaded.
     """
     from diffusers import DiffusionPipeline
 
-    from beatwalk.models.library_logs import quiet_libraries
+    from beatwalk.models.library_logs import silence_libraries
 
     safe = None if allow_pickle else True
-    with quiet_libraries():
+    with silence_libraries():
         try:
             folder = Path(DiffusionPipeline.download(model, local_files_only=True, use_safetensors=safe))
             check_folder(folder, model, allow_pickle, prefer_half)
             return folder
-        except Exception:  # not in the cache, or only partly: the network may help
+        except Exception:  # not in the cache, or incomplete: try the network
             pass
         problem: Exception | None = None
         for variant in ("fp16", None) if prefer_half else (None, "fp16"):
             try:
                 return Path(DiffusionPipeline.download(model, variant=variant, use_safetensors=safe))
-            except Exception as error:  # many kinds, from several libraries; told apart by name below
+            except Exception as error:  # several libraries raise many kinds; `_hub_problem` tells them apart by name
                 problem = problem or error
                 if not isinstance(error, ValueError | OSError) or _is_network(error):
                     break
@@ -263,7 +275,7 @@ def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
 
 
 def _is_network(error: BaseException | None) -> bool:
-    """Whether a failure, or what caused it, is about reaching the hub at all."""
+    """Whether an error, or its cause, means that the hub cannot be reached."""
     while error is not None:
         if any(word in type(error).__name__ for word in ("Connect", "Offline", "LocalEntry", "Timeout", "HTTP")):
             return True
@@ -272,14 +284,14 @@ def _is_network(error: BaseException | None) -> bool:
 
 
 def _hub_problem(model: str, error: Exception | None) -> str:
-    """One line for what went wrong with the hub."""
+    """One line for an error of the hub."""
     kind = type(error).__name__
     if kind == "GatedRepoError":
-        return f"{model}: its owner wants you to accept a licence first; do so on its page, then run: hf auth login"
+        return f"{model}: its owner demands that you accept a licence; do so on its page, then run: hf auth login"
     if kind == "RepositoryNotFoundError":
         return f"{model}: the model hub knows no such public model; check the name, or give a folder or file"
     if "safetensors" in str(error):
-        return f"{model}: it has no .safetensors weights; {WHY_NO_PICKLE}"
+        return f"{model}: it has no .safetensors weights; {PICKLE_ADVICE}"
     if kind == "EntryNotFoundError":
         return f"{model}: not a diffusers model (no {INDEX_FILE}); download its .safetensors file and give that"
     return (
@@ -289,10 +301,10 @@ def _hub_problem(model: str, error: Exception | None) -> str:
 
 
 def fingerprint(paths: list[Path], root: Path) -> str:
-    """A digest that changes when weights or configuration change, in well under a second for any model.
+    """A digest that changes with weights or configuration; it takes well under a second for any model.
 
-    Small text files (configurations, vocabularies) go in whole. Of a weights file its size and its first and last
-    megabyte go in, which hold the table of tensors and some of their values.
+    It covers small text files (configurations, vocabularies) as a whole. Of a weights file it covers the size and the
+    first and last megabyte, which hold the table of tensors and some of their values.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -307,7 +319,7 @@ def fingerprint(paths: list[Path], root: Path) -> str:
 
 
 def folder_fingerprint(folder: Path, variant: str | None) -> str:
-    """Fingerprint of a diffusers folder."""
+    """The fingerprint of a diffusers folder."""
     names = [name for name, _, _ in components(read_index(folder, str(folder)))]
     texts = [
         path for name in names for path in (folder / name).iterdir() if path.suffix in (".json", ".txt", ".model")

@@ -1,4 +1,4 @@
-"""Text for a pipeline: what its `encode_prompt` is given, and prompts of different lengths made one length."""
+"""Text for a pipeline: the arguments of its `encode_prompt`, and padding that makes prompts one length."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from beatwalk.types import Conditioning, Float32
 if TYPE_CHECKING:
     import torch
 
-Row = dict[str, Float32]  # one prompt's tensors by name
+Row = dict[str, Float32]  # one prompt's tensors, by name
 
 
 def tokenizer_of(pipeline: Any, family: Family) -> Any:
-    """The tokenizer that decides how long a prompt may be."""
+    """The tokenizer that limits the length of a prompt."""
     return getattr(pipeline, family.tokenizer, None) or pipeline.tokenizer
 
 
-def words_lost(pipeline: Any, family: Family, prompt: str, arguments: Mapping[str, Any]) -> str:
-    """The words of a prompt that the model does not read.
+def truncated_words(pipeline: Any, family: Family, prompt: str, arguments: Mapping[str, Any]) -> str:
+    """The end of a prompt that the model does not read; empty where it reads all.
 
     Parameters
     ----------
-    arguments : that `encode_prompt` is given besides the prompt
+    arguments
+        Of `encode_prompt`, besides the prompt.
     """
     tokenizer = tokenizer_of(pipeline, family)
     limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
@@ -37,7 +38,7 @@ def words_lost(pipeline: Any, family: Family, prompt: str, arguments: Mapping[st
 
 
 def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
-    """What `encode_prompt` is given besides the prompt, of all that families take."""
+    """Arguments of a pipeline's `encode_prompt`, besides the prompt."""
     arguments: dict[str, Any] = {
         "device": getattr(pipeline, family.denoiser).device,
         "num_images_per_prompt": 1,
@@ -52,15 +53,17 @@ def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name in taken} | dict(family.encode_arguments)
 
 
-def fill_places(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
-    """Prompts of one length, in which every token counts: places without one are filled as the family has it.
+def pad_rows(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
+    """Prompts of one length, in which every token counts: padding is filled as the family demands.
 
     Parameters
     ----------
-    rows : of each prompt, tensors of shape (1, tokens, width) by name
-    masks : of each prompt, 1 where a token counts, shape (1, tokens) by name; empty where all of them do
+    rows
+        One per prompt; tensors of shape (1, tokens, width), by name.
+    masks
+        One per prompt; 1 where a token counts, shape (1, tokens), by name; empty where all tokens count.
     """
-    if family.padding == "fixed":  # of different lengths only where some were too long and read in parts
+    if family.padding == "fixed":  # lengths differ only where compel read long prompts in parts
         longest = max(row["prompt_embeds"].shape[1] for row in rows)
         return [{n: fit_length(t, longest) if t.ndim == 3 else t for n, t in row.items()} for row in rows]
     counts = [
@@ -78,7 +81,7 @@ def fill_places(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
 
 
 def fit_length(embeds: Float32, length: int) -> Float32:
-    """Exactly `length` tokens, shape (batch, length, width): the first of them, or all again and again in order.
+    """Exactly `length` tokens, shape (batch, length, width): the first ones, or all of them repeated in order.
 
     To cross-attention, which has no positions, whole repeats are the same text.
     """
@@ -86,7 +89,7 @@ def fit_length(embeds: Float32, length: int) -> Float32:
 
 
 def fitted(text: Conditioning, other: Conditioning, family: Family) -> Conditioning:
-    """Text encoded by itself, as long as another where the family wants both alike."""
+    """Text at the length of another text, where the family needs both at one length."""
     length = other.tensors["prompt_embeds"].shape[1]
     if family.lists or text.tensors["prompt_embeds"].shape[1] == length:
         return text
@@ -97,7 +100,7 @@ def fitted(text: Conditioning, other: Conditioning, family: Family) -> Condition
 
 
 def _instruction(pipeline: Any, family: Family) -> list[str] | None:
-    """The pipeline's instruction before every prompt, where its text encoder has room for it and the prompt."""
+    """The pipeline's instruction before every prompt; None where its text encoder has no room for both."""
     default = inspect.signature(pipeline.__call__).parameters["complex_human_instruction"].default
     if not default:
         return None
@@ -110,19 +113,21 @@ def _instruction(pipeline: Any, family: Family) -> list[str] | None:
 
 
 def to_host(made: torch.Tensor | list[torch.Tensor]) -> Float32:
-    """One prompt's tensor; of a list, its only entry."""
+    """One prompt's tensor as an array; of a list, its only entry."""
     tensor = made[0][None] if isinstance(made, list) else made
     array: Float32 = tensor.float().cpu().numpy()
     return array
 
 
 def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, Any]) -> Float32:
-    """Fill masked places with the row's own tokens, again and again in order.
+    """Fill padding by repeating the row's own tokens in order.
 
     Parameters
     ----------
-    embeds : shape (batch, tokens, width)
-    mask : shape (batch, tokens), 1 where a token counts
+    embeds
+        Shape (batch, tokens, width).
+    mask
+        Shape (batch, tokens), 1 where a token counts.
     """
     filled = embeds.copy()
     for row, keep in zip(filled, mask.astype(bool), strict=True):

@@ -1,4 +1,4 @@
-"""A generator that says where its time went: text, denoising, decoding; and how fast its machine is at all."""
+"""A generator that times its stages (text, denoising, decoding), and the speed of its device."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from beatwalk.core.timing import Stages
+from beatwalk.core import Stages
 from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ModelInfo, Pull
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
 
-CONVOLVED, CONVOLUTIONS = 128, 12  # channels of the reference convolution, and how often it is tried
+CONVOLVED, CONVOLUTIONS = 128, 12  # channels of the reference convolution, and how often it runs
 
 
 class TimedGenerator(Generator):
-    """A `Generator` that plays another one and keeps time.
+    """A `Generator` that runs another one and times it.
 
     `stages` has "text" (encoding prompts), "denoise" (noise to latents) and "decode" (latents to pictures of 8 bits).
-    Each ends with its results on the host, so nothing has to wait for the clock.
+    Each stage ends with its results on the host, so the clock needs no extra synchronisation.
     """
 
     def __init__(self, generator: DiffusionGenerator) -> None:
@@ -31,17 +31,17 @@ class TimedGenerator(Generator):
 
     @property
     def info(self) -> ModelInfo:
-        """That of the generator inside."""
+        """That of the timed generator."""
         return self.generator.info
 
     @property
     def replaced(self) -> int:
-        """That of the generator inside."""
+        """That of the timed generator."""
         return self.generator.replaced
 
     @property
     def decoding_steps(self) -> float:
-        """That of the generator inside."""
+        """That of the timed generator."""
         return self.generator.decoding_steps
 
     @property
@@ -55,11 +55,11 @@ class TimedGenerator(Generator):
             return self.generator.encode(prompts)
 
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
-        """As the generator inside makes it."""
+        """Not timed."""
         return self.generator.start_noise(seed, size)
 
     def encode_picture(self, picture: Frames) -> Float32:
-        """As the generator inside does."""
+        """Not timed."""
         return self.generator.encode_picture(picture)
 
     def latents(
@@ -71,7 +71,7 @@ class TimedGenerator(Generator):
         size: tuple[int, int],
         steps: int,
         guidance: float,
-        pulls: Sequence[Pull] = (),
+        pulls: Sequence[ImagePull] = (),
     ) -> Float32:
         """Timed as "denoise"."""
         with self.stages.time("denoise"):
@@ -89,14 +89,14 @@ class TimedGenerator(Generator):
         return frames
 
     def reset_peak_memory(self) -> None:
-        """Count the device's memory anew."""
+        """Start counting the device's memory from here."""
         import torch
 
         if (device := self.generator.denoiser.device).type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 
     def peak_memory(self) -> int | None:
-        """Most bytes that were allocated on a GPU since; None on other devices."""
+        """Most bytes allocated on a GPU since `reset_peak_memory`; None on other devices."""
         import torch
 
         device = self.generator.denoiser.device
@@ -104,10 +104,10 @@ class TimedGenerator(Generator):
 
 
 def reference_gflops(info: ModelInfo) -> float:
-    """What a model's device does of a common convolution, in its precision: GFLOP/s, the best of a few tries.
+    """Speed of a common convolution on a model's device in its precision: GFLOP/s, the best of 12 runs.
 
-    Machines differ; a figure of images a second means more beside this one. 128 channels to 128, 3x3, 64x64 cells, a
-    batch of 8.
+    Machines differ, so images per second mean more beside this figure. The convolution is 3x3, from 128 channels to
+    128, on 64x64 cells, with a batch of 8.
     """
     import torch
 

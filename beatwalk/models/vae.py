@@ -1,7 +1,8 @@
 """Pictures to latents and back, through a pipeline's own autoencoder.
 
-The denoiser knows latents that are centred and of about unit deviation; how the autoencoder's are brought there, its
-files say. Shapes here are the autoencoder's, (batch, channels, rows, columns), whatever the family packs them into.
+The denoiser works on latents that are centred and have about unit deviation; the autoencoder's configuration says how
+to normalise its own. Shapes here are the autoencoder's, (batch, channels, rows, columns), whatever layout the family
+packs them into.
 """
 
 from __future__ import annotations
@@ -20,32 +21,37 @@ if TYPE_CHECKING:
 
 
 def encode_picture(pipeline: Any, family: Family, picture: Frames, name: str) -> torch.Tensor:
-    """A picture's latents as the denoiser knows them, float32.
+    """A picture's latents, normalised for the denoiser, float32.
 
     Parameters
     ----------
-    picture : shape (1, height, width, 3), of a size that the model can make
+    picture
+        Shape (1, height, width, 3), of a size that the model can make.
 
     Raises
     ------
-    ModelError : the model's autoencoder cannot encode
+    ModelError
+        The model's autoencoder cannot encode.
     """
     import torch
 
     vae = pipeline.vae
     if getattr(vae, "encoder", None) is None or not hasattr(vae, "encode"):
-        raise ModelError(f"{name} cannot take pictures: its autoencoder has no encoder; use words, or another --vae")
+        raise ModelError(
+            f"{name} cannot take pictures: its autoencoder has no encoder; leave out pictures, or give another --vae"
+        )
     pixels = torch.from_numpy(picture).permute(0, 3, 1, 2) / 127.5 - 1
     with torch.inference_mode(), _precise(vae) as like:
         return _normalised(vae, encoded(vae, pixels.to(like.device, like.dtype)).float(), family)
 
 
 def encoded(vae: Any, pixels: Any) -> Any:
-    """What an autoencoder of any class encodes, without its noise.
+    """Latents from an autoencoder of any class: the mode, without noise.
 
     Parameters
     ----------
-    pixels : shape (batch, 3, height, width), -1 to 1
+    pixels
+        Shape (batch, 3, height, width), -1 to 1.
     """
     made = vae.encode(pixels)
     if hasattr(made, "latent_dist"):
@@ -54,11 +60,12 @@ def encoded(vae: Any, pixels: Any) -> Any:
 
 
 def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Pictures, 0-1, shape (batch, 3, height, width), and how many of them a safety checker made black.
+    """Pictures, 0-1, shape (batch, 3, height, width), and how many of them the safety checker made black.
 
     Parameters
     ----------
-    latents : as the denoiser leaves them, unpacked
+    latents
+        The denoiser's, unpacked.
     """
     import torch
 
@@ -75,7 +82,7 @@ def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tupl
 
 @contextmanager
 def _precise(vae: Any) -> Iterator[torch.Tensor]:
-    """An autoencoder that half precision overflows (SDXL's first) is lent in float32; yields one of its weights."""
+    """Use an autoencoder that overflows in float16 (SDXL's first) in float32; yields one of its weights."""
     import torch
 
     dtype = next(vae.parameters()).dtype
@@ -90,10 +97,10 @@ def _precise(vae: Any) -> Iterator[torch.Tensor]:
 
 
 def _normalised(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
-    """As the denoiser knows them."""
+    """An autoencoder's latents, normalised for the denoiser."""
     import torch
 
-    if hasattr(vae, "bn"):  # Flux 2 normalises patches, by statistics of its own
+    if hasattr(vae, "bn"):  # Flux 2 normalises patches, by its own statistics
         deviation = torch.sqrt(vae.bn.running_var.to(latents) + vae.config.batch_norm_eps).view(1, -1, 1, 1)
         return from_patches((to_patches(latents) - vae.bn.running_mean.to(latents).view(1, -1, 1, 1)) / deviation)
     centre, deviation, scale = _statistics(vae, latents, family)
@@ -101,7 +108,7 @@ def _normalised(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor
 
 
 def _restored(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
-    """As the autoencoder has them; undoes `_normalised`, except where the pipeline itself has done so (Flux 2)."""
+    """Undo `_normalised`, except where the pipeline itself has done so (Flux 2)."""
     if hasattr(vae, "bn"):
         return latents
     centre, deviation, scale = _statistics(vae, latents, family)
@@ -109,7 +116,7 @@ def _restored(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
 
 
 def _statistics(vae: Any, like: torch.Tensor, family: Family) -> tuple[Any, Any, float]:
-    """Centre and deviation of an autoencoder's latents, and what they are multiplied by for the denoiser."""
+    """Centre and deviation of an autoencoder's latents, and their scale for the denoiser."""
     import torch
 
     scale = float(getattr(vae.config, "scaling_factor", None) or 1.0)

@@ -1,6 +1,6 @@
-"""Colour as the eye has it: sRGB → linear light → responses of the cones → their cube roots → OKLab.
+"""Colour as the eye sees it: sRGB → linear light → responses of the cones → their cube roots → OKLab.
 
-Source: Björn Ottosson, "A perceptual color space for image processing" (2020); sRGB curve of IEC 61966-2-1.
+Source: Björn Ottosson, "A perceptual color space for image processing" (2020).
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.perception.srgb import linear_light
 from beatwalk.types import Float32
 
 RGB_TO_CONES = np.array(
@@ -25,23 +26,6 @@ ROOTS_TO_LAB = np.array(
     ]
 )
 _TO_CONES, _TO_LAB = RGB_TO_CONES.T.astype(np.float32), ROOTS_TO_LAB.T.astype(np.float32)
-
-
-def _linear(srgb: Float32) -> Float32:
-    low = srgb <= 0.04045
-    linear: Float32 = np.where(low, srgb / 12.92, ((np.maximum(srgb, 0.04045) + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-_LINEAR_OF_BYTE = _linear(np.linspace(0, 1, 256, dtype=np.float32))
-
-
-def linear_light(srgb: NDArray[np.uint8] | Float32) -> Float32:
-    """sRGB, 0-255 as uint8 or 0-1 as float, of any shape → linear light, 0-1."""
-    if srgb.dtype == np.uint8:
-        linear: Float32 = _LINEAR_OF_BYTE[srgb]
-        return linear
-    return _linear(np.clip(srgb, 0, 1).astype(np.float32))
 
 
 def oklab(srgb: NDArray[np.uint8] | Float32) -> Float32:

@@ -1,1 +1,40 @@
-"""Prompts, preset and analysis → a plan, and what the music asks of every frame."""
+"""Prompts, preset and `Analysis` → `Plan`, and the targets: what the music asks of every frame."""
+
+from __future__ import annotations
+
+from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
+from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
+from beatwalk.plan.presets import (
+    DEFAULT_PRESET,
+    list_presets,
+    load_preset,
+    load_settings,
+    merge,
+    parse_override,
+    preset_text,
+    settings_from,
+)
+from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
+from beatwalk.plan.targets import targets_of
+
+__all__ = [
+    "DEFAULT_PRESET",
+    "Script",
+    "check_plan",
+    "init_of",
+    "list_presets",
+    "load_preset",
+    "load_settings",
+    "merge",
+    "parse_override",
+    "parse_prompts",
+    "place_prompts",
+    "place_times_s",
+    "plan_to_json",
+    "preset_text",
+    "read_plan",
+    "read_prompts",
+    "resolve_model_path",
+    "settings_from",
+    "targets_of",
+]

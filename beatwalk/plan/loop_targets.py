@@ -1,7 +1,8 @@
-"""A walk whose end flows into its beginning: targets that close.
+"""Targets of a loop, whose end flows into its beginning.
 
-The last keyframe is the first in prompt and noise (see `planning`), so the walk itself closes. What accumulates
-(rotation, hue, …) must come back too, and what a beat does to the very first frame would be a jump at the seam.
+The last keyframe has the prompt and the noise of the first (see `placement`), so the walk itself closes. Accumulated
+quantities such as rotation and hue must come back too, and the effect of a beat on the very first frame would be a
+jump at the seam.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from beatwalk.plan.modulation import MAX_TRAILS, targets
-from beatwalk.settings import Settings
+from beatwalk.plan.modulation import compute_targets
+from beatwalk.settings import MAX_TRAILS, Settings
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
-# Quantities that look the same again after so much: a turn of the picture, of the hues; a pan reflected twice.
+# Periods after which a quantity looks the same again: a turn of the picture, a turn of hues, a pan reflected twice.
 PERIODS = {"rotate": 360.0, "hue": 360.0, "pan_x": 2.0, "pan_y": 2.0}
 LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS), "noise": (0.0, 1.0)}
-FADED, MEMORY_FRAMES = 0.2, 24  # of a trail: what is left of it when it no longer counts, and how long at most
-QUIET, STILL = 0.5, 0.8  # of the median: how much the walk, and each effect, moves across the seam at most
+FADED, MEMORY_FRAMES = 0.2, 24  # what is left of a trail when it is ignored, and how long a trail lasts at most
+SEAM_SPEED, SEAM_STEP = 0.5, 0.8  # most that the walk, and each effect, moves across the seam, in medians
 
 
 def closed_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targets:
-    """The targets of a loop: frame n would be frame 0 again, and the step onto it is a quiet one."""
+    """Compute the targets of a loop: frame n would be frame 0 again, and the step onto it is a small one."""
     n = timeline.n_frames
-    longer = targets(analysis, replace(timeline, n_frames=n + 1), settings)
+    longer = compute_targets(analysis, replace(timeline, n_frames=n + 1), settings)
     curves = {}
     for field in fields(Targets):
         values = np.array(getattr(longer, field.name))
@@ -38,21 +39,21 @@ def closed_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -
 
 
 def _quiet_end(speed: Float, memory: int) -> Float:
-    """The last steps, and the one onto the first frame, move little: as many as trails would show at the seam."""
+    """Slow down the step onto the first frame and the steps before it that trails would show at the seam."""
     quiet = [0, *range(-memory, 0)]
-    speed[quiet] = np.minimum(speed[quiet], min(speed[-1], QUIET * float(np.median(speed))))
+    speed[quiet] = np.minimum(speed[quiet], min(speed[-1], SEAM_SPEED * float(np.median(speed))))
     return speed
 
 
 def _memory(trails: Float) -> int:
-    """Frames of a loop's end that are seen at its seam: one, or until trails have faded to `FADED`."""
+    """Count the frames of a loop's end that are visible at its seam: one, or until trails have faded to `FADED`."""
     share = float(trails[-MEMORY_FRAMES:].max())
     frames = int(np.ceil(np.log(FADED) / np.log(share))) if share > 0 else 1
     return int(np.clip(frames, 1, min(MEMORY_FRAMES, max(1, len(trails) // 8))))
 
 
 def _closed(values: Float, period: float | None) -> Float:
-    """Entries 0 to n, n being the seam → the first n, with what has drifted by n taken back evenly."""
+    """Close a curve of entries 0 to n, n being the seam: spread the drift evenly and return the first n entries."""
     n = len(values) - 1
     drift = values[n] - values[0]
     turns = round(drift / period) * period if period else 0.0
@@ -60,6 +61,6 @@ def _closed(values: Float, period: float | None) -> Float:
     values = values[:n]
     if n > 2:
         before = values[-1] - turns
-        limit = STILL * float(np.median(np.abs(np.diff(values))))
+        limit = SEAM_STEP * float(np.median(np.abs(np.diff(values))))
         values[0] = before + np.clip(values[0] - before, -limit, limit)
     return values

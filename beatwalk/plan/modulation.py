@@ -1,4 +1,4 @@
-"""The modulation matrix: what the music asks of every frame.
+"""The modulation matrix: how the music sets the targets of every frame.
 
 A rule takes one source of the analysis, shapes it and adds it to a target:
 
@@ -6,10 +6,10 @@ A rule takes one source of the analysis, shapes it and adds it to a target:
 
 Conventions
 -----------
-- Sources run from 0 to 1 over the **whole song**: silence is 0, a quiet verse stays quieter than the drop.
+- Sources run from 0 to 1 over the **whole song**: silence is 0, and a quiet verse stays quieter than the drop.
 - The render is offline, so an attack **ends** on its event: nothing lags behind the music. An event belongs to the
   frame nearest to it.
-- Attack and release are the time in which a pulse rises from, or falls to, 5 % (exponential, as on a synthesiser).
+- Attack and release are the times in which a pulse rises from, or falls to, 5 % (exponential, as on a synthesiser).
 - A level is added as it is; a rate is accumulated over time. An accumulated zoom swings within `zoom_range`.
 """
 
@@ -18,19 +18,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.settings import Modulated, Rule, Settings, Shape
+from beatwalk.settings import MAX_TRAILS, Modulated, Rule, Settings, Shape
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
-SPEED_FLOOR = 0.02  # of full speed: a walk that stands quite still cannot land anywhere
-MAX_TRAILS = 0.95  # more would hardly ever fade
+SPEED_FLOOR = 0.02  # of full speed: a walk at speed 0 never arrives
 MAX_OCTAVES = 8.0  # of zoom either way: 256 times
 MAX_STOPS = 16.0  # of exposure either way: all black, or all white
 _FALL = np.log(20.0)  # e^-_FALL is 5 %
 _EVENTS = ("onset", "beat", "downbeat")
 
 
-def targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targets:
-    """Every target of `settings` for every frame of `timeline`."""
+def compute_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targets:
+    """Compute every target of `settings` for every frame of `timeline`."""
     camera, color = settings.camera, settings.color
 
     def level(modulated: Modulated) -> Float:
@@ -43,7 +42,7 @@ def targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targe
     half = camera.zoom_range / 2
     curves = {
         "speed": np.maximum(level(settings.walk.speed), SPEED_FLOOR),
-        # Half a turn of the cosine for each range travelled: the swing starts, and turns back, without a jerk.
+        # Half a turn of the cosine for each range travelled: the swing starts and turns back smoothly.
         "zoom": np.clip(
             level(camera.zoom) + half * (1 - np.cos(np.pi * zoom_travel / camera.zoom_range)),
             -MAX_OCTAVES,
@@ -62,7 +61,7 @@ def targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targe
 
 
 def _accumulate(modulated: Modulated, kind: str, analysis: Analysis, timeline: Timeline) -> Float:
-    """Constant and rules of one kind, summed; rates integrated from the first frame on. Shape (n_frames,)."""
+    """Sum the constant and the rules of one kind; integrate rates from the first frame on. Shape (n_frames,)."""
     total = np.full(timeline.n_frames, modulated.level if kind == "level" else modulated.rate)
     for rule in modulated.rules:
         if rule.kind == kind:
@@ -75,9 +74,9 @@ def _accumulate(modulated: Modulated, kind: str, analysis: Analysis, timeline: T
 
 
 def shaped_source(rule: Rule, analysis: Analysis, timeline: Timeline) -> Float:
-    """One rule's source after envelope and curve, before its amount; shape (n_frames,), 0-1."""
+    """Shape one rule's source by envelope and curve, without its amount; shape (n_frames,), 0-1."""
     fps = float(timeline.fps)
-    # Events just outside an excerpt still ring into it: work on the song's frames a little way to both sides.
+    # Events just outside an excerpt still ring into it, so some frames on both sides of it are included.
     before, after = (int(np.ceil(ms / 1000 * fps)) for ms in (rule.release_ms, rule.attack_ms))
     frames = np.arange(-before, timeline.n_frames + after)
     times_s = timeline.start_s + frames / fps
@@ -96,7 +95,7 @@ def shaped_source(rule: Rule, analysis: Analysis, timeline: Timeline) -> Float:
 
 
 def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[np.int64]) -> Float:
-    """An impulse as high as its event at the frame nearest to it."""
+    """Put an impulse, as high as its event, at the frame nearest to the event."""
     if rule.source == "onset":
         events_s, strength = analysis.onsets_s, analysis.onset_strength
     else:
@@ -114,7 +113,7 @@ def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[
 
 
 def every_beat_s(analysis: Analysis, every: int) -> Float:
-    """One of `every` beats, counted from each bar's first; where they do not fit into a bar, from the first bar's."""
+    """Choose every n-th beat, counted in each bar; where n does not divide the bar, counted from the first bar."""
     beats_s, downbeats_s = analysis.beats_s, analysis.downbeats_s
     index = np.arange(len(beats_s))
     if len(downbeats_s) == 0 or len(beats_s) == 0:
@@ -137,7 +136,7 @@ def _beat_period_s(analysis: Analysis, times_s: Float) -> Float:
 
 
 def _bar_phase(analysis: Analysis, times_s: Float) -> Float:
-    """0 at each downbeat, rising to 1 at the next; 0 outside the first and last."""
+    """Rise from 0 at each downbeat to 1 at the next; 0 outside the first and last."""
     downbeats_s = analysis.downbeats_s
     if len(downbeats_s) < 2:
         return np.zeros(len(times_s))
@@ -146,7 +145,7 @@ def _bar_phase(analysis: Analysis, times_s: Float) -> Float:
 
 
 def _section_energy(analysis: Analysis, times_s: Float) -> Float:
-    """Mean energy of the section that each moment lies in."""
+    """Find the mean energy of the section around each moment."""
     energy = analysis.curves["energy"]
     at = np.arange(len(energy.values)) / energy.rate_hz
     values = np.zeros(len(times_s))
@@ -158,16 +157,16 @@ def _section_energy(analysis: Analysis, times_s: Float) -> Float:
 
 
 def envelope(values: Float, attack_frames: float, release_frames: float) -> Float:
-    """Peaks rise exponentially towards themselves during the attack and fall after it during the release.
+    """Let values rise exponentially towards each peak during the attack and fall after it during the release.
 
-    A peak follower run in both directions: backwards in time for the attack, which therefore ends on the event.
+    This is a peak follower in both directions: backwards in time for the attack, which therefore ends on the event.
     """
     risen = _decay(values[::-1], attack_frames)[::-1]
     return np.maximum(risen, _decay(values, release_frames))
 
 
 def _decay(values: Float, frames: float) -> Float:
-    """y[i] = max(x[i], y[i-1] x constant); the constant reaches 5 % after `frames`."""
+    """Follow peaks: y[i] = max(x[i], y[i-1] x constant); the constant reaches 5 % after `frames`."""
     if frames < 0.1:  # gone before the next frame
         return values
     keep = float(np.exp(-_FALL / frames))
@@ -180,7 +179,7 @@ def _decay(values: Float, frames: float) -> Float:
 
 
 def curve(values: Float, shape: Shape) -> Float:
-    """Bend 0-1 onto 0-1, keeping the ends."""
+    """Bend 0-1 onto 0-1 and keep the ends."""
     x = np.clip(values, 0, 1)
     if shape == "square":
         return x**2

@@ -1,20 +1,18 @@
-"""(Analysis, Script, Settings) → Plan: which prompt arrives when. Pure; no model, no picture.
+"""(Analysis, Script, Settings) → Plan: which prompt arrives when. No model and no picture is needed for it.
 
-A prompt **arrives** on a border of the music: the picture has fully become it there, and the change happened before.
-Prompts with a place go there; the others share the borders that are left, in order.
+A prompt **arrives** at a boundary of the music: there the picture shows the prompt fully, and the change has happened
+before. Prompts with a place arrive there; the others share the remaining boundaries, in order.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from beatwalk.core.files import split_number
-from beatwalk.core.keyframe_images import check_picture
+from beatwalk.core import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
-from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_borders
+from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
 from beatwalk.plan.prompts import Place, PromptLine, Script
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
@@ -31,7 +29,7 @@ class _Arrival:
     placed: bool
 
 
-def plan(
+def place_prompts(
     analysis: Analysis,
     script: Script,
     settings: Settings,
@@ -41,18 +39,23 @@ def plan(
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> Plan:
-    """Lay the prompts over the song.
+    """Place the prompts over the song.
 
     Parameters
     ----------
-    model : what will render; only remembered
-    size : width and height in pixels; None: the setting's, else the model's native size once it is loaded
-    start_s, end_s : the excerpt of the song to show; None: to its end
+    model
+        The model that will render; only recorded.
+    size
+        Width and height in pixels. Default: the setting's, else the model's native size once it is loaded.
+    start_s, end_s
+        The excerpt of the song to show. Default of the end: the song's end.
 
     Raises
     ------
-    PlanError : the excerpt lies outside the song, or there are more prompts than frames
-    PromptError : a place that the song does not have
+    PlanError
+        The excerpt lies outside the song, or there are more prompts than frames.
+    PromptError
+        The song does not have a place that a prompt names.
     """
     end_s = analysis.duration_s if end_s is None else end_s
     if not 0 <= start_s < analysis.duration_s:
@@ -63,7 +66,9 @@ def plan(
     end_s = min(end_s, analysis.duration_s)
     timeline = Timeline.spanning(end_s - start_s, settings.video.fps, start_s)
     if timeline.n_frames < MIN_SEGMENT_FRAMES:
-        raise PlanError(f"{end_s - start_s:g} s are {timeline.n_frames} frame; a walk needs {MIN_SEGMENT_FRAMES}")
+        raise PlanError(
+            f"the excerpt of {end_s - start_s:g} s has {timeline.n_frames} frame; a walk needs {MIN_SEGMENT_FRAMES}"
+        )
     pace = Pace.of(analysis, settings)
     arrivals = _arrivals(analysis, script, settings, pace)
     return Plan(
@@ -77,7 +82,7 @@ def plan(
 
 
 def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace) -> list[_Arrival]:
-    """Every prompt at its moments, over the whole song, in order of time; the first at 0."""
+    """List every prompt at its moments, over the whole song, in order of time; the first at 0."""
     placed = [
         _Arrival(time_s=time_s, line=line, placed=True)
         for line in script.lines
@@ -90,8 +95,8 @@ def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace
         first = replace(placed[0], time_s=0.0) if placed[0].time_s > 0 else None
         return [first, *placed] if first else placed
     taken_s = [arrival.time_s for arrival in placed]
-    borders = free_borders(analysis, settings.walk, taken_s, len({_shown(line) for line in free}), pace)
-    shared = [_Arrival(time_s=time_s, line=free[i % len(free)], placed=False) for i, time_s in enumerate(borders)]
+    boundaries = free_boundaries(analysis, settings.walk, taken_s, len({_shown(line) for line in free}), pace)
+    shared = [_Arrival(time_s=time_s, line=free[i % len(free)], placed=False) for i, time_s in enumerate(boundaries)]
     arrivals = sorted([*placed, *shared], key=lambda arrival: arrival.time_s)
     if arrivals[0].time_s > 0:
         arrivals.insert(0, replace(arrivals[0], time_s=0.0))
@@ -99,12 +104,12 @@ def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace
 
 
 def _shown(line: PromptLine) -> tuple[object, ...]:
-    """What makes a line another one than its neighbours: of two that show the same, one needs no border."""
+    """Everything that makes a line look different: of two lines that show the same, one needs no boundary."""
     return line.prompt, line.negative, line.seed, line.image, line.strength
 
 
 def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine) -> list[float]:
-    """When a place comes, in seconds; a section may come several times."""
+    """Find the times of a place, in seconds; a section may come several times."""
 
     def missing(found: str, expected: str) -> PromptError:
         return PromptError(path, line.line, line.column, found, expected)
@@ -122,7 +127,7 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
         return [float(events_s[place.number - 1])]
     if place.kind == "drop":
         if analysis.drop_s is None:
-            raise missing("@drop", "a place that exists: no clear drop was heard; use @0:42 or @section")
+            raise missing("@drop", "a place that exists: no clear drop was found; use @0:42 or @section")
         return [analysis.drop_s]
     starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
     if not starts:
@@ -132,12 +137,12 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
 
 
 def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace) -> tuple[Keyframe, ...]:
-    """Arrivals within the excerpt as keyframes on integer frames, with one to begin and one to end on."""
+    """Turn arrivals within the excerpt into keyframes on integer frames, with one at the start and one at the end."""
     active, words = arrivals[0], arrivals[0].line.prompt
     chosen: dict[int, _Arrival] = {}
     for arrival in arrivals:
         frame = timeline.frame_at(arrival.time_s)
-        # Where an excerpt begins just before a border, nobody could follow a whole change of prompt.
+        # Where an excerpt begins just before a boundary, there is no time for a whole change of prompt.
         just_before = timeline.start_s > 0 and (
             arrival.time_s < timeline.start_s + AT_THE_BEGINNING_S
             or (not arrival.placed and pace.too_short(timeline.start_s, arrival.time_s))
@@ -147,7 +152,7 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
         elif frame <= timeline.n_frames - MIN_SEGMENT_FRAMES:
             near = [f for f in range(frame - MIN_SEGMENT_FRAMES + 1, frame + MIN_SEGMENT_FRAMES) if f in chosen]
             if any(chosen[f].placed and not arrival.placed for f in near):
-                continue  # where two prompts meet, the one with a place wins; else the later
+                continue  # where two prompts meet, the one with a place wins, else the later one
             for f in near:
                 del chosen[f]
             chosen[frame] = arrival
@@ -159,12 +164,12 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
     if settings.walk.loop:
         if (
             len(keyframes) == 1 and timeline.n_frames >= 2 * MIN_SEGMENT_FRAMES
-        ):  # out and back: onto where it stands already, noise would not move at all
+        ):  # out and back: a walk from a keyframe to the same keyframe would not move at all
             middle = timeline.n_frames // 2
             keyframes.append(replace(begin, frame=middle, seed=None))
         end = replace(first, frame=timeline.n_frames)
     else:
-        last = keyframes[-1] if len(keyframes) > 1 else begin  # from the picture of --init the walk goes away
+        last = keyframes[-1] if len(keyframes) > 1 else begin  # the walk leaves the picture of --init
         end = replace(last, frame=timeline.n_frames, seed=None)
     return (*keyframes, end)
 
@@ -174,7 +179,7 @@ def _first_seed(line: PromptLine, settings: Settings) -> int:
 
 
 def _with_init(first: Keyframe, settings: Settings) -> Keyframe:
-    """The first keyframe with the picture that the settings begin on, where it has none of its own."""
+    """Give the first keyframe the picture that the settings start from, where it has none of its own."""
     if settings.walk.init is None or first.image is not None:
         return first
     image, strength = init_of(settings.walk.init)
@@ -182,11 +187,12 @@ def _with_init(first: Keyframe, settings: Settings) -> Keyframe:
 
 
 def init_of(given: str) -> tuple[Path, float | None]:
-    """FILE or FILE:strength → the picture to begin on, from anywhere, and how far it may be changed.
+    """Split FILE or FILE:strength into the absolute path of the picture to start from, and its strength.
 
     Raises
     ------
-    InputError : the strength is none
+    InputError
+        The strength is not a number from 0 to 1.
     """
     try:
         path, strength = split_number(given)
@@ -198,51 +204,18 @@ def init_of(given: str) -> tuple[Path, float | None]:
     return Path(os.path.abspath(path)), strength
 
 
-def check_pictures(script: Script, settings: Settings) -> None:
-    """Pictures that are to be keyframes are there.
-
-    Raises
-    ------
-    InputError : one is missing, or no picture that can be read
-    """
-    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
-    for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
-        check_picture(image)
-
-
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:
     negative = settings.model.negative if line.negative is None else line.negative
-    image = None if line.image is None else Path(os.path.abspath(line.image))  # a plan is rendered from anywhere
+    image = (
+        None if line.image is None else Path(os.path.abspath(line.image))
+    )  # a plan can be rendered from any folder
     keyframe = Keyframe(
         frame=frame, prompt=line.prompt or previous_prompt, negative=negative, seed=line.seed, image=image
     )
     return keyframe if line.strength is None else replace(keyframe, strength=line.strength)
 
 
-def check_plan(plan: Plan, where: str = "plan") -> None:
-    """A plan that a person may have edited holds together.
-
-    Raises
-    ------
-    PlanError : naming what is wrong
-    """
-    keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
-    if len(keyframes) < 2:
-        raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
-    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
-        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
-        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
-    for before, after in itertools.pairwise(keyframes):
-        if after.frame <= before.frame:
-            raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
-    if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
-        ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
-        raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
-    if keyframes[0].seed is None:
-        raise PlanError(f"{where}: the first keyframe needs a seed")
-
-
 def resolve_model_path(model: str | None) -> str | None:
-    """A model given as a path that exists, made absolute, so that a plan can be rendered from anywhere."""
+    """Make a model's path absolute where it exists, so that a plan can be rendered from any folder."""
     path = Path(os.path.expanduser(model or ""))
     return str(path.resolve()) if model and path.exists() else model

@@ -1,20 +1,20 @@
-"""Plans as JSON that a person can read, edit and give back.
+"""`Plan` ↔ JSON that a person can read and edit.
 
-The file holds what was decided (song, analysis, settings, keyframes); what follows from it (targets per frame,
-segments) is derived when it is loaded.
+The file holds decisions (song, analysis, settings, keyframes). What follows from them (targets per frame, segments)
+is derived when the file is read.
 """
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from beatwalk.core.files import read_json
+from beatwalk.core import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
-from beatwalk.plan.placement import check_plan
 from beatwalk.plan.presets import settings_from
 from beatwalk.settings import Fps, Size
 from beatwalk.types import Keyframe, Plan, Timeline
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def _printable(text: str) -> str:
-    """Refuse halves of characters, which JSON can spell and no text encoder can read."""
+    """Refuse lone surrogates, which JSON can spell and no text encoder can read."""
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         raise ValueError("expected text, found half of a character")
     return text
@@ -58,11 +58,11 @@ class _Plan(_Strict):
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """A plan as plain data."""
+    """Convert a plan to plain data."""
     keyframes = [
         {
             "frame": k.frame,
-            "time": round(plan.timeline.time_of(k.frame), 3),  # for the eye; ignored when read
+            "time": round(plan.timeline.time_of(k.frame), 3),  # for people; ignored when read
             "prompt": k.prompt,
             **({"negative": k.negative} if k.negative else {}),
             **({"seed": k.seed} if k.seed is not None else {}),
@@ -84,12 +84,14 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def plan_from_json(data: dict[str, Any], where: str) -> Plan:
-    """A plan from plain data, checked.
+    """Build a plan from plain data, and check it.
 
     Raises
     ------
-    PlanError : naming `where`, the key, what was found and what was expected
-    SettingsError : its settings are wrong
+    PlanError
+        The plan is wrong; the message names `where`, the key, what was found and what was expected.
+    SettingsError
+        Its settings are wrong.
     """
     if data.get("version") != VERSION:
         raise PlanError(f"{where}: version {data.get('version')!r} of the plan format; this beatwalk reads {VERSION}")
@@ -123,6 +125,31 @@ def read_plan(path: Path) -> Plan:
 
     Raises
     ------
-    PlanError, SettingsError : as `plan_from_json`, or there is no such file
+    PlanError, SettingsError
+        The file is missing or wrong, as for `plan_from_json`.
     """
     return plan_from_json(read_json(path, PlanError, "a plan"), str(path))
+
+
+def check_plan(plan: Plan, where: str = "plan") -> None:
+    """Check that a plan, which a person may have edited, holds together.
+
+    Raises
+    ------
+    PlanError
+        It does not; the message says why.
+    """
+    keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
+    if len(keyframes) < 2:
+        raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
+    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
+        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
+        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
+    for before, after in itertools.pairwise(keyframes):
+        if after.frame <= before.frame:
+            raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
+    if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
+        ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
+        raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
+    if keyframes[0].seed is None:
+        raise PlanError(f"{where}: the first keyframe needs a seed")

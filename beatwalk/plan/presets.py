@@ -1,7 +1,7 @@
-"""Presets and settings: find, read, merge, override, check.
+"""Presets and settings: find, read, merge, override and check them.
 
-A preset is a TOML file whose keys are those of `beatwalk.settings.Settings`. The package ships some (`presets/`); a
-person's own lie in their configuration folder or anywhere, given by path. Unknown keys are errors that suggest the
+A preset is a TOML file with the keys of `beatwalk.settings.Settings`. The package ships some (`presets/`). A person's
+own presets lie in their configuration folder, or are given by path. An unknown key is an error that suggests the
 nearest known one.
 """
 
@@ -24,11 +24,11 @@ DEFAULT_PRESET = "default"
 
 
 def preset_folders() -> tuple[Path, ...]:
-    """Where presets are looked for by name: the user's own first, then those that ship with beatwalk."""
+    """List the folders in which presets are found by name: the user's own first, then the one that ships."""
     import platformdirs
 
     package = Path(__file__).parent.parent
-    # A wheel carries the presets inside the package; a checkout keeps them beside it, where people see them.
+    # A wheel has the presets inside the package; a checkout has them next to it, where people see them.
     shipped = package / "presets" if (package / "presets").is_dir() else package.parent / "presets"
     return (
         Path(os.path.expanduser("~"), ".config", "beatwalk", "presets"),  # Path.home() fails where there is none
@@ -38,7 +38,7 @@ def preset_folders() -> tuple[Path, ...]:
 
 
 def list_presets() -> dict[str, Path]:
-    """Name → file of every preset that can be given by name; a user's own hides a shipped one of the same name."""
+    """Map names to files of all presets; a user's own preset hides a shipped one of the same name."""
     found: dict[str, Path] = {}
     for folder in preset_folders():
         if folder.is_dir():
@@ -48,11 +48,12 @@ def list_presets() -> dict[str, Path]:
 
 
 def find_preset(name: str) -> Path:
-    """The file of a preset given by name or path.
+    """Find the file of a preset by its name or path.
 
     Raises
     ------
-    SettingsError : there is no such preset; the message lists or suggests those there are
+    SettingsError
+        There is no such preset; the message suggests or lists others.
     """
     presets = list_presets()
     if name in presets:
@@ -63,12 +64,12 @@ def find_preset(name: str) -> Path:
             return path
         raise SettingsError(f"{name}: no such preset file")
     near = difflib.get_close_matches(name, presets, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(presets)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(presets)}"
     raise SettingsError(f"unknown preset {name!r}; {hint}")
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """A preset's keys and values, as they stand in its file (parsed, not yet checked)."""
+    """Read a preset's keys and values from its file: parsed, not yet checked."""
     path = find_preset(name)
     try:
         return tomllib.loads(preset_text(name))
@@ -77,11 +78,12 @@ def load_preset(name: str) -> dict[str, Any]:
 
 
 def preset_text(name: str) -> str:
-    """A preset's TOML as it stands in its file.
+    """Read the TOML text of a preset.
 
     Raises
     ------
-    SettingsError : there is no such preset, or it cannot be read
+    SettingsError
+        There is no such preset, or it cannot be read.
     """
     path = find_preset(name)
     try:
@@ -93,9 +95,9 @@ def preset_text(name: str) -> str:
 
 
 def parse_override(text: str) -> dict[str, Any]:
-    """`walk.change_every="4 bars"` → {"walk": {"change_every": "4 bars"}}.
+    """Parse an override: `walk.change_every="4 bars"` → {"walk": {"change_every": "4 bars"}}.
 
-    The value is TOML; a bare word that is no TOML counts as text, so quotes may be left to the shell.
+    The value is TOML. A bare word that is not TOML is taken as text, because the shell removes quotes.
     """
     key, equals, value = text.partition("=")
     parts = [part.strip() for part in key.split(".")]
@@ -104,7 +106,7 @@ def parse_override(text: str) -> dict[str, Any]:
     try:
         parsed = tomllib.loads(f"value = {value.strip()}")
         if set(parsed) != {"value"}:
-            raise SettingsError(f"--set {text!r}: one KEY=VALUE at a time")
+            raise SettingsError(f"--set {text!r}: expected one KEY=VALUE at a time")
         nested: Any = parsed["value"]
     except (ValueError, RecursionError):
         nested = value.strip()
@@ -114,9 +116,9 @@ def parse_override(text: str) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over` on top; tables merge, everything else is replaced.
+    """Put the keys of `over` on top of `base`; tables merge, everything else is replaced.
 
-    A bare number is the short form of a table's level, so a table on top of one keeps it.
+    A bare number is short for a table with that level, so a table on top of a number keeps it as its level.
     """
     merged = dict(base)
     for key, value in over.items():
@@ -131,25 +133,28 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str, Any]] = ()) -> Settings:
-    """A preset with overrides on top (later ones win), checked.
+    """Load a preset, put overrides on top (later ones win), and check the result.
 
     Raises
     ------
-    SettingsError : naming the key, what was found and what was expected
+    SettingsError
+        A setting is wrong; the message names the key, what was found and what was expected.
     """
     values: Mapping[str, Any] = load_preset(preset)
-    settings_from(values, where=f"preset {preset}")  # so that a mistake is blamed on the file it stands in
+    settings_from(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
     for override in overrides:
         values = merge(values, override)
     return settings_from(values, where="settings")
 
 
 def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
-    """Check plain data (TOML, JSON) and make it `Settings`.
+    """Check plain data (from TOML or JSON) and convert it to `Settings`.
 
     Raises
     ------
-    SettingsError : naming `where`, the key, what was found and what was expected; one mistake at a time
+    SettingsError
+        A setting is wrong; the message names `where`, the key, what was found and what was expected, one mistake at a
+        time.
     """
     try:
         return Settings.model_validate(dict(values))
@@ -158,7 +163,7 @@ def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first mistake in one line."""
+    """Explain the first mistake in one line."""
     first = error.errors()[0]
     location = tuple(part for part in first["loc"])
     key = ".".join(str(part) for part in location)
@@ -175,7 +180,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    """Field names of the model that sits at a location within Settings."""
+    """List the field names of the model at a location within `Settings`."""
     model: Any = Settings
     for part in location:
         if isinstance(part, int):
@@ -187,7 +192,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> Any:
-    """The settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
+    """Find the settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
     if isinstance(annotation, type):
         return annotation if issubclass(annotation, BaseModel) else None
     for inner in typing.get_args(annotation):

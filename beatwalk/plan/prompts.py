@@ -1,4 +1,4 @@
-"""Prompt files: what to paint, and where in the song.
+"""Prompt files: what to show, and where in the song.
 
     a neon city in the rain
     @0:42.5 a forest of glass
@@ -8,9 +8,9 @@
     a calm ocean :: seed=42 negative="text, watermark"
     @bar 17 :: image=cover.png strength=0.6
 
-One prompt a line. A line may start with a place and end with settings after `::`. Blank lines are skipped; `#`
-starts a comment at the start of a line or after white space (not inside a quoted setting). Lines and columns count
-from 1, so do bars and beats.
+Each line holds one prompt. It may start with a place and end with settings after `::`. Blank lines are skipped. `#`
+starts a comment at the start of a line or after white space (not inside a quoted setting). Lines, columns, bars and
+beats count from 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Literal
 from beatwalk.errors import InputError, PromptError
 
 PlaceKind = Literal["time", "bar", "beat", "section", "drop"]
-MAX_PROMPT_CHARACTERS = 4000  # far beyond any text encoder; a longer line is a wrong file
+MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
 MAX_SEED = 2**63 - 1
 
 
@@ -42,7 +42,7 @@ class PromptLine:
     """One line of a prompt file."""
 
     line: int
-    column: int  # of the place, or of the text where there is none; for messages
+    column: int  # of the place, or of the text where there is no place; for messages
     prompt: str  # empty only where there is an image
     place: Place | None = None
     seed: int | None = None
@@ -53,7 +53,7 @@ class PromptLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """A prompt file, understood; at least one line."""
+    """A parsed prompt file, with at least one line."""
 
     path: str  # as the user wrote it, for messages
     lines: tuple[PromptLine, ...]
@@ -64,8 +64,10 @@ def read_prompts(path: Path) -> Script:
 
     Raises
     ------
-    InputError : the file is missing, a directory, or unreadable
-    PromptError : it is no UTF-8 text, holds no prompt, or a line is wrong
+    InputError
+        The file is missing, a directory, or unreadable.
+    PromptError
+        The file is not UTF-8 text, holds no prompt, or a line is wrong.
     """
     try:
         data = path.read_bytes()
@@ -98,13 +100,17 @@ def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = N
 
     Parameters
     ----------
-    text : the whole file
-    path : its name, for messages
-    folder : what relative picture names are relative to
+    text
+        The whole file.
+    path
+        Its name, for messages.
+    folder
+        The folder that relative picture names refer to.
 
     Raises
     ------
-    PromptError : naming line, column, what was found and what was expected
+    PromptError
+        A line is wrong; the message names line, column, what was found and what was expected.
     """
     lines = []
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
@@ -112,7 +118,7 @@ def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = N
         if line is not None:
             lines.append(line)
     if not lines:
-        raise PromptError(path, 1, 1, "no prompt", "at least one line that says what to paint")
+        raise PromptError(path, 1, 1, "no prompt", "at least one line that says what to show")
     return Script(path=path, lines=tuple(lines))
 
 
@@ -125,7 +131,7 @@ _SETTINGS = "seed=…, negative=…, image=… or strength=…"
 
 
 class _LineParser:
-    """One line, from left to right; keeps the column for messages."""
+    """Parses one line from left to right and keeps the column for messages."""
 
     def __init__(self, raw: str, number: int, path: str, folder: Path | None) -> None:
         self.raw, self.number, self.path, self.folder = raw, number, path, folder
@@ -155,7 +161,7 @@ class _LineParser:
         prompt = self.prompt()
         settings = self.settings()
         if not prompt and "image" not in settings:
-            raise self.error("no prompt", "words that say what to paint, or :: image=FILE", text_at)
+            raise self.error("no prompt", "words that say what to show, or :: image=FILE", text_at)
         return PromptLine(line=self.number, column=column, prompt=prompt, place=place, **settings)  # type: ignore[arg-type]
 
     def place(self) -> Place:
@@ -199,7 +205,7 @@ class _LineParser:
         return self.raw[start : self.at]
 
     def prompt(self) -> str:
-        """Up to a comment, ` :: ` or the end."""
+        """Read up to a comment, ` :: ` or the end."""
         start = self.at
         while self.at < len(self.raw):
             spaced = self.at == start or self.raw[self.at - 1].isspace()
@@ -231,7 +237,7 @@ class _LineParser:
             found[key] = self.checked(key, self.value(), value_at)
 
     def value(self) -> str:
-        """A bare word, or text in single or double quotes."""
+        """Read a bare word, or text in single or double quotes."""
         if self.at < len(self.raw) and self.raw[self.at] in "\"'":
             quote, start = self.raw[self.at], self.at
             end = self.raw.find(quote, start + 1)

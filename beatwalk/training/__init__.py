@@ -1,0 +1,1 @@
+"""The recipes that made the weights inside: nano and the beat network. Nothing imports them."""

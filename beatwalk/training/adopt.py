@@ -34,7 +34,7 @@ def adopt(job: Job, model: Path) -> None:
     """
     if any((job.work / f"{stage}.pt").exists() for stage in (*STAGES, "decoder")):
         return
-    pipe = SanaPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    pipe = SanaPipeline.from_pretrained(model, dtype=torch.float32)
     text = {f"text.{name}": value for name, value in pipe.text_encoder.state_dict().items()}
     whole = text | {f"transformer.{name}": value for name, value in pipe.transformer.state_dict().items()}
     weights = pipe.vae.state_dict()

@@ -44,7 +44,7 @@ class Painter4:
 
     def __init__(self, folder: Path, steps: int, device: str) -> None:
         # the CPU has fast bfloat16; float16 is only how the weights lie on disk
-        self.pipe = DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.bfloat16).to(device)
+        self.pipe = DiffusionPipeline.from_pretrained(folder, dtype=torch.bfloat16).to(device)
         self.pipe.set_progress_bar_config(disable=True)
         self.pipe.vae.to(memory_format=torch.channels_last)
         self.steps, self.device = steps, device

@@ -19,7 +19,7 @@ from torch.multiprocessing.spawn import spawn
 
 
 def rank() -> int:
-    """This process's number; 0 writes logs and checkpoints."""
+    """Number of this process; 0 writes logs and checkpoints."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 

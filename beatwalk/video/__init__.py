@@ -1,35 +1,40 @@
-"""Pictures in and out of video files, and the song with them; all of it through imageio-ffmpeg's own ffmpeg.
+"""Frames → finished video file, and back: effects, flash limiter, codecs, the song, cue sheets.
 
 Conventions
 -----------
 - Frames are uint8 sRGB, shape (n, height, width, 3); sizes are (width, height); frame rates are exact fractions.
-- Whatever is written appears whole under its name or not at all: see `beatwalk.core.files`.
+- A written file appears whole under its name or not at all: see `beatwalk.core.files`.
 - File names never pass through a shell and may hold anything that the file system takes.
 """
 
 from __future__ import annotations
 
-from beatwalk.video.alpha import with_alpha
-from beatwalk.video.codecs import CODECS, check_choices, check_name, codec_named, fitting_size, remarks
-from beatwalk.video.muxing import join, mux
+from beatwalk.video.codecs import check_choices, check_name, codec_named, remarks
+from beatwalk.video.cues import cue_paths, cues_of, write_cues
+from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
+from beatwalk.video.frame_interpolation import check_interpolation
+from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
-    "CODECS",
     "Encoder",
+    "FinishReport",
+    "Finisher",
     "LosslessWriter",
     "VideoInfo",
     "check_choices",
+    "check_interpolation",
     "check_name",
     "codec_named",
-    "fitting_size",
-    "join",
+    "cue_paths",
+    "cues_of",
+    "finish_segments",
     "mux",
     "probe",
     "read_averages",
     "read_frames",
     "read_sound",
     "remarks",
-    "with_alpha",
+    "write_cues",
 ]

@@ -1,6 +1,6 @@
-"""Frames with alpha, made from their colours.
+"""Alpha, made from the colours of frames.
 
-Alpha is premultiplied: each colour is already multiplied by it, so that over a background B a player shows
+Alpha is premultiplied: each colour is already multiplied by it. Over a background B a player shows
 colour + (1 - alpha) x B, and where alpha is 0 the colour is black.
 """
 
@@ -11,15 +11,16 @@ import numpy as np
 from beatwalk.types import Frames
 
 LUMA = np.array([54, 183, 19], np.uint16)  # BT.709's 0.2126, 0.7152, 0.0722 in parts of 256
-KEY_FROM, KEY_TO = 10, 60  # levels away from the key colour at which opacity begins, and is full
+KEY_FROM, KEY_TO = 10, 60  # distance from the key colour, in levels, at which opacity begins and is full
 
 
 def with_alpha(frames: Frames, how: str) -> Frames:
-    """uint8 frames, shape (n, height, width, 3) → (n, height, width, 4), premultiplied.
+    """Add alpha to uint8 frames: shape (n, height, width, 3) → (n, height, width, 4), premultiplied.
 
     Parameters
     ----------
-    how : "luma": as opaque as bright; "key=#rrggbb": this colour becomes transparent, with a soft edge
+    how
+        "luma": as opaque as bright; "key=#rrggbb": this colour becomes transparent, with a soft edge.
     """
     if how == "luma":
         alpha = ((frames * LUMA).sum(-1, dtype=np.uint32) + 128) >> 8

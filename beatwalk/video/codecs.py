@@ -1,19 +1,19 @@
-"""The codecs that videos can have: container, pixel format, sizes, sound and alpha of each.
+"""The codecs: container, pixel format, sizes, sound and alpha of each, all in one table.
 
-Everything is said once, here. Alpha is always premultiplied: what is transparent is black.
+Alpha is always premultiplied: transparent pixels are black.
 
-What each says about its colours, as read back:
+Colour tags of each codec, as read back:
 
 - h264, h265, av1, vp9, webm, prores, prores-4444: BT.709 in matrix, primaries and curve, limited range.
 - hap, hap-alpha, hap-q, dxv, ffv1: RGB, so there is no matrix; primaries and curve BT.709.
 - mjpeg: primaries and curve BT.709, but matrix and range are JPEG's own (BT.601's, full): the format has no other,
   and players convert with it whatever a container says. AVI has no place for tags at all.
-- gif: RGB without tags, which is sRGB by its standard. It counts time in hundredths of a second: at other rates
-  than 50, 25, 20, 10, … frames last one hundredth more or less in turn, and the whole is as long as it should be.
+- gif: RGB without tags, which is sRGB by its standard. It counts time in hundredths of a second: at rates that do not
+  divide 100, frames last one hundredth more or less in turn, and the whole is as long as it should be.
 
-Not every ffmpeg has every encoder. Of those that come with imageio-ffmpeg 0.8, Linux' and that of Macs with Apple
-silicon have all; that of Intel Macs lacks SVT-AV1 and Windows' that and HAP. AV1 is then written by libaom; for HAP
-another ffmpeg is needed, or DXV taken.
+Not every ffmpeg has every encoder. Of those that come with imageio-ffmpeg 0.8, the ones for Linux and for Macs with
+Apple silicon have all. The one for Intel Macs lacks SVT-AV1; the one for Windows lacks SVT-AV1 and HAP. AV1 is then
+written by libaom; HAP needs another ffmpeg (DXV is an alternative).
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ RGB709 = "setparams=range=pc:colorspace=gbr:color_primaries=bt709:color_trc=bt70
 # JPEG's own matrix is BT.601's, full range, and decoders take no other; primaries and curve are BT.709's.
 JPEG = "setparams=range=pc:colorspace=bt470bg:color_primaries=bt709:color_trc=bt709"
 
-# B-frames are coded more coarsely than their neighbours, and small even motion then stutters: of a slow walk's change
-# from frame to frame, read back, the correlation with its target was 0.71 with them and 0.98 without (files + 20 %).
+# B-frames are coded more coarsely than their neighbours, so small even motion stutters. In a slow walk, the change
+# from frame to frame, read back, correlated with its target by 0.71 with them and by 0.98 without (files + 20 %).
 EVEN_MOTION = ("-bf", "0")
-# What a coder leaves out or rounds from frame to frame is change that nobody asked for, as large as that of a slow
-# walk. Measured on 8 s of one: mean change read back / change of the frames was 1.35 at crf 18 with the defaults;
-# 1.26 without their economies (crf 16); 1.19 with finer colours too, which the eye's space weighs as much as light
-# (crf 18). A quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24` goes back.
-# The preset "faster" makes up for the time that it takes, as faithfully. Of the slowest walks (a thousandth of change
-# a frame) that was still 1.79: x264 saves where little moves, which nobody sees for a moment but everybody in a quiet
-# minute. `qcomp=0` gives every second about as many bits: 1.42, for files of the same size. With a better decoder of
-# nano's, 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (files 1, 1.4, 1.6, 1.9): so 15 is the default.
+# An encoder that skips or rounds details from frame to frame adds change of its own, as large as that of a slow walk.
+# Measured on 8 s of a slow walk, mean change read back / change of the frames was 1.35 at crf 18 with x264's
+# defaults, 1.26 without their economies (crf 16), and 1.19 with finer colours too, which OKLab weighs as much as
+# light (crf 18). For a quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24`
+# reverts that. The preset "faster" regains the time without loss. The slowest walks (a thousandth of change a frame)
+# were still at 1.79: x264 saves bits where little moves, which is invisible for a moment and visible in a quiet
+# minute. `qcomp=0` gives every second about the same bits: 1.42, for files of the same size. With nano's better
+# decoder: 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (file sizes 1, 1.4, 1.6, 1.9). So 15 is the default.
 FAITHFUL = (
     "-x264-params",
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6:qcomp=0",
 )
 MP4, MOV = ("-movflags", "+faststart"), ("-movflags", "+faststart+write_colr")
-ISO = (".mp4", ".mov")  # containers with an index that can come first
+ISO = (".mp4", ".mov")  # containers whose index can come first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,24 +61,24 @@ class Codec:
     """How one codec is written."""
 
     name: str
-    encoder: str  # ffmpeg's name of it
-    suffixes: tuple[str, ...]  # containers that hold it, the usual one first
+    encoder: str  # ffmpeg's name for it
+    suffixes: tuple[str, ...]  # of the containers that hold it, the usual one first
     options: tuple[str, ...]
     pixels: str  # pixel format
-    alpha_pixels: str | None = None  # … with alpha, where it can
+    alpha_pixels: str | None = None  # pixel format with alpha, where it has one
     multiple: int = 1  # width and height are multiples of this
-    least: int = 1  # … and at least this
+    least: int = 1  # and at least this
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
     sound: bool = True
-    bytes_a_pixel: float = 0.1  # of a video, about; for saying beforehand whether the disk will do
+    bytes_a_pixel: float = 0.1  # roughly; predicts whether the disk has room
     most_fps: int | None = None  # frames a second
     instead: tuple[str, tuple[str, ...]] | None = (
         None  # another encoder and its options, where there is not the first
     )
 
     def filters(self, *, alpha: bool) -> str:
-        """sRGB frames → what the encoder takes, tagged."""
+        """ffmpeg filters that turn sRGB frames into what the encoder takes, with colour tags."""
         pixels = self.alpha_pixels if alpha and self.alpha_pixels else self.pixels
         if self.matrix == "rgb":
             return f"format={pixels},{RGB709}"
@@ -157,15 +157,17 @@ _PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=sierra2_4a"
 
 
 def codec_named(name: str) -> Codec:
-    """A codec that this machine's ffmpeg has.
+    """Look up a codec, and check that this machine's ffmpeg has it.
 
     Raises
     ------
-    SettingsError : there is none of that name
-    OutputError : ffmpeg was built without it
+    SettingsError
+        There is no codec of that name.
+    OutputError
+        This ffmpeg was built without its encoder.
     """
     if name not in CODECS:
-        raise SettingsError(f'unknown codec "{name}"; there are: {", ".join(CODECS)}')
+        raise SettingsError(f'unknown codec "{name}"; known are: {", ".join(CODECS)}')
     codec = CODECS[name]
     if codec.encoder in encoders():
         return codec
@@ -174,30 +176,32 @@ def codec_named(name: str) -> Codec:
     other = "--codec dxv" if name.startswith("hap") and "dxv" in encoders() else "another codec"
     raise OutputError(
         f"{name}: the ffmpeg in use was built without {codec.encoder}; install a full one and set IMAGEIO_FFMPEG_EXE "
-        f"to it, or take {other}"
+        f"to it, or use {other}"
     )
 
 
 @lru_cache(maxsize=1)
 def encoders() -> frozenset[str]:
-    """Names of the encoders that this ffmpeg was built with."""
+    """List the encoders that this ffmpeg was built with."""
     process = ffmpeg.start(["-encoders"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output = process.communicate()[0].decode("utf-8", "replace")
     return frozenset(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
 
 
 def replace_encoder(codec: Codec, encoder: str, options: tuple[str, ...], quality: str) -> Codec:
-    """The same codec, written by another encoder."""
+    """Return the same codec, written by another encoder."""
     return replace(codec, encoder=encoder, options=options, quality=quality)
 
 
 def check_name(path: Path, name: str) -> None:
-    """A file's ending must be one of its codec's containers.
+    """Check that a file's ending is that of a container which holds the codec.
 
     Raises
     ------
-    OutputError : it is not
-    SettingsError : there is no such codec
+    OutputError
+        The ending is another one.
+    SettingsError
+        There is no such codec.
     """
     suffixes = codec_named(name).suffixes
     if path.suffix.lower() not in suffixes:
@@ -208,7 +212,7 @@ def check_name(path: Path, name: str) -> None:
 
 
 def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
-    """The nearest size that a codec can hold."""
+    """Find the nearest size that a codec can hold."""
     codec = codec_named(name)
 
     def fit(side: int) -> int:
@@ -218,35 +222,36 @@ def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def remarks(name: str, size: tuple[int, int], fps: Fraction) -> list[str]:
-    """What is not quite as it was asked for, a sentence each."""
+    """Say in what a video will differ from what was asked for, one sentence each."""
     said = []
     if (fitting := fitting_size(name, size)) != size:
         said.append(f"{name} cannot hold {size[0]}x{size[1]}: the video is scaled to {fitting[0]}x{fitting[1]}")
     if name == "gif" and (100 / fps).denominator != 1:
         few = int(100 / fps)
         said.append(
-            f"gif counts hundredths of a second: frames last {few} or {few + 1} of them, on the whole {fps} fps"
+            f"gif counts hundredths of a second: frames last {few} or {few + 1} of them, {fps} fps on average"
         )
     return said
 
 
 def check_choices(name: str, *, intra: bool, alpha: bool, fps: Fraction) -> None:
-    """Whether a codec can hold alpha and so many frames a second, or has whole frames for the asking.
+    """Check that a codec can hold alpha, whole frames alone, and this frame rate.
 
     Raises
     ------
-    SettingsError : it cannot; the message says which can
+    SettingsError
+        It cannot; the message says which codec can.
     """
     codec = codec_named(name)
     if alpha and codec.alpha_pixels is None:
         able = ", ".join(codec.name for codec in CODECS.values() if codec.alpha_pixels)
-        raise SettingsError(f"{name} holds no alpha; these do: {able}")
+        raise SettingsError(f"{name} holds no alpha; these codecs do: {able}")
     if intra and name != "h264":
         raise SettingsError(
             f"--intra is for h264 alone{'' if codec.quality else f'; {name} has whole frames anyway'}"
         )
     if codec.most_fps is not None and fps > codec.most_fps:
-        raise SettingsError(f"{name} shows at most {codec.most_fps} frames a second, not {fps}; take a lower --fps")
+        raise SettingsError(f"{name} shows at most {codec.most_fps} frames a second, not {fps}; use a lower --fps")
 
 
 def writing_options(
@@ -260,26 +265,31 @@ def writing_options(
     alpha: bool,
     upscale: int = 1,
     first: Sequence[str] = (),
-    by: Callable[[Codec, tuple[int, int]], Codec] = lambda codec, size: codec,
+    choose: Callable[[Codec, tuple[int, int]], Codec] = lambda codec, size: codec,
 ) -> tuple[str, ...]:
-    """ffmpeg's output options for frames of any size and rate.
+    """Build ffmpeg's output options for frames of any size and rate.
 
     Parameters
     ----------
-    upscale : so many times as wide and high
-    first : filters that come before all others
-    by : may choose another encoder of the codec for a size; not asked for whole frames alone
+    upscale
+        Factor of width and height.
+    first
+        Filters that run before all others.
+    choose
+        May choose another encoder of the codec for a size; not called for whole frames alone.
 
     Raises
     ------
-    SettingsError : an unknown codec, or an option that it does not have
-    OutputError : the file's ending is none of the codec's
+    SettingsError
+        The codec is unknown, or lacks an option.
+    OutputError
+        The file's ending does not fit the codec.
     """
     codec = codec_named(name)
     check_name(path, name)
     check_choices(name, intra=intra, alpha=alpha, fps=fps)
     fitting = fitting_size(name, (size[0] * upscale, size[1] * upscale))
-    codec = codec if intra else by(codec, fitting)
+    codec = codec if intra else choose(codec, fitting)
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
     chain = [*first, *chain]
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))

@@ -1,4 +1,4 @@
-"""Cue sheets: when what happens in a video, for editors, light desks and players."""
+"""Cue sheets: the times of beats, bars, sections and prompts in a video, for editors, light desks and players."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from beatwalk.core.files import whole_or_nothing, write_json
-from beatwalk.core.manifest import interpolation_of, manifest_path, read_manifest, timing_of
+from beatwalk.core import interpolation_of, manifest_path, read_manifest, timing_of, whole_or_nothing, write_json
 from beatwalk.errors import InputError
 from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
-from beatwalk.video import probe, read_frames
+from beatwalk.video.reading import probe, read_frames
 
-THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # of a strip, and pixels of each one's longer side
+THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # how many, and the pixels of the longer side of each
 
 Kind = Literal["section", "prompt", "bar", "beat"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marker:
-    """Something that begins at a frame."""
+    """A section, prompt, bar or beat that begins at a frame."""
 
     time_s: float  # from the start of the video
     frame: int
@@ -33,7 +32,7 @@ class Marker:
 
 
 def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[Marker]:
-    """All markers of a video, in order; sections and prompts come before the bar and beat that they begin with."""
+    """List the markers of a video in order; sections and prompts come before the bar and beat that they open."""
     found: list[Marker] = []
 
     def add(time_s: float, kind: Kind, label: str) -> None:
@@ -55,7 +54,7 @@ def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, .
 
 
 def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[tuple[float, str]]:
-    """Where a prompt arrives or a section begins: s of the video, and a title of both; the first at 0."""
+    """List where prompts arrive or sections begin, in seconds of the video, with a title of both; the first at 0."""
     found: dict[int, str] = {}
     section = prompt = ""
     for marker in markers(analysis, timeline, keyframes):
@@ -70,25 +69,31 @@ def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, 
 
 
 def cue_paths(video: Path) -> tuple[Path, Path, Path]:
-    """JSON, CSV and thumbnails of a video."""
-    return tuple(video.with_name(video.name + ending) for ending in (".cues.json", ".cues.csv", ".strip.png"))  # type: ignore[return-value]
+    """Paths of the JSON, the CSV and the thumbnails of a video."""
+    sheet, table, thumbnails = (f"{video.name}{ending}" for ending in (".cues.json", ".cues.csv", ".strip.png"))
+    return video.with_name(sheet), video.with_name(table), video.with_name(thumbnails)
 
 
 def write_cues(
     video: Path, analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...], *, interpolate: int = 1
 ) -> None:
-    """The cue sheet as JSON and CSV, and a strip of thumbnails, beside a video.
+    """Write the cue sheet as JSON and CSV, and thumbnails, next to a video.
 
     Parameters
     ----------
-    timeline, keyframes : as rendered
-    interpolate : how many frames of the video there are for each of those
+    timeline, keyframes
+        As rendered.
+    interpolate
+        How many frames of the video there are for each of those.
 
     Raises
     ------
-    InputError : the video is not as long as the cues are
-    OutputError : they cannot be written
-    VideoError : the video cannot be read
+    InputError
+        The video is not as long as the cues are.
+    OutputError
+        They cannot be written.
+    VideoError
+        The video cannot be read.
     """
     timeline = timeline.finer(interpolate)
     keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
@@ -96,15 +101,15 @@ def write_cues(
         raise InputError(
             f"{video}: has {n_frames} frames, but its manifest says {timeline.n_frames}; render it again"
         )
-    json_path, csv_path, strip_path = cue_paths(video)
+    json_path, csv_path, thumbnails_path = cue_paths(video)
     found = markers(analysis, timeline, keyframes)
     rows = [{"time": round(m.time_s, 6), "frame": m.frame, "kind": m.kind, "label": m.label} for m in found]
     fps = f"{timeline.fps.numerator}/{timeline.fps.denominator}"
     write_json(json_path, {"version": 1, "video": video.name, "fps": fps, "markers": rows})
     with whole_or_nothing(csv_path) as partial:
         partial.write_text(_csv(rows), encoding="utf-8", newline="")
-    with whole_or_nothing(strip_path) as partial:
-        _strip(video, timeline.n_frames).save(partial, format="PNG")
+    with whole_or_nothing(thumbnails_path) as partial:
+        _thumbnails(video, timeline.n_frames).save(partial, format="PNG")
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -115,8 +120,8 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _strip(video: Path, n_frames: int) -> Any:
-    """Thumbnails at even distances, side by side."""
+def _thumbnails(video: Path, n_frames: int) -> Any:
+    """Take thumbnails at even distances, side by side in one picture."""
     from PIL import Image
 
     width, height = probe(video).size
@@ -131,38 +136,46 @@ def _strip(video: Path, n_frames: int) -> Any:
     return Image.fromarray(np.concatenate(kept, axis=1))
 
 
-def cues_of(video: Path, analysis: Analysis | None, listen: Callable[[Path], Analysis]) -> tuple[Path, ...]:
-    """Beats, bars, sections and prompts of a video that beatwalk made, as JSON and CSV, and a strip of thumbnails.
+def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], Analysis]) -> tuple[Path, ...]:
+    """Write the cue sheet of a video that beatwalk made, and its thumbnails; return their paths.
 
     Parameters
     ----------
-    analysis : of its song; None: the song is listened to
-    listen : how
+    video
+        A finished video with its manifest.
+    analysis
+        Of its song; None: the song is analysed.
+    analyze
+        How a song is analysed.
 
     Raises
     ------
-    InputError : it has no manifest, or not a whole one
-    AudioError : its song is gone, and no analysis is given; a loop needs neither
+    InputError
+        The video has no manifest, or an incomplete one.
+    AudioError
+        Its song is gone, and no analysis is given; a loop needs neither.
     """
     manifest = read_manifest(video)
     if manifest is None:
-        raise InputError(f"{video}: no manifest beside it, so what happens in it is not known; render it again")
+        raise InputError(
+            f"{video}: no manifest next to the video, so its beats and prompts are unknown; render it again"
+        )
     song, timeline, keyframes = timing_of(manifest, video)
     if "loop" in manifest:
         analysis, timeline = _grid_of(manifest["loop"], video), replace(timeline, start_s=0.0)
-    analysis = listen(song) if analysis is None else analysis
+    analysis = analyze(song) if analysis is None else analysis
     write_cues(video, analysis, timeline, keyframes, interpolate=interpolation_of(manifest))
     return cue_paths(video)
 
 
 def _grid_of(loop: Any, video: Path) -> Analysis:
-    """The beats of a loop, which its tempo tells: what an analysis of it would find at best."""
+    """Compute the beats of a loop from its tempo: the best that an analysis of it could find."""
     try:
         bpm, bars, beats = float(loop["bpm"]), int(loop["bars"]), int(loop["beats"])
         if not (20 <= bpm <= 400 and 1 <= bars <= beats <= 10_000):
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise InputError(f"{manifest_path(video)}: not a whole manifest; render the loop again") from None
+        raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the loop again") from None
     beats_s, length_s, per_bar = np.arange(beats) * 60 / bpm, 60 * beats / bpm, beats // bars
     return Analysis(
         song=Song(path=video, sha256="", duration_s=length_s, sample_rate=0, channels=0),

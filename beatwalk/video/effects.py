@@ -1,15 +1,15 @@
-"""Camera, colour, trails and grain on finished pictures: what the music does to a frame that the model has painted.
+"""Effects: what the music does to rendered frames.
 
-The order is camera (where the view looks), colour (exposure, then saturation and hue), trails (what stays of the
-frame before), grain. `finishing` runs it once over all frames, in order.
+The order is camera (where the view looks), colour (exposure, then saturation and hue), trails (how much of the frame
+before stays), grain. `finishing` applies them once to all frames, in order.
 
 Conventions
 -----------
 - Sizes are (width, height). Points are pixels from the picture's centre, x to the right, y **down**.
 - A camera matrix takes a point of the view to the point of the picture that is seen there: it pulls, never pushes.
-- Inside, a frame is float32, shape (3, height, width), sRGB as encoded, 0-1. Frames are worked on one by one, so that
+- Inside, a frame is float32, shape (3, height, width), encoded sRGB, 0-1. Frames are processed one by one, so that
   the result does not depend on how they were grouped into batches.
-- What a target leaves alone stays as it is, bit for bit.
+- A frame that no target changes stays as it is, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB
-from beatwalk.plan.modulation import MAX_TRAILS
+from beatwalk.perception import RGB_TO_CONES, ROOTS_TO_LAB, power, to_linear, to_srgb
+from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Float, Frames, Targets
 from beatwalk.video.grain import grain
 
@@ -29,27 +29,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KNEE = 0.6  # linear light above which a raised exposure is rolled off rather than clipped
-NOTHING = 1e-9  # a movement or change smaller than this is none
-MAX_THREADS = 8  # frames worked on at once on a CPU
-# Colour is worked on in pieces that stay in a core's cache and below the size from which torch would start threads of
-# its own inside every step: those wait for each other, which is slow on cores that are shared with the encoder.
+NOTHING = 1e-9  # a smaller movement or change is skipped
+MAX_THREADS = 8  # frames processed at once on a CPU
+# Colour is processed in pieces that stay in a core's cache and below the size from which torch starts threads of its
+# own inside every step: those wait for each other, which is slow on cores that are shared with the encoder.
 CACHED_PIXELS = 8192
-
-# sRGB is a straight line up to here and a power above. Splitting a value into what lies below and what lies above the
-# joint makes both branches sums, which are faster than choosing for every pixel.
-SRGB_JOINT = 0.04045
-LIGHT_JOINT = SRGB_JOINT / 12.92
 
 
 def camera_matrices(targets: Targets, size: tuple[int, int]) -> Float:
-    """For every frame, the affine map from a point of the view to the point of the picture seen there.
+    """Compute for every frame the affine map from a point of the view to the point of the picture seen there.
 
     Zoom and rotation turn about the middle of the view; pan moves that middle over the picture, in picture widths and
     heights, whatever the zoom.
 
     Returns
     -------
-    shape (n_frames, 3, 3), homogeneous, pixels from the centre
+    Float
+        Shape (n_frames, 3, 3), homogeneous, pixels from the centre.
     """
     reach = np.exp2(-targets.zoom)
     angle = np.deg2rad(targets.rotate)
@@ -62,16 +58,19 @@ def camera_matrices(targets: Targets, size: tuple[int, int]) -> Float:
 
 
 def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Float, Float]:
-    """Two matrices that change colour in OKLab: linear sRGB → cones, and roots of cones → changed roots of cones.
+    """Compute two matrices that change colour in OKLab: linear sRGB → cones, roots of cones → changed roots of cones.
 
     Saturation and hue scale and turn OKLab's colour plane at constant lightness. That is linear, so it needs no trip
     through Lab itself; exposure scales light, so it goes into the first matrix.
 
     Parameters
     ----------
-    exposure : stops
-    saturation : factor, below 0 counts as 0
-    hue : degrees
+    exposure
+        Stops.
+    saturation
+        Factor; below 0 counts as 0.
+    hue
+        Degrees.
     """
     angle, strength = np.deg2rad(hue), max(saturation, 0.0)
     turn = np.eye(3)
@@ -80,13 +79,16 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
 
 
 class Effects:
-    """Camera, colour, trails and grain of one video; remembers the last finished frame for the trails.
+    """Applies camera, colour, trails and grain of one video; remembers the last finished frame for the trails.
 
     Parameters
     ----------
-    targets : what the music asks of every frame
-    size : width, height of the frames
-    device : where to compute, such as "cpu" or "cuda"
+    targets
+        The targets of every frame.
+    size
+        Width, height of the frames.
+    device
+        Where to compute, such as cpu or cuda.
     """
 
     def __init__(self, targets: Targets, size: tuple[int, int], device: str = "cpu") -> None:
@@ -109,16 +111,19 @@ class Effects:
         self._before: Tensor | None = None
 
     def apply(self, frames: Frames, first_frame: int) -> Frames:
-        """Finished frames; call with successive batches of any length.
+        """Apply the effects to the next frames; call with successive batches of any length.
 
         Parameters
         ----------
-        frames : uint8, shape (n, height, width, 3)
-        first_frame : index of `frames[0]` in the video; the first call may start anywhere, the next goes on there
+        frames
+            uint8, shape (n, height, width, 3).
+        first_frame
+            Index of `frames[0]` in the video; the first call may start anywhere, the next one continues there.
 
         Returns
         -------
-        uint8, same shape; `frames` itself where nothing changes
+        Frames
+            The same shape; `frames` itself where nothing changes.
         """
         import torch
 
@@ -135,7 +140,7 @@ class Effects:
             return frames
         given = torch.from_numpy(np.require(frames, requirements=["C", "W"])).to(self.device)
         done = given.clone()
-        # A few frames at a time: the walk through them is in order only where trails are mixed in.
+        # A few frames at a time; only trails need them in order.
         workers = max(1, min(os.cpu_count() or 1, MAX_THREADS)) if self.device == "cpu" else 1
         with ThreadPoolExecutor(workers, "effects") as pool, torch.inference_mode():
             for at in range(0, len(frames), workers):
@@ -147,7 +152,7 @@ class Effects:
         return finished
 
     def _fresh(self, given: Tensor, index: int) -> Tensor | None:
-        """Camera and colour of one frame; None where nobody needs it."""
+        """Apply camera and colour to one frame; None where neither this frame nor the next needs it."""
         import torch
 
         if not (self._busy[index] or self._kept[index]):
@@ -161,11 +166,11 @@ class Effects:
             return picture.clamp_(0, 1)
 
     def _trail(self, picture: Tensor | None, index: int, done: Tensor) -> Tensor | None:
-        """Mix in the frame before, write the finished frame to `done`, return what the next frame needs of it."""
+        """Mix in the frame before, write the finished frame to `done`, return what the next frame's trail needs."""
         if picture is None:
             return None
         if self._trailing[index] and self._before is not None:
-            # What is seen at p now was seen, a frame ago, where the camera of then looked at the same place.
+            # A point seen at p now was seen, a frame ago, where the camera of that frame looked at the same point.
             drift = np.linalg.inv(self._cameras[index - 1]) @ self._cameras[index]
             before = self._before
             if np.abs(drift - np.eye(3)).max() > NOTHING:
@@ -181,13 +186,16 @@ class Effects:
 
 
 def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
-    """The picture as a camera sees it, mirrored beyond its borders.
+    """Show the picture as a camera sees it, mirrored beyond its edges.
 
     Parameters
     ----------
-    picture : float, shape (3, height, width)
-    camera : shape (3, 3), view → picture, pixels from the centre
-    smooth : bicubic, which stays sharp; else bilinear, which never overshoots and so can be repeated without end
+    picture
+        Float, shape (3, height, width).
+    camera
+        Shape (3, 3), view → picture, pixels from the centre.
+    smooth
+        Bicubic sampling, which stays sharp; else bilinear, which never overshoots and so can be repeated endlessly.
     """
     import torch
     import torch.nn.functional as F
@@ -204,18 +212,18 @@ def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
     grid = (x[:, None] * to_right + middle) + (y[:, None] * down)[:, None]
     shrink = float(np.sqrt(abs(np.linalg.det(camera[:2, :2]))))
     if smooth and shrink > 1 + NOTHING:
-        picture = soften(picture, min(shrink - 1, 1))
+        picture = blur(picture, min(shrink - 1, 1))
     mode = "bicubic" if smooth else "bilinear"
     return F.grid_sample(picture[None], grid[None], mode=mode, padding_mode="reflection", align_corners=False)[0]
 
 
-def soften(picture: Tensor, amount: float) -> Tensor:
-    """A blur over three pixels each way, against shimmer in pictures made smaller; 1 is binomial, 0 is none."""
+def blur(picture: Tensor, amount: float) -> Tensor:
+    """Blur over three pixels each way, against shimmer in pictures made smaller; 1 is binomial, 0 changes nothing."""
     import torch.nn.functional as F
 
-    for axis, border in ((-1, (1, 1, 0, 0)), (-2, (0, 0, 1, 1))):
+    for axis, padding in ((-1, (1, 1, 0, 0)), (-2, (0, 0, 1, 1))):
         length = picture.shape[axis]
-        padded = F.pad(picture[None], border, mode="replicate")[0]
+        padded = F.pad(picture[None], padding, mode="replicate")[0]
         neighbours = padded.narrow(axis, 0, length) + padded.narrow(axis, 2, length)
         picture = picture.lerp(neighbours / 2, amount / 2)
     return picture
@@ -226,7 +234,8 @@ def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Te
 
     Parameters
     ----------
-    picture : sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1
+    picture
+        sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1.
     """
     import torch
 
@@ -245,7 +254,7 @@ def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Te
 def roll_off(light: Tensor, white: float) -> Tensor:
     """Bring linear light from 0..white into 0..1: straight up to the knee, then a curve that reaches 1 at `white`.
 
-    The curve is u / (1 + c u), whose slope at the knee is 1; with white = 1 it is no curve at all.
+    The curve is u / (1 + c u), whose slope at the knee is 1; with white = 1 it is a straight line.
     """
     if white <= 1:
         return light.clamp_(0, 1)
@@ -254,21 +263,3 @@ def roll_off(light: Tensor, white: float) -> Tensor:
     above = (light - KNEE).clamp_(min=0).div_(1 - KNEE)
     bent = above / (1 + (1 - 1 / reach) * above)
     return light.clamp_(max=KNEE).add_(bent, alpha=1 - KNEE)
-
-
-def to_linear(picture: Tensor) -> Tensor:
-    """sRGB as encoded → linear light, 0-1 (IEC 61966-2-1)."""
-    straight, curved = picture.clamp(0, SRGB_JOINT), picture.clamp(SRGB_JOINT, 1)
-    light = power(curved.add_(0.055).div_(1.055), 2.4)
-    return light.sub_(LIGHT_JOINT).add_(straight, alpha=1 / 12.92)
-
-
-def to_srgb(light: Tensor) -> Tensor:
-    """Linear light, 0-1 → sRGB as encoded."""
-    straight, curved = light.clamp(0, LIGHT_JOINT), light.clamp(LIGHT_JOINT, 1)
-    return power(curved, 1 / 2.4).mul_(1.055).sub_(0.055 + SRGB_JOINT).add_(straight, alpha=12.92)
-
-
-def power(base: Tensor, exponent: float) -> Tensor:
-    """base ** exponent for base from 0, in place; on a CPU several times faster than torch's own."""
-    return base.log_().mul_(exponent).exp_()

@@ -1,7 +1,7 @@
-"""Segments of pure frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
+"""RenderedFrames frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
 
-Everything here happens once, in frame order, and can be done again with other effects without rendering again. The
-video appears under its name when it is whole; until then it grows in a folder of its own beside it.
+All of this runs once, in frame order, and can run again with other effects without rendering again. The video appears
+under its name when it is whole; until then it grows in its work folder.
 """
 
 from __future__ import annotations
@@ -17,93 +17,106 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
-from beatwalk.core.files import check_place, folder_in, publish, sweep
-from beatwalk.core.manifest import work_folder
-from beatwalk.core.timing import Stages
-from beatwalk.errors import AudioError, OutputError, PlanError
-from beatwalk.perception.flashes import FlashLimiter
+from beatwalk.core import Stages, WorkFolder, check_place, publish, sweep
+from beatwalk.errors import AudioError, PlanError
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import CODECS, Encoder, check_name, frame_interpolation, mux, probe, read_frames, with_alpha
+from beatwalk.video import frame_interpolation
+from beatwalk.video.alpha import with_alpha
+from beatwalk.video.codecs import CODECS, check_name
 from beatwalk.video.cues import chapters
 from beatwalk.video.effects import Effects
+from beatwalk.video.flash_limiter import FlashLimiter
+from beatwalk.video.muxing import mux
+from beatwalk.video.reading import probe, read_frames
+from beatwalk.video.writing import Encoder
 
-if TYPE_CHECKING:
-    from beatwalk.models import Upscaler
-    from beatwalk.settings import Video
+BLOCK_BYTES, BLOCK_FRAMES = 32 * 2**20, 32  # limits of a block of rendered frames; three are in memory
+WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # limits of a loop's end that runs ahead of its beginning
+QUEUE_BLOCKS = 2  # rendered blocks that may wait to be finished
 
-BLOCK_BYTES = 32 * 2**20  # of pure frames at once; three such blocks are in memory
-BLOCK_FRAMES = 32  # … but no more than so many
-WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # of a loop's end, for what its beginning inherits
-QUEUE_BLOCKS = 2  # of frames just rendered that may wait for their finish
-
-Progress = Callable[[int, int], None]  # frames finished, frames in all
-Pure = Path | Frames  # pure frames: a finished segment on disk, or some that were just made
+RenderedFrames = Path | Frames  # frames before effects: a segment on disk, or an array that was just made
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinishReport:
-    """What finishing did."""
+    """The result of finishing."""
 
     frames: int
-    seconds: float  # that it took
+    seconds: float  # of finishing
     softened: int  # frames that the flash limiter changed
     encoder: str
-    # seconds by stage; "wait" is for frames that are not there yet, "encode" for the encoder
+    # seconds by stage; "wait" waits for rendered frames, "encode" for the encoder
     stages: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
-def finish(
-    segments: Iterable[Pure],
+def finish_segments(
+    segments: Iterable[RenderedFrames],
     targets: Targets,
     plan: Plan,
     out: Path,
     *,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
     overlay: Callable[[Frames, int], Frames] | None = None,
+    enlarge: Callable[[Frames], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
 ) -> FinishReport:
-    """Make the video from rendered segments; an existing file of that name is replaced, but only by a whole one.
+    """Make the video from rendered segments; an existing file of that name is only replaced by a whole one.
 
     Parameters
     ----------
-    segments : pure frames in order, lossless files or arrays; together the frames of the plan; of a loop, files
-    targets : camera, colour, trails and grain of every frame; not used where the plan's settings turn effects off
-    out : the video; its ending fits the codec
-    progress : called after every block of frames
-    overlay : draws on frames that are otherwise finished; given them and the index of the first
-    sound : whether the song is laid under the pictures, where the codec's container takes sound; or what does it,
-        given the pictures and the file to write
-    before_publishing : called when the video is whole, before it gets its name
+    segments
+        The plan's rendered frames in order, as lossless files or arrays; a loop's must be files.
+    targets
+        Camera, colour, trails and grain of every frame; unused where the plan's settings turn effects off.
+    out
+        The video; its ending fits the codec.
+    progress
+        Called after every block, with the frames finished and the frames in all.
+    overlay
+        Draws on finished frames; gets them and the index of the first.
+    enlarge
+        Makes finished frames `plan.settings.video.upscale` times as wide and high. None: the encoder scales them.
+    sound
+        Whether to add the song, where the codec's container takes sound. A function adds the sound itself; it gets
+        the pictures and the file to write.
+    before_publishing
+        Called when the video is whole, before it gets its name.
 
     Raises
     ------
-    PlanError : frames, targets and plan differ in number or size
-    VideoError : a segment is missing or damaged
-    AudioError : the song is missing or holds no sound
-    OutputError : `out` cannot be written
+    PlanError
+        Frames, targets and plan differ in number or size.
+    VideoError
+        A segment is missing or damaged.
+    AudioError
+        The song is missing or holds no sound.
+    OutputError
+        `out` cannot be written.
     """
     started, out, song = time.monotonic(), Path(out), plan.analysis.song
     check_place(out)
     if sound is True and not Path(song.path).is_file():
-        raise AudioError(f"{song.path}: no such file, but the plan was made for it; put the song back there")
+        raise AudioError(f"{song.path}: no such file, but the plan was made for this song; put it back there")
     settings, timeline = plan.settings, plan.timeline
     if len(targets.zoom) != timeline.n_frames:
         raise PlanError(
-            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; make them anew"
+            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; compute them again"
         )
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
     check_name(out, video.codec)
-    work = work_folder(out)
     sweep(out)
-    with _existing(work), folder_in(work) as folder:
+    with WorkFolder(out).scratch() as folder:
         pictures = folder / f"pictures{out.suffix}"
-        softened = _encode(segments, targets, plan, pictures, size, stages=stages, progress=progress, overlay=overlay)
+        softened = _encode(
+            segments, targets, plan, pictures, size,
+            stages=stages, progress=progress, overlay=overlay, enlarge=enlarge,
+        )  # fmt: skip
         if sound and CODECS[video.codec].sound:
             whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
             whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
@@ -130,34 +143,21 @@ def finish(
     return report
 
 
-@contextlib.contextmanager
-def _existing(work: Path) -> Iterator[None]:
-    """A work folder that is made where there is none, and removed again if nothing stays in it."""
-    try:
-        work.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{work}: cannot be made: {error.strerror or error}; choose another place") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            work.rmdir()
-
-
 def _encode(
-    segments: Iterable[Pure],
+    segments: Iterable[RenderedFrames],
     targets: Targets,
     plan: Plan,
     pictures: Path,
     size: tuple[int, int],
     *,
     stages: Stages,
-    progress: Progress | None,
+    progress: Callable[[int, int], None] | None,
     overlay: Callable[[Frames, int], Frames] | None,
+    enlarge: Callable[[Frames], Frames] | None,
 ) -> int:
-    """Pure frames → finished pictures in a file; returns how many frames the limiter changed."""
+    """Finish frames into a file without sound; return how many of them the flash limiter changed."""
     settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
-    # A loop's first frames inherit trails and flashes from its last, as when it plays the second time.
+    # A loop's first frames inherit trails and flashes from its last ones, as when it plays for the second time.
     warm_up = None
     if settings.walk.loop:
         segments = list(segments)
@@ -179,8 +179,7 @@ def _encode(
         finished(warm_up, -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
-    upscaler = upscaler_of(video)
-    factor = 1 if upscaler is None else video.upscale
+    factor = 1 if enlarge is None else video.upscale
     plain_size, size = size, (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
@@ -188,12 +187,12 @@ def _encode(
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
         upscale=video.upscale // factor, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
-        for first, pure in _pure_frames(segments, plain_size, timeline.n_frames, stages):
-            frames = finished(pure, first)
+        for first, rendered in _rendered_frames(segments, plain_size, timeline.n_frames, stages):
+            frames = finished(rendered, first)
             frames = overlay(frames, first) if overlay is not None else frames
-            if upscaler is not None:
+            if enlarge is not None:
                 with stages.time("upscale"):
-                    frames = upscaler.upscale(frames)
+                    frames = enlarge(frames)
             with stages.time("encode"):
                 encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()
@@ -204,20 +203,8 @@ def _encode(
     return limiter.touched - before if limiter is not None else 0
 
 
-def upscaler_of(video: Video) -> Upscaler | None:
-    """The model that is to enlarge frames, if one is; a ModelError if it cannot be loaded.
-
-    Ask first where nothing else is at work: loading a model changes what all threads share (torch's default type).
-    """
-    if video.upscaler is None:
-        return None
-    from beatwalk.models import load_upscaler
-
-    return load_upscaler(Path(video.upscaler))
-
-
 def _turned(targets: Targets, count: int) -> Targets:
-    """Targets with the last `count` frames' before the first."""
+    """Put the targets of the last `count` frames before the first."""
     if not count:
         return targets
     names = [one.name for one in dataclasses.fields(Targets)]
@@ -226,13 +213,13 @@ def _turned(targets: Targets, count: int) -> Targets:
 
 
 def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:
-    """The end of a loop, as long as its trails may last."""
+    """Read the end of a loop, as long as its trails may last."""
     count = max(1, min(total, WARM_UP_FRAMES, WARM_UP_BYTES // (3 * size[0] * size[1])))
     kept: list[Frames] = []
     for path in reversed(segment_paths):
         last: Frames = np.empty((0, size[1], size[0], 3), np.uint8)
         for frames in read_frames(path, strict=True):
-            if frames.shape[1:3] == last.shape[1:3]:  # what differs is reported when the frames are written
+            if frames.shape[1:3] == last.shape[1:3]:  # another size is reported when the frames are written
                 last = np.concatenate([last, frames])[-count:]
         kept.insert(0, last)
         count -= len(last)
@@ -242,12 +229,12 @@ def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: in
 
 
 def _frames_of_song(plan: Plan) -> int:
-    """Frames that the whole song takes."""
+    """Count the frames that the whole song takes."""
     return type(plan.timeline).spanning(plan.analysis.duration_s, plan.timeline.fps).n_frames
 
 
-def _sized(plan: Plan, segments: Iterable[Pure]) -> tuple[tuple[int, int], Iterable[Pure]]:
-    """Width and height of the frames, looked up in the first of them where a plan leaves them to the model."""
+def _sized(plan: Plan, segments: Iterable[RenderedFrames]) -> tuple[tuple[int, int], Iterable[RenderedFrames]]:
+    """Find width and height of the frames, in the first of them where the plan leaves the size to the model."""
     if plan.size is not None:
         return plan.size, segments
     rest = iter(segments)
@@ -258,14 +245,15 @@ def _sized(plan: Plan, segments: Iterable[Pure]) -> tuple[tuple[int, int], Itera
     return size, itertools.chain([first], rest)
 
 
-def _pure_frames(
-    segments: Iterable[Pure], size: tuple[int, int], total: int, stages: Stages
+def _rendered_frames(
+    segments: Iterable[RenderedFrames], size: tuple[int, int], total: int, stages: Stages
 ) -> Iterator[tuple[int, Frames]]:
-    """Blocks of frames with the index of their first, the next one decoded meanwhile.
+    """Yield blocks of frames with the index of their first one, and decode the next block meanwhile.
 
     Raises
     ------
-    PlanError : more or fewer frames than `total`, or of another size
+    PlanError
+        There are more or fewer frames than `total`, or they have another size.
     """
     width, height = size
     block = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // (3 * width * height)))
@@ -282,8 +270,8 @@ def _pure_frames(
         raise PlanError(f"{done} rendered frames, but the plan has {total}; render the plan to its end first")
 
 
-def _parts(segment: Pure, block: int) -> Iterator[Frames]:
-    """A segment in blocks of at most `block` frames."""
+def _parts(segment: RenderedFrames, block: int) -> Iterator[Frames]:
+    """Cut a segment into blocks of at most `block` frames."""
     if isinstance(segment, Path):
         yield from read_frames(segment, block=block, strict=True)
     else:
@@ -291,7 +279,7 @@ def _parts(segment: Pure, block: int) -> Iterator[Frames]:
 
 
 def _ahead(blocks: Iterable[Frames], stages: Stages) -> Iterator[Frames]:
-    """The same blocks, each fetched by a thread while the one before is worked on."""
+    """Yield the same blocks, each fetched by a thread while the one before is worked on."""
     source = iter(blocks)
     with contextlib.ExitStack() as stack:
         if hasattr(source, "close"):
@@ -314,16 +302,17 @@ class _CalledOffError(Exception):
 class Finisher:
     """Finishes frames in a thread of its own while the next ones are rendered.
 
-    Used as a context manager around the rendering. Left with an error, it stops and leaves no file.
+    It is a context manager around the rendering. Where rendering fails, it stops and leaves no file.
 
     Parameters
     ----------
-    work : called with the frames' source in the thread, `finish` with everything else given
+    work
+        Called in the thread with the source of frames; `finish_segments` with all other arguments bound.
     """
 
-    def __init__(self, work: Callable[[Iterable[Pure]], FinishReport]) -> None:
+    def __init__(self, work: Callable[[Iterable[RenderedFrames]], FinishReport]) -> None:
         self._work = work
-        self._queue: queue.Queue[Pure | None] = queue.Queue(QUEUE_BLOCKS)
+        self._queue: queue.Queue[RenderedFrames | None] = queue.Queue(QUEUE_BLOCKS)
         self._ended, self._called_off = threading.Event(), threading.Event()
         self._report: FinishReport | None = None
         self._error: BaseException | None = None
@@ -333,12 +322,13 @@ class Finisher:
         self._thread.start()
         return self
 
-    def add(self, segment: Pure) -> None:
-        """The next frames of the video; waits while too many are unfinished.
+    def add(self, segment: RenderedFrames) -> None:
+        """Add the next frames of the video; wait while too many are unfinished.
 
         Raises
         ------
-        BeatwalkError : finishing has failed; better to hear of it now than when all is rendered
+        BeatwalkError
+            Finishing has failed; rendering should stop.
         """
         while not self._ended.is_set():
             with contextlib.suppress(queue.Full):
@@ -347,11 +337,12 @@ class Finisher:
         self._raise()
 
     def report(self) -> FinishReport:
-        """Wait for the end; nothing can be added afterwards.
+        """Wait for the end and return the report; nothing can be added afterwards.
 
         Raises
         ------
-        BeatwalkError : finishing has failed
+        BeatwalkError
+            Finishing has failed.
         """
         while not self._ended.is_set():
             with contextlib.suppress(queue.Full):
@@ -359,7 +350,7 @@ class Finisher:
                 break
         self._thread.join()
         self._raise()
-        if self._report is None:  # unreachable: a thread that ended without an error has one
+        if self._report is None:  # unreachable: a thread that ends without an error leaves a report
             raise RuntimeError("finishing ended without a report")
         return self._report
 
@@ -381,7 +372,7 @@ class Finisher:
         finally:
             self._ended.set()
 
-    def _source(self) -> Iterator[Pure]:
+    def _source(self) -> Iterator[RenderedFrames]:
         while True:
             try:
                 segment = self._queue.get(timeout=0.2)

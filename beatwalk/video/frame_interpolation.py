@@ -1,7 +1,7 @@
-"""Frames between frames: what ffmpeg's motion estimation believes was seen there.
+"""Frame interpolation: frames between rendered ones, by ffmpeg's motion estimation.
 
-Rendered frames keep their moments: frame i becomes frame i x times, so nothing that lies on a beat moves.
-Across a cut nothing is invented; the frame before it is held.
+Rendered frames keep their times: frame i becomes frame i x times, so nothing that lies on a beat moves. Nothing is
+interpolated across a cut; the frame before it is held.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 from beatwalk.errors import SettingsError
 from beatwalk.types import Frames
 
-# Of n frames the filter makes times x (n - 2) + 1, and then it wants two more to know where things go.
+# From n frames the filter makes times x (n - 2) + 1: it needs two more frames to know where things move.
 AHEAD = 2
 MOTION = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=fdiff:scd_threshold=10"
 
 
 def filters(fps: Fraction, times: int, frames: int) -> list[str]:
-    """ffmpeg's filters for `frames` frames and `AHEAD` more at `fps`: `times` as many come out, and none more.
+    """Build ffmpeg's filters for `frames` frames and `AHEAD` more at `fps`; exactly `times` x `frames` come out.
 
-    Frames go in and come out as full-range BT.709, whatever the encoder wants afterwards.
+    Frames go in and come out as full-range BT.709, whatever the encoder needs afterwards.
     """
     to_yuv = "scale=out_color_matrix=bt709:out_range=pc:flags=accurate_rnd+full_chroma_int,format=yuv444p"
     tagged = "setparams=range=pc:colorspace=bt709"
@@ -29,18 +29,19 @@ def filters(fps: Fraction, times: int, frames: int) -> list[str]:
 
 
 def ahead(last: Frames, first: Frames | None) -> Frames:
-    """What comes after a video's last frame: of a loop its first frames, else the last one held."""
+    """Choose what follows a video's last frame: a loop's first frames, else the last one held."""
     if first is None:
         return np.repeat(last[-1:], AHEAD, axis=0)
     return np.concatenate([first] * AHEAD)[:AHEAD]
 
 
 def check_interpolation(times: int, *, alpha: bool) -> None:
-    """Whether frames of this kind can be interpolated.
+    """Check that frames of this kind can be interpolated.
 
     Raises
     ------
-    SettingsError : they cannot
+    SettingsError
+        Frames with alpha cannot.
     """
     if times > 1 and alpha:
-        raise SettingsError("--interpolate does not know what is transparent; leave out --interpolate or --alpha")
+        raise SettingsError("--interpolate cannot handle alpha; leave out --interpolate or --alpha")

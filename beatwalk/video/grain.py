@@ -1,6 +1,6 @@
-"""Film grain: noise on finished pictures, another one every frame, the same in every run.
+"""Film grain: noise on finished frames, different in every frame, the same in every run.
 
-Grain is brightness alone, as that of film, and goes on last: it neither trails nor moves with the camera.
+Grain changes brightness alone, as film's does, and comes last: it neither trails nor moves with the camera.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-SPARE = 64  # pixels by which the pattern is larger than the picture: where in it a frame begins changes
-SOFT = 0.35  # share of its neighbours in a grain: single pixels would look like a fault of the screen
+SPARE = 64  # pixels by which the pattern is larger than the frame, so that each frame can cut out another part
+SOFT = 0.35  # share of neighbouring pixels in a grain: single pixels would look like a fault of the screen
 
 
 @cache
 def pattern(height: int, width: int, device: str) -> Tensor:
-    """Noise of deviation 1, shape (height + SPARE, width + SPARE), from a seed of its own."""
+    """Make noise of standard deviation 1, shape (height + SPARE, width + SPARE), from a fixed seed."""
     import torch
 
     rng = np.random.default_rng(0x6772)
@@ -30,7 +30,7 @@ def pattern(height: int, width: int, device: str) -> Tensor:
 
 
 def grain(height: int, width: int, index: int, device: str) -> Tensor:
-    """Noise of deviation 1 for one frame, shape (height, width): a cut-out of the pattern, mirrored or not."""
+    """Cut noise for one frame out of the pattern, mirrored or not; standard deviation 1, shape (height, width)."""
     rng = np.random.default_rng(index)
     top, left = (int(n) for n in rng.integers(0, SPARE + 1, 2))
     cut = pattern(height, width, device)[top : top + height, left : left + width]

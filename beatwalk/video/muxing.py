@@ -1,78 +1,23 @@
-"""Files → one file: segments end to end, and the song under the pictures."""
+"""Muxing: pictures and the song → one file."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from beatwalk.core import ffmpeg
-from beatwalk.core.files import folder_beside, whole_or_nothing
+from beatwalk.core import ffmpeg, folder_beside, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError, VideoError
 from beatwalk.video import codecs
-from beatwalk.video.reading import SOUND, SOUND_FROM_ZERO, VideoInfo, channels_of, list_packets, probe
+from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 CHAPTERED = (".mp4", ".mov", ".mkv")
-MAX_CHANNELS = 8  # more are mixed to two
-
-
-def join(paths: Sequence[Path], out: Path) -> None:
-    """Put videos of one kind end to end without encoding again.
-
-    Raises
-    ------
-    OutputError : nothing to join, or `out` cannot be written
-    VideoError : a part is missing or differs in kind
-    """
-    out = Path(out)
-    if not paths:
-        raise OutputError(f"{out}: there are no segments to join")
-    for path in paths:
-        if not Path(path).is_file():
-            raise VideoError(f"{path}: no such file; a segment is missing")
-    with whole_or_nothing(out) as partial, tempfile.TemporaryDirectory(prefix="beatwalk") as folder:
-        listing = Path(folder) / "parts.ffconcat"
-        lines = [
-            b"file " + _quoted(_one_line(Path(path).absolute(), Path(folder), i)) for i, path in enumerate(paths)
-        ]
-        listing.write_bytes(b"ffconcat version 1.0\n" + b"\n".join(lines) + b"\n")
-        arguments = [
-            "-f",
-            "concat",
-            "-safe",
-            "0",
-            "-i",
-            str(listing),
-            "-map",
-            "0:V:0",
-            "-c",
-            "copy",
-            *_index_first(out),
-        ]
-        status, _, said = ffmpeg.run([*arguments, ffmpeg.name(partial)])
-        if status != 0:
-            raise OutputError(f"{out}: the segments cannot be joined: {said}; check free space, or render them again")
-
-
-def _one_line(path: Path, folder: Path, index: int) -> Path:
-    """A name without line breaks, which the concat script cannot express (and Windows does not have)."""
-    if "\n" not in str(path) and "\r" not in str(path):
-        return path
-    alias = folder / f"{index}{path.suffix}"
-    alias.symlink_to(path)
-    return alias
-
-
-def _quoted(path: Path) -> bytes:
-    """`path` as the concat script wants it: in single quotes, each of its own outside of them."""
-    return b"'" + os.fsencode(path).replace(b"'", rb"'\''") + b"'"
+MAX_CHANNELS = 8  # more are mixed down to two
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
@@ -81,10 +26,10 @@ def _index_first(out: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Sound as a container wants it."""
+    """The sound that a container takes."""
 
     codec: str  # ffmpeg's name
-    suffix: str  # of a file with this sound alone
+    suffix: str  # of a file that holds this sound alone
     options: tuple[str, ...] = ()
 
 
@@ -107,24 +52,33 @@ def mux(
     tempo: float = 1.0,
     chapters: Sequence[tuple[float, str]] = (),
 ) -> None:
-    """Lay the song's own sound under a video.
+    """Add the song to a video.
 
-    The sound is made exactly as long as the pictures: cut at the sample, or padded with silence.
+    The sound becomes exactly as long as the pictures: it is cut at the sample, or padded with silence.
 
     Parameters
     ----------
-    video : pictures in a container of the same kind as `out`'s
-    song : anything with sound in it; a cover picture is left out
-    start_s, duration_s : which part of the song the video shows, s
-    tempo : how many times faster the sound is played, its pitch kept
-    chapters : where each begins, s of the video, and its title; for containers that have chapters
-    whole_song : it shows all of it; a song that is AAC already is then copied as it is
+    video
+        The pictures, in the same kind of container as `out`.
+    song
+        Any file with sound; a cover picture is left out.
+    start_s, duration_s
+        The part of the song that the video shows, in seconds.
+    tempo
+        Factor by which the sound plays faster; its pitch stays.
+    chapters
+        Start of each in seconds of the video, and its title; for containers that have chapters.
+    whole_song
+        Whether the video shows the whole song; a song in AAC is then copied as it is.
 
     Raises
     ------
-    AudioError : the song has no sound that can be decoded
-    VideoError : the video cannot be read
-    OutputError : `out` cannot be written
+    AudioError
+        The song has no sound that can be decoded.
+    VideoError
+        The video cannot be read.
+    OutputError
+        `out` cannot be written.
     """
     video, song, out = Path(video), Path(song), Path(out)
     picture = probe(video)
@@ -139,7 +93,7 @@ def mux(
 
 
 def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
-    """Copy a song that is AAC; False where it is not, or would not end within half a frame of the pictures."""
+    """Copy a song in AAC; False where it is not AAC, or would not end within half a frame of the pictures."""
     try:
         source = list_packets(song, SOUND)
     except VideoError:
@@ -157,7 +111,7 @@ def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
 def _encode_sound(
     song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
 ) -> None:
-    """Cut, resample where the codec needs it, pad to the length of the pictures, encode."""
+    """Cut the song, resample it where the codec needs that, pad it to the length of the pictures, and encode it."""
     try:
         facts = list_packets(song, SOUND)[0].facts
         source_rate = int(facts["sample_rate"])
@@ -167,7 +121,7 @@ def _encode_sound(
     first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",
@@ -184,7 +138,7 @@ def _encode_sound(
 
 
 def _few_channels(layout: str) -> list[str]:
-    """No codec here takes more than eight channels: of more, even ones go to the left and odd ones to the right."""
+    """Mix more channels than the codecs take to two: even ones to the left, odd ones to the right."""
     count = channels_of(layout) or 2
     if count <= MAX_CHANNELS:
         return []
@@ -193,7 +147,7 @@ def _few_channels(layout: str) -> list[str]:
 
 
 def _merge(video: Path, sound: Path, merged: Path) -> None:
-    """Both streams into one file, copied."""
+    """Copy both streams into one file."""
     from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
 
     try:
@@ -204,7 +158,7 @@ def _merge(video: Path, sound: Path, merged: Path) -> None:
 
 
 def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path, picture: VideoInfo) -> Path | None:
-    """Chapters as ffmpeg reads them; None where there are none, or the container has no such thing."""
+    """Write chapters as ffmpeg reads them; None where there are none, or the container has no chapters."""
     if len(chapters) == 0 or out.suffix.lower() not in CHAPTERED:
         return None
     end_ms = round(1000 * picture.n_frames / picture.fps)
@@ -219,7 +173,7 @@ def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path
 
 
 def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
-    """moviepy's merge leaves the index at the end; put it first, so that a player can start while it loads."""
+    """Copy the merged file with its index first, so that a player can start while it loads."""
     told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
     tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
     arguments = ["-i", str(merged), *told, *tail]

@@ -1,7 +1,7 @@
-"""Encoders in the graphics card, taken only where they are seen to work.
+"""NVIDIA's hardware encoders, used only where a trial shows that they work.
 
-An ffmpeg may be built with an encoder that this machine has no card, no driver or no free session for; only trying
-tells. What is tried is what will be asked for: the same size and options, for a few frames.
+An ffmpeg may be built with an encoder for which this machine has no card, no driver or no free session; only a trial
+tells. The trial uses the same size and options as the video, for a few frames.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from beatwalk.core import ffmpeg
 from beatwalk.video.codecs import Codec, encoders, replace_encoder
 
-# What libx264 does for the software codec of this name: constant quality, no B-frames (see EVEN_MOTION in `codecs`).
+# The same as the software codec of this name: constant quality, no B-frames (see EVEN_MOTION in `codecs`).
 NVENC = {
     "h264": ("h264_nvenc", ("-preset", "p5", "-tune", "hq", "-rc", "vbr", "-b:v", "0", "-bf", "0"), "-cq"),
     "h265": (
@@ -24,7 +24,7 @@ TRIED_FRAMES = 3
 
 
 def in_hardware(codec: Codec, size: tuple[int, int]) -> Codec:
-    """The same codec by the graphics card's encoder where that works, else as it is."""
+    """Switch a codec to the graphics card's encoder where that works; else return it as it is."""
     if codec.name not in NVENC:
         return codec
     encoder, options, quality = NVENC[codec.name]
@@ -33,7 +33,7 @@ def in_hardware(codec: Codec, size: tuple[int, int]) -> Codec:
 
 @lru_cache(maxsize=16)
 def works(encoder: str, options: tuple[str, ...], size: tuple[int, int]) -> bool:
-    """Whether an encoder makes video of a size here."""
+    """Whether an encoder can encode video of a size on this machine."""
     if encoder not in encoders():
         return False
     source = ["-f", "lavfi", "-i", f"testsrc=size={size[0]}x{size[1]}:rate=24"]

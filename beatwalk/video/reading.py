@@ -1,4 +1,4 @@
-"""Files → frames and facts. There is no ffprobe in imageio-ffmpeg, so facts come from ffmpeg's packet listing."""
+"""Reading: video file → frames, sound and facts. imageio-ffmpeg has no ffprobe, so facts come from a packet list."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from beatwalk.errors import VideoError
 from beatwalk.types import Float32, Frames
 
 PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
-# As `beatwalk.listen.audio` has it: second 0 is what a player plays first; late starts and gaps are silence.
-SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
 _CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 
 
@@ -43,7 +41,7 @@ class VideoInfo:
 
 @dataclass
 class _Stream:
-    """What framecrc lists about one stream."""
+    """One stream as ffmpeg's framecrc lists it."""
 
     facts: dict[str, str] = field(default_factory=dict)
     packets: list[tuple[int, int]] = field(default_factory=list)  # time and duration, in units of `base`
@@ -54,22 +52,23 @@ class _Stream:
 
     @property
     def end_s(self) -> Fraction:
-        """When the last packet ends, from the moment when the file's presentation starts."""
+        """When the last packet ends, in seconds from the start of the presentation."""
         return max((time + length for time, length in self.packets), default=0) * self.base
 
 
 def probe(path: Path) -> VideoInfo:
-    """Facts about a video, counted packet by packet, not taken from its header.
+    """Find the facts about a video, counted packet by packet rather than read from its header.
 
     Raises
     ------
-    VideoError : missing, no video, or damaged beyond reading
+    VideoError
+        The file is missing, holds no video, or is damaged beyond reading.
     """
     path = Path(path)
     streams = list_packets(path, PICTURE + "?", SOUND + "?")
     picture = next((s for s in streams if s.facts["media_type"] == "video"), None)
     if picture is None or not picture.packets:
-        raise VideoError(f"{path}: holds no moving picture; give a video file")
+        raise VideoError(f"{path}: holds no video; give a video file")
     sound = next((s for s in streams if s.facts["media_type"] == "audio" and s.packets), None)
     fps = _even_rate(picture) or _declared_rate(path)
     width, height = (int(n) for n in picture.facts["dimensions"].split("x"))
@@ -88,12 +87,12 @@ def probe(path: Path) -> VideoInfo:
 
 
 def list_packets(path: Path, *maps: str) -> list[_Stream]:
-    """The packets of the streams that `maps` names, without decoding; see ffmpeg's framecrc format."""
+    """List the packets of the streams that `maps` names, without decoding (ffmpeg's framecrc format)."""
     _check_file(path)
     selection = [word for stream in maps for word in ("-map", stream)]
     status, output, said = ffmpeg.run(["-i", ffmpeg.name(path), *selection, "-c", "copy", "-f", "framecrc", "pipe:1"])
     if status != 0:
-        raise VideoError(f"{path}: cannot be read as a video ({said}); is it one, and whole?")
+        raise VideoError(f"{path}: cannot be read as a video ({said}); is it a complete video file?")
     streams: defaultdict[int, _Stream] = defaultdict(_Stream)
     for line in output.decode("utf-8", "replace").splitlines():
         if fact := re.match(r"#(\w+) (\d+): (.*)", line):
@@ -105,24 +104,26 @@ def list_packets(path: Path, *maps: str) -> list[_Stream]:
 
 
 def _even_rate(picture: _Stream) -> Fraction | None:
-    """Frames a second where all are equally long to the tick; None where the container rounds times."""
+    """Frames a second where all frames are equally long to the tick; None where the container rounds times."""
     times = np.sort([time for time, _ in picture.packets])
     steps = np.unique(np.diff(times))
     return 1 / (int(steps[0]) * picture.base) if len(steps) == 1 and steps[0] > 0 and len(times) > 2 else None
 
 
 def _declared_rate(path: Path) -> Fraction:
-    """Frames a second as the file states it, exactly: YUV4MPEG's header writes it as a fraction."""
+    """Frames a second as the file states it, as an exact fraction from YUV4MPEG's header."""
     picture = ["-map", PICTURE, "-frames:v", "1", "-vf", "scale=16:16,format=yuv420p"]
     _, output, said = ffmpeg.run(["-i", ffmpeg.name(path), *picture, "-f", "yuv4mpegpipe", "pipe:1"])
     header = re.match(rb"YUV4MPEG2 .*?F(\d+):(\d+)", output)
     if header is None or not int(header[1]) or not int(header[2]):
-        raise VideoError(f"{path}: states no frame rate ({said or 'or no whole frame'}); is it a whole video?")
+        raise VideoError(
+            f"{path}: states no frame rate ({said or 'or no whole frame'}); is it a complete video file?"
+        )
     return Fraction(int(header[1]), int(header[2]))
 
 
 def channels_of(layout: str) -> int | None:
-    """The number of channels in one of ffmpeg's layout names: "stereo" → 2, "5.1(side)" → 6, "8 channels" → 8."""
+    """Count the channels in one of ffmpeg's layout names: "stereo" → 2, "5.1(side)" → 6, "8 channels" → 8."""
     digits = re.match(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", layout)
     if digits:
         return sum(int(part) for part in digits.groups() if part)
@@ -132,30 +133,34 @@ def channels_of(layout: str) -> int | None:
 def read_frames(
     path: Path, *, size: tuple[int, int] | None = None, block: int = 32, strict: bool = False
 ) -> Iterator[Frames]:
-    """Decoded pictures in blocks of shape (up to `block`, height, width, 3), every frame once, in order.
+    """Decode frames in blocks of shape (up to `block`, height, width, 3), every frame once, in order.
 
     Parameters
     ----------
-    size : width, height to scale to by averaging areas; None: as they are
-    strict : raise at the end also where ffmpeg read on over damage
+    size
+        Width and height to scale to by averaging areas; None keeps the size.
+    strict
+        Raise at the end also where ffmpeg skipped over damage.
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        The file is missing, holds no video, or is damaged.
     """
     for pixels in _read(Path(path), "rgb24", size, block, strict):
         yield cast(Frames, pixels)
 
 
 def read_averages(path: Path, size: tuple[int, int], *, block: int = 32) -> Iterator[Float32]:
-    """Decoded pictures scaled to width, height by averaging areas, sRGB of 0-1, shape (up to `block`, …, 3).
+    """Decode frames scaled to `size` by averaging areas: sRGB, 0-1, shape (up to `block`, height, width, 3).
 
-    16 bits deep: an average of many pixels knows more than one of them, and rounded to 8 bits, slow motion in the
-    dark drowns in the rounding.
+    They are 16 bits deep: an average of many pixels is finer than one of them, and slow motion in the dark would
+    drown in rounding to 8 bits.
 
     Raises
     ------
-    VideoError : missing, no video, damaged
+    VideoError
+        The file is missing, holds no video, or is damaged.
     """
     for pixels in _read(Path(path), "rgb48be", size, block, False):
         yield np.minimum(pixels.astype(np.float32) / np.float32(255 * 256), 1)  # ffmpeg's white is 255 x 256
@@ -168,7 +173,7 @@ def _read(
     scale = ["-vf", f"scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"] if size else []
     sws = [] if size else ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
     arguments = ["-i", ffmpeg.name(path), "-map", PICTURE, *scale, *sws, "-fps_mode", "passthrough"]
-    # PPM states the size of every frame, which no other way here tells for certain (rotation, odd headers).
+    # PPM states the size of every frame, which is certain even with rotation and odd headers.
     arguments += ["-pix_fmt", pixels, "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]
     with tempfile.TemporaryFile() as errors:
         process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
@@ -179,15 +184,16 @@ def _read(
                 yield frames
             status = process.wait()
         finally:
-            cast(IO[bytes], process.stdout).close()
             ffmpeg.stop(process)
         said = ffmpeg.complaint(ffmpeg.tail(errors))
     if status != 0 or not n_frames or (strict and said):
-        raise VideoError(f"{path}: cannot be read as a video ({said or 'no frame in it'}); is it one, and whole?")
+        raise VideoError(
+            f"{path}: cannot be read as a video ({said or 'no frame in it'}); is it a complete video file?"
+        )
 
 
 def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[NDArray[np.unsignedinteger]]:
-    """Read a stream of PPM pictures of one size; a broken last one is left out."""
+    """Read a stream of PPM pictures of one size; an incomplete last one is left out."""
     head = [pipe.readline() for _ in range(3)]  # P6, width height, largest value
     if not head[2]:
         return
@@ -206,7 +212,7 @@ def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[NDArray[np.unsignedinte
 
 
 def read_sound(path: Path, rate: int) -> Float32:
-    """The sound of a file, mixed to mono, shape (n,), at `rate` Hz; empty where it has none."""
+    """Decode the sound of a file, mixed to mono at `rate` Hz, shape (n,); empty where it has none."""
     _check_file(Path(path))
     arguments = [
         "-i",
@@ -214,7 +220,7 @@ def read_sound(path: Path, rate: int) -> Float32:
         "-map",
         SOUND + "?",
         "-af",
-        SOUND_FROM_ZERO,
+        ffmpeg.SOUND_FROM_ZERO,
         "-ac",
         "1",
         "-ar",

@@ -1,8 +1,8 @@
-"""Frames → files, while the frames are being made.
+"""Writing: frames → video file, while the next frames are being made.
 
-A thread feeds ffmpeg from a bounded queue, so that encoding overlaps with whatever makes the next frames. ffmpeg is
-run here rather than through `imageio_ffmpeg.write_frames`, which lets ffmpeg's messages run into the terminal and
-does not look at its exit status: a full disk would pass unseen.
+A thread feeds ffmpeg from a bounded queue, so that encoding overlaps with rendering. `imageio_ffmpeg.write_frames`
+is not used: it lets ffmpeg's messages run into the terminal and ignores the exit status, so a full disk would go
+unnoticed.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
-from beatwalk.core import ffmpeg, files
+from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
 from beatwalk.video.nvenc import in_hardware
 
-QUEUE_BYTES = 64 * 2**20  # frames that may wait for the encoder
-QUEUE_FRAMES = (2, 64)  # … but at least and at most so many
-LAST_WORDS_S = 5.0  # an ffmpeg that closed its input is about to say why
+QUEUE_BYTES = 64 * 2**20  # of frames that may wait for the encoder
+QUEUE_FRAMES = (2, 64)  # least and most frames that may wait
+LAST_WORDS_S = 5.0  # how long to wait for the reason after ffmpeg has closed its input
 
-FFV1_SLICES = 4  # threads that can work on one frame …
-FFV1_SLICED_SIDE = 16  # … where it has sides of at least so many pixels
+FFV1_SLICES = 4  # threads that can work on one frame
+FFV1_SLICED_SIDE = 16  # least side of a frame that is cut into slices, in pixels
 
 
 class _FrameWriter:
-    """A context manager that takes frames in order and leaves a whole file, or none."""
+    """A context manager that takes frames in order and leaves a whole file or none."""
 
     _stops_early = False
 
@@ -48,14 +48,14 @@ class _FrameWriter:
             raise SettingsError(f"a video at {fps} frames a second cannot be made; give a rate such as 24")
         self.frames_written = 0
         self._options, self._channels = options, channels
-        self._partial = files.partial_path(self.path)
+        self._partial = partial_path(self.path)
         frame_bytes = channels * self.size[0] * self.size[1]
         room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
         self._queue: queue.Queue[bytes | None] = queue.Queue(room)
         self._broken = threading.Event()
 
     def __enter__(self) -> Self:
-        files.check_place(self.path)
+        check_place(self.path)
         width, height = self.size
         pixels = "rgb24" if self._channels == 3 else "rgba"
         source = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", str(self.fps))
@@ -73,11 +73,12 @@ class _FrameWriter:
         return self
 
     def write(self, frames: Frames) -> None:
-        """Hand over frames, uint8, shape (n, height, width, 3), with alpha 4; waits while too many are queued.
+        """Hand over uint8 frames, shape (n, height, width, 3 or 4 with alpha); wait while too many are queued.
 
         Raises
         ------
-        OutputError : ffmpeg has given up; the message has its reason
+        OutputError
+            The encoder has stopped; the message has its reason.
         """
         expected = (self.size[1], self.size[0], self._channels)
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
@@ -99,7 +100,7 @@ class _FrameWriter:
             self._queue.put(None)
             self._thread.join()
             self._errors.close()
-            files.discard(self._partial)
+            discard(self._partial)
 
     def _finish(self) -> None:
         self._queue.put(None)
@@ -108,7 +109,7 @@ class _FrameWriter:
             self._fail()
         if not self.frames_written:
             raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
-        files.publish(self._partial, self.path)
+        publish(self._partial, self.path)
 
     def _feed(self) -> None:
         pipe = cast(IO[bytes], self._process.stdin)
@@ -118,7 +119,7 @@ class _FrameWriter:
                     try:
                         pipe.write(frame)
                     except OSError:
-                        self._broken.set()  # go on emptying the queue, so that `write` never waits for ever
+                        self._broken.set()  # keep emptying the queue, so that `write` never waits for ever
         finally:
             try:
                 pipe.close()
@@ -134,13 +135,16 @@ class _FrameWriter:
 
 
 class LosslessWriter(_FrameWriter):
-    """FFV1 in Matroska: every pixel comes back as it was; every frame stands alone and carries a checksum.
+    """Writes FFV1 in Matroska: every pixel survives; every frame stands alone and carries a checksum.
 
     Parameters
     ----------
-    path : ends in .mkv
-    size : width, height, any
-    fps : frames a second
+    path
+        Ends in .mkv.
+    size
+        Width and height, any.
+    fps
+        Frames a second.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
@@ -153,21 +157,30 @@ class LosslessWriter(_FrameWriter):
 
 
 class Encoder(_FrameWriter):
-    """The video that people watch; see `beatwalk.video.codecs` for what there is.
+    """Writes the video that people watch, in one of `beatwalk.video.codecs`.
 
     Parameters
     ----------
-    path : ends as the codec's container does
-    size : width, height of the frames; scaled to the nearest that the codec can hold, `written_size`
-    fps : frames a second
-    codec : a name in `codecs.CODECS`
-    crf : quality, 0-51, lower is better and larger; not used by codecs of fixed quality
-    intra : h264 of whole frames alone, for scrubbing
-    alpha : frames have a fourth channel, and their colours are premultiplied by it
-    upscale : so many times as wide and high
-    interpolate : so many frames for each, and how many there will be; then `frame_interpolation.AHEAD` more must be
-        written
-    hardware : by the graphics card's encoder, where that works
+    path
+        The file; its ending is that of the codec's container.
+    size
+        Width and height of the frames, which are scaled to the nearest size that the codec can hold, `written_size`.
+    fps
+        Frames a second.
+    codec
+        A name in `codecs.CODECS`.
+    crf
+        Quality, 0-51; a lower value looks better and makes a larger file. Codecs of fixed quality ignore it.
+    intra
+        Write h264 as whole frames alone, for scrubbing.
+    alpha
+        Frames have a fourth channel, and their colours are premultiplied by it.
+    upscale
+        Factor of width and height.
+    interpolate
+        Frames written per frame, and the number of frames; `frame_interpolation.AHEAD` more must then be handed over.
+    hardware
+        Use the graphics card's encoder where that works.
     """
 
     def __init__(
@@ -185,14 +198,14 @@ class Encoder(_FrameWriter):
         hardware: bool = False,
     ) -> None:
         size = (int(size[0]), int(size[1]))
-        files.check_place(Path(path))
+        check_place(Path(path))
         self.written_size = codecs.fitting_size(codec, (size[0] * upscale, size[1] * upscale))
         times, frames = interpolate
         first = frame_interpolation.filters(fps, times, frames) if times > 1 else []
         options = codecs.writing_options(
             Path(path), codec, size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
-            **({"by": in_hardware} if hardware else {}),
+            **({"choose": in_hardware} if hardware else {}),
         )  # fmt: skip
-        self._stops_early = times > 1  # once it has all that it needs
+        self._stops_early = times > 1  # as soon as it has all the frames that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

@@ -1,105 +1,163 @@
-"""A meter: how much pictures change along a walk, seen in sketches, which cost a fraction of a frame.
+"""Measure what a change seen in latent previews is worth in decoded pictures.
 
-A **sketch** is a latent of fewer steps (`Walk.probe_steps`), not decoded; a `Sketcher` shows its colours. It changes
-less than the picture of all steps does, by a factor that depends on what is painted: a **gauge**.
+To measure a path cheaply, its latents are denoised in fewer steps (`Walk.probe_steps`) and not decoded: a
+`LatentPreview` predicts their colours. These change less than the pictures of all steps do, by a ratio that depends
+on what is painted. `SongCalibration` measures the ratio for the survey, on a few pictures. `Calibration` learns it
+while frames are made.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import log1p
 
 import numpy as np
 
-from beatwalk.types import Float, Float32, Frames, Segment
-from beatwalk.walk.arc import MAX_CORRECTION, reduce_frames, successive_change
-from beatwalk.walk.latent_preview import Sketcher, sketch_change
-from beatwalk.walk.noise import NoiseRoute
+from beatwalk.perception import reduce_frames, successive_change
+from beatwalk.types import Float, Float32, Segment
+from beatwalk.walk.latent_preview import LatentPreview, preview_change
+from beatwalk.walk.noise import NoisePath
+from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 
-NUDGE_HOPS = 0.05  # how far noise is moved to measure its speed: small enough that the chord is the arc
-FITTED_PART = 0.13  # of what probes may cost goes into the pictures that teach what latents look like
-MIN_FITTED, MAX_FITTED = 4, 16  # such pictures
-STILL = 1e-4  # perceived change from place to place that is none
-PRIOR_CHORDS = 1  # so many does the song's gauge count for in a segment's
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What probes have cost so far."""
+
+    n_probes: int = 0  # latents denoised only to measure
+    frames: float = 0.0  # their cost, and that of decoding some of them, in frames of the render
+
+    def plus(self, walk: Walk, *, denoised: int = 0, steps: int = 0, decoded: int = 0) -> Cost:
+        """Add latents denoised in `steps` steps each, or latents decoded."""
+        work = denoised * steps + decoded * walk.generator.decoding_steps
+        return Cost(n_probes=self.n_probes + denoised, frames=self.frames + work / steps_a_frame(walk))
 
 
-class Meter:
-    """Measures change in sketches, and counts what that costs.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SongCalibration:
+    """What the survey knows of the song so far. Every measurement returns a new state."""
 
-    Colours of latents are fitted to pictures along the song. At every other one the noise is also moved a little:
-    that tells how fast it changes the picture, and how much of a change sketches show.
+    preview: LatentPreview  # fitted to pictures along the song
+    ratio: float  # change of pictures / change of their previews
+    known_chords: int  # that the ratio rests on
+    noise_speed: float  # perceived change of a picture whose noise travels by one seed
+    cost: Cost
 
-    Attributes
-    ----------
-    spent, cost : sketches and pictures made, and what they cost in frames of the render
-    sketcher : shows the colours of latents
-    gauge : change of pictures by that of their sketches, for the song
-    noise_speed : perceived change a hop of the noise
-    frame_steps : steps that a frame costs
+    def preview_colors(
+        self, walk: Walk, segment: Segment, noise: Float32, progress: Float
+    ) -> tuple[Float32, SongCalibration]:
+        """Colours of latent previews, shape (n, values)."""
+        latents = walk.latents(segment, noise, progress, steps=walk.probe_steps)
+        cost = self.cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
+        return self.preview.colors(latents), replace(self, cost=cost)
+
+    def compared(
+        self, walk: Walk, segment: Segment, noise: Float32, progress: Float, colors: Float32
+    ) -> tuple[float, SongCalibration]:
+        """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
+
+        The ratio is much the same for near and for far positions, so few of them suffice. Where they are few, the
+        song's ratio counts too, and it learns from the segment's.
+        """
+        latents = walk.latents(segment, noise, progress, steps=walk.steps)
+        cost = self.cost.plus(walk, denoised=len(progress), steps=walk.steps)
+        cost = cost.plus(walk, decoded=len(latents))
+        real = float(successive_change(reduce_frames(walk.decode(latents))).sum())
+        seen = float(preview_change(colors[:-1], colors[1:]).sum())
+        chords = len(progress) - 1
+        if min(real, seen) < TUNING.still * chords:
+            return self.ratio, replace(self, cost=cost)  # nothing moves there, so nothing is learned
+        limit = TUNING.max_correction
+        found = float(np.clip(real / seen, self.ratio / limit, self.ratio * limit))
+        weight = chords / (chords + TUNING.prior_chords)
+        ratio = self.ratio ** (1 - weight) * found**weight
+        known = self.known_chords + chords
+        learned = self.ratio * (found / self.ratio) ** (chords / known)
+        return float(ratio), replace(self, ratio=learned, known_chords=known, cost=cost)
+
+
+def steps_a_frame(walk: Walk) -> float:
+    """Cost of a frame in denoising steps, decoding included."""
+    return walk.steps + walk.generator.decoding_steps
+
+
+def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> SongCalibration:
+    """Fit a latent preview to pictures along the song, and measure what it shows.
+
+    At every other picture the noise is also moved a little, by `nudge_travel` seeds: this tells how fast the noise
+    changes the picture, and how much of a change previews show.
+    """
+    frame_steps, cost = steps_a_frame(walk), Cost()
+    steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
+    share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.timeline.n_frames
+    count = int(np.clip(share * frame_steps / steps_a_picture, TUNING.min_fitted, TUNING.max_fitted))
+    latents, pictures, previewed = [], [], []
+    changes: list[float] = []
+    for i, at in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
+        segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
+        moving = NoisePath(start=replace(walk.start(), travel=float(2 * i)), travel=nudge_travel)
+        noise = walk.noise_on(moving, np.array([0.0, 1.0]))
+        made = 2 if i % 2 == 0 else 1
+        complete = walk.latents(segment, noise[:made], progress[:made], steps=walk.steps)
+        shown = walk.decode(complete)
+        cost = cost.plus(walk, denoised=made, steps=walk.steps).plus(walk, decoded=made)
+        latents.append(complete[:1])
+        pictures.append(shown[:1])
+        if made == 2:
+            changes.extend(successive_change(reduce_frames(shown)))
+            previewed.append(walk.latents(segment, noise, progress, steps=walk.probe_steps))
+            cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
+    preview = LatentPreview.fitted(np.concatenate(latents), np.concatenate(pictures))
+    colors = preview.colors(np.concatenate(previewed))
+    real, seen = float(np.mean(changes)), float(preview_change(colors[::2], colors[1::2]).mean())
+    return SongCalibration(
+        preview=preview,
+        ratio=real / seen if min(real, seen) > TUNING.still else 1.0,
+        known_chords=TUNING.prior_chords,
+        noise_speed=max(real / nudge_travel, 1e-3),
+        cost=cost,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Ratio of real to previewed change, learned from decoded frames: it drifts along a walk, and comes back.
+
+    The present ratio holds nearby. Farther ahead the ratio is expected to fade to its mean. Both are logarithms.
     """
 
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.spent, self.cost = 0, 0.0
-        decoding = walk.generator.decoding_steps
-        self.frame_steps = walk.steps + decoding
-        steps_a_picture = self.frame_steps + (self.frame_steps + 2 * walk.probe_steps) / 2
-        share = FITTED_PART * walk.plan.settings.feedback.probe_share * walk.plan.timeline.n_frames
-        affordable = share * self.frame_steps / steps_a_picture
-        latents, pictures, hasty = [], [], []
-        changes: list[float] = []
-        count = int(np.clip(affordable, MIN_FITTED, MAX_FITTED))
-        for i, place in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
-            segment = walk.plan.segments[int(place)]
-            route = NoiseRoute(start=replace(walk.start(), position=float(2 * i)), hops=NUDGE_HOPS)
-            noise, shares = walk.noise_on(route, np.array([0.0, 1.0])), np.full(2, place % 1)
-            moved = i % 2 == 0
-            made = self._latents(segment, noise[: 1 + moved], shares[: 1 + moved], walk.steps)
-            shown = self._decoded(made)
-            latents.append(made[:1])
-            pictures.append(shown[:1])
-            if moved:
-                changes.extend(successive_change(reduce_frames(shown)))
-                hasty.append(self._latents(segment, noise, shares, walk.probe_steps))
-        self.sketcher = Sketcher.fitted(np.concatenate(latents), np.concatenate(pictures))
-        real = float(np.mean(changes))
-        colors = self.sketcher.colors(np.concatenate(hasty))
-        seen = float(sketch_change(colors[::2], colors[1::2]).mean())
-        self.gauge = real / seen if min(real, seen) > STILL else 1.0
-        self._known = PRIOR_CHORDS  # chords that the gauge rests on
-        self.noise_speed = max(real / NUDGE_HOPS, 1e-3)
+    now: float = -log1p(-TUNING.corner_loss)  # at first, all that is known is that samples see chords
+    mean: float = -log1p(-TUNING.corner_loss)  # over a longer time
 
-    def sketches(self, segment: Segment, noise: Float32, shares: Float) -> Float32:
-        """Colours of sketches, shape (n, values)."""
-        return self.sketcher.colors(self._latents(segment, noise, shares, self.walk.probe_steps))
+    def real(self, previewed: Float) -> Float:
+        """Convert distances on the lookahead, from here, to real ones; shape (n,)."""
+        x = np.asarray(previewed, np.float64)
+        mean = np.exp(self.mean)
+        real: Float = mean * x + (np.exp(self.now) - mean) * TUNING.fade * -np.expm1(-x / TUNING.fade)
+        return real
 
-    def compared(self, segment: Segment, noise: Float32, shares: Float, sketched: Float32) -> float:
-        """As `gauge`, for a segment, from n places of its way and the colours of the sketches there.
+    def previewed(self, real: Float) -> Float:
+        """Convert real distances to distances on the lookahead; the inverse of `real`."""
+        wanted = np.asarray(real, np.float64)
+        now, mean = np.exp(self.now), np.exp(self.mean)
+        x: Float = wanted / max(now, mean)
+        for _ in range(TUNING.newton):
+            x = x + (wanted - self.real(x)) / (mean + (now - mean) * np.exp(-x / TUNING.fade))
+        return x
 
-        What they show of the way from place to place: it is much the same for near and for far ones, so that few
-        places tell it. The song's gauge learns from it, and fills in where places are few.
+    def updated(self, previewed: Float, measured: Float, gain: float) -> Calibration:
+        """Learn from frames: exponential means that forget at a rate of `gain` / `memory` a frame.
+
+        Parameters
+        ----------
+        previewed, measured
+            Change onto each frame, shape (n,); NaN where there is no frame before it.
         """
-        pictures = self._decoded(self._latents(segment, noise, shares, self.walk.steps))
-        real = float(successive_change(reduce_frames(pictures)).sum())
-        seen = float(sketch_change(sketched[:-1], sketched[1:]).sum())
-        chords = len(shares) - 1
-        if min(real, seen) < STILL * chords:
-            return self.gauge  # nothing moves there: that tells nothing
-        found = float(np.clip(real / seen, self.gauge / MAX_CORRECTION, self.gauge * MAX_CORRECTION))
-        weight = chords / (chords + PRIOR_CHORDS)
-        gauge = self.gauge ** (1 - weight) * found**weight
-        self._known += chords
-        self.gauge *= (found / self.gauge) ** (chords / self._known)
-        return float(gauge)
-
-    def _latents(self, segment: Segment, noise: Float32, shares: Float, steps: int) -> Float32:
-        self.spent += len(shares)
-        self._spend(len(shares) * steps)
-        return self.walk.latents(segment, noise, shares, steps=steps)
-
-    def _decoded(self, latents: Float32) -> Frames:
-        self._spend(len(latents) * self.walk.generator.decoding_steps)
-        return self.walk.decode(latents)
-
-    def _spend(self, steps: float) -> None:
-        self.cost += steps / self.frame_steps
+        now, mean, limit = self.now, self.mean, np.log(TUNING.max_correction)
+        for predicted, found in zip(previewed, np.nan_to_num(measured), strict=True):
+            if predicted > TUNING.min_gap and found > TUNING.min_gap:
+                error = float(np.clip(np.log(found / predicted), -limit, limit))
+                now += gain / TUNING.memory * (error - now)
+                mean += gain / TUNING.mean_memory * (error - mean)
+        return Calibration(now=now, mean=mean)

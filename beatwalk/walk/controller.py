@@ -1,295 +1,197 @@
-"""A segment's frames, placed on a strip so that each changes as much as the music asks for.
+"""The closed loop: place a segment's frames on the lookahead so that each changes as much as the music asks for.
 
-Lengths on a strip are as latents show them (`beatwalk.walk.latent_preview`), and dark or crowded pictures change
-more, or less, than that. A few knots, the **marks**, are decoded before frames are made there, to tell how much; a
-`Gauge` learns the rest from decoded frames, and `Steering` tells what the map of the segment is worth where the strip
-has not come to yet.
+Distances on the lookahead are as latents show them (`beatwalk.walk.latent_preview`), and dark or crowded pictures
+change more, or less, than that. A few samples are decoded before frames are made there, to measure how much. A
+`Calibration` learns the rest from decoded frames, and a `MapCorrection` predicts what the map of the segment is worth
+beyond the lookahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import log1p
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.types import Float, Float32, Frames, Segment
-from beatwalk.walk.arc import MIN_GAP, REMEMBERED, ArcMap, Steering, reduce_frames, successive_change
-from beatwalk.walk.latent_preview import Sketcher, sketch_change
-from beatwalk.walk.lookahead import CORNER, KNOT, Strip, Way
-from beatwalk.walk.walk import Course, Walk
-
-FEWEST = 4  # knots are made so many at a time, at least: a batch
-LEAD = 3.0  # so much change ahead there are knots: all of a segment, mostly, but no more than memory holds
-WIDE = 2.5  # times as far apart as wanted: there the picture jumps, and a knot between is needed
-FINEST = 8  # but not more than so many a frame
-MARK, FARTHEST_MARK = 0.1, 0.3  # perceived change between marks; farther apart, pictures are nearly unrelated
-FRAMES_A_MARK = 12  # at least: decoding is dear
-MEMORY, MEAN_MEMORY = 2.5, 25.0  # decoded frames after which, at gain 1, a gauge has gone two thirds of the way
-FADE = 0.05  # perceived change after which a gauge's present deviation has faded to a third
-DOUBT = 0.5  # at a segment's beginning, in what was found beside the map of a way that is not yet known to its end
-NEWTON = 6  # steps; the function is smooth and nearly straight
-MAX_RATIO = 4.0  # a frame by which lengths are off by more is not believed
+from beatwalk.perception import successive_change
+from beatwalk.types import Float, Float32
+from beatwalk.walk.arc import ArcMap
+from beatwalk.walk.calibration import Calibration
+from beatwalk.walk.latent_preview import preview_change
+from beatwalk.walk.lookahead import FrameProgress, Lookahead
+from beatwalk.walk.map_correction import MapCorrection
+from beatwalk.walk.tuning import TUNING
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mark:
-    """A knot that was decoded."""
+class DecodedSample:
+    """A sample that was decoded to calibrate."""
 
     alpha: float
-    length: float  # on the strip, when it was marked
+    distance: float  # on the lookahead, when it was decoded
     colors: Float32  # shape (1, values)
-    picture: Float32  # as `motion.reduce_frames` gives it, shape (1, rows, columns, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gauge:
-    """Real by sketched change, as decoded frames have it: it drifts along a walk, and comes back.
-
-    What it is now holds nearby; farther ahead it is expected to fade to what it is on average.
-    """
-
-    now: float = -log1p(-CORNER)  # its logarithm; at first, that knots see chords is all that is known
-    mean: float = -log1p(-CORNER)  # … over a longer time
-
-    def real(self, sketched: Float) -> Float:
-        """What lengths on the strip ahead, from here, are worth; shape (n,)."""
-        x = np.asarray(sketched, np.float64)
-        mean = np.exp(self.mean)
-        real: Float = mean * x + (np.exp(self.now) - mean) * FADE * -np.expm1(-x / FADE)
-        return real
-
-    def sketched(self, real: Float) -> Float:
-        """How far on the strip lengths are; undoes `real`."""
-        wanted = np.asarray(real, np.float64)
-        now, mean = np.exp(self.now), np.exp(self.mean)
-        x: Float = wanted / max(now, mean)
-        for _ in range(NEWTON):
-            x = x + (wanted - self.real(x)) / (mean + (now - mean) * np.exp(-x / FADE))
-        return x
-
-    def after(self, sketched: Float, measured: Float, gain: float) -> Gauge:
-        """Having seen frames; exponential means, that forget at a rate of `gain` / `MEMORY` a frame.
-
-        Parameters
-        ----------
-        sketched, measured : change onto each frame, shape (n,); NaN where there is no frame before it
-        """
-        now, mean = self.now, self.mean
-        for foretold, found in zip(sketched, np.nan_to_num(measured), strict=True):
-            if foretold > MIN_GAP and found > MIN_GAP:
-                error = float(np.clip(np.log(found / foretold), -np.log(MAX_RATIO), np.log(MAX_RATIO)))
-                now += gain / MEMORY * (error - now)
-                mean += gain / MEAN_MEMORY * (error - mean)
-        return Gauge(now=now, mean=mean)
+    picture: Float32  # as `reduce_frames` gives it, shape (1, rows, columns, 3)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Guide:
-    """Where a segment's walk stands; a state machine, returned anew by every step.
+class PaceController:
+    """Where a segment's walk stands. A state machine: every step returns a new state.
 
-    Before each block of frames, ask for the `missing` knots and give them by `reaching`, and for those `unmarked` and
-    give their pictures by `marked`, until there are none; then make the `frames`, and go on with `advanced`.
-    Positions never run backwards, and the last is met exactly.
+    Before each block of frames, ask for the `missing_samples` and give them with `with_samples`, then for those
+    `to_decode` and give their pictures with `with_decoded`, until there are none. Then make the `frames`, and
+    continue with `advanced`. Positions never run backwards, and the last is met exactly.
     """
 
-    arc: ArcMap  # of the segment, as it was surveyed, longer by what frames do not show of the way
-    strip: Strip
-    way: Way
-    apart: float  # so far, about, are marks from each other
+    arc: ArcMap  # of the segment, as it was surveyed, longer by what frames do not show of the path
+    lookahead: Lookahead
+    progress: FrameProgress
+    spacing: float  # distance between decoded samples, about
     done: int = 0  # frames
-    gauge: Gauge = field(default_factory=Gauge)
-    place: float = 0.0  # of the last frame, on the strip
-    mark: Mark | None = None  # the last
+    calibration: Calibration = field(default_factory=Calibration)
+    distance: float = 0.0  # of the last frame, on the lookahead
+    decoded: DecodedSample | None = None  # the last
 
     @classmethod
-    def begun(cls, arc: ArcMap, shares: Float, latents: Float32, colors: Float32) -> Guide:
-        """At a segment's first knot, given with a batch axis of 1; `shares` as `survey.shares_of` gives them."""
-        way = Way.of(shares, arc.length)
-        longer = ArcMap(alphas=arc.alphas, lengths=arc.lengths * way.longer)
-        apart = max(MARK, FRAMES_A_MARK * arc.length / (len(shares) - 1))
-        return cls(arc=longer, strip=Strip.begun(latents, colors), way=way, apart=apart)
+    def begin(cls, arc: ArcMap, progress: Float, latents: Float32, colors: Float32) -> PaceController:
+        """At a segment's first sample, given with a batch axis of 1; `progress` as `survey.progress_of` gives it."""
+        frames = FrameProgress.of(progress, arc.length)
+        longer = ArcMap(alphas=arc.alphas, distances=arc.distances * frames.longer)
+        spacing = max(TUNING.decoded_spacing, TUNING.frames_a_decoded * arc.length / (len(progress) - 1))
+        return cls(arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing)
 
-    def missing(self, count: int) -> Float:
-        """Positions of knots that the next `count` frames need, shape (m,), increasing; none once all are there."""
-        wanted = self._lengths()
-        covered = self._ahead()
+    def missing_samples(self, count: int) -> Float:
+        """Positions of samples that the next `count` frames still need, shape (m,), increasing, maybe empty."""
+        wanted = self._frame_distances()
+        covered = self._covered()
         needed = float(wanted[count - 1])
-        lead = max(LEAD, needed)
-        if self.strip.end < 1 and covered < max(needed, lead - FEWEST * KNOT):
+        lead = max(TUNING.lead, needed)
+        if self.lookahead.end < 1 and covered < max(needed, lead - TUNING.batch * TUNING.sample_spacing):
             return self._farther(wanted - covered, lead - covered)
         return self._between(needed / count)
 
     def _farther(self, wanted: Float, least: float) -> Float:
-        """Knots beyond the last: at the places of frames, as they are foretold, that are far enough apart.
+        """Samples beyond the last one: at the predicted positions of those frames that are far enough apart.
 
         Parameters
         ----------
-        wanted : real lengths of the frames ahead and of the end, from the last knot
-        least : how far knots should go
+        wanted
+            Real distances of the frames ahead and of the end, from the last sample.
+        least
+            How far samples should go.
         """
         ahead, chosen = self._beyond(), [0.0]
         # Both go to the segment's end, but may not agree how far that is.
-        fit = ahead.length / max(float(wanted[-1]), MIN_GAP)
-        for length in fit * wanted[wanted > 0]:
-            if length - chosen[-1] >= KNOT:
-                chosen.append(float(length))
-            if len(chosen) > FEWEST and chosen[-1] >= least:
+        fit = ahead.length / max(float(wanted[-1]), TUNING.min_gap)
+        for distance in fit * wanted[wanted > 0]:
+            if distance - chosen[-1] >= TUNING.sample_spacing:
+                chosen.append(float(distance))
+            if len(chosen) > TUNING.batch and chosen[-1] >= least:
                 return ahead.alpha_at(np.array(chosen[1:]))
-        # The end is near: its knot is the next keyframe.
-        before = [length for length in chosen[1:] if ahead.length - length >= KNOT / 2]
+        # The end is near: its sample is the next keyframe.
+        before = [distance for distance in chosen[1:] if ahead.length - distance >= TUNING.sample_spacing / 2]
         return np.append(ahead.alpha_at(np.array(before)), 1.0)
 
     def _between(self, step: float) -> Float:
-        """Knots where two neighbours are farther apart than was meant: there the picture jumps."""
-        fresh = slice(-len(self.strip.colors), None)
-        alphas, gaps = self.strip.alphas[fresh], np.diff(self.strip.lengths[fresh])
-        wide = (gaps > WIDE * max(step, KNOT)) & (np.diff(alphas) > 1 / (FINEST * len(self.way.shares)))
+        """Samples where two neighbours are farther apart than intended: there the picture jumps."""
+        fresh = slice(-len(self.lookahead.colors), None)
+        alphas, gaps = self.lookahead.alphas[fresh], np.diff(self.lookahead.distances[fresh])
+        coarse = np.diff(alphas) > 1 / (TUNING.finest * len(self.progress.progress))
+        wide = (gaps > TUNING.wide * max(step, TUNING.sample_spacing)) & coarse
         middles: Float = (alphas[:-1] + alphas[1:])[wide] / 2
         return middles
 
-    def reaching(self, alphas: Float, latents: Float32, colors: Float32) -> Guide:
-        """With the knots that were missing."""
-        return replace(self, strip=self.strip.joined(alphas, latents, colors))
+    def with_samples(self, alphas: Float, latents: Float32, colors: Float32) -> PaceController:
+        """Return the state with the samples that were missing."""
+        return replace(self, lookahead=self.lookahead.with_samples(alphas, latents, colors))
 
-    def unmarked(self) -> NDArray[np.int_]:
-        """Which knots of the strip to decode next, to learn what its lengths are worth; shape (m,), increasing."""
-        if self.apart > FARTHEST_MARK:
+    def to_decode(self) -> NDArray[np.int_]:
+        """Which samples of the lookahead to decode next, to calibrate its distances; shape (m,), increasing."""
+        if self.spacing > TUNING.farthest_decoded:
             return np.zeros(0, int)
-        strip, mark = self.strip, self.mark
-        first = len(strip.alphas) - len(strip.colors)
-        chosen = [] if mark else [first]
-        last, after = (self._length_of(mark), mark.alpha) if mark else (strip.lengths[first], -1.0)
-        for i in range(first, len(strip.alphas)):
-            # at the segment's end a last one, if it is not too near
-            least = self.apart / 2 if strip.alphas[i] == 1 else self.apart
-            if strip.alphas[i] > after and strip.lengths[i] - last >= least:
+        lookahead, decoded = self.lookahead, self.decoded
+        first = len(lookahead.alphas) - len(lookahead.colors)
+        chosen = [] if decoded else [first]
+        last, after = (self._distance_of(decoded), decoded.alpha) if decoded else (lookahead.distances[first], -1.0)
+        for i in range(first, len(lookahead.alphas)):
+            # One more at the segment's end, if it is not too near.
+            least = self.spacing / 2 if lookahead.alphas[i] == 1 else self.spacing
+            if lookahead.alphas[i] > after and lookahead.distances[i] - last >= least:
                 chosen.append(i)
-                last = strip.lengths[i]
-        return np.array(chosen if mark or len(chosen) > 1 else [], int)
+                last = lookahead.distances[i]
+        return np.array(chosen if decoded or len(chosen) > 1 else [], int)
 
-    def _length_of(self, mark: Mark) -> float:
-        """Where a mark lies now: knots put between those before it have moved it."""
-        if mark.alpha < self.strip.alphas[0]:
-            return mark.length
-        return float(np.interp(mark.alpha, self.strip.alphas, self.strip.lengths))
+    def _distance_of(self, decoded: DecodedSample) -> float:
+        """Where a decoded sample lies now: samples put between those before it have moved it."""
+        if decoded.alpha < self.lookahead.alphas[0]:
+            return decoded.distance
+        return float(np.interp(decoded.alpha, self.lookahead.alphas, self.lookahead.distances))
 
-    def marked(self, pictures: Float32) -> Guide:
-        """With the pictures of those knots, as `motion.reduce_frames` gives them, shape (m, rows, columns, 3)."""
-        index = self.unmarked()
-        strip, before = self.strip, self.mark
-        colors, alphas = strip.colors[index - len(strip.alphas)], strip.alphas[index]
+    def with_decoded(self, pictures: Float32) -> PaceController:
+        """Return the state with the pictures `to_decode`, reduced by `reduce_frames`, shape (m, rows, columns, 3)."""
+        index = self.to_decode()
+        lookahead, before = self.lookahead, self.decoded
+        colors, alphas = lookahead.colors[index - len(lookahead.alphas)], lookahead.alphas[index]
         if before:
             colors = np.concatenate([before.colors, colors])
             alphas = np.concatenate([[before.alpha], alphas])
             pictures = np.concatenate([before.picture, pictures])
-        sketched, real = sketch_change(colors[:-1], colors[1:]), successive_change(pictures)
-        told = (sketched > MIN_GAP) & (real > MIN_GAP)  # pictures that a checker made black tell nothing
-        worth = np.log(np.clip(real[told] / sketched[told], 1 / MAX_RATIO, MAX_RATIO))
-        found = np.stack([((alphas[1:] + alphas[:-1]) / 2)[told], worth], axis=1)
-        strip = strip.worth_so(np.concatenate([strip.worth, found]))
-        mark = Mark(alpha=alphas[-1], length=strip.lengths[index[-1]], colors=colors[-1:], picture=pictures[-1:])
-        return replace(self, strip=strip, mark=mark)
+        previewed, real = preview_change(colors[:-1], colors[1:]), successive_change(pictures)
+        # Pictures that a safety checker made black tell nothing.
+        known = (previewed > TUNING.min_gap) & (real > TUNING.min_gap)
+        limit = TUNING.max_correction
+        log_ratio = np.log(np.clip(real[known] / previewed[known], 1 / limit, limit))
+        found = np.stack([((alphas[1:] + alphas[:-1]) / 2)[known], log_ratio], axis=1)
+        lookahead = lookahead.calibrated(np.concatenate([lookahead.log_ratios, found]))
+        last = DecodedSample(
+            alpha=alphas[-1], distance=lookahead.distances[index[-1]], colors=colors[-1:], picture=pictures[-1:]
+        )
+        return replace(self, lookahead=lookahead, decoded=last)
 
     def frames(self, count: int) -> tuple[Float, Float32]:
         """Positions and latents of the next frames, shape (count,) and (count, rows, columns, channels)."""
-        return self.strip.at(self._places(count))
+        return self.lookahead.at(self._distances(count))
 
-    def advanced(self, measured: Float, gain: float) -> Guide:
-        """After those frames.
+    def advanced(self, measured: Float, gain: float) -> PaceController:
+        """Return the state after those frames.
 
         Parameters
         ----------
-        measured : change onto each, shape (count,); NaN where there is no frame before it
-        gain : 0 believes lengths as they are, 1 learns quickly
+        measured
+            Change onto each frame, shape (count,); NaN where there is no frame before it.
+        gain
+            0 believes distances as they are, 1 learns quickly.
         """
         count = len(measured)
-        places = self._places(count)
-        shown = np.diff(places, prepend=self.place) * self.way.seen[self.done : self.done + count]
-        gauge, place = self.gauge.after(shown, measured, gain), float(places[-1])
-        strip = self.strip.ahead_of(place, self.mark.alpha if self.mark else 1.0)
-        return replace(self, strip=strip, gauge=gauge, place=place, done=self.done + count)
+        distances = self._distances(count)
+        shown = np.diff(distances, prepend=self.distance) * self.progress.seen[self.done : self.done + count]
+        calibration, distance = self.calibration.updated(shown, measured, gain), float(distances[-1])
+        lookahead = self.lookahead.without_passed(distance, self.decoded.alpha if self.decoded else 1.0)
+        done = self.done + count
+        return replace(self, lookahead=lookahead, calibration=calibration, distance=distance, done=done)
 
-    def _ahead(self) -> float:
-        """Real length from the last frame to the last knot."""
-        return float(self.gauge.real(np.array([self.strip.length - self.place]))[0])
+    def _covered(self) -> float:
+        """Real distance from the last frame to the last sample."""
+        return float(self.calibration.real(np.array([self.lookahead.length - self.distance]))[0])
 
     def _beyond(self) -> ArcMap:
-        """The map of what lies beyond the strip, as far as the strip's last knots tell."""
-        alphas, lengths = (x[-1 - REMEMBERED :] for x in (self.strip.alphas, self.strip.lengths))
-        steering = Steering(arc=self.arc, alpha=float(alphas[0]))
-        return steering.advanced(alphas[1:], np.exp(self.gauge.mean) * np.diff(lengths)).ahead()
+        """The map of what lies beyond the lookahead, corrected by its last samples."""
+        alphas, distances = (x[-1 - TUNING.remembered :] for x in (self.lookahead.alphas, self.lookahead.distances))
+        correction = MapCorrection(arc=self.arc, alpha=float(alphas[0]))
+        return correction.advanced(alphas[1:], np.exp(self.calibration.mean) * np.diff(distances)).ahead()
 
-    def _lengths(self) -> Float:
-        """Real lengths from the last frame to each one ahead, and to the end."""
-        found = self._ahead()
-        beyond = self._beyond().length if self.strip.end < 1 else 0.0
-        share = float(self.way.shares[self.done - 1]) if self.done else 0.0
-        rest = max(1 - share, 1e-12)
-        # Where the map is wrong on the strip, it may even out farther on: that is believed little by little.
-        doubt = DOUBT * rest * beyond / max(found + beyond, MIN_GAP)
-        left = doubt * rest * self.arc.length + (1 - doubt) * (found + beyond)
-        lengths: Float = (self.way.shares[self.done :] - share) / rest * left
-        return lengths
+    def _frame_distances(self) -> Float:
+        """Real distances from the last frame to each one ahead, and to the end."""
+        covered = self._covered()
+        beyond = self._beyond().length if self.lookahead.end < 1 else 0.0
+        progress = float(self.progress.progress[self.done - 1]) if self.done else 0.0
+        rest = max(1 - progress, 1e-12)
+        # Where the map is wrong on the lookahead, its error may even out farther on: the lookahead is believed little
+        # by little.
+        doubt = TUNING.doubt * rest * beyond / max(covered + beyond, TUNING.min_gap)
+        left = doubt * rest * self.arc.length + (1 - doubt) * (covered + beyond)
+        distances: Float = (self.progress.progress[self.done :] - progress) / rest * left
+        return distances
 
-    def _places(self, count: int) -> Float:
-        return self.place + self.gauge.sketched(self._lengths()[:count])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """Frames in a row."""
-
-    frames: Frames  # shape (n, height, width, 3)
-    positions: Float  # α of each, shape (n,)
-    measured: Float  # change from the frame before, shape (n,); NaN for a segment's first
-    reduced: Float32  # as `motion.reduce_frames` gives them, shape (n, rows, columns, 3)
-    replaced: int  # frames that a safety checker made black
-
-
-def walk_blocks(
-    walk: Walk, segment: Segment, course: Course, shares: Float, sketcher: Sketcher | None
-) -> Iterator[Block]:
-    """One segment's frames, a feedback block at a time.
-
-    Parameters
-    ----------
-    shares : shape (n_frames + 1,), as `survey.shares_of` gives them
-    sketcher : the survey's; None: nothing was measured, and positions are shares
-    """
-    feedback, guide = walk.plan.settings.feedback, None
-    if sketcher is not None:
-        latents = walk.latents_on(segment, course, np.zeros(1))
-        guide = Guide.begun(course.arc, shares, latents, sketcher.colors(latents))
-    last: Float32 | None = None
-    for first in range(0, segment.n_frames, feedback.block_frames):
-        count = min(feedback.block_frames, segment.n_frames - first)
-        if guide is None or sketcher is None:
-            alphas = shares[first : first + count]
-            latents = walk.latents_on(segment, course, alphas)
-        else:
-            guide = _led(guide, walk, segment, course, sketcher, count)
-            alphas, latents = guide.frames(count)
-        replaced = walk.generator.replaced
-        frames = walk.decode(latents)
-        replaced = walk.generator.replaced - replaced
-        reduced = reduce_frames(frames)
-        measured = successive_change(reduced if last is None else np.concatenate([last[None], reduced]))
-        measured = measured if last is not None else np.concatenate([[np.nan], measured])
-        guide = guide and guide.advanced(measured, feedback.gain)
-        yield Block(frames=frames, positions=alphas, measured=measured, reduced=reduced, replaced=replaced)
-        last = reduced[-1]
-
-
-def _led(guide: Guide, walk: Walk, segment: Segment, course: Course, sketcher: Sketcher, count: int) -> Guide:
-    """With all the knots and marks that the next frames need."""
-    while True:
-        if len(knots := guide.missing(count)):
-            latents = walk.latents_on(segment, course, knots)
-            guide = guide.reaching(knots, latents, sketcher.colors(latents))
-        elif len(marks := guide.unmarked()):
-            guide = guide.marked(reduce_frames(walk.decode(guide.strip.latents[marks])))
-        else:
-            return guide
+    def _distances(self, count: int) -> Float:
+        """Distances of the next frames on the lookahead."""
+        return self.distance + self.calibration.previewed(self._frame_distances()[:count])

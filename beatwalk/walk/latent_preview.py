@@ -1,10 +1,11 @@
-"""Sketches: how much pictures change, seen in latents, without decoding them.
+"""How much pictures change, seen in their latents without decoding them.
 
-Decoding takes a third of a picture's time, or most of it where steps are few. The plain distance of latents is a poor
-guide (some channels hardly show), but a picture's colours are nearly a linear function of latent cells: latent
-previews in the tools of the field rest on that. A `Sketcher` is such a function, of a cell and its eight neighbours,
-fitted to a few pictures of the very walk, so that there is nothing to download and every family of models has one.
-(Without the neighbours its error in the change from frame to frame is three times as large: measured with nano.)
+Decoding takes a third of a picture's time, or most of it where there are few denoising steps. The difference
+of latents is a poor guide, for some channels hardly show. But a picture's colours are nearly a linear function of its
+latent cells: the latent previews of well-known tools rest on that. A `LatentPreview` is such a function, of a cell
+and its eight neighbours, fitted to a few pictures of the same walk. So nothing has to be downloaded, and every model
+family has one. (Without the neighbours, its error in the change from frame to frame is three times as large: measured
+with nano.)
 """
 
 from __future__ import annotations
@@ -13,27 +14,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beatwalk.perception import GRID, reduce_frames
 from beatwalk.types import Float, Float32, Frames
-from beatwalk.walk.arc import reduce_frames
-
-RIDGE = 1e-3  # weight of small coefficients against a small error, where few pictures leave some undecided
-GRID = 96  # colours are fitted on about so many blocks a side
+from beatwalk.walk.tuning import TUNING
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sketcher:
-    """Linear map from a latent cell and its neighbours to the colours (OKLab) of the pixels that it stands for."""
+class LatentPreview:
+    """Linear map from a latent cell and its neighbours to the colours (OKLab) of the pixels under the cell."""
 
     weights: Float32  # shape (9 x channels + 1, blocks x blocks x 3); the last row is the constant
 
     @classmethod
-    def fitted(cls, latents: Float32, frames: Frames) -> Sketcher:
-        """By ridge regression.
+    def fitted(cls, latents: Float32, frames: Frames, ridge: float = TUNING.ridge) -> LatentPreview:
+        """Fit the map to known pictures, by ridge regression.
 
         Parameters
         ----------
-        latents : shape (n, rows, columns, channels)
-        frames : the pictures that they become, shape (n, height, width, 3)
+        latents
+            Shape (n, rows, columns, channels).
+        frames
+            The pictures that these decode to, shape (n, height, width, 3).
+        ridge
+            Weight of small coefficients against a small error.
         """
         count, rows, columns, channels = latents.shape
         blocks = max(1, round(GRID / max(rows, columns)))
@@ -42,26 +45,26 @@ class Sketcher:
         known = _neighbourhoods(latents).reshape(-1, 9 * channels + 1).astype(np.float64)
         wanted = colors.reshape(len(known), -1).astype(np.float64)
         square = known.T @ known
-        square += np.diag(RIDGE * square.diagonal() + 1e-9)  # in each channel's own unit: some are far larger
+        square += np.diag(ridge * square.diagonal() + 1e-9)  # in each channel's own unit: some are far larger
         weights: Float32 = np.linalg.solve(square, known.T @ wanted).astype(np.float32)
         return cls(weights=weights)
 
     def colors(self, latents: Float32) -> Float32:
-        """Colours as far as latents show them; shape (n, rows, columns, channels) → (n, values)."""
+        """Predict colours; shape (n, rows, columns, channels) → (n, values)."""
         shown = [(_neighbourhoods(one[None]) @ self.weights).ravel() for one in latents]
         colors: Float32 = np.stack(shown)
         return colors
 
 
-def sketch_change(before: Float32, after: Float32) -> Float:
-    """Root mean square difference in OKLab between colours as `Sketcher.colors` gives them, pair by pair."""
+def preview_change(before: Float32, after: Float32) -> Float:
+    """Root mean square difference in OKLab between colours of `LatentPreview.colors`, pair by pair; shape (n,)."""
     squares = np.square(after.astype(np.float64) - before).mean(axis=1)
     distance: Float = np.sqrt(3 * squares)  # three values a colour
     return distance
 
 
 def _neighbourhoods(latents: Float32) -> Float32:
-    """Each cell with those around it (at borders the nearest there is) and a constant.
+    """Each cell with its neighbours (at the edges, the nearest cell instead) and a constant.
 
     Shape (n, rows, columns, channels) → (n, rows, columns, 9 x channels + 1).
     """

@@ -1,13 +1,14 @@
-"""A strip: the stretch of a walk just ahead, as latents, on which frames are placed by how much they will change.
+"""The stretch of a walk just ahead, as latents, on which frames are placed by how much they will change.
 
-Where a picture changes much along a walk, and where little, a few probes cannot tell: its speed may double within two
-or three frames. But it shows in latents, before the dearer part, decoding, is paid for. So a walk is first denoised
-at **knots**, a quick frame's change apart; between neighbours, which hardly differ, latents go on straight lines;
-each frame is put where the length on that strip is what the music asks for, and decoded (`beatwalk.walk.controller`).
+A picture's speed along a walk may double within two or three frames, too fast for a survey to see. But the change
+shows in the latents, before the more expensive part, decoding, is paid for. So a walk is first denoised at
+**samples**, about the change of a quick frame apart. Neighbouring samples hardly differ, so between them latents go
+on straight lines. Each frame is put where the distance is what the music asks for, and decoded
+(`beatwalk.walk.controller`).
 
-Knots need not be closer than the eye can tell. So slow passages have fewer knots than frames: they cost less, and the
-rounding errors of half precision, that would make slow frames tremble, are spread over all frames between two knots.
-A strip has corners at its knots, and a frame's change is a chord across them: see `Way`.
+Samples need not be closer than the eye can tell. So slow passages have fewer samples than frames: they cost less, and
+the rounding errors of half precision, which would make slow frames tremble, are spread over all frames between two
+samples. The path has corners at its samples, and a frame's change is a chord across them: see `FrameProgress`.
 """
 
 from __future__ import annotations
@@ -17,67 +18,62 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from beatwalk.types import Float, Float32
-from beatwalk.walk.arc import MIN_GAP
-from beatwalk.walk.latent_preview import sketch_change
-
-# Perceived change between knots, at least. Halfway between two so far apart, a straight line's picture and a denoised
-# one differ by 0.0018, as at half the distance: that is half precision's rounding (nano, 51 dB; fine detail -0.7 %).
-KNOT = 0.016
-CORNER = 0.1  # by so much what knots show of a way, and frames as far apart, is shorter than it; measured with nano
+from beatwalk.walk.latent_preview import preview_change
+from beatwalk.walk.tuning import TUNING
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Way:
-    """How far a segment's frames go on the strip, and how much of that a frame shows.
+class FrameProgress:
+    """How far each frame of a segment goes along the lookahead, and how much of that the frame shows.
 
-    Slow frames move within the straight lines between knots; quick ones cut corners, and have farther to go for as
-    much change.
+    Slow frames move within the straight lines between samples. Quick frames cut corners, so they have to go farther
+    for as much change.
     """
 
-    shares: Float  # of the whole way, shape (n_frames + 1,): from 0 to exactly 1, as the frames' and the end's
-    seen: Float  # change onto each by its part of the way, shape (n_frames + 1,)
-    longer: float  # the whole way by the change seen along it
+    progress: Float  # along the lookahead, shape (n_frames + 1,): from 0 to exactly 1, as the frames' and the end's
+    seen: Float  # change onto each frame / its part of the distance, shape (n_frames + 1,)
+    longer: float  # length of the whole segment path / change seen along it
 
     @classmethod
-    def of(cls, shares: Float, length: float) -> Way:
-        """From the frames' shares of the segment's target speed, and the change that it should have in all."""
-        steps = np.diff(shares, prepend=0.0)
-        seen = 1 - CORNER * np.minimum(length * steps / KNOT, 1)
-        ways = np.cumsum(steps / seen)
-        longer = float(ways[-1])
-        ways /= longer
-        ways[-1] = 1.0
-        return cls(shares=ways, seen=seen, longer=longer)
+    def of(cls, progress: Float, length: float) -> FrameProgress:
+        """From the progress that the targets ask for, and the change that the segment should have in all."""
+        steps = np.diff(progress, prepend=0.0)
+        seen = 1 - TUNING.corner_loss * np.minimum(length * steps / TUNING.sample_spacing, 1)
+        travelled = np.cumsum(steps / seen)
+        longer = float(travelled[-1])
+        travelled /= longer
+        travelled[-1] = 1.0
+        return cls(progress=travelled, seen=seen, longer=longer)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Strip:
-    """Knots in order, and what lies between them."""
+class Lookahead:
+    """Samples in order, and the latents between them."""
 
     alphas: Float  # positions in the segment, shape (n,), increasing
     latents: Float32  # shape (n, rows, columns, channels)
-    colors: Float32  # of the last knots, as `Sketcher.colors` gives them, shape (m, values); at least of one
-    lengths: Float  # from the segment's beginning, shape (n,), increasing
-    # positions, and the logarithm of real by sketched change there, shape (marks, 2)
-    worth: Float = field(default_factory=lambda: np.zeros((0, 2)))
+    colors: Float32  # of the last samples, as `LatentPreview.colors` gives them, shape (m, values); m is at least 1
+    distances: Float  # from the segment's beginning, shape (n,), increasing
+    # positions, and the logarithm of real by previewed change there, shape (pairs of decoded samples, 2)
+    log_ratios: Float = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
-    def begun(cls, latents: Float32, colors: Float32) -> Strip:
-        """From one knot, the segment's first."""
-        return cls(alphas=np.zeros(1), latents=latents, colors=colors, lengths=np.zeros(1))
+    def begin(cls, latents: Float32, colors: Float32) -> Lookahead:
+        """From one sample, the segment's first."""
+        return cls(alphas=np.zeros(1), latents=latents, colors=colors, distances=np.zeros(1))
 
     @property
     def end(self) -> float:
-        """Position of the last knot."""
+        """Position of the last sample."""
         return float(self.alphas[-1])
 
     @property
     def length(self) -> float:
-        """From the segment's beginning to the last knot."""
-        return float(self.lengths[-1])
+        """Distance of the last sample."""
+        return float(self.distances[-1])
 
-    def joined(self, alphas: Float, latents: Float32, colors: Float32) -> Strip:
-        """With more knots, at the end or between those whose colours are kept."""
+    def with_samples(self, alphas: Float, latents: Float32, colors: Float32) -> Lookahead:
+        """Add samples, at the end or between those whose colours are kept."""
         kept = len(self.alphas) - len(self.colors)
         all_alphas = np.concatenate([self.alphas, alphas])
         order = np.argsort(all_alphas, kind="stable")
@@ -87,41 +83,43 @@ class Strip:
             latents=np.concatenate([self.latents, latents])[order],
             colors=np.concatenate([self.colors, colors])[order[kept:] - kept],
         )
-        return longer.worth_so(self.worth)
+        return longer.calibrated(self.log_ratios)
 
-    def worth_so(self, worth: Float) -> Strip:
-        """With the lengths of those knots whose colours are kept as `worth` has them."""
+    def calibrated(self, log_ratios: Float) -> Lookahead:
+        """Measure the distances of the samples whose colours are kept again, with these ratios of change."""
         kept = len(self.alphas) - len(self.colors)
-        steps = sketch_change(self.colors[:-1], self.colors[1:])
-        if len(worth):
-            steps = steps * np.exp(np.interp((self.alphas[kept + 1 :] + self.alphas[kept:-1]) / 2, *worth.T))
-        lengths = self.lengths[kept] + np.cumsum(np.maximum(steps, MIN_GAP))
-        return replace(self, lengths=np.concatenate([self.lengths[: kept + 1], lengths]), worth=worth)
+        steps = preview_change(self.colors[:-1], self.colors[1:])
+        if len(log_ratios):
+            middles = (self.alphas[kept + 1 :] + self.alphas[kept:-1]) / 2
+            steps = steps * np.exp(np.interp(middles, *log_ratios.T))
+        distances = self.distances[kept] + np.cumsum(np.maximum(steps, TUNING.min_gap))
+        distances = np.concatenate([self.distances[: kept + 1], distances])
+        return replace(self, distances=distances, log_ratios=log_ratios)
 
-    def ahead_of(self, length: float, since: float) -> Strip:
-        """Without the knots that lie wholly behind a place.
+    def without_passed(self, distance: float, since: float) -> Lookahead:
+        """Drop the samples that lie wholly behind a distance.
 
-        Colours are kept from the position `since` on: there lengths may still change. Those of knots that lie behind
-        the place, and the last one's before it, do not.
+        Colours are kept from the position `since` on, where distances may still change. The distances of samples
+        behind `distance`, and of the last one before it, do not change any more.
         """
         count = len(self.alphas)
-        first = min(max(0, int(np.searchsorted(self.lengths, length, side="right")) - 1), count - 1)
-        behind = max(np.searchsorted(self.lengths, length), np.searchsorted(self.alphas, since))
+        first = min(max(0, int(np.searchsorted(self.distances, distance, side="right")) - 1), count - 1)
+        behind = max(np.searchsorted(self.distances, distance), np.searchsorted(self.alphas, since))
         colored = min(max(int(behind), count - len(self.colors)), count - 1)
         return replace(
             self,
             alphas=self.alphas[first:],
             latents=self.latents[first:],
             colors=self.colors[colored - count :],
-            lengths=self.lengths[first:],
+            distances=self.distances[first:],
         )
 
-    def at(self, lengths: Float) -> tuple[Float, Float32]:
-        """Positions and latents at lengths from the segment's beginning, shape (m,); beyond the ends, the ends."""
-        place = np.interp(lengths, self.lengths, np.arange(len(self.lengths)))
-        index = np.minimum(place.astype(int), max(0, len(self.lengths) - 2))
-        after = np.minimum(index + 1, len(self.lengths) - 1)
-        share = place - index
-        weight = share.astype(np.float32)[:, None, None, None]
-        alphas = (1 - share) * self.alphas[index] + share * self.alphas[after]
+    def at(self, distances: Float) -> tuple[Float, Float32]:
+        """Positions and latents at distances, shape (m,); beyond the ends, those of the ends."""
+        found = np.interp(distances, self.distances, np.arange(len(self.distances)))
+        index = np.minimum(found.astype(int), max(0, len(self.distances) - 2))
+        after = np.minimum(index + 1, len(self.distances) - 1)
+        part = found - index
+        weight = part.astype(np.float32)[:, None, None, None]
+        alphas = (1 - part) * self.alphas[index] + part * self.alphas[after]
         return alphas, (1 - weight) * self.latents[index] + weight * self.latents[after]

@@ -1,12 +1,12 @@
-"""Ways between pictures: between texts, and through noise.
+"""Paths through noise.
 
 Conventions
 -----------
 - A **position** along a segment is α in [0, 1]: 0 is its first keyframe, 1 its second.
-- Noise travels along an endless **chain of seeds** on one smooth curve, a spline that meets the noise of seed number
-  i at position i and turns at a constant rate. One **hop** is a step of 1 along it. Great circles from seed to seed
-  would have a corner at each: there the picture's speed jumps, by a factor of three at times.
-- Arrays are float32 on the host; a batch is the first axis.
+- Noise travels along an endless **noise chain**: one smooth curve, a spline that meets the noise of seed number i of
+  the chain at i and turns at a constant rate. **Travel** along it is counted in seeds. Great circles from seed to
+  seed would have a corner at each, where the picture's speed jumps, by a factor of three at times.
+- Arrays are float32 on the host. A batch is the first axis.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from beatwalk.types import Conditioning, Float, Float32
+from beatwalk.types import Float, Float32
 
 # Below this angle (radians) sin(θ) loses too many digits to divide by; the chord is the arc.
 _SMALL_ANGLE = 1e-4
@@ -33,15 +32,17 @@ def lerp(a: Float32, b: Float32, t: Float) -> Float32:
 
 
 def slerp(a: Float32, b: Float32, t: Float) -> Float32:
-    """Great circle from `a` to `b`, the norm going linearly from one's to the other's.
+    """Great circle from `a` to `b`, with a norm that changes linearly from one's to the other's.
 
-    Gaussian noise of equal variance keeps its variance all the way, where a straight line would lose half of it in
-    the middle and with it the detail of the picture (Shoemake 1985; White 2016, "Sampling Generative Networks").
+    Gaussian noise keeps its variance along it. A straight line would lose half of the variance in the middle, and
+    with it the detail of the picture (Shoemake 1985; White 2016, "Sampling Generative Networks").
 
     Parameters
     ----------
-    a, b : same shape
-    t : shape (n,)
+    a, b
+        Same shape.
+    t
+        Shape (n,).
 
     Returns
     -------
@@ -65,48 +66,10 @@ def slerp(a: Float32, b: Float32, t: Float) -> Float32:
     return points
 
 
-def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> Conditioning:
-    """Text of one keyframe (one row) into text of the next (one row), by straight lines.
-
-    Embeddings, unlike noise, have no norm worth keeping: models are trained on their linear mixtures by padding and
-    attention. A token counts where it counts in either text, but for the ends, which keep their own masks.
-    """
-    t = np.asarray(t, np.float64)
-    tensors = {name: lerp(a.tensors[name][0], b.tensors[name][0], t) for name in a.tensors}
-    return Conditioning(tensors=tensors, masks=_joined_masks(a, b, t))
-
-
-def bend_conditioning(
-    before: Conditioning, a: Conditioning, b: Conditioning, after: Conditioning, t: Float
-) -> Conditioning:
-    """Like `mix_conditioning`, on a Catmull-Rom spline through the keyframes before and after as well.
-
-    The way comes from `before` and goes on to `after`: it turns smoothly at keyframes, where straight lines have
-    corners. Give an end itself where there is no keyframe beyond it.
-    """
-    t = np.asarray(t, np.float64)
-    weights = (_cubic(t) / 2).astype(np.float32)
-    tensors = {}
-    for name in a.tensors:
-        points = np.stack([text.tensors[name][0] for text in (before, a, b, after)])
-        tensors[name] = np.tensordot(weights, points, axes=1)
-    return Conditioning(tensors=tensors, masks=_joined_masks(a, b, t))
-
-
-def _joined_masks(a: Conditioning, b: Conditioning, t: Float) -> dict[str, NDArray[np.int64]]:
-    masks = {}
-    for name in a.masks:
-        joined = np.maximum(a.masks[name], b.masks[name])
-        masks[name] = np.where(
-            (t <= 0)[:, None], a.masks[name], np.where((t >= 1)[:, None], b.masks[name], joined)
-        ).astype(np.int64)
-    return masks
-
-
 def chain_seed(origin: int, index: int) -> int:
-    """Seed number `index` of the chain that begins at seed `origin`; its first is `origin` itself.
+    """Seed number `index` of the chain that begins at seed `origin`; number 0 is `origin` itself.
 
-    Number -1 is nowhere met, it only bends the curve's beginning.
+    Number -1 is never reached: it only bends the curve's beginning.
     """
     if index == 0:
         return origin
@@ -115,55 +78,60 @@ def chain_seed(origin: int, index: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseState:
-    """A place on a chain of seeds."""
+class NoisePosition:
+    """A point of a noise chain."""
 
-    origin: int
-    position: float = 0.0  # in hops, from 0
+    origin: int  # the chain's first seed
+    travel: float = 0.0  # from there, in seeds
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseRoute:
-    """How noise goes through one segment: some hops along its chain, then, where the end is pinned, onto a seed."""
+class NoisePath:
+    """Where the noise of one segment goes: along its chain and then, if the end is pinned, to that seed."""
 
-    start: NoiseState
-    hops: float  # along the chain; at least 0
+    start: NoisePosition
+    travel: float  # along the chain, in seeds; at least 0
     pinned: int | None = None  # seed on which the segment ends
 
     @property
-    def end(self) -> NoiseState:
+    def end(self) -> NoisePosition:
         """Where the next segment starts."""
         if self.pinned is not None:
-            return NoiseState(origin=self.pinned)
-        return NoiseState(origin=self.start.origin, position=self.start.position + self.hops)
+            return NoisePosition(origin=self.pinned)
+        return self.after(self.travel)
 
     @property
-    def total_hops(self) -> float:
-        """Hops along the chain, and the one onto the pinned seed where that is another place."""
-        stays = self.pinned == self.start.origin and self.start.position == 0 and self.hops == 0
-        return self.hops + (0.0 if self.pinned is None or stays else 1.0)
+    def total_travel(self) -> float:
+        """Travel along the chain, and one seed more onto the pinned seed if that is another point."""
+        stays = self.pinned == self.start.origin and self.start.travel == 0 and self.travel == 0
+        return self.travel + (0.0 if self.pinned is None or stays else 1.0)
+
+    def after(self, travel: float) -> NoisePosition:
+        """The point of the chain that lies `travel` seeds from the start."""
+        return NoisePosition(origin=self.start.origin, travel=self.start.travel + travel)
 
 
 def spline_weights(t: Float) -> Float:
-    """How much of four neighbouring seeds' noise makes the curve between the second and the third.
+    """Weights of four neighbouring seeds' noise on the curve between the second and the third.
 
     The cubic of Catmull and Rom ("A class of local interpolating splines", 1974), scaled so that the sum of four
     independent unit Gaussians is again a unit Gaussian, and timed so that it turns at a constant rate.
 
     Parameters
     ----------
-    t : shape (n,), in [0, 1]
+    t
+        Shape (n,), in [0, 1].
 
     Returns
     -------
     shape (n, 4), rows of norm 1; (0, 1, 0, 0) at 0 and (0, 0, 1, 0) at 1
     """
-    shares, turned = _turning()
-    return _catmull_rom(np.interp(t, turned, shares))
+    parameters, turned = _turning()
+    return _catmull_rom(np.interp(t, turned, parameters))
 
 
-def _cubic(t: Float) -> Float:
-    """Twice the spline's weights, shape (n,) → (n, 4)."""
+def cubic_weights(t: Float) -> Float:
+    """Twice the Catmull-Rom weights of four points, shape (n,) → (n, 4); they sum to 2."""
     t = np.asarray(t, np.float64)[:, None]
     parts = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3]
     cubic: Float = np.concatenate(parts, axis=1)
@@ -171,54 +139,53 @@ def _cubic(t: Float) -> Float:
 
 
 def _catmull_rom(t: Float) -> Float:
-    cubic = _cubic(t)
+    cubic = cubic_weights(t)
     weights: Float = cubic / np.linalg.norm(cubic, axis=1, keepdims=True)
     return weights
 
 
 @cache
 def _turning() -> tuple[Float, Float]:
-    """The spline's parameter, and how far the curve has turned by then as a share of a whole hop."""
-    shares = np.linspace(0, 1, _TURN_SAMPLES)
-    steps = np.linalg.norm(np.diff(_catmull_rom(shares), axis=0), axis=1)
+    """The spline's parameter, and how far the curve has turned by then, 0-1 from one seed to the next."""
+    parameters = np.linspace(0, 1, _TURN_SAMPLES)
+    steps = np.linalg.norm(np.diff(_catmull_rom(parameters), axis=0), axis=1)
     turned = np.concatenate([[0.0], np.cumsum(steps)])
-    return shares, turned / turned[-1]
+    return parameters, turned / turned[-1]
 
 
-def noise_at(state: NoiseState, start_noise: Callable[[int], Float32]) -> Float32:
-    """The noise at a place on a chain; `start_noise` makes a seed's."""
-    index = int(np.floor(state.position))
-    share = state.position - index
-    if share == 0:
-        return start_noise(chain_seed(state.origin, index))
-    weights = spline_weights(np.array([share]))[0].astype(np.float32)
-    seeds = [chain_seed(state.origin, index + i) for i in (-1, 0, 1, 2)]
+def noise_at(point: NoisePosition, start_noise: Callable[[int], Float32]) -> Float32:
+    """The noise at a point of a chain; `start_noise` makes a seed's."""
+    index = int(np.floor(point.travel))
+    beyond = point.travel - index
+    if beyond == 0:
+        return start_noise(chain_seed(point.origin, index))
+    weights = spline_weights(np.array([beyond]))[0].astype(np.float32)
+    seeds = [chain_seed(point.origin, index + i) for i in (-1, 0, 1, 2)]
     noise: Float32 = weights[0] * start_noise(seeds[0])
     for weight, seed in zip(weights[1:], seeds[1:], strict=True):
         noise = noise + weight * start_noise(seed)
     return noise
 
 
-def noise_along(route: NoiseRoute, alphas: Float, start_noise: Callable[[int], Float32]) -> Float32:
-    """Noise at positions `alphas` of a route.
+def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Float32]) -> Float32:
+    """Noise at positions `alphas` of a path.
 
     Parameters
     ----------
-    alphas : shape (n,), in [0, 1]; equal steps are equal shares of the hops
-    start_noise : seed → noise of one picture; called only for seeds that lie near
+    alphas
+        Shape (n,), in [0, 1]; equal steps are equal parts of the travel.
+    start_noise
+        Seed → noise of one picture; called only for seeds that lie near.
 
     Returns
     -------
     shape (n, *noise)
     """
-    travelled = np.asarray(alphas, np.float64) * route.total_hops
-    turn = NoiseState(origin=route.start.origin, position=route.start.position + route.hops)
     rows = []
-    for hops in travelled:
-        if route.pinned is not None and hops >= route.hops:
-            share = np.array([hops - route.hops])
-            rows.append(slerp(noise_at(turn, start_noise), start_noise(route.pinned), share)[0])
+    for travel in np.asarray(alphas, np.float64) * path.total_travel:
+        if path.pinned is not None and travel >= path.travel:
+            beyond = np.array([travel - path.travel])
+            rows.append(slerp(noise_at(path.after(path.travel), start_noise), start_noise(path.pinned), beyond)[0])
         else:
-            place = NoiseState(origin=route.start.origin, position=route.start.position + hops)
-            rows.append(noise_at(place, start_noise))
+            rows.append(noise_at(path.after(travel), start_noise))
     return np.stack(rows)

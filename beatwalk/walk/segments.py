@@ -1,46 +1,47 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
 
-A segment is finished when its record lies beside its frames; until then nothing of it counts. Each depends on the
-plan, the model and the survey alone, so they can be made in any order and the result is the same.
-
-    OUT.beatwalk/render.json          what the frames depend on (fingerprints by name)
-    OUT.beatwalk/survey.json          courses of all segments
-    OUT.beatwalk/segment-0003.mkv     frames, lossless
-    OUT.beatwalk/segment-0003.npz     its record: position and change of every frame, first and last frame reduced
+A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
+on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same. The
+files are those of `beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from beatwalk.core.files import PARTIAL_GLOB, discard, read_json, whole_or_nothing, write_json
-from beatwalk.core.locking import alone_in
+from beatwalk.core import (
+    StageProgress,
+    Watcher,
+    WorkFolder,
+    file_sha256,
+    read_json,
+    record_file,
+    whole_or_nothing,
+    write_json,
+)
 from beatwalk.errors import OutputError
-from beatwalk.types import Float, Float32, Frames, Segment, Targets
+from beatwalk.perception import change
+from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk.arc import change
-from beatwalk.walk.controller import walk_blocks
-from beatwalk.walk.survey import Survey, shares_of, survey, survey_from_json, survey_to_json
+from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
+from beatwalk.walk.survey import Survey, progress_of, survey
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
-
-RECORD = "render.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentRecord:
-    """What is known of a finished segment."""
+    """What is known about a finished segment."""
 
     path: Path  # its frames
     positions: Float  # shape (n_frames,), α of each
@@ -49,115 +50,64 @@ class SegmentRecord:
     replaced: int = 0  # frames that a safety checker made black
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Told to whoever watches, after every block of frames."""
-
-    stage: str  # "survey", "render" or "finish"
-    done: int  # segments surveyed; frames there are, or are finished, those of an earlier run included
-    total: int
-    reused: int = 0  # frames that an earlier run had finished
+def segment_jobs(plan: Plan, targets: Targets, found: Survey) -> list[SegmentJob]:
+    """The segments of a surveyed plan, each ready to be rendered by itself."""
+    return [
+        SegmentJob(segment=segment, path=path, progress=progress_of(targets, segment), preview=found.preview)
+        for segment, path in zip(plan.segments, found.paths, strict=True)
+    ]
 
 
-Watcher = Callable[[Progress], None]
+def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Block], None]) -> SegmentRecord:
+    """Make the frames of one segment.
 
-
-@contextlib.contextmanager
-def claimed(work: Path, identity: dict[str, str], *, overwrite: bool) -> Iterator[None]:
-    """The work folder of a render, made or taken up again.
-
-    Finished segments stay in it, for the next run or `finish` to go on with; a failure before the first one leaves
-    nothing behind.
-
-    Raises
-    ------
-    OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or cannot be made
+    Parameters
+    ----------
+    file
+        Where `write` puts the frames; the record names it.
+    write
+        Called with every block of frames, in order.
     """
-    with alone_in(work):
-        try:
-            if _identity_in(work) != identity:
-                check_same(work, identity, overwrite=overwrite)
-                clear(work)  # frames of which nobody knows what they show count for nothing either
-            _remove_partial(work)
-        except OSError as error:
-            raise OutputError(f"{work}: cannot be written: {error.strerror or error}") from None
-        try:
-            write_json(work / RECORD, {"version": 1, "identity": identity})
-            yield
-        except Exception:
-            if not has_segments(work):
-                clear(work)
-            raise
-
-
-def check_same(work: Path, identity: dict[str, str], *, overwrite: bool) -> None:
-    """Finished segments in a work folder are of the render that `identity` tells, as far as it tells.
-
-    Raises
-    ------
-    OutputError : they are of another, and `overwrite` is not given; the message names the differences
-    """
-    found = _identity_in(work)
-    if found is None or overwrite or not has_segments(work):
-        return
-    if names := sorted(key for key, value in identity.items() if found.get(key) != value):
-        raise OutputError(
-            f"{work}: an unfinished render differs in {', '.join(names)}; "
-            "render with the same to go on, or add --overwrite to start anew"
-        )
-
-
-def has_segments(work: Path) -> bool:
-    """Whether a work folder holds anything that was finished."""
-    return any(work.glob("segment-*.npz"))
-
-
-def _remove_partial(work: Path) -> None:
-    for left in work.glob(PARTIAL_GLOB):
-        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
-
-
-def _identity_in(work: Path) -> dict[str, Any] | None:
-    """What the frames in a work folder depend on; None where that is not known."""
-    with contextlib.suppress(OutputError):
-        identity = read_json(work / RECORD, OutputError, "the record of a render").get("identity")
-        return identity if isinstance(identity, dict) else None
-    return None
-
-
-def clear(work: Path) -> None:
-    """Remove a work folder's own files, and the folder if nothing else is in it.
-
-    What says that a segment is finished goes first, and what says of which render it is last: wherever this is
-    interrupted, nothing is left that could be mistaken for frames of another render.
-    """
-    for pattern in ("segment-*.npz", "segment-*.mkv", "survey.json", "plan.json", RECORD):
-        if pattern == RECORD:
-            _remove_partial(work)
-        for path in work.glob(pattern):
-            path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        work.rmdir()
+    positions: list[Float] = []
+    measured: list[Float] = []
+    ends: list[Float32] = []
+    replaced = 0
+    for block in walk_blocks(walk, job):
+        write(block)
+        positions.append(block.positions)
+        measured.append(block.measured)
+        ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
+        replaced += block.replaced
+    return SegmentRecord(
+        path=file,
+        positions=np.concatenate(positions),
+        measured=np.concatenate(measured),
+        ends=np.stack(ends),
+        replaced=replaced,
+    )
 
 
 def render_segments(
     walk: Walk,
     targets: Targets,
-    work: Path,
+    work: WorkFolder,
     *,
     watch: Watcher | None = None,
     sink: Callable[[Path | Frames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
-    """Every segment of a plan, finished ones taken as they are.
+    """Render every segment of a plan that is not finished yet.
 
     Parameters
     ----------
-    work : an existing folder, `claimed`
-    sink : given all frames in order: those just made as arrays, those of finished segments as their files
+    work
+        An existing folder, claimed for this render.
+    sink
+        Given all frames in order: new ones as arrays, those of finished segments as their files.
 
     Raises
     ------
-    OutputError : frames cannot be written
+    OutputError
+        Frames cannot be written.
     """
     plan = walk.plan
     watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
@@ -165,42 +115,32 @@ def render_segments(
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
-    watch(Progress(stage="render", done=done, total=total, reused=reused))
+    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
     with _Closer() as closer:
-        for segment, course in zip(plan.segments, found.courses, strict=True):
-            if (there := records[segment.index]) is not None:
+        for job in segment_jobs(plan, targets, found):
+            if (there := records[job.segment.index]) is not None:
                 sink(there.path)
                 continue
-            replaced = 0
-            with closer.opened(LosslessWriter(segment_path(work, segment), walk.size, plan.timeline.fps)) as writer:
-                positions: list[Float] = []
-                measured: list[Float] = []
-                ends: list[Float32] = []
-                for block in walk_blocks(walk, segment, course, shares_of(targets, segment), found.sketcher):
+            file = work.frames_file(job.segment.index)
+            with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
+
+                def write(block: Block, writer: LosslessWriter = writer) -> None:
+                    nonlocal done
                     writer.write(block.frames)
                     sink(block.frames)
-                    positions.append(block.positions)
-                    measured.append(block.measured)
-                    ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
-                    replaced += block.replaced
                     done += len(block.frames)
-                    watch(Progress(stage="render", done=done, total=total, reused=reused))
-            record = SegmentRecord(
-                path=segment_path(work, segment),
-                positions=np.concatenate(positions),
-                measured=np.concatenate(measured),
-                ends=np.stack(ends),
-                replaced=replaced,
-            )
+                    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+
+                record = render_segment(walk, job, file, write)
             closer.close(writer, record)
-            records[segment.index] = record
+            records[job.segment.index] = record
     return found, [record for record in records.values() if record is not None]
 
 
 class _Closer:
-    """Ends one segment's file, and writes down that it is finished, while the next segment is made.
+    """Finishes one segment's file, and records that it is finished, while the next segment is made.
 
-    Used as a context manager; left without an error, all segments are finished.
+    It is a context manager. When it is left without an error, all segments are finished.
     """
 
     def __init__(self) -> None:
@@ -213,27 +153,28 @@ class _Closer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()  # what was whole when something else failed is kept
+        self._pool.shutdown()  # a segment that was complete when something else failed is kept
         if kind is None:
             self._settle()
 
     @contextlib.contextmanager
     def opened(self, writer: LosslessWriter) -> Iterator[LosslessWriter]:
-        """A writer that stays open, unless an error leaves it with nothing to finish."""
+        """Open a writer that stays open, unless an error leaves it nothing to finish."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(writer)
             yield writer
             stack.pop_all()
 
     def close(self, writer: LosslessWriter, record: SegmentRecord) -> None:
-        """Soon finish a segment's file and its record; first the one before.
+        """Finish a segment's file and its record in the background, after waiting for the one before.
 
         Raises
         ------
-        OutputError : the one before could not be written
+        OutputError
+            The one before could not be written.
         """
         with contextlib.ExitStack() as stack:
-            stack.push(writer.__exit__)  # where the one before failed, nobody else would end this one's encoder
+            stack.push(writer.__exit__)  # if the one before failed, nobody else would end this one's encoder
             self._settle()
             stack.pop_all()
         self._closing = self._pool.submit(self._close, writer, record)
@@ -248,44 +189,39 @@ class _Closer:
             self._closing.result()
 
 
-def _survey_once(walk: Walk, targets: Targets, work: Path, watch: Watcher) -> Survey:
-    """The survey of an earlier run of the same render, or a new one, kept."""
-    path = work / "survey.json"
+def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher) -> Survey:
+    """Read the survey of an earlier run of the same render, or survey and keep the result."""
+    path = work.survey_file
     if path.is_file():
         with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
             found = survey_from_json(read_json(path, OutputError, "a survey"))
-            if len(found.courses) == len(walk.plan.segments):
+            if len(found.paths) == len(walk.plan.segments):
                 return found
     total = len(walk.plan.segments)
-    watch(Progress(stage="survey", done=0, total=total))
-    found = survey(walk, targets, progress=lambda done, n: watch(Progress(stage="survey", done=done, total=n)))
+    watch(StageProgress(stage="survey", done=0, total=total))
+    found = survey(walk, targets, progress=lambda done, n: watch(StageProgress(stage="survey", done=done, total=n)))
     write_json(path, survey_to_json(found))
     return found
 
 
-def segment_path(work: Path, segment: Segment) -> Path:
-    """Where a segment's frames lie."""
-    return work / f"segment-{segment.index:04d}.mkv"
-
-
 def write_record(record: SegmentRecord) -> None:
-    """Mark a segment as finished: its frames are on disk, and this says which bytes they are."""
-    with whole_or_nothing(record.path.with_suffix(".npz")) as partial, partial.open("wb") as file:
+    """Record that a segment is finished: its frames are on disk, and the record has their hash."""
+    with whole_or_nothing(record_file(record.path)) as partial, partial.open("wb") as file:
         np.savez(
             file,
             positions=record.positions,
             measured=record.measured,
             ends=record.ends,
             replaced=record.replaced,
-            sha256=np.frombuffer(_sha256(record.path), np.uint8),
+            sha256=np.frombuffer(file_sha256(record.path), np.uint8),
         )
 
 
-def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
-    """A finished segment's record; None where it is missing, damaged, or its frames are not the ones recorded."""
-    path = segment_path(work, segment)
+def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
+    """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
+    path = work.frames_file(segment.index)
     try:
-        with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
+        with record_file(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
             record = SegmentRecord(
                 path=path,
                 positions=data["positions"],
@@ -294,22 +230,17 @@ def read_record(work: Path, segment: Segment) -> SegmentRecord | None:
                 replaced=int(data["replaced"]),
             )
             whole = len(record.positions) == len(record.measured) == segment.n_frames
-            return record if whole and data["sha256"].tobytes() == _sha256(path) else None
+            return record if whole and data["sha256"].tobytes() == file_sha256(path) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def motion_of(
     plan_frames: int, records: list[SegmentRecord], targets: Targets, scale: float | None
 ) -> dict[str, list[float | None]]:
-    """Target, measured and position of every frame, as the manifest has them.
+    """Target, measured change and position of every frame, as the manifest has them.
 
-    Target and measured are in the same unit (change from the frame before); without a scale the target is relative.
+    Target and measured are in the same unit (change from the frame before); without a scale, the target is relative.
     Position counts segments: 3.25 is a quarter of the way through the fourth.
     """
     measured = np.concatenate([record.measured for record in records])

@@ -1,123 +1,119 @@
 """A plan and a generator, joined: pictures at any position of any segment.
 
-Text is encoded once for the whole plan; noise of a seed is made once while it is near.
+Text is encoded once for the whole plan. The noise of a seed is made once while the walk is near it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core.keyframe_images import load_picture
+from beatwalk.core import load_picture
 from beatwalk.errors import ModelError, SettingsError
-from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float, Float32, Frames, Keyframe, Plan, Pull, Segment
-from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.noise import NoiseRoute, NoiseState, bend_conditioning, mix_conditioning, noise_along
+from beatwalk.models import Generator
+from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Plan, Segment
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along
+from beatwalk.walk.segment_path import SegmentPath
 
-NOISES_KEPT = 8  # seeds whose noise is remembered; a segment passes few at a time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """How one segment is walked."""
-
-    route: NoiseRoute  # of the noise
-    change_share: float  # the prompt changes on the last such share of the way
-    arc: ArcMap  # where the picture changes much and where little
-    short_of: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
-
-    def corners(self) -> Float:
-        """Positions at which the way turns: where noise leaves its chain, and where the prompt begins to change."""
-        turns = [1 - self.change_share]
-        if self.route.pinned is not None and 0 < self.route.hops < self.route.total_hops:
-            turns.append(self.route.hops / self.route.total_hops)
-        return np.unique([turn for turn in turns if 0 < turn < 1])
-
-    def prompt_share(self, alphas: Float) -> Float:
-        """How far the prompt has changed at each position, 0-1."""
-        return np.clip((np.asarray(alphas) - (1 - self.change_share)) / self.change_share, 0, 1)
+NOISES_KEPT = 8  # seeds whose noise is kept in memory; a segment passes few at a time
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """Makes the pictures of a plan. Holds caches; two walks of the same plan give the same pictures.
+    """Makes the pictures of a plan; `Walk.of` prepares one.
 
-    Parameters
-    ----------
-    size : width, height in pixels, already resolved
-
-    Raises
-    ------
-    ModelError : the model cannot make pictures of this size
-    SettingsError : a video cannot have this size
-    InputError : a picture that is a keyframe cannot be read
+    Noise is cached, but two walks of the same plan give the same pictures.
     """
 
     plan: Plan
     generator: Generator
-    size: tuple[int, int]
-    steps: int = 0
-    guidance: float = 0.0
-    _texts: dict[str, Conditioning] = field(default_factory=dict, repr=False)
-    _pictures: dict[Path, Float32] = field(default_factory=dict, repr=False)
-    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, repr=False)
+    size: tuple[int, int]  # width, height in pixels
+    steps: int
+    guidance: float
+    texts: Mapping[str, Conditioning] = field(repr=False)  # prompts and negative prompts, encoded; one row each
+    images: Mapping[Path, Float32] = field(repr=False)  # latents of picture keyframes
+    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        info, model = self.generator.info, self.plan.settings.model
-        check_video_size(self.size, info.size_multiple, info.name)
-        self.steps = info.steps if model.steps is None else model.steps
-        self.guidance = info.guidance if model.guidance is None else model.guidance
-        negatives = [k.negative for k in self.plan.keyframes] if self.guidance > 1 else []
-        texts = list(dict.fromkeys([*(k.prompt for k in self.plan.keyframes), *negatives]))
-        encoded = self.generator.encode(texts)
-        for row, text in enumerate(texts):
-            self._texts[text] = encoded.rows(slice(row, row + 1))
-        for image in dict.fromkeys(k.image for k in self.plan.keyframes if k.image is not None):
-            self._pictures[image] = self.generator.encode_picture(load_picture(image, self.size))
+    @classmethod
+    def of(cls, *, plan: Plan, generator: Generator, size: tuple[int, int]) -> Walk:
+        """Encode the prompts and pictures of a plan.
+
+        Parameters
+        ----------
+        size
+            Width, height in pixels, already decided.
+
+        Raises
+        ------
+        ModelError
+            The model cannot make pictures of this size.
+        SettingsError
+            A video cannot have this size.
+        InputError
+            The picture of a keyframe cannot be read.
+        """
+        info, model, keyframes = generator.info, plan.settings.model, plan.keyframes
+        check_video_size(size, info.size_multiple, info.name)
+        guidance = info.guidance if model.guidance is None else model.guidance
+        negatives = [k.negative for k in keyframes] if guidance > 1 else []
+        texts = list(dict.fromkeys([*(k.prompt for k in keyframes), *negatives]))
+        encoded = generator.encode(texts)
+        images = dict.fromkeys(k.image for k in keyframes if k.image is not None)
+        return cls(
+            plan=plan,
+            generator=generator,
+            size=size,
+            steps=info.steps if model.steps is None else model.steps,
+            guidance=guidance,
+            texts={text: encoded.rows(slice(row, row + 1)) for row, text in enumerate(texts)},
+            images={image: generator.encode_picture(load_picture(image, size)) for image in images},
+        )
 
     @property
     def probe_steps(self) -> int:
-        """Denoising steps of a sketch: the setting's, or half of a frame's."""
+        """Denoising steps of a latent that is previewed and not decoded: the setting's, or half of a frame's."""
         return self.plan.settings.feedback.probe_steps or max(1, self.steps // 2)
 
     @property
     def bends(self) -> bool:
-        """Whether prompts go through keyframes on a spline."""
+        """Whether prompts pass keyframes on a spline."""
         return self.plan.settings.walk.spline and self.plan.settings.walk.path != "noise"
 
     @property
     def change_share(self) -> float:
-        """On which share of a segment's way the prompt changes, at least; on a spline it never rests."""
+        """The last share of a segment's path on which the prompt changes, at least; on a spline it never rests."""
         return 1.0 if self.bends else self.plan.settings.walk.change_share
 
-    def start(self) -> NoiseState:
+    def looks_alike(self, one: Keyframe, other: Keyframe) -> bool:
+        """Whether text and picture are the same at two keyframes, so that only the noise moves between them."""
+        negatives = (one.negative, other.negative) if self.guidance > 1 else ("", "")
+        texts, pictures = (one.prompt, other.prompt), ((one.image, one.strength), (other.image, other.strength))
+        return all(a == b for a, b in (texts, negatives, pictures))
+
+    def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""
         seed = self.plan.keyframes[0].seed
-        return NoiseState(origin=self.plan.settings.seed if seed is None else seed)
+        return NoisePosition(origin=self.plan.settings.seed if seed is None else seed)
 
-    def pictures(self, segment: Segment, course: Course, alphas: Float) -> Frames:
-        """Pictures at positions `alphas`, shape (n,) → (n, height, width, 3)."""
-        return self.decode(self.latents_on(segment, course, alphas))
-
-    def latents_on(self, segment: Segment, course: Course, alphas: Float) -> Float32:
+    def latents_on(self, segment: Segment, path: SegmentPath, alphas: Float) -> Float32:
         """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
-        return self.latents(segment, *self.on(course, alphas), steps=self.steps)
+        return self.latents(segment, *self.inputs_on(path, alphas), steps=self.steps)
 
-    def on(self, course: Course, alphas: Float) -> tuple[Float32, Float]:
-        """Noise, shape (n, …), and how far the prompt has changed, shape (n,), at positions `alphas`."""
-        return self.noise_on(course.route, alphas), course.prompt_share(alphas)
+    def inputs_on(self, path: SegmentPath, alphas: Float) -> tuple[Float32, Float]:
+        """Noise, shape (n, …), and the progress of the prompt, shape (n,), at positions `alphas`."""
+        return self.noise_on(path.noise, alphas), path.prompt_progress(alphas)
 
-    def latents(self, segment: Segment, noise: Float32, shares: Float, *, steps: int) -> Float32:
-        """Latents from noise and shares of the prompt, shape (n, rows, columns, channels)."""
-        text, negative = self._text(segment, shares)
+    def latents(self, segment: Segment, noise: Float32, progress: Float, *, steps: int) -> Float32:
+        """Latents from noise and progress of the prompt, shape (n, rows, columns, channels)."""
+        text, negative = self._text(segment, progress)
         return self.generator.latents(
             noise, text, negative,
-            size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, shares),
+            size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, progress),
         )  # fmt: skip
 
     def decode(self, latents: Float32) -> Frames:
@@ -129,24 +125,24 @@ class Walk:
             )
         return frames
 
-    def _text(self, segment: Segment, shares: Float) -> tuple[Conditioning, Conditioning | None]:
-        """The prompt, and the negative one where it counts, at how far the prompt has changed."""
+    def _text(self, segment: Segment, progress: Float) -> tuple[Conditioning, Conditioning | None]:
+        """The prompt and, where the model uses it, the negative prompt, at the progress of the prompt."""
         keyframes = self._around(segment) if self.bends else self._ends(segment)
-        text = self._mixed([k.prompt for k in keyframes], shares)
+        text = self._mixed([k.prompt for k in keyframes], progress)
         if self.guidance <= 1:
             return text, None
-        return text, self._mixed([k.negative for k in keyframes], shares)
+        return text, self._mixed([k.negative for k in keyframes], progress)
 
-    def _mixed(self, texts: Sequence[str], shares: Float) -> Conditioning:
-        """Two texts on a straight line, or four on a spline."""
+    def _mixed(self, texts: Sequence[str], progress: Float) -> Conditioning:
+        """Mix two texts on a straight line, or four on a spline."""
         if len(texts) == 2:
-            start, end = (self._texts[text] for text in texts)
-            return mix_conditioning(start, end, shares)
-        before, start, end, after = (self._texts[text] for text in texts)
-        return bend_conditioning(before, start, end, after, shares)
+            start, end = (self.texts[text] for text in texts)
+            return mix_conditioning(start, end, progress)
+        before, start, end, after = (self.texts[text] for text in texts)
+        return bend_conditioning(before, start, end, after, progress)
 
     def _around(self, segment: Segment) -> tuple[Keyframe, Keyframe, Keyframe, Keyframe]:
-        """The keyframes before, at the start, at the end and after; of a loop, the last is before the first."""
+        """The keyframes before, at the start, at the end and after; in a loop, the last comes before the first."""
         keyframes, i = self.plan.keyframes, segment.index
         closed = self.plan.settings.walk.loop
         before = keyframes[i - 1] if i else keyframes[-2 if closed else 0]
@@ -155,27 +151,27 @@ class Walk:
         return before, segment.start, segment.end, after
 
     def _ends(self, segment: Segment) -> tuple[Keyframe, Keyframe]:
-        """Between which keyframes a segment's text and pictures go."""
+        """The keyframes between which a segment's text and pictures change."""
         if self.plan.settings.walk.path == "noise":
             return self.plan.keyframes[0], self.plan.keyframes[0]
         return segment.start, segment.end
 
-    def _pulls(self, segment: Segment, shares: Float) -> list[Pull]:
-        """Towards the keyframes' pictures, as far as the prompt has changed from one to the other."""
+    def _pulls(self, segment: Segment, progress: Float) -> list[ImagePull]:
+        """Image pulls of the keyframes' pictures, weighted by the progress of the prompt."""
         start, end = self._ends(segment)
         if (start.image, start.strength) == (end.image, end.strength):
-            sides = [(start, np.ones(len(shares)))]
+            sides = [(start, np.ones(len(progress)))]
         else:
-            sides = [(start, 1 - shares), (end, shares)]
+            sides = [(start, 1 - progress), (end, progress)]
         return [
-            Pull(latents=self._pictures[side.image], weights=weights, strength=side.strength)
+            ImagePull(latents=self.images[side.image], weights=weights, strength=side.strength)
             for side, weights in sides
             if side.image is not None and weights.any()
         ]
 
-    def noise_on(self, route: NoiseRoute, alphas: Float) -> Float32:
-        """Noise at positions of a route, shape (n, …)."""
-        return noise_along(route, alphas, self._noise)
+    def noise_on(self, path: NoisePath, alphas: Float) -> Float32:
+        """Noise at positions of a noise path, shape (n, …)."""
+        return noise_along(path, alphas, self._noise)
 
     def _noise(self, seed: int) -> Float32:
         if seed not in self._noises:
@@ -187,11 +183,12 @@ class Walk:
 
 
 def check_video_size(size: tuple[int, int], multiple: int, name: str) -> None:
-    """Width and height that the model can make and 4:2:0 video can hold.
+    """Check that the model can make this width and height and that 4:2:0 video can hold them.
 
     Raises
     ------
-    SettingsError : they are not; the message names the nearest size that works
+    SettingsError
+        The model or the video cannot have this size; the message names the nearest size that works.
     """
     step = int(np.lcm(multiple, 2))
     if any(side < step or side % step for side in size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from beatwalk.cli import cli, main
-from beatwalk.models.seam import FakeGenerator
-from tests.helpers import a_night, click_song
+from beatwalk._version import __version__
+from beatwalk.cli import VERBS, main
+from beatwalk.models.fake import FakeGenerator
+from tests import processes
+from tests.helpers import a_night
+from tests.songs import click_song
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -45,16 +49,45 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_help_has_examples_for_every_verb(run: Run) -> None:
-    """Each verb explains itself."""
+def test_help_lists_every_verb_in_a_line(run: Run) -> None:
+    """Nothing is cut off."""
     code, out, _ = run("--help")
     assert code == 0
-    assert len(cli.commands) >= 14
-    assert all(verb in out for verb in cli.commands)
-    for verb in cli.commands:
-        code, out, _ = run(verb, "--help")
-        assert code == 0
-        assert f"beatwalk {verb if verb != 'render' else 'song.wav'}" in out
+    assert len(VERBS) >= 14
+    for verb, text in VERBS.items():
+        assert re.search(rf"^  {verb}\*? +{re.escape(text)}$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_has_an_example(run: Run, verb: str) -> None:
+    """Each verb explains itself, and begins with the sentence that the list of verbs has."""
+    code, out, _ = run(verb, "--help")
+    assert code == 0
+    assert f"\n  {VERBS[verb]}\n" in out
+    assert f"  beatwalk {verb if verb != 'render' else 'song.wav'}" in out
+
+
+@pytest.mark.parametrize(("arguments", "imported"), [("--help", []), ("clean --help", ["clean"]), ("--version", [])])
+def test_a_verb_is_imported_when_it_is_used(arguments: str, imported: list[str]) -> None:
+    """No other verb, and no heavy library."""
+    code = (
+        "import sys; from click.testing import CliRunner; from beatwalk.cli import VERBS, cli\n"
+        f"assert CliRunner().invoke(cli, {arguments.split()!r}).exit_code == 0\n"
+        "print([verb for verb in VERBS if f'beatwalk.cli.{verb}' in sys.modules], 'numpy' in sys.modules)"
+    )
+    assert processes.output_of("-c", code, timeout_s=60).strip() == f"{imported} False"
+
+
+def test_version(run: Run) -> None:
+    """It comes from one place."""
+    assert run("--version")[:2] == (0, f"beatwalk, version {__version__}\n")
+
+
+def test_options_may_stand_before_the_song(run: Run, folder: Path) -> None:
+    """What does not begin with a verb is rendered, whatever comes first."""
+    code, _, err = run("--preset", "huose", "song.wav", "walk.txt")
+    assert code == 1
+    assert "did you mean 'house'" in err
 
 
 def test_analyze_says_what_it_heard_and_writes_json(run: Run, folder: Path) -> None:
@@ -181,13 +214,21 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("no model", lambda f: (f / "m").mkdir(), ["song.wav", "walk.txt", "--model", "./m"], 1, "model_index.json"),
     ("pickle", _pickle, ["song.wav", "walk.txt", "--model", "model.ckpt"], 1, "model.ckpt.*allow-pickle"),
     ("from", nothing, ["song.wav", "walk.txt", "--from", "99"], 1, "outside the song, which is 6.00 s"),
-    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 2, "no time"),
+    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 2, "not a time"),
     ("one argument", nothing, ["song.wav"], 2, "missing PROMPTS"),
     ("option", nothing, ["song.wav", "walk.txt", "--loud"], 2, "No such option"),
     ("plan", lambda f: (f / "p.json").write_text("{"), ["p.json", "-o", "o.mp4"], 1, "p.json:1:2: not valid JSON"),
     ("no plan", lambda f: (f / "p.json").write_text("{}"), ["p.json", "-o", "o.mp4"], 1, "version None"),
     ("check", lambda f: (f / "v.mp4").write_text("x"), ["check", "v.mp4"], 1, "v.mp4"),
     ("finish", _exists, ["finish", "there.mp4"], 1, "frames were not kept"),
+    (
+        "preview codec",
+        nothing,
+        ["preview", "gone.wav", "walk.txt", "--codec", "hap", "-o", "p.mp4"],
+        1,
+        "ends in .mov",
+    ),
+    ("two models", nothing, ["models", "check", "m.safetensors", "--model", "n.safetensors"], 2, "give one model"),
     ("grid", nothing, ["song.wav", "walk.txt", "--analysis", "gone.json"], 1, "gone.json"),
 ]
 
@@ -197,8 +238,6 @@ def test_bad_input_gets_one_line_and_leaves_nothing_behind(
     run: Run, folder: Path, prepare: Callable[[Path], Any], arguments: list[str], code: int, message: str
 ) -> None:
     """What, where, and what to do; no traceback; every file as it was."""
-    import re
-
     prepare(folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     found_code, _, err = run(*arguments)
@@ -221,7 +260,7 @@ def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
 
 
 def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:
-    """They would be ignored; that is said instead."""
+    """They would be ignored, so they are refused."""
     assert run("plan", "song.wav", "walk.txt", "--json", "p.json")[0] == 0
     code, _, err = run("p.json", "-o", "o.mp4", "--preset", "house")
     assert code == 2
@@ -237,7 +276,7 @@ def test_a_name_that_looks_like_an_option_is_a_name(run: Run, folder: Path) -> N
 
 
 def test_corrections_are_stored_and_picked_up(run: Run, folder: Path) -> None:
-    """A correction saved beside the song is where the next one, and the next plan, starts; --fresh listens anew."""
+    """A correction saved beside the song is where the next one, and the next plan, starts; --fresh listens again."""
     code, out, err = run("analyze", "song.wav", "--json", "heard.json")
     assert code == 0, err
     heard = json.loads((folder / "heard.json").read_text(encoding="utf-8"))
@@ -268,9 +307,10 @@ def test_a_tracker_that_is_not_installed(run: Run, folder: Path) -> None:
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every verb loads waves instead of a model."""
-    for module in ("beatwalk.cli", "beatwalk.cli.loops", "beatwalk.cli.set"):
-        monkeypatch.setattr(f"{module}.load", lambda *given: FakeGenerator())
-        monkeypatch.setattr(f"{module}.fingerprint", lambda *given: FakeGenerator().info.fingerprint)
+    for verb in ("render", "loops", "scout", "set"):
+        monkeypatch.setattr(f"beatwalk.cli.{verb}.load", lambda *given: FakeGenerator())
+    for verb in ("render", "loops", "set"):
+        monkeypatch.setattr(f"beatwalk.cli.{verb}.fingerprint", lambda *given: FakeGenerator().info.fingerprint)
 
 
 def test_from_a_song_to_a_video_that_is_measured(run: Run, folder: Path, fake_model: None) -> None:
@@ -308,7 +348,7 @@ def test_sheets_loops_and_sets(run: Run, folder: Path, fake_model: None) -> None
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (KeyboardInterrupt(), 130, "goes on where it stopped"),
+        (KeyboardInterrupt(), 130, "run the same command again to resume"),
         (MemoryError(), 1, "out of memory"),
         (PermissionError(13, "Permission denied", "song.mp4"), 1, "song.mp4: Permission denied"),
     ],
@@ -321,7 +361,7 @@ def test_what_stops_a_render_is_said_in_a_line(
     def fails(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr("beatwalk.cli.load", fails)
+    monkeypatch.setattr("beatwalk.cli.render.load", fails)
     found = run("song.wav", "walk.txt", "-q")
     assert found[0] == code
     assert said in found[2]

@@ -9,13 +9,13 @@ import pytest
 from beatwalk.core.files import (
     PARTIAL_GLOB,
     folder_beside,
-    in_words,
     partial_path,
     read_json,
     sweep,
     whole_or_nothing,
     write_json,
 )
+from beatwalk.core.text import in_words
 from beatwalk.errors import OutputError, PlanError
 
 

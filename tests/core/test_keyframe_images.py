@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beatwalk import api
-from beatwalk.core.keyframe_images import check_picture, load_picture, picture_digest
-from beatwalk.core.manifest import picture_digests, read_manifest, work_folder
+from beatwalk import api, preflight
+from beatwalk.core.fingerprints import picture_digest, picture_digests
+from beatwalk.core.keyframe_images import check_picture, load_picture
+from beatwalk.core.manifest import read_manifest
+from beatwalk.core.workfolder import WorkFolder
 from beatwalk.errors import InputError, OutputError
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
 from beatwalk.walk.arc import ArcMap
-from beatwalk.walk.noise import NoiseRoute, NoiseState
-from beatwalk.walk.walk import Course, Walk
-from tests.helpers import click_song, known_plan
+from beatwalk.walk.noise import NoisePath, NoisePosition
+from beatwalk.walk.segment_path import SegmentPath
+from beatwalk.walk.walk import Walk
+from tests.helpers import known_plan, pictures_on
+from tests.songs import click_song
 
 
 def write_halves(path: Path, size: tuple[int, int] = (64, 48)) -> Path:
@@ -83,18 +87,20 @@ def pictured(folder: Path, strength: float = 0.0) -> Plan:
 def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
     """Exact at the keyframe with strength 0, on either side; nearer and nearer before, farther after."""
     plan = pictured(tmp_path)
-    walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
-    course = Course(route=NoiseRoute(start=NoiseState(origin=1), hops=0.0), change_share=1.0, arc=ArcMap.even())
+    walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
+    path = SegmentPath(
+        noise=NoisePath(start=NoisePosition(origin=1), travel=0.0), change_share=1.0, arc=ArcMap.even()
+    )
     shown = walk.generator.encode_picture(load_picture(tmp_path / "halves.png", (64, 48)))
     picture = walk.generator.decode(shown[None], size=(64, 48)).astype(int)
-    there, back = (walk.pictures(plan.segments[i], course, np.linspace(0, 1, 5)) for i in (0, 1))
+    there, back = (pictures_on(walk, plan.segments[i], path, np.linspace(0, 1, 5)) for i in (0, 1))
     away = [np.abs(frames.astype(int) - picture).mean(axis=(1, 2, 3)) for frames in (there, back)]
     assert away[0][-1] == away[1][0] == 0
     assert (np.diff(away[0]) < 0).all()
     assert (np.diff(away[1]) > 0).all()
     without = known_plan(prompts=("a red sea", "halves", "snow"), n_frames=60)
-    plain = Walk(plan=without, generator=FakeGenerator(), size=(64, 48))
-    assert np.array_equal(there[0], plain.pictures(plan.segments[0], course, np.array([0.0]))[0])
+    plain = Walk.of(plan=without, generator=FakeGenerator(), size=(64, 48))
+    assert np.array_equal(there[0], pictures_on(plain, plan.segments[0], path, np.array([0.0]))[0])
 
 
 def test_the_last_picture_stays_to_the_end(tmp_path: Path) -> None:
@@ -103,7 +109,9 @@ def test_the_last_picture_stays_to_the_end(tmp_path: Path) -> None:
     *_, third, last = plan.keyframes
     image = tmp_path / "halves.png"
     ends = (replace(third, image=image, strength=0.5), replace(last, image=image, strength=0.5))
-    walk = Walk(plan=replace(plan, keyframes=(*plan.keyframes[:2], *ends)), generator=FakeGenerator(), size=(64, 48))
+    walk = Walk.of(
+        plan=replace(plan, keyframes=(*plan.keyframes[:2], *ends)), generator=FakeGenerator(), size=(64, 48)
+    )
     for segment, weights in ((2, [[1.0, 1.0, 1.0]]), (1, [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])):
         pulls = walk._pulls(walk.plan.segments[segment], np.array([0.0, 0.5, 1.0]))
         assert [pull.weights.tolist() for pull in pulls] == weights
@@ -130,13 +138,13 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
     api.render(plan, tmp_path / "whole.mp4", generator=(whole := Stopping(10_000)))
     with pytest.raises(KeyboardInterrupt):  # in the last segment
         api.render(plan, out, generator=Stopping(10_000 - whole.left - 1))
-    assert list(work_folder(out).glob("segment-*.npz"))
+    assert list(WorkFolder(out).path.glob("segment-*.npz"))
     other = write_halves(tmp_path / "moved.png")
     moved = replace(plan, keyframes=tuple(replace(k, image=other) if k.image else k for k in plan.keyframes))
-    api.check_resumable(moved, out, overwrite=False)
+    preflight.check_resumable(moved, out, overwrite=False)
     Image.new("RGB", (8, 8)).save(other)
     with pytest.raises(OutputError, match="differs in pictures"):
-        api.check_resumable(moved, out, overwrite=False)
+        preflight.check_resumable(moved, out, overwrite=False)
     api.render(plan, out, generator=FakeGenerator(), keep_frames=True)
     frames = np.concatenate(list(read_frames(out)))
     assert (frames[24, 8:40, 8:24].mean(axis=(0, 1)) @ [1, -0.5, -0.5]) > 150
@@ -171,7 +179,7 @@ def test_a_video_that_begins_on_a_picture(tmp_path: Path) -> None:
     out.unlink()
     other = api.plan(song, ["a red sea", "@0:03 snow"], overrides=[settings, {"walk": {"init": None}}])
     with pytest.raises(OutputError, match="differs in pictures"):
-        api.check_resumable(other, out, overwrite=False)
+        preflight.check_resumable(other, out, overwrite=False)
 
 
 def test_a_wrong_beginning_is_told_before_the_song_is_heard(tmp_path: Path) -> None:

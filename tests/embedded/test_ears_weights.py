@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import beatwalk
-from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import load_network
 
 FOLDER = Path(beatwalk.__file__).parent / "embedded" / "ears"
@@ -22,5 +22,5 @@ def test_the_weights_are_those_of_the_card() -> None:
 def test_the_weights_fit_the_features() -> None:
     """The network listens to what `features` gives it, and has three heads."""
     tensors = load_network().tensors
-    assert tensors["stem.weight"].shape[1] == EARS_INPUTS
+    assert tensors["stem.weight"].shape[1] == NETWORK_INPUTS
     assert tensors["heads.weight"].shape[0] == 3

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +15,7 @@ from diffusers import DiffusionPipeline
 from safetensors import safe_open
 
 from beatwalk.embedded import nano_path
+from tests import processes
 
 LARGEST_MB = 40
 PLAIN_FILES = {".json", ".md", ".safetensors"}
@@ -43,7 +42,7 @@ def pipe() -> Iterator[Any]:
 def test_the_place_is_known_without_heavy_imports() -> None:
     """Asking for the folder imports neither torch nor diffusers."""
     code = "import sys; from beatwalk.embedded import nano_path; nano_path(); print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+    assert processes.output_of("-c", code).strip() == "False"
 
 
 def test_weights_are_what_the_card_says() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from beatwalk.core import ffmpeg
-from tests.helpers import click_song
 from tests.inputs.wrong import FORMATS
+from tests.songs import click_song
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from beatwalk.models import load_generator
+from beatwalk.models import ModelRequest, load_model
 from tests.inputs.wrong import refuses
 from tests.models.tiny import save
 
@@ -21,7 +21,7 @@ from tests.models.tiny import save
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
     """The libraries are loaded before a case is timed."""
-    load_generator(device="cpu")
+    load_model(ModelRequest(device="cpu"))
 
 
 class _Evil:
@@ -72,7 +72,7 @@ def test_safetensors_that_lie(tmp_path: Path, kind: str, monkeypatch: pytest.Mon
     index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
     (here / "m" / "model_index.json").write_text(json.dumps(index))
     for model in ("m.safetensors", "m"):
-        refuses(lambda model=model: load_generator(str(here / model), device="cpu"))  # type: ignore[misc]
+        refuses(lambda model=model: load_model(ModelRequest(model=str(here / model), device="cpu")))  # type: ignore[misc]
     assert not (here / "evil-was-here").exists()
 
 
@@ -111,7 +111,7 @@ def test_hostile_model_folders(tmp_path: Path, kind: str, weights: str, monkeypa
             place.with_suffix(".safetensors").symlink_to(place.with_suffix(".safetensors"))
     except OSError:
         pytest.skip("no links here")
-    refuses(lambda: load_generator(str(here / "m"), device="cpu"))
+    refuses(lambda: load_model(ModelRequest(model=str(here / "m"), device="cpu")))
     assert not (here / "evil-was-here").exists()
 
 
@@ -150,5 +150,5 @@ def test_models_that_do_not_hold_together(
     model = tmp_path / "here" / "m"
     shutil.copytree(whole, model)
     spoil(model / part)
-    refuses(lambda: load_generator(str(model), device="cpu"))
+    refuses(lambda: load_model(ModelRequest(model=str(model), device="cpu")))
     assert torch.get_default_dtype() == torch.float32, "diffusers left its own behind"

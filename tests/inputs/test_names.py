@@ -10,7 +10,7 @@ import pytest
 from beatwalk import api
 from beatwalk.core.files import whole_or_nothing
 from beatwalk.jobs.setlist import jobs_of, read_setlist
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import plan_to_json, read_plan
 from beatwalk.plan.prompts import read_prompts
 from beatwalk.video import probe

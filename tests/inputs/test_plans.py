@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from beatwalk import api
-from beatwalk.core.manifest import manifest_path, timing_of, work_folder
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.plan.modulation import targets
-from beatwalk.plan.placement import check_plan
-from beatwalk.plan.plan_json import plan_from_json, plan_to_json
+from beatwalk.core.manifest import timing_of
+from beatwalk.core.workfolder import WorkFolder, manifest_path
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.plan.modulation import compute_targets
+from beatwalk.plan.plan_json import check_plan, plan_from_json, plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video.cues import cues_of
-from tests.helpers import click_song, known_analysis, known_plan
+from tests.helpers import known_analysis, known_plan
 from tests.inputs.wrong import WRONG, Place, changed, leaves, survives, without
+from tests.songs import click_song
 
 PLAN = plan_to_json(known_plan(prompts=("a red sea", "a blue wood"), n_frames=24))
 PLAN_PLACES = [path for path in leaves(PLAN) if path[0] != "settings"]
@@ -31,7 +32,7 @@ def test_hostile_plans(path: Place) -> None:
     def attempt(data: Any) -> None:
         plan = plan_from_json(data, "plan.json")
         check_plan(plan)
-        targets(plan.analysis, plan.timeline, plan.settings)
+        compute_targets(plan.analysis, plan.timeline, plan.settings)
 
     for value in WRONG:
         survives(lambda value=value: attempt(changed(PLAN, path, value)))  # type: ignore[misc]
@@ -102,7 +103,7 @@ BROKEN: dict[str, bytes] = {
 def test_hostile_work_folders(video: Path, tmp_path: Path, name: str, content: str) -> None:
     """Whatever lies in a work folder, the render ends with the same video, and no pickle is loaded."""
     here = tmp_path / "here"
-    work = work_folder(here / "out.mp4")
+    work = WorkFolder(here / "out.mp4").path
     work.mkdir()
     (work / "segment-0000.npz").write_bytes(BROKEN["text"])
     (work / name).write_bytes(BROKEN[content])

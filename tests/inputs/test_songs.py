@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from beatwalk.listen import store
-from tests.helpers import click_song
 from tests.inputs.wrong import FORMATS, survives
+from tests.songs import click_song
 
 DAMAGES: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
     "empty": lambda data, _: b"",

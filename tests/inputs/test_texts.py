@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from beatwalk.jobs.setlist import read_setlist
-from beatwalk.plan.modulation import targets
-from beatwalk.plan.placement import plan as lay_plan
+from beatwalk.plan.modulation import compute_targets
+from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.presets import load_settings, parse_override, settings_from
 from beatwalk.plan.prompts import parse_prompts, read_prompts
 from beatwalk.settings import Settings
@@ -71,7 +71,7 @@ def test_every_setting_takes_only_what_it_can(path: Place) -> None:
 
     def attempt(value: Any) -> None:
         found = settings_from(changed(SETTINGS, path, value), where="preset x")
-        made = targets(music, timeline, found)
+        made = compute_targets(music, timeline, found)
         assert np.isfinite(made.zoom).all()
         assert np.isfinite(made.speed).all()
 
@@ -118,4 +118,4 @@ PROMPTS = [
 @pytest.mark.parametrize("number", range(len(PROMPTS)))
 def test_hostile_prompts(number: int) -> None:
     """Read and planned, or one line that says where."""
-    survives(lambda: lay_plan(known_analysis(8.0), parse_prompts("start\n" + PROMPTS[number]), Settings()))
+    survives(lambda: place_prompts(known_analysis(8.0), parse_prompts("start\n" + PROMPTS[number]), Settings()))

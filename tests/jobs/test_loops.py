@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from beatwalk import api
-from beatwalk.core.manifest import manifest_path
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError
-from beatwalk.jobs.loops import check_clips, clips_of, exact_rate, render_clips, start_of
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.jobs.loop_song import exact_rate
+from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
 from beatwalk.video.cues import cues_of
-from beatwalk.walk.arc import reduce_frames, successive_change
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 SMALL = {"video": {"fps": 24, "size": "64x48", "codec": "hap"}}
 
@@ -28,7 +30,7 @@ def planned(folder: Path, *, bpm: float = 120.0, fps: int = 24, duration_s: floa
     """A plan of a whole song with a beat, in the preset for loops."""
     click_song(folder / "song.wav", duration_s=duration_s, bpm=bpm)
     analysis = known_analysis(duration_s, bpm, folder / "song.wav")
-    overrides = [SMALL, {"video": {"fps": fps}}]
+    overrides: list[dict[str, Any]] = [SMALL, {"video": {"fps": fps}}]
     prompts = ["a red sea", "a blue wood", "@0:06 a cave"]
     return api.plan(folder / "song.wav", prompts, preset="vj-loop", overrides=overrides, analysis=analysis)
 
@@ -149,7 +151,7 @@ def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     assert [row["frame"] for row in told if row["kind"] == "bar"] == beats[::4]
     manifest = json.loads(manifest_path(clip.path).read_text())
     manifest_path(clip.path).write_text(json.dumps({**manifest, "loop": {"bpm": -1}}))
-    with pytest.raises(InputError, match="not a whole manifest"):
+    with pytest.raises(InputError, match="manifest is incomplete"):
         cues_of(clip.path, None, lambda song: known_analysis())
 
 

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from beatwalk.errors import ModelError, OutputError
-from beatwalk.jobs.scout import INK, PAPER, contact_sheet, picture_seeds, scout
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.jobs.scout import INK, PAPER, contact_sheet, picture_seeds, scout_seeds
+from beatwalk.models.fake import FakeGenerator
 
 
 def test_the_sheet_holds_every_seeds_picture(tmp_path: Path) -> None:
     """Five tiles of the model's own size, found again in the sheet in the order of the seeds."""
     generator = FakeGenerator()
-    path = scout(generator, "a neon city", seeds=[3, 1, 4, 15, 9], path=tmp_path / "sheet.png")
+    path = scout_seeds(generator, "a neon city", seeds=[3, 1, 4, 15, 9], path=tmp_path / "sheet.png")
     sheet = np.asarray(Image.open(path))
     pictures = picture_seeds(generator, "a neon city", [3, 1, 4, 15, 9])
     places = [
@@ -66,24 +66,24 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     path.write_bytes(b"mine")
     generator = FakeGenerator()
     with pytest.raises(OutputError, match="exists"):
-        scout(generator, "x", seeds=[1], path=path)
+        scout_seeds(generator, "x", seeds=[1], path=path)
     assert path.read_bytes() == b"mine"
     assert generator.denoised == []
-    scout(generator, "x", seeds=[1], path=path, overwrite=True)
+    scout_seeds(generator, "x", seeds=[1], path=path, overwrite=True)
     assert Image.open(path).format == "PNG"
 
 
 def test_a_place_that_cannot_be_written_is_said_first(tmp_path: Path) -> None:
     """No folder, or a folder where the file should be; nothing is left behind."""
     with pytest.raises(OutputError, match="does not exist"):
-        scout(FakeGenerator(), "x", seeds=[1], path=tmp_path / "no" / "sheet.png")
+        scout_seeds(FakeGenerator(), "x", seeds=[1], path=tmp_path / "no" / "sheet.png")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="cannot be written"):
-        scout(FakeGenerator(), "x", seeds=[1], path=tmp_path / "folder", overwrite=True)
+        scout_seeds(FakeGenerator(), "x", seeds=[1], path=tmp_path / "folder", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_no_seeds_is_a_mistake(tmp_path: Path) -> None:
     """There is nothing to show."""
     with pytest.raises(ModelError, match="no seeds"):
-        scout(FakeGenerator(), "x", seeds=[], path=tmp_path / "sheet.png")
+        scout_seeds(FakeGenerator(), "x", seeds=[], path=tmp_path / "sheet.png")

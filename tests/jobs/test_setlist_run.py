@@ -14,12 +14,12 @@ from PIL import Image
 
 from beatwalk import api
 from beatwalk.cli import main
-from beatwalk.core.manifest import manifest_path
+from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import OutputError
 from beatwalk.jobs.setlist import Job
 from beatwalk.jobs.setlist_run import check_places, render_set, seconds_of, summary, table
 from beatwalk.listen import store, write_analysis
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan, frozen_array
 from beatwalk.video import probe
 from tests.helpers import NIGHT, a_night, jobs
@@ -39,7 +39,8 @@ def statuses(made: list[Job]) -> list[str]:
 
 def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     """The others are made, with their cues; the report says how it went, and is there after every video."""
-    planned, reports = jobs(folder), []
+    planned = jobs(folder)
+    reports: list[dict[str, Any] | None] = []
     check_places(planned, resume=False, overwrite=False)
     assert seconds_of(planned, lambda plan: FakeGenerator()) > 0
     report = folder / "night" / "set-report.json"
@@ -63,6 +64,7 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     assert len(list(table(planned))) == 5
     assert probe(folder / "night" / "one-wall.mov").codec == "hap"
     assert (folder / "night" / "one-wall.mov.cues.json").exists()
+    assert reports[1] is not None
     assert reports[1]["done"] == 1
 
 
@@ -106,9 +108,18 @@ def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
     assert "--overwrite" in fresh[0].problem
 
 
+def test_a_video_without_a_manifest_does_not_count(folder: Path) -> None:
+    """Nothing is known of it."""
+    planned = jobs(folder)[:1]
+    planned[0].path.parent.mkdir()
+    planned[0].path.touch()
+    check_places(planned, resume=True, overwrite=False)
+    assert "exists and has no manifest, so it cannot be compared;" in planned[0].problem
+
+
 def test_the_disk_is_looked_at_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little room for the longest video is said before the first frame."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10))
     with pytest.raises(OutputError, match="longest one's frames"):
         check_places(jobs(folder), resume=False, overwrite=False)
 
@@ -129,7 +140,7 @@ def test_frames_are_rendered_once_for_every_output(folder: Path) -> None:
     alone = FakeGenerator()
     assert planned[1].plan is not None
     api.render(planned[1].plan, folder / "alone.mp4", generator=alone)
-    assert generator.decoded == pytest.approx(3 * alone.decoded, rel=0.1)  # marks of the strip differ a little
+    assert generator.decoded == pytest.approx(3 * alone.decoded, rel=0.1)  # decoded samples differ a little
     assert (folder / "alone.mp4").read_bytes() == planned[1].path.read_bytes()
     told = json.loads(manifest_path(planned[1].path).read_text())
     assert told["settings"] == json.loads(manifest_path(folder / "alone.mp4").read_text())["settings"]
@@ -191,6 +202,21 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     assert problem_with(NIGHT) == ""
     assert "differs in excerpt or length" in problem_with(NIGHT.replace("end = 1.0", "start = 0.5\nend = 1.5"))
     assert "differs in what is heard in the song;" in problem_with(NIGHT, rising=True)
+
+
+def test_a_reworded_preset_keeps_what_is_whole(folder: Path) -> None:
+    """Another description of the same preset changes no picture, so nothing is rendered again."""
+    mine = folder / "mine.toml"
+    (folder / "night.toml").write_text(NIGHT.replace('presets = ["house"]', f'presets = ["{mine.as_posix()}"]'))
+
+    def first(description: str) -> Job:
+        mine.write_text(f'description = "{description}"\n[walk]\npace = 0.3\n')
+        found = jobs(folder)[:1]
+        check_places(found, resume=True, overwrite=False)
+        return found[0]
+
+    render_set([first("calm")], lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    assert (first("calm and slow").status, first("calm and slow").problem) == ("there", "")
 
 
 def test_a_changed_seed_is_noticed(folder: Path) -> None:

@@ -13,18 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.listen import analysis_from_json, analysis_to_json, analyze, as_stored, read_analysis, write_analysis
+from beatwalk.listen import analysis_from_json, analysis_to_json, read_analysis, write_analysis
+from beatwalk.listen.analysis import analyze_audio
+from beatwalk.listen.analysis_json import as_stored
 from beatwalk.types import Analysis
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """What is heard in a groove."""
+    """The analysis of a groove."""
     path = tmp_path_factory.mktemp("song") / "groove.wav"
     path.write_bytes(b"bytes to be fingerprinted")
-    return analyze(audio_of(groove(120, 12.0), path))
+    return analyze_audio(audio_of(groove(120, 12.0), path))
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_keys_that_other_programs_rely_on(data: dict[str, Any]) -> None:
 
 
 def test_only_song_and_beats_are_needed(data: dict[str, Any]) -> None:
-    """Everything else has a default that follows from them."""
+    """Everything but song and beats has a default."""
     found = analysis_from_json({"song": data["song"], "beats": [0.5, 1, 1.5, 2, 2.5, 3]}, "edited.json")
     assert found.tempo_bpm == pytest.approx(120)
     assert found.downbeats_s.tolist() == [0.5, 2.5]
@@ -88,7 +90,7 @@ def test_beats_per_bar_as_one_number(data: dict[str, Any]) -> None:
 
 
 def test_edited_beats_need_no_edited_companions(data: dict[str, Any]) -> None:
-    """A beat taken away leaves confidence and bars to be made anew."""
+    """Without one beat, confidence and bars no longer fit and are replaced."""
     beats = data["beats"]
     found = analysis_from_json(data | {"beats": beats[:1] + beats[2:]}, "x")
     assert len(found.beat_confidence) == len(beats) - 1
@@ -102,7 +104,7 @@ def test_downbeats_snap_to_beats(data: dict[str, Any]) -> None:
 
 
 def test_sections_without_ends(data: dict[str, Any]) -> None:
-    """An end that is left out is the next start."""
+    """A missing end is the next start."""
     found = analysis_from_json(data | {"sections": [{"start": 0, "label": "A"}, {"start": 8, "label": "hook"}]}, "x")
     assert [(part.start_s, part.end_s) for part in found.sections] == [(0, 8), (8, found.duration_s)]
 

@@ -1,4 +1,4 @@
-"""Songs in every format come out as the same blocks; what is no song gets one clear line."""
+"""Songs in every format come out as the same blocks; anything else gets one clear line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from beatwalk.errors import AudioError
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio, sha256_of, song_of
 from beatwalk.types import Audio
+from tests.songs import bursts
 
 RATE_HZ = 44100
 DURATION_S = 3.0
@@ -22,13 +23,8 @@ CLICKS_S = np.arange(0.5, 2.9, 0.5)
 
 
 def clicks(rate_hz: int = RATE_HZ, channels: int = 2) -> NDArray[np.float64]:
-    """A 5 ms burst at each of CLICKS_S, shape (n, channels)."""
-    mono = np.zeros(round(DURATION_S * rate_hz))
-    times_s = np.arange(round(0.01 * rate_hz)) / rate_hz
-    for click_s in CLICKS_S:
-        first = round(click_s * rate_hz)
-        mono[first : first + len(times_s)] += 0.8 * np.exp(-times_s / 0.002) * np.cos(2 * np.pi * 1500 * times_s)
-    return np.tile(mono[:, None], (1, channels))
+    """A burst at each of CLICKS_S, shape (n, channels)."""
+    return np.tile(bursts(CLICKS_S, DURATION_S, rate_hz)[:, None], (1, channels))
 
 
 def ffmpeg(*arguments: str | Path) -> None:
@@ -89,7 +85,7 @@ def test_name_that_looks_like_an_option(wav: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_sound_of_a_video_that_starts_late(wav: Path, tmp_path: Path) -> None:
-    """Silence stands for the time before a video's sound begins, as in a player."""
+    """Silence fills the time before a video's sound begins, as in a player."""
     path = tmp_path / "late.mp4"
     picture = ("-f", "lavfi", "-i", "color=s=64x64:d=4")
     ffmpeg(*picture, "-itsoffset", "0.5", "-ss", "0.5", "-i", wav, "-map", "0:v", "-map", "1:a", path)
@@ -146,7 +142,7 @@ def test_truncated_file_gives_what_can_be_decoded(wav: Path, tmp_path: Path, nam
 
 
 def bad_files(folder: Path, wav: Path) -> dict[str, tuple[Path, str]]:
-    """What is no song, and what must be said of it."""
+    """Files that are not songs, and what the message must say."""
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("la la la\n" * 1000)
     (folder / "text.mp3").write_text("la la la\n" * 1000)

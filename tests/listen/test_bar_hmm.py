@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beatwalk.listen.bar_hmm import Path, Tempi, best_path
+from beatwalk.listen.bar_hmm import BeatPath, Tempi, best_path
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Float
 
 
-def path_of(beats_s: Float, meter: int, heard_meter: int, seconds: float = 19.2) -> Path:
+def path_of(beats_s: Float, meter: int, heard_meter: int, seconds: float = 19.2) -> BeatPath:
     """Decode odds of +3 at beats, -4 elsewhere."""
     n = int(seconds * FRAME_RATE_HZ)
     beat, downbeat = np.full(n, -4.0, np.float32), np.zeros(n, np.float32)
@@ -28,7 +28,7 @@ def test_every_beat_and_the_metre(bpm: float, meter: int) -> None:
     beats_s = np.arange(0.5, 19.0, 60 / bpm)
     found = path_of(beats_s, meter, meter)
     assert found.frames.tolist() == np.rint(beats_s * FRAME_RATE_HZ).astype(int).tolist()
-    assert found.places.tolist() == (np.arange(len(beats_s)) % meter).tolist()
+    assert found.positions.tolist() == (np.arange(len(beats_s)) % meter).tolist()
     assert found.score > path_of(beats_s, meter, 7 - meter).score
 
 
@@ -49,7 +49,7 @@ def test_nothing_heard_no_beats() -> None:
 
 
 def test_a_given_tempo_is_kept() -> None:
-    """Only tempi that were asked for are looked at."""
+    """Only the given tempi are searched."""
     n = 1800
     beat = np.full(n, -4.0, np.float32)
     beat[45::45] = 3.0  # 120

@@ -7,7 +7,7 @@ import pytest
 
 from beatwalk.listen.bars import bar_lengths, find_bars
 from beatwalk.listen.features import extract_features
-from tests.listen.songs import RATE_HZ, audio_of, groove
+from tests.songs import RATE_HZ, audio_of, groove
 
 
 @pytest.mark.parametrize("meter", [3, 4])
@@ -28,7 +28,7 @@ def test_downbeats_of_a_groove(meter: int, upbeat: int) -> None:
 @pytest.mark.parametrize("n_beats", [0, 1, 2, 3])
 def test_hardly_any_beats(n_beats: int) -> None:
     """Few beats make few bars, and downbeats are always beats."""
-    beats_s = np.arange(n_beats) * 0.5
+    beats_s = 0.5 * np.arange(n_beats, dtype=np.float64)
     bars = find_bars(extract_features(audio_of(groove(120, 4.0))), beats_s)
     assert np.isin(bars.downbeats_s, beats_s).all()
     assert len(bars.beats_per_bar) == len(bars.downbeats_s)

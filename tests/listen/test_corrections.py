@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import InputError, SettingsError
-from beatwalk.listen import Corrections, analyze, correct, read_taps, relisten
+from beatwalk.listen import Corrections, read_taps
+from beatwalk.listen.analysis import analyze_audio, track_again
 from beatwalk.listen.analysis_json import as_stored
-from beatwalk.listen.corrections import runs
+from beatwalk.listen.corrections import apply_corrections, runs
 from beatwalk.listen.tracking import Hint
 from beatwalk.types import Analysis, frozen_array
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 
 def in_four(n_beats: int = 32, first: int = 1) -> Analysis:
@@ -48,7 +49,7 @@ def keeps_the_rest(before: Analysis, after: Analysis) -> None:
 def test_double() -> None:
     """A beat between every two, the old beats stay, a bar of four is half as long."""
     before = in_four()
-    after = correct(before, Corrections(double=True))
+    after = apply_corrections(before, Corrections(double=True))
     keeps_the_rest(before, after)
     assert len(after.beats_s) == 2 * len(before.beats_s) - 1
     np.testing.assert_allclose(np.diff(after.beats_s), 0.25)
@@ -60,7 +61,7 @@ def test_double() -> None:
 def test_halve() -> None:
     """Every second beat, downbeats stay beats, a bar of four is twice as long."""
     before = in_four()
-    after = correct(before, Corrections(halve=True))
+    after = apply_corrections(before, Corrections(halve=True))
     keeps_the_rest(before, after)
     np.testing.assert_allclose(after.beats_s, before.beats_s[1::2])
     assert after.tempo_bpm == pytest.approx(60)
@@ -71,15 +72,15 @@ def test_halve() -> None:
 def test_double_then_halve_is_nothing() -> None:
     """The two undo each other."""
     before = in_four(33)
-    after = correct(correct(before, Corrections(double=True)), Corrections(halve=True))
+    after = apply_corrections(apply_corrections(before, Corrections(double=True)), Corrections(halve=True))
     np.testing.assert_allclose(after.beats_s, before.beats_s[1:] if len(after.beats_s) < 33 else before.beats_s)
 
 
 @given(by=st.integers(-9, 9), first=st.integers(0, 3))
 def test_shift_downbeat(by: int, first: int) -> None:
-    """Bars begin so many beats later, from the song's start to its end; four shifts of one are none."""
+    """Bars begin N beats later, from the song's start to its end; four shifts by one cancel out."""
     before = in_four(first=first)
-    after = correct(before, Corrections(shift_downbeat=by))
+    after = apply_corrections(before, Corrections(shift_downbeat=by))
     keeps_the_rest(before, after)
     assert after.beats_s is before.beats_s
     places = np.searchsorted(after.beats_s, after.downbeats_s)
@@ -89,7 +90,7 @@ def test_shift_downbeat(by: int, first: int) -> None:
 def test_beats_per_bar() -> None:
     """Bars of three from the first downbeat; the beats stay."""
     before = in_four()
-    after = correct(before, Corrections(beats_per_bar=3))
+    after = apply_corrections(before, Corrections(beats_per_bar=3))
     keeps_the_rest(before, after)
     assert after.beats_s.tolist() == before.beats_s.tolist()
     assert np.searchsorted(after.beats_s, after.downbeats_s).tolist() == list(range(1, 32, 3))
@@ -100,7 +101,7 @@ def test_beats_per_bar() -> None:
 def test_first_beat(first_s: float) -> None:
     """The first bar begins there, at the same tempo, and nothing comes before."""
     before = in_four()
-    after = correct(before, Corrections(first_beat_s=first_s))
+    after = apply_corrections(before, Corrections(first_beat_s=first_s))
     keeps_the_rest(before, after)
     assert after.beats_s[0] == after.downbeats_s[0] == first_s
     np.testing.assert_allclose(np.diff(after.beats_s), 0.5)
@@ -110,7 +111,7 @@ def test_first_beat(first_s: float) -> None:
 def test_first_beat_long_before_the_first_that_was_heard() -> None:
     """A quiet intro is filled with beats."""
     late = replace(in_four(), beats_s=in_four().beats_s + 3, downbeats_s=in_four().downbeats_s + 3)
-    after = correct(late, Corrections(first_beat_s=0.4))
+    after = apply_corrections(late, Corrections(first_beat_s=0.4))
     assert after.beats_s[0] == 0.4
     np.testing.assert_allclose(np.diff(after.beats_s), 0.5)
 
@@ -127,25 +128,25 @@ def test_gaps_stay_gaps() -> None:
         beats_per_bar=frozen_array([4] * 6, np.int64),
     )
     assert len(runs(gap.beats_s)) == 2
-    after = correct(gap, Corrections(double=True))
+    after = apply_corrections(gap, Corrections(double=True))
     assert not ((after.beats_s > 5) & (after.beats_s < 9)).any()
     assert np.isin(gap.downbeats_s, after.downbeats_s).all()
-    assert not ((correct(gap, Corrections(halve=True)).beats_s % 1).round(6) != 0.8).any()
+    assert not ((apply_corrections(gap, Corrections(halve=True)).beats_s % 1).round(6) != 0.8).any()
 
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
-    """What is heard in a groove at 100."""
+    """The analysis of a groove at 100."""
     path = tmp_path_factory.mktemp("song") / "groove.wav"
     path.write_bytes(b"bytes to be fingerprinted")
-    return analyze(audio_of(groove(100, 20.0), path)), path
+    return analyze_audio(audio_of(groove(100, 20.0), path)), path
 
 
 @pytest.mark.parametrize("bpm", [100.0, 200.0, 50.0])
 def test_tempo(heard: tuple[Analysis, Path], bpm: float) -> None:
-    """The song is heard again at the tempo that was given, an octave up or down; the rest is kept."""
+    """The song is tracked again at the tempo that was given, an octave up or down; the rest is kept."""
     before, path = heard
-    after = relisten(before, audio_of(groove(100, 20.0), path), Hint(tempo_bpm=bpm))
+    after = track_again(before, audio_of(groove(100, 20.0), path), Hint(tempo_bpm=bpm))
     keeps_the_rest(before, after)
     assert after.tempo_bpm == pytest.approx(bpm, rel=0.01)
     on_grid = np.abs(after.beats_s / 0.3 - np.rint(after.beats_s / 0.3)) * 0.3
@@ -156,7 +157,7 @@ def test_taps(heard: tuple[Analysis, Path]) -> None:
     """Somebody taps every second beat, badly: beats at half the tempo, on the music."""
     before, path = heard
     taps_s = 0.6 + 1.2 * np.arange(8) + np.random.default_rng(0).normal(0, 0.03, 8)
-    after = relisten(before, audio_of(groove(100, 20.0), path), Hint(taps_s=taps_s))
+    after = track_again(before, audio_of(groove(100, 20.0), path), Hint(taps_s=taps_s))
     keeps_the_rest(before, after)
     assert after.tempo_bpm == pytest.approx(50, rel=0.01)
     assert np.abs((after.beats_s - 0.6) / 1.2 - np.rint((after.beats_s - 0.6) / 1.2)).max() * 1.2 < 0.04
@@ -167,7 +168,7 @@ def test_a_tempo_makes_beats_where_none_were_heard(tmp_path: Path) -> None:
     path = tmp_path / "noise.wav"
     path.write_bytes(b"x")
     audio = audio_of(0.1 * np.random.default_rng(0).standard_normal(10 * 22050), path)
-    after = relisten(analyze(audio), audio, Hint(tempo_bpm=90.0))
+    after = track_again(analyze_audio(audio), audio, Hint(tempo_bpm=90.0))
     assert len(after.beats_s) >= 12
     assert after.tempo_bpm == pytest.approx(90, rel=0.06)
 
@@ -188,10 +189,10 @@ def test_taps_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\n2\nthree\n4", 'taps.txt:3: "three" is no time'),
+        ("1\n2\nthree\n4", 'taps.txt:3: "three" is not a time'),
         ("1\n2\n1.5\n4", "taps.txt:3: 1.5 s does not come after 2 s"),
-        ("1\n2\n", "2 taps say too little"),
-        ("1\ninf\n3\n4", 'taps.txt:2: "inf" is no time'),
+        ("1\n2\n", "2 taps are too few"),
+        ("1\ninf\n3\n4", 'taps.txt:2: "inf" is not a time'),
         (None, "cannot be read"),
     ],
 )
@@ -214,7 +215,7 @@ def test_mistakes_in_taps_are_named(tmp_path: Path, text: str | None, message: s
 def test_what_cannot_be_meant(corrections: Corrections, message: str) -> None:
     """One line that says so."""
     with pytest.raises(SettingsError, match=message):
-        correct(in_four(), corrections)
+        apply_corrections(in_four(), corrections)
 
 
 def test_nothing_to_correct_without_beats() -> None:
@@ -230,5 +231,5 @@ def test_nothing_to_correct_without_beats() -> None:
     assert not Corrections()
     assert Corrections(taps_s=np.arange(4.0))
     for corrections in (Corrections(double=True), Corrections(shift_downbeat=1), Corrections(first_beat_s=1.0)):
-        with pytest.raises(SettingsError, match=r"no beats were heard.*--tempo or --tap"):
-            correct(none, corrections)
+        with pytest.raises(SettingsError, match=r"no beats were found.*--tempo or --tap"):
+            apply_corrections(none, corrections)

@@ -8,7 +8,7 @@ import pytest
 from beatwalk.listen.curves import CURVE_RATE_HZ, song_curves
 from beatwalk.listen.features import extract_features
 from beatwalk.types import Curve
-from tests.listen.songs import RATE_HZ, Samples, audio_of
+from tests.songs import RATE_HZ, Samples, audio_of
 
 NAMES = ["energy", "bass", "mid", "high", "brightness"]
 

@@ -1,4 +1,4 @@
-"""Second thoughts: what is steady enough to be a beat, and what lies between the beats."""
+"""Plausibility: which paths are steady enough to be beats, and which lie between the beats."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from beatwalk.listen.features import FRAME_RATE_HZ, extract_features
 from beatwalk.listen.plausibility import between_beats, harmony_on_beats, middles, steady
-from tests.listen.songs import RATE_HZ, Samples, audio_of
+from tests.songs import RATE_HZ, Samples, audio_of
 
 BEAT_S = 0.5
 
@@ -22,7 +22,7 @@ def chords(seconds: float = 24.0) -> Samples:
 
 
 def test_a_pulse_that_drifts_is_steady() -> None:
-    """A tempo that rises evenly, played within 8 ms, is one; strokes that stray by 60 ms are none."""
+    """A tempo that rises evenly, played within 8 ms, is steady; strokes that stray by 60 ms are not."""
     rng = np.random.default_rng(0)
     even = np.cumsum(np.linspace(0.55, 0.45, 64))
     assert steady(even + rng.normal(0, 0.008, 64)).all()
@@ -41,7 +41,7 @@ def test_only_the_steady_stretch_is() -> None:
 
 @pytest.mark.parametrize(("first_s", "wrong"), [(0.0, False), (BEAT_S / 2, True)])
 def test_harmony_settles_what_could_be_either(first_s: float, wrong: bool) -> None:
-    """Where beats and the middles between them are as likely, chords tell; where one is far likelier, they do not."""
+    """Where beats and middles are equally likely, chords decide; where one is far likelier, they do not."""
     features = extract_features(audio_of(chords()))
     frames = np.rint((first_s + BEAT_S * np.arange(44)) * FRAME_RATE_HZ).astype(np.int64)
     halves_s = np.arange(0, 43, 0.5) * BEAT_S + first_s

@@ -14,7 +14,7 @@ from beatwalk.listen.features import extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.sections import find_drop, find_sections
 from beatwalk.types import Curve, Section, frozen_array
-from tests.listen.songs import RATE_HZ, Samples, audio_of, decaying, groove, put
+from tests.songs import RATE_HZ, Samples, audio_of, decaying, groove, put
 
 
 def sections_of(samples: Samples, downbeats_s: np.ndarray) -> tuple[tuple[Section, ...], float | None]:
@@ -35,15 +35,15 @@ def verse_and_chorus() -> Samples:
 
 
 def test_two_alternating_parts() -> None:
-    """A B A B with borders on the downbeats where the parts change, and a drop into B."""
+    """A B A B with boundaries on the downbeats where the parts change, and a drop into B."""
     found, drop_s = sections_of(verse_and_chorus(), np.arange(0, 32, 2.0))
     assert [part.label for part in found] == ["A", "B", "A", "B"]
     assert [part.start_s for part in found] == [0, 8, 16, 24]
     assert drop_s in (8, 24)
 
 
-def test_borders_without_beats_are_near() -> None:
-    """Without downbeats borders lie within a cell of the change."""
+def test_boundaries_without_beats_are_near() -> None:
+    """Without downbeats boundaries lie within a cell of the change."""
     found, _ = sections_of(verse_and_chorus(), np.array([]))
     for change_s in (8, 16, 24):
         assert min(abs(part.start_s - change_s) for part in found) <= 1.0
@@ -54,10 +54,8 @@ def test_borders_without_beats_are_near() -> None:
 def test_sections_tile_any_song(duration_s: float, bar_s: float, seed: int) -> None:
     """Whatever is played, sections begin at 0, end at the end and touch each other."""
     rng = np.random.default_rng(seed)
-    song = (
-        rng.standard_normal(int(duration_s * RATE_HZ))
-        * np.repeat(rng.random(10), duration_s * RATE_HZ // 10 + 1)[: int(duration_s * RATE_HZ)]
-    )
+    count = int(duration_s * RATE_HZ)
+    song = rng.standard_normal(count) * np.repeat(rng.random(10), count // 10 + 1)[:count]
     features = extract_features(audio_of(song))
     downbeats_s = np.arange(0.3, duration_s, bar_s)
     found = find_sections(features, song_curves(features), downbeats_s)
@@ -84,8 +82,8 @@ def test_drop_follows_the_largest_rise(levels: tuple[float, ...], drop_s: float 
     assert find_drop(parts, Curve(values=frozen_array(np.repeat(levels, 100)), rate_hz=10)) == drop_s
 
 
-def test_downbeats_are_borders_after_tracking() -> None:
-    """With tracked beats, too, every inner border is one of the downbeats given."""
+def test_downbeats_are_boundaries_after_tracking() -> None:
+    """With tracked beats, too, every inner boundary is one of the downbeats given."""
     song = verse_and_chorus()
     downbeats_s = track_beats(extract_features(audio_of(song))).times_s[::4]
     found, _ = sections_of(song, downbeats_s)

@@ -1,4 +1,4 @@
-"""The shipped ears hear a groove, and no beat where there is none."""
+"""The shipped beat network finds a groove, and no beat where there is none."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from beatwalk.listen.features import extract_features
-from beatwalk.listen.network import hear
+from beatwalk.listen.network import run_network
 from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.tracking import Hint, Rhythm, listen_for_rhythm
-from tests.listen.songs import Samples, audio_of, groove
+from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
 from tests.listen.test_librosa_tracker import noise, one_beat, pad
+from tests.songs import Samples, audio_of, groove
 
 
 def rhythm_of(samples: Samples) -> Rhythm:
     """Listen with the weights that ship."""
     features = extract_features(audio_of(samples))
-    return listen_for_rhythm(features, hear(features))
+    return track_rhythm(features, run_network(features))
 
 
 @pytest.mark.parametrize("samples", [np.zeros(220500), noise(), pad(), one_beat()])
@@ -28,7 +28,7 @@ def test_nothing_that_pulses_has_no_beats(samples: Samples) -> None:
 def test_the_first_sound_is_an_onset() -> None:
     """What begins with the song counts, though nothing comes before it."""
     features = extract_features(audio_of(groove(120, 8.0)))
-    assert find_onsets(features, hear(features)).times_s[0] < 0.035
+    assert find_onsets(features, run_network(features)).times_s[0] < 0.035
 
 
 def test_a_groove() -> None:
@@ -45,7 +45,7 @@ def test_taps_win() -> None:
     """Taps between the beats, by a person's unsteady hand, move every beat there, those before and after too."""
     features = extract_features(audio_of(groove(120, 20.0)))
     taps_s = 4.25 + 0.5 * np.arange(20) + np.random.default_rng(0).normal(0, 0.02, 20)
-    found = listen_for_rhythm(features, hear(features), Hint(taps_s=taps_s)).beats
+    found = track_rhythm(features, run_network(features), Hint(taps_s=taps_s)).beats
     assert found.tempo_bpm == pytest.approx(120, rel=0.01)
     tapped = found.times_s[(found.times_s > 4) & (found.times_s < 14)]
     assert np.abs((tapped - 0.25) / 0.5 - np.rint((tapped - 0.25) / 0.5)).max() * 0.5 < 0.06

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator, diffusers_backend
 from tests.models import tiny
+from tests.models.tiny import on_cpu
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _few_cells_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations are counted on 16x16 cells.
+
+    A tiny model has cells of 2 pixels, so 256 pixels are 128x128 cells, whose attention takes seven seconds.
+    """
+    monkeypatch.setattr(diffusers_backend, "COUNTED_SIDE", tiny.COUNTED_SIDE)
+
+
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Kind of pipeline → its folder; not to be written to."""
@@ -52,4 +62,4 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def loaded(saved: Callable[[str], Path]) -> Callable[[str], DiffusionGenerator]:
     """Kind of pipeline → a generator in float32 on the processor."""
-    return cache(lambda kind: load_generator(str(saved(kind)), device="cpu", dtype="float32"))
+    return cache(lambda kind: on_cpu(saved(kind)))

@@ -42,7 +42,7 @@ def test_passes_in_one_batch_make_what_they_make_one_by_one(
     options: dict[str, Any] = {"guidance": 6.0, "negative": generator.encode([negative] * 2)}
     joined = pictures(generator, **options)
     assert generator.pipeline.transformer is transformer
-    monkeypatch.setattr(generator, "_family", replace(generator._family, passes_apart=False))
+    monkeypatch.setattr(generator, "_family", replace(generator._family, separate_passes=False))
     assert apart(pictures(generator, **options), joined) <= LEVELS
     assert apart(pictures(generator, guidance=6.0), joined) > LEVELS
 

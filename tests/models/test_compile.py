@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +11,23 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk import api
+from beatwalk import preflight
 from beatwalk.models import (
-    AddOns,
     Compiled,
     DiffusionGenerator,
+    ModelRequest,
     TimedGenerator,
     compile_measured,
-    load_generator,
-    worth_compiling,
+    load_model,
+    should_compile,
 )
-from beatwalk.models.compile import LONG_ENOUGH
+from beatwalk.models.addons import AddOns
+from beatwalk.models.compile import MIN_FRAMES
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
+from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import LEVELS, PROMPTS, apart, pictures
-from tests.models.tiny import Loaded
+from tests.models.tiny import Loaded, on_cpu
 
 
 @pytest.fixture
@@ -37,20 +38,10 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls_of(generator: DiffusionGenerator, monkeypatch: pytest.MonkeyPatch, room: int = 99) -> list[int]:
-    """Batches that its pipeline is called with from now on, on a device that holds so many pictures at a time."""
-    seen: list[int] = []
-    cls = type(generator.pipeline)
-    call = cls.__call__
-
-    def spying(pipeline: Any, *, latents: Any, **given: Any) -> Any:
-        seen.append(len(latents))
-        if len(latents) > room:
-            raise torch.OutOfMemoryError("full")
-        return call(pipeline, latents=latents, **given)
-
-    spying.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
-    monkeypatch.setattr(cls, "__call__", spying)
-    return seen
+    """Batches of all later calls of its pipeline, on a device that holds `room` pictures at a time."""
+    memory, cls = SmallMemory(room), type(generator.pipeline)
+    monkeypatch.setattr(cls, "__call__", memory.limit(cls.__call__, "latents"))
+    return memory.tried
 
 
 @pytest.mark.parametrize("kind", ["sd", "sana"])
@@ -58,7 +49,7 @@ def test_batches_are_filled_up_to_one_size(
     kind: str, saved: Callable[[str], Path], loaded: Loaded, interpreted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same pictures as without, whatever their number; the network sees one batch size alone."""
-    generator = load_generator(str(saved(kind)), device="cpu", dtype="float32")
+    generator = on_cpu(saved(kind))
     wanted = {count: pictures(generator, tuple(range(count)), (PROMPTS * 3)[:count]) for count in (1, 4, 6)}
     assert generator.decoding_steps > 0  # counted once, one picture at a time
     seen = calls_of(generator, monkeypatch)
@@ -75,7 +66,7 @@ def test_a_compiled_batch_that_does_not_fit_is_halved(
     saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And filled up to what fits; another size is as it was, and so is all once it is not compiled."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     expected = pictures(generator, tuple(range(6)), PROMPTS * 3)
     tried = calls_of(generator, monkeypatch, room=3)
     generator.compile(4, (64, 64))
@@ -88,15 +79,15 @@ def test_a_compiled_batch_that_does_not_fit_is_halved(
 
 def test_length_alone_decides() -> None:
     """Long renders are compiled on CUDA; a choice overrides; other devices never by themselves."""
-    for kind, frames in LONG_ENOUGH.items():
-        assert worth_compiling("auto", frames, kind)
-        assert not worth_compiling("auto", frames - 1, kind)
-        assert not worth_compiling("off", frames, kind)
-        assert worth_compiling("on", 2, kind)
+    for kind, frames in MIN_FRAMES.items():
+        assert should_compile("auto", frames, kind)
+        assert not should_compile("auto", frames - 1, kind)
+        assert not should_compile("off", frames, kind)
+        assert should_compile("on", 2, kind)
     for kind in ("mps", "cpu"):
-        assert not worth_compiling("auto", 10**6, kind)
-        assert worth_compiling("on", 2, kind)
-    assert worth_compiling("auto", 10**6, "cuda:1")
+        assert not should_compile("auto", 10**6, kind)
+        assert should_compile("on", 2, kind)
+    assert should_compile("auto", 10**6, "cuda:1")
 
 
 def test_the_break_even_is_told() -> None:
@@ -115,7 +106,7 @@ def test_what_cannot_be_compiled_is_used_as_it_is(
     saved: Callable[[str], Path], loaded: Loaded, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One warning, and the same pictures as before."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     calls: list[Any] = []
 
     def measure() -> float:
@@ -126,7 +117,7 @@ def test_what_cannot_be_compiled_is_used_as_it_is(
 
     assert compile_measured(generator, 4, (64, 64), measure) is None
     assert calls == ["float32", "float32, compiled"]
-    assert caplog.messages == ["torch cannot compile this model here, and it is used as it is: no compiler"]
+    assert caplog.messages == ["torch cannot compile this model here, and it runs uncompiled: no compiler"]
     assert np.array_equal(pictures(generator), pictures(loaded("sd")))
 
 
@@ -187,13 +178,18 @@ def test_each_video_of_a_set_has_its_own_choice(
     saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that was compiled for one video stays so for the next that asks for it, and goes back for another."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     measured: list[int] = []
-    monkeypatch.setattr(api, "seconds_a_frame", lambda walk, block: measured.append(block) or 1.0)
+
+    def a_second(walk: Walk, block: int) -> float:
+        measured.append(block)
+        return 1.0
+
+    monkeypatch.setattr(preflight, "seconds_a_frame", a_second)
     kinds = []
     for choice in ("on", "on", "off", "on"):
         plan = known_plan(n_frames=24, model={"compile": choice})
-        compiled = api.compile_if_worth(plan, Walk(plan=plan, generator=generator, size=(64, 64)))
+        compiled = preflight.compile_if_worth(plan, Walk.of(plan=plan, generator=generator, size=(64, 64)))
         kinds.append((compiled is not None, generator.compiled, generator.info.dtype))
     on, off = "float32, compiled", "float32"
     assert kinds == [(True, True, on), (False, True, on), (False, False, off), (True, True, on)]
@@ -205,7 +201,7 @@ def test_what_a_graph_made_is_not_overwritten(
     scheduler: str, saved: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Schedulers that look back keep what the network said, while it says the next."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", addons=AddOns(scheduler=scheduler))
+    generator = on_cpu(saved("sd"), addons=AddOns(scheduler=scheduler))
     expected = pictures(generator, steps=6)
     assert generator.decoding_steps > 0
     monkeypatch.setattr(torch, "compile", replaying)
@@ -217,7 +213,7 @@ def test_a_clock_stands_outside_of_what_is_compiled(
     saved: Callable[[str], Path], interpreted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled once, timed or not; the network is as it was afterwards."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     timed = TimedGenerator(generator)
     assert generator.decoding_steps > 0
     generator.compile(2)
@@ -232,7 +228,7 @@ def test_a_clock_stands_outside_of_what_is_compiled(
 
 def test_with_a_step_cache_the_decoder_alone_is_compiled(saved: Callable[[str], Path], interpreted: None) -> None:
     """The cache changes the network at every call."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32", addons=AddOns(step_cache=2))
+    generator = on_cpu(saved("sd"), addons=AddOns(step_cache=2))
     expected = pictures(generator, steps=8)
     generator.compile(2)
     assert generator.denoiser._compiled_call_impl is None
@@ -244,7 +240,7 @@ def test_with_a_step_cache_the_decoder_alone_is_compiled(saved: Callable[[str], 
 @pytest.mark.parametrize("kind", ["sd", "sdxl", "sana"])
 def test_cuda_graphs_make_the_same_pictures(kind: str, saved: Callable[[str], Path]) -> None:
     """On a GPU: with graphs, without, and not compiled at all."""
-    generator = load_generator(str(saved(kind)), device="cuda", dtype="float32")
+    generator = load_model(ModelRequest(model=str(saved(kind)), device="cuda", dtype="float32"))
     made = [pictures(generator, steps=6)]
     for graphs in (False, True):
         generator.compile(None)

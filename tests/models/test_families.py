@@ -144,9 +144,9 @@ def test_precision_suits_device_and_family(monkeypatch: pytest.MonkeyPatch) -> N
     assert pick_dtype(None, cuda, SANA) is torch.bfloat16
     assert pick_dtype(None, mps, SD) is torch.float16
     assert pick_dtype(None, mps, SANA) is torch.float32
-    monkeypatch.setattr("beatwalk.models.devices.cpu_is_fast_in_bfloat16", lambda: True)
+    monkeypatch.setattr("beatwalk.models.devices.cpu_multiplies_bfloat16", lambda: True)
     assert pick_dtype(None, cpu, SD) is torch.bfloat16
-    monkeypatch.setattr("beatwalk.models.devices.cpu_is_fast_in_bfloat16", lambda: False)
+    monkeypatch.setattr("beatwalk.models.devices.cpu_multiplies_bfloat16", lambda: False)
     assert pick_dtype(None, cpu, SD) is torch.float32
     assert pick_dtype("float16", cpu, SD) is torch.float16
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from beatwalk.errors import ModelError
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator
 from beatwalk.models.addons import set_scheduler
 from beatwalk.models.image_pull import starting_step
 from beatwalk.models.vae import encoded
-from beatwalk.types import Frames, Pull
+from beatwalk.types import Frames, ImagePull
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
-from tests.models.tiny import Loaded
+from tests.models.tiny import Loaded, on_cpu
 
 SIZE = (32, 32)
 
@@ -31,7 +31,7 @@ def waves(size: tuple[int, int] = SIZE) -> Frames:
 
 def drawn(generator: DiffusionGenerator, weights: list[float], strength: float, **options: Any) -> Frames:
     """Two pictures of the same noise, drawn to the waves."""
-    pull = Pull(latents=generator.encode_picture(waves()), weights=np.array(weights), strength=strength)
+    pull = ImagePull(latents=generator.encode_picture(waves()), weights=np.array(weights), strength=strength)
     return pictures(generator, (1, 1), (PROMPTS[0],) * 2, pulls=[pull], **{"size": SIZE, "steps": 4, **options})
 
 
@@ -58,7 +58,7 @@ def test_weights_lead_there_and_strengths_away(kind: str, loaded: Loaded) -> Non
     noise, text = np.stack([generator.start_noise(1, SIZE)] * 3), generator.encode((PROMPTS[0],) * 3)
 
     def made(strength: float) -> Any:
-        pull = Pull(latents=latents, weights=np.array([0.0, 0.5, 1.0]), strength=strength)
+        pull = ImagePull(latents=latents, weights=np.array([0.0, 0.5, 1.0]), strength=strength)
         return generator.latents(noise, text, None, size=SIZE, steps=4, guidance=1.0, pulls=[pull])
 
     if kind != "lcm":  # what it hands over is not what it decodes
@@ -96,7 +96,7 @@ def test_the_middle_is_what_image_to_image_makes(loaded: Loaded) -> None:
 @pytest.mark.parametrize("scheduler", ["dpm++", "unipc", "pndm", "heun", "lms", "euler"])
 def test_every_scheduler_ends_at_the_picture(scheduler: str, saved: Callable[[str], Path]) -> None:
     """Also those that look back, and those with two evaluations a step."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     target = drawn(generator, [1.0, 1.0], 0.0)[0].astype(float)
     set_scheduler(generator.pipeline, scheduler)
     made = drawn(generator, [1.0, 0.0], 0.0, steps=6)
@@ -107,7 +107,7 @@ def test_every_scheduler_ends_at_the_picture(scheduler: str, saved: Callable[[st
 
 def test_solvers_that_look_back_do_not_pull_away(saved: Callable[[str], Path]) -> None:
     """With DPM-Solver++ of second order, the middle is what image to image makes, which has no past."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     set_scheduler(generator.pipeline, "dpm++")
     by_order = []
     for order in (2, 1):
@@ -124,7 +124,7 @@ def test_two_pictures_share_the_walk_between_them(loaded: Loaded) -> None:
 
     def between(share: float) -> Frames:
         weights = np.array([1 - share, share])
-        pulls = [Pull(latents=one, weights=weights[[i, i]], strength=0.0) for i, one in enumerate(latents)]
+        pulls = [ImagePull(latents=one, weights=weights[[i, i]], strength=0.0) for i, one in enumerate(latents)]
         return pictures(generator, (1, 1), (PROMPTS[0],) * 2, size=SIZE, steps=2, pulls=pulls)
 
     ends, middle = (between(0.0), between(1.0)), between(0.5)
@@ -135,14 +135,14 @@ def test_two_pictures_share_the_walk_between_them(loaded: Loaded) -> None:
 
 def test_a_picture_of_a_size_between_the_models_own(saved: Callable[[str], Path]) -> None:
     """Borders are repeated up to the size that the model makes."""
-    generator = load_generator(str(saved("sana")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sana"))
     latents = generator.encode_picture(waves((24, 16)))
     assert latents.shape == generator.start_noise(0, (24, 16)).shape
 
 
 def test_without_an_encoder_that_is_said(saved: Callable[[str], Path]) -> None:
     """Decoders alone cannot take pictures."""
-    generator = load_generator(str(saved("sd")), device="cpu", dtype="float32")
+    generator = on_cpu(saved("sd"))
     generator.pipeline.vae.encoder = None
     with pytest.raises(ModelError, match="no encoder"):
         generator.encode_picture(waves())

@@ -1,10 +1,9 @@
-"""Models come from folders, files and the hub's cache, without network; what is no model is refused in one line."""
+"""Models come from folders, files and the hub's cache, without network; anything else is refused in one line."""
 
 from __future__ import annotations
 
 import gc
 import json
-import os
 import shutil
 import sys
 import types
@@ -17,8 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
-from beatwalk.models import DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
 from beatwalk.types import Frames
+from tests import processes
 from tests.models.single_file import write_checkpoint
 from tests.models.tiny import Loaded, Saved
 
@@ -28,7 +28,7 @@ NO_MPS = pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is 
 
 def load(model: object, **options: object) -> DiffusionGenerator:
     """On the processor, in float32."""
-    return load_generator(str(model), **({"device": "cpu", "dtype": "float32"} | options))  # type: ignore[arg-type]
+    return load_model(ModelRequest(model=str(model), **{"device": "cpu", "dtype": "float32"} | options))  # type: ignore[arg-type]
 
 
 def picture(generator: DiffusionGenerator) -> Frames:
@@ -96,7 +96,7 @@ def test_without_a_name_the_model_inside_is_loaded(saved: Saved, monkeypatch: py
     inside = types.ModuleType("beatwalk.embedded")
     inside.nano_path = lambda: saved("sana")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "beatwalk.embedded", inside)
-    generator = load_generator(None, device="cpu", dtype="float32")
+    generator = load_model(ModelRequest(device="cpu", dtype="float32"))
     assert generator.info.name == "nano"
     assert picture(generator).std() > 5
 
@@ -107,7 +107,7 @@ def test_a_missing_model_inside_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     inside.nano_path = lambda: tmp_path  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "beatwalk.embedded", inside)
     with pytest.raises(ModelError, match="ships inside is missing; install beatwalk again"):
-        load_generator(None, device="cpu")
+        load_model(ModelRequest(device="cpu"))
 
 
 def test_the_fingerprint_follows_weights_and_configuration(copy: Callable[[str], Path], loaded: Loaded) -> None:
@@ -191,8 +191,8 @@ def test_a_single_checkpoint_takes_its_configuration_from_the_cache(
 @pytest.mark.parametrize(
     ("tensors", "said"),
     [
-        ({"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "kind 'inpainting' cannot be walked"),
-        ({"lora_unet_down_blocks_0.lora_up.weight": (4, 4)}, "a LoRA, which changes a model but is none"),
+        ({"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "kind 'inpainting' is not supported"),
+        ({"lora_unet_down_blocks_0.lora_up.weight": (4, 4)}, "a LoRA, which changes a model but is not one"),
         ({"encoder.conv_in.weight": (4, 4)}, "not a whole checkpoint but one part"),
         ({"model.diffusion_model.out.0.weight": (4,)}, "has no vae"),
         ({"model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": (4,)}, "kind 'flux-schnell'"),
@@ -266,11 +266,11 @@ def test_folders_that_are_no_model(tmp_path: Path, copy: Callable[[str], Path]) 
     """Each is refused with a hint at what was meant."""
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "this folder is no model (no model_index.json); give a diffusers folder" in refusal(empty)
+    assert "this folder is not a model (no model_index.json); give a diffusers folder" in refusal(empty)
     save_file({"x": torch.zeros(1)}, empty / "checkpoint.safetensors")
     assert f"give the file: {empty / 'checkpoint.safetensors'}" in refusal(empty)
     folder = copy("sd")
-    assert "one part of a model" in refusal(folder / "unet")
+    assert "one component of a model" in refusal(folder / "unet")
     (folder / "model_index.json").write_text("{")
     assert "not valid JSON" in refusal(folder)
     (folder / "model_index.json").write_text('{"_class_name": ["pipeline", "Mine"]}')
@@ -283,7 +283,7 @@ def test_broken_folders_say_what_is_missing(copy: Callable[[str], Path]) -> None
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    assert "cut short" in refusal(folder)
+    assert "truncated" in refusal(folder)
     weights.write_bytes(b"PK\x03\x04 not safetensors at all")
     assert "broken or not safetensors" in refusal(folder)
     weights.unlink()
@@ -331,7 +331,7 @@ def test_an_allowed_pickle_loads(copy: Callable[[str], Path], loaded: Loaded) ->
         ("AuraFlowPipeline", "no record for AuraFlowPipeline yet"),
     ],
 )
-def test_pipelines_that_cannot_be_walked_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:
+def test_pipelines_that_are_not_supported_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:
     """The class's own arguments tell."""
     folder = copy("sd")
     index = json.loads((folder / "model_index.json").read_text())
@@ -347,7 +347,7 @@ def test_an_inpainting_denoiser_says_why(copy: Callable[[str], Path]) -> None:
 
     folder = copy("sd")
     tiny.unet(in_channels=9).save_pretrained(folder / "unet")
-    assert "wants 9 channels and noise has 4" in refusal(folder)
+    assert "needs 9 channels and noise has 4" in refusal(folder)
 
 
 def test_image_to_image_is_played_as_text_to_image(copy: Callable[[str], Path], loaded: Loaded) -> None:
@@ -364,7 +364,7 @@ def test_code_in_a_model_is_not_run(copy: Callable[[str], Path], tmp_path: Path)
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps(index | {"unet": ["mine", "Mine"]}))
     (folder / "unet" / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    assert "'unet' needs code of its own" in refusal(folder)
+    assert "'unet' needs its own code" in refusal(folder)
     assert not (tmp_path / "ran").exists()
 
 
@@ -375,7 +375,7 @@ def test_code_in_a_model_is_not_run(copy: Callable[[str], Path], tmp_path: Path)
         ("cuda:x", "unknown device 'cuda:x'"),
         ("cpu:1", "unknown device 'cpu:1'"),
         pytest.param("cuda", "finds no CUDA or ROCm device", marks=NO_CUDA),
-        pytest.param("mps", "no Mac", marks=NO_MPS),
+        pytest.param("mps", "not a Mac", marks=NO_MPS),
     ],
 )
 def test_devices_that_are_not_there(device: str, said: str, saved: Saved) -> None:
@@ -404,9 +404,5 @@ def test_loading_prints_nothing_and_restores_the_libraries(saved: Saved, printed
 
 def test_nothing_heavy_is_imported_with_the_package() -> None:
     """`beatwalk.models` itself loads neither torch nor diffusers."""
-    import subprocess
-
     code = "import sys, beatwalk.models; print({'torch', 'diffusers', 'transformers'} & set(sys.modules))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.strip() == "set()"
+    assert processes.output_of("-c", code).strip() == "set()"

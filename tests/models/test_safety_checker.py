@@ -14,10 +14,12 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from beatwalk import api
 from beatwalk.errors import ModelError
-from beatwalk.models import AddOns, DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.addons import AddOns
 from beatwalk.video import read_frames
-from tests.helpers import click_song
 from tests.models.test_diffusers_backend import pictures
+from tests.models.tiny import on_cpu
+from tests.songs import click_song
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +37,7 @@ def with_checker(saved: Callable[[str], Path], tmp_path_factory: pytest.TempPath
 
 def strict(folder: Path) -> DiffusionGenerator:
     """A generator whose checker finds every second picture unsafe."""
-    generator = load_generator(
-        str(folder), device="cpu", dtype="float32", batch=4, addons=AddOns(safety_checker=True)
-    )
+    generator = on_cpu(folder, batch=4, addons=AddOns(safety_checker=True))
 
     def forward(clip_input: Any, images: torch.Tensor) -> Any:
         flags = [number % 2 == 1 for number in range(len(images))]
@@ -52,13 +52,13 @@ def strict(folder: Path) -> DiffusionGenerator:
 
 def test_the_checker_is_off_unless_it_is_asked_for(with_checker: Path, saved: Callable[[str], Path]) -> None:
     """Not even loaded; with it, the fingerprint is another; without one in the model, asking is an error."""
-    plain = load_generator(str(with_checker), device="cpu", dtype="float32")
+    plain = on_cpu(with_checker)
     assert plain.pipeline.safety_checker is None
     pictures(plain)
     assert plain.replaced == 0
     assert strict(with_checker).info.fingerprint != plain.info.fingerprint
     with pytest.raises(ModelError, match="has no safety checker"):
-        load_generator(str(saved("sd")), device="cpu", addons=AddOns(safety_checker=True))
+        on_cpu(saved("sd"), addons=AddOns(safety_checker=True))
 
 
 def test_replaced_pictures_are_black_and_counted(with_checker: Path) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk.models import AddOns, DiffusionGenerator, load_generator
+from beatwalk.models import DiffusionGenerator
+from beatwalk.models.addons import AddOns
+from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import KINDS, LEVELS, PROMPTS, apart, pictures
-from tests.models.tiny import Loaded
+from tests.models.tiny import Loaded, on_cpu
 
 STEPS = 12
 CACHEABLE = sorted({*KINDS} - {"sd2", "turbo", "sdxl-turbo"})  # networks of others
@@ -25,7 +27,7 @@ def cached(saved: Callable[[str], Path]) -> Callable[[str, int], DiffusionGenera
     """Kind and how many steps one is computed of → a generator."""
 
     def load(kind: str, every: int) -> DiffusionGenerator:
-        return load_generator(str(saved(kind)), device="cpu", dtype="float32", addons=AddOns(step_cache=every))
+        return on_cpu(saved(kind), addons=AddOns(step_cache=every))
 
     return load
 
@@ -106,18 +108,10 @@ def test_a_failure_leaves_the_network_as_it_was(
     """Out of memory in the middle: the next, smaller batches are sound."""
     generator = cached("sd", 2)
     expected = pictures(generator, steps=STEPS)
-    forward = type(generator.denoiser).forward
-    calls: list[int] = []
-
-    def choking(self: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
-        calls.append(len(sample))
-        if len(sample) > 1 and len(calls) == 6:
-            raise torch.OutOfMemoryError("full")
-        return forward(self, sample, *args, **kwargs)
-
-    monkeypatch.setattr(type(generator.denoiser), "forward", choking)
+    memory, cls = SmallMemory(room=1, from_call=6), type(generator.denoiser)
+    monkeypatch.setattr(cls, "forward", memory.limit(cls.forward, 1))
     assert apart(pictures(generator, steps=STEPS), expected) <= LEVELS
-    assert calls == [2] * 6 + [1] * 2 * STEPS
+    assert memory.tried == [2] * 6 + [1] * 2 * STEPS
 
 
 def test_the_fingerprint_tells_it(cached: Callable[[str, int], DiffusionGenerator], loaded: Loaded) -> None:

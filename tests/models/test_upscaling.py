@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.core.files import write_json
 from beatwalk.errors import BeatwalkError, ModelError, SettingsError
-from beatwalk.models import Upscaler, check_upscaler
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models import check_upscaler, load_upscaler
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.models.upscaling import Upscaler
 from beatwalk.types import Frames
 from beatwalk.video import probe
-from tests.helpers import click_song
 from tests.models import tiny
+from tests.models.small_memory import SmallMemory
 from tests.models.test_diffusers_backend import LEVELS, apart
 from tests.models.test_image_pull import waves
+from tests.songs import click_song
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def upscaler(folder: Path) -> Upscaler:
     """It, loaded."""
-    return Upscaler(folder, device="cpu", dtype="float32")
+    return load_upscaler(folder, device="cpu", dtype="float32")
 
 
 def frames(count: int, size: tuple[int, int] = (40, 24)) -> Frames:
@@ -70,17 +72,10 @@ def test_like_frames_become_like_ones(upscaler: Upscaler) -> None:
 def test_out_of_memory_halves_the_batch(upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
     """And loses nothing."""
     given = frames(4, (16, 16))
-    wanted, larger, tried = upscaler.upscale(given), upscaler._larger, []
-
-    def choking(some: Frames) -> torch.Tensor:
-        tried.append(len(some))
-        if len(some) > 2:
-            raise torch.OutOfMemoryError("full")
-        return larger(some)  # type: ignore[no-any-return]
-
-    monkeypatch.setattr(upscaler, "_larger", choking)
+    wanted, memory = upscaler.upscale(given), SmallMemory(room=2)
+    monkeypatch.setattr(upscaler, "_larger", memory.limit(upscaler._larger))
     assert apart(upscaler.upscale(given), wanted) <= LEVELS
-    assert tried == [4, 2, 2]
+    assert memory.tried == [4, 2, 2]
 
 
 def test_from_the_settings_to_the_video(folder: Path, tmp_path: Path) -> None:
@@ -99,14 +94,14 @@ def test_from_the_settings_to_the_video(folder: Path, tmp_path: Path) -> None:
         api.finish(tmp_path / "a.mkv", tmp_path / "c.mkv", overrides=[{"video": {"upscale": 3}}])
     other = api.plan(tmp_path / "song.wav", ["snow"], overrides=[small, large, {"video": {"upscaler": "none"}}])
     with pytest.raises(ModelError, match="no such folder"):
-        api.check_resumable(other, tmp_path / "d.mkv", overwrite=False)
+        preflight.check_resumable(other, tmp_path / "d.mkv", overwrite=False)
 
 
 def test_what_is_no_upscaler_is_told(folder: Path, saved: Callable[[str], Path], tmp_path: Path) -> None:
     """Another kind of model, a folder of something else, one that lacks a part."""
-    with pytest.raises(ModelError, match="StableDiffusionPipeline, which enlarges nothing"):
+    with pytest.raises(ModelError, match="this is a StableDiffusionPipeline, not a latent upscaler"):
         check_upscaler(saved("sd"))
-    with pytest.raises(BeatwalkError, match="no model"):
+    with pytest.raises(BeatwalkError, match="not a model"):
         check_upscaler(tmp_path)
     write_json(tmp_path / "model_index.json", json.loads((folder / "model_index.json").read_text()))
     with pytest.raises(ModelError, match="is missing"):

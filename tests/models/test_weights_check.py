@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import ModelError
-from beatwalk.models import AddOns, load_generator
+from beatwalk.models.addons import AddOns
 from beatwalk.models.weights_check import check_missing, reason_of
 from tests.models.single_file import vae_tensors, write_checkpoint
 from tests.models.test_diffusers_backend import LEVELS, apart, pictures
 from tests.models.test_loading import refusal
-from tests.models.tiny import Loaded, Saved
+from tests.models.tiny import Loaded, Saved, on_cpu
 
 PARTS = [
     (kind, part)
@@ -63,11 +63,11 @@ def test_shared_tensors_may_be_stored_once(saved: Saved, loaded: Loaded, tmp_pat
     tensors = load_file(file)
     tensors.pop("lm_head.weight")
     save_file(tensors, file, metadata={"format": "pt"})
-    headless = load_generator(str(folder), device="cpu", dtype="float32")
+    headless = on_cpu(folder)
     assert apart(pictures(headless), pictures(loaded("z-image"))) <= LEVELS
     config = folder / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": True}))
-    tied = load_generator(str(folder), device="cpu", dtype="float32")
+    tied = on_cpu(folder)
     assert apart(pictures(tied), pictures(loaded("z-image"))) <= LEVELS
 
 
@@ -98,7 +98,7 @@ def test_another_autoencoder_that_lacks_tensors_is_refused(tiny: bool, saved: Sa
     names = without_some(tmp_path / "vae" / "diffusion_pytorch_model.safetensors")
     given = {"tiny_vae" if tiny else "vae": str(tmp_path / "vae")}
     with pytest.raises(ModelError) as caught:
-        load_generator(str(saved("sd")), device="cpu", addons=AddOns(**given))  # type: ignore[arg-type]
+        on_cpu(saved("sd"), addons=AddOns(**given))  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"{tmp_path / 'vae'}: lacks a tensor ({names[0]})")
 
 
@@ -112,13 +112,13 @@ def test_another_autoencoder_may_be_one_file(named: str | None, saved: Saved, lo
     tensors = {n: (t + 0.5 if n.endswith(last) else t).contiguous() for n, t in tensors.items()}
     save_file(tensors, tmp_path / "other.safetensors")
     addons = AddOns(vae=str(tmp_path / "other.safetensors"))
-    other = load_generator(str(saved("sd")), device="cpu", dtype="float32", addons=addons).pipeline.vae
+    other = on_cpu(saved("sd"), addons=addons).pipeline.vae
     assert torch.allclose(other.decoder.conv_out.bias, before + 0.5)
     assert torch.equal(other.encoder.conv_in.weight, vae.encoder.conv_in.weight)
     assert other.config.scaling_factor == vae.config.scaling_factor
     without_some(tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match=r"other.safetensors: cannot be loaded .* some of its tensors are missing"):
-        load_generator(str(saved("sd")), device="cpu", addons=addons)
+        on_cpu(saved("sd"), addons=addons)
 
 
 def test_reasons_are_one_line() -> None:

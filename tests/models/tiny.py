@@ -53,7 +53,7 @@ from transformers import (
     T5EncoderModel,
 )
 
-from beatwalk.models import DiffusionGenerator
+from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
 
 Saved = Callable[[str], Path]  # kind of pipeline → its folder
 Loaded = Callable[[str], DiffusionGenerator]  # kind of pipeline → loaded
@@ -355,6 +355,8 @@ def save_upscaler(folder: Path, seed: int = 1) -> Path:
     return folder
 
 
+COUNTED_SIDE = 32  # pixels; see `DiffusionGenerator.decoding_steps`
+
 PIPELINES: Mapping[str, Callable[[], Any]] = {
     "sd": stable_diffusion, "sd2": stable_diffusion_2, "turbo": turbo, "lcm": lcm, "sdxl": sdxl,
     "sdxl-turbo": sdxl_turbo, "sana": sana, "pixart": pixart, "pixart-alpha": pixart_alpha,
@@ -374,3 +376,8 @@ def save(kind: str, folder: Path, seed: int = 1) -> Path:
                     torch.nn.init.normal_(weight, std=0.1)
         pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
+
+
+def on_cpu(model: Path, **options: Any) -> DiffusionGenerator:
+    """A model on the processor, in float32 unless `options` of a `ModelRequest` say otherwise."""
+    return load_model(ModelRequest(**{"model": str(model), "device": "cpu", "dtype": "float32"} | options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beatwalk.perception.oklab import linear_light, oklab
+from beatwalk.perception.oklab import oklab
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,8 @@ from beatwalk.perception.oklab import linear_light, oklab
         ((0, 0, 255), (0.45201, -0.03246, -0.31153)),
     ],
 )
-def test_known_colours(rgb: tuple[int, int, int], lab: tuple[float, float, float]) -> None:
+def test_known_colours(rgb: tuple[int, int, int], lab: tuple[float, ...]) -> None:
     """White, black and the primaries, as bytes and as floats."""
     pixel = np.array([rgb], np.uint8)
     np.testing.assert_allclose(oklab(pixel)[0], lab, atol=2e-4)
-    np.testing.assert_allclose(oklab(pixel.astype(np.float32) / 255)[0], lab, atol=2e-4)
-
-
-def test_linear_light_of_middle_grey() -> None:
-    """sRGB 188 is half the light of white."""
-    assert linear_light(np.array([188], np.uint8))[0] == pytest.approx(0.5, abs=0.005)
+    np.testing.assert_allclose(oklab(pixel.astype(np.float32) / np.float32(255))[0], lab, atol=2e-4)

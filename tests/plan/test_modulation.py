@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beatwalk.plan.modulation import SPEED_FLOOR, curve, envelope, shaped_source, targets
+from beatwalk.plan.modulation import SPEED_FLOOR, compute_targets, curve, envelope, shaped_source
 from beatwalk.settings import Rule, Settings
 from beatwalk.types import Timeline, frozen_array
 from tests.helpers import known_analysis
@@ -80,10 +80,10 @@ def test_bar_phase_and_section() -> None:
 def test_quiet_stays_quieter_than_loud_and_speed_never_stops() -> None:
     """Whole-song energy drives speed; the floor holds."""
     settings = Settings.model_validate({"walk": {"speed": {"rules": [{"source": "energy"}]}}})
-    speed = targets(SONG, TIMELINE, settings).speed
+    speed = compute_targets(SONG, TIMELINE, settings).speed
     assert speed[240] / speed[10] == pytest.approx(4.5)
     still = Settings.model_validate({"walk": {"speed": 0}})
-    np.testing.assert_array_equal(targets(SONG, TIMELINE, still).speed, SPEED_FLOOR)
+    np.testing.assert_array_equal(compute_targets(SONG, TIMELINE, still).speed, SPEED_FLOOR)
 
 
 def test_rates_accumulate_and_levels_do_not() -> None:
@@ -91,7 +91,7 @@ def test_rates_accumulate_and_levels_do_not() -> None:
     settings = Settings.model_validate(
         {"camera": {"rotate": {"level": 5, "rate": 30}, "zoom": {"rate": 0.1}, "zoom_range": 0.5, "pan_x": 0.25}}
     )
-    found = targets(SONG, TIMELINE, settings)
+    found = compute_targets(SONG, TIMELINE, settings)
     assert found.rotate[0] == 5
     assert found.rotate[24] == pytest.approx(35)
     assert found.pan_x[100] == 0.25
@@ -102,7 +102,7 @@ def test_rates_accumulate_and_levels_do_not() -> None:
 
 def test_settings_that_say_nothing_change_nothing() -> None:
     """Defaults are the identity for camera and colour."""
-    found = targets(SONG, TIMELINE, Settings())
+    found = compute_targets(SONG, TIMELINE, Settings())
     for name, value in (
         ("zoom", 0),
         ("rotate", 0),
@@ -139,7 +139,7 @@ def test_curves_keep_their_ends_and_their_order(shape: str) -> None:
 def test_the_wildest_settings_give_numbers_that_can_be_used(amount: float) -> None:
     """Everything at its limit: finite, speed above 0, and no zoom or exposure that overflows."""
     everything = {"level": amount, "rate": amount, "rules": [{"source": "beat", "amount": amount}]}
-    found = targets(
+    found = compute_targets(
         SONG,
         TIMELINE,
         Settings.model_validate(

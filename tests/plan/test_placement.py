@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import PlanError, PromptError
-from beatwalk.plan.boundaries import Pace, borders_s
-from beatwalk.plan.placement import check_plan, plan
+from beatwalk.plan.boundaries import Pace, boundaries_s
+from beatwalk.plan.placement import place_prompts
+from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Plan
@@ -26,7 +27,7 @@ SONG = known_analysis(24.0)  # sections A, B, A at 0, 8 and 16 s; a bar every 2 
 def planned(text: str, *, start_s: float = 0.0, end_s: float | None = None, **settings: object) -> Plan:
     """A plan for the 24 s song."""
     script = parse_prompts(text, "walk.txt")
-    return plan(SONG, script, Settings.model_validate(settings), size=(64, 64), start_s=start_s, end_s=end_s)
+    return place_prompts(SONG, script, Settings.model_validate(settings), size=(64, 64), start_s=start_s, end_s=end_s)
 
 
 def landing(found: Plan) -> list[tuple[float, str]]:
@@ -56,7 +57,7 @@ def test_a_picture_to_begin_on_is_the_first_keyframes_alone() -> None:
 
 
 def test_fewer_prompts_repeat_and_more_use_a_finer_grid() -> None:
-    """Two come round again; five go on every fourth bar, where there is a border for each."""
+    """Two come round again; five go on every fourth bar, where there is a boundary for each."""
     assert landing(planned("a\nb")) == [(0, "a"), (8, "b"), (16, "a")]
     assert [p for _, p in landing(planned("a\nb\nc\nd\ne\nf"))] == ["a", "b", "c", "d", "e", "f"]
     many = landing(planned("\n".join(f"p{i}" for i in range(60))))
@@ -64,7 +65,7 @@ def test_fewer_prompts_repeat_and_more_use_a_finer_grid() -> None:
 
 
 def test_lines_of_the_same_words_are_lines_of_their_own() -> None:
-    """Pictures without words, and one prompt with several seeds, all get a border."""
+    """Pictures without words, and one prompt with several seeds, all get a boundary."""
     found = planned("a :: image=1.png\n" + "\n".join(f":: image={i}.png" for i in range(2, 6)))
     assert [k.image.name for k in found.keyframes[:-1] if k.image] == [f"{i}.png" for i in (1, 2, 3, 4, 5, 1)][:5]
     assert {k.prompt for k in found.keyframes} == {"a"}
@@ -79,7 +80,7 @@ def test_one_prompt_alone_still_has_segments_to_move_in() -> None:
 
 
 def test_places_are_kept_and_the_rest_shares_what_is_left() -> None:
-    """The drop takes its border; a time, a bar and a beat are exact."""
+    """The drop takes its boundary; a time, a bar and a beat are exact."""
     assert landing(planned("a\n@drop x\nb")) == [(0, "a"), (8, "x"), (16, "b")]
     assert landing(planned("a\n@0:03 t\n@bar 6 u\n@beat 30 v")) == [
         (0, "a"),
@@ -112,16 +113,16 @@ def quiet_middle(pace: float) -> tuple[Analysis, Settings]:
 def test_a_border_that_leaves_a_prompt_no_time_is_passed_over() -> None:
     """The change begins in the quiet part and arrives with the loud one; where each is needed, all stay."""
     song, settings = quiet_middle(pace=0.35)
-    two = plan(song, parse_prompts("a\nb", "walk.txt"), settings, size=(64, 64))
+    two = place_prompts(song, parse_prompts("a\nb", "walk.txt"), settings, size=(64, 64))
     assert landing(two) == [(0, "a"), (16, "b")]
-    placed = plan(song, parse_prompts("a\n@0:08 b", "walk.txt"), settings, size=(64, 64))
+    placed = place_prompts(song, parse_prompts("a\n@0:08 b", "walk.txt"), settings, size=(64, 64))
     assert (8, "b") in landing(placed), "a place is a place"
 
 
-def test_where_sections_leave_no_time_bars_lend_their_borders() -> None:
+def test_where_sections_leave_no_time_bars_add_their_boundaries() -> None:
     """Three prompts: the quiet section cannot be one's way, a bar within the loud ones can."""
     song, settings = quiet_middle(pace=0.35)
-    found = landing(plan(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
+    found = landing(place_prompts(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
     assert [prompt for _, prompt in found] == ["a", "b", "c"]
     times = [time_s for time_s, _ in found]
     assert 16 in times
@@ -133,16 +134,16 @@ def test_where_sections_leave_no_time_bars_lend_their_borders() -> None:
 def test_prompts_that_no_grid_has_time_for_are_all_shown_even_so() -> None:
     """At a snail's pace prompts take the sections, as if there were time."""
     song, settings = quiet_middle(pace=0.001)
-    found = landing(plan(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
+    found = landing(place_prompts(song, parse_prompts("a\nb\nc", "walk.txt"), settings, size=(64, 64)))
     assert found == [(0, "a"), (8, "b"), (16, "c")]
 
 
-def test_borders_follow_the_setting() -> None:
+def test_boundaries_follow_the_setting() -> None:
     """Bars and beats count from the first one."""
-    assert borders_s(SONG, "4 bars") == [0, 8, 16]
-    assert borders_s(SONG, "8 beats")[:3] == [0, 4, 8]
+    assert boundaries_s(SONG, "4 bars") == [0, 8, 16]
+    assert boundaries_s(SONG, "8 beats")[:3] == [0, 4, 8]
     silent = replace(SONG, beats_s=SONG.beats_s[:0], downbeats_s=SONG.downbeats_s[:0])
-    assert borders_s(silent, "4 bars") == [0, 8, 16]
+    assert boundaries_s(silent, "4 bars") == [0, 8, 16]
 
 
 def test_an_excerpt_begins_with_the_prompt_that_rules_there() -> None:
@@ -213,8 +214,8 @@ def test_a_place_the_song_does_not_have_is_named(text: str, message: str) -> Non
 
 def test_a_drop_that_was_not_heard() -> None:
     """The message says what to write instead."""
-    with pytest.raises(PromptError, match="no clear drop was heard; use @0:42"):
-        plan(replace(SONG, drop_s=None), parse_prompts("@drop x"), Settings())
+    with pytest.raises(PromptError, match="no clear drop was found; use @0:42"):
+        place_prompts(replace(SONG, drop_s=None), parse_prompts("@drop x"), Settings())
 
 
 @pytest.mark.parametrize(

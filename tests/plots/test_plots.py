@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from beatwalk.errors import OutputError
-from beatwalk.plots.song import _columns, _elided, _wrapped, plot_analysis, plot_plan
+from beatwalk.plots.plan import plot_plan
+from beatwalk.plots.song import plot_analysis
+from beatwalk.plots.theme import columns, elided, wrapped
 from beatwalk.settings import Settings
 from beatwalk.types import Keyframe, Plan, Timeline, frozen_array
 from tests.helpers import known_analysis
-from tests.listen.songs import audio_of, groove
+from tests.songs import audio_of, groove
 
 PROMPTS = ("a neon city, " * 40, "森の中の静かな湖", "costs $5 or $x^{", "линия\nбез конца", "🜁" * 9, "")
 
@@ -52,19 +55,19 @@ def test_analysis_shows_the_song(tmp_path: Path) -> None:
     assert drawn.shape[1] > 1.4 * drawn.shape[0] > 1000
     assert np.median(drawn) < 60
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 500
-    for change in ({"drop_s": None}, {"beats_s": frozen_array([1.0])}, {"sections": analysis.sections[:1]}):
-        plot_analysis(dataclasses.replace(analysis, **_consistent(change)), audio, path)
+    changes: list[dict[str, Any]] = [
+        {"drop_s": None},
+        {"beats_s": frozen_array([1.0]), "beat_confidence": frozen_array([1.0])},
+        {"sections": analysis.sections[:1]},
+    ]
+    for change in changes:
+        plot_analysis(dataclasses.replace(analysis, **change), audio, path)
         assert (pixels(path) != drawn).any()
-
-
-def _consistent(change: dict[str, object]) -> dict[str, object]:
-    """Fewer beats have fewer confidences."""
-    return change | ({"beat_confidence": frozen_array([1.0])} if "beats_s" in change else {})
 
 
 def test_nothing_but_silence(tmp_path: Path) -> None:
     """No beats, no onsets, no sound: still a picture."""
-    nothing = {name: frozen_array([]) for name in ("beats_s", "beat_confidence", "downbeats_s")}
+    nothing: dict[str, Any] = {name: frozen_array([]) for name in ("beats_s", "beat_confidence", "downbeats_s")}
     analysis = dataclasses.replace(known_analysis(), **nothing)
     plot_analysis(analysis, audio_of(np.zeros(22050 * 20)), tmp_path / "silent.png")
     assert pixels(tmp_path / "silent.png").max() > 100
@@ -93,5 +96,5 @@ def test_place_that_cannot_be_written(tmp_path: Path) -> None:
 @given(text=st.text(max_size=60), width=st.integers(0, 30))
 def test_texts_fit(text: str, width: int) -> None:
     """Elided and wrapped text is never wider than there is room."""
-    assert _columns(_elided(text, width)) <= width
-    assert all(_columns(line) <= width for line in _wrapped(text, width))
+    assert columns(elided(text, width)) <= width
+    assert all(columns(line) <= width for line in wrapped(text, width))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import read_network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
@@ -69,7 +69,7 @@ def test_drums_are_onsets(clip: Clip) -> None:
 
 def test_onsets_are_where_sound_begins() -> None:
     """Energy rises at the truth's onsets, far more than elsewhere."""
-    n_bands = (EARS_INPUTS - 12) // 2
+    n_bands = (NETWORK_INPUTS - 12) // 2
     for number in (1, 3, 4):
         clip = make_clip(number, 0, OWN, clip_s=8.0)
         rise = clip.ears[:, n_bands : 2 * n_bands].astype(float).sum(axis=1)
@@ -169,7 +169,7 @@ def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:
     weights = {name: tensor for name, tensor in small.state_dict().items() if not name.startswith("heads")}
     weights |= {"heads.weight": small.heads.weight.data[:3], "heads.bias": small.heads.bias.data[:3]}
     widen(large, weights)
-    ears = torch.rand(1, 60, EARS_INPUTS)
+    ears = torch.rand(1, 60, NETWORK_INPUTS)
     torch.testing.assert_close(large(ears)[:, :3], small(ears)[:, :3])
     loss_of(large(ears), torch.zeros(1, len(HEADS), 30)).sum().backward()
     for grown in (large.stem.weight, large.blocks[0].mix.weight, large.blocks[2].mix.weight, large.heads.weight):
@@ -211,7 +211,7 @@ def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:
     assert state["step"] == 5
     net = Ears(SHAPES["toy"]).eval()
     net.load_state_dict({name: tensor.half().float() for name, tensor in state["average"].items()})
-    ears = np.random.default_rng(0).random((101, EARS_INPUTS)).astype(np.float32)
+    ears = np.random.default_rng(0).random((101, NETWORK_INPUTS)).astype(np.float32)
     with torch.no_grad():
         wanted = net(torch.from_numpy(ears)[None])[0].numpy().T
     heard = read_network(str(tmp_path / "out" / "ears.safetensors"))(ears)

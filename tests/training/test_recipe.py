@@ -268,7 +268,7 @@ def test_the_exported_folder_loads_and_paints(job: Job, tmp_path: Path) -> None:
     card = (out / "README.md").read_text(encoding="utf-8")
     assert all(digest in card for digest in hashes(out).values())
     assert json.loads((out / "beatwalk.json").read_text(encoding="utf-8"))["steps"] == 4
-    pipe = DiffusionPipeline.from_pretrained(out, torch_dtype=torch.float32)
+    pipe = DiffusionPipeline.from_pretrained(out, dtype=torch.float32)
     assert isinstance(pipe, SanaPipeline)
     pipe.set_progress_bar_config(disable=True)
     side = TOY.picture // TOY.factor

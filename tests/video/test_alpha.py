@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from beatwalk.video import with_alpha
+from beatwalk.video.alpha import with_alpha
 
 
 def pixels(*colours: tuple[int, int, int]) -> np.ndarray:

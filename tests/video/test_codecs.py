@@ -6,7 +6,7 @@ import re
 import subprocess
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def header(path: Path) -> str:
     return found[0]
 
 
-def encode(path: Path, frames: np.ndarray, codec: str, **options: bool) -> Path:
+def encode(path: Path, frames: np.ndarray, codec: str, **options: Any) -> Path:
     """A video of `frames`."""
     with video.Encoder(path, (frames.shape[2], frames.shape[1]), FPS, codec=codec, **options) as writer:
         writer.write(frames)

@@ -16,10 +16,11 @@ from PIL import Image
 from beatwalk import api
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Keyframe, Timeline
 from beatwalk.video.cues import chapters, cues_of, markers
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 KEYFRAMES = (Keyframe(frame=0, prompt="a"), Keyframe(frame=72, prompt="b"), Keyframe(frame=144, prompt="b"))
 
@@ -60,8 +61,8 @@ def test_a_video_has_chapters_and_a_sheet(tmp_path: Path, codec: str, capsys: py
     with open(f"{out}.cues.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [row["label"] for row in sheet["markers"]]
-    with Image.open(f"{out}.strip.png") as strip:
-        assert strip.size == (12 * 160, 120)
+    with Image.open(f"{out}.strip.png") as thumbnails:
+        assert thumbnails.size == (12 * 160, 120)
     with pytest.raises(SystemExit):
         main(["cues", str(out)])
     assert "exists" in capsys.readouterr().err

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from beatwalk.plan.modulation import MAX_TRAILS
+from beatwalk.perception.srgb import to_linear, to_srgb
+from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Frames, Targets
-from beatwalk.video.effects import Effects, camera_matrices, roll_off, soften, to_linear, to_srgb
+from beatwalk.video.effects import Effects, blur, camera_matrices, roll_off
 
 SIZE = (96, 64)  # width, height
 ONE_LEVEL = 1  # of 255: what rounding may do
@@ -167,15 +168,15 @@ def test_smaller_pictures_do_not_shimmer(octaves: float) -> None:
     assert finished(board, zoom=octaves).std() < 0.25 * board.std()
 
 
-def test_softening_keeps_brightness() -> None:
-    """A blur spreads light and loses none of it, the borders included."""
+def test_bluring_keeps_brightness() -> None:
+    """A blur spreads light and loses none of it, the edges included."""
     import torch
 
     spot = torch.zeros(3, 9, 9)
     spot[:, 4, 4] = 1
-    assert float(soften(spot, 1)[0].sum()) == pytest.approx(1)
-    assert soften(spot, 1)[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
-    assert torch.allclose(soften(torch.ones(3, 5, 5), 0.7), torch.ones(3, 5, 5))
+    assert float(blur(spot, 1)[0].sum()) == pytest.approx(1)
+    assert blur(spot, 1)[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
+    assert torch.allclose(blur(torch.ones(3, 5, 5), 0.7), torch.ones(3, 5, 5))
 
 
 def test_camera_matrix_of_no_movement_is_identity() -> None:
@@ -331,8 +332,8 @@ def test_batches_do_not_matter(cuts: list[int], seed: int) -> None:
     curves = {name: (rng.random(n) < 0.6) * rng.normal(0, sd, n) for name, sd in spread.items()}
     targets = asking(n, **curves)
     whole = Effects(targets, (40, 24)).apply(frames, 0)
-    effects, borders = Effects(targets, (40, 24)), [0, *sorted(cuts), n]
-    parts = [effects.apply(frames[a:b], a) for a, b in itertools.pairwise(borders)]
+    effects, boundaries = Effects(targets, (40, 24)), [0, *sorted(cuts), n]
+    parts = [effects.apply(frames[a:b], a) for a, b in itertools.pairwise(boundaries)]
     assert (np.concatenate(parts) == whole).all()
 
 

@@ -17,9 +17,9 @@ from beatwalk import video
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError, VideoError
 from beatwalk.perception.flashes import FlashMeter
-from beatwalk.settings import Safety, Settings
+from beatwalk.settings import SafetySettings, Settings
 from beatwalk.types import Frames, Plan, Song, Targets, Timeline
-from beatwalk.video.finishing import Finisher, FinishReport, finish
+from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
 from tests.helpers import decoded as frames_of
 from tests.helpers import known_plan
 from tests.video.test_effects import asking
@@ -81,7 +81,7 @@ def leftovers(folder: Path) -> list[Path]:
 def test_every_frame_arrives_once_and_in_order(tmp_path: Path) -> None:
     """Frames of three segments come back in order, near to what they were, at the plan's rate and length."""
     frames, plan, told = ramp(), plan_for(tmp_path), []
-    report = finish(
+    report = finish_segments(
         segments(tmp_path, frames, (1, 20)), asking(N_FRAMES), plan, tmp_path / "out.mp4",
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
@@ -99,14 +99,14 @@ def test_every_frame_arrives_once_and_in_order(tmp_path: Path) -> None:
 def test_effects_are_applied_where_wanted(tmp_path: Path) -> None:
     """Half a turn exchanges left and right; with effects off nothing moves."""
     targets, paths = asking(N_FRAMES, rotate=180), segments(tmp_path, ramp())
-    finish(paths, targets, plan_for(tmp_path), tmp_path / "on.mp4")
-    finish(paths, targets, plan_for(tmp_path, effects=False), tmp_path / "off.mp4")
+    finish_segments(paths, targets, plan_for(tmp_path), tmp_path / "on.mp4")
+    finish_segments(paths, targets, plan_for(tmp_path, effects=False), tmp_path / "off.mp4")
     on, off = (decoded(tmp_path / f"{name}.mp4")[10, 24, [8, 56], 0] for name in ("on", "off"))
     assert on[1] - on[0] > 40
     assert off[0] - off[1] > 40
 
 
-def test_effects_cross_the_borders_of_segments(tmp_path: Path) -> None:
+def test_effects_cross_the_boundaries_of_segments(tmp_path: Path) -> None:
     """Trails of one segment reach into the next: where frames are cut changes nothing."""
     frames = ramp()
     frames[24:] = 255 - frames[24:]
@@ -114,17 +114,17 @@ def test_effects_cross_the_borders_of_segments(tmp_path: Path) -> None:
     for name, cuts in (("a", (24,)), ("b", (5, 40))):
         folder = tmp_path / name
         folder.mkdir()
-        finish(segments(folder, frames, cuts), targets, plan, folder / "out.mp4")
+        finish_segments(segments(folder, frames, cuts), targets, plan, folder / "out.mp4")
     assert (decoded(tmp_path / "a" / "out.mp4") == decoded(tmp_path / "b" / "out.mp4")).all()
 
 
 def test_flashes_are_softened_unless_allowed(tmp_path: Path) -> None:
     """A strobe comes out limited and counted; `allow_flashes` leaves it alone."""
     paths, plan = segments(tmp_path, strobe()), plan_for(tmp_path)
-    safe = finish(paths, asking(N_FRAMES), plan, tmp_path / "safe.mp4")
-    wild_settings = plan.settings.model_copy(update={"safety": Safety(allow_flashes=True)})
+    safe = finish_segments(paths, asking(N_FRAMES), plan, tmp_path / "safe.mp4")
+    wild_settings = plan.settings.model_copy(update={"safety": SafetySettings(allow_flashes=True)})
     wild = dataclasses.replace(plan, settings=wild_settings)
-    unsafe = finish(paths, asking(N_FRAMES), wild, tmp_path / "unsafe.mp4")
+    unsafe = finish_segments(paths, asking(N_FRAMES), wild, tmp_path / "unsafe.mp4")
     assert safe.softened > 5
     assert unsafe.softened == 0
     reports = []
@@ -147,7 +147,7 @@ def test_an_overlay_is_drawn_on_finished_frames(tmp_path: Path) -> None:
         return frames
 
     paths, plan = segments(tmp_path, ramp(), (10, 30)), plan_for(tmp_path)
-    finish(paths, asking(N_FRAMES, exposure=-1), plan, tmp_path / "out.mp4", overlay=white_corner)
+    finish_segments(paths, asking(N_FRAMES, exposure=-1), plan, tmp_path / "out.mp4", overlay=white_corner)
     assert seen == list(range(N_FRAMES))
     assert decoded(tmp_path / "out.mp4")[:, 4:12, 4:12].min() > 245
 
@@ -156,10 +156,10 @@ def test_a_plan_without_a_size_takes_that_of_the_frames(tmp_path: Path) -> None:
     """Where the size is left to the model, it is that of the rendered frames."""
     plan = dataclasses.replace(plan_for(tmp_path), size=None)
     frames = np.zeros((N_FRAMES, 16, 32, 3), np.uint8)
-    finish(segments(tmp_path, frames), asking(N_FRAMES, zoom=0.1), plan, tmp_path / "out.mp4")
+    finish_segments(segments(tmp_path, frames), asking(N_FRAMES, zoom=0.1), plan, tmp_path / "out.mp4")
     assert video.probe(tmp_path / "out.mp4").size == (32, 16)
     with pytest.raises(PlanError, match="no rendered frames"):
-        finish([], asking(N_FRAMES), plan, tmp_path / "none.mp4")
+        finish_segments([], asking(N_FRAMES), plan, tmp_path / "none.mp4")
 
 
 def test_the_excerpt_carries_its_own_part_of_the_song(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_excerpt_carries_its_own_part_of_the_song(tmp_path: Path) -> None:
     plan = dataclasses.replace(
         plan_for(tmp_path), timeline=Timeline(fps=Fraction(24), n_frames=N_FRAMES, start_s=7.0)
     )
-    finish(segments(tmp_path, ramp()), asking(N_FRAMES), plan, tmp_path / "out.mp4")
+    finish_segments(segments(tmp_path, ramp()), asking(N_FRAMES), plan, tmp_path / "out.mp4")
     sound = video.read_sound(tmp_path / "out.mp4", RATE)
     first, second = (np.abs(sound[int((i + 0.2) * RATE) : int((i + 0.8) * RATE)]).max() for i in (0, 1))
     assert (first, second) == (pytest.approx(0.16, abs=0.01), pytest.approx(0.18, abs=0.01))
@@ -181,7 +181,7 @@ def fails(
     out = folder / "out.mp4"
     out.write_bytes(b"the video of before")
     with pytest.raises(kind, match=match) as caught:
-        finish(paths, targets, plan, out)
+        finish_segments(paths, targets, plan, out)
     assert "\n" not in str(caught.value)
     assert out.read_bytes() == b"the video of before"
     assert not leftovers(folder)
@@ -223,9 +223,9 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     """A folder that is not there, and a folder where the video should be."""
     plan, paths = plan_for(tmp_path), segments(tmp_path, ramp())
     with pytest.raises(OutputError, match="does not exist"):
-        finish(paths, asking(N_FRAMES), plan, tmp_path / "none" / "out.mp4")
+        finish_segments(paths, asking(N_FRAMES), plan, tmp_path / "none" / "out.mp4")
     with pytest.raises(OutputError, match="is a folder"):
-        finish(paths, asking(N_FRAMES), plan, tmp_path)
+        finish_segments(paths, asking(N_FRAMES), plan, tmp_path)
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finish(
+        finish_segments(
             segments(tmp_path, ramp()), asking(N_FRAMES), plan_for(tmp_path), tmp_path / "out.mp4", progress=interrupt
         )
     assert not (tmp_path / "out.mp4").exists()
@@ -249,16 +249,16 @@ def test_settings_are_those_of_the_plan(tmp_path: Path) -> None:
     for crf in (10, 40):
         settings = Settings.model_validate({"video": {"crf": crf}})
         plan = dataclasses.replace(plan_for(tmp_path), settings=settings)
-        finish(paths, asking(N_FRAMES), plan, tmp_path / f"{crf}.mp4")
+        finish_segments(paths, asking(N_FRAMES), plan, tmp_path / f"{crf}.mp4")
     assert (tmp_path / "40.mp4").stat().st_size < 0.5 * (tmp_path / "10.mp4").stat().st_size
 
 
 def test_frames_just_made_give_the_video_that_their_files_give(tmp_path: Path) -> None:
-    """Finished in a thread, from arrays and files in turn, with trails across their borders."""
+    """Finished in a thread, from arrays and files in turn, with trails across their boundaries."""
     frames, plan, targets = ramp(), plan_for(tmp_path), asking(N_FRAMES, trails=0.8)
     paths = segments(tmp_path, frames, (7, 30))
-    finish(paths, targets, plan, tmp_path / "files.mp4")
-    with Finisher(lambda source: finish(source, targets, plan, tmp_path / "made.mp4")) as finisher:
+    finish_segments(paths, targets, plan, tmp_path / "files.mp4")
+    with Finisher(lambda source: finish_segments(source, targets, plan, tmp_path / "made.mp4")) as finisher:
         finisher.add(frames[:5])
         finisher.add(frames[5:7])
         finisher.add(paths[1])
@@ -274,7 +274,9 @@ def test_a_render_that_stops_leaves_no_video(tmp_path: Path) -> None:
     plan, threads = plan_for(tmp_path), threading.active_count()
 
     def render() -> None:
-        with Finisher(lambda source: finish(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
+        with Finisher(
+            lambda source: finish_segments(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")
+        ) as finisher:
             finisher.add(ramp()[:10])
             raise KeyboardInterrupt
 
@@ -285,12 +287,18 @@ def test_a_render_that_stops_leaves_no_video(tmp_path: Path) -> None:
     assert not leftovers(tmp_path)
 
 
+def add_all(finisher: Finisher) -> None:
+    """Give it far more frames than its plan has."""
+    for _ in range(100):
+        finisher.add(ramp())
+
+
 def test_a_finish_that_fails_stops_the_render(tmp_path: Path) -> None:
     """Too many frames are refused while the next are made, not at the end."""
     plan = plan_for(tmp_path)
-    with Finisher(lambda source: finish(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
+    with Finisher(lambda source: finish_segments(source, asking(N_FRAMES), plan, tmp_path / "out.mp4")) as finisher:
         with pytest.raises(PlanError, match="more rendered frames"):
-            [finisher.add(ramp()) for _ in range(100)]
+            add_all(finisher)
         with pytest.raises(PlanError, match="more rendered frames"):
             finisher.report()
     assert not leftovers(tmp_path)

@@ -10,16 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beatwalk.perception.flashes import (
-    MAX_FLASHES,
-    FlashLimiter,
-    FlashMeter,
-    FlashReport,
-    light_grid,
-    srgb_bytes,
-    window_frames,
-)
+from beatwalk.perception.flashes import MAX_FLASHES, FlashMeter, FlashReport, light_grid, window_frames
+from beatwalk.perception.srgb import srgb_bytes
 from beatwalk.video import Encoder, read_frames
+from beatwalk.video.flash_limiter import FlashLimiter
 
 FPS = Fraction(30)
 SIZE = (64, 48)
@@ -46,7 +40,7 @@ def picture(seed: int = 0) -> np.ndarray:
     """A smooth colourful picture, float, 0-1, shape (48, 64, 3)."""
     phases = np.random.default_rng(seed).uniform(0, 6, 3)
     y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]] / 20
-    return 0.5 + 0.4 * np.sin(x[..., None] + 1.3 * y[..., None] + phases)
+    return np.asarray(0.5 + 0.4 * np.sin(x[..., None] + 1.3 * y[..., None] + phases))
 
 
 def measure(frames: np.ndarray, fps: Fraction = FPS, block: int = 7) -> FlashReport:

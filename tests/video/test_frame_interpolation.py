@@ -10,12 +10,13 @@ import pytest
 
 from beatwalk import api
 from beatwalk.errors import SettingsError
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames
 from beatwalk.video import Encoder, frame_interpolation, probe, read_frames
-from beatwalk.video.finishing import finish
-from tests.helpers import click_song, known_plan
+from beatwalk.video.finishing import finish_segments
+from tests.helpers import known_plan
+from tests.songs import click_song
 
 SIDE = 64
 
@@ -71,22 +72,22 @@ def test_the_last_frames_of_a_loop_lead_to_its_first(tmp_path: Path) -> None:
 
 
 def test_transparent_frames_are_refused() -> None:
-    """Motion of alpha is not known."""
-    with pytest.raises(SettingsError, match="transparent"):
+    """The motion of alpha is unknown."""
+    with pytest.raises(SettingsError, match="cannot handle alpha"):
         frame_interpolation.check_interpolation(2, alpha=True)
     frame_interpolation.check_interpolation(1, alpha=True)
 
 
-def test_a_loop_is_finished_with_frames_between(tmp_path: Path) -> None:
+def test_a_loop_is_finished_with_interpolated_frames(tmp_path: Path) -> None:
     """From segments to a file of twice the frames, without sound."""
     plan = known_plan(n_frames=12, walk={"loop": True}, video={"interpolate": 2, "codec": "ffv1"}, effects=False)
-    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
     frames = np.repeat(np.linspace(40, 200, 12).astype(np.uint8), 64 * 48 * 3).reshape(12, 48, 64, 3)
     from beatwalk.video import LosslessWriter
 
     with LosslessWriter(tmp_path / "s.mkv", (64, 48), Fraction(24)) as writer:
         writer.write(frames)
-    finish([tmp_path / "s.mkv"], wanted, plan, tmp_path / "out.mkv", sound=False)
+    finish_segments([tmp_path / "s.mkv"], wanted, plan, tmp_path / "out.mkv", sound=False)
     assert probe(tmp_path / "out.mkv").n_frames == 24
 
 
@@ -98,7 +99,7 @@ def test_larger_and_smoother_from_song_to_file(tmp_path: Path) -> None:
     api.render(plan, tmp_path / "a.mp4", generator=FakeGenerator(), keep_frames=True)
     api.finish(tmp_path / "a.mp4", tmp_path / "b.mp4", overrides=[{"video": {"upscale": 2, "interpolate": 2}}])
     before, after = probe(tmp_path / "a.mp4"), probe(tmp_path / "b.mp4")
-    assert (after.size, after.fps, after.n_frames) == ((128, 96), 16, 96)
+    assert (after.size, after.fps, after.n_frames) == ((128, 96), Fraction(16), 96)
     assert after.duration_s == before.duration_s == 6
     assert after.audio_duration_s == pytest.approx(before.audio_duration_s, abs=0.03)
     report = api.check(tmp_path / "b.mp4")

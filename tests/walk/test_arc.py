@@ -1,4 +1,4 @@
-"""Distance grows with what is seen; maps are monotone; steering lands."""
+"""Change grows with what is seen; maps are monotone; a corrected map keeps its end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beatwalk.perception.change import change, reduce_frames, successive_change
 from beatwalk.types import Frames
-from beatwalk.walk.arc import ArcMap, Steering, change, reduce_frames, successive_change, widest_gaps
+from beatwalk.walk.arc import ArcMap, widest_gaps
+from beatwalk.walk.map_correction import MapCorrection
 
 
 def picture(shift: float = 0.0, size: int = 128) -> Frames:
@@ -71,14 +73,14 @@ changes = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
 @given(changes, st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_an_arc_map_is_monotone_and_its_own_inverse(gaps: list[float], shares: list[float]) -> None:
+def test_an_arc_map_is_monotone_and_its_own_inverse(gaps: list[float], progress: list[float]) -> None:
     """α(s) never runs backwards, meets both ends exactly, and s(α(s)) = s."""
     arc = ArcMap.from_changes(np.linspace(0, 1, len(gaps) + 1), np.array(gaps))
-    lengths = np.sort(shares) * arc.length
-    alphas = arc.alpha_at(lengths)
+    distances = np.sort(progress) * arc.length
+    alphas = arc.alpha_at(distances)
     assert (np.diff(alphas) >= 0).all()
     assert arc.alpha_at(np.array([0.0, arc.length])).tolist() == [0, 1]
-    np.testing.assert_allclose(arc.length_at(alphas), lengths, atol=0.02 * arc.length)
+    np.testing.assert_allclose(arc.distance_at(alphas), distances, atol=0.02 * arc.length)
 
 
 def test_the_widest_gaps_are_probed_next() -> None:
@@ -86,14 +88,14 @@ def test_the_widest_gaps_are_probed_next() -> None:
     np.testing.assert_allclose(widest_gaps(np.array([0, 0.5, 0.75, 1]), np.array([0.3, 0.1, 0.2]), 2), [0.25, 0.875])
 
 
-def test_an_error_of_one_place_fades_and_one_of_all_stays() -> None:
-    """Steps twice as long as foretold: the map expects more just ahead, less so farther on, and its end stays."""
-    arc = ArcMap(alphas=np.linspace(0, 1, 9), lengths=np.linspace(0, 1, 9))
-    assert Steering(arc=arc).ahead().length == pytest.approx(1)
-    steering = Steering(arc=arc).advanced(np.linspace(0.02, 0.2, 10), np.full(10, 0.04))
-    ahead = steering.ahead()
-    near = float(ahead.length_at(np.array([0.22]))[0]) / 0.02
-    far = float(ahead.length - ahead.length_at(np.array([0.9]))[0]) / 0.1
+def test_a_local_error_fades_and_a_common_one_stays() -> None:
+    """Steps twice as long as predicted: the map expects more just ahead, less so farther on, and its end stays."""
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 1, 9))
+    assert MapCorrection(arc=arc).ahead().length == pytest.approx(1)
+    correction = MapCorrection(arc=arc).advanced(np.linspace(0.02, 0.2, 10), np.full(10, 0.04))
+    ahead = correction.ahead()
+    near = float(ahead.distance_at(np.array([0.22]))[0]) / 0.02
+    far = float(ahead.length - ahead.distance_at(np.array([0.9]))[0]) / 0.1
     assert near > 1.2
     assert 1 < far < 0.7 * near
     assert ahead.alphas[[0, -1]].tolist() == [0.2, 1]
@@ -101,12 +103,12 @@ def test_an_error_of_one_place_fades_and_one_of_all_stays() -> None:
 
 def test_what_is_remembered_does_not_grow() -> None:
     """A long segment costs no more a step than a short one; at its end nothing is left."""
-    steering = Steering(arc=ArcMap.even())
+    correction = MapCorrection(arc=ArcMap.even())
     for end in range(10, 4001, 10):
         alphas = np.arange(end - 9, end + 1) / 4000
-        steering = steering.advanced(alphas, np.full(10, 1.3 if end % 20 else 0.7) / 4000)
-    assert len(steering.seen) < 100
-    assert steering.ahead().length < 1e-5
+        correction = correction.advanced(alphas, np.full(10, 1.3 if end % 20 else 0.7) / 4000)
+    assert len(correction.seen) < 100
+    assert correction.ahead().length < 1e-5
 
 
 def test_successive_change_pairs_neighbours() -> None:

@@ -1,4 +1,4 @@
-"""The meter finds what a change in sketches is worth, and counts what finding it costs."""
+"""The song's calibration measures what a change in previews is worth, and counts what measuring costs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk.models.seam import FakeGenerator
+from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Conditioning, Float32
-from beatwalk.walk.calibration import PRIOR_CHORDS, Meter
-from beatwalk.walk.noise import NoiseRoute
+from beatwalk.walk.calibration import SongCalibration, calibrate_song, steps_a_frame
+from beatwalk.walk.noise import NoisePath
+from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -28,50 +29,61 @@ class Hasty(FakeGenerator):
         return made if options["steps"] == self.info.steps else made * np.float32(self.parts[self.far])
 
 
-def compared(meter: Meter, count: int) -> float:
-    """The gauge of the first segment, from so many places of a way."""
-    walk, segment = meter.walk, meter.walk.plan.segments[0]
-    shares = np.linspace(0.1, 0.8, count)
-    noise = walk.noise_on(NoiseRoute(start=walk.start(), hops=2.0), shares)
-    return meter.compared(segment, noise, shares, meter.sketches(segment, noise, shares))
+def walk_of(generator: FakeGenerator) -> Walk:
+    """A walk of 240 frames over two prompts."""
+    return Walk.of(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
 
 
-def test_sketches_that_change_half_as_much_are_worth_twice_as_much() -> None:
-    """In the song, and where a segment's differ from the song's, in it, the more places the surer."""
-    generator = Hasty(0.5, 0.25)
-    walk = Walk(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
-    few, many = Meter(walk), Meter(walk)
-    assert few.gauge == pytest.approx(2, rel=0.06)  # sketches are linear in latents, pictures nearly so
+def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0) -> tuple[float, SongCalibration]:
+    """Measure the ratio of the first segment at `count` positions of a path."""
+    segment, progress = walk.plan.segments[0], np.linspace(0.1, 0.8, count) if travel else np.zeros(count)
+    noise = walk.noise_on(NoisePath(start=walk.start(), travel=travel), progress)
+    colors, song = song.preview_colors(walk, segment, noise, progress)
+    return song.compared(walk, segment, noise, progress, colors)
+
+
+def test_previews_that_change_half_as_much_are_worth_twice_as_much() -> None:
+    """In the song, and in a segment that differs from it: the more positions, the more its own ratio counts."""
+    generator, prior = Hasty(0.5, 0.25), TUNING.prior_chords
+    walk = walk_of(generator)
+    song = calibrate_song(walk)
+    assert song.ratio == pytest.approx(2, rel=0.06)  # previews are linear in latents, pictures nearly so
     generator.far = True
-    assert compared(few, 3) == pytest.approx(2 * 2 ** (2 / (2 + PRIOR_CHORDS)), rel=0.06)
-    assert compared(many, 13) == pytest.approx(2 * 2 ** (12 / (12 + PRIOR_CHORDS)), rel=0.06)
+    assert compared(walk, song, 3)[0] == pytest.approx(2 * 2 ** (2 / (2 + prior)), rel=0.06)
+    assert compared(walk, song, 13)[0] == pytest.approx(2 * 2 ** (12 / (12 + prior)), rel=0.06)
 
 
 def test_the_song_learns_from_its_segments() -> None:
-    """What was found in one is the guess for the next."""
+    """What was found in one segment is the guess for the next; the states before stay as they were."""
     generator = Hasty(0.5, 0.25)
-    meter = Meter(Walk(plan=known_plan(n_frames=240), generator=generator, size=(64, 48)))
-    before = meter.gauge
+    walk = walk_of(generator)
+    first = song = calibrate_song(walk)
+    before = first.ratio
     generator.far = True
-    found = [compared(meter, 5) for _ in range(3)]
+    found = []
+    for _ in range(3):
+        ratio, song = compared(walk, song, 5)
+        found.append(ratio)
     assert before < found[0] < found[1] < found[2]
-    assert found[0] < meter.gauge < 4.2
+    assert found[0] < song.ratio < 4.2
+    assert first.ratio == before
 
 
 def test_what_stands_still_tells_nothing() -> None:
-    """A segment without change leaves the song's gauge as it was, and takes it."""
-    meter = Meter(Walk(plan=known_plan(n_frames=240), generator=Hasty(0.5, 0.5), size=(64, 48)))
-    before, segment, shares = meter.gauge, meter.walk.plan.segments[0], np.zeros(4)
-    noise = meter.walk.noise_on(NoiseRoute(start=meter.walk.start(), hops=0.0), shares)
-    assert meter.compared(segment, noise, shares, meter.sketches(segment, noise, shares)) == before
-    assert meter.gauge == before
+    """A segment without change leaves the song's ratio as it was, and takes it."""
+    walk = walk_of(Hasty(0.5, 0.5))
+    song = calibrate_song(walk)
+    ratio, after = compared(walk, song, 4, travel=0.0)
+    assert ratio == song.ratio
+    assert after.ratio == song.ratio
+    assert after.cost.frames > song.cost.frames
 
 
 def test_every_latent_is_counted() -> None:
     """By steps, and with the steps that decoding costs, where something is decoded."""
-    walk = Walk(plan=known_plan(n_frames=240), generator=FakeGenerator(), size=(64, 48))
-    meter = Meter(walk)
-    spent, cost = meter.spent, meter.cost
-    compared(meter, 3)
-    assert meter.spent - spent == 2 * 3
-    assert meter.cost - cost == pytest.approx(3 + 3 * walk.probe_steps / meter.frame_steps)
+    walk = walk_of(FakeGenerator())
+    song = calibrate_song(walk)
+    _, after = compared(walk, song, 3)
+    assert after.cost.n_probes - song.cost.n_probes == 2 * 3
+    expected = 3 + 3 * walk.probe_steps / steps_a_frame(walk)
+    assert after.cost.frames - song.cost.frames == pytest.approx(expected)

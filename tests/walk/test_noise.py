@@ -1,4 +1,4 @@
-"""Ways between pictures keep what they must keep."""
+"""Paths through noise and text keep what they must keep."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.types import Conditioning, Float32
-from beatwalk.walk.noise import (
-    NoiseRoute,
-    NoiseState,
-    bend_conditioning,
-    chain_seed,
-    lerp,
-    mix_conditioning,
-    noise_along,
-    noise_at,
-    slerp,
-)
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.noise import NoisePath, NoisePosition, chain_seed, lerp, noise_along, noise_at, slerp
 
-SHARES = np.linspace(0, 1, 9)
+PROGRESS = np.linspace(0, 1, 9)
 
 
 def gaussian(seed: int) -> Float32:
@@ -29,11 +20,11 @@ def gaussian(seed: int) -> Float32:
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000), st.floats(0, 1))
-def test_slerp_keeps_the_norm(seed_a: int, seed_b: int, share: float) -> None:
+def test_slerp_keeps_the_norm(seed_a: int, seed_b: int, progress: float) -> None:
     """Between vectors of equal length every point has that length."""
     a, b = gaussian(seed_a), gaussian(seed_b)
     b = b * (np.linalg.norm(a) / np.linalg.norm(b))
-    point = slerp(a, b, np.array([share]))[0]
+    point = slerp(a, b, np.array([progress]))[0]
     assert np.linalg.norm(point) == pytest.approx(np.linalg.norm(a), rel=1e-4)
 
 
@@ -47,7 +38,7 @@ def test_slerp_keeps_the_variance_that_lerp_loses() -> None:
 def test_slerp_turns_at_a_constant_rate_and_meets_both_ends() -> None:
     """Equal shares are equal angles."""
     a, b = gaussian(1), gaussian(2)
-    points = slerp(a, b, SHARES).reshape(9, -1)
+    points = slerp(a, b, PROGRESS).reshape(9, -1)
     np.testing.assert_allclose(points[0], a.ravel(), atol=1e-6)
     np.testing.assert_allclose(points[-1], b.ravel(), atol=1e-6)
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -59,7 +50,7 @@ def test_slerp_turns_at_a_constant_rate_and_meets_both_ends() -> None:
 def test_slerp_between_parallel_opposite_and_zero_vectors_is_finite(factor: float) -> None:
     """Where no great circle is defined, the straight line is taken."""
     a = gaussian(1)
-    assert np.isfinite(slerp(a, factor * a, SHARES)).all()
+    assert np.isfinite(slerp(a, factor * a, PROGRESS)).all()
 
 
 def test_a_mixture_of_texts_keeps_the_masks_of_its_ends() -> None:
@@ -79,15 +70,16 @@ def text(value: float) -> Conditioning:
 
 def test_a_spline_of_texts_meets_its_keyframes_and_turns_smoothly_there() -> None:
     """At a keyframe both sides have the same velocity, the chord of its neighbours; on a line it is the line."""
-    points = [text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0)]
-    into = bend_conditioning(*points[:4], np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
-    out = bend_conditioning(*points[1:], np.array([0.0, 0.001])).tensors["e"][:, 0]
+    a, b, c, d, e = (text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0))
+    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
+    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).tensors["e"][:, 0]
     np.testing.assert_allclose(into[[0, 2]], [[1, 1], [3, 9]])
     np.testing.assert_allclose(out[0], [3, 9])
     np.testing.assert_allclose(into[2] - into[1], [0.0015, 0.0075], rtol=0.01, atol=1e-5)
     np.testing.assert_allclose(out[1] - out[0], into[2] - into[1], rtol=0.02, atol=1e-5)
-    even = bend_conditioning(*(text(v) for v in (0.0, 1.0, 2.0, 3.0)), SHARES).tensors["e"][:, 0, 0]
-    np.testing.assert_allclose(even, 1 + SHARES, atol=1e-6)
+    a, b, c, d = (text(value) for value in (0.0, 1.0, 2.0, 3.0))
+    even = bend_conditioning(a, b, c, d, PROGRESS).tensors["e"][:, 0, 0]
+    np.testing.assert_allclose(even, 1 + PROGRESS, atol=1e-6)
 
 
 def test_the_chain_starts_at_its_origin_and_never_repeats() -> None:
@@ -100,18 +92,18 @@ def test_the_chain_starts_at_its_origin_and_never_repeats() -> None:
 
 
 @given(st.floats(0, 5), st.floats(0, 5), st.one_of(st.none(), st.integers(0, 9)))
-def test_routes_join_without_a_step(position: float, hops: float, pinned: int | None) -> None:
+def test_noise_paths_join_without_a_step(begin: float, travel: float, pinned: int | None) -> None:
     """A segment ends on exactly the noise on which the next one starts, and is unit noise throughout."""
-    route = NoiseRoute(start=NoiseState(origin=3, position=position), hops=hops, pinned=pinned)
-    noise = noise_along(route, np.array([0.0, 0.4, 1.0]), gaussian)
-    np.testing.assert_allclose(noise[0], noise_at(route.start, gaussian), atol=1e-5)
-    np.testing.assert_allclose(noise[2], noise_at(route.end, gaussian), atol=1e-5)
+    path = NoisePath(start=NoisePosition(origin=3, travel=begin), travel=travel, pinned=pinned)
+    noise = noise_along(path, np.array([0.0, 0.4, 1.0]), gaussian)
+    np.testing.assert_allclose(noise[0], noise_at(path.start, gaussian), atol=1e-5)
+    np.testing.assert_allclose(noise[2], noise_at(path.end, gaussian), atol=1e-5)
     assert noise.std(axis=(1, 2, 3)) == pytest.approx([1, 1, 1], abs=0.06)
 
 
-def test_a_route_onto_its_own_seed_stands_still() -> None:
+def test_a_path_onto_its_own_seed_stands_still() -> None:
     """Pinned to where it already is, noise does not move."""
-    route = NoiseRoute(start=NoiseState(origin=3), hops=0, pinned=3)
-    noise = noise_along(route, SHARES, gaussian)
-    assert route.total_hops == 0
+    path = NoisePath(start=NoisePosition(origin=3), travel=0, pinned=3)
+    noise = noise_along(path, PROGRESS, gaussian)
+    assert path.total_travel == 0
     np.testing.assert_array_equal(noise, np.broadcast_to(gaussian(3), noise.shape))

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from beatwalk.errors import OutputError
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.plan.modulation import targets
+from beatwalk.core.events import StageProgress
+from beatwalk.core.workfolder import WorkFolder
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
+from beatwalk.walk.blocks import SegmentJob
 from beatwalk.walk.noise import noise_at
-from beatwalk.walk.segments import Progress, claimed, clear, motion_of, read_record, render_segments, segment_path
-from beatwalk.walk.survey import survey
+from beatwalk.walk.segments import (
+    SegmentRecord,
+    motion_of,
+    read_record,
+    render_segment,
+    render_segments,
+    segment_jobs,
+)
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
-IDENTITY = {"prompts": "a", "model": "b"}
 
-
-def prepared(**settings: object) -> tuple[Walk, Targets]:
+def prepared(**settings: Any) -> tuple[Walk, Targets]:
     """A walk over 60 frames, two segments, the fake generator."""
     plan = known_plan(n_frames=60, **settings)
-    return Walk(plan=plan, generator=FakeGenerator(), size=(64, 48)), wanted(plan)
+    return Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48)), wanted(plan)
 
 
 def wanted(plan: Plan) -> Targets:
     """The plan's targets."""
-    return targets(plan.analysis, plan.timeline, plan.settings)
+    return compute_targets(plan.analysis, plan.timeline, plan.settings)
 
 
-def frames_in(work: Path, walk: Walk) -> Frames:
+def folder_in(path: Path) -> WorkFolder:
+    """An empty work folder."""
+    work = WorkFolder(path / "out.mp4")
+    work.path.mkdir(parents=True)
+    return work
+
+
+def frames_in(work: WorkFolder, walk: Walk) -> Frames:
     """All frames on disk, in order."""
-    blocks = [block for s in walk.plan.segments for block in read_frames(segment_path(work, s))]
+    blocks = [block for s in walk.plan.segments for block in read_frames(work.frames_file(s.index))]
     return np.concatenate(blocks)
 
 
@@ -43,10 +59,10 @@ def test_every_frame_is_made_once_and_the_same_each_time(tmp_path: Path) -> None
     runs = []
     for name in ("one", "two"):
         walk, music = prepared()
-        (tmp_path / name).mkdir()
-        _, records = render_segments(walk, music, tmp_path / name)
+        work = folder_in(tmp_path / name)
+        _, records = render_segments(walk, music, work)
         assert [len(record.positions) for record in records] == [30, 30]
-        runs.append(frames_in(tmp_path / name, walk))
+        runs.append(frames_in(work, walk))
     assert runs[0].shape == (60, 48, 64, 3)
     np.testing.assert_array_equal(runs[0], runs[1])
 
@@ -54,24 +70,24 @@ def test_every_frame_is_made_once_and_the_same_each_time(tmp_path: Path) -> None
 def test_keyframes_are_met_exactly(tmp_path: Path) -> None:
     """The first frame of each segment is the picture of its keyframe: its words and its noise, nothing in between."""
     walk, music = prepared()
-    found, _ = render_segments(walk, music, tmp_path)
-    frames = frames_in(tmp_path, walk)
-    for segment, course in zip(walk.plan.segments, found.courses, strict=True):
-        noise = noise_at(course.route.start, lambda seed: walk.generator.start_noise(seed, walk.size))
+    work = folder_in(tmp_path)
+    found, _ = render_segments(walk, music, work)
+    frames = frames_in(work, walk)
+    for segment, path in zip(walk.plan.segments, found.paths, strict=True):
+        noise = noise_at(path.noise.start, lambda seed: walk.generator.start_noise(seed, walk.size))
         text = walk.generator.encode([segment.start.prompt])
         picture = walk.generator.generate(noise[None], text, None, size=walk.size, steps=4, guidance=1.0)
         np.testing.assert_array_equal(frames[segment.first], picture[0])
 
 
 def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path) -> None:
-    """With feedback measured/target varies little; the plain walk varies much more."""
+    """With feedback measured/target varies little; the walk without feedback varies much more."""
     variation, correlation = {}, {}
     for name, enabled in (("on", True), ("off", False)):
         speed = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
         plan = known_plan(n_frames=192, walk={"speed": speed, "pace": 0.5}, feedback={"enabled": enabled})
-        walk = Walk(plan=plan, generator=FakeGenerator(), size=(64, 48))
-        (tmp_path / name).mkdir()
-        found, records = render_segments(walk, wanted(plan), tmp_path / name)
+        walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
+        found, records = render_segments(walk, wanted(plan), folder_in(tmp_path / name))
         motion = motion_of(192, records, wanted(plan), found.scale)
         target, measured = (np.array(motion[key][1:], float) for key in ("target", "measured"))
         ratio = measured / target
@@ -82,40 +98,39 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
     assert variation["on"] < 0.5 * variation["off"]
 
 
-def test_an_interrupted_render_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None:
     """Stopped in the second segment: the first is not made again, and all frames equal an uninterrupted run's."""
     walk, music = prepared()
-    (tmp_path / "whole").mkdir()
-    render_segments(walk, music, tmp_path / "whole")
+    whole, work = folder_in(tmp_path / "whole"), folder_in(tmp_path / "part")
+    render_segments(walk, music, whole)
 
     class StoppedError(Exception):
         pass
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StageProgress) -> None:
         if progress.stage == "render" and progress.done > 40:
             raise StoppedError
 
-    work = tmp_path / "part"
-    work.mkdir()
     with pytest.raises(StoppedError):
         render_segments(prepared()[0], music, work, watch=stop)
     walk, _ = prepared()
-    seen: list[Progress] = []
+    seen: list[StageProgress] = []
     render_segments(walk, music, work, watch=seen.append)
-    assert seen[0] == Progress(stage="render", done=30, total=60, reused=30)
+    assert seen[0] == StageProgress(stage="render", done=30, total=60, reused=30)
     assert isinstance(walk.generator, FakeGenerator)
-    assert 30 <= walk.generator.decoded < 40  # frames, and marks of the strip that they are placed on
-    np.testing.assert_array_equal(frames_in(work, walk), frames_in(tmp_path / "whole", walk))
-    assert not list(work.glob(".*partial*"))
+    assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
+    np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
+    assert not list(work.path.glob(".*partial*"))
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "record"])
 def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     """Neither a short file nor a changed byte nor half a record passes for a finished segment."""
     walk, music = prepared()
-    render_segments(walk, music, tmp_path)
+    work = folder_in(tmp_path)
+    render_segments(walk, music, work)
     segment = walk.plan.segments[1]
-    path = segment_path(tmp_path, segment)
+    path = work.frames_file(1)
     whole = path.read_bytes()
     if damage == "truncate":
         path.write_bytes(whole[: len(whole) // 2])
@@ -124,65 +139,41 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     else:
         record = path.with_suffix(".npz")
         record.write_bytes(record.read_bytes()[:100])
-    assert read_record(tmp_path, segment) is None
-    render_segments(walk, music, tmp_path)
-    assert read_record(tmp_path, segment) is not None
-    assert read_record(tmp_path, walk.plan.segments[0]) is not None
+    assert read_record(work, segment) is None
+    render_segments(walk, music, work)
+    assert read_record(work, segment) is not None
+    assert read_record(work, walk.plan.segments[0]) is not None
 
 
-def test_a_different_render_is_noticed_and_named(tmp_path: Path) -> None:
-    """Its frames are neither mixed in nor thrown away without --overwrite."""
-    work = tmp_path / "out.mp4.beatwalk"
-    with claimed(work, IDENTITY, overwrite=False):
-        (work / "segment-0000.mkv").write_bytes(b"x")
-        (work / "segment-0000.npz").write_bytes(b"x")
-    with claimed(work, IDENTITY, overwrite=False):
-        assert (work / "segment-0000.mkv").exists()
-    with (
-        pytest.raises(OutputError, match=r"differs in prompts; .*--overwrite"),
-        claimed(work, {**IDENTITY, "prompts": "z"}, overwrite=False),
-    ):
-        pass
-    with claimed(work, {**IDENTITY, "prompts": "z"}, overwrite=True):
-        assert not (work / "segment-0000.mkv").exists()
-
-
-def test_a_failure_before_the_first_segment_leaves_nothing(tmp_path: Path) -> None:
-    """With one that is finished, the folder stays."""
-    work = tmp_path / "out.mp4.beatwalk"
-
-    def fail(after: int) -> None:
-        with claimed(work, IDENTITY, overwrite=False):
-            for i in range(after):
-                (work / f"segment-{i:04d}.npz").write_bytes(b"x")
-            raise OutputError("no")
-
-    for after in (0, 1):
-        with pytest.raises(OutputError):
-            fail(after)
-        assert work.exists() == bool(after)
-
-
-def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
-    """Without the record of what they show, or where it is broken, finished segments are made anew."""
-    work = tmp_path / "out.mp4.beatwalk"
-    for content in (None, b"{broken"):
-        work.mkdir()
-        (work / "segment-0000.mkv").write_bytes(b"x")
-        (work / "segment-0000.npz").write_bytes(b"x")
-        if content is not None:
-            (work / "render.json").write_bytes(content)
-        with claimed(work, IDENTITY, overwrite=False):
-            assert {path.name for path in work.iterdir()} == {"lock", "render.json"}
-        clear(work)
-        assert not work.exists()
+def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, SegmentRecord]:
+    """The frames of one segment and its record."""
+    blocks: list[Frames] = []
+    record = render_segment(walk, job, path, lambda block: blocks.append(block.frames))
+    return np.concatenate(blocks), record
 
 
 def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
-    """The second alone, from the survey, is the second of the whole."""
+    """The second alone, and all in reverse order with one walk: every frame equals that of the whole render."""
     walk, music = prepared()
-    render_segments(walk, music, tmp_path)
+    work = folder_in(tmp_path)
+    found, records = render_segments(walk, music, work)
+    whole, jobs = frames_in(work, walk), segment_jobs(walk.plan, music, found)
     second = walk.plan.segments[1]
-    course = survey(prepared()[0], music).courses[1]
-    alone = prepared()[0].pictures(second, course, np.array([0.0]))[0]
-    np.testing.assert_array_equal(alone, frames_in(tmp_path, walk)[second.first])
+    frames, record = rendered(jobs[1], prepared()[0], tmp_path / "alone.mkv")
+    np.testing.assert_array_equal(frames, whole[second.first : second.last])
+    np.testing.assert_array_equal(record.positions, records[1].positions)
+    np.testing.assert_array_equal(record.measured, records[1].measured)
+    np.testing.assert_array_equal(record.ends, records[1].ends)
+    other = prepared()[0]
+    backwards = [rendered(job, other, tmp_path / "reverse.mkv")[0] for job in reversed(jobs)]
+    np.testing.assert_array_equal(np.concatenate(backwards[::-1]), whole)
+
+
+def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
+    """A survey that went through JSON gives the same frames: another process or machine needs nothing else."""
+    walk, music = prepared()
+    work = folder_in(tmp_path)
+    found, _ = render_segments(walk, music, work)
+    again = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
+    frames, _ = rendered(segment_jobs(walk.plan, music, again)[1], prepared()[0], tmp_path / "alone.mkv")
+    np.testing.assert_array_equal(frames, frames_in(work, walk)[walk.plan.segments[1].first :])

@@ -1,32 +1,34 @@
-"""The survey gives every segment a course of the length that the music asks for."""
+"""The survey gives every segment a path of the length that the music asks for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from beatwalk.models.seam import FakeGenerator
-from beatwalk.plan.modulation import targets
-from beatwalk.walk.arc import reduce_frames, successive_change
-from beatwalk.walk.survey import shares_of, survey, survey_from_json, survey_to_json, wanted_steps
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception.change import reduce_frames, successive_change
+from beatwalk.plan.modulation import compute_targets
+from beatwalk.walk.survey import progress_of, survey, wanted_steps
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
-from tests.helpers import known_plan
+from tests.helpers import known_plan, pictures_on
 
 STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
 
 
-def walk_of(**settings: object) -> Walk:
+def walk_of(**settings: Any) -> Walk:
     """A walk of 240 frames over two prompts with the fake generator."""
-    return Walk(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
+    return Walk.of(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
 
 def true_length(walk: Walk, index: int, found: object, count: int = 121) -> float:
-    """Perceived length of a course, from as many pictures as it has frames: of more, 8 bits would add up."""
+    """Perceived length of a path, from as many pictures as it has frames: of more, 8 bits would add up."""
     segment = walk.plan.segments[index]
-    course = found.courses[index]  # type: ignore[attr-defined]
-    pictures = walk.pictures(segment, course, np.linspace(0, 1, count))
+    path = found.paths[index]  # type: ignore[attr-defined]
+    pictures = pictures_on(walk, segment, path, np.linspace(0, 1, count))
     return float(successive_change(reduce_frames(pictures)).sum())
 
 
@@ -34,7 +36,7 @@ def test_each_segment_is_as_long_as_the_music_wants() -> None:
     """Within a tenth, for a slow pace and a faster one."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
-        wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+        wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
         found = survey(walk, wanted)
         for segment in walk.plan.segments:
             goal = found.scale * wanted_steps(wanted, segment).sum()
@@ -42,35 +44,35 @@ def test_each_segment_is_as_long_as_the_music_wants() -> None:
 
 
 def test_louder_music_sends_the_noise_further() -> None:
-    """Twice the speed, about twice the hops where the prompt does not change."""
-    hops = []
+    """Twice the speed, about twice the travel where the prompt does not change."""
+    travel = []
     for level in (0.5, 1.0):
         walk = walk_of(walk={"speed": {"level": level}, "pace": 0.4, "path": "noise"})
-        found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-        hops.append(found.courses[0].route.hops)
-    assert hops[1] / hops[0] == pytest.approx(2, rel=0.3)
+        found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+        travel.append(found.paths[0].noise.travel)
+    assert travel[1] / travel[0] == pytest.approx(2, rel=0.3)
 
 
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     """With almost no budget the change takes the whole segment, and the shortfall is known."""
     walk = walk_of(walk={**STEADY, "pace": 0.015})
-    wanted = targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
+    wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
     found = survey(walk, wanted)
-    assert found.courses[0].change_share == 1
-    assert found.courses[0].short_of < 0.6
-    assert found.courses[0].route.hops == 0
+    assert found.paths[0].change_share == 1
+    assert found.paths[0].time_ratio < 0.6
+    assert found.paths[0].noise.travel == 0
     goal = found.scale * wanted_steps(wanted, walk.plan.segments[0]).sum()
-    assert found.courses[0].short_of == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
+    assert found.paths[0].time_ratio == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
 
 
 def test_noise_on_its_way_to_a_seed_is_no_prompts_fault() -> None:
-    """A way that is too long without any change of prompt: no prompt is said to be hurried."""
+    """A path that is too long without any change of prompt: no prompt is reported as rushed."""
     walk = walk_of(walk={**STEADY, "pace": 0.015, "path": "noise"})
     keyframes = tuple(replace(k, seed=number) for number, k in enumerate(walk.plan.keyframes))
-    walk = Walk(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    assert [course.route.total_hops for course in found.courses] == [1, 1]
-    assert [course.short_of for course in found.courses] == [1, 1]
+    walk = Walk.of(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert [path.noise.total_travel for path in found.paths] == [1, 1]
+    assert [path.time_ratio for path in found.paths] == [1, 1]
 
 
 def test_a_small_share_is_kept() -> None:
@@ -78,7 +80,9 @@ def test_a_small_share_is_kept() -> None:
     costs = []
     for share in (0.05, 0.1, 0.2):
         walk = walk_of(walk=STEADY, feedback={"probe_share": share})
-        costs.append(survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240)
+        costs.append(
+            survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240
+        )
     assert costs == sorted(costs)
     assert costs[0] < 0.1
     assert costs[1] < 0.12
@@ -86,21 +90,21 @@ def test_a_small_share_is_kept() -> None:
 
 
 def test_courses_join_and_pinned_seeds_are_met() -> None:
-    """Each route starts where the one before ended."""
+    """Each noise starts where the one before ended."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    assert found.courses[1].route.start == found.courses[0].route.end
-    assert found.courses[0].route.start.origin == 1
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    assert found.paths[1].noise.start == found.paths[0].noise.end
+    assert found.paths[0].noise.start.origin == 1
     first, second, last = walk.plan.keyframes
-    walk = Walk(
+    walk = Walk.of(
         plan=replace(walk.plan, keyframes=(first, replace(second, seed=7), last)),
         generator=walk.generator,
         size=(64, 48),
     )
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     wanted = walk.generator.start_noise(7, (64, 48))
-    for course, alpha in ((found.courses[0], 1.0), (found.courses[1], 0.0)):
-        np.testing.assert_allclose(walk.noise_on(course.route, np.array([alpha]))[0], wanted, atol=1e-6)
+    for path, alpha in ((found.paths[0], 1.0), (found.paths[1], 0.0)):
+        np.testing.assert_allclose(walk.noise_on(path.noise, np.array([alpha]))[0], wanted, atol=1e-6)
 
 
 def test_probes_are_cheap() -> None:
@@ -108,7 +112,7 @@ def test_probes_are_cheap() -> None:
     walk = walk_of(walk=STEADY)
     generator = walk.generator
     assert isinstance(generator, FakeGenerator)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     denoised = sum(batch for batch, _ in generator.denoised)
     assert denoised == found.n_probes
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
@@ -119,31 +123,31 @@ def test_probes_are_cheap() -> None:
 def test_without_feedback_nothing_is_probed() -> None:
     """One seed a keyframe, even positions."""
     walk = walk_of(feedback={"enabled": False})
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     assert (found.n_probes, found.scale) == (0, None)
-    assert [course.route.hops for course in found.courses] == [1.0, 1.0]
+    assert [path.noise.travel for path in found.paths] == [1.0, 1.0]
 
 
-def test_shares_go_from_nothing_to_exactly_one() -> None:
+def test_progress_goes_from_nothing_to_exactly_one() -> None:
     """And grow with the target speed."""
     plan = known_plan(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})
-    wanted = targets(plan.analysis, plan.timeline, plan.settings)
+    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
     for segment in plan.segments:
-        shares = shares_of(wanted, segment)
-        assert (shares[0], shares[-1], len(shares)) == (0, 1, segment.n_frames + 1)
-        assert (np.diff(shares) > 0).all()
+        progress = progress_of(wanted, segment)
+        assert (progress[0], progress[-1], len(progress)) == (0, 1, segment.n_frames + 1)
+        assert (np.diff(progress) > 0).all()
 
 
 def test_a_survey_survives_json() -> None:
     """Resuming reads exactly what was chosen."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     again = survey_from_json(survey_to_json(found))
-    assert again.courses[1].route == found.courses[1].route
-    np.testing.assert_array_equal(again.courses[0].arc.lengths, found.courses[0].arc.lengths)
-    assert again.sketcher is not None
-    assert found.sketcher is not None
-    np.testing.assert_array_equal(again.sketcher.weights, found.sketcher.weights)
+    assert again.paths[1].noise == found.paths[1].noise
+    np.testing.assert_array_equal(again.paths[0].arc.distances, found.paths[0].arc.distances)
+    assert again.preview is not None
+    assert found.preview is not None
+    np.testing.assert_array_equal(again.preview.weights, found.preview.weights)
 
 
 def test_short_segments_are_surveyed_cheaply_too() -> None:
@@ -154,20 +158,20 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
         replace(last, frame=frame, prompt=f"prompt {frame}", seed=first.seed if frame == 0 else None)
         for frame in (*range(0, 240, 40), 240)
     )
-    walk = Walk(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
-    found = survey(walk, targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    walk = Walk.of(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
+    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
     fitting = 4 + 2 * ((4 + 4) + 2 * 2) / 8
     assert found.cost - fitting <= 0.15 * 240
 
 
 def test_on_a_spline_prompts_never_rest_and_pass_their_keyframes() -> None:
-    """The change takes the whole way; at a keyframe the picture is the prompt's own, spline or not."""
+    """The change takes the whole path; at a keyframe the picture is the prompt's own, spline or not."""
     settings = {**STEADY, "path": "prompts"}
     straight, bent = walk_of(walk=settings), walk_of(walk={**settings, "spline": True})
-    found = survey(bent, targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
-    assert all(course.change_share == 1 for course in found.courses)
-    for segment, course in zip(bent.plan.segments, found.courses, strict=True):
-        places = np.array([0.0, 0.3, 1.0])
-        ours, theirs = bent.pictures(segment, course, places), straight.pictures(segment, course, places)
+    found = survey(bent, compute_targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
+    assert all(path.change_share == 1 for path in found.paths)
+    for segment, path in zip(bent.plan.segments, found.paths, strict=True):
+        alphas = np.array([0.0, 0.3, 1.0])
+        ours, theirs = pictures_on(bent, segment, path, alphas), pictures_on(straight, segment, path, alphas)
         np.testing.assert_array_equal(ours[[0, 2]], theirs[[0, 2]])
         assert (ours[1] != theirs[1]).any()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.listen.features import extract_features
+from beatwalk.listen import extract_features
 from beatwalk.training.ears import soundfont, synth
 from beatwalk.training.ears.augment import at_speed, augment
 from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo, rescaled, without
@@ -68,7 +68,7 @@ NOTHING = Truth.of([np.zeros(0)] * 6)
 class Clip:
     """Feature frames and the truth about them."""
 
-    ears: NDArray[np.float16]  # shape (n, EARS_INPUTS)
+    ears: NDArray[np.float16]  # shape (n, NETWORK_INPUTS)
     truth: Truth
     genre: str
 
@@ -206,7 +206,7 @@ def merged(times_s: Float) -> Float:
 
 
 def ears_of(samples: Float32) -> NDArray[np.float16]:
-    """What the network listens to, shape (n, EARS_INPUTS)."""
+    """What the network listens to, shape (n, NETWORK_INPUTS)."""
     audio = Audio(
         path=Path("clip.wav"),
         duration_s=len(samples) / RATE_HZ,
@@ -215,7 +215,7 @@ def ears_of(samples: Float32) -> NDArray[np.float16]:
         analysis_rate=RATE_HZ,
         read_blocks=lambda: iter([samples]),
     )
-    return extract_features(audio).ears
+    return extract_features(audio).network_input
 
 
 def write_set(folder: Path, numbers: range, seed: int, sources: Sources, clip_s: float = CLIP_S) -> None:

@@ -18,15 +18,22 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.listen.audio import open_audio
-from beatwalk.listen.features import Features, extract_features
-from beatwalk.listen.network import Heard, Network, hear, read_network
-from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.tracking import Rhythm, listen_for_rhythm
+from beatwalk.listen import (
+    Activations,
+    Features,
+    Network,
+    Rhythm,
+    extract_features,
+    find_onsets,
+    open_audio,
+    read_network,
+    run_network,
+    track_rhythm,
+)
 from beatwalk.training.ears.metrics import ONSET_S, continuity, f_measure, octave_is_right, settled
 from beatwalk.training.ears.validation import PIECE_S, Played, read_set
 
-Decoder = Callable[[Features, Heard], Rhythm]
+Decoder = Callable[[Features, Activations], Rhythm]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +74,14 @@ def features_of(piece: Played) -> Features:
     return features
 
 
-def score_piece(piece: Played, features: Features, heard: Heard, decode: Decoder = listen_for_rhythm) -> Scores:
+def score_piece(
+    piece: Played, features: Features, activations: Activations, decode: Decoder = track_rhythm
+) -> Scores:
     """What was found in a piece, against its truth."""
-    scores = score_rhythm(piece, decode(features, heard))
+    scores = score_rhythm(piece, decode(features, activations))
     if not len(piece.truth.beats_s):
         return scores
-    onset_f = f_measure(find_onsets(features, heard).times_s, piece.truth.onsets_s, ONSET_S)
+    onset_f = f_measure(find_onsets(features, activations).times_s, piece.truth.onsets_s, ONSET_S)
     return replace(scores, onset_f=100 * onset_f)
 
 
@@ -100,13 +109,13 @@ def _names() -> list[str]:
 
 
 def evaluate(
-    played: Sequence[Played], network: Network | None = None, decode: Decoder = listen_for_rhythm
+    played: Sequence[Played], network: Network | None = None, decode: Decoder = track_rhythm
 ) -> list[Scores]:
     """The scores of each piece; the network that ships inside unless another one is given."""
     scores = []
     for piece in played:
         features = features_of(piece)
-        scores.append(score_piece(piece, features, hear(features, network), decode))
+        scores.append(score_piece(piece, features, run_network(features, network), decode))
     return scores
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from beatwalk.listen.network import Network
+from beatwalk.listen import Network
 from beatwalk.training import store
 from beatwalk.training.ears.net import HEADS, SHAPES, Shape
 
@@ -18,7 +18,8 @@ def export(work: Path, out: Path) -> Path:
 
     Raises
     ------
-    FileNotFoundError : nothing is trained yet
+    FileNotFoundError
+        Nothing is trained yet.
     """
     from safetensors.numpy import save_file
 

@@ -35,7 +35,8 @@ def read_midi(path: Path) -> list[MidiNote]:
 
     Raises
     ------
-    ValueError : the file is not a standard MIDI file, or counts time in video frames
+    ValueError
+        The file is not a standard MIDI file, or counts time in video frames.
     """
     data = path.read_bytes()
     if len(data) < _HEADER.size or data[:4] != b"MThd":

@@ -116,7 +116,8 @@ def read_styles(library: Path) -> list[Style]:
 
     Raises
     ------
-    FileNotFoundError : there is no such library
+    FileNotFoundError
+        There is no such library.
     """
     if not library.is_dir():
         raise FileNotFoundError(f"{library}: no folder of MMA's styles; the Debian package mma has one, mma/lib")
@@ -145,7 +146,8 @@ def play_style(rng: np.random.Generator, style: Style, n_bars: int, *, apart: bo
 
     Parameters
     ----------
-    apart : take a chart of those that training never hears
+    apart
+        Take a chart of those that training never hears.
     """
     charts = _CHARTS_APART if apart else _CHARTS
     chart = charts[int(rng.integers(len(charts)))].split("|")
@@ -167,8 +169,10 @@ def compile_mma(text: str) -> list[MidiNote]:
 
     Raises
     ------
-    FileNotFoundError : MMA is not installed
-    RuntimeError : MMA refuses the file
+    FileNotFoundError
+        MMA is not installed.
+    RuntimeError
+        MMA refuses the file.
     """
     if shutil.which("mma") is None:
         raise FileNotFoundError("MMA is needed to play its styles; install the Debian package mma")

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from beatwalk.listen.features import EARS_INPUTS
+from beatwalk.listen import EVENT_WEIGHTS, NETWORK_INPUTS
 
 HEADS = ("beat", "downbeat", "onset", "kick", "snare", "hat")
-WEIGHTS = (6.0, 10.0, 3.0, 6.0, 8.0, 4.0)  # by which the loss of each head's events is multiplied
+WEIGHTS = (*EVENT_WEIGHTS, 6.0, 8.0, 4.0)  # by which the loss of each head's events is multiplied
 KERNEL = 5
 
 
@@ -51,13 +51,13 @@ class Ears(nn.Module):
     def __init__(self, shape: Shape, dropout: float = 0.1) -> None:
         super().__init__()
         self.dropout = dropout
-        self.stem = nn.Conv1d(EARS_INPUTS, shape.channels, KERNEL, stride=2, padding=KERNEL // 2)
+        self.stem = nn.Conv1d(NETWORK_INPUTS, shape.channels, KERNEL, stride=2, padding=KERNEL // 2)
         self.blocks = nn.ModuleList(Block(shape.channels, dilation) for dilation in shape.dilations)
         self.heads = nn.Conv1d(shape.channels, len(HEADS), 1)
         nn.init.constant_(self.heads.bias, -3.0)  # type: ignore[arg-type]
 
     def forward(self, ears: Tensor) -> Tensor:
-        """Logits, shape (batch, n_heads, ceil(n / 2)), of frames, shape (batch, n, EARS_INPUTS)."""
+        """Logits, shape (batch, n_heads, ceil(n / 2)), of frames, shape (batch, n, NETWORK_INPUTS)."""
         x = F.elu(self.stem(ears.transpose(1, 2)))
         for block in self.blocks:
             x = block(x, self.dropout)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beatwalk.listen.audio import ANALYSIS_RATE_HZ
+from beatwalk.listen import ANALYSIS_RATE_HZ
 from beatwalk.training.ears.score import (
     CLAP,
     COWBELL,

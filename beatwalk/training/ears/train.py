@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from beatwalk.listen.features import EARS_INPUTS, FRAME_RATE_HZ
+from beatwalk.listen import FRAME_RATE_HZ, NETWORK_INPUTS
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clip
 from beatwalk.training.ears.export import listening
@@ -65,7 +65,8 @@ class Library:
 
         Raises
         ------
-        FileNotFoundError : there are none at all
+        FileNotFoundError
+            There are none at all.
         """
         found = sorted(path for path in self._folder.glob("[0-9]*.npz") if path.stem.isdecimal())
         if not found:
@@ -159,7 +160,7 @@ def _averaged(job: Job, average: Average) -> Ears:
 def draw_batch(rng: np.random.Generator, library: Library, job: Job) -> tuple[Tensor, Tensor]:
     """Random stretches of random clips, at random speeds and equalised at random; frames and targets."""
     n = int(job.crop_s * NET_RATE_HZ)
-    ears = np.zeros((job.batch, 2 * n, EARS_INPUTS), np.float32)
+    ears = np.zeros((job.batch, 2 * n, NETWORK_INPUTS), np.float32)
     wanted = np.zeros((job.batch, len(HEADS), n), np.float32)
     for row in range(job.batch):
         clip = library.draw(rng)
@@ -186,7 +187,7 @@ def stretched(ears: np.ndarray, first: int, n: int, faster: float) -> np.ndarray
 
 def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     """Another level and colour: what a smooth equaliser does to log(1 + power)."""
-    n_bands = (EARS_INPUTS - 12) // 2
+    n_bands = (NETWORK_INPUTS - 12) // 2
     knots = rng.normal(0, 0.6, 6) + rng.normal(0, 0.5)
     gain = np.exp(np.interp(np.arange(n_bands), np.linspace(0, n_bands - 1, 6), knots))
     ears[:, :n_bands] = np.log1p(np.expm1(8 * ears[:, :n_bands]) * gain) / 8

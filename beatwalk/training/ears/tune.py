@@ -21,11 +21,20 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.listen.bar_hmm import DECODING, Decoding
-from beatwalk.listen.features import Features
-from beatwalk.listen.librosa_tracker import Beats, track_beats
-from beatwalk.listen.network import Heard, hear, read_network
-from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, with_bars
+from beatwalk.listen import (
+    DECODING,
+    Activations,
+    Beats,
+    Decoding,
+    Features,
+    Pulse,
+    Rhythm,
+    find_pulse,
+    read_network,
+    run_network,
+    track_beats,
+    with_bars,
+)
 from beatwalk.training.ears.evaluate import Scores, features_of, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
@@ -41,7 +50,7 @@ GRID: dict[str, tuple[Any, ...]] = {
     "low_bpm": (40.0, 55.0),
     "tracker_odds": (0.0, 0.7, 1.5),
     "centre_bpm": (85.0, 100.0, 120.0),
-    "lean": (0.5, 1.0, 2.0, 3.0),
+    "pulse_bonus": (0.5, 1.0, 2.0, 3.0),
     "prior_gain": (0.0, 0.1, 0.25, 0.5, 1.0),
     "envelope_odds": (0.0, 0.25, 0.5),
     "network": (0.7, 1.0, 1.4, 2.0),
@@ -62,7 +71,7 @@ class Heeded:
 
     piece: Played
     features: Features
-    heard: Heard
+    activations: Activations
     other: Beats  # of the tracker without a network
     pulses: dict[Decoding, Pulse]  # beats found before, by setting
 
@@ -70,7 +79,7 @@ class Heeded:
         """Beats and bars under a setting; beats are found again only where it changes them."""
         key = replace(decoding, **{name: getattr(DECODING, name) for name in BAR_FIELDS})
         if key not in self.pulses:
-            self.pulses[key] = find_pulse(self.features, self.heard, None, decoding, self.other)
+            self.pulses[key] = find_pulse(self.features, self.activations, None, decoding, self.other)
         return with_bars(self.features, self.pulses[key], decoding)
 
 
@@ -122,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     songs = []
     for piece in read_set(args.set)[:: args.every]:
         features = features_of(piece)
-        songs.append(Heeded(piece, features, hear(features, network), track_beats(features), {}))
+        songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
     best, looked = tune(songs, rounds=args.rounds)
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))

@@ -252,7 +252,8 @@ def read_set(folder: Path) -> list[Played]:
 
     Raises
     ------
-    FileNotFoundError : there are none
+    FileNotFoundError
+        There are none.
     """
     played = [_read(path) for path in sorted(folder.glob("[0-9]*.json"))]
     if not played:

@@ -137,7 +137,6 @@ def paint(
 
 def _compose(layers: Layers, words: list[str | None]) -> Layers:
     """Mirror or repeat the pictures whose composition asks for it."""
-
     if not {"symmetrical", "many"} & set(words):
         return layers
 

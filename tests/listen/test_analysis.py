@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk.listen import analysis_from_json, analysis_to_json, analyze
-from tests.listen.songs import RATE_HZ, Samples, audio_of, groove
+from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.listen.analysis import analyze_audio
+from tests.songs import RATE_HZ, Samples, audio_of, groove
 
 SONGS = {
     "groove": groove(124, 10.0),
@@ -27,7 +28,7 @@ def test_analysis_holds_together(tmp_path: Path, samples: Samples) -> None:
     """Events lie inside the song, downbeats are beats, numbers are finite, and its JSON can be read."""
     path = tmp_path / "song.wav"
     path.write_bytes(b"x")
-    found = analyze(audio_of(samples, path))
+    found = analyze_audio(audio_of(samples, path))
     for events_s in (found.beats_s, found.downbeats_s, found.onsets_s):
         assert (np.diff(events_s) > 0).all()
         assert ((events_s >= 0) & (events_s < found.duration_s)).all()
@@ -42,8 +43,8 @@ def test_analysis_holds_together(tmp_path: Path, samples: Samples) -> None:
 
 
 def test_listening_twice_hears_the_same(tmp_path: Path) -> None:
-    """There is no chance in it."""
+    """Nothing depends on chance."""
     path = tmp_path / "song.wav"
     path.write_bytes(b"x")
     audio = audio_of(SONGS["groove"], path)
-    assert analysis_to_json(analyze(audio)) == analysis_to_json(analyze(audio))
+    assert analysis_to_json(analyze_audio(audio)) == analysis_to_json(analyze_audio(audio))

@@ -1,0 +1,48 @@
+"""`beatwalk finish`: other effects for a video whose frames were kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beatwalk.cli.console import console_for
+from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, overwriting, verbosity
+from beatwalk.cli.resolve import overrides_of
+
+
+@click.command()
+@click.argument("video", type=FILE)
+@click.option(
+    "-o", "--output", type=FILE, help="Write the video here. Default: VIDEO itself, which needs --overwrite."
+)
+@click.option("--effects", type=click.Choice(["on", "off"]), help=f"{EFFECTS_HELP} Default: as in VIDEO.")
+@click.option("--allow-flashes", is_flag=True, help=FLASHES_HELP)
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change effects, or a setting under camera, color, trails, grain, safety or video, such as camera.zoom=0.2 "
+    "or video.crf=20.",
+)
+@overwriting
+@verbosity
+def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbose: bool, **choices: Any) -> None:
+    """Change the effects of a video without rendering it again.
+
+    Its frames must have been kept: render it with --keep-frames.
+
+    \b
+    beatwalk finish out.mp4 --set camera.zoom=0.2 -o closer.mp4
+    beatwalk finish out.mp4 --effects off --overwrite
+    """
+    from beatwalk import api
+
+    console = console_for(quiet, verbose)
+    with console.progress() as watch:
+        made = api.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
+    for remark in api.remarks_on(made):
+        console.say(f"note      {remark}")
+    console.say(f"done      {made}")

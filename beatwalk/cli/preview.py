@@ -1,0 +1,53 @@
+"""`beatwalk preview`: a small, fast look at the timing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beatwalk.cli.console import console_for
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, verbosity
+from beatwalk.cli.render import render_plan
+from beatwalk.cli.resolve import codec_of, plan_from_choices
+
+
+@click.command()
+@click.argument("song", type=FILE)
+@click.argument("prompts", type=FILE)
+@click.option(
+    "-o", "--output", type=FILE, help="Write the preview here. Default: SONG.preview and the codec's ending."
+)
+@overwriting
+@planning
+@modelling
+@verbosity
+def preview(
+    song: Path,
+    prompts: Path,
+    output: Path | None,
+    model: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
+    """Make a small, fast video that shows whether the timing is right.
+
+    Beats, bars, sections and prompts are drawn into the picture.
+
+    \b
+    beatwalk preview song.wav prompts.txt
+    """
+    from beatwalk.jobs import BeatGrid, preview_overrides
+    from beatwalk.preflight import check_output
+    from beatwalk.video import codec_named
+
+    console = console_for(quiet, verbose)
+    first = preview_overrides()
+    codec = codec_of(choices, first=first)
+    output = output or Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
+    check_output(output, overwrite=overwrite, codec=codec)
+    made = plan_from_choices(console, song, prompts, model, choices, first=first)
+    render_plan(console, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)

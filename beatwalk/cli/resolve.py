@@ -1,0 +1,224 @@
+"""What the command line's choices come to: settings, a plan, corrections, a model, the name of the output.
+
+`choices` are the values of a verb's options by name, as click hands them over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beatwalk.cli.options import planning
+
+if TYPE_CHECKING:
+    from beatwalk.cli.console import Console
+    from beatwalk.listen import Corrections
+    from beatwalk.models import DiffusionGenerator, ModelRequest
+    from beatwalk.settings import ModelSettings
+    from beatwalk.types import Analysis, Plan
+
+
+def request_for(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> ModelRequest:
+    """The model that the command line's choices and the settings ask for."""
+    from beatwalk.models import ModelRequest
+    from beatwalk.settings import ModelSettings
+
+    return ModelRequest.from_settings(
+        model,
+        settings or ModelSettings(),
+        device=choices["device"],
+        dtype=choices["dtype"],
+        model_config=choices["model_config"],
+        allow_pickle=choices["allow_pickle"],
+    )
+
+
+def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
+    """Load a model as the command line's choices and the settings ask for it."""
+    from beatwalk.models import load_model
+
+    return load_model(request_for(choices, model, settings))
+
+
+def fingerprint(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> str:
+    """The fingerprint of the model that `load` would load, without loading it."""
+    from beatwalk.models import fingerprint_of
+
+    return fingerprint_of(request_for(choices, model, settings))
+
+
+def plan_from_choices(
+    console: Console,
+    song: Path,
+    prompts: Path,
+    model: str | None,
+    choices: dict[str, Any],
+    *,
+    first: dict[str, Any] | None = None,
+) -> Plan:
+    """Make a plan; cheap mistakes are found before the song is listened to.
+
+    Parameters
+    ----------
+    first
+        Settings that the choices may override.
+    """
+    from beatwalk import api, listen
+    from beatwalk.plan import load_settings, read_prompts
+    from beatwalk.preflight import check_pictures
+    from beatwalk.video import check_choices
+
+    overrides = [first or {}, *overrides_of(choices)]
+    settings = load_settings(choices["preset"], overrides)
+    wanted = settings.video
+    check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
+    check_pictures(read_prompts(prompts), settings)
+    audio = listen.open_song(song)
+    analysis = read_analysis_if(choices["analysis_file"])
+    if analysis is None:
+        analysis = listen.stored_analysis(audio)
+        if analysis is not None:
+            console.say(f"analysis  {listen.stored_path(song)} (stored; delete it to listen again)")
+    if analysis is None:
+        with console.busy("listening"):
+            analysis = listen.analyze(audio)
+    return api.plan(
+        audio,
+        prompts,
+        preset=choices["preset"],
+        overrides=overrides,
+        analysis=analysis,
+        model=model,
+        start_s=choices["start"],
+        end_s=choices["end"],
+    )
+
+
+def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:
+    """Read a plan that was given instead of a song; what the plan decides cannot be given again.
+
+    Raises
+    ------
+    click.UsageError : the file is not a plan, or an option of planning was given
+    """
+    if path.suffix.lower() != ".json":
+        raise click.UsageError(f"missing PROMPTS: beatwalk {path} prompts.txt (or give a plan: beatwalk PLAN.json)")
+    given = [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if isinstance(parameter, click.Option)
+        and parameter.name in {option.name for option in _planning_options()}
+        and ctx.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{given[0]} belongs to planning; edit {path}, or plan again")
+    from beatwalk.plan import read_plan, resolve_model_path
+
+    plan = read_plan(path)
+    return plan if model is None else replace(plan, model=resolve_model_path(model))
+
+
+def _planning_options() -> list[click.Parameter]:
+    @click.command()
+    @planning
+    def carrier(**_: Any) -> None:
+        pass
+
+    return carrier.params
+
+
+def read_analysis_if(path: Path | None) -> Analysis | None:
+    """Read an analysis, where one was given."""
+    if path is None:
+        return None
+    from beatwalk.listen import read_analysis
+
+    return read_analysis(path)
+
+
+def corrections_of(choices: dict[str, Any]) -> Corrections:
+    """The corrections that the options of `correcting` ask for."""
+    from beatwalk.listen import Corrections, read_taps
+
+    return Corrections(
+        tempo_bpm=choices["tempo"],
+        taps_s=None if choices["tap_file"] is None else read_taps(choices["tap_file"]),
+        double=choices["double"],
+        halve=choices["halve"],
+        beats_per_bar=choices["beats_per_bar"],
+        first_beat_s=choices["first_beat"],
+        shift_downbeat=choices["shift_downbeat"],
+    )
+
+
+def codec_of(choices: dict[str, Any], plan: Plan | None = None, *, first: dict[str, Any] | None = None) -> str:
+    """The codec that a plan, or else the choices, ask for.
+
+    Parameters
+    ----------
+    first
+        Settings that the choices may override.
+    """
+    from beatwalk.plan import load_settings
+
+    if plan is not None:
+        return plan.settings.video.codec
+    return load_settings(choices["preset"], [first or {}, *overrides_of(choices)]).video.codec
+
+
+def default_output(song: Path, codec: str) -> Path:
+    """The song's name in the current folder, with the codec's usual ending; never the song itself."""
+    from beatwalk.video import codec_named
+
+    suffix = codec_named(codec).suffixes[0]
+    output = Path(song.stem + suffix)
+    return Path(f"{song.stem}.beatwalk{suffix}") if output.resolve() == song.resolve() else output
+
+
+def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
+    """The settings under `model` that the choices ask for; paths are made absolute."""
+    wanted: dict[str, Any] = {}
+    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache"):
+        if choices.get(name) not in (None, False):
+            wanted[name] = choices[name]
+    for name in ("vae", "tiny_vae"):
+        if choices.get(name) is not None:
+            wanted[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
+    for name in ("lora", "embedding"):
+        if choices.get(name):
+            wanted[name] = [str(Path(each).absolute()) for each in choices[name]]
+    return wanted
+
+
+def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
+    """The settings that the options ask for, then those of --set, which win."""
+    from beatwalk.plan import parse_override
+
+    overrides: list[dict[str, Any]] = []
+    if choices.get("fps") is not None:
+        overrides.append({"video": {"fps": choices["fps"]}})
+    if choices.get("size") is not None:
+        overrides.append({"video": {"size": choices["size"]}})
+    if choices.get("seed") is not None:
+        overrides.append({"seed": choices["seed"]})
+    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
+        if choices.get(name):
+            overrides.append({"video": {name: choices[name]}})
+    if choices.get("upscaler"):
+        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
+    if choices.get("init"):
+        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
+    if choices.get("loop"):
+        overrides.append({"walk": {"loop": True}})
+    if choices.get("feedback"):
+        overrides.append({"feedback": {"enabled": choices["feedback"] == "on"}})
+    if choices.get("effects"):
+        overrides.append({"effects": choices["effects"] == "on"})
+    if choices.get("allow_flashes"):
+        overrides.append({"safety": {"allow_flashes": True}})
+    if addons := addons_of(choices):
+        overrides.append({"model": addons})
+    return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

@@ -1,0 +1,238 @@
+"""Is it the same render? Every rule about that is here.
+
+- **Pure frames** depend on the plan, the model and the targets of speed: `render_identity` names the parts, so that a
+  difference can be named. Camera, colour, trails, grain, codec and the song's file do not count; they come after.
+- **A finished video** depends on its settings too: `video_differences` compares its manifest with a plan.
+- **A loop** is cut from a longer song: `clip_identity`.
+
+All of them read keyframes through `keyframe_facts`, which takes every field, and a new setting counts unless it is
+named as one that does not: `description` in `compared_settings`, and `PLACING` in `plan_identity`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beatwalk._version import __version__
+from beatwalk.core.keyframe_images import unreadable
+from beatwalk.settings import Settings
+from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets
+
+PICTURE_FIELDS = ("image", "strength")  # of a keyframe
+PLACING = {"change_every", "least_change", "init", "speed"}  # settings of the walk that end in keyframes and targets
+ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a field of a keyframe
+
+
+def file_sha256(path: Path) -> bytes:
+    """SHA-256 of a file's content, 32 bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def digest(value: Any) -> str:
+    """A short fingerprint of plain data."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def picture_digest(path: Path) -> str:
+    """A short fingerprint of a picture file's content.
+
+    Raises
+    ------
+    InputError
+        The file is missing or cannot be read.
+    """
+    try:
+        return file_sha256(path).hex()[:16]
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def picture_digests(plan: Plan) -> dict[Path, str]:
+    """Fingerprints of the pictures that are keyframes.
+
+    Raises
+    ------
+    InputError
+        One of them is missing.
+    """
+    return {k.image: picture_digest(k.image) for k in plan.keyframes if k.image is not None}
+
+
+def keyframe_facts(keyframe: Keyframe, images: Mapping[Path, str]) -> dict[str, Any]:
+    """Every field of a keyframe as plain data; the picture by its fingerprint in `images`.
+
+    A strength without a picture changes nothing and is None.
+    """
+    facts = {field.name: getattr(keyframe, field.name) for field in dataclasses.fields(keyframe)}
+    if keyframe.image is None:
+        return {**facts, "strength": None}
+    return {**facts, "image": images.get(keyframe.image)}
+
+
+def compared_settings(settings: Settings) -> dict[str, Any]:
+    """Settings as plain data, without what changes no picture."""
+    values = settings.model_dump(mode="json")
+    del values["description"]
+    return values
+
+
+def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[int, int]) -> dict[str, str]:
+    """Fingerprints of everything that pure frames depend on, by name.
+
+    Parameters
+    ----------
+    size
+        Width, height of the frames in pixels.
+    """
+    model = plan.settings.model
+    steps = info.steps if model.steps is None else model.steps
+    guidance = info.guidance if model.guidance is None else model.guidance
+    of_model = {"precision": info.dtype, "size": size, "steps": steps, "guidance": float(guidance)}
+    others = {name: digest(value) for name, value in of_model.items()}
+    return {**plan_identity(plan, targets), **model_identity(info.fingerprint), **others}
+
+
+def model_identity(fingerprint: str) -> dict[str, str]:
+    """The model's part of `render_identity`, known from its files before it is loaded."""
+    return {"model": digest(fingerprint)}
+
+
+def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
+    """The part of `render_identity` that is known before the model is loaded."""
+    settings, images = plan.settings, picture_digests(plan)
+    facts = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
+    parts: dict[str, Any] = {
+        "version of beatwalk": __version__,
+        "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
+        "prompts": [{name: row[name] for name in row if name not in PICTURE_FIELDS} for row in facts],
+        "pictures": [{name: row[name] for name in PICTURE_FIELDS} for row in facts],
+        "speed, path or analysis": [
+            settings.walk.model_dump(mode="json", exclude=PLACING),
+            _digest_of(targets.speed),
+        ],
+        "feedback": settings.feedback.model_dump(mode="json"),
+    }
+    if plan.size is not None:
+        parts["size"] = plan.size
+    if settings.model.steps is not None:
+        parts["steps"] = settings.model.steps
+    if settings.model.guidance is not None:
+        parts["guidance"] = float(settings.model.guidance)
+    return {name: digest(value) for name, value in parts.items()}
+
+
+def frames_key(plan: Plan, targets: Targets) -> str:
+    """The same for plans whose pure frames are the same, as long as the files of their model are."""
+    return digest([plan_identity(plan, targets), plan.model, plan.settings.model.model_dump(mode="json")])
+
+
+def video_differences(
+    manifest: Mapping[str, Any], plan: Plan, targets: Targets, model: str | None = None
+) -> list[str]:
+    """Names of what differs between a finished video and what a plan would give; empty if nothing does.
+
+    Parameters
+    ----------
+    manifest
+        Of the video.
+    model
+        Fingerprint of the plan's model; None: it is not compared.
+    """
+    rows = manifest.get("keyframes")
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    images = picture_digests(plan)
+    facts = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
+    song, of_model, found = (
+        value if isinstance(value, dict) else {} for value in map(manifest.get, ("song", "model", "settings"))
+    )
+
+    def rows_differ(*names: str) -> bool:
+        wanted = [{name: row[name] for name in names} for row in facts]
+        return [{name: _fact_of_row(row, name) for name in names} for row in rows] != wanted
+
+    others = [name for name in facts[0] if name not in ("frame", "prompt", "negative", "seed", *PICTURE_FIELDS)]
+    differing = {
+        "song": song.get("sha256") != plan.analysis.song.sha256,
+        "excerpt or length": (song.get("start"), manifest.get("frames"))
+        != (plan.timeline.start_s, plan.timeline.n_frames),
+        "what is heard in the song": not _moves_as(manifest, targets),
+        "prompts": rows_differ("frame", "prompt", "negative", *others),
+        "seeds": rows_differ("seed"),
+        "pictures": rows_differ(*PICTURE_FIELDS),
+        "model": model is not None and of_model.get("fingerprint") != model,
+    }
+    wanted = compared_settings(plan.settings)
+    names = [name for name, differs in differing.items() if differs]
+    return names + [name for name in wanted if found.get(name) != wanted[name]]
+
+
+def manifest_row(keyframe: Keyframe, images: Mapping[Path, str]) -> dict[str, Any]:
+    """A keyframe as a manifest has it; fields that hold their default are left out, but for frame and prompt."""
+    facts = keyframe_facts(keyframe, images)
+    kept = {
+        ROW_NAMES.get(name, name): value
+        for name, value in facts.items()
+        if name in ("frame", "prompt") or value != _default_of(keyframe, name)
+    }
+    if keyframe.image is None:
+        kept.pop("strength", None)
+    else:
+        kept["image"], kept["strength"] = str(keyframe.image), keyframe.strength
+    return kept
+
+
+def _default_of(keyframe: Keyframe, name: str) -> Any:
+    return next(field.default for field in dataclasses.fields(keyframe) if field.name == name)
+
+
+def _fact_of_row(row: Mapping[str, Any], name: str) -> Any:
+    """What `keyframe_facts` said of a field when a row of a manifest was written."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Keyframe)}
+    missing = None if name in PICTURE_FIELDS else defaults.get(name)
+    return row.get(ROW_NAMES.get(name, name), missing)
+
+
+def _moves_as(manifest: Mapping[str, Any], targets: Targets) -> bool:
+    """Whether a video was asked to move as the targets say; beats and energy come down to that."""
+    try:
+        asked = np.array(manifest["motion"]["target"][1:], np.float64)
+        wanted = targets.speed[1:] * (manifest["scale"] or 1.0)
+        return asked.shape == wanted.shape and np.allclose(asked, wanted, atol=1e-6)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound: bool) -> str:
+    """A fingerprint that changes when anything does that a loop shows or plays.
+
+    Parameters
+    ----------
+    plan
+        Of the loop, laid over a song of its own.
+    model
+        Fingerprint of the model.
+    start_s, end_s
+        Where the loop lies in the real song.
+    sound
+        Whether the song's sound is laid under it.
+    """
+    images, analysis = picture_digests(plan), plan.analysis
+    keyframes = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
+    levels = [np.round(curve.values, 6) for _, curve in sorted(analysis.curves.items())]
+    heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
+    song = [analysis.song.sha256, start_s, end_s]
+    settings = compared_settings(plan.settings)
+    return digest([keyframes, settings, model, plan.size, str(plan.timeline.fps), song, heard, sound])
+
+
+def _digest_of(values: Float) -> str:
+    return hashlib.sha256(np.round(values, 9).tobytes()).hexdigest()[:16]

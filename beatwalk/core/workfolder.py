@@ -1,0 +1,224 @@
+"""The folder in which a video grows, and the files beside it.
+
+    out.mp4                      the video
+    out.mp4.beatwalk.json        its manifest
+    out.mp4.beatwalk/            its work folder: gone when the video is finished, unless frames are kept
+        lock                     held by the process at work
+        render.json              fingerprints of what the frames depend on, by name
+        plan.json                the plan
+        survey.json              the path of every segment
+        segment-0003.mkv         frames, lossless
+        segment-0003.npz         the record of these frames; a segment without one counts for nothing
+
+Whatever beatwalk does to these files, it does here or through the paths given here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beatwalk.core.files import PARTIAL_GLOB, discard, folder_in, read_json, write_json
+from beatwalk.core.locking import LOCK_FILE, alone_in, is_held
+from beatwalk.errors import OutputError
+
+SUFFIX = ".beatwalk"
+RECORDS, FRAMES = "segment-*.npz", "segment-*.mkv"
+
+
+def manifest_path(video: Path) -> Path:
+    """Where the manifest of a video lies."""
+    return video.with_name(f"{video.name}{SUFFIX}.json")
+
+
+def record_file(frames: Path) -> Path:
+    """Where the record of a segment lies: beside its frames."""
+    return frames.with_suffix(".npz")
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """The work folder of one video; whether it exists or not."""
+
+    video: Path
+
+    @classmethod
+    def at(cls, path: Path) -> WorkFolder:
+        """The work folder that lies at `path`."""
+        return cls(path.with_name(path.name.removesuffix(SUFFIX)))
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.video.with_name(self.video.name + SUFFIX)
+
+    @property
+    def identity_file(self) -> Path:
+        """Fingerprints of what the frames depend on."""
+        return self.path / "render.json"
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that is rendered."""
+        return self.path / "plan.json"
+
+    @property
+    def survey_file(self) -> Path:
+        """The path of every segment."""
+        return self.path / "survey.json"
+
+    def frames_file(self, index: int) -> Path:
+        """Frames of the segment with this index."""
+        return self.path / f"segment-{index:04d}.mkv"
+
+    @property
+    def n_segments(self) -> int:
+        """Number of finished segments."""
+        return len(list(self.path.glob(RECORDS)))
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether it holds anything that was finished."""
+        return any(self.path.glob(RECORDS))
+
+    @property
+    def frames_bytes(self) -> int:
+        """Bytes that rendered frames take."""
+        return sum(path.stat().st_size for path in self.path.glob(FRAMES))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the folder at this place looks like one that beatwalk made."""
+        return (
+            self.identity_file.is_file() or (self.path / LOCK_FILE).is_file() or any(self.path.glob(".*.partial.d"))
+        )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a running process is at work in it."""
+        return is_held(self.path)
+
+    def is_same(self, other: WorkFolder) -> bool:
+        """Whether two names lead to one existing folder."""
+        return other.path.exists() and other.path.samefile(self.path)
+
+    def check_free(self) -> None:
+        """Check that no process is at work in it.
+
+        Raises
+        ------
+        OutputError
+            One is.
+        """
+        if self.is_held:
+            raise self._taken()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder if need be and hold it; afterwards it goes again if nothing else is in it.
+
+        Raises
+        ------
+        OutputError
+            Another process holds it, or it cannot be made.
+        """
+        with alone_in(self.path, self._taken()):
+            yield
+
+    def _taken(self) -> OutputError:
+        return OutputError(f"{self.video}: another beatwalk is making it now; wait for it, or choose another name")
+
+    @contextlib.contextmanager
+    def claimed(self, identity: Mapping[str, str], *, overwrite: bool) -> Iterator[None]:
+        """The folder, held for one render: made, or taken up again.
+
+        Finished segments stay in it, so that the next run or `finish` can resume from them. A failure before the
+        first one leaves nothing behind.
+
+        Raises
+        ------
+        OutputError
+            It holds frames of a different render (unless `overwrite`, which discards them), or it cannot be made.
+        """
+        with self.held():
+            try:
+                if self._identity() != identity:
+                    self.check_same(identity, overwrite=overwrite)
+                    self.clear()  # frames without an identity could show anything
+                self._remove_partial()
+            except OSError as error:
+                raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+            try:
+                write_json(self.identity_file, {"version": 1, "identity": identity})
+                yield
+            except Exception:
+                if not self.has_segments:
+                    self.clear()
+                raise
+
+    def check_same(self, identity: Mapping[str, str], *, overwrite: bool) -> None:
+        """Check that finished segments belong to the render with this identity, which may be given in part.
+
+        Raises
+        ------
+        OutputError
+            They belong to another one, and `overwrite` is not given; the message names the differences.
+        """
+        found = self._identity()
+        if found is None or overwrite or not self.has_segments:
+            return
+        if names := sorted(key for key, value in identity.items() if found.get(key) != value):
+            raise OutputError(
+                f"{self.path}: an unfinished render differs in {', '.join(names)}; "
+                "render with the same settings to resume it, or add --overwrite to start again"
+            )
+
+    def _identity(self) -> dict[str, Any] | None:
+        """What the frames depend on; None if that is unknown."""
+        with contextlib.suppress(OutputError):
+            found = read_json(self.identity_file, OutputError, "the record of a render").get("identity")
+            return found if isinstance(found, dict) else None
+        return None
+
+    def clear(self) -> None:
+        """Remove beatwalk's own files, and the folder if nothing else is in it.
+
+        Records go first and the identity goes last: wherever this is interrupted, nothing is left that could be
+        mistaken for frames of another render.
+        """
+        for pattern in (RECORDS, FRAMES, self.survey_file.name, self.plan_file.name):
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
+        self._remove_partial()
+        self.identity_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    def _remove_partial(self) -> None:
+        for left in self.path.glob(PARTIAL_GLOB):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder inside for files that are not finished, gone afterwards.
+
+        Raises
+        ------
+        OutputError
+            It cannot be made.
+        """
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{self.path}: cannot be made: {reason}; choose another place") from None
+        try:
+            with folder_in(self.path) as folder:
+                yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                self.path.rmdir()

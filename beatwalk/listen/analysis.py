@@ -1,0 +1,88 @@
+"""Sound → `Analysis`: every step of listening, one after the other."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from beatwalk.errors import SettingsError
+from beatwalk.listen.audio import song_of
+from beatwalk.listen.bars import find_bars
+from beatwalk.listen.corrections import with_rhythm
+from beatwalk.listen.curves import song_curves
+from beatwalk.listen.features import Features, extract_features
+from beatwalk.listen.librosa_tracker import track_beats
+from beatwalk.listen.network import Activations, run_network
+from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.sections import find_drop, find_sections
+from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
+from beatwalk.types import Analysis, Audio
+
+TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
+
+
+def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
+    """Find beats, bars, onsets, sections and curves of a song.
+
+    Parameters
+    ----------
+    tracker
+        The tracker of beats and bars, one of `TRACKERS`.
+
+    Raises
+    ------
+    AudioError
+        The file has vanished or changed since it was opened.
+    MissingExtraError, ModelError
+        The tracker belongs to another package, which is not installed or has no weights.
+    """
+    song = song_of(audio)
+    with _one_thread():
+        features = extract_features(audio)
+        activations = run_network(features)
+        rhythm = _rhythm_of(audio, features, activations, tracker)
+        onsets = find_onsets(features, activations)
+        curves = song_curves(features)
+        sections = find_sections(features, curves, rhythm.bars.downbeats_s)
+    return Analysis(
+        song=song,
+        tempo_bpm=rhythm.beats.tempo_bpm,
+        tempo_curve=rhythm.beats.tempo_curve,
+        beats_s=rhythm.beats.times_s,
+        beat_confidence=rhythm.beats.confidence,
+        downbeats_s=rhythm.bars.downbeats_s,
+        beats_per_bar=rhythm.bars.beats_per_bar,
+        onsets_s=onsets.times_s,
+        onset_strength=onsets.strength,
+        sections=sections,
+        drop_s=find_drop(sections, curves["energy"]),
+        curves=curves,
+    )
+
+
+def track_again(analysis: Analysis, audio: Audio, hint: Hint) -> Analysis:
+    """Track beats and bars again, as a person hints; everything else of `analysis` is kept."""
+    with _one_thread():
+        features = extract_features(audio)
+        rhythm = track_rhythm(features, run_network(features), hint)
+    return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+
+def _rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:
+    if tracker == "beatwalk":
+        return track_rhythm(features, activations)
+    if tracker == "librosa":
+        beats = track_beats(features)
+        return Rhythm(beats=beats, bars=find_bars(features, beats.times_s))
+    if tracker == "beat-this":
+        from beatwalk.listen.beat_this import track_with_beat_this
+
+        return track_with_beat_this(audio)
+    raise SettingsError(f'no tracker "{tracker}"; known are {", ".join(TRACKERS)}')
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Limit numpy to one thread: its matrix products are small here, and threads would only wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits

@@ -1,0 +1,32 @@
+"""How one segment is walked: where its noise goes, when its prompt changes, where the picture changes much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beatwalk.types import Float
+from beatwalk.walk.arc import ArcMap
+from beatwalk.walk.noise import NoisePath
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentPath:
+    """How one segment is walked."""
+
+    noise: NoisePath
+    change_share: float  # the prompt changes on the last such share of the path
+    arc: ArcMap  # where the picture changes much and where little
+    time_ratio: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
+
+    def corners(self) -> Float:
+        """Positions at which the path turns: where noise leaves its chain, and where the prompt begins to change."""
+        turns = [1 - self.change_share]
+        if self.noise.pinned is not None and 0 < self.noise.travel < self.noise.total_travel:
+            turns.append(self.noise.travel / self.noise.total_travel)
+        return np.unique([turn for turn in turns if 0 < turn < 1])
+
+    def prompt_progress(self, alphas: Float) -> Float:
+        """How far the prompt has changed at each position, 0-1."""
+        return np.clip((np.asarray(alphas) - (1 - self.change_share)) / self.change_share, 0, 1)
