@@ -167,12 +167,15 @@ def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:
     """Its first heads answer alike, and its new weights can learn."""
     small, large = Ears(SHAPES["toy"]).eval(), Ears(Shape(16, (1, 4, 2))).eval()
     weights = {name: tensor for name, tensor in small.state_dict().items() if not name.startswith("heads")}
-    weights |= {"heads.weight": small.heads.weight.data[:3], "heads.bias": small.heads.bias.data[:3]}
+    heads = small.state_dict()
+    weights |= {name: heads[name][:3] for name in ("heads.weight", "heads.bias")}
     widen(large, weights)
     ears = torch.rand(1, 60, NETWORK_INPUTS)
     torch.testing.assert_close(large(ears)[:, :3], small(ears)[:, :3])
-    loss_of(large(ears), torch.zeros(1, len(HEADS), 30)).sum().backward()
-    for grown in (large.stem.weight, large.blocks[0].mix.weight, large.blocks[2].mix.weight, large.heads.weight):
+    torch.autograd.backward(loss_of(large(ears), torch.zeros(1, len(HEADS), 30)).sum())
+    parameters = dict(large.named_parameters())
+    for name in ("stem.weight", "blocks.0.mix.weight", "blocks.2.mix.weight", "heads.weight"):
+        grown = parameters[name]
         assert grown.grad is not None
         assert float(grown.grad.abs().max()) > 0
 
