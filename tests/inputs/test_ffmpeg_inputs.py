@@ -15,7 +15,7 @@ from beatwalk.core import ffmpeg
 from beatwalk.errors import BeatwalkError
 from beatwalk.video import mux, probe, read_frames
 from beatwalk.video.reading import read_averages, read_sound
-from tests.helpers import click_song
+from tests.songs import click_song
 from tests.inputs.wrong import refuses, survives
 
 SECRET = "secret.wav"
