@@ -15,8 +15,8 @@ from beatwalk.core import ffmpeg
 from beatwalk.errors import BeatwalkError
 from beatwalk.video import mux, probe, read_frames
 from beatwalk.video.reading import read_averages, read_sound
-from tests.songs import click_song
 from tests.inputs.wrong import refuses, survives
+from tests.songs import click_song
 
 SECRET = "secret.wav"
 SCRIPTS: dict[str, str] = {
