@@ -141,6 +141,7 @@ def test_a_timed_generator_makes_the_same_pictures(model: Path) -> None:
     assert timed.stages["text"] > 0
 
 
+@pytest.mark.slow
 def test_compiling_is_measured_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it cost, what it brought, and from how many frames it pays; its time is in no other figure."""
     import torch
