@@ -74,7 +74,7 @@ def measured(bench: tuple[BenchReport, Watched]) -> BenchReport:
 
 
 def test_rates_follow_from_frames_and_seconds(measured: BenchReport) -> None:
-    """Known answers: 20 frames in 8 s are 2.5 a second, half of the plain way's 5, whatever else was measured."""
+    """Known answers: 20 frames in 8 s are 2.5 a second, half of the baseline's 5, whatever else was measured."""
     known = dataclasses.replace(
         measured, frames=20, pictures=24, wall_s=8.0, generation_s=3.0, encoding_s=6.4, plain={"frames_per_s": 5.0}
     )
