@@ -29,7 +29,16 @@ from beatwalk.core import (
     write_json,
 )
 from beatwalk.errors import AudioError, PlanError, VideoError
-from beatwalk.listen import PathLike, analysis_for, analyze, open_song, with_song
+from beatwalk.listen import (
+    PathLike,
+    analysis_for,
+    analyze,
+    grid_to_json,
+    open_song,
+    rendered_analysis,
+    with_curves,
+    with_song,
+)
 from beatwalk.models import Generator, ModelRequest, fingerprint_of, load_model, load_upscaler
 from beatwalk.plan import (
     DEFAULT_PRESET,
@@ -45,6 +54,7 @@ from beatwalk.plan import (
     settings_from,
     targets_of,
 )
+    used_curves,
 from beatwalk.preflight import (
     check_output,
     check_pictures,
@@ -117,6 +127,7 @@ def plan(
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
     made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
+    analysis = with_curves(analysis, audio, used_curves(settings))
     check_plan(made)
     return made
 
@@ -282,6 +293,7 @@ def _manifest_of(
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
         pictures=pictures,
+        analysis=grid_to_json(plan.analysis),
         motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
         report={
             "seconds": round(tally.seconds, 2),
@@ -352,7 +364,7 @@ def finish(
     output
         The new video; None: `video` itself, which then needs `overwrite`.
     overrides
-        Settings under camera, color, trails, grain, effects, safety and video (codec and quality).
+        Settings that need no new frames: effects, safety, and video (codec and quality).
     overwrite
         Whether an existing video may be replaced.
     watch
@@ -431,7 +443,8 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     song
         The song that it was made for; None: the one that its manifest names, if it still exists.
     analysis
-        Of the song; None: the song is analysed, if there is one.
+        Of the song; None: the one that the video was rendered from; if its manifest does not say it, the song is
+        analysed.
 
     Raises
     ------
@@ -445,5 +458,6 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
     if analysis is None and song is not None:
+    analysis = analysis or rendered_analysis(video, song)
         analysis = analysis_for(song)
     return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)

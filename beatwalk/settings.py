@@ -13,21 +13,11 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-Source = Literal[
-    "energy",
-    "onset",
-    "beat",
-    "downbeat",
-    "bar_phase",
-    "bass",
-    "mid",
-    "high",
-    "brightness",
-    "section",
-    "constant",
-]
+from beatwalk.sources import check_source
+from beatwalk.targets import EFFECT_GROUPS, TARGETS
+
 Codec = Literal[
     "h264",
     "h265",
@@ -45,10 +35,11 @@ Codec = Literal[
     "webm",
 ]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
+Source = Annotated[str, AfterValidator(check_source)]  # a name of `beatwalk.sources.SOURCES`
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
-MAX_TRAILS = 0.95  # a larger part of the previous frame would hardly ever fade
+MAX_TRAILS = TARGETS["trails.amount"].high
 # Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
-AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
+AFTERWARDS = (*EFFECT_GROUPS, "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
 )  # no exponents: 1e999999999 would take for ever
@@ -105,9 +96,9 @@ class _Frozen(BaseModel):
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source  # what the music does
+    source: Source  # what the music does, such as energy or beat
     amount: Amount = 1.0  # added at full source, in the target's unit
-    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates; camera and hue only
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates (walk.speed: ignored)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
     release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
     curve: Shape = "linear"  # applied to the source before the amount

@@ -92,13 +92,14 @@ def _starting_point(
 ) -> Analysis:
     """The analysis that was given, else the one stored next to the song, else a new one."""
     from beatwalk import listen
+    from beatwalk.sources import CURVES
 
     given = read_analysis_if(analysis_file)
     if given is not None:
-        return listen.with_song(given, audio)
+        return listen.with_curves(listen.with_song(given, audio), audio, CURVES)
     stored = None if fresh or tracker else listen.stored_analysis(audio)
     if stored is not None:
         console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
-        return stored
+        return listen.with_curves(stored, audio, CURVES)
     with console.busy("listening"):
         return listen.analyze(audio, tracker=tracker or "beatwalk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.modulation import used_curves
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -38,3 +39,4 @@ __all__ = [
     "settings_from",
     "targets_of",
 ]
+    "used_curves",

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from beatwalk.core import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.plan.modulation import used_curves
 from beatwalk.plan.presets import settings_from
 from beatwalk.settings import Fps, Size
 from beatwalk.types import Keyframe, Plan, Timeline
@@ -153,3 +154,6 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")
+    for curve, target in used_curves(plan.settings).items():
+        if curve not in plan.analysis.curves:
+            raise PlanError(f"{where}: the analysis has no curve {curve!r}, which {target} uses; plan the song again")
