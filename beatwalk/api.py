@@ -42,6 +42,7 @@ from beatwalk.listen import (
 from beatwalk.models import Generator, ModelRequest, fingerprint_of, load_model, load_upscaler
 from beatwalk.plan import (
     DEFAULT_PRESET,
+    anchored,
     check_plan,
     load_settings,
     merge,
@@ -53,8 +54,8 @@ from beatwalk.plan import (
     resolve_model_path,
     settings_from,
     targets_of,
-)
     used_curves,
+)
 from beatwalk.preflight import (
     check_output,
     check_pictures,
@@ -126,8 +127,8 @@ def plan(
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
-    made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     analysis = with_curves(analysis, audio, used_curves(settings))
+    made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)
     return made
 
@@ -292,8 +293,8 @@ def _manifest_of(
         walk.size,
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
-        pictures=pictures,
         analysis=grid_to_json(plan.analysis),
+        pictures=pictures,
         motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
         report={
             "seconds": round(tally.seconds, 2),
@@ -391,7 +392,7 @@ def finish(
             raise PlanError(
                 f"{needs_render[0]} cannot be changed without rendering; only {', '.join(AFTERWARDS)} can"
             )
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     settings = settings_from(values, where="settings")
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
@@ -457,7 +458,7 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         said = manifest.get("song")
         named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
         song = named if named.is_file() else None
-    if analysis is None and song is not None:
     analysis = analysis or rendered_analysis(video, song)
+    if analysis is None and song is not None:
         analysis = analysis_for(song)
     return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
