@@ -107,23 +107,15 @@ def analysis_for(song: PathLike | Audio) -> Analysis:
 
 
 def with_curves(analysis: Analysis, song: PathLike | Audio, names: Iterable[str]) -> Analysis:
-    """Add curves that an analysis from a file lacks; the song is heard again for them, its beats are not.
+    """Add curves to an analysis from a file that lacks them; the song is heard again for them, its beats are not.
 
     Raises
     ------
     AudioError
         The song cannot be read.
     """
-    missing = [name for name in names if name not in analysis.curves]
-    if not missing:
-        return analysis
-    _log.warning(
-        "the analysis of %s lacks %s, which is heard again; to keep it: beatwalk analyze --save",
-        analysis.song.path.name,
-        ", ".join(missing),
-    )
     heard = hear_curves(song if isinstance(song, Audio) else open_song(song))
-    return as_stored(replace(analysis, curves={**analysis.curves, **{name: heard[name] for name in missing}}))
+    return as_stored(replace(analysis, curves={**analysis.curves, **{name: heard[name] for name in names}}))
 
 
 def rendered_analysis(video: Path, song: PathLike | None = None) -> Analysis | None:

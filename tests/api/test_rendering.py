@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from beatwalk import api, preflight
 from beatwalk.cli import main
+from beatwalk.core import Event, Rendered
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
 from beatwalk.listen import Corrections, correct
@@ -68,12 +70,12 @@ def test_names_of_every_kind_are_names(planned: Plan, tmp_path: Path, name: str)
 def test_a_stopped_render_goes_on(planned: Plan, tmp_path: Path) -> None:
     """Ctrl-C after the first segment: what there is stays, and is not made again."""
 
-    def stop(progress: Any) -> None:
-        if progress.stage == "render" and progress.done > 8:
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render(planned, tmp_path / "out.mp4", watch=stop)
+        render(planned, tmp_path / "out.mp4", on_event=stop)
     assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
     assert render(planned, tmp_path / "out.mp4").manifest["report"]["frames_reused"] == 8
     assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
@@ -194,6 +196,7 @@ def test_an_older_manifest_is_reported_and_the_song_heard(
     planned: Plan, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It does not say which beats it was rendered from."""
+    caplog.set_level(logging.WARNING, "beatwalk")  # the command line may have made it quieter
     render(planned, tmp_path / "out.mp4")
     path = manifest_path(tmp_path / "out.mp4")
     old = {key: value for key, value in json.loads(path.read_text()).items() if key != "analysis"}
