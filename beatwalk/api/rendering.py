@@ -33,7 +33,7 @@ from beatwalk.core import (
     write_json,
 )
 from beatwalk.errors import AudioError
-from beatwalk.listen import PathLike
+from beatwalk.listen import PathLike, grid_to_json
 from beatwalk.models import Generator, LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import check_plan, plan_to_json, targets_of
 from beatwalk.preflight import check_resumable, check_space, compile_if_worth, remarks_of
@@ -346,6 +346,7 @@ def _manifest_of(
         walk.size,
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
+        analysis=grid_to_json(plan.analysis),
         pictures=pictures,
         motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
         report={

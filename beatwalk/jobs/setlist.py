@@ -32,6 +32,7 @@ from beatwalk import api
 from beatwalk.core import Listening, OnEvent, Reporter
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for
+from beatwalk.plan import anchored
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
@@ -216,7 +217,10 @@ def _jobs_of_song(
                 base / song.song,
                 base / script,
                 preset=str(found) if preset.endswith(".toml") else preset,
-                overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
+                overrides=[
+                    anchored(values, base)
+                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings)
+                ],
                 analysis=analysis,
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,
