@@ -20,29 +20,34 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import ModelError
+from beatwalk.models.sources import WORDS_FILE
 
-FILE = "words.json"
-VERSION = 1
+VERSION = 1  # of the file
 GROUPS = ("subjects", "palettes", "moods", "styles", "compositions")
 MAX_CHARACTERS = 4000  # of a prompt that are read; nobody means more
 MAX_WORDS = 6  # of a phrase
 LONG = 5  # letters from which a word may have one slip of the fingers
 BRACKET = 1.1  # weight of a pair of round brackets; square ones divide by it
-HINT, SYNONYM = 0.4, 0.9  # weight of a word that only hints at a subject, and of one that is not its plain name
+SYNONYM, HINT, FAINT = 0.9, 0.4, 0.3  # weights of a synonym, of a word that hints at a subject, and of a faint hint
+_FUNCTION = ("a", "an", "the", "of", "in", "on", "at", "by", "with", "and", "from", "over", "under", "above", "into")
 LATER = 0.01  # of its weight is lost by each word that stands before a subject
+APART = 2  # places that a comma puts between what was found
 _WEIGHT = re.compile(r"\(([^()\[\]]*):\s*([0-9]+(?:\.[0-9]+)?)\s*\)")
 _FLAG = re.compile(r"(?<!\S)--?[a-z][\w-]*(?:[ =][\d.:x/]+)?|<[^>]{0,80}>", re.IGNORECASE)
 _PART = re.compile(r"[^\s,;.!?|/+&\"“”„()\[\]{}<>:·•…—–、。，；！？（）「」『』]+|[,;.!?|、。，；！？]|[()\[\]]|\n")
 _NEGATION = {"no", "not", "without", "sin", "sem", "sans", "ohne", "senza", "без"}
 _STOP = {",", ";", ".", "!", "?", "|", "\n", "、", "。", "，", "；", "！", "？"}
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿가-힯]")  # scripts whose words stand together, or end in particles
+# Of moods, the ones that say most come first: a caption has one before the subject and one behind it.
+_BEHIND = ("dusk", "dawn", "night")
+_TELLING = ("dusk", "dawn", "night", "misty", "glowing", "dark", "dreamy", "bright", "contrast")
 _SIGN_ONLY = re.compile(r"[\W\d_]+")
 
 
@@ -54,6 +59,7 @@ class Found:
     name: str
     weight: float
     hint: bool = False  # it only suggests a subject
+    at: int = 0  # place among what was found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class Reading:
         """One line for people."""
         known = ", ".join(self.known) or "nothing that it knows; it paints a mood of its own"
         told = f"{model} reads: {known}"
-        return f"{told} · unknown: {', '.join(self.unknown[:12])}" if self.unknown else told
+        return f"{told} · unknown: {', '.join(word[:24] for word in self.unknown[:12])}" if self.unknown else told
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +84,9 @@ class PromptReader:
 
     names: Mapping[str, Mapping[str, str]]  # group → name → how captions word it
     phrases: Mapping[str, tuple[str, str, float]]  # phrase → group, name, weight; a trailing * stands for any ending
-    hints: Mapping[str, str]  # word → subject
+    hints: Mapping[str, tuple[str, float]]  # word → subject, weight; a trailing * stands for any ending
+    implied: Mapping[str, str]  # palette or mood → subject, where nothing hints at one
+    seen: frozenset[str]  # words of captions: the model has met them, whatever they mean
     filler: frozenset[str]  # words that change nothing, and words that are no slips of known ones
     moods_of_its_own: tuple[str, ...]  # subjects for prompts of which nothing is known
 
@@ -91,7 +99,7 @@ class PromptReader:
         ModelError
             Its file does not hold together.
         """
-        path = folder / FILE
+        path = folder / WORDS_FILE
         if not path.is_file():
             return None
         try:
@@ -113,10 +121,18 @@ class PromptReader:
             for name, entry in data["words"][group].items():
                 for phrase in entry["others"]:
                     phrases.setdefault(phrase, (group, name, SYNONYM))
+        faint = set(data["faint"])
+        seen = {part for phrase, (*_, weight) in phrases.items() if weight == 1.0 for part in phrase.split()}
         return cls(
+            seen=frozenset({*seen, *_FUNCTION}),
+            implied=dict(data["implied"]),
             names={g: {n: entry["caption"] for n, entry in data["words"][g].items()} for g in GROUPS},
             phrases=phrases,
-            hints={word: subject for subject, words in data["hints"].items() for word in words},
+            hints={
+                word: (subject, FAINT if word in faint else HINT)
+                for subject, words in data["hints"].items()
+                for word in words
+            },
             filler=frozenset(data["filler"]),
             moods_of_its_own=tuple(data["own"]),
         )
@@ -124,25 +140,20 @@ class PromptReader:
     def read(self, prompt: str) -> Reading:
         """What the model is to be given for a prompt."""
         text = unicodedata.normalize("NFKC", prompt[:MAX_CHARACTERS]).lower()
-        plain = _FLAG.sub(" ", text)
         found: list[Found] = []
         unknown: list[str] = []
-        filler = plain != text or _WEIGHT.search(plain) is not None
-        for words, weight in _weighted(plain):
+        at = 0
+        for words, weight in _weighted(_FLAG.sub(" ", _spaced(text))):
             for one in self._matched(words):
                 if isinstance(one, Found):
-                    found.append(Found(group=one.group, name=one.name, weight=one.weight * weight, hint=one.hint))
-                elif one in self.filler:
-                    filler = True
-                elif not _SIGN_ONLY.fullmatch(one):
+                    found.append(replace(one, weight=one.weight * weight, at=at))
+                    at += 1
+                elif one not in self.filler and one not in self.seen and not _SIGN_ONLY.fullmatch(one):
                     unknown.append(one)
-                else:
-                    filler = True
-        if found and not unknown and not filler and not any(one.hint for one in found) and _one_each(found):
+            at += APART
+        if any(one.group == "subjects" and not one.hint for one in found) and self._is_plain(text):
             return Reading(text=prompt, known=tuple(dict.fromkeys(self._caption_of(one) for one in found)))
-        chosen = _chosen(found)
-        if "subjects" not in chosen:
-            chosen["subjects"] = [self._invented(text, found)]
+        chosen = _chosen(found, self._subject(text, found))
         invented = not found
         if invented:
             chosen |= self._mood_of_its_own(text)
@@ -152,6 +163,10 @@ class PromptReader:
             unknown=tuple(dict.fromkeys(unknown)),
             invented=invented,
         )
+
+    def _is_plain(self, text: str) -> bool:
+        """Whether a prompt has nothing but words that the model has met."""
+        return all(word in self.seen for word in re.split(r"[\s,.-]+", text) if word)
 
     def _matched(self, words: Sequence[str]) -> Iterator[Found | str]:
         """Known phrases among words, longest first, and the words that belong to none."""
@@ -172,18 +187,24 @@ class PromptReader:
             if variant in self.phrases:
                 group, name, weight = self.phrases[variant]
                 return Found(group=group, name=name, weight=weight)
-            if single and variant in self.hints:
-                return Found(group="subjects", name=self.hints[variant], weight=HINT, hint=True)
+            if variant in self.hints:
+                return self._hint(variant)
         if not single or phrase in self.filler:
             return None
         for length in range(len(phrase), 1, -1):
             if (stem := phrase[:length]) in self._stems:
                 group, name, weight = self._stems[stem]
                 return Found(group=group, name=name, weight=weight)
+            if f"{stem}*" in self.hints:
+                return self._hint(f"{stem}*")
         if (meant := self._slipped(phrase)) is not None:
             group, name, weight = self.phrases[meant]
             return Found(group=group, name=name, weight=weight)
         return None
+
+    def _hint(self, word: str) -> Found:
+        name, weight = self.hints[word]
+        return Found(group="subjects", name=name, weight=weight, hint=True)
 
     def _inside(self, word: str) -> Iterator[Found | str]:
         """A word of a script without spaces: what is known in it, longest first; and the halves of neon-drenched."""
@@ -192,6 +213,10 @@ class PromptReader:
             while at < len(word):
                 for length in range(min(8, len(word) - at), 0, -1):
                     part = word[at : at + length]
+                    if part in self.hints and len(part) > 1:
+                        yield self._hint(part)
+                        at += length
+                        break
                     if part in self.phrases and (length > 1 or ord(part) >= 0x3400):
                         group, name, weight = self.phrases[part]
                         yield Found(group=group, name=name, weight=weight)
@@ -219,16 +244,24 @@ class PromptReader:
         """The known word that differs by two letters swapped, one doubled, one left out or one wrong."""
         if len(word) < LONG or not word.isascii() or not word.isalpha():
             return None
-        near = [w for w in self._long_words if w[0] == word[0] and abs(len(w) - len(word)) <= 1 and _one_slip(w, word)]
+        near = [
+            w for w in self._long_words if w[0] == word[0] and abs(len(w) - len(word)) <= 1 and _one_slip(w, word)
+        ]
         return min(near, key=lambda w: (-SequenceMatcher(None, w, word).ratio(), w), default=None)
 
     def _caption_of(self, found: Found) -> str:
         return self.names[found.group][found.name]
 
-    def _invented(self, text: str, found: Sequence[Found]) -> Found:
-        """A subject for a prompt that names none."""
-        hinted = sorted((one for one in found if one.hint), key=lambda one: -one.weight)
-        name = hinted[0].name if hinted else self._by_hash(text, "subject", self.moods_of_its_own)
+    def _subject(self, text: str, found: Sequence[Found]) -> Found:
+        """The subject of a prompt: named, or hinted at, or implied by a colour or a mood, or by its text's hash."""
+        for hint in (False, True):
+            subjects = [one for one in found if one.group == "subjects" and one.hint == hint]
+            if subjects:
+                return max(subjects, key=lambda one: one.weight * (1 - LATER * min(one.at, 50)))
+        for one in found:
+            if one.name in self.implied:
+                return replace(one, group="subjects", name=self.implied[one.name], hint=True)
+        name = self._by_hash(text, "subject", self.moods_of_its_own)
         return Found(group="subjects", name=name, weight=HINT, hint=True)
 
     def _mood_of_its_own(self, text: str) -> dict[str, list[Found]]:
@@ -248,14 +281,19 @@ class PromptReader:
     def _worded(self, chosen: Mapping[str, Sequence[Found]]) -> str:
         """A caption as the model learnt them: mood, colour, subject; what stands behind; style."""
         words = {group: [self._caption_of(one) for one in ones] for group, ones in chosen.items()}
-        (subject,), palettes = words["subjects"], words.get("palettes", [])
-        mood = next(iter(words.get("moods", [])), "")
-        after = mood.split(" ")[0] in {"at", "by", "in", "under"}
-        before = [word for word in ("" if after else mood, *palettes[:1]) if word]
-        body = " ".join([*before, subject])
+        (subject,), palettes, moods = words["subjects"], words.get("palettes", []), words.get("moods", [])
+        behind = [mood for mood in moods if mood.startswith("at ")]
+        before = [mood for mood in moods if mood not in behind]
+        body = " ".join([*before[:1], *palettes[:1], subject])
         body += f" with {palettes[1]} light" if len(palettes) > 1 else ""
-        body += f" {mood}" if after else ""
+        body = " ".join([body, *behind[:1]])
         return ", ".join([body, *words.get("styles", []), *words.get("compositions", [])])
+
+
+def _spaced(text: str) -> str:
+    """Pictographs as words of their own, without what only changes their looks."""
+    shown = text.replace("\ufe0f", "").replace("\u200d", " ")
+    return "".join(f" {letter} " if unicodedata.category(letter) == "So" else letter for letter in shown)
 
 
 def _weighted(text: str) -> Iterator[tuple[list[str], float]]:
@@ -309,25 +347,28 @@ def _one_slip(known: str, typed: str) -> bool:
     if len(known) == len(typed):
         wrong = [i for i, (a, b) in enumerate(zip(known, typed, strict=True)) if a != b]
         swapped = len(wrong) == 2 and wrong[1] == wrong[0] + 1 and known[wrong[0]] == typed[wrong[1]]
-        return len(wrong) == 1 and len(known) > LONG or (swapped and known[wrong[1]] == typed[wrong[0]])
+        return (len(wrong) == 1 and len(known) > LONG) or (swapped and known[wrong[1]] == typed[wrong[0]])
     longer, shorter = (known, typed) if len(known) > len(typed) else (typed, known)
     return any(longer[:i] + longer[i + 1 :] == shorter for i in range(1, len(longer)))
 
 
-def _one_each(found: Sequence[Found]) -> bool:
-    """Whether a prompt asks for no more than the model's captions do."""
-    limits = {"subjects": 1, "palettes": 2}
-    return all(sum(one.group == group for one in found) <= limits.get(group, 1) for group in GROUPS)
+def _chosen(found: Sequence[Found], subject: Found) -> dict[str, list[Found]]:
+    """The subject, up to two colours, a mood before it and one behind it, and one of each other group.
 
-
-def _chosen(found: Sequence[Found]) -> dict[str, list[Found]]:
-    """One subject, up to two colours, and one of each other group: the heaviest, or the first."""
-    chosen: dict[str, list[Found]] = {}
-    ranked = sorted(enumerate(found), key=lambda one: -one[1].weight * (1 - LATER * min(one[0], 50)))
-    for _, one in ranked:
-        if one.hint:
-            continue
+    The heaviest word counts, then the one that stands nearest to the subject: colours belong to their nouns.
+    """
+    chosen: dict[str, list[Found]] = {"subjects": [subject]}
+    for one in sorted(found, key=lambda one: (-round(one.weight, 3), abs(one.at - subject.at), one.at)):
         kept = chosen.setdefault(one.group, [])
-        if len(kept) < (2 if one.group == "palettes" else 1) and one.name not in {other.name for other in kept}:
+        if len(kept) < {"palettes": 2, "moods": 9, "subjects": 0}.get(one.group, 1) and one.name not in _names(kept):
             kept.append(one)
-    return {group: chosen[group] for group in GROUPS if group in chosen}
+    if len(two := chosen.get("palettes", [])) == 2 and two[0].weight == two[1].weight and two[0].at == two[1].at + 1:
+        two.reverse()  # red and blue smoke
+    moods = sorted(chosen.get("moods", []), key=lambda one: _TELLING.index(one.name))
+    behind = [one for one in moods if one.name in _BEHIND]
+    chosen["moods"] = [*[one for one in moods if one not in behind][:1], *behind[:1]]
+    return {group: chosen[group] for group in GROUPS if chosen.get(group)}
+
+
+def _names(found: Sequence[Found]) -> set[str]:
+    return {one.name for one in found}

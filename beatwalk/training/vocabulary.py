@@ -58,13 +58,22 @@ def vocabulary() -> dict[str, Any]:
     for name in (*reader["hints"], *reader["own"]["subjects"]):
         if name not in words["subjects"]:
             raise KeyError(f"reader.toml: the painter knows no {name!r}")
-    for group in words.values():
-        for entry in group.values():
+    for entries in words.values():
+        for entry in entries.values():
             entry["others"] = list(dict.fromkeys(word for word in entry["others"] if word not in entry["plain"]))
+    weak = set(reader["weak"]["words"])
+    hints = {name: list(listed) for name, listed in reader["hints"].items()}
+    for name, entry in words["subjects"].items():
+        hinting = [word for word in (*entry["plain"], *entry["others"]) if word in weak]
+        hints.setdefault(name, []).extend(word for word in hinting if word not in hints.get(name, []))
+        entry["plain"] = [word for word in entry["plain"] if word not in weak]
+        entry["others"] = [word for word in entry["others"] if word not in weak]
     return {
         "version": VERSION,
         "words": words,
-        "hints": reader["hints"],
+        "hints": hints,
+        "faint": reader["faint"]["words"],
+        "implied": reader["implied"],
         "filler": sorted({*reader["filler"]["words"], *(_bare(word) for word in known["extras"]["words"])}),
         "own": reader["own"]["subjects"],
     }
