@@ -28,18 +28,22 @@ from beatwalk.core.fingerprints import (
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
 from beatwalk.core.text import in_words, split_number
 from beatwalk.core.timing import PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path
 
 __all__ = [
+    "MAX_CHANNELS",
     "SUFFIX",
     "PeakMemory",
     "Progress",
+    "Sound",
     "Stages",
     "Watcher",
     "WorkFolder",
     "build_manifest",
+    "channels_of",
     "check_picture",
     "check_place",
     "clip_identity",
@@ -51,9 +55,11 @@ __all__ = [
     "in_words",
     "interpolation_of",
     "is_partial_name",
+    "layout_option",
     "load_picture",
     "manifest_path",
     "model_identity",
+    "open_sound",
     "partial_path",
     "picture_digests",
     "plan_identity",
@@ -61,6 +67,7 @@ __all__ = [
     "read_json",
     "read_manifest",
     "render_identity",
+    "require_file",
     "split_number",
     "sweep",
     "timing_of",
