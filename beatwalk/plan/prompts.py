@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from beatwalk.core import NotTextError, decode_text, odd_character, read_bytes
 from beatwalk.errors import InputError, PromptError
 
 PlaceKind = Literal["time", "bar", "beat", "section", "drop"]
 MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
+MAX_FILE_BYTES = 2**22  # a thousand long prompts
 MAX_SEED = 2**63 - 1
 
 
@@ -69,30 +71,15 @@ def read_prompts(path: Path) -> Script:
     PromptError
         The file is not UTF-8 text, holds no prompt, or a line is wrong.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no such prompt file")
+    data = read_bytes(path, InputError, "a text file with one prompt a line", MAX_FILE_BYTES)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such prompt file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a directory, expected a text file with one prompt a line") from None
-    except OSError as error:
-        if path.is_dir():  # Windows reports a directory as PermissionError
-            raise InputError(f"{path}: a directory, expected a text file with one prompt a line") from None
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return parse_prompts(_decode(data, str(path)), str(path), folder=path.parent)
-
-
-def _decode(data: bytes, path: str) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise PromptError(path, 1, 1, "UTF-16 text", "UTF-8 (save the file again as UTF-8)")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        found = f"byte 0x{data[error.start]:02x}, which is not UTF-8"
-        raise PromptError(path, line, column, found, "UTF-8 text (save the file again as UTF-8)") from None
+        text = decode_text(data)
+    except NotTextError as error:
+        expected = "UTF-8 text (save the file again as UTF-8)"
+        raise PromptError(str(path), error.line, error.column, error.found, expected) from None
+    return parse_prompts(text, str(path), folder=path.parent)
 
 
 def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = None) -> Script:
@@ -246,6 +233,9 @@ class _LineParser:
             self.at = end + 1
             return self.raw[start + 1 : end]
         start = self.at
+        odd = odd_character(self.raw[start : start + 1])
+        if odd is not None:
+            raise self.error(odd[1], odd[2], start)
         while self.at < len(self.raw) and not self.raw[self.at].isspace():
             self.at += 1
         return self.raw[start : self.at]
