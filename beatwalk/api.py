@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ from beatwalk.types import Analysis, Audio, Frames, Plan, Targets
 from beatwalk.video import Finisher, FinishReport, finish_segments
 from beatwalk.walk import SegmentRecord, Survey, Walk, motion_of, read_record, render_segments
 
+_log = logging.getLogger("beatwalk")
 __all__ = ["RenderResult", "analyze", "check", "finish", "plan", "prepare", "remarks_on", "render"]
 
 
@@ -105,6 +107,8 @@ def plan(
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+    for remark in script.remarks:
+        _log.warning("%s", remark)
     check_pictures(script, settings)
     audio = song if isinstance(song, Audio) else open_song(song)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
