@@ -11,6 +11,7 @@ from pathlib import Path
 from beatwalk.core import Sound, ffmpeg, folder_beside, layout_option, open_sound, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError
 from beatwalk.video import codecs
+from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.reading import SOUND, VideoInfo, list_packets, probe
 
 AAC_BITRATE = "256k"
@@ -139,6 +140,7 @@ def _encode_sound(
 
 def _merge(video: Path, sound: Path, merged: Path) -> None:
     """Copy both streams into one file."""
+    prepare_moviepy()
     from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
 
     try:
