@@ -88,6 +88,7 @@ def plan(
     model: str | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    track: int | None = None,
 ) -> Plan:
     """Plan which prompt arrives when, and how fast the picture changes.
 
@@ -100,6 +101,7 @@ def plan(
     analysis : of the song; None: the one stored beside the song, otherwise the song is analysed
     model : a diffusers folder, a .safetensors file or a hub id; None: the model that ships inside
     start_s, end_s : the part of the song to show, in seconds; None: to its end
+    track : which of several sounds of a file, counted from 1; None: the one that players choose
 
     Raises
     ------
@@ -110,7 +112,7 @@ def plan(
     for remark in script.remarks:
         _log.warning("%s", remark)
     check_pictures(script, settings)
-    audio = song if isinstance(song, Audio) else open_song(song)
+    audio = song if isinstance(song, Audio) else open_song(song, track)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
     made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)

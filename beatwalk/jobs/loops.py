@@ -246,8 +246,11 @@ def _sound_of(clip: Clip) -> Callable[[Path, Path], None]:
     tempo = (clip.end_s - clip.start_s) / length_s
 
     def lay(pictures: Path, whole: Path) -> None:
-        song = clip.plan.analysis.song.path
-        mux(pictures, song, whole, start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo)
+        song = clip.plan.analysis.song
+        mux(
+            pictures, song.path, whole,
+            start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo, track=song.track,
+        )  # fmt: skip
 
     return lay
 

@@ -95,6 +95,10 @@ def stored_analysis(audio: Audio) -> Analysis | None:
     if analysis.song.sha256 != sha256_of(audio.path):
         _log.warning("%s is of another recording and is not used; delete it, or analyze --save again", path)
         return None
+    if analysis.song.track != audio.track:
+        which = "the default sound" if analysis.song.track is None else f"sound {analysis.song.track} (--track)"
+        _log.warning("%s is of %s of this file and is not used", path, which)
+        return None
     return with_song(analysis, audio)
 
 

@@ -100,7 +100,9 @@ def mux(
 
 def _copy_sound(song: Sound, place: Path, picture: VideoInfo) -> bool:
     """Copy a song in AAC; False where more must be done, or it would not end within half a frame of the pictures."""
-    if not song.plain or song.starts_s != 0:
+    with song.path.open("rb") as file:
+        cuts_delay = file.read(8)[4:] == b"ftyp"  # others cannot say how much encoder delay a copy must cut off
+    if not song.plain or song.starts_s != 0 or not cuts_delay:
         return False
     arguments = ["-i", ffmpeg.name(song.path), "-map", f"0:a:{song.track}", "-c", "copy", *NO_TAGS, "-f", "ipod"]
     status, _, _ = ffmpeg.run([*arguments, ffmpeg.name(place)])
