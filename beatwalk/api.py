@@ -94,18 +94,27 @@ def plan(
 
     Parameters
     ----------
-    song : a sound file, or a video with sound
-    prompts : a prompt file, or its lines
-    preset : name of a preset, or a TOML file
-    overrides : settings on top of the preset's, such as {"video": {"fps": 30}}
-    analysis : of the song; None: the one stored beside the song, otherwise the song is analysed
-    model : a diffusers folder, a .safetensors file or a hub id; None: the model that ships inside
-    start_s, end_s : the part of the song to show, in seconds; None: to its end
-    track : which of several sounds of a file, counted from 1; None: the one that players choose
+    song
+        A sound file, or a video with sound.
+    prompts
+        A prompt file, or its lines.
+    preset
+        Name of a preset, or a TOML file.
+    overrides
+        Settings on top of the preset's, such as {"video": {"fps": 30}}.
+    analysis
+        Of the song; None: the one stored beside the song, otherwise the song is analysed.
+    model
+        A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
+    start_s, end_s
+        The part of the song to show, in seconds; None: to its end.
+    track
+        Which of several sounds of a file, counted from 1; None: the one that players choose.
 
     Raises
     ------
-    BeatwalkError : the song, the prompts or the settings are wrong; the message says which
+    BeatwalkError
+        The song, the prompts or the settings are wrong; the message says which.
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
@@ -124,8 +133,10 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
 
     Raises
     ------
-    AudioError : the song is gone
-    ModelError, SettingsError, PlanError : plan and model do not fit together
+    AudioError
+        The song is gone.
+    ModelError, SettingsError, PlanError
+        Plan and model do not fit together.
     """
     check_plan(plan)
     if not plan.analysis.song.path.is_file():
@@ -152,20 +163,30 @@ def render(
 
     Parameters
     ----------
-    output : the video; its name ends as the codec's container demands, and its manifest appears next to it
-    generator : makes the pictures; None: the plan's model, loaded onto `device`
-    device : auto, cuda, cuda:1, mps or cpu; used if `generator` is None
-    overwrite : whether an existing video, or an unfinished render of something else, may be replaced
-    keep_frames : keep the rendered frames next to the video, so that `finish` can give it other effects
-    watch : called with progress, from two threads (rendering and finishing)
-    overlay : draws on finished frames; called with uint8 frames and the index of the first
-    sound : whether the song is laid under the pictures; or a function that does it, called with the pictures' file
-        and the file to write
-    record : entries that replace or join those of the manifest
+    output
+        The video; its name ends as the codec's container demands, and its manifest appears next to it.
+    generator
+        Makes the pictures; None: the plan's model, loaded onto `device`.
+    device
+        Auto, cuda, cuda:1, mps or cpu; used if `generator` is None.
+    overwrite
+        Whether an existing video, or an unfinished render of something else, may be replaced.
+    keep_frames
+        Keep the rendered frames next to the video, so that `finish` can give it other effects.
+    watch
+        Called with progress, from two threads (rendering and finishing).
+    overlay
+        Draws on finished frames; called with uint8 frames and the index of the first.
+    sound
+        Whether the song is laid under the pictures; or a function that does it, called with the pictures' file and
+        the file to write.
+    record
+        Entries that replace or join those of the manifest.
 
     Raises
     ------
-    BeatwalkError : something is wrong; nothing has been overwritten
+    BeatwalkError
+        Something is wrong; nothing has been overwritten.
     """
     output = Path(output)
     if generator is None:
@@ -332,16 +353,23 @@ def finish(
 
     Parameters
     ----------
-    video : a video whose frames were kept, or an unfinished one whose frames are all rendered
-    output : the new video; None: `video` itself, which then needs `overwrite`
-    overrides : settings under camera, color, trails, grain, effects, safety and video (codec and quality)
-    overwrite : whether an existing video may be replaced
-    watch : called with progress
+    video
+        A video whose frames were kept, or an unfinished one whose frames are all rendered.
+    output
+        The new video; None: `video` itself, which then needs `overwrite`.
+    overrides
+        Settings under camera, color, trails, grain, effects, safety and video (codec and quality).
+    overwrite
+        Whether an existing video may be replaced.
+    watch
+        Called with progress.
 
     Raises
     ------
-    VideoError : its frames were not kept, or not all are rendered
-    PlanError : a setting would need new frames
+    VideoError
+        Its frames were not kept, or not all are rendered.
+    PlanError
+        A setting would need new frames.
     """
     video = Path(video)
     output = Path(output) if output is not None else video
@@ -404,13 +432,17 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
 
     Parameters
     ----------
-    video : any video file
-    song : the song that it was made for; None: the one that its manifest names, if it still exists
-    analysis : of the song; None: the song is analysed, if there is one
+    video
+        Any video file.
+    song
+        The song that it was made for; None: the one that its manifest names, if it still exists.
+    analysis
+        Of the song; None: the song is analysed, if there is one.
 
     Raises
     ------
-    VideoError, AudioError : a file cannot be read
+    VideoError, AudioError
+        A file cannot be read.
     """
     video = Path(video)
     manifest = read_manifest(video)

@@ -36,9 +36,12 @@ class PromptError(InputError):
 
     Parameters
     ----------
-    path : name of the file, as the user wrote it
-    line, column : where the mistake is, counted from 1
-    found, expected : what the file says there, and what it should say
+    path
+        Name of the file, as the user wrote it.
+    line, column
+        Where the mistake is, counted from 1.
+    found, expected
+        What the file says there, and what it should say.
     """
 
     def __init__(self, path: str, line: int, column: int, found: str, expected: str) -> None:
@@ -80,8 +83,10 @@ class MissingExtraError(BeatwalkError):
 
     Parameters
     ----------
-    what : what needs the package, such as "LoRAs need peft"
-    extra : the extra of beatwalk that brings it
+    what
+        What needs the package, such as "LoRAs need peft".
+    extra
+        The extra of beatwalk that brings it.
     """
 
     def __init__(self, what: str, extra: str) -> None:

@@ -33,7 +33,8 @@ def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
 
     Raises
     ------
-    OutputError : it exists already, cannot be written, or has an ending that the codec does not use
+    OutputError
+        It exists already, cannot be written, or has an ending that the codec does not use.
     """
     check_name(output, codec)
     check_place(output)
@@ -53,7 +54,8 @@ def keep_the_song(plan: Plan, output: Path) -> None:
 
     Raises
     ------
-    OutputError : `output` is the song
+    OutputError
+        `output` is the song.
     """
     song = plan.analysis.song.path
     if output.exists() and song.exists() and output.samefile(song):
@@ -65,13 +67,16 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
 
     Parameters
     ----------
-    model : gives the fingerprint of the model's files; called only if there are frames
+    model
+        Gives the fingerprint of the model's files; called only if there are frames.
 
     Raises
     ------
-    OutputError : the frames belong to another render (the message names the differences), or another process is at
-        work on the video
-    SettingsError, ModelError : see `check_video`
+    OutputError
+        The frames belong to another render (the message names the differences), or another process is at work on the
+        video.
+    SettingsError, ModelError
+        See `check_video`.
     """
     check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
     check_video(plan.settings.video)
@@ -88,10 +93,13 @@ def check_video(video: VideoSettings) -> None:
 
     Raises
     ------
-    OutputError : there is no ffmpeg for this machine
-    SettingsError : the codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or
-        the upscaler enlarges by another factor
-    ModelError : the upscaler is not one
+    OutputError
+        There is no ffmpeg for this machine.
+    SettingsError
+        The codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or the upscaler
+        enlarges by another factor.
+    ModelError
+        The upscaler is not one.
     """
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
     check_interpolation(video.interpolate, alpha=bool(video.alpha))
@@ -126,7 +134,8 @@ def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: V
 
     Raises
     ------
-    OutputError : it has too little
+    OutputError
+        It has too little.
     """
     needed = needed_bytes(work, n_frames, size) + output_bytes(video, n_frames, size)
     free = shutil.disk_usage(work.path.parent).free
@@ -140,7 +149,8 @@ def check_pictures(script: Script, settings: Settings) -> None:
 
     Raises
     ------
-    InputError : a picture is missing or cannot be read
+    InputError
+        A picture is missing or cannot be read.
     """
     begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
     for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):

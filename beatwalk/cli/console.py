@@ -21,7 +21,8 @@ class Console:
 
     Parameters
     ----------
-    level : -1 prints errors only, 0 also facts, 1 also details
+    level
+        -1 prints errors only, 0 also facts, 1 also details.
     """
 
     def __init__(self, level: int = 0) -> None:

@@ -18,7 +18,8 @@ def check_writable(*files: Path | str | None, overwrite: bool) -> None:
 
     Raises
     ------
-    OutputError : one exists already, or its folder does not exist
+    OutputError
+        One exists already, or its folder does not exist.
     """
     for path in (Path(file) for file in files if file not in (None, STDOUT)):
         if path.exists() and not overwrite:

@@ -63,7 +63,8 @@ def plan_from_choices(
 
     Parameters
     ----------
-    first : settings that the choices may override
+    first
+        Settings that the choices may override.
     """
     from beatwalk import api, listen
     from beatwalk.plan import load_settings, read_prompts

@@ -47,11 +47,13 @@ def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
 
     Parameters
     ----------
-    within : a folder on the same disk for the temporary file; None: next to `path`
+    within
+        A folder on the same disk for the temporary file; None: next to `path`.
 
     Raises
     ------
-    OutputError : the file cannot be written there
+    OutputError
+        The file cannot be written there.
     """
     check_place(path)
     partial = partial_path(path if within is None else within / path.name)
@@ -70,7 +72,8 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    OutputError : it cannot be made
+    OutputError
+        It cannot be made.
     """
     try:
         folder = tempfile.TemporaryDirectory(
@@ -89,7 +92,8 @@ def folder_in(work: Path) -> Iterator[Path]:
 
     Raises
     ------
-    OutputError : it cannot be made
+    OutputError
+        It cannot be made.
     """
     try:
         folder = tempfile.TemporaryDirectory(
@@ -122,7 +126,8 @@ def check_place(path: Path) -> None:
 
     Raises
     ------
-    OutputError : its folder does not exist, or it is a folder itself
+    OutputError
+        Its folder does not exist, or it is a folder itself.
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: cannot be written because the folder {path.parent} does not exist; make it first")
@@ -135,7 +140,8 @@ def publish(partial: Path, path: Path) -> None:
 
     Raises
     ------
-    OutputError : the file cannot be written there
+    OutputError
+        The file cannot be written there.
     """
     try:
         with open(partial, "rb+") as file:
@@ -158,7 +164,8 @@ def write_json(path: Path, data: Any, within: Path | None = None) -> None:
 
     Raises
     ------
-    OutputError : the file cannot be written there
+    OutputError
+        The file cannot be written there.
     """
     with whole_or_nothing(path, within) as partial:
         partial.write_text(to_json(data), encoding="utf-8", newline="\n")
@@ -178,8 +185,10 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
 
     Parameters
     ----------
-    error : raised with a one-line message if the file holds no such object
-    what : name of the expected content for the message, such as "a plan"
+    error
+        Raised with a one-line message if the file holds no such object.
+    what
+        Name of the expected content for the message, such as "a plan".
     """
     try:
         data = json.loads(decode_text(read_bytes(path, error, what, MAX_JSON_BYTES)))

@@ -53,7 +53,8 @@ def picture_digest(path: Path) -> str:
 
     Raises
     ------
-    InputError : the file is missing or cannot be read
+    InputError
+        The file is missing or cannot be read.
     """
     try:
         return file_sha256(path).hex()[:16]
@@ -66,7 +67,8 @@ def picture_digests(plan: Plan) -> dict[Path, str]:
 
     Raises
     ------
-    InputError : one of them is missing
+    InputError
+        One of them is missing.
     """
     return {k.image: picture_digest(k.image) for k in plan.keyframes if k.image is not None}
 
@@ -94,7 +96,8 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
 
     Parameters
     ----------
-    size : width, height of the frames in pixels
+    size
+        Width, height of the frames in pixels.
     """
     model = plan.settings.model
     steps = info.steps if model.steps is None else model.steps
@@ -142,8 +145,10 @@ def video_differences(
 
     Parameters
     ----------
-    manifest : of the video; None: it has none
-    model : fingerprint of the plan's model; None: it is not compared
+    manifest
+        Of the video; None: it has none.
+    model
+        Fingerprint of the plan's model; None: it is not compared.
     """
     if manifest is None:
         return ["all, for all that is known (it has no manifest)"]
@@ -216,10 +221,14 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
 
     Parameters
     ----------
-    plan : of the loop, laid over a song of its own
-    model : fingerprint of the model
-    start_s, end_s : where the loop lies in the real song
-    sound : whether the song's sound is laid under it
+    plan
+        Of the loop, laid over a song of its own.
+    model
+        Fingerprint of the model.
+    start_s, end_s
+        Where the loop lies in the real song.
+    sound
+        Whether the song's sound is laid under it.
     """
     images, analysis = picture_digests(plan), plan.analysis
     keyframes = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]

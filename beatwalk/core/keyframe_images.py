@@ -21,7 +21,8 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
 
     Parameters
     ----------
-    size : width, height in pixels
+    size
+        Width, height in pixels.
 
     Returns
     -------
@@ -29,7 +30,8 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
 
     Raises
     ------
-    InputError : it is missing or cannot be read as a picture
+    InputError
+        It is missing or cannot be read as a picture.
     """
     from PIL import Image, ImageOps
 
@@ -46,7 +48,8 @@ def check_picture(path: Path) -> None:
 
     Raises
     ------
-    InputError : it is missing or cannot be read
+    InputError
+        It is missing or cannot be read.
     """
     _opened(path)
 

@@ -27,11 +27,13 @@ def alone_in(work: Path, taken: OutputError) -> Iterator[None]:
 
     Parameters
     ----------
-    taken : raised if another process holds it
+    taken
+        Raised if another process holds it.
 
     Raises
     ------
-    OutputError : `taken`, or the folder cannot be made
+    OutputError
+        `taken`, or the folder cannot be made.
     """
     lock = work / LOCK_FILE
     connection = _acquired(work, lock, taken)

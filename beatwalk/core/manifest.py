@@ -33,11 +33,16 @@ def build_manifest(
 
     Parameters
     ----------
-    scale : perceived change per frame at speed 1; None without feedback
-    seeds : for each keyframe its position on the noise chain, {"seed", "travel"}
-    motion : target, measured change and position, one entry per frame
-    pictures : `picture_digests` at the start of the render
-    report : how the render went (frames/s, probes, softened flashes, …)
+    scale
+        Perceived change per frame at speed 1; None without feedback.
+    seeds
+        For each keyframe its position on the noise chain, {"seed", "travel"}.
+    motion
+        Target, measured change and position, one entry per frame.
+    pictures
+        `picture_digests` at the start of the render.
+    report
+        How the render went (frames/s, probes, softened flashes, …).
     """
     keyframes = [
         {"frame": k.frame, "time": round(plan.timeline.time_of(k.frame), 3), **manifest_row(k, pictures), **place}
@@ -72,7 +77,8 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
 
     Raises
     ------
-    InputError : it is broken
+    InputError
+        It is broken.
     """
     path = manifest_path(video)
     return read_json(path, InputError, "a manifest") if path.is_file() else None
@@ -92,7 +98,8 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
 
     Raises
     ------
-    InputError : an entry is missing or of the wrong kind
+    InputError
+        An entry is missing or of the wrong kind.
     """
     try:
         fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]

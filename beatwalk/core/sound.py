@@ -111,7 +111,8 @@ def open_sound(path: Path, track: int | None = None) -> Sound:
 
     Parameters
     ----------
-    track : which of several sounds, counted from 1; None: the one that players choose
+    track
+        Which of several sounds, counted from 1; None: the one that players choose.
 
     Raises
     ------
@@ -191,7 +192,8 @@ def _tracks(path: Path) -> list[Track]:
 
     Raises
     ------
-    AudioError : there is none
+    AudioError
+        There is none.
     """
     with tempfile.TemporaryFile() as messages:
         process = _start(path, ["-loglevel", "info", *_input(path)], messages)
@@ -306,7 +308,8 @@ class _Levels:
 
         Raises
         ------
-        AudioError : they have no scale
+        AudioError
+            They have no scale.
         """
         few = max(_FEW, _FEW_SHARE * self.n_frames * self.channels)
         limit = next((limit for limit, count in zip(_LIMITS, self.beyond, strict=True) if count <= few), None)

@@ -10,7 +10,8 @@ def split_number(given: str) -> tuple[Path, float | None]:
 
     Raises
     ------
-    ValueError : the text after the colon is not a number, and no such file exists; the message is that text
+    ValueError
+        The text after the colon is not a number, and no such file exists; the message is that text.
     """
     path, colon, number = given.rpartition(":")
     if not colon or Path(given).exists():

@@ -40,8 +40,10 @@ class NotTextError(ValueError):
 
     Parameters
     ----------
-    line, column : where, counted from 1
-    found : what is there
+    line, column
+        Where, counted from 1.
+    found
+        What is there.
     """
 
     def __init__(self, line: int, column: int, found: str) -> None:
@@ -54,7 +56,8 @@ def decode_text(data: bytes) -> str:
 
     Raises
     ------
-    NotTextError : they are not text
+    NotTextError
+        They are not text.
     """
     encoding, body = next(((name, data[len(mark) :]) for mark, name in _MARKS if data.startswith(mark)), ("", data))
     encoding = encoding or _unmarked(data)
@@ -85,8 +88,10 @@ def read_bytes(path: Path, error: type[BeatwalkError], what: str, limit: int = M
 
     Parameters
     ----------
-    error : raised with a one-line message if it cannot be read
-    what : name of the expected content for the message, such as "a prompt file"
+    error
+        Raised with a one-line message if it cannot be read.
+    what
+        Name of the expected content for the message, such as "a prompt file".
     """
     try:
         if path.is_dir():

@@ -106,7 +106,8 @@ class WorkFolder:
 
         Raises
         ------
-        OutputError : one is
+        OutputError
+            One is.
         """
         if self.is_held:
             raise self._taken()
@@ -117,7 +118,8 @@ class WorkFolder:
 
         Raises
         ------
-        OutputError : another process holds it, or it cannot be made
+        OutputError
+            Another process holds it, or it cannot be made.
         """
         with alone_in(self.path, self._taken()):
             yield
@@ -134,8 +136,8 @@ class WorkFolder:
 
         Raises
         ------
-        OutputError : it holds frames of a different render (unless `overwrite`, which discards them), or it cannot
-            be made
+        OutputError
+            It holds frames of a different render (unless `overwrite`, which discards them), or it cannot be made.
         """
         with self.held():
             try:
@@ -158,7 +160,8 @@ class WorkFolder:
 
         Raises
         ------
-        OutputError : they belong to another one, and `overwrite` is not given; the message names the differences
+        OutputError
+            They belong to another one, and `overwrite` is not given; the message names the differences.
         """
         found = self._identity()
         if found is None or overwrite or not self.has_segments:
@@ -200,7 +203,8 @@ class WorkFolder:
 
         Raises
         ------
-        OutputError : it cannot be made
+        OutputError
+            It cannot be made.
         """
         try:
             self.path.mkdir(exist_ok=True)

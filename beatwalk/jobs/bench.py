@@ -174,12 +174,15 @@ def run_bench(
 
     Parameters
     ----------
-    plain : the same model, loaded as the plain baseline has it; None: the baseline is not measured
-    load_s : seconds that loading `generator` took
+    plain
+        The same model, loaded as the plain baseline has it; None: the baseline is not measured.
+    load_s
+        Seconds that loading `generator` took.
 
     Raises
     ------
-    BeatwalkError : the model cannot make this size or number of steps
+    BeatwalkError
+        The model cannot make this size or number of steps.
     """
     from beatwalk import api, listen, preflight
     from beatwalk.models import TimedGenerator, reference_gflops, should_compile
@@ -243,8 +246,10 @@ def encoding_alone(video: Path, frames: int, asked: VideoSettings) -> float:
 
     Parameters
     ----------
-    frames : number of frames of the video
-    asked : how it was encoded
+    frames
+        Number of frames of the video.
+    asked
+        How it was encoded.
     """
     from beatwalk.video import Encoder, probe, read_frames
 

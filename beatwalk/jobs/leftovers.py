@@ -25,7 +25,8 @@ def leftovers(folder: Path) -> list[Leftover]:
 
     Raises
     ------
-    OutputError : there is no such folder
+    OutputError
+        There is no such folder.
     """
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; give the one that the videos are in")
@@ -45,7 +46,8 @@ def remove(left: Leftover) -> None:
 
     Raises
     ------
-    OutputError : a process is at work in it, or it cannot be removed
+    OutputError
+        A process is at work in it, or it cannot be removed.
     """
     try:
         if left.kind != "scrap":

@@ -22,7 +22,8 @@ def bar_lines(analysis: Analysis) -> Float:
 
     Raises
     ------
-    PlanError : no bars were heard
+    PlanError
+        No bars were heard.
     """
     lines = analysis.downbeats_s
     if len(lines) < 2:
@@ -38,7 +39,8 @@ def odd_bars(analysis: Analysis, lines: Float) -> list[int]:
 
     Parameters
     ----------
-    lines : where bars begin, and the end of the last one, in seconds
+    lines
+        Where bars begin, and the end of the last one, in seconds.
     """
     lengths_s, beats = np.diff(lines), analysis.beats_per_bar[: len(lines) - 1]
     usual = int(np.median(beats)) if len(beats) else 0

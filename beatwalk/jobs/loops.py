@@ -68,7 +68,8 @@ def start_of(text: str, analysis: Analysis) -> float:
 
     Raises
     ------
-    PromptError : the song has no such place
+    PromptError
+        The song has no such place.
     """
     line = parse_prompts(f"@{text} x", "--from").lines[0]
     if line.place is None:
@@ -89,15 +90,20 @@ def clips_of(
 
     Parameters
     ----------
-    bars : number of bars in each loop
-    count : number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the
-        song has, up to 12
-    start_s : the first loop begins with the first bar after this time, in seconds
-    bpm : tempo of the loops; None: the song's
+    bars
+        Number of bars in each loop.
+    count
+        Number of loops; if the song has fewer, its bars are used again with other seeds; None: as many as the song
+        has, up to 12.
+    start_s
+        The first loop begins with the first bar after this time, in seconds.
+    bpm
+        Tempo of the loops; None: the song's.
 
     Raises
     ------
-    PlanError : the song has too few bars
+    PlanError
+        The song has too few bars.
     """
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
@@ -166,13 +172,17 @@ def render_clips(
 
     Parameters
     ----------
-    clips : all in one folder
-    sound : whether the song's sound, stretched to the loop's tempo, is laid under them
-    told : called with each clip and "made" or "there"
+    clips
+        All in one folder.
+    sound
+        Whether the song's sound, stretched to the loop's tempo, is laid under them.
+    told
+        Called with each clip and "made" or "there".
 
     Raises
     ------
-    OutputError : a file is in the way, or a place cannot be written
+    OutputError
+        A file is in the way, or a place cannot be written.
     """
     folder, model = clips[0].path.parent, generator.info.fingerprint
     whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
@@ -204,13 +214,15 @@ def check_clips(clips: Sequence[Clip], model: str, *, sound: bool, overwrite: bo
 
     Parameters
     ----------
-    model : fingerprint of the model
-    sound : as for `render_clips`
+    model
+        Fingerprint of the model.
+    sound
+        As for `render_clips`.
 
     Raises
     ------
-    OutputError : another loop has the same name, or unfinished frames of another render exist; the message names
-        what differs
+    OutputError
+        Another loop has the same name, or unfinished frames of another render exist; the message names what differs.
     """
     folder = clips[0].path.parent
     try:

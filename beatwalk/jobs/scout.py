@@ -42,14 +42,19 @@ def scout_seeds(
 
     Parameters
     ----------
-    seeds : one tile each, in this order
-    path : the sheet; it appears whole or not at all
-    size, steps, guidance : None stands for the model's own
+    seeds
+        One tile each, in this order.
+    path
+        The sheet; it appears whole or not at all.
+    size, steps, guidance
+        None stands for the model's own.
 
     Raises
     ------
-    OutputError : the sheet exists already and `overwrite` is false, or cannot be written
-    ModelError : there is no seed, or the model cannot make such a picture
+    OutputError
+        The sheet exists already and `overwrite` is false, or cannot be written.
+    ModelError
+        There is no seed, or the model cannot make such a picture.
     """
     if not seeds:
         raise ModelError("no seeds were given; give at least one")
@@ -98,8 +103,10 @@ def contact_sheet(pictures: Frames, labels: Sequence[str]) -> Image:
 
     Parameters
     ----------
-    pictures : shape (n, height, width, 3)
-    labels : n
+    pictures
+        Shape (n, height, width, 3).
+    labels
+        N.
     """
     from PIL import Image, ImageDraw, ImageFont
 

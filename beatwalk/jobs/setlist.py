@@ -111,7 +111,8 @@ def read_setlist(path: Path) -> SetList:
 
     Raises
     ------
-    InputError : the file is broken; the message names the file, the key and what was expected
+    InputError
+        The file is broken; the message names the file, the key and what was expected.
     """
     try:
         found = SetList.model_validate(read_toml(path, InputError, "a set list", MAX_BYTES))
@@ -142,13 +143,17 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
 
     Parameters
     ----------
-    base : folder that paths in the set list are relative to
-    folder : where the videos go
-    model : used if the set list names none
+    base
+        Folder that paths in the set list are relative to.
+    folder
+        Where the videos go.
+    model
+        Used if the set list names none.
 
     Raises
     ------
-    InputError : two videos would have the same name, an output is not declared, or there is nothing to make
+    InputError
+        Two videos would have the same name, an output is not declared, or there is nothing to make.
     """
     jobs: list[Job] = []
     for song in setlist.songs:

@@ -50,7 +50,8 @@ def check_places(
 
     Raises
     ------
-    OutputError : the folder cannot be made, or the disk has too little room
+    OutputError
+        The folder cannot be made, or the disk has too little room.
     """
     folder = jobs[0].path.parent
     try:
@@ -107,10 +108,14 @@ def render_set(
 
     Parameters
     ----------
-    load : loads the model of a plan; called again only if the model changes
-    report : JSON file, written again after every video
-    fingerprint : gives the fingerprint of a plan's model; frames of another model are never reused
-    told : called after every video
+    load
+        Loads the model of a plan; called again only if the model changes.
+    report
+        JSON file, written again after every video.
+    fingerprint
+        Gives the fingerprint of a plan's model; frames of another model are never reused.
+    told
+        Called after every video.
     """
     begin = time.monotonic()
     generators, alike = _LatestModel(load), _alike(jobs)

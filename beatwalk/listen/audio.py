@@ -146,7 +146,8 @@ def _weights(power: Float, together: float) -> Float:
 
     Parameters
     ----------
-    together : power of the mean of all channels; where hardly any is left, the first channel is taken alone
+    together
+        Power of the mean of all channels; where hardly any is left, the first channel is taken alone.
     """
     used = np.ones(len(power), bool)
     if len(power) > 2 and power.any():

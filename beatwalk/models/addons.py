@@ -109,7 +109,8 @@ def split_scale(lora: str) -> tuple[Path, float]:
 
     Raises
     ------
-    ModelError : what follows the colon is not a number, and the file does not exist
+    ModelError
+        What follows the colon is not a number, and the file does not exist.
     """
     try:
         path, scale = split_number(lora)
@@ -125,8 +126,10 @@ def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bo
 
     Raises
     ------
-    ModelError : one of them is missing, broken, or made for another kind of model
-    MissingExtraError : one of them needs a library that is not installed
+    ModelError
+        One of them is missing, broken, or made for another kind of model.
+    MissingExtraError
+        One of them needs a library that is not installed.
     """
     for path in addons.files():
         if not path.exists():
@@ -153,7 +156,8 @@ def set_scheduler(pipeline: Any, name: str) -> None:
 
     Raises
     ------
-    ModelError : no scheduler has that name, or the model was not trained for its kind
+    ModelError
+        No scheduler has that name, or the model was not trained for its kind.
     """
     import diffusers
 
@@ -177,7 +181,8 @@ def set_vae(pipeline: Any, path: Path) -> None:
 
     Raises
     ------
-    ModelError : the file cannot be loaded, or reads other latents
+    ModelError
+        The file cannot be loaded, or reads other latents.
     """
     cls = type(pipeline.vae)
     dtype = pipeline.vae.dtype
@@ -202,7 +207,8 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
 
     Raises
     ------
-    ModelError : the family has none, it is not on this disk and cannot be downloaded, or it reads other latents
+    ModelError
+        The family has none, it is not on this disk and cannot be downloaded, or it reads other latents.
     """
     from diffusers import AutoencoderTiny
 
@@ -242,7 +248,8 @@ def add_embedding(pipeline: Any, path: Path) -> None:
 
     Raises
     ------
-    ModelError : the model takes no textual inversions, or this one was trained for another model
+    ModelError
+        The model takes no textual inversions, or this one was trained for another model.
     """
     if not hasattr(pipeline, "load_textual_inversion"):
         raise ModelError(f"{path}: {type(pipeline).__name__} takes no textual inversions; leave out --embedding")
@@ -268,8 +275,10 @@ def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
 
     Raises
     ------
-    MissingExtraError : peft is not installed
-    ModelError : a file does not fit the model
+    MissingExtraError
+        Peft is not installed.
+    ModelError
+        A file does not fit the model.
     """
     try:
         import peft  # noqa: F401

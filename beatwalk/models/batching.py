@@ -34,9 +34,12 @@ class Batches:
 
     Parameters
     ----------
-    pipeline : loaded, on `device`
-    batch : pictures at a time; None picks by device and memory
-    single_thread : use one worker, because the network keeps something from step to step
+    pipeline
+        Loaded, on `device`.
+    batch
+        Pictures at a time; None picks by device and memory.
+    single_thread
+        Use one worker, because the network keeps something from step to step.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class Batches:
 
         Parameters
         ----------
-        pictures : how many are requested at a time; None: calls may differ again
-        size : width, height of the pictures
+        pictures
+            How many are requested at a time; None: calls may differ again.
+        size
+            Width, height of the pictures.
         """
         self._full = None
         if pictures is not None:
@@ -81,11 +86,13 @@ class Batches:
 
         Parameters
         ----------
-        size : width, height of the pictures in pixels
+        size
+            Width, height of the pictures in pixels.
 
         Raises
         ------
-        DeviceError : not even one picture fits into memory
+        DeviceError
+            Not even one picture fits into memory.
         """
         import torch
 
@@ -157,7 +164,8 @@ class _Workers:
 
         Parameters
         ----------
-        whole_machine : make the single part in the caller's own thread, with all cores
+        whole_machine
+            Make the single part in the caller's own thread, with all cores.
         """
         if self.size == 1 or whole_machine:
             return [lambda part=part: make(part, None) for part in rows]  # type: ignore[misc]

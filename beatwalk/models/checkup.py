@@ -97,7 +97,8 @@ def run_checkup(generator: DiffusionGenerator, *, size: tuple[int, int] | None =
 
     Raises
     ------
-    ModelError, DeviceError : the picture cannot be made
+    ModelError, DeviceError
+        The picture cannot be made.
     """
     from beatwalk.models.timed import TimedGenerator
 

@@ -74,8 +74,10 @@ def compile_network(network: Any, options: dict[str, Any] | None) -> None:
 
     Parameters
     ----------
-    network : a module
-    options : for torch.compile; None: as if it had never been compiled
+    network
+        A module.
+    options
+        For torch.compile; None: as if it had never been compiled.
     """
     import torch
 
@@ -99,8 +101,10 @@ def should_compile(choice: str, frames: int, device: str) -> bool:
 
     Parameters
     ----------
-    choice : on, off or auto
-    device : such as "cpu" or "cuda:0"
+    choice
+        On, off or auto.
+    device
+        Such as "cpu" or "cuda:0".
     """
     if choice != "auto":
         return choice == "on"
@@ -119,9 +123,12 @@ def compile_measured(
 
     Parameters
     ----------
-    pictures, size : how many are requested at a time; their width and height
-    seconds_a_picture : measures; called before and after
-    graphs : on CUDA, record CUDA graphs. Where that fails, a warning says so and they are left out.
+    pictures, size
+        How many are requested at a time; their width and height.
+    seconds_a_picture
+        measures; called before and after.
+    graphs
+        On CUDA, record CUDA graphs. Where that fails, a warning says so and they are left out.
     """
     before_s = seconds_a_picture()
     for with_graphs in (True, False) if graphs and generator.info.device.startswith("cuda") else (False,):

@@ -35,8 +35,10 @@ def rms_norm_forward(norm: Any, values: Tensor) -> Tensor:
 
     Parameters
     ----------
-    norm : diffusers' RMSNorm
-    values : shape (…, channels)
+    norm
+        diffusers' RMSNorm.
+    values
+        Shape (…, channels).
     """
     import torch
 
@@ -56,8 +58,10 @@ def up_block_forward(block: Any, values: Tensor) -> Tensor:
 
     Parameters
     ----------
-    block : diffusers' DCUpBlock2d
-    values : shape (batch, in channels, rows, columns)
+    block
+        diffusers' DCUpBlock2d.
+    values
+        Shape (batch, in channels, rows, columns).
 
     Returns
     -------

@@ -22,7 +22,8 @@ def pick_device(name: str) -> torch.device:
 
     Raises
     ------
-    DeviceError : the device does not exist
+    DeviceError
+        The device does not exist.
     """
     import torch
 
@@ -52,7 +53,8 @@ def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.
 
     Raises
     ------
-    DeviceError : the precision is unknown
+    DeviceError
+        The precision is unknown.
     """
     import torch
 

@@ -59,13 +59,20 @@ class DiffusionGenerator(Generator):
 
     Parameters
     ----------
-    pipeline : the loaded pipeline, on its device
-    family : how pipelines of its class are fed
-    info : what the model is
-    multiple : the number that the model needs width and height to be divisible by
-    scale : pixels per latent cell, along one side
-    batch : pictures at a time; None: by device and memory
-    step_cache : compute the network at one of N steps (`beatwalk.models.step_cache`); None: at every step
+    pipeline
+        The loaded pipeline, on its device.
+    family
+        How pipelines of its class are fed.
+    info
+        What the model is.
+    multiple
+        The number that the model needs width and height to be divisible by.
+    scale
+        Pixels per latent cell, along one side.
+    batch
+        Pictures at a time; None: by device and memory.
+    step_cache
+        Compute the network at one of N steps (`beatwalk.models.step_cache`); None: at every step.
     """
 
     def __init__(
@@ -130,10 +137,13 @@ class DiffusionGenerator(Generator):
 
         Parameters
         ----------
-        pictures : how many are requested at a time; batches are filled up to one size, because every size is
-            compiled separately. None: undo compiling
-        size : their width and height; None: the model's native size
-        graphs : record them as CUDA graphs
+        pictures
+            How many are requested at a time; batches are filled up to one size, because every size is compiled
+            separately. None: undo compiling.
+        size
+            Their width and height; None: the model's native size.
+        graphs
+            Record them as CUDA graphs.
         """
         _ = self.decoding_steps  # counted now, because counting would be compiled too
         self._batches.fix(pictures, self._covering(size or self._info.size))
@@ -214,7 +224,8 @@ class DiffusionGenerator(Generator):
 
         Raises
         ------
-        ModelError : the model's autoencoder cannot encode, or the size cannot be made
+        ModelError
+            The model's autoencoder cannot encode, or the size cannot be made.
         """
         _, height, width, _ = picture.shape
         right, below = (a - b for a, b in zip(self._covering((width, height)), (width, height), strict=True))
@@ -229,8 +240,10 @@ class DiffusionGenerator(Generator):
 
         Raises
         ------
-        ModelError : the pictures hold values that are not numbers
-        DeviceError : not even one picture fits into memory
+        ModelError
+            The pictures hold values that are not numbers.
+        DeviceError
+            Not even one picture fits into memory.
         """
 
         def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -274,8 +287,10 @@ class DiffusionGenerator(Generator):
 
         Raises
         ------
-        ModelError : the size or the number of steps cannot be made
-        DeviceError : not even one picture fits into memory
+        ModelError
+            The size or the number of steps cannot be made.
+        DeviceError
+            Not even one picture fits into memory.
         """
         covering = self._covering(size)
 
@@ -333,13 +348,17 @@ class DiffusionGenerator(Generator):
 
         Parameters
         ----------
-        size : width and height that the model can make without cropping
-        output_type : "latent" for latents in the family's layout, or "pil" for pictures
-        pipeline : a copy with its own state, for calls in parallel; None: the generator's own
+        size
+            Width and height that the model can make without cropping.
+        output_type
+            "latent" for latents in the family's layout, or "pil" for pictures.
+        pipeline
+            A copy with its own state, for calls in parallel; None: the generator's own.
 
         Raises
         ------
-        ModelError : the pipeline refuses
+        ModelError
+            The pipeline refuses.
         """
         import torch
 

@@ -229,7 +229,8 @@ def family_of(pipeline: str, name: str) -> Family:
 
     Raises
     ------
-    ModelError : there is none; the message says why `name` cannot be walked
+    ModelError
+        There is none; the message says why `name` cannot be walked.
     """
     family = FAMILIES.get(pipeline)
     if family is None:
@@ -284,7 +285,8 @@ def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
 
     Raises
     ------
-    ModelError : width or height is not a positive multiple
+    ModelError
+        Width or height is not a positive multiple.
     """
     if all(side > 0 and side % multiple == 0 for side in size):
         return
@@ -353,7 +355,8 @@ def own_preferences(folder: Path, default: Preferences) -> Preferences:
 
     Raises
     ------
-    ModelError : a value in the file is not allowed
+    ModelError
+        A value in the file is not allowed.
     """
     path = folder / PREFERENCES_FILE
     if not path.is_file():
@@ -387,6 +390,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError : it cannot be read, or is not an object
+    ModelError
+        It cannot be read, or is not an object.
     """
     return read_json(path, ModelError, "a model's configuration")

@@ -27,7 +27,8 @@ def pull_arguments(pipeline: Any, pulls: Sequence[ImagePull], noise: torch.Tenso
 
     Parameters
     ----------
-    noise : what the call starts from, packed, unit Gaussian, one row a picture
+    noise
+        What the call starts from, packed, unit Gaussian, one row a picture.
     """
     if not pulls:
         return {}

@@ -34,7 +34,8 @@ def list_models(cache: Path | None = None) -> tuple[ModelListing, ...]:
 
     Parameters
     ----------
-    cache : the folder of the cache; None: huggingface_hub's default
+    cache
+        The folder of the cache; None: huggingface_hub's default.
     """
     found: list[ModelListing] = []
     try:

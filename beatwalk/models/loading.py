@@ -42,8 +42,10 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
 
     Raises
     ------
-    ModelError : the model cannot be found, is broken, or cannot be walked
-    DeviceError : the device does not exist, or has too little memory for the model
+    ModelError
+        The model cannot be found, is broken, or cannot be walked.
+    DeviceError
+        The device does not exist, or has too little memory for the model.
     """
     import torch
 
@@ -85,7 +87,8 @@ def fingerprint_of(request: ModelRequest) -> str:
 
     Raises
     ------
-    ModelError, DeviceError : as `load_model` would
+    ModelError, DeviceError
+        As `load_model` would.
     """
     _, source = locate(request)
     return _fingerprint(source, request.addons)

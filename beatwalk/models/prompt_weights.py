@@ -52,7 +52,8 @@ def encode_weighted(pipeline: Any, family: str, prompt: str) -> dict[str, Any]:
 
     Raises
     ------
-    MissingExtraError : compel is not installed
+    MissingExtraError
+        Compel is not installed.
     """
     try:
         import compel

@@ -44,7 +44,8 @@ class Generator(Protocol):
 
         Raises
         ------
-        ModelError : the model's autoencoder cannot encode
+        ModelError
+            The model's autoencoder cannot encode.
         """
         ...
 
@@ -67,10 +68,14 @@ class Generator(Protocol):
 
         Parameters
         ----------
-        noise : shape (batch, …), rows as `start_noise` makes them
-        conditioning : `batch` rows
-        negative : `batch` rows, or None; used only where `guidance` is above 1
-        pulls : picture keyframes that attract the latents, each with `batch` weights
+        noise
+            Shape (batch, …), rows as `start_noise` makes them.
+        conditioning
+            `batch` rows.
+        negative
+            `batch` rows, or None; used only where `guidance` is above 1.
+        pulls
+            Picture keyframes that attract the latents, each with `batch` weights.
         """
         ...
 

@@ -50,7 +50,8 @@ def find_model(model: str | None, *, allow_pickle: bool = False, prefer_half: bo
 
     Raises
     ------
-    ModelError : nothing is there, it is not a model, it is broken, or it is a pickle
+    ModelError
+        Nothing is there, it is not a model, it is broken, or it is a pickle.
     """
     if model is None:
         folder = embedded_folder()
@@ -77,7 +78,8 @@ def embedded_folder() -> Path:
 
     Raises
     ------
-    ModelError : this installation lacks it
+    ModelError
+        This installation lacks it.
     """
     try:
         from beatwalk.embedded import nano_path
@@ -95,7 +97,8 @@ def check_file(path: Path, allow_pickle: bool) -> None:
 
     Raises
     ------
-    ModelError : it is neither
+    ModelError
+        It is neither.
     """
     suffix = path.suffix.lower()
     if suffix in PICKLES:
@@ -114,7 +117,8 @@ def read_header(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError : the file is not safetensors, or its end is missing
+    ModelError
+        The file is not safetensors, or its end is missing.
     """
     try:
         size = path.stat().st_size
@@ -147,7 +151,8 @@ def read_index(folder: Path, shown: str) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError : the folder is not a model, or its model needs its own code
+    ModelError
+        The folder is not a model, or its model needs its own code.
     """
     path = folder / INDEX_FILE
     if not path.is_file():
@@ -177,7 +182,8 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
 
     Raises
     ------
-    ModelError : a component is missing, truncated or a pickle, or needs its own code
+    ModelError
+        A component is missing, truncated or a pickle, or needs its own code.
     """
     found: list[set[str | None]] = []
     for name, library, cls in components(read_index(folder, shown)):
@@ -242,7 +248,8 @@ def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
 
     Raises
     ------
-    ModelError : it is not on disk and cannot be downloaded
+    ModelError
+        It is not on disk and cannot be downloaded.
     """
     from diffusers import DiffusionPipeline
 

@@ -35,8 +35,10 @@ def step_cached(denoiser: Any, family: Family, every: int | None, *, guided: boo
 
     Parameters
     ----------
-    every : N; the first steps are always computed. None: every step is
-    guided : with a second pass. Guidance multiplies the error of a straight line, so the last output is kept instead.
+    every
+        N; the first steps are always computed. None: every step is.
+    guided
+        With a second pass. Guidance multiplies the error of a straight line, so the last output is kept instead.
     """
     if every is None:
         yield

@@ -27,7 +27,8 @@ def truncated_words(pipeline: Any, family: Family, prompt: str, arguments: Mappi
 
     Parameters
     ----------
-    arguments : of `encode_prompt`, besides the prompt
+    arguments
+        Of `encode_prompt`, besides the prompt.
     """
     tokenizer = tokenizer_of(pipeline, family)
     limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
@@ -57,8 +58,10 @@ def pad_rows(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
 
     Parameters
     ----------
-    rows : one per prompt; tensors of shape (1, tokens, width), by name
-    masks : one per prompt; 1 where a token counts, shape (1, tokens), by name; empty where all tokens count
+    rows
+        One per prompt; tensors of shape (1, tokens, width), by name.
+    masks
+        One per prompt; 1 where a token counts, shape (1, tokens), by name; empty where all tokens count.
     """
     if family.padding == "fixed":  # lengths differ only where compel read long prompts in parts
         longest = max(row["prompt_embeds"].shape[1] for row in rows)
@@ -121,8 +124,10 @@ def repeat_tokens(embeds: Float32, mask: np.ndarray[Any, Any]) -> Float32:
 
     Parameters
     ----------
-    embeds : shape (batch, tokens, width)
-    mask : shape (batch, tokens), 1 where a token counts
+    embeds
+        Shape (batch, tokens, width).
+    mask
+        Shape (batch, tokens), 1 where a token counts.
     """
     filled = embeds.copy()
     for row, keep in zip(filled, mask.astype(bool), strict=True):

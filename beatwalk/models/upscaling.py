@@ -40,7 +40,8 @@ def check_upscaler(folder: Path) -> None:
 
     Raises
     ------
-    ModelError : it does not, or components are missing
+    ModelError
+        It does not, or components are missing.
     """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give that of a latent upscaler, or leave out --upscaler")
@@ -56,13 +57,17 @@ def load_upscaler(folder: Path, *, device: str = "auto", dtype: str | None = Non
 
     Parameters
     ----------
-    folder : of a diffusers `StableDiffusionLatentUpscalePipeline`
-    device : auto, cpu, cuda, cuda:N, mps
-    dtype : float32, float16, bfloat16; None: what suits the device
+    folder
+        Of a diffusers `StableDiffusionLatentUpscalePipeline`.
+    device
+        Auto, cpu, cuda, cuda:N, mps.
+    dtype
+        float32, float16, bfloat16; None: what suits the device.
 
     Raises
     ------
-    ModelError, DeviceError : it cannot be loaded, or the device does not exist
+    ModelError, DeviceError
+        It cannot be loaded, or the device does not exist.
     """
     import torch
     from diffusers import StableDiffusionLatentUpscalePipeline
@@ -90,8 +95,10 @@ class Upscaler:
 
     Parameters
     ----------
-    pipeline : a loaded `StableDiffusionLatentUpscalePipeline`, on its device
-    text : the embeddings of no words, one row each, by the name of the pipeline's argument
+    pipeline
+        A loaded `StableDiffusionLatentUpscalePipeline`, on its device.
+    text
+        The embeddings of no words, one row each, by the name of the pipeline's argument.
     """
 
     def __init__(self, pipeline: Any, text: Mapping[str, torch.Tensor]) -> None:
@@ -103,7 +110,8 @@ class Upscaler:
 
         Raises
         ------
-        DeviceError : not even one frame fits
+        DeviceError
+            Not even one frame fits.
         """
         import torch
 

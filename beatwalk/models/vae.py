@@ -25,11 +25,13 @@ def encode_picture(pipeline: Any, family: Family, picture: Frames, name: str) ->
 
     Parameters
     ----------
-    picture : shape (1, height, width, 3), of a size that the model can make
+    picture
+        Shape (1, height, width, 3), of a size that the model can make.
 
     Raises
     ------
-    ModelError : the model's autoencoder cannot encode
+    ModelError
+        The model's autoencoder cannot encode.
     """
     import torch
 
@@ -48,7 +50,8 @@ def encoded(vae: Any, pixels: Any) -> Any:
 
     Parameters
     ----------
-    pixels : shape (batch, 3, height, width), -1 to 1
+    pixels
+        Shape (batch, 3, height, width), -1 to 1.
     """
     made = vae.encode(pixels)
     if hasattr(made, "latent_dist"):
@@ -61,7 +64,8 @@ def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tupl
 
     Parameters
     ----------
-    latents : the denoiser's, unpacked
+    latents
+        The denoiser's, unpacked.
     """
     import torch
 

@@ -25,13 +25,17 @@ def load_components(folder: Path, shown: str, variant: str | None, **options: An
 
     Parameters
     ----------
-    shown : the model's name, for messages
-    variant : of the weights, for components that have it
-    options : for `from_pretrained` of every component
+    shown
+        The model's name, for messages.
+    variant
+        Of the weights, for components that have it.
+    options
+        For `from_pretrained` of every component.
 
     Raises
     ------
-    ModelError : a component lacks tensors, or has them in other shapes than its configuration says
+    ModelError
+        A component lacks tensors, or has them in other shapes than its configuration says.
     """
     import diffusers
     import transformers
@@ -51,11 +55,13 @@ def load_component(cls: Any, folder: Path | str, what: str, **options: Any) -> A
 
     Parameters
     ----------
-    what : how messages begin
+    what
+        How messages begin.
 
     Raises
     ------
-    ModelError : the network lacks tensors, or has them in other shapes than its configuration says
+    ModelError
+        The network lacks tensors, or has them in other shapes than its configuration says.
     """
     part, found = cls.from_pretrained(str(folder), output_loading_info=True, ignore_mismatched_sizes=True, **options)
     check_shapes(found["mismatched_keys"], what)
@@ -68,7 +74,8 @@ def check_missing(names: Iterable[str], what: str) -> None:
 
     Raises
     ------
-    ModelError : tensors are missing
+    ModelError
+        Tensors are missing.
     """
     missing = sorted(name for name in names if not UNUSED.search(name))
     if missing:
@@ -81,11 +88,13 @@ def check_shapes(mismatched: Iterable[tuple[str, Any, Any]], what: str) -> None:
 
     Parameters
     ----------
-    mismatched : name, shape found, shape wanted
+    mismatched
+        Name, shape found, shape wanted.
 
     Raises
     ------
-    ModelError : there are such tensors
+    ModelError
+        There are such tensors.
     """
     wrong = [f"{name} {list(has)} instead of {list(wants)}" for name, has, wants in sorted(mismatched)]
     if wrong:
@@ -97,7 +106,8 @@ def check_all_loaded(networks: Mapping[str, Any], shown: str) -> None:
 
     Raises
     ------
-    ModelError : a network is empty, in part or as a whole
+    ModelError
+        A network is empty, in part or as a whole.
     """
     import torch
 

@@ -188,8 +188,10 @@ class FlashMeter:
 
     Parameters
     ----------
-    fps : frames a second
-    thresholds : WCAG's, unless for a margin
+    fps
+        Frames a second.
+    thresholds
+        WCAG's, unless for a margin.
     """
 
     def __init__(self, fps: Fraction, thresholds: Thresholds | None = None) -> None:

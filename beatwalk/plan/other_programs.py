@@ -80,8 +80,10 @@ class NotPromptsError(ValueError):
 
     Parameters
     ----------
-    line, column : where, counted from 1
-    found, expected : what is there, and what should be
+    line, column
+        Where, counted from 1.
+    found, expected
+        What is there, and what should be.
     """
 
     def __init__(self, line: int, column: int, found: str, expected: str) -> None:
@@ -94,7 +96,8 @@ def cues_in(text: str) -> tuple[list[Cue], tuple[str, ...]] | None:
 
     Raises
     ------
-    NotPromptsError : it is JSON, but broken or of something else
+    NotPromptsError
+        It is JSON, but broken or of something else.
     """
     stripped = text.strip()
     frames = [_FRAME_LINE.fullmatch(line.strip()) for line in stripped.split("\n") if line.strip()]

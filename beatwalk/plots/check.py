@@ -28,7 +28,8 @@ def plot_check(report: CheckReport, path: Path) -> None:
 
     Raises
     ------
-    OutputError : the file cannot be written
+    OutputError
+        The file cannot be written.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg

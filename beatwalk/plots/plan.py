@@ -36,11 +36,13 @@ def plot_plan(plan: Plan, speed: NDArray[np.float64], path: Path | str) -> None:
 
     Parameters
     ----------
-    speed : target speed of every frame, shape (n_frames,), relative
+    speed
+        Target speed of every frame, shape (n_frames,), relative.
 
     Raises
     ------
-    OutputError : the file cannot be written
+    OutputError
+        The file cannot be written.
     """
     analysis, timeline = plan.analysis, plan.timeline
     figure, axes = time_figure(timeline.duration_s, timeline.start_s, timeline.end_s, (0.5, 1.9, 2.3, 1.6, 0.55))

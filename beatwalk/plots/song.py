@@ -36,8 +36,10 @@ def plot_analysis(analysis: Analysis, audio: Audio, path: Path | str) -> None:
 
     Raises
     ------
-    OutputError : the file cannot be written
-    AudioError : the song has vanished since it was opened
+    OutputError
+        The file cannot be written.
+    AudioError
+        The song has vanished since it was opened.
     """
     figure, axes = time_figure(analysis.duration_s, 0.0, analysis.duration_s, (0.55, 2.4, 0.6, 1.8, 2.6))
     sections, wave, grid, energy, bands = axes

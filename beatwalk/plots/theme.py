@@ -171,7 +171,8 @@ def save_figure(figure: Any, path: Path | str) -> None:
 
     Raises
     ------
-    OutputError : the file cannot be written
+    OutputError
+        The file cannot be written.
     """
     with whole_or_nothing(Path(path)) as partial, warnings.catch_warnings():
         # a script that no font has is drawn as boxes; that is not worth a warning

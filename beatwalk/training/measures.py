@@ -27,8 +27,10 @@ def lattice(pictures: np.ndarray, period: int, cells: int = 4) -> float:
 
     Parameters
     ----------
-    period : of the cells, in pixels
-    cells : a side, over which the detail at each place of a cell is averaged
+    period
+        Of the cells, in pixels.
+    cells
+        A side, over which the detail at each place of a cell is averaged.
     """
     grey = pictures.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     light = torch.from_numpy(grey)[:, None]

@@ -33,8 +33,10 @@ def arc_lengths(chords: Float, farthest: float) -> Float:
 
     Parameters
     ----------
-    chords : change between neighbours
-    farthest : D, or the largest change found
+    chords
+        Change between neighbours.
+    farthest
+        D, or the largest change found.
     """
     ratio = np.clip(np.asarray(chords, np.float64) / max(farthest, TUNING.min_gap), 0, TUNING.chord_limit)
     return max(farthest, TUNING.min_gap) * np.sqrt(-np.log1p(-(ratio**2)))

@@ -151,7 +151,8 @@ class Calibration:
 
         Parameters
         ----------
-        previewed, measured : change onto each frame, shape (n,); NaN where there is no frame before it
+        previewed, measured
+            Change onto each frame, shape (n,); NaN where there is no frame before it.
         """
         now, mean, limit = self.now, self.mean, np.log(TUNING.max_correction)
         for predicted, found in zip(previewed, np.nan_to_num(measured), strict=True):

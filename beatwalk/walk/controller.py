@@ -74,8 +74,10 @@ class PaceController:
 
         Parameters
         ----------
-        wanted : real distances of the frames ahead and of the end, from the last sample
-        least : how far samples should go
+        wanted
+            Real distances of the frames ahead and of the end, from the last sample.
+        least
+            How far samples should go.
         """
         ahead, chosen = self._beyond(), [0.0]
         # Both go to the segment's end, but may not agree how far that is.
@@ -154,8 +156,10 @@ class PaceController:
 
         Parameters
         ----------
-        measured : change onto each frame, shape (count,); NaN where there is no frame before it
-        gain : 0 believes distances as they are, 1 learns quickly
+        measured
+            Change onto each frame, shape (count,); NaN where there is no frame before it.
+        gain
+            0 believes distances as they are, 1 learns quickly.
         """
         count = len(measured)
         distances = self._distances(count)

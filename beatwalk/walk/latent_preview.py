@@ -31,9 +31,12 @@ class LatentPreview:
 
         Parameters
         ----------
-        latents : shape (n, rows, columns, channels)
-        frames : the pictures that these decode to, shape (n, height, width, 3)
-        ridge : weight of small coefficients against a small error
+        latents
+            Shape (n, rows, columns, channels).
+        frames
+            The pictures that these decode to, shape (n, height, width, 3).
+        ridge
+            Weight of small coefficients against a small error.
         """
         count, rows, columns, channels = latents.shape
         blocks = max(1, round(GRID / max(rows, columns)))

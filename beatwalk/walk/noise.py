@@ -39,8 +39,10 @@ def slerp(a: Float32, b: Float32, t: Float) -> Float32:
 
     Parameters
     ----------
-    a, b : same shape
-    t : shape (n,)
+    a, b
+        Same shape.
+    t
+        Shape (n,).
 
     Returns
     -------
@@ -117,7 +119,8 @@ def spline_weights(t: Float) -> Float:
 
     Parameters
     ----------
-    t : shape (n,), in [0, 1]
+    t
+        Shape (n,), in [0, 1].
 
     Returns
     -------
@@ -169,8 +172,10 @@ def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Flo
 
     Parameters
     ----------
-    alphas : shape (n,), in [0, 1]; equal steps are equal parts of the travel
-    start_noise : seed → noise of one picture; called only for seeds that lie near
+    alphas
+        Shape (n,), in [0, 1]; equal steps are equal parts of the travel.
+    start_noise
+        Seed → noise of one picture; called only for seeds that lie near.
 
     Returns
     -------

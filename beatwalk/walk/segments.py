@@ -54,8 +54,10 @@ def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Blo
 
     Parameters
     ----------
-    file : where `write` puts the frames; the record names it
-    write : called with every block of frames, in order
+    file
+        Where `write` puts the frames; the record names it.
+    write
+        Called with every block of frames, in order.
     """
     positions: list[Float] = []
     measured: list[Float] = []
@@ -88,12 +90,15 @@ def render_segments(
 
     Parameters
     ----------
-    work : an existing folder, claimed for this render
-    sink : given all frames in order: new ones as arrays, those of finished segments as their files
+    work
+        An existing folder, claimed for this render.
+    sink
+        Given all frames in order: new ones as arrays, those of finished segments as their files.
 
     Raises
     ------
-    OutputError : frames cannot be written
+    OutputError
+        Frames cannot be written.
     """
     plan = walk.plan
     watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
@@ -156,7 +161,8 @@ class _Closer:
 
         Raises
         ------
-        OutputError : the one before could not be written
+        OutputError
+            The one before could not be written.
         """
         with contextlib.ExitStack() as stack:
             stack.push(writer.__exit__)  # if the one before failed, nobody else would end this one's encoder

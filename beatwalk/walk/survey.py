@@ -69,7 +69,8 @@ def survey(walk: Walk, targets: Targets, *, progress: Callable[[int, int], None]
 
     Parameters
     ----------
-    progress : called with the number of segments done and their total
+    progress
+        Called with the number of segments done and their total.
     """
     plan = walk.plan
     enabled = plan.settings.feedback.enabled

@@ -41,7 +41,8 @@ def survey_from_json(data: dict[str, Any]) -> Survey:
 
     Raises
     ------
-    KeyError, TypeError, ValueError : the data is something else
+    KeyError, TypeError, ValueError
+        The data is something else.
     """
     paths = tuple(
         SegmentPath(

@@ -29,13 +29,17 @@ class Walk:
 
     Parameters
     ----------
-    size : width, height in pixels, already known
+    size
+        Width, height in pixels, already known.
 
     Raises
     ------
-    ModelError : the model cannot make pictures of this size
-    SettingsError : a video cannot have this size
-    InputError : the picture of a keyframe cannot be read
+    ModelError
+        The model cannot make pictures of this size.
+    SettingsError
+        A video cannot have this size.
+    InputError
+        The picture of a keyframe cannot be read.
     """
 
     plan: Plan
@@ -171,7 +175,8 @@ def check_video_size(size: tuple[int, int], multiple: int, name: str) -> None:
 
     Raises
     ------
-    SettingsError : this is not so; the message names the nearest size that works
+    SettingsError
+        This is not so; the message names the nearest size that works.
     """
     step = int(np.lcm(multiple, 2))
     if any(side < step or side % step for side in size):

@@ -14,8 +14,10 @@ class SmallMemory:
 
     Parameters
     ----------
-    room : pictures; may be changed later
-    from_call : the memory is small from this call on, counted from 1
+    room
+        pictures; may be changed later.
+    from_call
+        The memory is small from this call on, counted from 1.
     """
 
     def __init__(self, room: int, *, from_call: int = 1) -> None:
@@ -27,7 +29,8 @@ class SmallMemory:
 
         Parameters
         ----------
-        batch : the argument whose length is the number of pictures, by position or by name
+        batch
+            The argument whose length is the number of pictures, by position or by name.
         """
 
         @functools.wraps(call)

@@ -15,7 +15,8 @@ def export(work: Path, out: Path) -> Path:
 
     Raises
     ------
-    FileNotFoundError : nothing is trained yet
+    FileNotFoundError
+        Nothing is trained yet.
     """
     from safetensors.numpy import save_file
 

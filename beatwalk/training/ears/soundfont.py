@@ -26,7 +26,8 @@ def render(
 
     Raises
     ------
-    FileNotFoundError : FluidSynth or the SoundFont is not there
+    FileNotFoundError
+        FluidSynth or the SoundFont is not there.
     """
     import soundfile
 

@@ -95,7 +95,8 @@ def scan(folder: Path, clips: dict[str, list[Clip]]) -> None:
 
     Raises
     ------
-    FileNotFoundError : there are none at all
+    FileNotFoundError
+        There are none at all.
     """
     for path in sorted(folder.glob("[0-9]*.npz")):
         if path.stem.isdecimal() and path.stem not in clips:
