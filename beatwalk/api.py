@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ from beatwalk.types import Analysis, Audio, Frames, Plan, Targets
 from beatwalk.video import Finisher, FinishReport, finish_segments
 from beatwalk.walk import SegmentRecord, Survey, Walk, motion_of, read_record, render_segments
 
+_log = logging.getLogger("beatwalk")
 __all__ = ["RenderResult", "analyze", "check", "finish", "plan", "prepare", "remarks_on", "render"]
 
 
@@ -86,6 +88,7 @@ def plan(
     model: str | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    track: int | None = None,
 ) -> Plan:
     """Plan which prompt arrives when, and how fast the picture changes.
 
@@ -105,6 +108,8 @@ def plan(
         A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
     start_s, end_s
         The part of the song to show, in seconds; None: to its end.
+    track
+        Which of several sounds of a file, counted from 1; None: the one that players choose.
 
     Raises
     ------
@@ -113,8 +118,10 @@ def plan(
     """
     settings = load_settings(preset, overrides)
     script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+    for remark in script.remarks:
+        _log.warning("%s", remark)
     check_pictures(script, settings)
-    audio = song if isinstance(song, Audio) else open_song(song)
+    audio = song if isinstance(song, Audio) else open_song(song, track)
     analysis = analysis_for(audio) if analysis is None else with_song(analysis, audio)
     made = place_prompts(analysis, script, settings, model=resolve_model_path(model), start_s=start_s, end_s=end_s)
     check_plan(made)

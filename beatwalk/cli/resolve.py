@@ -76,8 +76,8 @@ def plan_from_choices(
     wanted = settings.video
     check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     check_pictures(read_prompts(prompts), settings)
-    audio = listen.open_song(song)
     analysis = read_analysis_if(choices["analysis_file"])
+    audio = listen.open_song(song, choices["track"] or (analysis.song.track if analysis else None))
     if analysis is None:
         analysis = listen.stored_analysis(audio)
         if analysis is not None:
@@ -197,7 +197,7 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
+    for name in ("codec", "intra", "alpha", "upscale", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
     if choices.get("upscaler"):

@@ -28,21 +28,36 @@ from beatwalk.core.fingerprints import (
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
 from beatwalk.core.text import in_words, split_number
+from beatwalk.core.text_files import (
+    NotTextError,
+    decode_text,
+    odd_character,
+    parse_toml,
+    read_bytes,
+    read_text,
+    read_toml,
+)
 from beatwalk.core.timing import PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
 
 __all__ = [
+    "MAX_CHANNELS",
     "SUFFIX",
+    "NotTextError",
     "PeakMemory",
+    "Sound",
     "StageProgress",
     "Stages",
     "Watcher",
     "WorkFolder",
     "build_manifest",
+    "channels_of",
     "check_picture",
     "check_place",
     "clip_identity",
+    "decode_text",
     "discard",
     "ffmpeg",
     "file_sha256",
@@ -51,17 +66,25 @@ __all__ = [
     "in_words",
     "interpolation_of",
     "is_partial_name",
+    "layout_option",
     "load_picture",
     "manifest_path",
     "model_identity",
+    "odd_character",
+    "open_sound",
+    "parse_toml",
     "partial_path",
     "picture_digests",
     "plan_identity",
     "publish",
+    "read_bytes",
     "read_json",
     "read_manifest",
+    "read_text",
+    "read_toml",
     "record_file",
     "render_identity",
+    "require_file",
     "split_number",
     "sweep",
     "timing_of",

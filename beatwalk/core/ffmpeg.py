@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from beatwalk.errors import OutputError
 
-# Second 0 is what a player plays first; a late start and gaps are filled with silence. What is analysed and what is
-# muxed are both decoded with this filter, so both agree to the sample.
-SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
+# Gaps are filled with silence. A late start is not (`first_pts=0` would do it): where the channels change midway,
+# ffmpeg sets its filters up again, and all that has played would be filled in once more.
+GAPS_FILLED = "aresample=async=1"
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -73,6 +75,25 @@ def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, byte
     finally:
         stop(process)
     return process.returncode, output, complaint(errors)
+
+
+def feed(arguments: Sequence[str], blocks: Iterable[memoryview]) -> tuple[int, str]:
+    """Run ffmpeg on `blocks` as its standard input: exit status, and its complaint ("" where it has none)."""
+    with tempfile.TemporaryFile() as errors:
+        process = start(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
+        try:
+            pipe = cast(IO[bytes], process.stdin)
+            for block in blocks:
+                try:
+                    pipe.write(block)
+                except OSError:  # it has enough, or it failed and says so
+                    break
+            with contextlib.suppress(OSError):
+                pipe.close()
+            process.wait()
+        finally:
+            stop(process)
+        return process.returncode, complaint(tail(errors))
 
 
 def complaint(errors: bytes) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core.text_files import NotTextError, decode_text, read_bytes
 from beatwalk.errors import BeatwalkError, OutputError
 
 PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
@@ -190,12 +191,8 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
         Name of the expected content for the message, such as "a plan".
     """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise error(f"{path}: {path.stat().st_size} bytes are too many for {what}")
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise error(f"{path}: no such file; expected {what}") from None
-    except UnicodeDecodeError:
+        data = json.loads(decode_text(read_bytes(path, error, what, MAX_JSON_BYTES)))
+    except NotTextError:
         raise error(f"{path}: not UTF-8 text; expected {what} as JSON") from None
     except json.JSONDecodeError as problem:
         raise error(f"{path}:{problem.lineno}:{problem.colno}: not valid JSON: {problem.msg}") from None
@@ -203,8 +200,6 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
         raise error(f"{path}: holds a number too long for {what}") from None
     except RecursionError:
         raise error(f"{path}: nested too deeply for {what}") from None
-    except OSError as problem:
-        raise error(f"{path}: cannot be read: {problem.strerror or problem}") from None
     if not isinstance(data, dict):
         raise error(f"{path}: expected {what}, a JSON object, found {type(data).__name__}")
     return data

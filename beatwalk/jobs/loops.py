@@ -6,6 +6,7 @@ exact place at the loop's tempo, with levels crossfaded at the end. The loop is 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +18,23 @@ import numpy as np
 from beatwalk import api, preflight
 from beatwalk.core import clip_identity, read_json, read_manifest, whole_or_nothing, write_json
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
+from beatwalk.jobs.loop_song import (
+    bar_lines,
+    beat_times,
+    exact_rate,
+    loop_keyframes,
+    odd_bars,
+    repeated,
+    rounded_tempo,
+    whole_windows,
+)
 from beatwalk.jobs.scout import contact_sheet
 from beatwalk.models import Generator
 from beatwalk.plan import parse_prompts, place_times_s
 from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
+_log = logging.getLogger("beatwalk")
 MAX_CLIPS = 12  # made if no number is given
 LIST_FILE, SHEET_FILE = "clips.json", "clips.png"
 
@@ -97,9 +108,17 @@ def clips_of(
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
     first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
-    windows = [(i, i + bars) for i in range(first, len(bar_lines_s) - bars, bars)]
+    windows = whole_windows(analysis, bar_lines_s, bars, first)
+    odd = [i for i in odd_bars(analysis, bar_lines_s) if i >= first]
+    if odd:
+        which = ", ".join(str(i + 1) for i in odd[:5]) + (", …" if len(odd) > 5 else "")
+        _log.warning("%s: bar %s is not as long as the others; no loop is cut across it", analysis.song.path, which)
     if not windows:
         left = max(0, len(bar_lines_s) - 1 - first)
+        if left >= bars:
+            raise PlanError(
+                f"no {bars} bars from {start_s:.1f} s on are equally long; take fewer --bars, or correct the beats"
+            )
         raise PlanError(
             f"the song has {left} bars from {start_s:.1f} s on, but a loop takes {bars}; take fewer --bars"
         )
@@ -239,8 +258,11 @@ def _sound_of(clip: Clip) -> Callable[[Path, Path], None]:
     tempo = (clip.end_s - clip.start_s) / length_s
 
     def lay(pictures: Path, whole: Path) -> None:
-        song = clip.plan.analysis.song.path
-        mux(pictures, song, whole, start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo)
+        song = clip.plan.analysis.song
+        mux(
+            pictures, song.path, whole,
+            start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo, track=song.track,
+        )  # fmt: skip
 
     return lay
 

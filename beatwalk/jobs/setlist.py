@@ -21,7 +21,6 @@ settings = { walk = { pace = 0.6 } }
 from __future__ import annotations
 
 import itertools
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
+from beatwalk.core import read_toml
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for
 from beatwalk.types import Analysis, Plan
@@ -115,22 +115,13 @@ def read_setlist(path: Path) -> SetList:
         The file is broken; the message names the file, the key and what was expected.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes are too many for a set list")
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        found = SetList.model_validate(data)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such set list") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        found = SetList.model_validate(read_toml(path, InputError, "a set list", MAX_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "top level"
         known = ", ".join(_Song.model_fields if first["loc"][:1] == ("songs",) else SetList.model_fields)
         hint = f"; known here: {known}" if first["type"] == "extra_forbidden" else ""
         raise InputError(f"{path}: {key}: {first['msg'].lower()}{hint}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML
-        raise InputError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
     folder = Path(found.folder)
     if folder.is_absolute() or ".." in folder.parts or folder.drive:
         raise InputError(

@@ -53,6 +53,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             "duration_s": song.duration_s,
             "sample_rate": song.sample_rate,
             "channels": song.channels,
+            **({} if song.track is None else {"track": song.track}),
         },
         "tempo_bpm": round(analysis.tempo_bpm, _DECIMALS),
         "tempo_curve": _rounded(analysis.tempo_curve),
@@ -208,7 +209,7 @@ def _kind(value: object) -> str:
 
 
 def _read_song(read: _Reader, value: object) -> Song:
-    song = read.mapping(value, '"song"', _SONG_KEYS, required=_SONG_KEYS)
+    song = read.mapping(value, '"song"', (*_SONG_KEYS, "track"), required=_SONG_KEYS)
     duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0, _MAX_DURATION_S)
     if duration_s <= 0:
         read.fail('"song.duration_s"', f"{duration_s:g}", "more than 0")
@@ -218,6 +219,7 @@ def _read_song(read: _Reader, value: object) -> Song:
         duration_s=duration_s,
         sample_rate=read.whole(song["sample_rate"], '"song.sample_rate"', 1),
         channels=read.whole(song["channels"], '"song.channels"', 1),
+        track=None if song.get("track") is None else read.whole(song["track"], '"song.track"', 1),
     )
 
 

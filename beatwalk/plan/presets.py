@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from beatwalk.core import parse_toml, read_text
 from beatwalk.errors import SettingsError
 from beatwalk.settings import Settings
 
@@ -70,11 +71,7 @@ def find_preset(name: str) -> Path:
 
 def load_preset(name: str) -> dict[str, Any]:
     """Read a preset's keys and values from its file: parsed, not yet checked."""
-    path = find_preset(name)
-    try:
-        return tomllib.loads(preset_text(name))
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    return parse_toml(preset_text(name), str(find_preset(name)), SettingsError)
 
 
 def preset_text(name: str) -> str:
@@ -85,13 +82,7 @@ def preset_text(name: str) -> str:
     SettingsError
         There is no such preset, or it cannot be read.
     """
-    path = find_preset(name)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return read_text(find_preset(name), SettingsError, "a preset")
 
 
 def parse_override(text: str) -> dict[str, Any]:

@@ -53,18 +53,25 @@ def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, .
     return sorted(found, key=lambda marker: (marker.frame, order.index(marker.kind)))
 
 
-def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[tuple[float, str]]:
-    """List where prompts arrive or sections begin, in seconds of the video, with a title of both; the first at 0."""
+def chapters(
+    analysis: Analysis,
+    timeline: Timeline,
+    keyframes: tuple[Keyframe, ...],
+    kinds: tuple[Kind, ...] = ("section", "prompt"),
+) -> list[tuple[float, str]]:
+    """List where prompts arrive or sections begin, in seconds of the video, with a title of both; the first at 0.
+
+    Parameters
+    ----------
+    kinds
+        Which of the two begin a chapter, and are in its title.
+    """
     found: dict[int, str] = {}
-    section = prompt = ""
+    words: dict[Kind, str] = {}
     for marker in markers(analysis, timeline, keyframes):
-        if marker.kind == "section":
-            section = marker.label
-        elif marker.kind == "prompt":
-            prompt = marker.label
-        else:
-            continue
-        found[marker.frame] = f"{section}: {prompt}" if section else prompt
+        if marker.kind in kinds:
+            words[marker.kind] = marker.label
+            found[marker.frame] = ": ".join(words[kind] for kind in kinds if words.get(kind))
     return [(float(frame / timeline.fps), title) for frame, title in sorted(found.items())]
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -122,10 +122,11 @@ def finish_segments(
             whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
             with stages.time("mux"):
                 if sound is True:
-                    told = chapters(plan.analysis, timeline, plan.keyframes)
+                    kinds = _chaptered(plan)
+                    told = chapters(plan.analysis, timeline, plan.keyframes, kinds) if kinds else []
                     mux(
                         pictures, song.path, whole,
-                        start_s=start_s, duration_s=length_s, whole_song=whole_song, chapters=told,
+                        start_s=start_s, duration_s=length_s, whole_song=whole_song, track=song.track, chapters=told,
                     )  # fmt: skip
                 else:
                     sound(pictures, whole)
@@ -141,6 +142,17 @@ def finish_segments(
             before_publishing(report)
         publish(pictures, out)
     return report
+
+
+def _chaptered(plan: Plan) -> tuple[Literal["section", "prompt"], ...]:
+    """What begins a chapter in the video of a plan; nothing where it has no chapters."""
+    wanted = plan.settings.video.chapters
+    if wanted == "sections":
+        return ("section",)
+    if wanted == "prompts":
+        return ("prompt",)
+    left_out = plan.settings.walk.loop or not CODECS[plan.settings.video.codec].chapters
+    return () if wanted == "off" or left_out else ("section", "prompt")
 
 
 def _encode(

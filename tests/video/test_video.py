@@ -15,10 +15,9 @@ import pytest
 import soundfile
 
 from beatwalk import video
-from beatwalk.core import ffmpeg
+from beatwalk.core import channels_of, ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
-from beatwalk.video.reading import channels_of
 from tests.songs import write_bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
