@@ -12,7 +12,8 @@ from beatwalk import api
 from beatwalk.errors import PlanError
 from beatwalk.jobs.loops import clips_of
 from beatwalk.types import Plan, frozen_array
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 
 def planned(here: Path, meters: list[int], pause: tuple[int, float] | None = None) -> Plan:

@@ -16,8 +16,9 @@ from beatwalk.listen import analyze, open_song
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
 from tests.inputs.test_sound import several
+from tests.songs import click_song
 
 SMALL = {"fps": 12, "size": "64x48"}
 

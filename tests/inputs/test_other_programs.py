@@ -11,7 +11,8 @@ import pytest
 from beatwalk import api
 from beatwalk.errors import PromptError
 from beatwalk.plan.prompts import parse_prompts
-from tests.helpers import click_song, known_analysis
+from tests.helpers import known_analysis
+from tests.songs import click_song
 
 FRAMES = {"0": "a forest --neg blur, text", "48": "a sea", "120": "a cave"}
 PARSEQ_ROWS = [

@@ -17,7 +17,7 @@ from beatwalk.errors import AudioError
 from beatwalk.listen import analyze, open_song
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ
 from beatwalk.types import Analysis, Audio
-from tests.listen.songs import groove
+from tests.songs import groove
 
 RATE_HZ = 44_100
 Samples = NDArray[np.float64]
