@@ -8,7 +8,7 @@
     │   └── VideoError            … a video to be read back
     ├── SettingsError             a preset, a setting or a combination of settings
     ├── PlanError                 a plan or analysis file that does not hold together
-    ├── ModelError                a model that cannot be found, loaded or walked
+    ├── ModelError                a model that cannot be found or loaded, or is not supported
     ├── DeviceError               a device that does not exist here, or has too little memory
     ├── OutputError               a place that cannot be written, or would be overwritten
     └── MissingExtraError         an optional package that is not installed
@@ -67,7 +67,7 @@ class PlanError(BeatwalkError):
 
 
 class ModelError(BeatwalkError):
-    """A model cannot be found, loaded or walked."""
+    """A model cannot be found or loaded, or is not supported."""
 
 
 class DeviceError(BeatwalkError):

@@ -263,7 +263,7 @@ class ImagePull:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What a generator is and how it likes to be used."""
+    """A model's identity, native size, steps and guidance."""
 
     name: str
     family: str  # the pipeline's class

@@ -1,4 +1,4 @@
-"""The plain walk against feedback, measured on two finished videos of the same song and drawn as one picture.
+"""The walk without feedback and with it, measured on two finished videos of the same song and drawn as one picture.
 
 python examples/feedback_plot.py examples/demo.ogg examples/demo.txt examples/feedback.png
 """
@@ -30,7 +30,7 @@ def main() -> None:
     chosen = parser.parse_args()
     reports = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, enabled in (("plain walk (--feedback off)", False), ("with feedback", True)):
+        for name, enabled in (("without feedback (--feedback off)", False), ("with feedback", True)):
             settings = {"video": {"size": chosen.size}, "effects": False, "feedback": {"enabled": enabled}}
             plan = beatwalk.plan(chosen.song, chosen.prompts, overrides=[settings])
             video = Path(folder) / f"{enabled}.mp4"

@@ -29,7 +29,7 @@ HOMES = {  # of heavy libraries
     "safetensors": {"listen", "models"},
     "librosa": {"listen"},
     "soundfile": {"listen"},
-    "moviepy": {"jobs", "video"},  # in jobs, the plain baseline of the benchmark
+    "moviepy": {"jobs", "video"},  # in jobs, the diffusers baseline of the benchmark
     "matplotlib": {"plots"},
     "ray": {"jobs"},
     "rich": {"cli"},

@@ -34,7 +34,7 @@ VERBS = {
     "presets": "List the presets, or print one.",
     "models": "List the models on this machine, or try one out.",
     "bench": "Measure how fast this machine makes a video.",
-    "clean": "Show, or remove, what unfinished renders have left.",
+    "clean": "List or delete files left by unfinished renders.",
 }
 
 
@@ -79,8 +79,8 @@ def cli() -> None:
     beatwalk analyze song.mp3 --plot heard.png    see what was heard
     beatwalk check song.mp4                       measure whether it is in time
 
-    A prompt file has one prompt a line. A line may begin with the place in the song where its prompt comes: "@0:42",
-    "@bar 33", "@section B" or "@drop".
+    A prompt file has one prompt a line. A line may begin with the place in the song where its prompt arrives:
+    "@0:42", "@bar 33", "@section B" or "@drop".
 
     "beatwalk COMMAND --help" explains a command. The command marked * is the default; its name may be left out.
     """

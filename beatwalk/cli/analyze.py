@@ -100,7 +100,7 @@ def _starting_point(
         return listen.with_song(given, audio)
     stored = None if fresh or tracker else listen.stored_analysis(audio)
     if stored is not None:
-        console.say(f"heard     {listen.stored_path(audio.path)} (--fresh listens again)")
+        console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
         return stored
     with console.busy("listening"):
         return listen.analyze(audio, tracker=tracker or "beatwalk")

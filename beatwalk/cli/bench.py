@@ -36,7 +36,7 @@ from beatwalk.cli.resolve import addons_of, load
 @click.option(
     "--against",
     type=click.Choice(["plain"]),
-    help="Also measure the plain way: the diffusers pipeline frame by frame, PNGs, moviepy.",
+    help="Also measure the diffusers baseline: its pipeline frame by frame, PNGs, moviepy.",
 )
 @click.option(
     "--set",
@@ -67,7 +67,8 @@ def bench(
 ) -> None:
     """Measure how fast this machine makes a video.
 
-    The report also shows where the time goes. The plain way runs in --dtype; its default is float32, as diffusers'.
+    The report also shows where the time goes. The baseline runs in float32, diffusers' default, unless --dtype is
+    given.
 
     \b
     beatwalk bench

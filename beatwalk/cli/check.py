@@ -19,7 +19,8 @@ from beatwalk.cli.resolve import read_analysis_if
     "--analysis",
     "analysis_file",
     type=FILE,
-    help="Compare with this beat grid. Default: the one stored next to the song, else what is heard in it.",
+    help="Compare with this beat grid. Default: the analysis stored next to the song; otherwise the song is "
+    "analysed.",
 )
 @click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)
 @click.option("--plot", "plot_file", type=FILE, help="Draw motion, beats and flashes as a PNG.")

@@ -1,4 +1,4 @@
-"""`beatwalk clean`: what unfinished renders have left in a folder."""
+"""`beatwalk clean`: the files left in a folder by unfinished renders."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from beatwalk.cli.options import FILE
 
 @click.command()
 @click.argument("folder", type=FILE, default=Path())
-@click.option("--remove", "removing", is_flag=True, help="Remove it. Default: only show it.")
-@click.option("--kept", is_flag=True, help="Also remove the frames of finished videos (from --keep-frames).")
+@click.option("--remove", "removing", is_flag=True, help="Delete them. Default: list only.")
+@click.option("--kept", is_flag=True, help="Also delete the frames of finished videos (from --keep-frames).")
 def clean(folder: Path, removing: bool, kept: bool) -> None:
-    """Show, or remove, what unfinished renders have left.
+    """List or delete files left by unfinished renders.
 
     \b
     beatwalk clean

@@ -16,7 +16,7 @@ from beatwalk.cli.resolve import read_analysis_if
     "--analysis",
     "analysis_file",
     type=FILE,
-    help="Use this beat grid. Default: the one stored next to the song, else what is heard in it.",
+    help="Use this beat grid. Default: the analysis stored next to the song; otherwise the song is analysed.",
 )
 @overwriting
 def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:

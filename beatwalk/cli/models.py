@@ -30,7 +30,7 @@ def models(ctx: click.Context) -> None:
     click.echo(row.format("model", "family", "on disk", "native", "steps", "licence").rstrip())
     for model in list_models():
         native = "x".join(str(side) for side in model.size) if model.size else ""
-        family = model.family.removesuffix("Pipeline") if model.walkable else f"{model.family} (cannot be walked)"
+        family = model.family.removesuffix("Pipeline") if model.walkable else f"{model.family} (not supported)"
         steps = "" if model.steps is None else str(model.steps)
         licence = model.licence or "not stated"
         click.echo(row.format(model.name, family, f"{model.n_bytes / 1e6:.0f} MB", native, steps, licence).rstrip())
@@ -39,7 +39,7 @@ def models(ctx: click.Context) -> None:
 @models.command("check")
 @click.argument("path", metavar="[MODEL]", required=False)
 @sizing
-@click.option("--map", "map_file", type=FILE, help="Draw as a PNG how far the worst latent cell reaches.")
+@click.option("--map", "map_file", type=FILE, help="Draw the effect of the leakiest latent cell as a PNG.")
 @click.option("--picture", type=FILE, help="Keep the test picture as a PNG.")
 @click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)
 @overwriting
@@ -67,6 +67,8 @@ def check_one(
     from beatwalk.models import run_checkup, write_map
     from beatwalk.plan import settings_from
 
+    if path is not None and choices["model"] is not None:
+        raise click.UsageError("give one model, as MODEL or as --model")
     check_writable(map_file, picture, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size

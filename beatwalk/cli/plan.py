@@ -1,4 +1,4 @@
-"""`beatwalk plan`: what comes when, and how fast."""
+"""`beatwalk plan`: which prompt arrives when, and how fast the walk is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plan(
 ) -> None:
     """Lay prompts over a song, without loading a model.
 
-    The plan says which prompt comes when, and how fast the picture changes.
+    The plan says which prompt arrives when, and how fast the picture changes.
 
     \b
     beatwalk plan song.wav prompts.txt --plot plan.png

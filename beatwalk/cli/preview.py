@@ -10,13 +10,15 @@ import click
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, modelling, overwriting, planning, verbosity
 from beatwalk.cli.render import render_plan
-from beatwalk.cli.resolve import plan_from_choices
+from beatwalk.cli.resolve import codec_of, plan_from_choices
 
 
 @click.command()
 @click.argument("song", type=FILE)
 @click.argument("prompts", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Write the preview here. Default: SONG.preview.mp4.")
+@click.option(
+    "-o", "--output", type=FILE, help="Write the preview here. Default: SONG.preview and the codec's ending."
+)
 @overwriting
 @planning
 @modelling
@@ -40,9 +42,12 @@ def preview(
     """
     from beatwalk.jobs import BeatGrid, preview_overrides
     from beatwalk.preflight import check_output
+    from beatwalk.video import codec_named
 
     console = console_for(quiet, verbose)
-    output = output or Path(song.stem + ".preview.mp4")
-    check_output(output, overwrite=overwrite)
-    made = plan_from_choices(console, song, prompts, model, choices, first=preview_overrides())
+    first = preview_overrides()
+    codec = codec_of(choices, first=first)
+    output = output or Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
+    check_output(output, overwrite=overwrite, codec=codec)
+    made = plan_from_choices(console, song, prompts, model, choices, first=first)
     render_plan(console, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)

@@ -81,7 +81,7 @@ def plan_from_choices(
     if analysis is None:
         analysis = listen.stored_analysis(audio)
         if analysis is not None:
-            console.say(f"heard     {listen.stored_path(song)} (delete it to listen again)")
+            console.say(f"analysis  {listen.stored_path(song)} (stored; delete it to listen again)")
     if analysis is None:
         with console.busy("listening"):
             analysis = listen.analyze(audio)
@@ -154,12 +154,19 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
     )
 
 
-def codec_of(choices: dict[str, Any], plan: Plan | None = None) -> str:
-    """The codec that a plan, or else the choices, ask for."""
+def codec_of(choices: dict[str, Any], plan: Plan | None = None, *, first: dict[str, Any] | None = None) -> str:
+    """The codec that a plan, or else the choices, ask for.
+
+    Parameters
+    ----------
+    first
+        Settings that the choices may override.
+    """
     from beatwalk.plan import load_settings
 
-    settings = plan.settings if plan is not None else load_settings(choices["preset"], overrides_of(choices))
-    return settings.video.codec
+    if plan is not None:
+        return plan.settings.video.codec
+    return load_settings(choices["preset"], [first or {}, *overrides_of(choices)]).video.codec
 
 
 def default_output(song: Path, codec: str) -> Path:

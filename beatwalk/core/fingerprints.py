@@ -115,7 +115,10 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
         "frame rate or length": [str(plan.timeline.fps), plan.timeline.n_frames],
         "prompts": [{name: row[name] for name in row if name not in PICTURE_FIELDS} for row in facts],
         "pictures": [{name: row[name] for name in PICTURE_FIELDS} for row in facts],
-        "walk or song": [settings.walk.model_dump(mode="json", exclude=PLACING), _digest_of(targets.speed)],
+        "speed, path or analysis": [
+            settings.walk.model_dump(mode="json", exclude=PLACING),
+            _digest_of(targets.speed),
+        ],
         "feedback": settings.feedback.model_dump(mode="json"),
     }
     if plan.size is not None:
@@ -133,19 +136,17 @@ def frames_key(plan: Plan, targets: Targets) -> str:
 
 
 def video_differences(
-    manifest: Mapping[str, Any] | None, plan: Plan, targets: Targets, model: str | None = None
+    manifest: Mapping[str, Any], plan: Plan, targets: Targets, model: str | None = None
 ) -> list[str]:
     """Names of what differs between a finished video and what a plan would give; empty if nothing does.
 
     Parameters
     ----------
     manifest
-        Of the video; None: it has none.
+        Of the video.
     model
         Fingerprint of the plan's model; None: it is not compared.
     """
-    if manifest is None:
-        return ["all, for all that is known (it has no manifest)"]
     rows = manifest.get("keyframes")
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     images = picture_digests(plan)

@@ -2,8 +2,8 @@
 
 Everything is measured on a real render: a synthetic song is written, analysed, planned, rendered and finished, just
 as `beatwalk song.wav prompts.txt` would do it. Loading the model and the libraries, and compiling, are measured apart
-and count in no other figure. The plain baseline is what one writes without beatwalk: the diffusers pipeline is called
-for one frame after the other, every picture goes to disk as PNG, and moviepy makes a video of the PNGs.
+and count in no other figure. The diffusers baseline is what one writes without beatwalk: the pipeline is called for
+one frame after the other, every picture goes to disk as PNG, and moviepy makes a video of the PNGs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SAMPLE_RATE_HZ = 22_050
 BPM = 120
 PROMPTS = ("a neon city in the rain", "a forest at dawn", "a calm ocean at night", "golden fireworks")
 ENCODED_FRAMES = 96  # frames that time the encoder alone
-PLAIN_FRAMES = 64  # the plain baseline takes the same time for each frame, so this many are enough
+PLAIN_FRAMES = 64  # the diffusers baseline takes the same time for each frame, so this many are enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class BenchReport:
 
     @property
     def speedup_vs_plain(self) -> float | None:
-        """Frames/s relative to the plain baseline; None if that was not measured."""
+        """Frames/s relative to the diffusers baseline; None if that was not measured."""
         return None if self.plain is None else self.frames_per_s / float(self.plain["frames_per_s"])
 
     def to_json(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def run_bench(
     Parameters
     ----------
     plain
-        The same model, loaded as the plain baseline has it; None: the baseline is not measured.
+        The same model, loaded as the diffusers baseline has it; None: the baseline is not measured.
     load_s
         Seconds that loading `generator` took.
 
@@ -295,7 +295,7 @@ def write_song(path: Path, seconds: float) -> Path:
 
 
 def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:
-    """The plain baseline: one pipeline call per frame, PNGs, then moviepy."""
+    """The diffusers baseline: one pipeline call per frame, PNGs, then moviepy."""
     from beatwalk.video import prepare_moviepy
 
     prepare_moviepy()

@@ -1,4 +1,4 @@
-"""The plain way to walk, to measure beatwalk against: one call of the diffusers pipeline a frame."""
+"""The diffusers baseline, to measure beatwalk against: one call of the diffusers pipeline a frame."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def check_places(
                     raise OutputError(
                         f"{job.path} exists; add --resume to keep it, or --overwrite to render it again"
                     )
-                if difference := _differences(job.path, job.plan, fingerprint):
-                    told = f"{job.path} exists and differs in {difference}"
+                if mismatch := _mismatch(job.path, job.plan, fingerprint):
+                    told = f"{job.path} exists and {mismatch}"
                     raise OutputError(f"{told}; add --overwrite to render it again")
                 job.status = "there"
                 continue
@@ -87,10 +87,14 @@ def check_places(
     return needed, free
 
 
-def _differences(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
-    """Names of what differs between an existing video and what the plan would give; "" if nothing does."""
+def _mismatch(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
+    """Why an existing video does not count as the one that the plan would give; "" if it does."""
+    manifest = read_manifest(video)
+    if manifest is None:
+        return "has no manifest, so it cannot be compared"
     model = fingerprint(plan) if fingerprint is not None else None
-    return ", ".join(video_differences(read_manifest(video), plan, targets_of(plan), model))
+    names = ", ".join(video_differences(manifest, plan, targets_of(plan), model))
+    return f"differs in {names}" if names else ""
 
 
 def render_set(

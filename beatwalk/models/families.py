@@ -230,17 +230,17 @@ def family_of(pipeline: str, name: str) -> Family:
     Raises
     ------
     ModelError
-        There is none; the message says why `name` cannot be walked.
+        There is none; the message says why `name` is not supported.
     """
     family = FAMILIES.get(pipeline)
     if family is None:
         known = ", ".join(sorted(each.removesuffix("Pipeline") for each in FAMILIES))
-        raise ModelError(f"{name} cannot be walked: {_why_not(pipeline)}; choose a text-to-image model of {known}")
+        raise ModelError(f"{name} is not supported: {_why_not(pipeline)}; choose a text-to-image model of {known}")
     return family
 
 
 def _why_not(pipeline: str) -> str:
-    """Why a pipeline cannot be walked, from the class's name and signature."""
+    """Why a pipeline is not supported, from the class's name and signature."""
     import inspect
 
     import diffusers

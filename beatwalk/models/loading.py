@@ -43,7 +43,7 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
     Raises
     ------
     ModelError
-        The model cannot be found, is broken, or cannot be walked.
+        The model cannot be found, is broken, or is not supported.
     DeviceError
         The device does not exist, or has too little memory for the model.
     """
@@ -134,7 +134,7 @@ def _file_family(source: Source, allow_pickle: bool) -> Family:
     pipeline = SINGLE_FILE_PIPELINES.get(kind)
     if pipeline is None:
         known = ", ".join(SINGLE_FILE_PIPELINES)
-        raise ModelError(f"{source.path}: a checkpoint of kind '{kind}' cannot be walked; known kinds are {known}")
+        raise ModelError(f"{source.path}: a checkpoint of kind '{kind}' is not supported; known kinds are {known}")
     for part, beginnings in (
         ("vae", ("first_stage_model.",)),
         ("text encoder", ("cond_stage_model.", "conditioner.")),
@@ -266,6 +266,6 @@ def _check_channels(configs: Mapping[str, Config], family: Family, source: Sourc
     gets = configs.get("vae", {}).get("latent_channels")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(
-            f"{source.name} cannot be walked: its {family.denoiser} needs {wants} channels and noise has {gets}, "
+            f"{source.name} is not supported: its {family.denoiser} needs {wants} channels and noise has {gets}, "
             "so it starts from a picture (inpainting, depth or upscaling); choose a text-to-image model"
         )

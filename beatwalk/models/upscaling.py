@@ -47,7 +47,7 @@ def check_upscaler(folder: Path) -> None:
         raise ModelError(f"{folder}: no such folder; give that of a latent upscaler, or leave out --upscaler")
     found = read_index(folder, str(folder))["_class_name"]
     if found != PIPELINE:
-        raise ModelError(f"{folder}: a {found}, which enlarges nothing; give the folder of a {PIPELINE}")
+        raise ModelError(f"{folder}: this is a {found}, not a latent upscaler; give the folder of a {PIPELINE}")
     check_folder(folder, str(folder), allow_pickle=False, prefer_half=False)
 
 

@@ -1,4 +1,4 @@
-"""A picture of a plan: which prompt comes when, and how fast the walk is."""
+"""A picture of a plan: which prompt arrives when, and how fast the walk is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How much pictures change, seen in their latents without decoding them.
 
-Decoding takes a third of a picture's time, or most of it where there are few denoising steps. The plain difference
+Decoding takes a third of a picture's time, or most of it where there are few denoising steps. The difference
 of latents is a poor guide, for some channels hardly show. But a picture's colours are nearly a linear function of its
 latent cells: the latent previews of well-known tools rest on that. A `LatentPreview` is such a function, of a cell
 and its eight neighbours, fitted to a few pictures of the same walk. So nothing has to be downloaded, and every model

@@ -32,7 +32,7 @@ class FrameProgress:
 
     progress: Float  # along the lookahead, shape (n_frames + 1,): from 0 to exactly 1, as the frames' and the end's
     seen: Float  # change onto each frame / its part of the distance, shape (n_frames + 1,)
-    longer: float  # length of the lookahead / change seen along it
+    longer: float  # length of the whole segment path / change seen along it
 
     @classmethod
     def of(cls, progress: Float, length: float) -> FrameProgress:

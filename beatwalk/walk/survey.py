@@ -37,7 +37,7 @@ from beatwalk.walk.walk import Walk
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What was found."""
+    """Every segment's path, and the cost of finding it."""
 
     scale: float | None  # c: change a frame at speed 1; None without feedback
     paths: tuple[SegmentPath, ...]  # one a segment

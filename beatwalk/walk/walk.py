@@ -188,7 +188,7 @@ def check_video_size(size: tuple[int, int], multiple: int, name: str) -> None:
     Raises
     ------
     SettingsError
-        This is not so; the message names the nearest size that works.
+        The model or the video cannot have this size; the message names the nearest size that works.
     """
     step = int(np.lcm(multiple, 2))
     if any(side < step or side % step for side in size):

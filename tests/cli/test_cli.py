@@ -221,6 +221,14 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("no plan", lambda f: (f / "p.json").write_text("{}"), ["p.json", "-o", "o.mp4"], 1, "version None"),
     ("check", lambda f: (f / "v.mp4").write_text("x"), ["check", "v.mp4"], 1, "v.mp4"),
     ("finish", _exists, ["finish", "there.mp4"], 1, "frames were not kept"),
+    (
+        "preview codec",
+        nothing,
+        ["preview", "gone.wav", "walk.txt", "--codec", "hap", "-o", "p.mp4"],
+        1,
+        "ends in .mov",
+    ),
+    ("two models", nothing, ["models", "check", "m.safetensors", "--model", "n.safetensors"], 2, "give one model"),
     ("grid", nothing, ["song.wav", "walk.txt", "--analysis", "gone.json"], 1, "gone.json"),
 ]
 

@@ -148,11 +148,3 @@ def test_other_music_moves_otherwise() -> None:
     assert not np.allclose(wanted(plan).speed, wanted(other).speed)
     assert "what is heard in the song" in differences(plan, other)
     assert key_of(plan) != key_of(other)
-
-
-def test_without_a_manifest_all_differs() -> None:
-    """Nothing is known of such a video."""
-    plan = known_plan()
-    assert fingerprints.video_differences(None, plan, wanted(plan)) == [
-        "all, for all that is known (it has no manifest)"
-    ]

@@ -60,7 +60,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def bench(model: Path) -> tuple[BenchReport, Watched]:
-    """Two seconds at 8 frames/s, with the plain way; and what the model really did."""
+    """Two seconds at 8 frames/s, with the diffusers baseline; and what the model really did."""
     generator = on_cpu(model)
     watched = Watched(generator)
     asked = Bench(seconds=2.0, size=(32, 32), fps=Fraction(8), steps=2)

@@ -108,6 +108,15 @@ def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
     assert "--overwrite" in fresh[0].problem
 
 
+def test_a_video_without_a_manifest_does_not_count(folder: Path) -> None:
+    """Nothing is known of it."""
+    planned = jobs(folder)[:1]
+    planned[0].path.parent.mkdir()
+    planned[0].path.touch()
+    check_places(planned, resume=True, overwrite=False)
+    assert "exists and has no manifest, so it cannot be compared;" in planned[0].problem
+
+
 def test_the_disk_is_looked_at_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little room for the longest video is said before the first frame."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10))

@@ -191,7 +191,7 @@ def test_a_single_checkpoint_takes_its_configuration_from_the_cache(
 @pytest.mark.parametrize(
     ("tensors", "said"),
     [
-        ({"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "kind 'inpainting' cannot be walked"),
+        ({"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "kind 'inpainting' is not supported"),
         ({"lora_unet_down_blocks_0.lora_up.weight": (4, 4)}, "a LoRA, which changes a model but is not one"),
         ({"encoder.conv_in.weight": (4, 4)}, "not a whole checkpoint but one part"),
         ({"model.diffusion_model.out.0.weight": (4,)}, "has no vae"),
@@ -331,7 +331,7 @@ def test_an_allowed_pickle_loads(copy: Callable[[str], Path], loaded: Loaded) ->
         ("AuraFlowPipeline", "no record for AuraFlowPipeline yet"),
     ],
 )
-def test_pipelines_that_cannot_be_walked_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:
+def test_pipelines_that_are_not_supported_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:
     """The class's own arguments tell."""
     folder = copy("sd")
     index = json.loads((folder / "model_index.json").read_text())

@@ -99,7 +99,7 @@ def test_from_the_settings_to_the_video(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_upscaler_is_told(folder: Path, saved: Callable[[str], Path], tmp_path: Path) -> None:
     """Another kind of model, a folder of something else, one that lacks a part."""
-    with pytest.raises(ModelError, match="StableDiffusionPipeline, which enlarges nothing"):
+    with pytest.raises(ModelError, match="this is a StableDiffusionPipeline, not a latent upscaler"):
         check_upscaler(saved("sd"))
     with pytest.raises(BeatwalkError, match="not a model"):
         check_upscaler(tmp_path)

@@ -81,7 +81,7 @@ def test_keyframes_are_met_exactly(tmp_path: Path) -> None:
 
 
 def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path) -> None:
-    """With feedback measured/target varies little; the plain walk varies much more."""
+    """With feedback measured/target varies little; the walk without feedback varies much more."""
     variation, correlation = {}, {}
     for name, enabled in (("on", True), ("off", False)):
         speed = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
