@@ -24,8 +24,8 @@ from beatwalk.cli.resolve import overrides_of
     "assignments",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Change a setting under camera, color, trails, grain, effects, safety or video, such as camera.zoom=0.2 or "
-    "video.crf=20.",
+    help="Change effects, or a setting under camera, color, trails, grain, safety or video, such as camera.zoom=0.2 "
+    "or video.crf=20.",
 )
 @overwriting
 @verbosity

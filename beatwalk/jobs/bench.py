@@ -161,7 +161,7 @@ class BenchReport:
             lines.append(f"          {name:<10}{seconds:9.2f}{100 * seconds / self.wall_s:7.1f} %")
         if self.plain is not None:
             lines.append(
-                f"plain     {self.plain['frames_per_s']:.2f} frames/s over {self.plain['frames']} frames in "
+                f"baseline  {self.plain['frames_per_s']:.2f} frames/s over {self.plain['frames']} frames in "
                 f"{self.plain['dtype']}; beatwalk is {self.speedup_vs_plain:.2f} times as fast"
             )
         return "\n".join(lines)
