@@ -168,7 +168,7 @@ def render(
     generator
         Makes the pictures; None: the plan's model, loaded onto `device`.
     device
-        Auto, cuda, cuda:1, mps or cpu; used if `generator` is None.
+        One of auto, cuda, cuda:1, mps and cpu; used if `generator` is None.
     overwrite
         Whether an existing video, or an unfinished render of something else, may be replaced.
     keep_frames
@@ -193,10 +193,11 @@ def render(
         request = ModelRequest.of(plan, device=device)
         check_resumable(plan, output, overwrite=overwrite, model=functools.partial(fingerprint_of, request))
         generator = load_model(request)
-        compile_if_worth(*prepare(plan, generator))
+        plan, walk = prepare(plan, generator)
+        compile_if_worth(plan, walk)
     else:
         check_resumable(plan, output, overwrite=overwrite)
-    plan, walk = prepare(plan, generator)
+        plan, walk = prepare(plan, generator)
     enlarge = _enlarger(plan.settings.video)
     targets, work = targets_of(plan), WorkFolder(output)
     check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)

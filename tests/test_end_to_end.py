@@ -88,6 +88,7 @@ def test_the_manifest_says_what_was_done(made: Path, manifest: dict[str, Any]) -
     assert manifest["scale"] > 0
 
 
+@pytest.mark.slow
 def test_finish_gives_what_a_full_render_would_give(made: Path, tmp_path: Path) -> None:
     """Other effects on kept frames equal a new render with these effects, frame for frame."""
     change = ["--set", "camera.zoom=0.3", "--set", "color.hue=40"]
@@ -107,6 +108,7 @@ def test_finish_refuses_what_needs_new_frames(made: Path, capsys: pytest.Capture
     assert "walk cannot be changed without rendering" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_plan_renders_as_its_command_does(made: Path, tmp_path: Path) -> None:
     """plan --json, then render PLAN.json from another folder: the same video; and an edit changes it."""
     excerpt = ["--to", "2", "--size", "256x256", "--fps", "6"]

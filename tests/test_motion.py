@@ -4,7 +4,7 @@ Measured on two CPU cores (2026-11-28, 256x256, pure frames):
 
     |                         | variation of measured / target | correlation of their logarithms |
     | 10-14 s, 12 frames/s    | 0.077                          | 0.968                           |
-    | the same, plain walk    | 0.553                          | 0.427                           |
+    | the same, no feedback   | 0.553                          | 0.427                           |
     | whole song, 24 frames/s | 0.074                          | 0.994                           |
 """
 

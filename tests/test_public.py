@@ -55,7 +55,7 @@ def test_nothing_here_is_for_one_system_alone() -> None:
 
 def test_docstrings_have_one_form() -> None:
     """An entry of a section is a name, and sentences below it; types stand in the signature alone."""
-    entry = re.compile(r"^\s*\*{0,2}\w+(, \w+)* : \S", re.MULTILINE)
+    entry = re.compile(r"^\s*\*{0,2}[\w.]+(, [\w.]+)* : \S", re.MULTILINE)
     wrong = []
     for path in Path(beatwalk.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -102,7 +102,8 @@ def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan
 
     Raises
     ------
-    click.UsageError : the file is not a plan, or an option of planning was given
+    click.UsageError
+        The file is not a plan, or an option of planning was given.
     """
     if path.suffix.lower() != ".json":
         raise click.UsageError(f"missing PROMPTS: beatwalk {path} prompts.txt (or give a plan: beatwalk PLAN.json)")

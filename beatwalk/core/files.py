@@ -75,15 +75,8 @@ def folder_beside(path: Path) -> Iterator[Path]:
     OutputError
         It cannot be made.
     """
-    try:
-        folder = tempfile.TemporaryDirectory(
-            dir=path.parent.absolute(), prefix=f"{_mark(path)}.", suffix=".partial.d", ignore_cleanup_errors=True
-        )
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{path}: cannot be written ({reason}); choose a folder that you may write to") from None
-    with folder as name:
-        yield Path(name)
+    with _temporary_folder(path.parent, f"{_mark(path)}.", path, "choose a folder that you may write to") as folder:
+        yield folder
 
 
 @contextlib.contextmanager
@@ -95,14 +88,18 @@ def folder_in(work: Path) -> Iterator[Path]:
     OutputError
         It cannot be made.
     """
+    with _temporary_folder(work, ".", work, "free or unlock the place") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path, prefix: str, wanted: Path, advice: str) -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(
-            dir=work.absolute(), prefix=".", suffix=".partial.d", ignore_cleanup_errors=True
+            dir=parent.absolute(), prefix=prefix, suffix=".partial.d", ignore_cleanup_errors=True
         )
     except OSError as error:
-        raise OutputError(
-            f"{work}: cannot be written ({error.strerror or error}); free or unlock the place"
-        ) from None
+        raise OutputError(f"{wanted}: cannot be written ({error.strerror or error}); {advice}") from None
     with folder as name:
         yield Path(name)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json, read_analysis, write_analysis
-from beatwalk.listen.audio import ANALYSIS_RATE_HZ
+from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
+from beatwalk.listen.bar_hmm import DECODING, Decoding
+from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, read_taps
-from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, extract_features
-from beatwalk.listen.network import EVENT_WEIGHTS
+from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
+from beatwalk.listen.librosa_tracker import track_beats
+from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
+from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -18,25 +22,42 @@ from beatwalk.listen.store import (
     stored_path,
     with_song,
 )
+from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, track_rhythm, with_bars
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
+    "DECODING",
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "NETWORK_INPUTS",
+    "Activations",
+    "Beats",
     "Corrections",
+    "Decoding",
+    "Features",
+    "Network",
     "PathLike",
+    "Pulse",
+    "Rhythm",
     "analysis_for",
     "analysis_from_json",
     "analysis_to_json",
     "analyze",
     "correct",
     "extract_features",
+    "find_onsets",
+    "find_pulse",
+    "open_audio",
     "open_song",
     "read_analysis",
+    "read_network",
     "read_taps",
+    "run_network",
     "stored_analysis",
     "stored_path",
+    "track_beats",
+    "track_rhythm",
+    "with_bars",
     "with_song",
     "write_analysis",
     "write_click_track",

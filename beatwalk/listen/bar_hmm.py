@@ -23,15 +23,41 @@ from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Float, Float32
 
 MIN_BPM, MAX_BPM = 55.0, 215.0
+METRES = (2, 3, 4, 5, 6, 7)  # beats a bar that `find_metres` considers
 
 _REACH = 8  # frames by which an interval may change from beat to beat; a larger change is a jump
-_CHANGE = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
-_JUMP_COST = 14.0  # of any larger change of tempo from one beat to the next
 _EDGE_COST = 8.0  # of a path that begins or ends away from the song's ends
 _CENTRE_BPM = 120.0
 _SPREAD_OCTAVES = 0.9
-_PRIOR_GAIN = 0.25  # weight of the tempo prior at every beat
 _START = 255  # in the back pointers: the path begins here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """The decoder's parameters; `beatwalk.training.ears.tune` chooses them on its validation set."""
+
+    # beats
+    low_bpm: float = MIN_BPM
+    high_bpm: float = MAX_BPM
+    centre_bpm: float = _CENTRE_BPM  # the usual tempo
+    change: float = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
+    jump_cost: float = 14.0  # of any larger change of tempo from one beat to the next
+    prior_gain: float = 0.25  # weight of the tempo prior at every beat
+    pulse_bonus: float = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
+    network: float = 1.0  # weight of the network's log odds of a beat
+    envelope_odds: float = 0.5  # per standard deviation of the onset envelope
+    tracker_odds: float = 1.5  # at a beat that the tracker without a network found
+    harmony_phase: bool = True  # where beats and off-beats sound alike, harmony decides between them
+    # bars
+    joint_bars: bool = False  # bars from `find_metres`; else one metre for the song from `bars.find_bars`
+    metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
+    metre_change: float = 16.0  # cost of another metre from some bar on
+    short_bar: float = 12.0  # cost of a bar that ends early
+    downbeat: float = 1.0  # weight of the network's log odds of a downbeat
+    evidence: float = 0.3  # weight of changes of harmony, timbre and bass
+
+
+DECODING = Decoding()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +86,14 @@ class Tempi:
         return np.arange(max(2, shortest), longest + 1)
 
 
-def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, pulse_bonus: float = 0.0) -> BeatPath:
+def best_path(
+    beat: Float32,
+    downbeat: Float32,
+    meter: int,
+    tempi: Tempi,
+    pulse_bonus: float = 0.0,
+    decoding: Decoding = DECODING,
+) -> BeatPath:
     """Find the likeliest beats and bars.
 
     Parameters
@@ -77,9 +110,13 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, pulse_
     intervals = tempi.intervals
     n, block = len(beat), int(intervals[0])
     gains = _gains(beat, downbeat, meter)
-    usual = -_PRIOR_GAIN * 0.5 * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+    usual = (
+        -decoding.prior_gain
+        * 0.5
+        * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+    )
     prior: Float32 = (usual + pulse_bonus * intervals / FRAME_RATE_HZ).astype(np.float32)
-    costs = _change_costs(intervals)
+    costs = _change_costs(intervals, decoding.change)
     past = int(intervals[-1])
     ring = np.full(
         (past + block, meter, len(intervals)), -np.inf, np.float32
@@ -99,7 +136,7 @@ def best_path(beat: Float32, downbeat: Float32, meter: int, tempi: Tempi, pulse_
             at = int(ends.argmax())
             position, column = np.unravel_index(int(reached[at].argmax()), reached[at].shape)
             best, where = float(ends[at]), (int(times[at]), int(position), int(column))
-        chosen, source = _changed(reached, costs)
+        chosen, source = _changed(reached, costs, decoding.jump_cost)
         start = gains[times] - np.where(times < past, 0, edge)[:, None]
         begins = start[:, :, None] > chosen
         ring[(times + past) % size] = np.where(begins, start[:, :, None], chosen)
@@ -118,20 +155,20 @@ def _gains(beat: Float32, downbeat: Float32, meter: int) -> Float32:
     return gains.astype(np.float32)
 
 
-def _change_costs(intervals: NDArray[np.int64]) -> Float32:
+def _change_costs(intervals: NDArray[np.int64], change: float) -> Float32:
     """Cost of reaching each interval from one that is `row - _REACH` longer, shape (2 reach + 1, n)."""
     longer = np.arange(-_REACH, _REACH + 1)[:, None]
     before = intervals[None] + longer
     ratio = np.log(np.maximum(before, 1) / intervals[None])
-    costs: Float32 = (0.5 * (ratio / _CHANGE) ** 2).astype(np.float32)
+    costs: Float32 = (0.5 * (ratio / change) ** 2).astype(np.float32)
     return costs
 
 
-def _changed(reached: Float32, costs: Float32) -> tuple[Float32, NDArray[np.uint8]]:
+def _changed(reached: Float32, costs: Float32, jump_cost: float) -> tuple[Float32, NDArray[np.uint8]]:
     """Find the best score of continuing each beat with each interval, and the interval before; shape as `reached`."""
     n = reached.shape[2]
     top = reached.argmax(axis=2)
-    best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(_JUMP_COST), n, axis=2)
+    best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(jump_cost), n, axis=2)
     source = np.repeat(top[:, :, None], n, axis=2).astype(np.uint8)
     numbers = np.arange(n, dtype=np.uint8)
     for row, longer in enumerate(range(-_REACH, _REACH + 1)):
@@ -164,6 +201,44 @@ def _traced(
             break
         column = int(came_from[time, position, column])
     return np.array(frames[::-1], np.int64), np.array(positions[::-1], np.int64)
+
+
+def find_metres(downbeat: Float, decoding: Decoding = DECODING) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the likeliest bars over given beats: each beat's position in its bar, and its bar's number of beats.
+
+    The states are (metre, position): counting on is free, and a bar may end early or another metre begin at a cost.
+
+    Parameters
+    ----------
+    downbeat
+        Log odds that a beat is a downbeat, shape (n_beats,).
+    """
+    states = np.array([(metre, position) for metre in METRES for position in range(metre)])
+    metres, positions = states.T
+    gains = np.where(
+        positions == 0,
+        -np.logaddexp(0, -downbeat)[:, None] + np.log(metres),
+        -np.logaddexp(0, downbeat)[:, None] - np.log1p(-1 / metres),
+    )
+    n = len(states)
+    cost = np.full((n, n), np.inf)
+    for of in range(n):
+        for to in np.flatnonzero((positions == 0) | ((metres == metres[of]) & (positions == positions[of] + 1))):
+            counts_on = metres[to] == metres[of] and positions[to] == (positions[of] + 1) % metres[of]
+            early = 0.0 if positions[of] == metres[of] - 1 else decoding.short_bar
+            cost[of, to] = 0.0 if counts_on else early + (decoding.metre_change if metres[to] != metres[of] else 0.0)
+    usual = dict(zip(METRES, decoding.metre_costs, strict=True))
+    score = gains[0] - np.array([usual[int(metre)] for metre in metres])
+    came_from = np.zeros((len(downbeat), n), np.int64)
+    for beat in range(1, len(downbeat)):
+        steps = score[:, None] - cost
+        came_from[beat] = steps.argmax(axis=0)
+        score = steps.max(axis=0) + gains[beat]
+    path = np.empty(len(downbeat), np.int64)
+    path[-1] = score.argmax()
+    for beat in range(len(downbeat) - 1, 0, -1):
+        path[beat - 1] = came_from[beat, path[beat]]
+    return positions[path], metres[path]
 
 
 def at_frame_rate(values: Float32, n: int) -> Float:

@@ -45,7 +45,7 @@ class Network:
     dilations: tuple[int, ...]
 
     def __call__(self, frames: Float32) -> Float32:
-        """Compute raw logits, shape (ceil(n / 2), 3), of feature frames, shape (n, NETWORK_INPUTS)."""
+        """Compute raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, NETWORK_INPUTS)."""
         x = _elu(_convolved(frames, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
         for i, dilation in enumerate(self.dilations):
             block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
@@ -72,10 +72,10 @@ def read_network(path: str) -> Network:
     return Network(tensors, dilations)
 
 
-def run_network(features: Features) -> Activations:
-    """Compute the activations of a song."""
-    logits = load_network()(features.network_input.astype(np.float32)) - np.log(np.array(EVENT_WEIGHTS, np.float32))
-    beat, downbeat, onset = np.ascontiguousarray(logits.T)
+def run_network(features: Features, network: Network | None = None) -> Activations:
+    """Compute the activations of a song, with the network that ships inside unless another one is given."""
+    logits = (network or load_network())(features.network_input.astype(np.float32))[:, : len(EVENT_WEIGHTS)]
+    beat, downbeat, onset = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
     return Activations(beat=beat, downbeat=downbeat, onset=onset)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import Tempi, at_frame_rate, best_path
-from beatwalk.listen.bars import METERS, Bars, find_bars
+from beatwalk.listen.bar_hmm import DECODING, Decoding, Tempi, at_frame_rate, best_path, find_metres
+from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence, find_bars
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
@@ -31,13 +31,10 @@ _WALTZ_FACTOR = 0.97  # applied to the score of three beats a bar before it is c
 _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
-_PULSE_BONUS = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
-_HINTED_PULSE_BONUS = 20.0  # the same where a person says that there is a pulse
+_HINTED_PULSE_BONUS = 20.0  # log odds a second for a pulse where a person says that there is one
 # The network, the onset envelope and the tracker without a network each find beats that the others miss: on the
 # measured corpus all three together are better than any of them.
-_ENVELOPE_ODDS = 0.5  # per standard deviation of the envelope
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
-_TRACKER_ODDS = 1.5  # at a beat that the tracker without a network found
 _TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
@@ -63,14 +60,13 @@ class Hint:
     def _tapped_bpm(self) -> float | None:
         return None if self.taps_s is None else 60.0 / float(np.median(np.diff(self.taps_s)))
 
-    @property
-    def tempi(self) -> Tempi:
-        """The range of tempi that agrees with the hint."""
+    def tempi(self, decoding: Decoding) -> Tempi:
+        """Compute the range of tempi that agrees with the hint."""
         bpm, about = self.tempo_bpm, _ABOUT
         if bpm is None:
             bpm, about = self._tapped_bpm, _ABOUT**2
         if bpm is None:
-            return Tempi()
+            return Tempi(low_bpm=decoding.low_bpm, high_bpm=decoding.high_bpm, centre_bpm=decoding.centre_bpm)
         return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm)
 
     def __bool__(self) -> bool:
@@ -85,35 +81,84 @@ class Rhythm:
     bars: Bars
 
 
-def track_rhythm(features: Features, activations: Activations, hint: Hint | None = None) -> Rhythm:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pulse:
+    """Beats, and the log odds that each of them is a downbeat."""
+
+    beats: Beats
+    downbeat_odds: Float  # shape (n_beats,), log odds
+
+
+def track_rhythm(
+    features: Features, activations: Activations, hint: Hint | None = None, decoding: Decoding = DECODING
+) -> Rhythm:
     """Find the likeliest beats and bars."""
+    return with_bars(features, find_pulse(features, activations, hint, decoding), decoding)
+
+
+def find_pulse(
+    features: Features,
+    activations: Activations,
+    hint: Hint | None = None,
+    decoding: Decoding = DECODING,
+    other: Beats | None = None,
+) -> Pulse:
+    """Find the likeliest beats.
+
+    Parameters
+    ----------
+    other
+        Beats of the tracker without a network, where they are known already.
+    """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
-    other = track_beats(features)
-    joint = odds + _onset_evidence(features, other.times_s)
-    bonus = _HINTED_PULSE_BONUS if hint else _PULSE_BONUS
-    paths = [best_path(joint, downbeat_odds, meter, hint.tempi, bonus) for meter in METERS]
+    other = other or track_beats(features)
+    joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
+    bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
+    tempi = hint.tempi(decoding)
+    paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     frames = path.frames
-    if not hint and between_beats(features, joint, frames, path.meter):
+    if decoding.harmony_phase and not hint and between_beats(features, joint, frames, path.meter):
         frames = middles(frames)
     # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
-    return _rhythm(features, frames, odds, downbeat_odds, keep_all=bool(hint), only_steady=not certain)
+    kept, beats = _kept(features, frames, odds, keep_all=bool(hint), only_steady=not certain)
+    return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
 
 
-def _onset_evidence(features: Features, beats_s: Float) -> Float32:
+def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
+    """Find the bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
+    beats = pulse.beats
+    if not len(beats.times_s):
+        return _nothing()
+    if not decoding.joint_bars:
+        return Rhythm(beats=beats, bars=find_bars(features, beats.times_s, pulse.downbeat_odds))
+    evidence = decoding.downbeat * pulse.downbeat_odds
+    if decoding.evidence:
+        evidence = evidence + decoding.evidence * downbeat_evidence(features, beats.times_s)
+    positions, metres = find_metres(evidence, decoding)
+    downbeats = np.flatnonzero(positions == 0)
+    usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
+    bars = Bars(
+        downbeats_s=frozen_array(beats.times_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats.times_s), usual), np.int64),
+    )
+    return Rhythm(beats=beats, bars=bars)
+
+
+def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
     """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
-    odds = _ENVELOPE_ODDS * (envelope - _USUAL_ENVELOPE)
+    odds = decoding.envelope_odds * (envelope - _USUAL_ENVELOPE)
     if len(beats_s) > 1:
         times_s = features.times_s
         after = np.clip(np.searchsorted(beats_s, times_s), 1, len(beats_s) - 1)
         distance_s = np.minimum(np.abs(times_s - beats_s[after - 1]), np.abs(times_s - beats_s[after]))
-        odds += _TRACKER_ODDS * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
+        odds += decoding.tracker_odds * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 
@@ -135,18 +180,12 @@ def _probability(odds: Float | Float32) -> Float:
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def _rhythm(
-    features: Features,
-    frames: NDArray[np.int64],
-    odds: Float32,
-    downbeat_odds: Float32,
-    *,
-    keep_all: bool,
-    only_steady: bool,
-) -> Rhythm:
-    """Drop beats in silence and beats that nobody would tap from a path, and find the bars of the rest."""
+def _kept(
+    features: Features, frames: NDArray[np.int64], odds: Float32, *, keep_all: bool, only_steady: bool
+) -> tuple[NDArray[np.int64], Beats]:
+    """Drop beats in silence and beats that nobody would tap from a path; the frames and the beats that remain."""
     if not len(frames):
-        return _nothing()
+        return frames, no_beats()
     sure = _probability(odds[frames])
     around = np.convolve(np.pad(sure, _AROUND, mode="edge"), np.ones(2 * _AROUND + 1) / (2 * _AROUND + 1), "valid")
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
@@ -156,10 +195,8 @@ def _rhythm(
     if only_steady:
         kept &= steady(times_s)
     if kept.sum() < MIN_BEATS:
-        return _nothing()
-    beats = Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
-    bars = find_bars(features, beats.times_s, downbeat_odds[frames[kept]].astype(np.float64))
-    return Rhythm(beats=beats, bars=bars)
+        return frames[:0], no_beats()
+    return frames[kept], Beats.at(times_s[kept], np.clip(0.5 * (sure + around), 0, 1)[kept])
 
 
 def _nothing() -> Rhythm:

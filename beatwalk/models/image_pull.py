@@ -78,10 +78,18 @@ def _mixed(
     """Latents mixed with those of the pictures at the same step."""
     import torch
 
+    noise = noise.to(latents.device, torch.float32)
+    return _blended(latents, pulls, [_noised(pull, noise, scheduler, step) for pull in pulls])
+
+
+def _blended(latents: torch.Tensor, pulls: Sequence[ImagePull], pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Latents mixed with those of each pull's picture, row by row as the pulls weigh."""
+    import torch
+
     mixed = torch.zeros_like(latents, dtype=torch.float32)
     left = np.ones(len(latents))
-    for pull in pulls:
-        mixed += _column(pull.weights, mixed) * _noised(pull, noise.to(mixed), scheduler, step)
+    for pull, picture in zip(pulls, pictures, strict=True):
+        mixed += _column(pull.weights, mixed) * picture
         left = left - pull.weights
     return (mixed + _column(np.maximum(left, 0), mixed) * latents.float()).to(latents.dtype)
 
@@ -111,11 +119,8 @@ def _mix_past_predictions(scheduler: Any, pulls: Sequence[ImagePull]) -> None:
     for i, output in enumerate(outputs):
         if output is None:
             continue
-        left, mixed = np.ones(len(output)), torch.zeros_like(output, dtype=torch.float32)
-        for pull in pulls:
-            mixed += _column(pull.weights, mixed) * torch.tensor(pull.latents).to(mixed)[None]
-            left = left - pull.weights
-        outputs[i] = (mixed + _column(np.maximum(left, 0), mixed) * output.float()).to(output.dtype)
+        pictures = [torch.tensor(pull.latents).to(output.device, torch.float32)[None] for pull in pulls]
+        outputs[i] = _blended(output, pulls, pictures)
 
 
 def _to_tokens(patches: Any) -> Any:

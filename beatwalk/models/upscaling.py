@@ -60,7 +60,7 @@ def load_upscaler(folder: Path, *, device: str = "auto", dtype: str | None = Non
     folder
         Of a diffusers `StableDiffusionLatentUpscalePipeline`.
     device
-        Auto, cpu, cuda, cuda:N, mps.
+        One of auto, cpu, cuda, cuda:N and mps.
     dtype
         float32, float16, bfloat16; None: what suits the device.
 

@@ -13,6 +13,7 @@ import pytest
 from beatwalk.core import fingerprints
 from beatwalk.core.manifest import build_manifest
 from beatwalk.plan.modulation import compute_targets
+from beatwalk.settings import AFTERWARDS, Settings
 from beatwalk.types import Keyframe, ModelInfo, Plan, Targets
 from tests.helpers import known_plan
 
@@ -148,3 +149,9 @@ def test_other_music_moves_otherwise() -> None:
     assert not np.allclose(wanted(plan).speed, wanted(other).speed)
     assert "what is heard in the song" in differences(plan, other)
     assert key_of(plan) != key_of(other)
+
+
+def test_every_setting_belongs_before_or_after_rendering() -> None:
+    """A new group changes finished pictures, and `finish` may change it, or it changes frames."""
+    before = {"seed", "walk", "feedback", "model"}
+    assert set(Settings.model_fields) == {*AFTERWARDS, *before, "description"}

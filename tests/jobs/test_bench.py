@@ -74,7 +74,7 @@ def measured(bench: tuple[BenchReport, Watched]) -> BenchReport:
 
 
 def test_rates_follow_from_frames_and_seconds(measured: BenchReport) -> None:
-    """Known answers: 20 frames in 8 s are 2.5 a second, half of the plain way's 5, whatever else was measured."""
+    """Known answers: 20 frames in 8 s are 2.5 a second, half of the baseline's 5, whatever else was measured."""
     known = dataclasses.replace(
         measured, frames=20, pictures=24, wall_s=8.0, generation_s=3.0, encoding_s=6.4, plain={"frames_per_s": 5.0}
     )
@@ -141,6 +141,7 @@ def test_a_timed_generator_makes_the_same_pictures(model: Path) -> None:
     assert timed.stages["text"] > 0
 
 
+@pytest.mark.slow
 def test_compiling_is_measured_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it cost, what it brought, and from how many frames it pays; its time is in no other figure."""
     import torch

@@ -41,6 +41,7 @@ def test_convolutions_alone_reach_only_their_neighbours(
     assert probe_leak(loaded(kind), size=(256, 256)).leaks
 
 
+@pytest.mark.slow
 def test_the_verb_draws_a_map_and_writes_figures(
     saved: Saved, loaded: Loaded, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import read_network
+from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
-from beatwalk.training.ears.clips import make_clips, merged, read_clips, write_set
+from beatwalk.training.ears.clips import NOTHING, Clip, Truth, make_clip, merged, read_clip, write_clip, write_set
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
-from beatwalk.training.ears.score import draw_tempo
+from beatwalk.training.ears.net import HEADS, SHAPES, WEIGHTS, Ears, Shape, loss_of, widen
+from beatwalk.training.ears.score import draw_tempo, rescaled
 from beatwalk.training.ears.soundfont import midi
+from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.synth import Sound
-from beatwalk.training.ears.train import stretched, targets_of
+from beatwalk.training.ears.train import KEPT_APART, Library, stretched, targets_of
+
+OWN = Sources()
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    """A short performance of the recipe's own composing."""
+    return make_clip(1, 0, OWN, clip_s=8.0)
 
 
 @pytest.mark.parametrize("name", sorted(GENRES))
@@ -34,22 +48,32 @@ def test_every_genre_composes(name: str) -> None:
 
 def test_a_clip_is_its_number(tmp_path: Path) -> None:
     """The same seed and number give the same clip, from memory or from its file; another number another."""
-    first, again, other = (make_clips(number, 5, clip_s=4.0)[0] for number in (1, 1, 2))
+    first, again, other = (make_clip(number, 5, OWN, clip_s=4.0) for number in (1, 1, 2))
     assert np.array_equal(first.ears, again.ears)
     assert not np.array_equal(first.ears[: len(other.ears)], other.ears[: len(first.ears)])
-    write_set(tmp_path, 2, 5, (), 4.0)
-    stored = read_clips(tmp_path / "00001.npz")[0]
+    write_set(tmp_path, range(1, 2), 5, OWN, 4.0)
+    stored = read_clip(tmp_path / "00001.npz")
     assert np.array_equal(stored.ears, first.ears)
-    assert np.array_equal(stored.beats_s, first.beats_s)
+    assert all(np.array_equal(a, b) for a, b in zip(stored.truth.events, first.truth.events, strict=True))
+
+
+def test_drums_are_onsets(clip: Clip) -> None:
+    """Every stroke of kick, snare and hi-hat is an onset, and there are some."""
+    clips = [clip, *(make_clip(number, 0, OWN, clip_s=8.0) for number in (3, 4))]
+    strokes = [times_s for c in clips for times_s in (c.truth.kicks_s, c.truth.snares_s, c.truth.hats_s)]
+    assert sum(map(len, strokes)) > 0
+    for c in clips:
+        for times_s in (c.truth.kicks_s, c.truth.snares_s, c.truth.hats_s):
+            assert all(np.abs(c.truth.onsets_s - at_s).min() <= 0.026 for at_s in times_s)
 
 
 def test_onsets_are_where_sound_begins() -> None:
     """Energy rises at the truth's onsets, far more than elsewhere."""
     n_bands = (NETWORK_INPUTS - 12) // 2
     for number in (1, 3, 4):
-        clip = make_clips(number, 0, clip_s=8.0)[0]
+        clip = make_clip(number, 0, OWN, clip_s=8.0)
         rise = clip.ears[:, n_bands : 2 * n_bands].astype(float).sum(axis=1)
-        frames = np.rint(clip.onsets_s * 90).astype(int)
+        frames = np.rint(clip.truth.onsets_s * 90).astype(int)
         frames = frames[(frames > 2) & (frames < len(rise) - 3)]
         near = rise[frames[:, None] + np.arange(-1, 4)].max(axis=1)
         assert near.mean() > 1.5 * rise.mean()
@@ -69,10 +93,14 @@ def test_codecs_lose_no_time() -> None:
 
 
 def test_tempo_maps_run_forward() -> None:
-    """However loosely it is played, beats come one after another."""
+    """However loosely it is played, beats come one after another; a new tempo begins where it should."""
     for seed in range(20):
-        beats_s = draw_tempo(np.random.default_rng(seed), 120.0, 64, 1.0).beats_s
-        assert (np.diff(beats_s) > 0.3).all()
+        tempo = draw_tempo(np.random.default_rng(seed), 120.0, 64, 1.0)
+        spans = np.diff(tempo.beats_s)
+        assert (spans > 0.3).all()
+        faster = np.diff(rescaled(tempo, 10, 2.0).beats_s)
+        np.testing.assert_allclose(faster[:10], spans[:10])
+        np.testing.assert_allclose(faster[10:], spans[10:] / 2)
 
 
 def test_merged() -> None:
@@ -88,45 +116,98 @@ def test_midi_begins_with_its_header() -> None:
     assert b"\x83\x74\x99\x24\x64" in data  # after 500 ms, note on, channel 10, kick
 
 
-def test_targets_stand_at_their_frames() -> None:
+def test_targets_stand_at_their_frames(clip: Clip) -> None:
     """One at an event, a half beside it, nothing elsewhere."""
-    clip = make_clips(1, 0, clip_s=4.0)[0]
-    targets = targets_of(clip, 0, 180)
-    wanted = np.zeros((3, 182))
-    for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
-        frames = np.rint(times_s[times_s < 3.99] * 45).astype(int) + 1
+    n = 300
+    targets = targets_of(clip.truth.events, 0, n)
+    wanted = np.zeros((len(HEADS), n + 2))
+    for row, times_s in enumerate(clip.truth.events):
+        frames = np.rint(times_s * 45).astype(int) + 1
+        frames = frames[frames < n + 2]
         for beside in (frames - 1, frames + 1):
-            wanted[row, beside] = 0.5
+            wanted[row, beside[beside < n + 2]] = 0.5
         wanted[row, frames] = 1
+    for row, times_s in enumerate(clip.truth.events):
+        frames = np.rint(times_s * 45).astype(int) + 1
+        wanted[row, frames[frames < n + 2]] = 1
     np.testing.assert_array_equal(targets, wanted[:, 1:-1])
 
 
 @pytest.mark.parametrize("faster", [0.87, 1.0, 1.15])
-def test_sound_and_truth_are_stretched_alike(faster: float) -> None:
+def test_sound_and_truth_are_stretched_alike(clip: Clip, faster: float) -> None:
     """What is heard at an event stands at its target."""
-    clip = make_clips(1, 0, clip_s=8.0)[0]
     rings = np.zeros_like(clip.ears)
-    frames = np.rint(clip.beats_s * 90).astype(int)
+    frames = np.rint(clip.truth.beats_s * 90).astype(int)
     for offset in (-1, 0, 1):  # straight lines between frames must not lose it
         rings[np.clip(frames + offset, 0, len(rings) - 1)] = 1
     first, n = 60, 200
     heard = stretched(rings, first, 2 * n, faster)[::2, 0] > 0.4
-    targets = targets_of(clip, first // 2, n, faster)[0, : len(heard)]
+    targets = targets_of(clip.truth.events, first // 2, n, faster)[0, : len(heard)]
     assert targets.max() == 1
     assert heard[targets == 1].all()
     assert not heard[targets == 0].any()
 
 
+def test_the_loss_forgives_one_frame() -> None:
+    """A sure answer on the event's frame or the next costs almost nothing, two frames away it costs twice."""
+    targets = torch.zeros(1, len(HEADS), 9)
+    targets[:, :, 3:6] = torch.tensor([0.5, 1.0, 0.5])
+
+    def cost(frame: int) -> float:
+        logits = torch.full((1, len(HEADS), 9), -20.0)
+        logits[:, :, frame] = 20.0
+        return float(loss_of(logits, targets)[0])
+
+    assert cost(4) < 1e-3
+    assert cost(5) < 1e-3
+    assert cost(6) == pytest.approx((20 * WEIGHTS[0] + 20) / 9, rel=1e-3)
+
+
+def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:
+    """Its first heads answer alike, and its new weights can learn."""
+    small, large = Ears(SHAPES["toy"]).eval(), Ears(Shape(16, (1, 4, 2))).eval()
+    weights = {name: tensor for name, tensor in small.state_dict().items() if not name.startswith("heads")}
+    heads = small.state_dict()
+    weights |= {name: heads[name][:3] for name in ("heads.weight", "heads.bias")}
+    widen(large, weights)
+    ears = torch.rand(1, 60, NETWORK_INPUTS)
+    torch.testing.assert_close(large(ears)[:, :3], small(ears)[:, :3])
+    torch.autograd.backward(loss_of(large(ears), torch.zeros(1, len(HEADS), 30)).sum())
+    parameters = dict(large.named_parameters())
+    for name in ("stem.weight", "blocks.0.mix.weight", "blocks.2.mix.weight", "heads.weight"):
+        grown = parameters[name]
+        assert grown.grad is not None
+        assert float(grown.grad.abs().max()) > 0
+
+
+def test_some_performances_are_kept_apart(clip: Clip, tmp_path: Path) -> None:
+    """They are measured on and never drawn; files that vanish while training runs do not stop it."""
+    short = replace(clip, truth=NOTHING)
+    for number in (0, 1, KEPT_APART - 1):
+        write_clip(tmp_path / f"{number:05d}.npz", short)
+    library = Library(tmp_path)
+    assert [path.stem for path in library.apart] == [f"{KEPT_APART - 1:05d}"]
+    assert [path.stem for path in library.trained] == ["00000", "00001"]
+    (tmp_path / "00000.npz").unlink()
+    rng = np.random.default_rng(0)
+    assert all(len(library.draw(rng).ears) for _ in range(8))
+
+
+def test_truth_keeps_its_order() -> None:
+    """The heads' order is the truth's."""
+    times_s = [np.array([float(i)]) for i in range(len(HEADS))]
+    truth = Truth.of(times_s)
+    assert [float(event[0]) for event in truth.events] == list(range(len(HEADS)))
+    assert float(truth.kicks_s[0]) == HEADS.index("kick")
+
+
 def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:
-    """One command composes, trains, resumes and exports; the numpy ears give the torch network's numbers."""
-    import torch
-
-    from beatwalk.training import store
-    from beatwalk.training.ears.net import SHAPES, Ears
-
-    command = ["--minutes", "1", "--size", "toy", "--clips", "2", "--clip-seconds", "4", "--resume"]
+    """One command plays, trains, resumes and exports; the numpy ears give the torch network's numbers."""
+    command = ["--minutes", "1", "--size", "toy", "--clips", "2", "--clip-seconds", "4"]
     folders = ["--work", str(tmp_path), "--out", str(tmp_path / "out")]
-    main([*command, *folders, "--steps", "3"])
+    small = Ears(SHAPES["toy"]).state_dict()
+    save_file(small, tmp_path / "small.safetensors")
+    main([*command, *folders, "--steps", "3", "--start", str(tmp_path / "small.safetensors")])
     main([*command, *folders, "--steps", "5"])
     state = store.load(tmp_path / "ears.pt")
     assert state is not None

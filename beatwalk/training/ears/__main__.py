@@ -1,4 +1,4 @@
-"""``python -m beatwalk.training.ears``: compose, render, train and export the ears with one command."""
+"""``python -m beatwalk.training.ears``: play, train and export the ears with one command, which resumes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ STAGES = ("render", "train", "export", "all")
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time")
+    parser.add_argument("--minutes", type=float, required=True, help="training time in all, over all runs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the finished weights")
-    parser.add_argument("--work", type=Path, required=True, help="clips, checkpoint, log")
-    parser.add_argument("--clips", type=int, default=900, help="performances to compose and render")
+    parser.add_argument("--work", type=Path, required=True, help="clips, checkpoint and log, outside the repository")
+    parser.add_argument("--device", default="cpu", help="of torch, for training")
+    parser.add_argument("--clips", type=int, default=3000, help="performances to play")
+    parser.add_argument("--first-clip", type=int, default=0, help="number of the first one, to share the work")
     parser.add_argument("--clip-seconds", type=float, default=40.0)
     parser.add_argument(
         "--soundfont",
         type=Path,
         action="append",
         default=[],
-        help="General MIDI .sf2 for FluidSynth, may be given again; without: own synthesis only",
+        help="General MIDI SoundFont for FluidSynth, may be given again. Default: own synthesis only",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --work")
+    parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
+    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
+    parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
+    parser.add_argument("--start", type=Path, help="a smaller network to begin with, ears.safetensors")
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="from the checkpoint")
     parser.add_argument("--stage", choices=STAGES, default="all")
     parser.add_argument("--size", choices=sorted(SHAPES), default="full")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, help="stop after so many steps instead of minutes")
+    parser.add_argument("--steps", type=int, help="stop after N steps instead of minutes")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(argv)
 
@@ -40,22 +46,29 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from beatwalk.training.ears.clips import write_set
+    from beatwalk.training.ears.corpus import read_tunes
     from beatwalk.training.ears.export import export
+    from beatwalk.training.ears.sources import gathered
     from beatwalk.training.ears.train import Job, train
 
     torch.set_num_threads(args.threads)
     if args.stage in ("render", "all"):
-        write_set(args.work / "set", args.clips, args.seed, args.soundfont, args.clip_seconds)
+        sources = gathered(args.soundfont, read_tunes(args.tunes) if args.tunes else [], args.mma)
+        numbers = range(args.first_clip, args.clips)
+        write_set(args.work / "set", numbers, args.seed, sources, args.clip_seconds)
     if args.stage in ("train", "all"):
         train(
             Job(
                 work=args.work,
                 minutes=args.minutes,
+                device=args.device,
                 seed=args.seed,
                 shape=args.size,
                 resume=args.resume,
                 steps=args.steps,
-                crop_s=min(24.0, args.clip_seconds / 1.2),
+                crop_s=min(30.0, args.clip_seconds / 1.2),
+                start=args.start,
+                validation=args.validation,
             )
         )
     if args.stage in ("export", "all"):

@@ -1,12 +1,12 @@
-"""Clips: composed, played, worn by the road and boiled down to feature frames, each with its truth.
+"""Clips: written or composed, played, worn by the road and boiled down to feature frames, each with its truth.
 
-A clip depends on its number and the seed alone, so that a set can be made in pieces, stopped and gone on with.
+A clip depends on its number, the seed and the sources alone: a set can be made in pieces, stopped and resumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,53 @@ from numpy.typing import NDArray
 from beatwalk.listen import extract_features
 from beatwalk.training.ears import soundfont, synth
 from beatwalk.training.ears.augment import at_speed, augment
-from beatwalk.training.ears.compose import compose
-from beatwalk.training.ears.genres import GENRES
-from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo
-from beatwalk.training.ears.synth import RATE_HZ, Sound
+from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo, rescaled, without
+from beatwalk.training.ears.sources import Sources
+from beatwalk.training.ears.synth import RATE_HZ, Sound, role
 from beatwalk.types import Audio, Float, Float32
 
 CLIP_S = 40.0
-VERSIONS = 2  # ways that one performance is heard
+# General MIDI strokes that a listener calls kick, snare (or what stands in for it) and hi-hat.
+DRUM_PARTS: Mapping[str, tuple[int, ...]] = {
+    "kicks_s": (35, 36),
+    "snares_s": (37, 38, 39, 40),
+    "hats_s": (42, 44, 46),
+}
 _MERGE_S = 0.025  # notes closer together are one onset
-_NO_BEAT_SHARE = 0.05
-_GAP_SHARE = 0.08
+_NO_BEAT_SHARE = 0.04
+_GAP_SHARE = 0.06
+_SHORT_BAR_SHARE = 0.08
+_NEW_TEMPO_SHARE = 0.06
+_PICKUP_SHARE = 0.12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """When what happens, in seconds, increasing."""
+
+    beats_s: Float
+    downbeats_s: Float
+    onsets_s: Float
+    kicks_s: Float
+    snares_s: Float
+    hats_s: Float
+
+    def mapped(self, change: Mapping[str, Float]) -> Truth:
+        """The truth with some of its events replaced."""
+        return Truth(**{field.name: change.get(field.name, getattr(self, field.name)) for field in fields(self)})
+
+    @property
+    def events(self) -> tuple[Float, ...]:
+        """All kinds of events, in the order of the network's heads."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def of(cls, events: Sequence[Float]) -> Truth:
+        """From events in the order of `events`."""
+        return cls(**{field.name: times_s for field, times_s in zip(fields(cls), events, strict=True)})
+
+
+NOTHING = Truth.of([np.zeros(0)] * 6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,40 +69,44 @@ class Clip:
     """Feature frames and the truth about them."""
 
     ears: NDArray[np.float16]  # shape (n, NETWORK_INPUTS)
-    beats_s: Float
-    downbeats_s: Float
-    onsets_s: Float
+    truth: Truth
     genre: str
 
 
-def make_clips(number: int, seed: int, fonts: Sequence[Path] = (), clip_s: float = CLIP_S) -> list[Clip]:
-    """`VERSIONS` clips of one performance."""
+def make_clip(number: int, seed: int, sources: Sources, clip_s: float = CLIP_S) -> Clip:
+    """One performance."""
     rng = np.random.default_rng([seed, number])
     if rng.random() < _NO_BEAT_SHARE:
-        nothing = np.zeros(0)
-        return [
-            Clip(_ears(augment(rng, drone(rng, clip_s))), nothing, nothing, nothing, "drone") for _ in range(VERSIONS)
-        ]
-    weights = np.array([genre.weight for genre in GENRES.values()])
-    name = str(rng.choice(list(GENRES), p=weights / weights.sum()))
-    low, high = GENRES[name].bpm
-    bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    score = compose(rng, name, bpm, clip_s)
-    tempo = draw_tempo(rng, bpm, score.n_beats, GENRES[name].loose)
-    samples, events = perform(rng, score, tempo, clip_s, fonts)
-    clips = []
-    for _ in range(VERSIONS):
-        speed = float(rng.uniform(0.9, 1.12)) if rng.random() < 0.6 else 1.0
-        heard, (beats_s, downbeats_s, onsets_s) = at_speed(samples, events, speed)
-        clips.append(Clip(_ears(augment(rng, heard)), beats_s, downbeats_s, onsets_s, name))
-    return clips
+        return Clip(ears_of(augment(rng, drone(rng, clip_s))), NOTHING, "drone")
+    score, bpm = draw_score(rng, sources, clip_s)
+    tempo = draw_tempo(rng, bpm, score.n_beats, score.loose)
+    if rng.random() < _NEW_TEMPO_SHARE and len(score.downbeats) > 4:
+        place = score.downbeats[int(rng.integers(2, len(score.downbeats) - 1))]
+        tempo = rescaled(tempo, place, float(np.exp(rng.uniform(-0.4, 0.4))))
+    samples, truth = perform(rng, score, tempo, clip_s, sources.fonts)
+    speed = float(rng.uniform(0.9, 1.12)) if rng.random() < 0.4 else 1.0
+    heard, events = at_speed(samples, truth.events, speed)
+    return Clip(ears_of(augment(rng, heard)), Truth.of(events), score.genre)
+
+
+def draw_score(rng: np.random.Generator, sources: Sources, seconds: float) -> tuple[Score, float]:
+    """Music of any source that lasts a little over `seconds`, sometimes with a pickup or a short bar; its tempo."""
+    score, bpm = sources.draw(rng, seconds)
+    kind, metre = rng.random(), score.metre
+    if kind < _SHORT_BAR_SHARE and metre > 1 and len(score.downbeats) > 4:
+        bar = score.downbeats[int(rng.integers(2, len(score.downbeats) - 1))]
+        score = without(score, bar, bar + metre // 2)
+        score.downbeats = sorted({*score.downbeats, bar})
+    elif kind < _SHORT_BAR_SHARE + _PICKUP_SHARE and metre > 1:
+        score = without(score, 0, int(rng.integers(1, metre)))
+    return score, bpm
 
 
 def perform(
     rng: np.random.Generator, score: Score, tempo: TempoMap, seconds: float, fonts: Sequence[Path]
-) -> tuple[Float32, tuple[Float, Float, Float]]:
-    """Samples, and where beats, downbeats and onsets are, in seconds."""
-    loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014, 0.02])) if GENRES[score.genre].loose else 0.0
+) -> tuple[Float32, Truth]:
+    """Samples, and when what happens in them."""
+    loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014, 0.02])) if score.loose else 0.0
     sounds: list[Sound] = []
     for voice in ("drums", *score.programs):
         late_s = float(rng.normal(0, loose_s / 2))
@@ -76,35 +116,50 @@ def perform(
             }
             sounds += [_struck(rng, hit, tempo, loose_s, lates_s[hit.drum]) for hit in score.hits]
             continue
-        spread_s = loose_s * (2.0 if voice == "tune" and rng.random() < 0.3 else 1.0)  # singers float over the beat
+        spread_s = loose_s * (2.0 if role(voice) == "tune" and rng.random() < 0.3 else 1.0)  # singers float
         for note in score.notes:
             if note.voice == voice:
                 at_s = tempo.seconds(note.at) + late_s + float(rng.normal(0, spread_s))
                 length_s = tempo.seconds(note.at + note.length) - tempo.seconds(note.at)
                 sounds.append(Sound(max(0.0, at_s), length_s, note.pitch, note.velocity, voice))
     sounds = [sound for sound in sounds if sound.at_s < seconds]
-    electronic = GENRES[score.genre].electronic
+    samples = _rendered(rng, score, sounds, seconds, fonts)
+    downbeats_s = tempo.beats_s[np.array(score.downbeats, np.int64)]
+    drums = {
+        part: [sound.at_s for sound in sounds if sound.voice == "drums" and sound.pitch in numbers]
+        for part, numbers in DRUM_PARTS.items()
+    }
+    truth = Truth(
+        beats_s=_before(tempo.beats_s[: score.n_beats], seconds),
+        downbeats_s=_before(downbeats_s, seconds),
+        onsets_s=_before(merged(np.array(sorted(sound.at_s for sound in sounds))), seconds),
+        **{part: _before(merged(np.array(sorted(times_s))), seconds) for part, times_s in drums.items()},
+    )
+    if rng.random() < _GAP_SHARE and len(downbeats_s) >= 6:
+        return _with_gap(rng, samples, truth)
+    return samples, truth
+
+
+def _before(times_s: Float, seconds: float) -> Float:
+    return times_s[times_s < seconds - 0.02]
+
+
+def _rendered(
+    rng: np.random.Generator, score: Score, sounds: list[Sound], seconds: float, fonts: Sequence[Path]
+) -> Float32:
+    """By FluidSynth, by the recipe's own synthesis, or drums by the one and the rest by the other."""
+    electronic = score.electronic
     pump = float(rng.uniform(0.3, 0.95)) if electronic and rng.random() < 0.5 else 0.0
     font = fonts[int(rng.integers(len(fonts)))] if fonts else None
     volumes = {voice: int(np.clip(rng.normal(95, 18), 40, 127)) for voice in ("drums", *score.programs)}
-    if font is None or rng.random() < (0.7 if electronic else 0.15):
-        samples = synth.render(rng, sounds, seconds, pump)
-    elif electronic or rng.random() < 0.1:  # machine drums under sampled instruments
+    if font is None or rng.random() < (0.6 if electronic else 0.12):
+        return synth.render(rng, sounds, seconds, pump)
+    if electronic or rng.random() < 0.1:  # machine drums under sampled instruments
         struck = [sound for sound in sounds if sound.voice == "drums"]
         tones = [sound for sound in sounds if sound.voice != "drums"]
-        samples = synth.render(rng, struck, seconds)
-        samples = samples + float(rng.uniform(0.5, 2.0)) * soundfont.render(
-            tones, score.programs, seconds, font, volumes
-        )
-    else:
-        samples = soundfont.render(sounds, score.programs, seconds, font, volumes)
-    beats_s = tempo.beats_s[: score.n_beats]
-    downbeats_s = tempo.beats_s[np.array(score.downbeats)]
-    onsets_s = merged(np.array(sorted(sound.at_s for sound in sounds)))
-    events = tuple(times_s[times_s < seconds - 0.02] for times_s in (beats_s, downbeats_s, onsets_s))
-    if rng.random() < _GAP_SHARE:
-        samples, events = _with_gap(rng, samples, downbeats_s, events)
-    return samples, (events[0], events[1], events[2])
+        played = soundfont.render(tones, score.programs, seconds, font, volumes)
+        return synth.render(rng, struck, seconds) + float(rng.uniform(0.5, 2.0)) * played
+    return soundfont.render(sounds, score.programs, seconds, font, volumes)
 
 
 def _struck(rng: np.random.Generator, hit: Hit, tempo: TempoMap, loose_s: float, late_s: float) -> Sound:
@@ -112,19 +167,18 @@ def _struck(rng: np.random.Generator, hit: Hit, tempo: TempoMap, loose_s: float,
     return Sound(max(0.0, at_s), 0.2, hit.drum, hit.velocity, "drums")
 
 
-def _with_gap(
-    rng: np.random.Generator, samples: Float32, downbeats_s: Float, events: tuple[Float, ...]
-) -> tuple[Float32, tuple[Float, ...]]:
+def _with_gap(rng: np.random.Generator, samples: Float32, truth: Truth) -> tuple[Float32, Truth]:
     """Some bars of silence, and no events in them."""
+    downbeats_s = truth.downbeats_s
     if len(downbeats_s) < 6:
-        return samples, events
+        return samples, truth
     first = int(rng.integers(2, len(downbeats_s) - 3))
     begin_s = float(downbeats_s[first])
     end_s = float(downbeats_s[min(len(downbeats_s) - 1, first + int(rng.integers(2, 5)))])
     samples = samples.copy()
     samples[int(begin_s * RATE_HZ) : int(end_s * RATE_HZ)] = 0.0
     tight_s = 0.05
-    return samples, tuple(t[(t < begin_s - tight_s) | (t >= end_s - tight_s)] for t in events)
+    return samples, Truth.of([t[(t < begin_s - tight_s) | (t >= end_s - tight_s)] for t in truth.events])
 
 
 def drone(rng: np.random.Generator, seconds: float) -> Float32:
@@ -151,7 +205,8 @@ def merged(times_s: Float) -> Float:
     return np.array(kept)
 
 
-def _ears(samples: Float32) -> NDArray[np.float16]:
+def ears_of(samples: Float32) -> NDArray[np.float16]:
+    """What the network listens to, shape (n, NETWORK_INPUTS)."""
     audio = Audio(
         path=Path("clip.wav"),
         duration_s=len(samples) / RATE_HZ,
@@ -163,34 +218,25 @@ def _ears(samples: Float32) -> NDArray[np.float16]:
     return extract_features(audio).network_input
 
 
-def write_set(folder: Path, count: int, seed: int, fonts: Sequence[Path], clip_s: float = CLIP_S) -> None:
-    """The first `count` performances of a set; those that lie there already are left alone."""
+def write_set(folder: Path, numbers: range, seed: int, sources: Sources, clip_s: float = CLIP_S) -> None:
+    """The performances of a set that have these numbers; those that lie there already are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
+    for number in numbers:
         path = folder / f"{number:05d}.npz"
-        if path.exists():
-            continue
-        clips = make_clips(number, seed, fonts, clip_s)
-        arrays = {
-            f"{key}{i}": getattr(clip, key)
-            for i, clip in enumerate(clips)
-            for key in ("ears", "beats_s", "downbeats_s", "onsets_s")
-        }
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, genre=np.array(clips[0].genre), **arrays)
-        partial.replace(path)
+        if not path.exists():
+            write_clip(path, make_clip(number, seed, sources, clip_s))
 
 
-def read_clips(path: Path) -> list[Clip]:
-    """The clips of one performance."""
+def write_clip(path: Path, clip: Clip) -> None:
+    """One file, whole or not at all."""
+    partial = path.with_suffix(".partial.npz")
+    events = {field.name: getattr(clip.truth, field.name) for field in fields(Truth)}
+    np.savez(partial, ears=clip.ears, genre=np.array(clip.genre), **events)
+    partial.replace(path)
+
+
+def read_clip(path: Path) -> Clip:
+    """The clip of a file."""
     with np.load(path, allow_pickle=False) as data:
-        return [
-            Clip(
-                ears=data[f"ears{i}"],
-                beats_s=data[f"beats_s{i}"],
-                downbeats_s=data[f"downbeats_s{i}"],
-                onsets_s=data[f"onsets_s{i}"],
-                genre=str(data["genre"]),
-            )
-            for i in range(VERSIONS)
-        ]
+        truth = Truth(**{field.name: data[field.name] for field in fields(Truth)})
+        return Clip(ears=data["ears"], truth=truth, genre=str(data["genre"]))

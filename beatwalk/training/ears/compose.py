@@ -29,6 +29,8 @@ def compose(rng: np.random.Generator, name: str, bpm: float, seconds: float) -> 
             "tune": int(rng.choice(genre.tune_programs)),
         },
         genre=name,
+        loose=genre.loose,
+        electronic=genre.electronic,
     )
     band = _Band(rng, genre, meter, score)
     bar = 0

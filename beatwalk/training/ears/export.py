@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
+from beatwalk.listen import Network
 from beatwalk.training import store
-from beatwalk.training.ears.net import SHAPES
+from beatwalk.training.ears.net import HEADS, SHAPES, Shape
 
 
 def export(work: Path, out: Path) -> Path:
@@ -23,10 +26,24 @@ def export(work: Path, out: Path) -> Path:
     state = store.load(work / "ears.pt")
     if state is None:
         raise FileNotFoundError(f"no ears.pt in {work}: train first (--stage train)")
-    tensors = {name: tensor.float().numpy().astype(np.float16) for name, tensor in state["average"].items()}
-    dilations = ",".join(str(dilation) for dilation in SHAPES[state["shape"]].dilations)
+    shape = SHAPES[state["shape"]]
+    metadata = {
+        "dilations": ",".join(str(dilation) for dilation in shape.dilations),
+        "heads": ",".join(HEADS),
+        "steps": str(state["step"]),
+    }
     out.mkdir(parents=True, exist_ok=True)
     path = out / "ears.safetensors"
-    save_file(tensors, path, metadata={"dilations": dilations, "steps": str(state["step"])})
+    save_file(halved(state["average"]), path, metadata=metadata)
     path.chmod(0o644)
     return path
+
+
+def halved(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """In half precision."""
+    return {name: tensor.float().cpu().numpy().astype(np.float16) for name, tensor in weights.items()}
+
+
+def listening(weights: Mapping[str, Tensor], shape: Shape) -> Network:
+    """The network as it would listen once exported."""
+    return Network({name: array.astype(np.float32) for name, array in halved(weights).items()}, shape.dilations)

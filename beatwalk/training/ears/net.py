@@ -1,4 +1,4 @@
-"""The network: a stem that halves the frame rate, dilated convolutions, three heads.
+"""The network: a stem that halves the frame rate, dilated convolutions, a head for each kind of event.
 
 Its twin without torch, for listening, is `beatwalk.listen.network`; a test holds both to the same numbers.
 """
@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from beatwalk.listen import EVENT_WEIGHTS, NETWORK_INPUTS
 
-HEADS = ("beat", "downbeat", "onset")
+HEADS = ("beat", "downbeat", "onset", "kick", "snare", "hat")
+WEIGHTS = (*EVENT_WEIGHTS, 6.0, 8.0, 4.0)  # by which the loss of each head's events is multiplied
 KERNEL = 5
 
 
@@ -21,8 +22,8 @@ KERNEL = 5
 class Shape:
     """How large the network is."""
 
-    channels: int = 64
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    channels: int = 144
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 4, 16, 64)  # far, then once more near
 
 
 SHAPES = {"full": Shape(), "toy": Shape(8, (1, 4))}
@@ -56,7 +57,7 @@ class Ears(nn.Module):
         nn.init.constant_(self.heads.bias, -3.0)  # type: ignore[arg-type]
 
     def forward(self, ears: Tensor) -> Tensor:
-        """Logits, shape (batch, 3, ceil(n / 2)), of frames, shape (batch, n, NETWORK_INPUTS)."""
+        """Logits, shape (batch, n_heads, ceil(n / 2)), of frames, shape (batch, n, NETWORK_INPUTS)."""
         x = F.elu(self.stem(ears.transpose(1, 2)))
         for block in self.blocks:
             x = block(x, self.dropout)
@@ -64,8 +65,32 @@ class Ears(nn.Module):
         return logits
 
 
+def widen(net: Ears, small: dict[str, Tensor]) -> None:
+    """Start from a smaller network that was trained before (Net2Net: Chen, Goodfellow & Shlens, 2016).
+
+    Its channels become the first ones, which hear nothing of the others, so the first heads answer as it did; further
+    channels, blocks and heads start from chance.
+    """
+    state = net.state_dict()
+    for name in state.keys() - small.keys():
+        if name.endswith("mix.weight"):  # further blocks add nothing at first
+            state[name].zero_()
+    for name, tensor in small.items():
+        held = state[name]
+        if name.endswith("weight") and not name.startswith("stem"):
+            held[: tensor.shape[0], tensor.shape[1] :] = 0.0
+        held[tuple(slice(0, size) for size in tensor.shape)] = tensor.to(held.dtype)
+    net.load_state_dict(state)
+
+
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy of each head, shape (3,); a frame beside an event counts half as one (targets of 0.5)."""
-    weights = torch.tensor(EVENT_WEIGHTS, device=logits.device)[:, None]
-    each = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
-    return each.mean(dim=(0, 2))
+    """Shift-tolerant cross entropy of each head, shape (n_heads,) (Foscarin et al., "Beat This!", 2024).
+
+    An event counts as found by the surest of its frame and the two beside it, and those two are no mistake; all other
+    frames should say no. Targets are 1 at an event, 0.5 beside it, else 0.
+    """
+    weights = torch.tensor(WEIGHTS, device=logits.device)[:, None]
+    surest = F.max_pool1d(logits, 3, stride=1, padding=1)
+    missed = F.softplus(-surest) * (targets == 1) * weights
+    invented = F.softplus(logits) * (targets == 0)
+    return (missed + invented).mean(dim=(0, 2))

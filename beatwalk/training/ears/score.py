@@ -8,7 +8,8 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +50,70 @@ class Score:
     notes: list[Note] = field(default_factory=list)
     hits: list[Hit] = field(default_factory=list)
     genre: str = ""
+    loose: float = 0.5  # how likely people play it rather than a machine, 0-1
+    electronic: bool = False  # synthesisers suit it
+
+    @property
+    def metre(self) -> int:
+        """The commonest number of beats a bar; 0 for fewer than two bars."""
+        spans = [b - a for a, b in itertools.pairwise(self.downbeats)]
+        return max(set(spans), key=spans.count) if spans else 0
+
+
+def without(score: Score, begin: int, end: int) -> Score:
+    """The piece with beats `begin` to `end` cut out: a pickup where `begin` is 0, a short bar elsewhere."""
+    gone = end - begin
+
+    def moved(at: float) -> float:
+        return at if at < begin else at - gone
+
+    def inside(at: float) -> bool:
+        return begin - 1e-6 <= at < end - 1e-6
+
+    return replace(
+        score,
+        n_beats=score.n_beats - gone,
+        downbeats=sorted({int(moved(at)) for at in score.downbeats if not begin <= at < end}),
+        notes=[replace(note, at=moved(note.at)) for note in score.notes if not inside(note.at)],
+        hits=[replace(hit, at=moved(hit.at)) for hit in score.hits if not inside(hit.at)],
+    )
+
+
+def joined(first: Score, second: Score) -> Score:
+    """One piece after the other, without a gap; voices of both that share a name share the first's program."""
+    return replace(
+        first,
+        n_beats=first.n_beats + second.n_beats,
+        downbeats=first.downbeats + [at + first.n_beats for at in second.downbeats],
+        programs=second.programs | first.programs,
+        notes=first.notes + [replace(note, at=note.at + first.n_beats) for note in second.notes],
+        hits=first.hits + [replace(hit, at=hit.at + first.n_beats) for hit in second.hits],
+    )
+
+
+def in_odd_bars(score: Score, pattern: tuple[tuple[int, int], ...]) -> Score:
+    """The piece in other bars: `pattern` says which beats of a group of its bars are kept, as (begin, end) pairs.
+
+    Bars of the result span what one turn of the pattern keeps; the whole group is as long as the last pair's end,
+    rounded up to whole bars of the piece.
+    """
+    metre = score.metre
+    group = -(-max(end for _, end in pattern) // metre) * metre
+    length = sum(end - begin for begin, end in pattern)
+    first = score.downbeats[0] if score.downbeats else 0
+    n_groups = (score.n_beats - first) // group
+    notes: list[Note] = []
+    hits: list[Hit] = []
+    for turn in range(n_groups):
+        offset = turn * length
+        for begin, end in pattern:
+            low, high = first + turn * group + begin, first + turn * group + end
+            moved = offset - low
+            notes += [replace(n, at=n.at + moved) for n in score.notes if low - 1e-6 <= n.at < high - 1e-6]
+            hits += [replace(h, at=h.at + moved) for h in score.hits if low - 1e-6 <= h.at < high - 1e-6]
+            offset += end - begin
+    bars = [turn * length for turn in range(n_groups)]
+    return replace(score, n_beats=n_groups * length, downbeats=bars, notes=notes, hits=hits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +129,13 @@ class TempoMap:
             return float(beats_s[-1] + (beat - len(beats_s) + 1) * (beats_s[-1] - beats_s[-2]))
         whole = int(beat)
         return float(beats_s[whole] + (beat - whole) * (beats_s[whole + 1] - beats_s[whole]))
+
+
+def rescaled(tempo: TempoMap, first: int, factor: float) -> TempoMap:
+    """Beats from number `first` on `factor` times as fast: another tempo within the piece."""
+    spans = np.diff(tempo.beats_s)
+    spans[first:] /= factor
+    return TempoMap(tempo.beats_s[0] + np.concatenate([[0.0], np.cumsum(spans)]))
 
 
 def draw_tempo(rng: np.random.Generator, bpm: float, n_beats: int, loose: float) -> TempoMap:

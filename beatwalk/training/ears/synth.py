@@ -42,6 +42,11 @@ class Sound:
     voice: str  # "drums" or a voice of the score
 
 
+def role(voice: str) -> str:
+    """What a voice does: "drums", "bass", "chords", "more" or "tune"; a number may follow the role in its name."""
+    return voice.split(" ")[0]
+
+
 class Kit:
     """Drums tuned once per song."""
 
@@ -172,11 +177,14 @@ def render(rng: np.random.Generator, sounds: list[Sound], seconds: float, pump: 
     tones, struck = np.zeros(n, np.float32), np.zeros(n, np.float32)
     kit = Kit(rng)
     patches = {
-        voice: Patch.draw(rng, soft=voice in ("chords", "more") and rng.random() < 0.35)
+        voice: Patch.draw(rng, soft=role(voice) in ("chords", "more") and rng.random() < 0.35)
         for voice in sorted({sound.voice for sound in sounds})
     }
     gains = {"drums": 0.5, "bass": 0.35, "chords": 0.12, "more": 0.1, "tune": 0.16}
-    gains = {voice: gain * float(10 ** rng.uniform(-0.3, 0.2)) for voice, gain in gains.items()}
+    gains = {
+        voice: gains[role(voice)] * float(10 ** rng.uniform(-0.3, 0.2))
+        for voice in sorted({sound.voice for sound in sounds})
+    }
     for sound in sounds:
         first = round(sound.at_s * RATE_HZ)
         if not 0 <= first < n:

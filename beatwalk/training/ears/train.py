@@ -1,28 +1,36 @@
-"""Training of the ears: random stretches of rendered clips, checkpoints, and what a clip kept apart says."""
+"""Training of the ears: random stretches of rendered clips, checkpoints, and what clips kept apart say."""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from beatwalk.listen import FRAME_RATE_HZ, NETWORK_INPUTS
 from beatwalk.training import store
-from beatwalk.training.ears.clips import Clip, read_clips
-from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of
+from beatwalk.training.ears.clips import Clip, read_clip
+from beatwalk.training.ears.export import listening
+from beatwalk.training.ears.metrics import ONSET_S, n_matched
+from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of, widen
+from beatwalk.training.optim import Average, Muon
+from beatwalk.training.optim import rate as rate_of
 from beatwalk.types import Float
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
-KEPT_APART = 16  # every so many-th performance is for measuring only
-CHECKPOINT_S = 180.0
-RESCAN_S = 90.0  # the set may still be growing
-_WARM_STEPS = 100
+KEPT_APART = 32  # every so many-th performance is for measuring only
+MOST_APART = 12  # listened to at each checkpoint
+CHECKPOINT_S = 300.0
+VALIDATE_S = 1800.0
+VALIDATE_EVERY = 4  # pieces: one in so many is listened to while training
+RESCAN_S = 120.0  # the set may still be growing
+LOG_STEPS = 50
 _AVERAGE = 0.999
-_STRETCH = (0.85, 1.18)  # how much faster or slower a clip is heard: drawn so that both are as likely
+_WARM_STEPS, _HOLD = 100, 0.6  # of the learning rate; it falls when this share of the minutes is spent
+_STRETCH = (0.8, 1.25)  # how much faster or slower a clip is heard: drawn so that both are as likely
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,43 +39,85 @@ class Job:
 
     work: Path  # holds set/, ears.pt and ears.jsonl
     minutes: float
+    device: str = "cpu"
     seed: int = 0
     shape: str = "full"
     resume: bool = True
-    batch: int = 8
-    crop_s: float = 24.0
-    rate: float = 1.5e-3
+    batch: int = 6
+    crop_s: float = 30.0
+    rate: float = 2e-3
     steps: int | None = None  # stop after so many instead of minutes
+    start: Path | None = None  # a finished, smaller network to begin with
+    validation: Path | None = None  # a set to listen to every `VALIDATE_S`
+
+
+class Library:
+    """Clips that lie in a folder, read when they are drawn: they may be more than memory holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.trained: list[Path] = []
+        self.apart: list[Path] = []
+        self.scan()
+
+    def scan(self) -> None:
+        """Find the performances that are there now.
+
+        Raises
+        ------
+        FileNotFoundError
+            There are none at all.
+        """
+        found = sorted(path for path in self._folder.glob("[0-9]*.npz") if path.stem.isdecimal())
+        if not found:
+            raise FileNotFoundError(f"no clips in {self._folder}: render them first (--stage render)")
+        self.apart = [path for path in found if int(path.stem) % KEPT_APART == KEPT_APART - 1]
+        self.trained = [path for path in found if path not in set(self.apart)]
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Any clip that is trained on and still there."""
+        while True:
+            try:
+                return read_clip(self.trained[int(rng.integers(len(self.trained)))])
+            except FileNotFoundError:
+                self.scan()
 
 
 def train(job: Job) -> None:
     """Train for `job.minutes` of wall time in all, counting those of the runs before where it resumes."""
-    shape = SHAPES[job.shape]
     torch.manual_seed(job.seed)
-    net, average = Ears(shape), Ears(shape)
-    average.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=job.rate, weight_decay=0.01)
+    net = Ears(SHAPES[job.shape]).to(job.device)
+    if job.start is not None:
+        widen(net, load_file(job.start))
+    average = Average(net, _AVERAGE)
+    optimiser = Muon(net.named_parameters(), job.rate, plain=("stem", "heads"))
     state = store.load(job.work / "ears.pt") if job.resume else None
     step, spent_s = 0, 0.0
     if state is not None:
         net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
+        average.weights = {name: tensor.to(job.device) for name, tensor in state["average"].items()}
         optimiser.load_state_dict(state["optimiser"])
         step, spent_s = int(state["step"]), float(state["spent_s"])
     rng = np.random.default_rng([job.seed, step])
-    clips: dict[str, list[Clip]] = {}
-    scan(job.work / "set", clips)
-    log = job.work / "ears.jsonl"
+    library = Library(job.work / "set")
     clock = store.Clock(job.minutes, spent_s)
+    log = job.work / "ears.jsonl"
+    sums = np.zeros(len(HEADS))
+
+    def save() -> None:
+        weights = {"net": net.state_dict(), "average": average.weights, "optimiser": optimiser.state_dict()}
+        store.save(job.work / "ears.pt", weights | {"step": step, "spent_s": clock.spent_s, "shape": job.shape})
+        store.log(log, step=step, minutes=clock.spent_s / 60, apart=measure(_averaged(job, average), library.apart))
+
     while (share := step / job.steps if job.steps else clock.done) < 1:
         if clock.due("scan", RESCAN_S):
-            scan(job.work / "set", clips)
-        rate = job.rate * min(1.0, (step + 1) / _WARM_STEPS) * (1.0 if share < 0.4 else max(0.02, (1 - share) / 0.6))
+            library.scan()
+        rate = rate_of(step, share, job.rate, _WARM_STEPS, _HOLD)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        ears, targets = draw_batch(rng, [c for name in sorted(clips) for c in clips[name] if _trained_on(name)], job)
+        ears, targets = (tensor.to(job.device) for tensor in draw_batch(rng, library, job))
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(job.device, torch.bfloat16):
             logits = net(ears)
         losses = loss_of(logits.float(), targets)
         optimiser.zero_grad()
@@ -75,48 +125,50 @@ def train(job: Job) -> None:
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         step += 1
-        _towards(average, net, min(_AVERAGE, step / (step + 10)))
-        if step % 50 == 0:
-            by_head = {head: float(loss) for head, loss in zip(HEADS, losses.detach(), strict=True)}
-            store.log(log, step=step, clips=len(clips), minutes=clock.spent_s / 60, rate=rate, **by_head)
+        average.update(net, step)
+        sums += losses.detach().float().cpu().numpy()
+        if step % LOG_STEPS == 0:
+            by_head = {head: float(loss) / LOG_STEPS for head, loss in zip(HEADS, sums, strict=True)}
+            clips = len(library.trained)
+            store.log(log, step=step, clips=clips, minutes=clock.spent_s / 60, rate=rate, **by_head)
+            sums[:] = 0
         if clock.due("save", CHECKPOINT_S):
-            _save(job, net, average, optimiser, step, clock.spent_s)
-            store.log(log, step=step, apart=measure(average, clips))
-    _save(job, net, average, optimiser, step, clock.spent_s)
-    store.log(log, step=step, apart=measure(average, clips))
+            save()
+        if job.validation is not None and clock.due("validate", VALIDATE_S):
+            store.log(log, step=step, minutes=clock.spent_s / 60, validation=_validated(job, average))
+    save()
 
 
-def _trained_on(name: str) -> bool:
-    return int(name) % KEPT_APART != 0 or int(name) == 0
+def _validated(job: Job, average: Average) -> dict[str, float]:
+    """Mean scores on a part of the validation set, with the decoder as it ships."""
+    from beatwalk.training.ears.evaluate import Scores, evaluate
+    from beatwalk.training.ears.validation import read_set
+
+    if job.validation is None:
+        return {}
+    played = read_set(job.validation)[::VALIDATE_EVERY]
+    mean = Scores.mean(evaluate(played, listening(average.weights, SHAPES[job.shape])))
+    return {field.name: round(getattr(mean, field.name), 1) for field in fields(Scores)}
 
 
-def scan(folder: Path, clips: dict[str, list[Clip]]) -> None:
-    """Read the performances that were not there before.
-
-    Raises
-    ------
-    FileNotFoundError
-        There are none at all.
-    """
-    for path in sorted(folder.glob("[0-9]*.npz")):
-        if path.stem.isdecimal() and path.stem not in clips:
-            clips[path.stem] = read_clips(path)
-    if not clips:
-        raise FileNotFoundError(f"no clips in {folder}: render them first (--stage render)")
+def _averaged(job: Job, average: Average) -> Ears:
+    net = Ears(SHAPES[job.shape])
+    net.load_state_dict({name: tensor.cpu() for name, tensor in average.weights.items()})
+    return net.eval()
 
 
-def draw_batch(rng: np.random.Generator, clips: list[Clip], job: Job) -> tuple[Tensor, Tensor]:
+def draw_batch(rng: np.random.Generator, library: Library, job: Job) -> tuple[Tensor, Tensor]:
     """Random stretches of random clips, at random speeds and equalised at random; frames and targets."""
     n = int(job.crop_s * NET_RATE_HZ)
     ears = np.zeros((job.batch, 2 * n, NETWORK_INPUTS), np.float32)
     wanted = np.zeros((job.batch, len(HEADS), n), np.float32)
     for row in range(job.batch):
-        clip = clips[int(rng.integers(len(clips)))]
-        faster = float(np.exp(rng.uniform(*np.log(_STRETCH)))) if rng.random() < 0.7 else 1.0
+        clip = library.draw(rng)
+        faster = float(np.exp(rng.uniform(*np.log(_STRETCH)))) if rng.random() < 0.6 else 1.0
         first = 2 * int(rng.integers(0, max(1, (len(clip.ears) - int(2 * n * faster)) // 2 + 1)))
         part = stretched(clip.ears, first, 2 * n, faster)
         ears[row, : len(part)] = equalised(rng, part)
-        wanted[row] = targets_of(clip, first // 2, n, faster)
+        wanted[row] = targets_of(clip.truth.events, first // 2, n, faster)
     return torch.from_numpy(ears), torch.from_numpy(wanted)
 
 
@@ -146,10 +198,10 @@ def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     return ears
 
 
-def targets_of(clip: Clip, first: int, n: int, faster: float = 1.0) -> np.ndarray:
-    """1 at the net's frame of an event, 0.5 beside it, shape (3, n), of a clip heard `faster` from `first` on."""
-    targets = np.zeros((len(HEADS), n + 2), np.float32)
-    for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
+def targets_of(events: tuple[Float, ...], first: int, n: int, faster: float = 1.0) -> np.ndarray:
+    """1 at the net's frame of an event, 0.5 beside it, shape (n_heads, n), heard `faster` from frame `first` on."""
+    targets = np.zeros((len(events), n + 2), np.float32)
+    for row, times_s in enumerate(events):
         frames = np.rint((times_s * NET_RATE_HZ - first) / faster).astype(np.int64) + 1
         frames = frames[(frames >= 0) & (frames < n + 2)]
         for offset in (-1, 1):
@@ -161,18 +213,16 @@ def targets_of(clip: Clip, first: int, n: int, faster: float = 1.0) -> np.ndarra
 
 
 @torch.no_grad()
-def measure(net: Ears, clips: dict[str, list[Clip]]) -> dict[str, float]:
-    """F of each head's plain peaks above one half on the performances kept apart."""
-    net.eval()
+def measure(net: Ears, paths: list[Path]) -> dict[str, float]:
+    """F of each head's plain peaks above one half on performances kept apart, in percent."""
     counts = np.zeros((len(HEADS), 3))  # hits, found, true
-    for name in sorted(clips):
-        if _trained_on(name):
-            continue
-        for clip in clips[name]:
-            even = clip.ears[: len(clip.ears) // 2 * 2].astype(np.float32)
-            shares = torch.sigmoid(net(torch.from_numpy(even)[None]))[0].numpy()
-            for row, times_s in enumerate((clip.beats_s, clip.downbeats_s, clip.onsets_s)):
-                counts[row] += _matched(_peaks_s(shares[row]), times_s)
+    for path in paths[:MOST_APART]:
+        clip = read_clip(path)
+        even = clip.ears[: len(clip.ears) // 2 * 2].astype(np.float32)
+        shares = torch.sigmoid(net(torch.from_numpy(even)[None]))[0].numpy()
+        for row, times_s in enumerate(clip.truth.events):
+            found_s = _peaks_s(shares[row])
+            counts[row] += n_matched(found_s, times_s, ONSET_S), len(found_s), len(times_s)
     hits, found, true = counts.T
     f = 2 * hits / np.maximum(found + true, 1)
     return {head: round(100 * float(value), 1) for head, value in zip(HEADS, f, strict=True)}
@@ -182,23 +232,3 @@ def _peaks_s(share: Float) -> Float:
     inner = share[1:-1]
     peaks = np.flatnonzero((inner > share[:-2]) & (inner >= share[2:]) & (inner > 0.5)) + 1
     return peaks / NET_RATE_HZ
-
-
-def _matched(found_s: Float, true_s: Float, within_s: float = 0.05) -> tuple[int, int, int]:
-    near = np.abs(found_s[:, None] - true_s[None]).min(axis=0, initial=np.inf) <= within_s
-    return int(near.sum()), len(found_s), len(true_s)
-
-
-def _towards(average: Ears, net: Ears, keep: float) -> None:
-    with torch.no_grad():
-        for held, new in zip(average.parameters(), net.parameters(), strict=True):
-            held.lerp_(new, 1 - keep)
-
-
-def _save(job: Job, net: Ears, average: Ears, optimiser: torch.optim.Optimizer, step: int, spent_s: float) -> None:
-    state = {
-        "net": net.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": copy.deepcopy(optimiser.state_dict()),
-    }
-    store.save(job.work / "ears.pt", state | {"step": step, "spent_s": spent_s, "shape": job.shape})

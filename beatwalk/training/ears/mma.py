@@ -1,0 +1,215 @@
+"""Band styles that people wrote: grooves of MMA's library, played over chord charts.
+
+MMA (Musical MIDI Accompaniment, Debian package `mma`, GPL-2+) ships hundreds of grooves for bands. The recipe
+compiles them over its own charts and reads the notes back; nothing of the library goes anywhere but into rendered
+clips.
+
+Conventions
+-----------
+- A **groove** is a pattern of the library; a **style** is the file that holds it. Styles, not grooves, are split
+  between training and validation, since grooves of one file share their patterns.
+- MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from beatwalk.training.ears.midi_file import DRUM_CHANNEL, MidiNote, read_midi
+from beatwalk.training.ears.score import Hit, Note, Score
+
+_TIMEOUT_S = 60
+_SKIPPED = ("metronome", "none", "count", "ending", "intro", "ballad68", "blues34", "quando")  # no music, or no metre
+_ELECTRONIC = ("tech", "trance", "house", "rave", "dance", "dnb", "ambient", "hip", "electric", "digital", "trip")
+
+# Usual tempi by words in a style's name, in beats a minute; the first that fits holds.
+_TEMPI: tuple[tuple[str, tuple[float, float]], ...] = (
+    ("fastwaltz|fastjazzwaltz|viennese|vienese", (140, 215)),
+    ("fastswing|bebop|fastblues|quickstep|fastbigband", (160, 240)),
+    ("68march|68swing", (85, 135)),
+    ("68", (42, 90)),
+    ("128", (46, 90)),
+    ("slow|ballad|bald|lullaby|hymn|serenade|desert|evansish", (52, 92)),
+    ("waltz|34", (80, 175)),
+    ("jazz-54", (110, 190)),
+    ("bluegrass|polka|samba|merengue|dixie|jive|charleston|gypsy|western|punk|thr|twist", (110, 220)),
+    ("dnb", (155, 180)),
+    ("tech|trance|house|rave|dance", (115, 150)),
+    ("hip|trip|regg|rnb|rb|soul", (68, 112)),
+    ("swing|jazz|bigband|foxtrot", (90, 210)),
+    ("mtl|hrk|metal", (90, 200)),
+    ("", (72, 170)),
+)
+
+# Chords a bar each, in C; "|" parts bars, two chords in a bar change in its middle.
+_CHARTS = (
+    "C | Am | F | G7",
+    "C | G | Am | F",
+    "Am | F | C | G",
+    "C | C | F | C | G7 | F | C | G7",
+    "C7 | F7 | C7 | C7 | F7 | F7 | C7 | C7 | G7 | F7 | C7 | G7",
+    "Cm7 | Cm7 | Cm7 | Cm7 | Fm7 | Fm7 | Cm7 | Cm7 | Ab7 | G7 | Cm7 | G7",
+    "Dm7 | G7 | CM7 | CM7 | Dm7 | G7 | CM7 | A7",
+    "CM7 A7 | Dm7 G7 | Em7 A7 | Dm7 G7 | C7 | F Fm | C G7 | C",
+    "E7 | E7 | A7 | A7 | D7 | D7 | G7 | G7",
+    "Am | G | F | E7",
+    "C G | Am Em | F C | F G",
+    "Cm | Bb | Ab | G7 | Cm | Bb | Ab G7 | Cm",
+    "CM7 | CM7 | D7 | D7 | Dm7 | G7 | CM7 | G7",
+    "Am7 | D7 | GM7 | CM7 | F#m7b5 | B7 | Em | Em",
+    "C | E7 | F | Fm | C | A7 | Dm | G7",
+    "C | C | G | G | G | G | C | C",
+    "C | F | C | G7 | C | F | G7 | C",
+    "Dm | Dm | Dm | Dm | Ebm | Ebm | Dm | Dm",
+    "Em | D | C | D",
+    "F | C | Dm | Bb | F | C | Bb | C7",
+    "C | C | C | C",
+    "Am | Am | Dm | Am | E7 | E7 | Am | E7",
+    "C | Dm | Em | F | G | F | Em | Dm",
+    "C | D | F | C",
+)
+_CHARTS_APART = (  # of the validation set
+    "C | Am | Dm | G7 | Em | Am | Dm G7 | C",
+    "F | Fm | C | A7 | D7 | G7 | C | G7",
+    "C7 | C7 | C7 | C7 | F7 | F7 | C7 | A7 | Dm7 | G7 | C7 A7 | Dm7 G7",
+    "Am | C | D | F | Am | E7 | Am | E7",
+    "Cm7 | F7 | BbM7 | EbM7 | Am7b5 | D7 | Gm | Gm",
+    "C | Bb | F | C",
+    "C | G | F | G | C | G | F G | C",
+    "Dm7 | Em7 | FM7 | Em7",
+    "G | D | Em | Bm | C | G | C | D7",
+    "C | C7 | F | F | D7 | D7 | G7 | G7",
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A file of the library whose grooves share a metre."""
+
+    name: str  # path below the library without its ending, as MMA's `Groove` takes it
+    grooves: tuple[str, ...]
+    bar: int  # quarter notes of MMA's
+    beats: int  # of the tactus in a bar
+    metre: str  # as it would be printed
+
+    @property
+    def bpm(self) -> tuple[float, float]:
+        """The tempi at which it is usually played."""
+        return next(bpm for words, bpm in _TEMPI if re.search(words, self.name))
+
+    @property
+    def electronic(self) -> bool:
+        """Whether machines play it."""
+        return any(word in self.name for word in _ELECTRONIC)
+
+
+def read_styles(library: Path) -> list[Style]:
+    """All styles of the library that have a known metre, in order of their names.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such library.
+    """
+    if not library.is_dir():
+        raise FileNotFoundError(f"{library}: no folder of MMA's styles; the Debian package mma has one, mma/lib")
+    styles = [_style_of(path, library) for path in sorted(library.rglob("*.mma"))]
+    return [style for style in styles if style is not None]
+
+
+def _style_of(path: Path, library: Path) -> Style | None:
+    name = path.relative_to(library).with_suffix("").as_posix()
+    if any(word in path.stem.lower() for word in _SKIPPED):
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace")
+    grooves = tuple(re.findall(r"^\s*defgroove\s+(\S+)", text, re.IGNORECASE | re.MULTILINE))
+    times = re.findall(r"^\s*time\s+(\d+)", text, re.IGNORECASE | re.MULTILINE)
+    sign = re.search(r"^\s*timesig\s+(\d+)\s*[/ ]\s*(\d+)", text, re.IGNORECASE | re.MULTILINE)
+    bar = int(times[-1]) if times else 4
+    in_eighths = bar == 6 or (sign is not None and sign.group(2) == "8")
+    beats = 2 if in_eighths else bar
+    metre = "6/8" if in_eighths else "12/8" if "128" in name else f"{bar}/4"
+    grooves = tuple(g for g in grooves if not re.search(r"intro|end|fill|metronome", g, re.IGNORECASE))
+    return Style(name, grooves, bar, beats, metre) if grooves else None
+
+
+def play_style(rng: np.random.Generator, style: Style, n_bars: int, *, apart: bool = False) -> Score:
+    """`n_bars` of a style over a chart: sections of one to three of its grooves, in any key.
+
+    Parameters
+    ----------
+    apart
+        Take a chart of those that training never hears.
+    """
+    charts = _CHARTS_APART if apart else _CHARTS
+    chart = charts[int(rng.integers(len(charts)))].split("|")
+    grooves = [str(g) for g in rng.choice(style.grooves, min(3, len(style.grooves)), replace=False)]
+    slow = int(rng.choice([1, 1, 1, 2]))  # bars a chord
+    lines = ["Tempo 120", f"Transpose {int(rng.integers(-5, 7))}"]
+    section = int(rng.choice([4, 8, 8, 16]))
+    for bar in range(n_bars):
+        if bar % section == 0:
+            lines.append(f"Groove {style.name}:{grooves[(bar // section) % len(grooves)]}")
+        chords = chart[bar // slow % len(chart)].split()
+        middle = f" {chords[1]}@3" if len(chords) > 1 and style.bar == 4 else ""
+        lines.append(f"{bar + 1} {chords[0]}{middle}")
+    return to_score(compile_mma("\n".join(lines) + "\n"), style, n_bars)
+
+
+def compile_mma(text: str) -> list[MidiNote]:
+    """The notes that MMA makes of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        MMA is not installed.
+    RuntimeError
+        MMA refuses the file.
+    """
+    if shutil.which("mma") is None:
+        raise FileNotFoundError("MMA is needed to play its styles; install the Debian package mma")
+    with tempfile.TemporaryDirectory() as folder:
+        source, song = Path(folder) / "song.mma", Path(folder) / "song.mid"
+        source.write_text(text, encoding="utf-8")
+        command = ["mma", "-f", str(song), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        if done.returncode or not song.exists():
+            raise RuntimeError(f"mma: {done.stdout.strip()[-300:]}")
+        return read_midi(song)
+
+
+def to_score(notes: list[MidiNote], style: Style, n_bars: int) -> Score:
+    """A score in beats of the tactus; each program of each channel becomes a voice."""
+    quarters = style.bar / style.beats  # a beat
+    voices: dict[tuple[int, int], str] = {}
+    counts = {role: itertools.count() for role in ("bass", "chords", "more", "tune")}
+    score = Score(
+        n_beats=n_bars * style.beats,
+        downbeats=[bar * style.beats for bar in range(n_bars)],
+        programs={},
+        genre=style.name,
+        loose=0.1 if style.electronic else 0.5,
+        electronic=style.electronic,
+    )
+    for note in notes:
+        at = max(0.0, note.at / quarters)
+        if at >= score.n_beats:
+            continue
+        if note.channel == DRUM_CHANNEL:
+            score.hits.append(Hit(at, note.pitch, note.velocity))
+            continue
+        key = (note.channel, note.program)
+        if key not in voices:
+            role = "bass" if 32 <= note.program < 40 else "chords" if len(voices) % 2 else "more"
+            voices[key] = f"{role} {next(counts[role])}"
+            score.programs[voices[key]] = note.program
+        score.notes.append(Note(at, note.length / quarters, note.pitch, note.velocity, voices[key]))
+    return score

@@ -1,0 +1,113 @@
+"""Where music for training comes from: the recipe's own composing, MMA's styles, tunes and scores that people wrote.
+
+Conventions
+-----------
+- `is_apart(key)` splits sources between training and validation by the name of what they share (a style's file, a
+  composer, a book of tunes): those apart are never trained on, whatever else is given.
+- Sources that are not given are left out; own composing needs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from beatwalk.training.ears.compose import compose
+from beatwalk.training.ears.genres import GENRES
+from beatwalk.training.ears.mma import Style, play_style, read_styles
+from beatwalk.training.ears.score import Score, in_odd_bars, joined
+from beatwalk.training.ears.tunes import Tune, arrange
+
+APART = 5  # one style of so many is for validation
+# Besides: so that every metre is in both parts, and composers and books of tunes.
+_ALSO_APART = frozenset({
+    "casio/68ballad", "stdlib/68swing", "stdlib/rock-128", "yamaha/jazzwaltz", "zoom/blues68",
+    "airdsAirs", "beethoven", "joplin", "monteverdi", "mozart", "nottingham-dataset", "schumann_clara",
+})  # fmt: skip
+_OWN_SHARE, _TUNE_SHARE = 0.3, 0.2  # of performances; the rest is MMA's
+_ODD_SHARE = 0.08
+_MEDLEY_SHARE = 0.06
+MOST_VOICES = 15  # MIDI's channels without the drums'
+# Bars of five, seven and six beats, cut from bars of four or three: which beats of a group of bars are kept.
+ODD_BARS: tuple[tuple[tuple[int, int], ...], ...] = (
+    ((0, 3), (4, 6)),
+    ((0, 3), (2, 4)),
+    ((0, 4), (0, 1)),
+    ((0, 4), (4, 7)),
+    ((0, 3), (4, 8)),
+    ((0, 4), (4, 6)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What can be drawn from."""
+
+    fonts: Sequence[Path] = ()  # SoundFonts
+    styles: Sequence[Style] = ()  # of MMA
+    tunes: Sequence[Tune] = field(default=())  # melodies and scores
+    apart: bool = False  # draw charts that training never hears
+
+    def draw(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
+        """Music that lasts a little over `seconds`, and its tempo in beats a minute."""
+        kind = rng.random()
+        if self.tunes and kind < _TUNE_SHARE:
+            return arrange(rng, self.tunes[int(rng.integers(len(self.tunes)))], seconds)
+        if not self.styles or kind < _TUNE_SHARE + _OWN_SHARE:
+            return _compose(rng, seconds)
+        return self._play(rng, seconds)
+
+    def _play(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
+        """A style; sometimes in bars of five to seven beats, sometimes with another one from the middle on."""
+        style = self.styles[int(rng.integers(len(self.styles)))]
+        bpm = draw_bpm(rng, style.bpm)
+        kind = rng.random()
+        if kind < _ODD_SHARE and style.beats == 4:
+            pattern = ODD_BARS[int(rng.integers(len(ODD_BARS)))]
+            return in_odd_bars(self.play(rng, style, bpm, 2.2 * seconds), pattern), bpm
+        if kind < _ODD_SHARE + _MEDLEY_SHARE:
+            other = self.styles[int(rng.integers(len(self.styles)))]
+            first, second = self.play(rng, style, bpm, seconds / 2), self.play(rng, other, bpm, seconds / 2)
+            medley = joined(first, second)
+            return (medley if len(medley.programs) <= MOST_VOICES else self.play(rng, style, bpm, seconds)), bpm
+        return self.play(rng, style, bpm, seconds), bpm
+
+    def play(self, rng: np.random.Generator, style: Style, bpm: float, seconds: float) -> Score:
+        """A style of MMA's for a little over `seconds`."""
+        n_bars = int(np.ceil(seconds * bpm / 60 / style.beats)) + 1
+        return play_style(rng, style, n_bars, apart=self.apart)
+
+
+def _compose(rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
+    weights = np.array([genre.weight for genre in GENRES.values()])
+    name = str(rng.choice(list(GENRES), p=weights / weights.sum()))
+    bpm = draw_bpm(rng, GENRES[name].bpm)
+    return compose(rng, name, bpm, seconds), bpm
+
+
+def draw_bpm(rng: np.random.Generator, bpm: tuple[float, float]) -> float:
+    """A tempo between two, equally likely by ratio."""
+    low, high = bpm
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def is_apart(key: str) -> bool:
+    """Whether what bears this name is kept for validation."""
+    return key in _ALSO_APART or int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % APART == 0
+
+
+def gathered(
+    fonts: Sequence[Path] = (), tunes: Sequence[Tune] = (), library: Path | None = None, *, apart: bool = False
+) -> Sources:
+    """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles."""
+    styles = read_styles(library) if library else []
+    return Sources(
+        fonts=fonts,
+        styles=[style for style in styles if is_apart(style.name) == apart],
+        tunes=[tune for tune in tunes if is_apart(tune.collection) == apart],
+        apart=apart,
+    )

@@ -1,0 +1,194 @@
+"""Written music: MIDI files read, MMA's styles and music21's bars understood, pieces cut, joined and arranged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beatwalk.training.ears import mma
+from beatwalk.training.ears.corpus import _Bar, from_json, grid, read_tunes, to_json
+from beatwalk.training.ears.midi_file import MidiNote, read_midi
+from beatwalk.training.ears.mma import Style, read_styles, to_score
+from beatwalk.training.ears.score import Hit, Note, Score, in_odd_bars, joined, without
+from beatwalk.training.ears.soundfont import midi
+from beatwalk.training.ears.sources import Sources, gathered, is_apart
+from beatwalk.training.ears.synth import Sound
+from beatwalk.training.ears.tunes import Tune, arrange
+
+
+def plain(n_bars: int = 4, metre: int = 4) -> Score:
+    """A note and a kick on every beat; the note's pitch is 60 and its place in the bar."""
+    n = n_bars * metre
+    return Score(
+        n_beats=n,
+        downbeats=list(range(0, n, metre)),
+        programs={"tune 0": 40},
+        notes=[Note(float(at), 0.5, 60 + at % metre, 90, "tune 0") for at in range(n)],
+        hits=[Hit(float(at), 36, 100) for at in range(n)],
+    )
+
+
+def test_midi_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Places, lengths, velocities, channels and programs come back; a tick is a millisecond, a quarter a second."""
+    path = tmp_path / "song.mid"
+    sounds = [Sound(0.5, 0.25, 36, 100, "drums"), Sound(1.0, 1.5, 60, 80, "bass"), Sound(3.0, 0.5, 60, 70, "bass")]
+    path.write_bytes(midi(sounds, {"bass": 33}, {"bass": 90, "drums": 100}))
+    assert read_midi(path) == [
+        MidiNote(0.5, 0.25, 36, 100, 9, 0),
+        MidiNote(1.0, 1.5, 60, 80, 0, 33),
+        MidiNote(3.0, 0.5, 60, 70, 0, 33),
+    ]
+
+
+def test_running_status_and_silent_note_ons(tmp_path: Path) -> None:
+    """A note-on of velocity 0 ends a note, and a status byte holds until the next one."""
+    track = bytes([0, 0x90, 60, 100, 0x60, 60, 0, 0, 62, 90, 0x60, 62, 0, 0, 0xFF, 0x2F, 0])
+    path = tmp_path / "song.mid"
+    path.write_bytes(b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x60MTrk" + len(track).to_bytes(4, "big") + track)
+    assert [(n.at, n.length, n.pitch) for n in read_midi(path)] == [(0.0, 1.0, 60), (1.0, 1.0, 62)]
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [(b"RIFF" + bytes(20), "MThd"), (b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\xe7\x28", "video frames")],
+)
+def test_what_is_no_midi_file_is_refused(tmp_path: Path, data: bytes, match: str) -> None:
+    """The message says what was found."""
+    path = tmp_path / "song.mid"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=match):
+        read_midi(path)
+
+
+def test_styles_know_their_metre(tmp_path: Path) -> None:
+    """Bars of MMA's quarter notes, beats of the tactus; intros and metronomes are no styles."""
+    texts = {
+        "waltz": "Time 3\nTimesig 3 4\nDefGroove Waltz\nDefGroove WaltzIntro\n",
+        "68swing": "Time 6\nTimesig 6 8\nDefGroove 68Swing\n",
+        "slow128": "Time 4\nTimesig 12 8\nDefGroove Slow128\n".replace("12 8", "4 4"),
+        "metronome": "Time 4\nDefGroove Metronome\n",
+    }
+    (tmp_path / "lib").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "lib" / f"{name}.mma").write_text(text)
+    found = {style.name: style for style in read_styles(tmp_path)}
+    assert sorted(found) == ["lib/68swing", "lib/slow128", "lib/waltz"]
+    assert [(s.bar, s.beats, s.metre) for s in found.values()] == [(6, 2, "6/8"), (4, 4, "12/8"), (3, 3, "3/4")]
+    assert found["lib/waltz"].grooves == ("Waltz",)
+    low, high = found["lib/slow128"].bpm
+    assert low < high < 120
+    with pytest.raises(FileNotFoundError, match="mma"):
+        read_styles(tmp_path / "none")
+
+
+def test_a_style_becomes_a_score() -> None:
+    """In 6/8 three of MMA's quarter notes are a beat; programs are voices; what lies beyond is left out."""
+    style = Style("a68", ("A",), 6, 2, "6/8")
+    notes = [MidiNote(0.0, 3.0, 40, 90, 1, 33), MidiNote(3.0, 1.5, 60, 80, 2, 0), MidiNote(4.0, 0.1, 38, 99, 9, 0)]
+    score = to_score([*notes, MidiNote(12.0, 1.0, 60, 80, 2, 0)], style, 2)
+    assert (score.n_beats, score.downbeats) == (4, [0, 2])
+    assert [(n.at, n.length, n.voice) for n in score.notes] == [(0.0, 1.0, "bass 0"), (1.0, 0.5, "chords 0")]
+    assert score.hits == [Hit(4 / 3, 38, 99)]
+    assert score.programs == {"bass 0": 33, "chords 0": 0}
+
+
+def test_sources_play_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts, grooves and keys reach MMA; what comes back lasts as long as it should."""
+    texts: list[str] = []
+
+    def compile_mma(text: str) -> list[MidiNote]:
+        texts.append(text)
+        return [MidiNote(float(at), 0.5, 36, 100, 9, 0) for at in range(400)]
+
+    monkeypatch.setattr(mma, "compile_mma", compile_mma)
+    sources = Sources(styles=[Style("a", ("A", "B"), 4, 4, "4/4")])
+    rng = np.random.default_rng(0)
+    drawn = [sources.draw(rng, 10.0) for _ in range(20)]
+    assert all(score.n_beats >= 10 * bpm / 60 for score, bpm in drawn)
+    assert all("Groove a:" in text and "Transpose" in text for text in texts)
+    assert {score.genre for score, _ in drawn} - {"a"}, "some are composed"
+
+
+def test_the_split_is_known_beforehand() -> None:
+    """Names decide, not what is given; some are apart by name."""
+    names = [f"style {i}" for i in range(200)]
+    assert 20 < sum(map(is_apart, names)) < 60
+    assert is_apart("mozart")
+    assert not is_apart("bach")
+    tunes = [Tune(title="", collection=name, metre="4/4", score=plain(), bpm=(90, 91)) for name in ("mozart", "bach")]
+    assert [tune.collection for tune in gathered(tunes=tunes).tunes] == ["bach"]
+    assert [tune.collection for tune in gathered(tunes=tunes, apart=True).tunes] == ["mozart"]
+
+
+def test_pickups_and_short_bars() -> None:
+    """What is cut out leaves no gap, and bars begin where they did."""
+    score = plain()
+    pickup = without(score, 0, 3)
+    assert (pickup.n_beats, pickup.downbeats) == (13, [1, 5, 9])
+    assert [note.pitch for note in pickup.notes[:3]] == [63, 60, 61]
+    short = without(score, 6, 8)
+    assert (short.n_beats, short.downbeats) == (14, [0, 4, 6, 10])
+    assert [note.pitch - 60 for note in short.notes] == [0, 1, 2, 3, 0, 1, 0, 1, 2, 3, 0, 1, 2, 3]
+    assert [hit.at for hit in short.hits] == list(range(14))
+
+
+def test_one_piece_after_the_other() -> None:
+    """The second begins when the first ends."""
+    both = joined(plain(2, 4), plain(2, 3))
+    assert both.downbeats == [0, 4, 8, 11]
+    assert (both.n_beats, both.metre, len(both.notes)) == (14, 4, 14)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pitches"),
+    [(((0, 3), (4, 6)), [0, 1, 2, 0, 1]), (((0, 4), (4, 7)), [0, 1, 2, 3, 0, 1, 2])],
+)
+def test_odd_bars(pattern: tuple[tuple[int, int], ...], pitches: list[int]) -> None:
+    """Five and seven beats, cut from two bars of four."""
+    score = in_odd_bars(plain(8), pattern)
+    n = len(pitches)
+    assert score.downbeats == [0, n, 2 * n, 3 * n]
+    assert [note.pitch - 60 for note in score.notes] == pitches * 4
+    assert [note.at for note in score.notes] == list(range(4 * n))
+
+
+def test_bars_of_a_score_become_beats() -> None:
+    """Upbeats count back from the first bar line; a bar parted by a repeat is one; 6/8 has two beats."""
+    bars = [_Bar(0, 1, "4/4"), _Bar(1, 4, "4/4"), _Bar(5, 3, "4/4"), _Bar(8, 1, "4/4"), _Bar(9, 4, "4/4")]
+    beats = grid(bars)
+    assert beats is not None
+    assert [place for place, _, _ in beats] == list(range(13))
+    assert [place for place, _, is_first in beats if is_first] == [1, 5, 9]
+    compound = grid([_Bar(0, 0.5, "6/8"), _Bar(0.5, 3, "6/8"), _Bar(3.5, 3, "6/8")])
+    assert compound == [(0.5, 1.5, True), (2.0, 1.5, False), (3.5, 1.5, True), (5.0, 1.5, False)]
+
+
+@pytest.mark.parametrize("bars", [[_Bar(0, 4, "11/16")], [_Bar(0, 5, "4/4")], [_Bar(0, 4, "4/4"), _Bar(5, 4, "4/4")]])
+def test_bars_that_hold_no_whole_beats_are_refused(bars: list[_Bar]) -> None:
+    """Metres that are not known, bars that are too long, gaps."""
+    assert grid(bars) is None
+
+
+def test_tunes_survive_their_file(tmp_path: Path) -> None:
+    """What is read from a folder is what was written to it."""
+    import json
+
+    tune = Tune(title="a", collection="book", metre="4/4", score=plain(), bpm=(90, 91))
+    (tmp_path / "book.json").write_text(json.dumps([to_json(tune)]))
+    (found,) = read_tunes(tmp_path)
+    assert found.score.notes == [Note(n.at, n.length, n.pitch, 88, n.voice) for n in tune.score.notes]
+    assert found.score.downbeats == tune.score.downbeats
+    assert from_json(to_json(found)).title == "a"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_tune_is_arranged(seed: int) -> None:
+    """It fills the time, its bars stay whole, and its beats stay where they were."""
+    tune = Tune(title="a", collection="book", metre="6/8", score=plain(12, 2), bpm=(60, 120))
+    score, bpm = arrange(np.random.default_rng(seed), tune, 20.0)
+    assert score.n_beats >= 20 * bpm / 60
+    assert set(np.diff(score.downbeats).tolist()) == {2}
+    assert all(0 <= note.pitch < 128 and note.voice in score.programs for note in score.notes)
+    assert all(note.at % 1 == 0 for note in score.notes if note.voice == "tune 0")
