@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beatwalk.core.opening import open_regular
+from beatwalk.core.picture_modes import to_srgb
 from beatwalk.errors import InputError
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HINT = "PNG, JPEG, WebP, TIFF and others can be read"
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM")  # Pillow's others are programs, or unsafe
+HINT = "PNG, JPEG, WebP, TIFF, GIF, BMP, AVIF and PPM can be read"
+MAX_PIXELS = 120_000_000  # more than any camera makes; 360 MB of RGB
+MAX_BYTES = 2**30
 
 
 def load_picture(path: Path, size: tuple[int, int]) -> Frames:
@@ -33,12 +41,10 @@ def load_picture(path: Path, size: tuple[int, int]) -> Frames:
     """
     from PIL import Image, ImageOps
 
-    picture = ImageOps.exif_transpose(_opened(path))  # cameras record their orientation
-    if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layers.size, (0, 0, 0, 255)), layers)
-    fitted = ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS)
-    return np.asarray(fitted, np.uint8)[None].copy()
+    with _opened(path, 2 * max(size)) as picture:
+        upright = to_srgb(ImageOps.exif_transpose(picture))  # cameras record their orientation
+        fitted = ImageOps.fit(upright, size, Image.Resampling.LANCZOS)
+        return np.asarray(fitted, np.uint8)[None].copy()
 
 
 def check_picture(path: Path) -> None:
@@ -48,23 +54,38 @@ def check_picture(path: Path) -> None:
     ------
     InputError : it is missing or cannot be read
     """
-    _opened(path)
+    with _opened(path, 1):
+        pass
 
 
-def _opened(path: Path) -> Image:
+@contextlib.contextmanager
+def _opened(path: Path, least: int) -> Iterator[Image]:
+    """A loaded picture; what goes wrong with it is reported as an `InputError`.
+
+    Parameters
+    ----------
+    least : pixels that width and height need; a JPEG is decoded at half, a quarter or an eighth where that is enough
+    """
     import PIL.Image
 
     try:
-        picture: Image = PIL.Image.open(path)
-        with picture:
-            picture.load()
-        return picture
+        with warnings.catch_warnings(), open_regular(path, MAX_BYTES) as file:
+            warnings.simplefilter("ignore")  # about damaged EXIF; about size, for which MAX_PIXELS is the limit here
+            with PIL.Image.open(file, formats=FORMATS) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise PIL.Image.DecompressionBombError
+                picture.draft(None, (least, least))
+                picture.load()
+                yield picture
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise unreadable(path, error) from None
     except PIL.Image.DecompressionBombError:
-        raise InputError(f"{path}: the picture is too large; make it smaller first") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # Pillow's readers raise these for broken files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        limit = f"{MAX_PIXELS // 10**6} million pixels"
+        raise InputError(f"{path}: the picture is too large (more than {limit}); make it smaller first") from None
+    except PIL.UnidentifiedImageError:
+        raise InputError(f"{path}: cannot be read as a picture (not of a kind that is read); {HINT}") from None
+    except Exception as error:  # Pillow's readers raise a dozen kinds for broken files
+        reason = str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: cannot be read as a picture ({reason[:120]}); {HINT}") from None
 
 
