@@ -28,6 +28,7 @@ from beatwalk.core.fingerprints import (
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.opening import check_regular, open_regular, read_regular
 from beatwalk.core.text import in_words, split_number
 from beatwalk.core.timing import PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path
@@ -42,6 +43,7 @@ __all__ = [
     "build_manifest",
     "check_picture",
     "check_place",
+    "check_regular",
     "clip_identity",
     "discard",
     "ffmpeg",
@@ -54,12 +56,14 @@ __all__ = [
     "load_picture",
     "manifest_path",
     "model_identity",
+    "open_regular",
     "partial_path",
     "picture_digests",
     "plan_identity",
     "publish",
     "read_json",
     "read_manifest",
+    "read_regular",
     "render_identity",
     "split_number",
     "sweep",

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core.opening import read_regular
 from beatwalk.errors import BeatwalkError, OutputError
 
 PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
@@ -172,18 +173,17 @@ def to_json(data: Any) -> str:
     )
 
 
-def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, Any]:
+def read_json(path: Path, error: type[BeatwalkError], what: str, *, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Read a JSON object.
 
     Parameters
     ----------
     error : raised with a one-line message if the file holds no such object
     what : name of the expected content for the message, such as "a plan"
+    limit : the most bytes that it may have
     """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise error(f"{path}: {path.stat().st_size} bytes are too many for {what}")
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(read_regular(path, limit).decode("utf-8-sig"))
     except FileNotFoundError:
         raise error(f"{path}: no such file; expected {what}") from None
     except UnicodeDecodeError:
