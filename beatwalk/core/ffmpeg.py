@@ -15,6 +15,14 @@ from beatwalk.errors import OutputError
 # Second 0 is what a player plays first; a late start and gaps are filled with silence. What is analysed and what is
 # muxed are both decoded with this filter, so both agree to the sample.
 SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
+# What ffmpeg may open. Play lists, scripts and descriptions that name other files or hosts (concat, HLS, DASH, SDP,
+# image sequences and the like) are not among the formats, and the network is not among the protocols.
+PROTOCOLS = "file,pipe,fd"
+FORMATS = (
+    "3gp,aac,ac3,aiff,amr,ape,asf,au,av1,avi,caf,dsf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4a,m4v,matroska,mjpeg,mov,mp3,"
+    "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
+)
+_NOT_LISTED = "Format not on whitelist"
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -53,7 +61,21 @@ def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         pipes["start_new_session"] = True
-    return subprocess.Popen([executable(), *QUIET, *arguments], **pipes)
+    return subprocess.Popen([executable(), *QUIET, *_guarded(arguments)], **pipes)
+
+
+def _guarded(arguments: Sequence[str]) -> list[str]:
+    """The arguments with white lists before every input; a format that is given by name (`-f`) is the only one."""
+    guarded: list[str] = []
+    formats = FORMATS
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if before == "-f":
+            formats = word
+        if word == "-i":
+            guarded += ["-protocol_whitelist", PROTOCOLS, "-format_whitelist", formats]
+            formats = FORMATS
+        guarded.append(word)
+    return guarded
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -80,6 +102,8 @@ def complaint(errors: bytes) -> str:
     lines = errors.decode("utf-8", "replace").replace("\r", "\n").splitlines()
     said = [text for line in lines if (text := _ORIGIN.sub("", line.strip()))]
     telling = [text for text in said if not _NOISE.match(text)]
+    if any(text.startswith(_NOT_LISTED) for text in said):
+        return "a kind of file that is not read, such as a play list or a script"
     return (telling or said or [""])[-1]
 
 

@@ -211,7 +211,7 @@ def aac_song(path: Path, seconds: float = 2.0) -> Path:
     for arguments in (
         ["-i", str(path.with_suffix(".wav")), "-c:a", "aac", str(plain)],
         ["-f", "lavfi", "-i", "testsrc=s=300x300", "-frames:v", "1", str(cover)],
-        ["-i", str(plain), "-i", str(cover), *attach],
+        ["-i", str(plain), "-f", "image2", "-i", str(cover), *attach],
     ):
         status, _, said = ffmpeg.run(arguments)
         assert status == 0, said
