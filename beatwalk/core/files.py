@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import zlib
@@ -20,6 +21,8 @@ from typing import Any
 from beatwalk.core.opening import read_regular
 from beatwalk.errors import BeatwalkError, OutputError
 
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+SCRATCH = re.compile(r"\.[a-z0-9_]{1,16}\.partial\.d")  # folders of `folder_in`
 PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
 
 _PARTIAL = re.compile(r"\.[^/]{1,40}-[0-9a-f]{8}\.[^.]+\.partial(\..+)?", re.DOTALL)
@@ -36,9 +39,27 @@ def _mark(path: Path) -> str:
 
 
 def partial_path(path: Path) -> Path:
-    """A temporary name next to `path`; it keeps the suffix, from which ffmpeg takes the format."""
+    """A random temporary name next to `path`; it keeps the suffix, from which ffmpeg takes the format."""
     suffix = path.suffix if len(path.suffix) <= 8 else ""
-    return path.with_name(f"{_mark(path)}.{os.getpid()}.partial{suffix}")
+    return path.with_name(f"{_mark(path)}.{secrets.token_hex(8)}.partial{suffix}")
+
+
+def reserve(partial: Path) -> None:
+    """Make an empty temporary file; what may be there already, a link to another file included, is never opened.
+
+    Raises
+    ------
+    OSError : something is there, or the file cannot be made
+    """
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o666))
+
+
+def remove_own(path: Path) -> None:
+    """Remove a temporary file, a temporary folder with all that is in it, or a link, which is not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        discard(path)
 
 
 @contextlib.contextmanager
@@ -56,6 +77,7 @@ def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
     check_place(path)
     partial = partial_path(path if within is None else within / path.name)
     try:
+        reserve(partial)
         yield partial
         publish(partial, path)
     except OSError as error:
@@ -114,7 +136,7 @@ def sweep(path: Path) -> None:
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
             if ours.fullmatch(left.name):
-                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+                remove_own(left)
 
 
 def check_place(path: Path) -> None:
@@ -138,7 +160,7 @@ def publish(partial: Path, path: Path) -> None:
     OutputError : the file cannot be written there
     """
     try:
-        with open(partial, "rb+") as file:
+        with os.fdopen(os.open(partial, os.O_RDWR | NOFOLLOW), "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
