@@ -9,15 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tomllib
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from beatwalk.core.text import in_words
 
+MAX_DOTS = 100  # of a dotted key; a table lies in a table for each, and Python is slow or dies beyond thousands
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
+def open_regular(path: Path, limit: int | None = None) -> BufferedReader:
     """Open a regular file for reading.
 
     Parameters
@@ -55,6 +58,21 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise _too_large(path, limit)
     return data
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML that may come from a stranger.
+
+    Raises
+    ------
+    ValueError : it is not TOML, or its tables lie too deep
+    RecursionError : its lists lie too deep
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        key = line if line.lstrip().startswith("[") else line.partition("=")[0]
+        if key.count(".") > MAX_DOTS:
+            raise ValueError(f"a key of {key.count('.') + 1} parts (at line {number}, column 1)")
+    return tomllib.loads(text)
 
 
 def check_regular(path: Path) -> None:

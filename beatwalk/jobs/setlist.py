@@ -21,7 +21,8 @@ settings = { walk = { pace = 0.6 } }
 from __future__ import annotations
 
 import itertools
-import tomllib
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
+from beatwalk.core import parse_toml, read_regular
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for
 from beatwalk.types import Analysis, Plan
@@ -114,9 +116,7 @@ def read_setlist(path: Path) -> SetList:
     InputError : the file is broken; the message names the file, the key and what was expected
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes are too many for a set list")
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        data = parse_toml(read_regular(path, MAX_BYTES).decode("utf-8-sig"))
         found = SetList.model_validate(data)
     except FileNotFoundError:
         raise InputError(f"{path}: no such set list") from None
@@ -159,16 +159,28 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
     ------
     InputError : two videos would have the same name, an output is not declared, or there is nothing to make
     """
+    if sum(_n_jobs(setlist, song) for song in setlist.songs) > MAX_JOBS:
+        raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     jobs: list[Job] = []
     for song in setlist.songs:
         jobs += _jobs_of_song(setlist, song, base, folder, model)
-        if len(jobs) > MAX_JOBS:
-            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     names = [str(job.path).casefold() for job in jobs]
+    times = Counter(names)
     for job, name in zip(jobs, names, strict=True):
-        if names.count(name) > 1:
+        if times[name] > 1:
             raise InputError(f"the set list makes {job.path.name} twice; give one of the songs another name")
     return jobs
+
+
+def _n_jobs(setlist: SetList, song: _Song) -> int:
+    """How many videos a song asks for, before any of them is planned."""
+    defaults = setlist.defaults
+    lists = (
+        song.prompts or defaults.prompts,
+        song.presets or defaults.presets,
+        song.outputs or defaults.outputs or tuple(setlist.outputs),
+    )
+    return math.prod(len(each) if each else 1 for each in lists)
 
 
 def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None) -> list[Job]:

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import read_regular
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
+MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
@@ -149,7 +151,7 @@ def read_taps(path: Path) -> Float:
         The file is missing, a line is not a time, times do not increase, or there are too few.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path, MAX_TAPS_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise InputError(f"{path}: cannot be read ({reason}); expected times tapped along, one a line") from None

@@ -17,9 +17,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from beatwalk.core import parse_toml, read_regular
 from beatwalk.errors import SettingsError
 from beatwalk.settings import Settings
 
+MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
 
 
@@ -72,7 +74,7 @@ def load_preset(name: str) -> dict[str, Any]:
     """Read a preset's keys and values from its file: parsed, not yet checked."""
     path = find_preset(name)
     try:
-        return tomllib.loads(preset_text(name))
+        return parse_toml(preset_text(name))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
 
@@ -87,7 +89,7 @@ def preset_text(name: str) -> str:
     """
     path = find_preset(name)
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, MAX_PRESET_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from beatwalk.core import read_regular
 from beatwalk.errors import InputError, PromptError
 
 PlaceKind = Literal["time", "bar", "beat", "section", "drop"]
 MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
+MAX_BYTES = 16 * 2**20  # of a prompt file
 MAX_SEED = 2**63 - 1
 
 
@@ -70,7 +72,7 @@ def read_prompts(path: Path) -> Script:
         The file is not UTF-8 text, holds no prompt, or a line is wrong.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such prompt file") from None
     except IsADirectoryError:
