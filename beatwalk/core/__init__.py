@@ -31,7 +31,7 @@ from beatwalk.core.fingerprints import (
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
 from beatwalk.core.opening import check_regular, open_regular, parse_toml, read_regular
-from beatwalk.core.text import in_words, split_number
+from beatwalk.core.text import in_words, printable, split_number
 from beatwalk.core.timing import PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path
 
@@ -63,6 +63,7 @@ __all__ = [
     "partial_path",
     "picture_digests",
     "plan_identity",
+    "printable",
     "publish",
     "read_json",
     "read_manifest",

@@ -26,7 +26,7 @@ SCRATCH = re.compile(r"\.[a-z0-9_]{1,16}\.partial\.d")  # folders of `folder_in`
 PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
 
 _PARTIAL = re.compile(r"\.[^/]{1,40}-[0-9a-f]{8}\.[^.]+\.partial(\..+)?", re.DOTALL)
-_NUMBERS = re.compile(r"\[\s(?:[-+.\deE,\s]|null)*\]")
+_NUMBERS = re.compile(r"\[\n(?:[-+.\deE,\s]|null)*\]")
 _SURROGATES = re.compile(
     "[\ud800-\udfff]"
 )  # file names that are not UTF-8 contain these; text cannot hold them, JSON can
