@@ -146,7 +146,33 @@ def _plain(name: str) -> bool:
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable() and len(name) <= 100
 
 
-def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = None) -> list[Job]:
+def check_paths(setlist: SetList, base: Path) -> None:
+    """Check that every file that a set list names lies below its own folder, links followed.
+
+    A set list from somebody else could otherwise put the words of any file of yours into a published video.
+
+    Raises
+    ------
+    InputError : one lies elsewhere
+    """
+    root = base.resolve()
+    choices: list[_Choices] = [setlist.defaults, *setlist.songs]
+    names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
+    names += [name for song in setlist.songs for name in (song.song, song.analysis)]
+    for name in names:
+        try:
+            outside = name is not None and not (base / name).resolve().is_relative_to(root)
+        except (OSError, RuntimeError, ValueError):  # links in a circle
+            outside = True
+        if outside:
+            raise InputError(
+                f"{str(name)!r} lies outside the set list's folder; if the set list is your own, add --trust-paths"
+            )
+
+
+def jobs_of(
+    setlist: SetList, base: Path, folder: Path, *, model: str | None = None, trust_paths: bool = False
+) -> list[Job]:
     """Every video of a set list, each with its plan or its problem.
 
     Parameters
@@ -154,11 +180,15 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
     base : folder that paths in the set list are relative to
     folder : where the videos go
     model : used if the set list names none
+    trust_paths : whether files may lie outside `base`
 
     Raises
     ------
-    InputError : two videos would have the same name, an output is not declared, or there is nothing to make
+    InputError : two videos would have the same name, an output is not declared, there is nothing to make, or a file
+        lies outside `base`
     """
+    if not trust_paths:
+        check_paths(setlist, base)
     if sum(_n_jobs(setlist, song) for song in setlist.songs) > MAX_JOBS:
         raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     jobs: list[Job] = []
