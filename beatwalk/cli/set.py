@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Skip videos that are finished and resume the others.")
 @click.option("--dry-run", is_flag=True, help="Check everything and estimate the time, but render nothing.")
+@click.option("--trust-paths", is_flag=True, help="Allow files outside the folder of the set list.")
 @overwriting
 @modelling
 @verbosity
@@ -36,6 +37,7 @@ def set_(
     output: Path | None,
     resume: bool,
     dry_run: bool,
+    trust_paths: bool,
     overwrite: bool,
     quiet: bool,
     verbose: bool,
@@ -58,7 +60,7 @@ def set_(
     listed = read_setlist(setlist)
     folder = output or setlist.parent / listed.folder
     with console.busy("listening to every song"):
-        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"])
+        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], trust_paths=trust_paths)
 
     def model_of(plan: Plan) -> Generator:
         return load(choices, plan.model, plan.settings.model)

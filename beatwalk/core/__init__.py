@@ -12,6 +12,8 @@ from beatwalk.core.files import (
     partial_path,
     publish,
     read_json,
+    remove_own,
+    reserve,
     sweep,
     whole_or_nothing,
     write_json,
@@ -28,8 +30,9 @@ from beatwalk.core.fingerprints import (
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
-from beatwalk.core.text import in_words, split_number
+from beatwalk.core.text import in_words, printable, split_number
 from beatwalk.core.text_files import (
     NotTextError,
     decode_text,
@@ -71,20 +74,25 @@ __all__ = [
     "manifest_path",
     "model_identity",
     "odd_character",
+    "open_regular",
     "open_sound",
     "parse_toml",
     "partial_path",
     "picture_digests",
     "plan_identity",
+    "printable",
     "publish",
     "read_bytes",
     "read_json",
     "read_manifest",
+    "read_regular",
     "read_text",
     "read_toml",
     "record_file",
+    "remove_own",
     "render_identity",
     "require_file",
+    "reserve",
     "split_number",
     "sweep",
     "timing_of",

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -24,6 +25,7 @@ FORMATS = (
     "3gp,aac,ac3,aiff,amr,ape,asf,au,av1,avi,caf,dsf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4a,m4v,matroska,mjpeg,mov,mp3,"
     "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
 )
+SILENT_S = 120.0  # a child that has written nothing for so long waits for something that never comes
 _NOT_LISTED = "Format not on whitelist"
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
@@ -91,12 +93,38 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, bytes, str]:
     """Run ffmpeg to its end: exit status, stdout, and its complaint ("" where it has none)."""
-    process = start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
-    try:
-        output, errors = process.communicate()
-    finally:
-        stop(process)
-    return process.returncode, output, complaint(errors)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=cwd)
+
+        def written() -> tuple[object, ...]:
+            with contextlib.suppress(OSError):
+                out = os.stat(arguments[-1])
+                return os.fstat(output.fileno()).st_size, out.st_size, out.st_mtime_ns
+            return (os.fstat(output.fileno()).st_size,)
+
+        try:
+            alive = _wait(process, written)
+        finally:
+            stop(process)
+        output.seek(0)
+        said = complaint(tail(errors)) if alive else f"no byte came out of ffmpeg for {SILENT_S:g} s; it was stopped"
+        return process.returncode, output.read(), said
+
+
+def _wait(process: subprocess.Popen[bytes], written: Callable[[], object]) -> bool:
+    """Wait for the end of ffmpeg; False, and its end, where nothing was written for `SILENT_S`."""
+    seen, since = written(), time.monotonic()
+    while True:
+        try:
+            process.wait(timeout=min(1.0, SILENT_S / 4))
+            return True
+        except subprocess.TimeoutExpired:
+            now = written()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > SILENT_S:
+                process.kill()
+                return False
 
 
 def feed(arguments: Sequence[str], blocks: Iterable[memoryview]) -> tuple[int, str]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from beatwalk._version import __version__
 from beatwalk.core.keyframe_images import unreadable
+from beatwalk.core.opening import open_regular
 from beatwalk.settings import Settings
 from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets
 
@@ -32,7 +33,7 @@ ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a f
 
 def file_sha256(path: Path) -> bytes:
     """SHA-256 of a file's content, 32 bytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 

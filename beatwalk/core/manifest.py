@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -93,6 +94,13 @@ def interpolation_of(manifest: Mapping[str, Any]) -> int:
     return times if isinstance(times, int) and 1 <= times <= 8 else 1
 
 
+def _rate(value: object) -> Fraction:
+    """A frame rate; exponents are refused, because Python would write out all their zeros."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9}|/\d{1,9})?", str(value)):
+        raise ValueError
+    return Fraction(str(value))
+
+
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
     """Song, timeline and keyframes of a manifest.
 
@@ -102,7 +110,7 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
         An entry is missing or of the wrong kind.
     """
     try:
-        fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
+        fps, n_frames = _rate(manifest["fps"]), manifest["frames"]
         start_s = float(manifest["song"]["start"])
         if not isinstance(n_frames, int) or n_frames < 1 or not 1 <= fps <= 240 or not 0 <= start_s < 1e6:
             raise ValueError

@@ -13,9 +13,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core.opening import read_regular
 from beatwalk.errors import BeatwalkError
 
 MAX_TEXT_BYTES = 16 * 2**20
+MAX_DOTS = 100  # of a dotted TOML key; a table lies in a table for each, and Python is slow or dies beyond thousands
 # Those of UTF-32 begin with those of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -92,21 +94,18 @@ def read_bytes(path: Path, error: type[BeatwalkError], what: str, limit: int = M
         Raised with a one-line message if it cannot be read.
     what
         Name of the expected content for the message, such as "a prompt file".
+    limit
+        The most bytes that it may have.
     """
     try:
-        if path.is_dir():
-            raise error(f"{path}: a directory, expected {what}")
-        if path.exists() and not path.is_file():
-            raise error(f"{path}: not a regular file, expected {what}")
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        return read_regular(path, limit)
     except FileNotFoundError:
         raise error(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError) as problem:  # ValueError: a name with a NUL
-        raise error(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
-    if len(data) > limit:
-        raise error(f"{path}: more than {limit} bytes are too many for {what}")
-    return data
+        if isinstance(problem, OSError) and path.is_dir():  # Windows reports a directory as PermissionError
+            raise error(f"{path}: a directory, expected {what}") from None
+        reason = getattr(problem, "strerror", None) or problem
+        raise error(f"{path}: cannot be read: {reason}; expected {what}") from None
 
 
 def read_text(path: Path, error: type[BeatwalkError], what: str, limit: int = MAX_TEXT_BYTES) -> str:
@@ -124,6 +123,10 @@ def read_toml(path: Path, error: type[BeatwalkError], what: str, limit: int = MA
 
 def parse_toml(text: str, path: str, error: type[BeatwalkError]) -> dict[str, Any]:
     """Parse TOML; a mistake is named with its place, and with the odd character that may be its cause."""
+    for number, line in enumerate(text.split("\n"), 1):
+        key = line if line.lstrip().startswith("[") else line.partition("=")[0]
+        if key.count(".") > MAX_DOTS:
+            raise error(f"{path}:{number}:1: not valid TOML: a key of {key.count('.') + 1} parts")
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -21,6 +21,8 @@ settings = { walk = { pace = 0.6 } }
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -138,7 +140,34 @@ def _plain(name: str) -> bool:
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable() and len(name) <= 100
 
 
-def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = None) -> list[Job]:
+def check_paths(setlist: SetList, base: Path) -> None:
+    """Check that every file that a set list names lies below its own folder, links followed.
+
+    A set list from somebody else could otherwise put the words of any file of yours into a published video.
+
+    Raises
+    ------
+    InputError
+        One lies elsewhere.
+    """
+    root = base.resolve()
+    choices: list[_Choices] = [setlist.defaults, *setlist.songs]
+    names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
+    names += [name for song in setlist.songs for name in (song.song, song.analysis)]
+    for name in names:
+        try:
+            outside = name is not None and not (base / name).resolve().is_relative_to(root)
+        except (OSError, RuntimeError, ValueError):  # links in a circle
+            outside = True
+        if outside:
+            raise InputError(
+                f"{str(name)!r} lies outside the set list's folder; if the set list is your own, add --trust-paths"
+            )
+
+
+def jobs_of(
+    setlist: SetList, base: Path, folder: Path, *, model: str | None = None, trust_paths: bool = False
+) -> list[Job]:
     """Every video of a set list, each with its plan or its problem.
 
     Parameters
@@ -149,22 +178,39 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
         Where the videos go.
     model
         Used if the set list names none.
+    trust_paths
+        Whether files may lie outside `base`.
 
     Raises
     ------
     InputError
-        Two videos would have the same name, an output is not declared, or there is nothing to make.
+        Two videos would have the same name, an output is not declared, there is nothing to make, or a file lies
+        outside `base`.
     """
+    if not trust_paths:
+        check_paths(setlist, base)
+    if sum(_n_jobs(setlist, song) for song in setlist.songs) > MAX_JOBS:
+        raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     jobs: list[Job] = []
     for song in setlist.songs:
         jobs += _jobs_of_song(setlist, song, base, folder, model)
-        if len(jobs) > MAX_JOBS:
-            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     names = [str(job.path).casefold() for job in jobs]
+    times = Counter(names)
     for job, name in zip(jobs, names, strict=True):
-        if names.count(name) > 1:
+        if times[name] > 1:
             raise InputError(f"the set list makes {job.path.name} twice; give one of the songs another name")
     return jobs
+
+
+def _n_jobs(setlist: SetList, song: _Song) -> int:
+    """How many videos a song asks for, before any of them is planned."""
+    defaults = setlist.defaults
+    lists = (
+        song.prompts or defaults.prompts,
+        song.presets or defaults.presets,
+        song.outputs or defaults.outputs or tuple(setlist.outputs),
+    )
+    return math.prod(len(each) if each else 1 for each in lists)
 
 
 def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None) -> list[Job]:

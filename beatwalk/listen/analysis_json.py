@@ -245,7 +245,9 @@ def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray
     """Find the index of the beat that each downbeat means."""
     indices: list[int] = []
     for i, time_s in enumerate(downbeats_s, 1):
-        nearest = int(np.argmin(np.abs(beats_s - time_s))) if len(beats_s) else -1
+        after = int(np.searchsorted(beats_s, time_s))
+        around = [each for each in (after - 1, after) if 0 <= each < len(beats_s)]
+        nearest = min(around, key=lambda each: abs(float(beats_s[each] - time_s)), default=-1)
         if nearest < 0 or abs(beats_s[nearest] - time_s) > SNAP_S:
             near = f" (the nearest is at {beats_s[nearest]:g} s)" if nearest >= 0 else "; there are no beats"
             read.fail(f'"downbeats", entry {i}', f"{time_s:g} s", f'one of the "beats"{near}')

@@ -21,6 +21,7 @@ from beatwalk.core import parse_toml, read_text
 from beatwalk.errors import SettingsError
 from beatwalk.settings import Settings
 
+MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
 
 

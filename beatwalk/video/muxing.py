@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from beatwalk.core import Sound, ffmpeg, folder_beside, layout_option, open_sound, whole_or_nothing
+from beatwalk.core import Sound, ffmpeg, folder_beside, layout_option, open_sound, printable, whole_or_nothing
 from beatwalk.errors import AudioError, OutputError
 from beatwalk.video import codecs
 from beatwalk.video.moviepy_setup import prepare_moviepy
@@ -160,11 +160,20 @@ def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path
     begins = [min(round(1000 * begin_s), end_ms) for begin_s, _ in chapters]
     lines = [";FFMETADATA1"]
     for begin, end, (_, title) in zip(begins, [*begins[1:], end_ms], chapters, strict=True):
-        text = re.sub(r"([=;#\\])", r"\\\1", " ".join(title.split()))
-        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={text}"]
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={_escaped(title)}"]
     path = folder / "chapters.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     return path
+
+
+def _escaped(title: str) -> str:
+    """A title as ffmpeg's metadata files have it.
+
+    Half a character cannot be written as UTF-8. A backslash before the end of a line joins the next line to it, also
+    where it is escaped, so a space follows it.
+    """
+    text = re.sub(r"([=;#\\])", r"\\\1", printable(" ".join(title.split())))
+    return text + " " if text.endswith("\\") else text
 
 
 def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
