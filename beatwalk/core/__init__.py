@@ -29,7 +29,7 @@ from beatwalk.core.fingerprints import (
     video_differences,
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
-from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
+from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, song_named, timing_of
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
 from beatwalk.core.text import in_words, printable, split_number
@@ -93,6 +93,7 @@ __all__ = [
     "render_identity",
     "require_file",
     "reserve",
+    "song_named",
     "split_number",
     "sweep",
     "timing_of",

@@ -26,6 +26,7 @@ FORMATS = (
     "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
 )
 SILENT_S = 120.0  # a child that has written nothing for so long waits for something that never comes
+_PART_OF_A_FILE = "subfile,,start,"
 _NOT_LISTED = "Format not on whitelist"
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
@@ -54,9 +55,15 @@ def executable() -> str:
         ) from error
 
 
-def name(path: Path) -> str:
-    """`path` as an ffmpeg argument: absolute, so that it is never taken for an option or a protocol."""
-    return str(path.absolute())
+def name(path: Path, skipped: int = 0) -> str:
+    """`path` as an ffmpeg argument: absolute, so that it is never taken for an option or a protocol.
+
+    Parameters
+    ----------
+    skipped
+        Number of bytes at its beginning that are not read.
+    """
+    return f"{_PART_OF_A_FILE}{skipped},end,0,,:{path.absolute()}" if skipped else str(path.absolute())
 
 
 def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
@@ -72,11 +79,12 @@ def _guarded(arguments: Sequence[str]) -> list[str]:
     """The arguments with white lists before every input; a format that is given by name (`-f`) is the only one."""
     guarded: list[str] = []
     formats = FORMATS
-    for before, word in zip(["", *arguments], arguments, strict=False):
+    for before, word, after in zip(["", *arguments], arguments, [*arguments[1:], ""], strict=False):
         if before == "-f":
             formats = word
         if word == "-i":
-            guarded += ["-protocol_whitelist", PROTOCOLS, "-format_whitelist", formats]
+            protocols = f"{PROTOCOLS},subfile" if after.startswith(_PART_OF_A_FILE) else PROTOCOLS
+            guarded += ["-protocol_whitelist", protocols, "-format_whitelist", formats]
             formats = FORMATS
         guarded.append(word)
     return guarded

@@ -57,6 +57,7 @@ def build_manifest(
             "sha256": plan.analysis.song.sha256,
             "start": plan.timeline.start_s,
             "duration": plan.timeline.duration_s,
+            **({} if plan.analysis.song.track is None else {"track": plan.analysis.song.track}),
         },
         "model": {
             "name": info.name, "family": info.family, "fingerprint": info.fingerprint,
@@ -101,8 +102,17 @@ def _rate(value: object) -> Fraction:
     return Fraction(str(value))
 
 
-def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
-    """Song, timeline and keyframes of a manifest.
+def song_named(manifest: Mapping[str, Any]) -> tuple[Path, int | None] | None:
+    """The song of a manifest, and which of its sounds was taken (None: the default); None where it names none."""
+    song = manifest.get("song")
+    name, track = (song.get("path"), song.get("track")) if isinstance(song, dict) else (None, None)
+    if not isinstance(name, str) or not (track is None or (isinstance(track, int) and track > 0)):
+        return None
+    return Path(name), track
+
+
+def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Timeline, tuple[Keyframe, ...]]:
+    """Timeline and keyframes of a manifest.
 
     Raises
     ------
@@ -119,6 +129,6 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
         keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
         if any(not 0 <= k.frame <= n_frames for k in keyframes):
             raise ValueError
-        return Path(str(manifest["song"]["path"])), timeline, keyframes
+        return timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

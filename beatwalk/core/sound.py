@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,11 +36,6 @@ _FEW, _FEW_SHARE = 16, 1e-4  # samples beyond a limit that are taken for errors:
 # A file beyond these is in whole numbers of 16, 24 or 32 bits that somebody stored as floats.
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
 _LIMITS = tuple(2.0**n for n in (*range(1, 9), 15, 23, 31))
-# Containers that hold sound. Text, pictures, and play lists that name other files are not among them.
-_CONTAINERS = (
-    "3gp,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,"
-    "mxf,nut,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv"
-)
 _UNTIMED = frozenset({"aac", "ac3", "dts", "eac3", "truehd"})  # no gaps; their times are guessed from the first rate
 _BEHIND_TAGS = (b"RIFF", b"RF64", b"riff", b"FORM", b"caff", b".snd")  # not looked for behind an ID3 tag by ffmpeg
 _AU_FLOAT32 = 6  # the encoding number of big-endian float32 in a Sun AU header
@@ -75,6 +70,7 @@ class Sound:
     timed: bool = True  # whether there may be gaps
     starts_s: Fraction = Fraction(0)  # when the sound begins: silence before it, or what is cut off if negative
     scale: float = 1.0
+    clipped: bool = False  # whether it has samples beyond _LOUDEST
     mix: tuple[tuple[float, ...], tuple[float, ...]] | None = (
         None  # of the decoded channels to two; None: as they are
     )
@@ -87,7 +83,7 @@ class Sound:
     @property
     def plain(self) -> bool:
         """Whether the samples are the file's own, unchanged."""
-        return self.converted_to is None and self.mix is None and self.scale == 1 and not self.remarks
+        return self.converted_to is None and self.mix is None and self.scale == 1 and not self.clipped
 
     @property
     def duration_s(self) -> float:
@@ -106,13 +102,18 @@ class Sound:
                 return
 
 
-def open_sound(path: Path, track: int | None = None) -> Sound:
+def open_sound(
+    path: Path, track: int | None = None, hear: Callable[[Float32, int], None] = lambda chunk, rate_hz: None
+) -> Sound:
     """Open the sound of a file and check it from end to end.
 
     Parameters
     ----------
     track
         Which of several sounds, counted from 1; None: the one that players choose.
+    hear
+        Called with every chunk as it is decoded, and its rate. These are the chunks of a sound that is `plain`, so it
+        need not be decoded once more to be measured.
 
     Raises
     ------
@@ -124,15 +125,16 @@ def open_sound(path: Path, track: int | None = None) -> Sound:
     tracks = _tracks(path)
     number, remarks = _chosen(path, tracks, track)
     sound = _begin(path, number, tracks[number])
-    levels, formats = _scan(sound)
+    levels, formats = _scan(sound, hear)
     if len(formats) > 1:
         best = max(rate for rate, _ in formats), max((layout for _, layout in formats), key=_count)
         remarks += (f"sound changes midway ({_named(formats)}); all of it is converted to {_named([best])}",)
         sound = replace(sound, converted_to=best, rate_hz=best[0], layout=best[1])
-        levels, _ = _scan(sound)
+        levels, _ = _scan(sound, lambda chunk, rate_hz: None)
     scale, said = levels.scale(path)
     mix, mixed = _mix(sound.layout, levels.power)
-    return replace(sound, n_frames=levels.n_frames, remarks=remarks + said + mixed, scale=scale, mix=mix)
+    sound = replace(sound, n_frames=levels.n_frames, scale=scale, clipped=bool(levels.beyond[0]), mix=mix)
+    return replace(sound, remarks=remarks + said + mixed)
 
 
 def require_file(path: Path) -> None:
@@ -168,12 +170,8 @@ def _named(formats: list[tuple[int, str]]) -> str:
 
 
 def _input(path: Path) -> list[str]:
-    """ffmpeg's arguments that name the song, and keep it from naming other files."""
-    skipped = _tag_bytes(path)
-    place = str(path.resolve())
-    name = f"subfile,,start,{skipped},end,0,,:{place}" if skipped else f"file:{place}"
-    protocols = "file,pipe,subfile" if skipped else "file,pipe"
-    return ["-protocol_whitelist", protocols, "-format_whitelist", _CONTAINERS, "-i", name]
+    """ffmpeg's arguments that name the song."""
+    return ["-i", ffmpeg.name(path.resolve(), _tag_bytes(path))]
 
 
 def _tag_bytes(path: Path) -> int:
@@ -324,7 +322,7 @@ class _Levels:
         return 1.0, ()
 
 
-def _scan(sound: Sound) -> tuple[_Levels, list[tuple[int, str]]]:
+def _scan(sound: Sound, hear: Callable[[Float32, int], None]) -> tuple[_Levels, list[tuple[int, str]]]:
     """Decode once: count, measure, and refuse NaN and infinity."""
     channels = channels_of(sound.layout) or 2
     found = _Levels(0, np.zeros(channels), np.zeros(len(_LIMITS)), channels)
@@ -335,6 +333,7 @@ def _scan(sound: Sound) -> tuple[_Levels, list[tuple[int, str]]]:
             time_s = (found.n_frames + int(np.argmin(finite))) / sound.rate_hz
             reason = f"the sample at {time_s:.3f} s is not a number (NaN or infinity)"
             raise AudioError(f"{sound.path}: {reason}; export the song again")
+        hear(chunk, sound.rate_hz)
         found.n_frames += len(chunk)
         found.power += np.square(chunk, dtype=np.float64).sum(axis=0)
         size = np.abs(chunk)

@@ -123,8 +123,8 @@ def read_toml(path: Path, error: type[BeatwalkError], what: str, limit: int = MA
 
 def parse_toml(text: str, path: str, error: type[BeatwalkError]) -> dict[str, Any]:
     """Parse TOML; a mistake is named with its place, and with the odd character that may be its cause."""
-    for number, line in enumerate(text.split("\n"), 1):
-        key = line if line.lstrip().startswith("[") else line.partition("=")[0]
+    for number, text_line in enumerate(text.split("\n"), 1):
+        key = text_line if text_line.lstrip().startswith("[") else text_line.partition("=")[0]
         if key.count(".") > MAX_DOTS:
             raise error(f"{path}:{number}:1: not valid TOML: a key of {key.count('.') + 1} parts")
     try:

@@ -18,9 +18,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.core import Sound, open_sound, require_file
 from beatwalk.errors import AudioError
@@ -66,11 +67,12 @@ def open_audio(path: Path | str, track: int | None = None) -> Audio:
         samples that are not numbers.
     """
     path = Path(path)
-    sound = open_sound(path, track)
+    require_file(path)
+    sound, scan, witness = _opened(path, track)
     if sound.duration_s < MIN_DURATION_S:
         found = f"{sound.duration_s:.2g} s of sound" if sound.n_frames else "no sound that can be decoded"
         raise AudioError(f"{path}: {found}; a song needs at least {MIN_DURATION_S:g} s (is the file complete?)")
-    mono, remarks = _scan(sound)
+    mono, remarks = scan.mono()
 
     def read_blocks() -> Iterator[Float32]:
         require_file(path)
@@ -84,7 +86,7 @@ def open_audio(path: Path | str, track: int | None = None) -> Audio:
         analysis_rate=ANALYSIS_RATE_HZ,
         read_blocks=read_blocks,
         track=track,
-        remarks=sound.remarks + remarks,
+        remarks=sound.remarks + remarks + witness.remarks,
     )
 
 
@@ -116,29 +118,52 @@ def song_of(audio: Audio) -> Song:
     )
 
 
-def _scan(sound: Sound) -> tuple[_Mono, tuple[str, ...]]:
-    """Choose how channels become one, and what people should know of the sound."""
-    together, count = 0.0, sound.n_frames  # power of the mean of channels
-    window = max(1, sound.rate_hz // 4)
-    powers, sums, sizes = [], [], []  # of every quarter of a second, by channel
-    witness = _Witness(sound)
-    for chunk in sound.chunks():
-        starts = np.arange(0, len(chunk), window)
-        powers.append(np.add.reduceat(np.square(chunk, dtype=np.float64), starts))
-        sums.append(np.add.reduceat(chunk, starts, dtype=np.float64))
-        sizes.append(np.diff(np.append(starts, len(chunk))))
-        together += float(np.square(chunk.mean(axis=1), dtype=np.float64).sum())
-        witness.hear(chunk)
-    power, total, size = np.concatenate(powers), np.concatenate(sums), np.concatenate(sizes)[:, None]
-    offsets = total.sum(axis=0) / count
-    offsets[np.abs(offsets) < _OFFSET] = 0
-    # The power of what is left when the offsets are gone.
-    heard = np.maximum(power - 2 * offsets * total + size * np.square(offsets), 0)
-    weights = _weights(heard.sum(axis=0), together - count * float(offsets.mean()) ** 2)
-    loud = float(np.percentile((heard / size) @ (weights > 0) / np.count_nonzero(weights), 95))
-    gain, remarks = _gain(loud)
-    mono = _Mono(weights=weights.astype(np.float32), offset=float(offsets @ weights), gain=gain)
-    return mono, remarks + witness.remarks()
+class _Scan:
+    """One pass over a song's samples: chooses how its channels become one, and finds what people should know."""
+
+    def __init__(self, witness: _Witness | None = None) -> None:
+        self._witness = witness
+        self._together = 0.0  # power of the mean of channels
+        self._powers: list[Float] = []  # of every quarter of a second, by channel
+        self._sums: list[Float] = []
+        self._sizes: list[NDArray[np.int64]] = []
+
+    def hear(self, chunk: Float32, rate_hz: int) -> None:
+        """Measure the next samples."""
+        starts = np.arange(0, len(chunk), max(1, rate_hz // 4))
+        self._powers.append(np.add.reduceat(np.square(chunk, dtype=np.float64), starts))
+        self._sums.append(np.add.reduceat(chunk, starts, dtype=np.float64))
+        self._sizes.append(np.diff(np.append(starts, len(chunk))))
+        self._together += float(np.square(chunk.mean(axis=1, dtype=np.float64)).sum())
+        if self._witness is not None:
+            self._witness.hear(chunk)
+
+    def mono(self) -> tuple[_Mono, tuple[str, ...]]:
+        """How channels become one, and what people should know of the sound."""
+        power, total = np.concatenate(self._powers), np.concatenate(self._sums)
+        size = np.concatenate(self._sizes)[:, None]
+        count = int(size.sum())
+        offsets = total.sum(axis=0) / count
+        offsets[np.abs(offsets) < _OFFSET] = 0
+        # The power of what is left when the offsets are gone.
+        heard = np.maximum(power - 2 * offsets * total + size * np.square(offsets), 0)
+        weights = _weights(heard.sum(axis=0), self._together - count * float(offsets.mean()) ** 2)
+        loud = float(np.percentile((heard / size) @ (weights > 0) / np.count_nonzero(weights), 95))
+        gain, remarks = _gain(loud)
+        return _Mono(weights=weights.astype(np.float32), offset=float(offsets @ weights), gain=gain), remarks
+
+
+def _opened(path: Path, track: int | None) -> tuple[Sound, _Scan, _Witness]:
+    """Open a song and measure it; in one pass, unless its samples must be changed before they can be heard."""
+    with _Witness(path) as witness:
+        scan = _Scan(witness)
+        sound = open_sound(path, track, scan.hear)
+        witness.finish(sound)
+    if not sound.plain:
+        scan = _Scan()
+        for chunk in sound.chunks():
+            scan.hear(chunk, sound.rate_hz)
+    return sound, scan, witness
 
 
 def _weights(power: Float, together: float) -> Float:
@@ -172,9 +197,17 @@ def _gain(loud: float) -> tuple[float, tuple[str, ...]]:
 class _Witness:
     """Reads along with libsndfile, where that can read the file, and compares."""
 
-    def __init__(self, sound: Sound) -> None:
-        self._sound, self._file = sound, _open_sndfile(sound.path) if sound.plain else None
+    def __init__(self, path: Path) -> None:
+        self._file = _open_sndfile(path)
         self._n_frames, self._difference, self._power = 0, 0.0, 0.0
+        self.remarks: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def hear(self, chunk: Float32) -> None:
         """Compare what ffmpeg decoded with the next samples."""
@@ -186,28 +219,29 @@ class _Witness:
             self._difference += float(np.square(own - chunk[: len(own)], dtype=np.float64).sum())
         self._power += float(np.square(own, dtype=np.float64).sum() + np.square(chunk, dtype=np.float64).sum())
 
-    def remarks(self) -> tuple[str, ...]:
-        """What the two decoders do not agree on; closes the file."""
-        if self._file is None:
-            return ()
-        with self._file as file:
-            while len(rest := self._read(1 << 16)):
-                self._n_frames += len(rest)
-            same = (file.samplerate, file.channels) == (self._sound.rate_hz, self._sound.channels)
-            apart_s = abs(self._n_frames / file.samplerate - self._sound.duration_s)
-            if same and apart_s < 0.1 and self._difference <= _SAME * self._power:
-                return ()
-            theirs = f"{file.format} {file.subtype} of {self._n_frames / file.samplerate:.2f} s"
-        ours = f"{self._sound.codec} of {self._sound.duration_s:.2f} s"
-        return (f"two decoders disagree about it: {theirs}, or {ours}; what is analysed and played is the latter",)
+    def finish(self, sound: Sound) -> None:
+        """Remark what the two decoders do not agree on, where the sound is the file's own."""
+        if self._file is None or not sound.plain:
+            return
+        while len(rest := self._read(1 << 16)):
+            self._n_frames += len(rest)
+        file = self._file
+        same = (file.samplerate, file.channels) == (sound.rate_hz, sound.channels)
+        apart_s = abs(self._n_frames / file.samplerate - sound.duration_s)
+        if same and apart_s < 0.1 and self._difference <= _SAME * self._power:
+            return
+        theirs = f"{file.format} {file.subtype} of {self._n_frames / file.samplerate:.2f} s"
+        ours = f"{sound.codec} of {sound.duration_s:.2f} s"
+        disagree = f"two decoders disagree about it: {theirs}, or {ours}"
+        self.remarks = (f"{disagree}; what is analysed and played is the latter",)
 
     def _read(self, n_frames: int) -> Float32:
         import soundfile
 
         try:
-            read: Float32 = self._file.read(n_frames, dtype="float32", always_2d=True)  # type: ignore[union-attr]
+            read: Float32 = self._file.read(n_frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:  # the rest of a truncated file
-            return np.zeros((0, self._sound.channels), np.float32)
+            return np.zeros((0, self._file.channels), np.float32)
         return read
 
 

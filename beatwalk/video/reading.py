@@ -202,13 +202,13 @@ def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[NDArray[np.unsignedinte
         yield np.ascontiguousarray(rows[:, n_head:]).view(kind).reshape(n, height, width, 3)
 
 
-def read_sound(path: Path, rate: int) -> Float32:
-    """Decode the sound of a file, mixed to mono at `rate` Hz, shape (n,); empty where it has none."""
+def read_sound(path: Path, rate: int, track: int | None = None) -> Float32:
+    """Decode a sound of a file, mixed to mono at `rate` Hz, shape (n,); empty where it has none."""
     import soxr
 
     _check_file(Path(path))
     try:
-        sound = open_sound(Path(path))
+        sound = open_sound(Path(path), track)
     except AudioError:
         return np.zeros(0, np.float32)
     resampler = soxr.ResampleStream(sound.rate_hz, rate, 1, dtype="float32", quality="HQ")

@@ -87,6 +87,9 @@ def test_a_chosen_track_is_heard_and_played(tmp_path: Path) -> None:
     out = here / "out.mp4"
     api.render(plan, out, generator=FakeGenerator())
     played, wanted, other = (np.concatenate(list(open_song(path).blocks())) for path in (out, sounds[1], sounds[0]))
+    for checked in (api.check(out), api.check(out, song=song, analysis=analysis)):
+        assert checked.sound is not None
+        assert checked.sound.likeness > 0.9
     n = min(map(len, (played, wanted, other)))
     assert np.corrcoef(played[:n], wanted[:n])[0, 1] > 0.9
     assert abs(np.corrcoef(played[:n], other[:n])[0, 1]) < 0.3

@@ -172,8 +172,8 @@ def _flip(path: Path, at: float) -> None:
 
 def _other_survey(path: Path) -> None:
     data = json.loads(path.read_text())
-    for row in data["courses"]:
-        row["lengths"] = [float(each) ** 2 for each in row["lengths"]]
+    for row in data["paths"]:
+        row["distances"] = [float(each) ** 2 for each in row["distances"]]
     path.write_text(json.dumps(data))
 
 
@@ -200,7 +200,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     **{f"survey {at}": ("survey.json", _flipped(at)) for at in (0.0, 0.5, 1.0)},
     **{f"record {at}": ("segment-0000.npz", _flipped(at)) for at in (0.0, 0.1, 0.5, 1.0)},
     "another survey": ("survey.json", _other_survey),
-    "a survey of numbers": ("survey.json", lambda path: path.write_text('{"courses": 3, "scale": "x"}')),
+    "a survey of numbers": ("survey.json", lambda path: path.write_text('{"paths": 3, "scale": "x"}')),
     "a deep survey": ("survey.json", lambda path: path.write_text("[" * 100_000)),
     "another record": ("segment-0000.npz", _other_record),
     "an archive that swells": ("segment-0000.npz", _bomb),

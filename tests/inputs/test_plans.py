@@ -81,7 +81,7 @@ def test_hostile_manifests(video: Path, tmp_path: Path, key: Place) -> None:
         manifest_path(copied).write_text(json.dumps(changed(data, key, value)))
         survives(lambda value=value: timing_of(changed(data, key, value), copied))  # type: ignore[misc]
         if number % 7 == len(key):
-            survives(lambda: cues_of(copied, analysis, lambda song: analysis))
+            survives(lambda: cues_of(copied, analysis, lambda song, track: analysis))
             survives(lambda: api.check(copied, analysis=analysis))
 
 
