@@ -114,6 +114,20 @@ def test_channels_or_rate_change_midway(here: Path, kind: str, change: str) -> N
     assert likeness(found, played(song)) > 0.98
 
 
+@pytest.mark.parametrize(("scale", "decodes"), [(1, 1), (32_000, 2)])
+def test_a_song_is_opened_in_one_pass(
+    here: Path, monkeypatch: pytest.MonkeyPatch, scale: float, decodes: int
+) -> None:
+    """Counted, measured and compared while it is decoded once; only samples that must be changed are decoded again."""
+    song = here / "song.wav"
+    soundfile.write(song, noise(3) * scale, RATE_HZ, subtype="FLOAT")
+    started: list[Sequence[str]] = []
+    start = ffmpeg.start
+    monkeypatch.setattr(ffmpeg, "start", lambda words, **pipes: [started.append(words), start(words, **pipes)][1])
+    open_song(song)
+    assert sum("pcm_f32be" in words for words in started) == decodes
+
+
 def test_chained_ogg(here: Path) -> None:
     """All links are heard and played; one decoder of two stops after the first, and that is reported."""
     song = joined(here / "xx.ogg", made(here / "x.ogg", noise(4)), made(here / "y.ogg", noise(4, seed=1)))
