@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,12 +120,17 @@ def test_channels_or_rate_change_midway(here: Path, kind: str, change: str) -> N
 def test_a_song_is_opened_in_one_pass(
     here: Path, monkeypatch: pytest.MonkeyPatch, scale: float, decodes: int
 ) -> None:
-    """Counted, measured and compared while it is decoded once; only samples that must be changed are decoded again."""
+    """Counted, measured and compared in one decoding; only samples that must be changed are decoded again."""
     song = here / "song.wav"
     soundfile.write(song, noise(3) * scale, RATE_HZ, subtype="FLOAT")
     started: list[Sequence[str]] = []
     start = ffmpeg.start
-    monkeypatch.setattr(ffmpeg, "start", lambda words, **pipes: [started.append(words), start(words, **pipes)][1])
+
+    def counted(words: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
+        started.append(words)
+        return start(words, **pipes)
+
+    monkeypatch.setattr(ffmpeg, "start", counted)
     open_song(song)
     assert sum("pcm_f32be" in words for words in started) == decodes
 
