@@ -114,6 +114,11 @@ coding = options(
     click.option(
         "--alpha", metavar="luma|key=COLOUR", help="Make dark parts (luma) or a colour (key=#000000) transparent."
     ),
+    click.option(
+        "--alpha-mode",
+        type=click.Choice(["straight", "premultiplied"]),
+        help="Leave colours as they are, or multiply them by alpha. Default: as the codec's readers expect.",
+    ),
 )
 sizing = click.option(
     "--size", metavar="WIDTHxHEIGHT", help="Size in pixels, such as 768x512. Default: the model's own size."
@@ -150,6 +155,7 @@ planning = options(
         type=click.Choice(["sections", "prompts", "off"]),
         help="Begin a chapter where these begin. Default: both; off in VJ codecs and loops.",
     ),
+    click.option("--no-sound", is_flag=True, help="Leave the song out of the video."),
     coding,
     click.option("--loop", is_flag=True, help="Let the end flow into the beginning."),
     click.option(

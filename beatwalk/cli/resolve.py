@@ -74,6 +74,8 @@ def plan_from_choices(
     overrides = [first or {}, *overrides_of(choices)]
     settings = load_settings(choices["preset"], overrides)
     wanted = settings.video
+    if choices.get("alpha_mode") and not wanted.alpha:
+        raise click.UsageError("--alpha-mode says how alpha is written; add --alpha luma or --alpha key=COLOUR")
     check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
     check_pictures(read_prompts(prompts), settings)
     analysis = read_analysis_if(choices["analysis_file"])
@@ -205,9 +207,11 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "upscale", "interpolate", "chapters"):
+    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
+    if choices.get("no_sound"):
+        overrides.append({"video": {"sound": False}})
     if choices.get("upscaler"):
         overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
     if choices.get("init"):

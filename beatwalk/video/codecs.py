@@ -1,6 +1,7 @@
 """The codecs: container, pixel format, sizes, sound and alpha of each, all in one table.
 
-Alpha is always premultiplied: transparent pixels are black.
+Alpha is straight unless premultiplied is asked for: programs that read these files take them for straight (see
+`docs/guide/vj.md`, by host).
 
 Colour tags of each codec, as read back:
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from beatwalk.core import ffmpeg
 from beatwalk.errors import OutputError, SettingsError
+from beatwalk.settings import AlphaMode
 
 TO_YUV = (
     "scale=out_color_matrix={matrix}:out_range={range}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -66,6 +68,7 @@ class Codec:
     options: tuple[str, ...]
     pixels: str  # pixel format
     alpha_pixels: str | None = None  # pixel format with alpha, where it has one
+    alpha_mode: AlphaMode = "straight"  # how its readers take colours that have alpha
     multiple: int = 1  # width and height are multiples of this
     least: int = 1  # and at least this
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own

@@ -98,6 +98,21 @@ def mux(
         _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
 
 
+def mark_chapters(video: Path, out: Path, chapters: Sequence[tuple[float, str]]) -> None:
+    """Copy a video without sound, with its chapters; the parameters are those of `mux`.
+
+    Raises
+    ------
+    VideoError
+        The video cannot be read.
+    OutputError
+        `out` cannot be written.
+    """
+    picture = probe(video)
+    with whole_or_nothing(out) as partial, folder_beside(out) as folder:
+        _write_index_first(video, partial, out, _chapter_file(chapters, folder, out, picture))
+
+
 def _copy_sound(song: Sound, place: Path, picture: VideoInfo) -> bool:
     """Copy a song in AAC; False where more must be done, or it would not end within half a frame of the pictures."""
     with song.path.open("rb") as file:
@@ -180,7 +195,7 @@ def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | 
     """Copy the merged file with its index first, so that a player can start while it loads."""
     told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
     tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
-    arguments = ["-i", str(merged), *told, *tail]
+    arguments = ["-i", ffmpeg.name(merged), *told, *tail]
     status, _, said = ffmpeg.run(arguments)
     if status != 0:
         raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

@@ -179,7 +179,7 @@ class Encoder(_FrameWriter):
     intra
         Write h264 as whole frames alone, for scrubbing.
     alpha
-        Frames have a fourth channel, and their colours are premultiplied by it.
+        Frames have a fourth channel.
     upscale
         Factor of width and height.
     interpolate

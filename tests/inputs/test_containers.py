@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from beatwalk import api
 from beatwalk.core import ffmpeg
@@ -16,6 +17,8 @@ from beatwalk.listen import analyze, open_song
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan
+from beatwalk.video import probe
+from beatwalk.video.codecs import CODECS
 from tests.helpers import known_analysis
 from tests.inputs.test_sound import several
 from tests.songs import click_song
@@ -62,6 +65,45 @@ def test_chapters_are_chosen(tmp_path: Path, chapters: str | None, expected: lis
     out = tmp_path / "here" / "out.mp4"
     api.render(planned(tmp_path / "here", chapters=chapters), out, generator=FakeGenerator())
     assert titles(out) == expected
+
+
+@pytest.mark.parametrize("codec", ["hap-alpha", "prores-4444", "webm", "ffv1"])
+@pytest.mark.parametrize("mode", [None, "straight", "premultiplied"])
+def test_alpha_is_straight_unless_asked_for_otherwise(tmp_path: Path, codec: str, mode: str | None) -> None:
+    """Straight colours are those of the video without alpha; premultiplied ones are never above their alpha."""
+    here, suffix = tmp_path / "here", CODECS[codec].suffixes[0]
+    plain, out = here / f"plain{suffix}", here / f"out{suffix}"
+    api.render(planned(here, codec=codec), plain, generator=FakeGenerator())
+    api.render(planned(here, codec=codec, alpha="luma", alpha_mode=mode), out, generator=FakeGenerator())
+    decoder = ["-c:v", "libvpx-vp9"] if codec == "webm" else []
+
+    def decoded(path: Path, pixels: str) -> NDArray[np.int64]:
+        status, data, said = ffmpeg.run([*decoder, "-i", str(path), "-f", "rawvideo", "-pix_fmt", pixels, "-"])
+        assert status == 0, said
+        return np.frombuffer(data, np.uint8).reshape(-1, len(pixels.removesuffix("24"))).astype(np.int64)
+
+    frames, found = decoded(plain, "rgb24"), decoded(out, "rgba")
+    kept = np.abs(found[:, :3] - frames).mean()
+    above = np.maximum(found[:, :3].min(axis=1) - found[:, 3], 0).mean()
+    if mode == "premultiplied":
+        assert kept > 20
+        assert above < 1
+    else:
+        assert kept < 3
+    assert 20 < found[:, 3].mean() < 235
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "chapters"), [("h264", "mp4", 4), ("webm", "webm", 0), ("hap", "mov", 0)]
+)
+def test_a_video_without_sound(tmp_path: Path, codec: str, suffix: str, chapters: int) -> None:
+    """The song moves the pictures and is left out of the file; chapters are there as with sound."""
+    here = tmp_path / "here"
+    plan, out = planned(here, codec=codec, sound=False), here / f"out.{suffix}"
+    api.render(plan, out, generator=FakeGenerator())
+    assert not probe(out).has_audio
+    assert probe(out).n_frames == plan.timeline.n_frames
+    assert len(titles(out)) == chapters
 
 
 @pytest.mark.parametrize(("channels", "family"), [(1, 0), (2, 0), (4, 1), (6, 1), (8, 1)])
