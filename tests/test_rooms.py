@@ -16,8 +16,9 @@ LEVELS = (
     {"core", "perception"},
     {"listen", "models", "video"},
     {"check", "plan", "walk"},
-    {"api", "pipeline", "plots", "preflight"},
-    {"jobs"},
+    {"plots", "preflight"},
+    {"api"},
+    {"jobs", "pipeline"},
     {"cli", "web"},
     {"__init__", "__main__", "training"},
 )

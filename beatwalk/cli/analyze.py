@@ -68,6 +68,8 @@ def analyze(
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
     audio = listen.open_song(song, track)
+    for remark in audio.remarks:
+        console.say(f"note      {song}: {remark}")
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):

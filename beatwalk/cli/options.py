@@ -52,6 +52,10 @@ verbosity = options(
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Print more details."),
 )
+telling = options(
+    verbosity,
+    click.option("--json-events", is_flag=True, help="Print what happens to stdout, one JSON object a line."),
+)
 addons = options(
     click.option("--negative", metavar="PROMPT", help="Keep this out of the pictures (needs guidance above 1)."),
     click.option("--lora", metavar="FILE[:SCALE]", multiple=True, help="Merge a LoRA into the model; repeatable."),

@@ -30,10 +30,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
-from beatwalk.core import read_toml
+from beatwalk.core import Listening, Note, OnEvent, Reporter, read_toml
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen import analysis_for
-from beatwalk.types import Analysis, Plan
+from beatwalk.listen import analysis_for, open_song, read_analysis
+from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
 MAX_BYTES = 10**6  # of a set list
@@ -166,7 +166,13 @@ def check_paths(setlist: SetList, base: Path) -> None:
 
 
 def jobs_of(
-    setlist: SetList, base: Path, folder: Path, *, model: str | None = None, trust_paths: bool = False
+    setlist: SetList,
+    base: Path,
+    folder: Path,
+    *,
+    model: str | None = None,
+    trust_paths: bool = False,
+    on_event: OnEvent | None = None,
 ) -> list[Job]:
     """Every video of a set list, each with its plan or its problem.
 
@@ -180,6 +186,8 @@ def jobs_of(
         Used if the set list names none.
     trust_paths
         Whether files may lie outside `base`.
+    on_event
+        Told of every song that is listened to, and what people should know of it.
 
     Raises
     ------
@@ -192,8 +200,9 @@ def jobs_of(
     if sum(_n_jobs(setlist, song) for song in setlist.songs) > MAX_JOBS:
         raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     jobs: list[Job] = []
+    tell = Reporter(on_event)
     for song in setlist.songs:
-        jobs += _jobs_of_song(setlist, song, base, folder, model)
+        jobs += _jobs_of_song(setlist, song, base, folder, model, tell)
     names = [str(job.path).casefold() for job in jobs]
     times = Counter(names)
     for job, name in zip(jobs, names, strict=True):
@@ -213,7 +222,9 @@ def _n_jobs(setlist: SetList, song: _Song) -> int:
     return math.prod(len(each) if each else 1 for each in lists)
 
 
-def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None) -> list[Job]:
+def _jobs_of_song(
+    setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None, tell: Reporter
+) -> list[Job]:
     defaults = setlist.defaults
     scripts, presets = song.prompts or defaults.prompts, song.presets or defaults.presets or ("default",)
     outputs = song.outputs or defaults.outputs or tuple(setlist.outputs) or ("",)
@@ -225,7 +236,7 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
                 f"{song.song}: unknown output {output!r}; known outputs: {', '.join(setlist.outputs) or 'none'}"
             )
     jobs: list[Job] = []
-    analysis: Analysis | BeatwalkError | None = None
+    heard: tuple[Audio, Analysis] | BeatwalkError | None = None
     for script, preset, output in itertools.product(scripts, presets, outputs):
         parts = [song.name or Path(song.song).stem]
         parts += [Path(script).stem] if len(scripts) > 1 else []
@@ -235,13 +246,14 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
         job = Job(path=folder / stem, song=song.song, preset=preset, prompts=script, output=output)
         jobs.append(job)
         try:
-            if analysis is None:
-                analysis = _listen(song, base)
-            if isinstance(analysis, BeatwalkError):
-                raise analysis
+            if heard is None:
+                heard = _listen(song, base, tell)
+            if isinstance(heard, BeatwalkError):
+                raise heard
+            audio, analysis = heard
             found = base / preset
             plan = api.plan(
-                base / song.song,
+                audio,
                 base / script,
                 preset=str(found) if preset.endswith(".toml") else preset,
                 overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
@@ -249,21 +261,25 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,
                 end_s=song.end,
+                on_event=tell,
             )
             job.plan = plan
             job.path = folder / (stem + codec_named(plan.settings.video.codec).suffixes[0])
         except BeatwalkError as error:
-            analysis = error if analysis is None else analysis
             job.fail(error)
     return jobs
 
 
-def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
-    """The song's analysis, or why there is none; called once a song."""
-    from beatwalk.listen import read_analysis
-
+def _listen(song: _Song, base: Path, tell: Reporter) -> tuple[Audio, Analysis] | BeatwalkError:
+    """The song and its analysis, or why there is none; called once a song."""
+    path = base / song.song
+    tell(Listening(song=path))
     try:
-        return read_analysis(base / song.analysis) if song.analysis else analysis_for(base / song.song)
+        given = read_analysis(base / song.analysis) if song.analysis else None
+        audio = open_song(path, given.song.track if given else None)
+        for remark in audio.remarks:
+            tell(Note(text=f"{path}: {remark}"))
+        return audio, given or analysis_for(audio)
     except BeatwalkError as error:
         return error
 

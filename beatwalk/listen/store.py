@@ -25,7 +25,7 @@ _log = logging.getLogger("beatwalk")
 
 
 def open_song(song: PathLike, track: int | None = None) -> Audio:
-    """Check a song and make it ready to be read; what people should know of it is logged.
+    """Check a song and make it ready to be read.
 
     Parameters
     ----------
@@ -37,10 +37,7 @@ def open_song(song: PathLike, track: int | None = None) -> Audio:
     AudioError
         The file is missing, broken, too short, or holds no sound.
     """
-    audio = open_audio(song, track)
-    for remark in audio.remarks:
-        _log.warning("%s: %s", song, remark)
-    return audio
+    return open_audio(song, track)
 
 
 def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from beatwalk import api
+from beatwalk.core import Event, Note
 from beatwalk.errors import PlanError
 from beatwalk.jobs.loops import clips_of
 from beatwalk.types import Plan, frozen_array
@@ -36,15 +37,18 @@ def planned(here: Path, meters: list[int], pause: tuple[int, float] | None = Non
 
 @pytest.mark.parametrize("at", [0, 3, 7, 8, 15])
 @pytest.mark.parametrize("beats", [1, 2, 6])
-def test_a_half_bar_is_passed_over(tmp_path: Path, at: int, beats: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_half_bar_is_passed_over(tmp_path: Path, at: int, beats: int) -> None:
     """Every loop has 4 beats a bar and lasts 8 bars at 120, and the odd bar is reported."""
     plan = planned(tmp_path / "here", [4] * at + [beats] + [4] * 20)
-    clips = clips_of(plan, tmp_path / "here", bars=8)
+    told: list[Event] = []
+    clips = clips_of(plan, tmp_path / "here", bars=8, on_event=told.append)
     assert clips
     for clip in clips:
         assert (clip.beats, clip.end_s - clip.start_s) == (32, 16.0)
         assert np.allclose(np.diff(clip.plan.analysis.downbeats_s), 2.0)
-    assert f"bar {at + 1} is not as long" in caplog.text
+    assert len(told) == 1
+    assert isinstance(told[0], Note)
+    assert f"bar {at + 1} is not as long" in told[0].text
 
 
 def test_a_pause_is_passed_over(tmp_path: Path) -> None:

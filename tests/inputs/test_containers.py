@@ -12,7 +12,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from beatwalk import api
-from beatwalk.core import ffmpeg
+from beatwalk.core import Event, Note, ffmpeg
+from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.listen import analyze, open_song
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
 from beatwalk.models.fake import FakeGenerator
@@ -135,3 +136,19 @@ def test_a_chosen_track_is_heard_and_played(tmp_path: Path) -> None:
     n = min(map(len, (played, wanted, other)))
     assert np.corrcoef(played[:n], wanted[:n])[0, 1] > 0.9
     assert abs(np.corrcoef(played[:n], other[:n])[0, 1]) < 0.3
+
+
+def test_what_is_odd_about_a_song_is_told(tmp_path: Path) -> None:
+    """A plan and a set list tell it as notes, once a song."""
+    here = tmp_path / "here"
+    song, _ = several(here / "s.mkv", 0)
+    (here / "walk.txt").write_text("a\nb\n")
+    (here / "night.toml").write_text(
+        '[[songs]]\nsong = "s.mkv"\nprompts = "walk.txt"\npresets = ["house", "chill"]\n'
+    )
+    told: list[Event] = []
+    api.plan(song, ["a", "b"], overrides=[{"video": SMALL}], on_event=told.append)
+    jobs_of(read_setlist(here / "night.toml"), here, here / "night", on_event=told.append)
+    notes = [note.text for note in told if isinstance(note, Note) and "sound tracks" in note.text]
+    assert len(notes) == 2
+    assert all("--track N" in note for note in notes)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from beatwalk import api
+from beatwalk.core import Event, Note
 from beatwalk.errors import PromptError
 from beatwalk.plan.prompts import parse_prompts
 from tests.helpers import known_analysis
@@ -50,14 +51,16 @@ def test_prompts_by_frame_without_braces() -> None:
     assert [line.place.time_s for line in slow.lines if line.place] == [0, 4, 10]
 
 
-def test_prompts_by_frame_are_planned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_prompts_by_frame_are_planned(tmp_path: Path) -> None:
     """The keyframes of the plan are the frames of the file, and a line says what was read."""
     here = tmp_path / "here"
     (here / "walk.json").write_text(json.dumps(FRAMES))
     click_song(here / "song.wav", duration_s=8.0, rate=8000)
-    plan = api.plan(here / "song.wav", here / "walk.json", analysis=known_analysis(8.0, 120.0, here / "song.wav"))
+    told: list[Event] = []
+    analysis = known_analysis(8.0, 120.0, here / "song.wav")
+    plan = api.plan(here / "song.wav", here / "walk.json", analysis=analysis, on_event=told.append)
     assert [keyframe.frame for keyframe in plan.keyframes][:3] == [0, 48, 120]
-    assert "prompts by frame are read" in caplog.text
+    assert any("prompts by frame are read" in note.text for note in told if isinstance(note, Note))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from beatwalk import api, preflight
+from beatwalk.core import Event, Rendered
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
 from beatwalk.models.fake import FakeGenerator
@@ -66,12 +67,12 @@ def test_names_of_every_kind_are_names(planned: Plan, tmp_path: Path, name: str)
 def test_a_stopped_render_goes_on(planned: Plan, tmp_path: Path) -> None:
     """Ctrl-C after the first segment: what there is stays, and is not made again."""
 
-    def stop(progress: Any) -> None:
-        if progress.stage == "render" and progress.done > 8:
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render(planned, tmp_path / "out.mp4", watch=stop)
+        render(planned, tmp_path / "out.mp4", on_event=stop)
     assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
     assert render(planned, tmp_path / "out.mp4").manifest["report"]["frames_reused"] == 8
     assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
