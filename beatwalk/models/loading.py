@@ -26,6 +26,7 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
 from beatwalk.models.weights_check import check_all_loaded, load_components, reason_of
@@ -256,6 +257,7 @@ def _wrap(
         scale=scale,
         batch=request.batch,
         step_cache=request.addons.step_cache,
+        reader=PromptReader.of(source.path) if source.kind == "folder" else None,
     )
 
 
