@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.models.addons import AddOns, apply_addons
 from beatwalk.models.allowed_classes import check_classes, check_no_code
-from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
+from beatwalk.models.compat import (
+    allow_callback_tensor,
+    checkpoint_kind,
+    cpu_multiplies_bfloat16,
+    lacks_component,
+    read_pickled_checkpoint,
+)
 from beatwalk.models.cpu_forward import use_cpu_forward
 from beatwalk.models.devices import pick_device, pick_dtype
 from beatwalk.models.diffusers_backend import DiffusionGenerator
@@ -40,6 +46,7 @@ from beatwalk.models.sources import (
     read_header,
     read_index,
 )
+from beatwalk.models.text_only import load_tokenizers
 from beatwalk.models.weight_bounds import check_files, check_implied_size, check_schedule
 from beatwalk.models.weights_check import check_all_loaded, load_components, load_safety_checker, reason_of
 from beatwalk.types import ModelInfo
@@ -168,6 +175,8 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "local_files_only": True,
     }
     parts = load_components(source.path, source.name, source.variant, **options)
+    text_only = load_tokenizers(source.path, source.name)
+    parts |= dict.fromkeys(text_only)
     if source.variant is not None:
         options["variant"] = source.variant
     if "safety_checker" in read_index(source.path, source.name):
@@ -175,11 +184,13 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         parts |= found or NO_SAFETY_CHECKER
     options["trust_remote_code"] = False
     try:
-        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
+        pipeline = AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
     except ValueError as error:
         if "AutoPipeline can't find" not in str(error):
             raise
-        return DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
+        pipeline = DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
+    pipeline.register_modules(**text_only)
+    return pipeline
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
@@ -245,13 +256,16 @@ def prepare_pipeline(pipeline: Any, family: Family, place: torch.device, precisi
     import torch
 
     pipeline.set_progress_bar_config(disable=True)
+    allow_callback_tensor(pipeline, family.decodes)
     pipeline.to(place)
     if getattr(pipeline, family.denoiser).dtype != precision:  # some loaders ignore it
         pipeline.to(precision)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for weight in module.parameters():
+                if weight.ndim == 4:  # not the five of convolutions over a video
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
             if place.type == "cpu":
                 use_cpu_forward(module)
     if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
@@ -304,8 +318,8 @@ def _wrap(
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
     """Refuse a denoiser that needs more than noise (inpainting, depth, upscaling)."""
     denoiser = configs.get(family.denoiser, {})
-    wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
-    gets = configs.get("vae", {}).get("latent_channels")
+    wants = latent_channels(family, denoiser) if {"in_channels", "in_visual_dim"} & denoiser.keys() else None
+    gets = configs.get("vae", {}).get("latent_channels") or configs.get("vae", {}).get("z_dim")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(
             f"{source.name} is not supported: its {family.denoiser} needs {wants} channels and noise has {gets}, "
