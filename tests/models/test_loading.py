@@ -328,7 +328,7 @@ def test_an_allowed_pickle_loads(copy: Callable[[str], Path], loaded: Loaded) ->
         ("StableDiffusionInpaintPipeline", "starts from a picture"),
         ("DDPMPipeline", "takes no text"),
         ("NoSuchPipeline", "this diffusers has no class NoSuchPipeline"),
-        ("AuraFlowPipeline", "no record for AuraFlowPipeline yet"),
+        ("BriaPipeline", "no record for BriaPipeline yet"),
     ],
 )
 def test_pipelines_that_are_not_supported_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:
