@@ -233,6 +233,7 @@ class ModelSettings(_Frozen):
     safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
     step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
+    prediction: Literal["epsilon", "v"] | None = None  # what the network predicts, where its files do not say
 
 
 class VideoSettings(_Frozen):
