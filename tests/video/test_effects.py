@@ -8,14 +8,20 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from beatwalk.perception import Pictures
 from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Frames, Targets
-from beatwalk.video.effects import Effects, blur, camera_matrices, roll_off
+from beatwalk.video import kernels
+from beatwalk.video.camera import camera_matrices
+from beatwalk.video.color import roll_off
+from beatwalk.video.effects import CHAIN, Effects
+from beatwalk.video.sampling import blur
 
 SIZE = (96, 64)  # width, height
 ONE_LEVEL = 1  # of 255: what rounding may do
@@ -66,7 +72,12 @@ def centre(frame: NDArray[np.uint8]) -> tuple[float, float]:
 def finished(frames: Frames, **curves: object) -> Frames:
     """All frames through effects that ask for `curves`."""
     size = (frames.shape[2], frames.shape[1])
-    return Effects(asking(len(frames), **curves), size).apply(frames, 0)
+    return Effects(CHAIN, asking(len(frames), **curves), size).apply(Pictures(frames), 0).host()
+
+
+def on_device(frames: Frames) -> Pictures:
+    """The frames as another device than the CPU has them."""
+    return Pictures(torch.from_numpy(frames.copy()), keep_tensor=True)
 
 
 # ------------------------------------------------------------------------------------------------ what stays as it is
@@ -75,7 +86,8 @@ def finished(frames: Frames, **curves: object) -> Frames:
 def test_nothing_asked_returns_the_very_frames() -> None:
     """Identity costs nothing and copies nothing."""
     frames = noise(3)
-    assert finished(frames) is frames
+    for pictures in (Pictures(frames), on_device(frames)):
+        assert Effects(CHAIN, asking(3), SIZE).apply(pictures, 0) is pictures
 
 
 def test_frames_at_rest_between_moving_ones_stay_bit_for_bit() -> None:
@@ -170,13 +182,16 @@ def test_smaller_pictures_do_not_shimmer(octaves: float) -> None:
 
 def test_bluring_keeps_brightness() -> None:
     """A blur spreads light and loses none of it, the edges included."""
-    import torch
-
-    spot = torch.zeros(3, 9, 9)
-    spot[:, 4, 4] = 1
-    assert float(blur(spot, 1)[0].sum()) == pytest.approx(1)
-    assert blur(spot, 1)[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
-    assert torch.allclose(blur(torch.ones(3, 5, 5), 0.7), torch.ones(3, 5, 5))
+    spot = torch.zeros(2, 3, 9, 9)
+    spot[:, :, 4, 4] = 1
+    whole, none = blur(spot, torch.tensor([1.0, 0.0]))
+    assert float(whole[0].sum()) == pytest.approx(1)
+    assert whole[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
+    assert torch.equal(none, spot[1])
+    assert torch.allclose(blur(torch.ones(1, 3, 5, 5), torch.tensor([0.7])), torch.ones(1, 3, 5, 5))
+    source = np.zeros((9, 9, 4), np.float32)
+    source[4, 4] = 1
+    np.testing.assert_allclose(kernels.blurred(source, 1.0)[..., 0], whole[0], atol=1e-7)
 
 
 def test_camera_matrix_of_no_movement_is_identity() -> None:
@@ -189,8 +204,6 @@ def test_camera_matrix_of_no_movement_is_identity() -> None:
 
 def test_srgb_curves_undo_each_other_and_pass_known_points() -> None:
     """IEC 61966-2-1: 0.5 encodes 0.2140; the straight part is /12.92."""
-    import torch
-
     ramp = torch.linspace(0, 1, 1001)
     light = to_linear(ramp)
     assert float(light[500]) == pytest.approx(0.21404, abs=1e-5)
@@ -222,10 +235,8 @@ def test_highlights_roll_off_without_clipping() -> None:
 @given(white=st.floats(1, 64), a=st.floats(0, 1), b=st.floats(0, 1))
 def test_roll_off_rises_from_zero_to_one(white: float, a: float, b: float) -> None:
     """Monotone, below the straight line, 1 at `white`."""
-    import torch
-
     low, high = sorted((a * white, b * white))
-    out = roll_off(torch.tensor([0.0, low, high, white], dtype=torch.float64), white)
+    out = roll_off(torch.tensor([0.0, low, high, white], dtype=torch.float64), torch.tensor(white).double())
     assert out[0] == 0
     assert out[1] <= out[2] + 1e-12
     assert out[2] <= high + 1e-12
@@ -331,28 +342,30 @@ def test_batches_do_not_matter(cuts: list[int], seed: int) -> None:
     spread = {"zoom": 0.3, "rotate": 20, "exposure": 0.5, "hue": 50, "trails": 0.4}
     curves = {name: (rng.random(n) < 0.6) * rng.normal(0, sd, n) for name, sd in spread.items()}
     targets = asking(n, **curves)
-    whole = Effects(targets, (40, 24)).apply(frames, 0)
-    effects, boundaries = Effects(targets, (40, 24)), [0, *sorted(cuts), n]
-    parts = [effects.apply(frames[a:b], a) for a, b in itertools.pairwise(boundaries)]
-    assert (np.concatenate(parts) == whole).all()
+    for pictures in (Pictures(frames), on_device(frames)):
+        whole = Effects(CHAIN, targets, (40, 24)).apply(pictures, 0).host()
+        effects, boundaries = Effects(CHAIN, targets, (40, 24)), [0, *sorted(cuts), n]
+        parts = [effects.apply(pictures[a:b], a).host() for a, b in itertools.pairwise(boundaries)]
+        assert (np.concatenate(parts) == whole).all()
 
 
 def test_frames_out_of_order_are_refused() -> None:
     """A skipped, repeated or surplus frame is a mistake of the caller."""
-    effects = Effects(asking(4, trails=0.5), SIZE)
-    effects.apply(noise(2), 0)
+    effects = Effects(CHAIN, asking(4, trails=0.5), SIZE)
+    effects.apply(Pictures(noise(2)), 0)
     with pytest.raises(ValueError, match="expected frame 2 of 4, found frames 3 to 3"):
-        effects.apply(noise(1), 3)
+        effects.apply(Pictures(noise(1)), 3)
     with pytest.raises(ValueError, match="found frames 2 to 4"):
-        effects.apply(noise(3), 2)
+        effects.apply(Pictures(noise(3)), 2)
 
 
 def test_other_sizes_and_wild_targets_are_refused() -> None:
     """Wrong shape or numbers that are none end in a clear message."""
-    with pytest.raises(ValueError, match=r"uint8 frames of shape \(n, 64, 96, 3\)"):
-        Effects(asking(1), SIZE).apply(noise(1, (64, 96)), 0)
-    with pytest.raises(ValueError, match="not finite"):
-        Effects(asking(2, zoom=[0, np.nan]), SIZE)
+    with pytest.raises(ValueError, match=r"expected frames of \(96, 64\), found \(64, 96\)"):
+        Effects(CHAIN, asking(1), SIZE).apply(Pictures(noise(1, (64, 96))), 0)
+    for name in ("zoom", "hue", "trails", "noise"):
+        with pytest.raises(ValueError, match="not finite"):
+            Effects(CHAIN, asking(2, **{name: [0, np.nan]}), SIZE)
 
 
 # -------------------------------------------------------------------------------------------------------------- grain
@@ -372,8 +385,8 @@ def test_grain_is_the_same_in_every_run_and_batch() -> None:
     """Frame 3 has its own, whichever frames come with it."""
     frames = noise(5)
     together = finished(frames, noise=0.1)
-    effects = Effects(asking(5, noise=0.1), SIZE)
-    apart = np.concatenate([effects.apply(frames[i : i + 1], i) for i in range(5)])
+    effects = Effects(CHAIN, asking(5, noise=0.1), SIZE)
+    apart = np.concatenate([effects.apply(Pictures(frames[i : i + 1]), i).host() for i in range(5)])
     np.testing.assert_array_equal(together, apart)
 
 
