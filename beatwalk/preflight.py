@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beatwalk.core import (
+    Compiling,
+    OnEvent,
     WorkFolder,
     check_picture,
     check_place,
@@ -174,7 +176,7 @@ def estimated_s(plan: Plan, walk: Walk) -> float:
     return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
 
 
-def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:
     """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
 
     Returns None if compiling does not pay (a model compiled earlier is then restored) or is already done.
@@ -189,5 +191,7 @@ def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None
         generator.compile(None)
     if generator.compiled or not worth:
         return None
+    if tell is not None:
+        tell(Compiling())
     graphs = plan.settings.model.cuda_graphs
     return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)

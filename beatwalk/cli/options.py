@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
+from beatwalk.targets import EFFECT_GROUPS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 PRESET_HELP = "Use a preset by name (see: beatwalk presets), or a TOML file."
-EFFECTS_HELP = "Apply the effects: camera, colour, trails, grain."
+EFFECTS_HELP = f"Apply the effects: {', '.join(EFFECT_GROUPS)}."
 FLASHES_HELP = "Do not soften flashes. They may harm people with epilepsy."
 FIGURES_HELP = "Write the figures as JSON; - is stdout."
 
@@ -51,6 +53,10 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 verbosity = options(
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Print more details."),
+)
+telling = options(
+    verbosity,
+    click.option("--json-events", is_flag=True, help="Print what happens to stdout, one JSON object a line."),
 )
 addons = options(
     click.option("--negative", metavar="PROMPT", help="Keep this out of the pictures (needs guidance above 1)."),

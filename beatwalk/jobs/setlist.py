@@ -29,8 +29,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
+from beatwalk.core import Listening, OnEvent, Reporter
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for
+from beatwalk.plan import anchored
 from beatwalk.types import Analysis, Plan
 from beatwalk.video import codec_named
 
@@ -147,7 +149,9 @@ def _plain(name: str) -> bool:
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable() and len(name) <= 100
 
 
-def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = None) -> list[Job]:
+def jobs_of(
+    setlist: SetList, base: Path, folder: Path, *, model: str | None = None, on_event: OnEvent | None = None
+) -> list[Job]:
     """Every video of a set list, each with its plan or its problem.
 
     Parameters
@@ -158,6 +162,8 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
         Where the videos go.
     model
         Used if the set list names none.
+    on_event
+        Told of every song that is listened to.
 
     Raises
     ------
@@ -165,8 +171,9 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
         Two videos would have the same name, an output is not declared, or there is nothing to make.
     """
     jobs: list[Job] = []
+    tell = Reporter(on_event)
     for song in setlist.songs:
-        jobs += _jobs_of_song(setlist, song, base, folder, model)
+        jobs += _jobs_of_song(setlist, song, base, folder, model, tell)
         if len(jobs) > MAX_JOBS:
             raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     names = [str(job.path).casefold() for job in jobs]
@@ -176,7 +183,9 @@ def jobs_of(setlist: SetList, base: Path, folder: Path, *, model: str | None = N
     return jobs
 
 
-def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None) -> list[Job]:
+def _jobs_of_song(
+    setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None, tell: Reporter
+) -> list[Job]:
     defaults = setlist.defaults
     scripts, presets = song.prompts or defaults.prompts, song.presets or defaults.presets or ("default",)
     outputs = song.outputs or defaults.outputs or tuple(setlist.outputs) or ("",)
@@ -199,6 +208,7 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
         jobs.append(job)
         try:
             if analysis is None:
+                tell(Listening(song=base / song.song))
                 analysis = _listen(song, base)
             if isinstance(analysis, BeatwalkError):
                 raise analysis
@@ -207,11 +217,15 @@ def _jobs_of_song(setlist: SetList, song: _Song, base: Path, folder: Path, model
                 base / song.song,
                 base / script,
                 preset=str(found) if preset.endswith(".toml") else preset,
-                overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
+                overrides=[
+                    anchored(values, base)
+                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings)
+                ],
                 analysis=analysis,
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,
                 end_s=song.end,
+                on_event=tell,
             )
             job.plan = plan
             job.path = folder / (stem + codec_named(plan.settings.video.codec).suffixes[0])

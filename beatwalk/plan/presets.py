@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from beatwalk.errors import SettingsError
+from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.settings import Settings
 
 DEFAULT_PRESET = "default"
@@ -69,10 +70,10 @@ def find_preset(name: str) -> Path:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """Read a preset's keys and values from its file: parsed, not yet checked."""
+    """Read a preset's keys and values from its file: parsed, not yet checked; file names are absolute."""
     path = find_preset(name)
     try:
-        return tomllib.loads(preset_text(name))
+        return anchored(tomllib.loads(preset_text(name)), path.parent)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
 
@@ -135,6 +136,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str, Any]] = ()) -> Settings:
     """Load a preset, put overrides on top (later ones win), and check the result.
 
+    File names in a preset count from its folder, those in overrides from the current one.
+
     Raises
     ------
     SettingsError
@@ -143,7 +146,7 @@ def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str,
     values: Mapping[str, Any] = load_preset(preset)
     settings_from(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
     for override in overrides:
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     return settings_from(values, where="settings")
 
 
@@ -185,17 +188,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        model = model_in(model.model_fields[part].annotation) if part in model.model_fields else None
         if model is None:
             return []
     return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> Any:
-    """Find the settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for inner in typing.get_args(annotation):
-        if (model := _model_in(inner)) is not None:
-            return model
-    return None

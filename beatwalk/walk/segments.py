@@ -20,8 +20,9 @@ from typing import Self
 import numpy as np
 
 from beatwalk.core import (
-    StageProgress,
-    Watcher,
+    OnEvent,
+    Rendered,
+    Surveying,
     WorkFolder,
     file_sha256,
     read_json,
@@ -92,7 +93,7 @@ def render_segments(
     targets: Targets,
     work: WorkFolder,
     *,
-    watch: Watcher | None = None,
+    tell: OnEvent | None = None,
     sink: Callable[[Path | Frames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
     """Render every segment of a plan that is not finished yet.
@@ -101,6 +102,8 @@ def render_segments(
     ----------
     work
         An existing folder, claimed for this render.
+    tell
+        Told of every segment surveyed and of every block of frames; what it raises ends the render.
     sink
         Given all frames in order: new ones as arrays, those of finished segments as their files.
 
@@ -110,26 +113,32 @@ def render_segments(
         Frames cannot be written.
     """
     plan = walk.plan
-    watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
-    found = _survey_once(walk, targets, work, watch)
+    tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
+    found = _survey_once(walk, targets, work, tell)
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
-    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+
+    def told(segment: int, in_segment: int) -> None:
+        tell(Rendered(done=done, total=total, reused=reused, segment=segment, in_segment=in_segment))
+
+    told(0, 0)
     with _Closer() as closer:
         for job in segment_jobs(plan, targets, found):
             if (there := records[job.segment.index]) is not None:
                 sink(there.path)
                 continue
-            file = work.frames_file(job.segment.index)
+            file, begin = work.frames_file(job.segment.index), done
             with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
 
-                def write(block: Block, writer: LosslessWriter = writer) -> None:
+                def write(
+                    block: Block, job: SegmentJob = job, writer: LosslessWriter = writer, begin: int = begin
+                ) -> None:
                     nonlocal done
                     writer.write(block.frames)
                     sink(block.frames)
                     done += len(block.frames)
-                    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+                    told(job.segment.index, done - begin)
 
                 record = render_segment(walk, job, file, write)
             closer.close(writer, record)
@@ -189,7 +198,7 @@ class _Closer:
             self._closing.result()
 
 
-def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher) -> Survey:
+def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, tell: OnEvent) -> Survey:
     """Read the survey of an earlier run of the same render, or survey and keep the result."""
     path = work.survey_file
     if path.is_file():
@@ -197,9 +206,8 @@ def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher)
             found = survey_from_json(read_json(path, OutputError, "a survey"))
             if len(found.paths) == len(walk.plan.segments):
                 return found
-    total = len(walk.plan.segments)
-    watch(StageProgress(stage="survey", done=0, total=total))
-    found = survey(walk, targets, progress=lambda done, n: watch(StageProgress(stage="survey", done=done, total=n)))
+    tell(Surveying(segment=0, done=0.0))
+    found = survey(walk, targets, progress=lambda done, _: tell(Surveying(segment=done - 1, done=1.0)))
     write_json(path, survey_to_json(found))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk.core.events import StageProgress
+from beatwalk.core.events import Event, Rendered
 from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
@@ -107,16 +107,16 @@ def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None
     class StoppedError(Exception):
         pass
 
-    def stop(progress: StageProgress) -> None:
-        if progress.stage == "render" and progress.done > 40:
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 40:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        render_segments(prepared()[0], music, work, watch=stop)
+        render_segments(prepared()[0], music, work, tell=stop)
     walk, _ = prepared()
-    seen: list[StageProgress] = []
-    render_segments(walk, music, work, watch=seen.append)
-    assert seen[0] == StageProgress(stage="render", done=30, total=60, reused=30)
+    seen: list[Event] = []
+    render_segments(walk, music, work, tell=seen.append)
+    assert seen[0] == Rendered(done=30, total=60, reused=30, segment=0, in_segment=0)
     assert isinstance(walk.generator, FakeGenerator)
     assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
