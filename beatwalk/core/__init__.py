@@ -51,7 +51,7 @@ from beatwalk.core.fingerprints import (
 from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, timing_of
 from beatwalk.core.text import in_words, split_number
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core.timing import CpuTimes, PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "Cancelled",
     "Checking",
     "Compiling",
+    "CpuTimes",
     "Denoised",
     "Done",
     "Event",

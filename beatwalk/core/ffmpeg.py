@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ FORMATS = (
     "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
 )
 _NOT_LISTED = "Format not on whitelist"
+PIPE_BYTES = 2**20  # what a system lets everybody have
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -76,6 +78,15 @@ def _guarded(arguments: Sequence[str]) -> list[str]:
             formats = FORMATS
         guarded.append(word)
     return guarded
+
+
+def widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, where the system can: a frame then passes in one step rather than in a dozen."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # the user's pipes hold as much as they may
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,7 @@ from beatwalk.video.chain import Affine
 class Camera(Affine):
     """Zoom and rotation turn about the middle of the view; pan moves that middle over the picture."""
 
-    uses = ("zoom", "rotate", "pan_x", "pan_y")
+    uses = ("camera.zoom", "camera.rotate", "camera.pan_x", "camera.pan_y")
 
     def __init__(self, targets: Targets, size: tuple[int, int]) -> None:
         super().__init__(targets, size)

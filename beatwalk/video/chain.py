@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.settings import MAX_TRAILS
 from beatwalk.types import Float, Targets
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class Effect(ABC):
         A target that it uses is not a finite number.
     """
 
-    uses: ClassVar[tuple[str, ...]] = ()  # names of the targets that it follows
+    uses: ClassVar[tuple[str, ...]] = ()  # keys of the targets that it follows
 
     def __init__(self, targets: Targets, size: tuple[int, int]) -> None:
         self.size = size
-        self.curves = {name: np.asarray(getattr(targets, name), np.float64) for name in self.uses}
+        self.curves = {key: np.asarray(targets[key], np.float64) for key in self.uses}
         if not all(np.isfinite(curve).all() for curve in self.curves.values()):
             raise ValueError("targets hold values that are not finite numbers")
 
@@ -125,7 +126,7 @@ class Grade(Effect):
 class Trails(Effect):
     """How much of the frame before stays. Grades before it leave trails; those after it do not."""
 
-    uses = ("trails",)
+    uses = ("trails.amount",)
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -135,6 +136,4 @@ class Trails(Effect):
     @property
     def share(self) -> Float:
         """The part of the frame before that stays, shape (n_frames,)."""
-        from beatwalk.settings import MAX_TRAILS
-
-        return np.clip(self.curves["trails"], 0, MAX_TRAILS)
+        return np.clip(self.curves["trails.amount"], 0, MAX_TRAILS)

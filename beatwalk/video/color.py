@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Color(Grade):
     """Exposure (stops), saturation (a factor) and hue (degrees)."""
 
-    uses = ("exposure", "saturation", "hue")
+    uses = ("color.exposure", "color.saturation", "color.hue")
     kernel = COLOR
 
     @property

@@ -13,6 +13,7 @@ Conventions
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,10 +54,14 @@ class Effects:
         The targets of every frame.
     size
         Width, height of the frames.
+    device
+        Where to compute, such as cpu or cuda:0; frames that lie on the CPU are brought there.
     """
 
-    def __init__(self, chain: Sequence[type[Effect]], targets: Targets, size: tuple[int, int]) -> None:
-        self.size, self.n_frames = size, len(targets.speed)
+    def __init__(
+        self, chain: Sequence[type[Effect]], targets: Targets, size: tuple[int, int], device: str = "cpu"
+    ) -> None:
+        self.size, self.n_frames, self.device = size, len(targets), device
         made = [effect(targets, size) for effect in chain]
         self._geometry = [effect for effect in made if isinstance(effect, Geometry)]
         self._trails = next((effect for effect in made if isinstance(effect, Trails)), None)
@@ -66,7 +71,9 @@ class Effects:
             [(effect, effect.active) for effect in part if isinstance(effect, Grade)]
             for part in (made[:at], made[at:])
         )
-        self._compiled = all(grade.kernel is not None for grade, _ in (*self._grades, *self._shown))
+        self._compiled = device == "cpu" and all(
+            grade.kernel is not None for grade, _ in (*self._grades, *self._shown)
+        )
         none = np.zeros(self.n_frames, bool)
         self._moves = np.logical_or.reduce([none, *(effect.active for effect in self._geometry)])
         self._trailing = none if self._trails is None else self._trails.active
@@ -80,7 +87,7 @@ class Effects:
         workers = min(os.cpu_count() or 1, MAX_THREADS, max(1, size[0] * size[1] // THREAD_PIXELS))
         self._pool = ThreadPoolExecutor(workers, "effects") if workers > 1 else None
         rows = np.linspace(0, size[1], workers + 1).astype(int)
-        self._parts = [(int(first), int(last)) for first, last in zip(rows[:-1], rows[1:], strict=True)]
+        self._parts = [(int(first), int(last)) for first, last in itertools.pairwise(rows)]
 
     def apply(self, frames: Pictures, first_frame: int) -> Pictures:
         """Apply the effects to the next frames; call with successive batches of any length.
@@ -114,7 +121,7 @@ class Effects:
             return Pictures(self._on_cpu(frames.host(), first_frame, touched))
         import torch
 
-        given = torch.from_numpy(np.require(frames.host(), requirements=["C", "W"]))
+        given = torch.from_numpy(np.require(frames.host(), requirements=["C", "W"])).to(self.device)
         return Pictures(self._on_device(given, first_frame, touched))
 
     def _view(self, index: int) -> Float | None:
@@ -250,9 +257,7 @@ class Effects:
         pictures[rows] = sample(chosen, grid, smooth=True)
         return pictures
 
-    def _graded(
-        self, pictures: Tensor, indices: Indices, grades: Sequence[tuple[Grade, Mask]]
-    ) -> Tensor:
+    def _graded(self, pictures: Tensor, indices: Indices, grades: Sequence[tuple[Grade, Mask]]) -> Tensor:
         """Apply grades to those pictures that they change; leave the given ones alone."""
         import torch
 

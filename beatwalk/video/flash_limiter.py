@@ -72,7 +72,7 @@ class FlashLimiter:
         return pictures if output is None else Pictures(output)
 
     def _made_safe(self, given: Pictures, grid: Float32) -> tuple[Frames | None, Float32, _Glances]:
-        """Make a picture with this grid safe; return it, None where it is, its grid, and what the meters say of it."""
+        """Make a picture safe; return it (None: as it is), its grid, and what the meters say of that."""
         incoming, light = self._incoming.glance(grid), grid.mean((0, 1))
         self._incoming.accept(incoming)
         if any(glance.exceeds(MAX_FLASHES) for glance in incoming):

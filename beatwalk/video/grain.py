@@ -25,7 +25,7 @@ SOFT = 0.35  # share of neighbouring pixels in a grain: single pixels would look
 class Grain(Grade):
     """Noise, in standard deviations of sRGB of 0-1."""
 
-    uses = ("noise",)
+    uses = ("grain.noise",)
     kernel = GRAIN
 
     @property
@@ -35,7 +35,7 @@ class Grain(Grade):
 
     @property
     def _strength(self) -> Float:
-        return np.clip(self.curves["noise"], 0, 1)
+        return np.clip(self.curves["grain.noise"], 0, 1)
 
     def parameters(self, frame: int) -> Float:
         """Give strength, top and left of the frame's part of the pattern, and whether it is mirrored either way."""

@@ -1,8 +1,9 @@
 """Effects on the CPU, compiled by numba: each frame is painted row by row, in one pass over memory.
 
-A row is sampled, or read, into a buffer that stays in the first-level cache. Every step works on that buffer, and the
-finished row is written as bytes. The steps of a frame are a list of codes with parameters (see `beatwalk.video.chain`).
-Compiled code is kept on disk by numba, so that only the first render of an installation waits for it.
+A row is sampled, or read, into a buffer that stays in the first-level cache. Every step works on that buffer, and
+the finished row is written as bytes. The steps of a frame are a list of codes with parameters (see
+`beatwalk.video.chain`). Compiled code is kept on disk by numba, so that only the first render of an installation
+waits for it.
 
 Conventions
 -----------
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -23,12 +25,11 @@ import numpy as np
 from beatwalk.types import Float, Float32, Frames
 from beatwalk.video.steps import COLOR, KEEP, KNEE, TRAIL
 
-
-
 _kernel = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 # Parts of a kernel need no way in from Python, whose compilation takes as long as theirs.
 _part = numba.njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _f32, _i32 = np.float32, np.int32
+Value = Any  # a float32, of which numba keeps the type where numpy's stubs do not
 
 # Weights of four neighbours in bicubic sampling with a = -0.75, torch's: row k has the coefficients of t^k, and every
 # weight stands four times, once for each value of a pixel.
@@ -185,7 +186,14 @@ def _mirrored(index: int, size: int) -> int:
 
 @_part
 def _bicubic(
-    source: Float32, x_of: Float32, y_of: Float32, corner: Float, along: Float32, down: Float32, taps: Float32, row: Float32
+    source: Float32,
+    x_of: Float32,
+    y_of: Float32,
+    corner: Float,
+    along: Float32,
+    down: Float32,
+    taps: Float32,
+    row: Float32,
 ) -> None:
     """Sample a row; four neighbours of four values each are one vector of 16."""
     height, width, _ = source.shape
@@ -230,7 +238,14 @@ def _bicubic(
 
 @_part
 def _bilinear(
-    source: Float32, x_of: Float32, y_of: Float32, corner: Float, along: Float32, down: Float32, taps: Float32, row: Float32
+    source: Float32,
+    x_of: Float32,
+    y_of: Float32,
+    corner: Float,
+    along: Float32,
+    down: Float32,
+    taps: Float32,
+    row: Float32,
 ) -> None:
     """Sample a row without ever overshooting, so that it can be repeated endlessly."""
     height, width, _ = source.shape
@@ -284,7 +299,11 @@ def _write(row: Float32, line: Frames) -> None:
 
 @_part
 def _grain(row: Float32, own: Float32, pattern: Float32, y: int, height: int) -> None:
-    """Add noise of the strength own[0]; own[1:5] are top and left of its part of the pattern, and whether it is mirrored."""
+    """Add noise of the strength own[0].
+
+    own[1] and own[2] are top and left of its part of the pattern; own[3] and own[4] say whether that is mirrored
+    vertically and horizontally.
+    """
     width = row.shape[1]
     strength, left = own[0], int(own[2])
     line = pattern[int(own[1]) + (height - 1 - y if own[3] else y)]
@@ -299,17 +318,15 @@ def _grain(row: Float32, own: Float32, pattern: Float32, y: int, height: int) ->
 
 
 @_part
-def _linear(code: float) -> float:
+def _linear(code: Value) -> Value:
     """sRGB of 0-1 → linear light."""
     x = _f32(code)
-    curved = _LIGHT0 + x * (
-        _LIGHT1 + x * (_LIGHT2 + x * (_LIGHT3 + x * (_LIGHT4 + x * (_LIGHT5 + x * _LIGHT6))))
-    )
+    curved = _LIGHT0 + x * (_LIGHT1 + x * (_LIGHT2 + x * (_LIGHT3 + x * (_LIGHT4 + x * (_LIGHT5 + x * _LIGHT6)))))
     return curved if x > _f32(0.04045) else x * _f32(1 / 12.92)
 
 
 @_part
-def _encoded(light: float) -> float:
+def _encoded(light: Value) -> Value:
     """Linear light of 0-1 → sRGB."""
     q = math.sqrt(math.sqrt(light))
     curved = _CODE0 + q * (_CODE1 + q * (_CODE2 + q * (_CODE3 + q * (_CODE4 + q * _CODE5))))
@@ -317,8 +334,8 @@ def _encoded(light: float) -> float:
 
 
 @_part
-def _root(value: float) -> float:
-    """Cube root of a number that is not negative: a guess by its bits, and one step of Halley's (2e-5 off at most)."""
+def _root(value: Value) -> Value:
+    """Cube root of a number from 0: a guess by its bits and one step of Halley's, at most 2e-5 off."""
     x = _f32(value)
     guess = _i32(_i32(_f32(x.view(np.int32)) * _f32(1 / 3)) + _ROOT_BITS)
     y = _i32(guess).view(np.float32)
@@ -328,11 +345,34 @@ def _root(value: float) -> float:
 
 @_part
 def _color(row: Float32, own: Float32) -> None:
-    """Change exposure, saturation and hue: own[:27] are the matrices to cones, of their roots and to light, own[27] is white."""
+    """Change exposure, saturation and hue.
+
+    own[:27] are three matrices: to cones, of their roots, and to light. own[27] is the white that light reaches.
+    """
     red, green, blue = row[0], row[1], row[2]
     a0, a1, a2, a3, a4, a5, a6, a7, a8 = own[0], own[1], own[2], own[3], own[4], own[5], own[6], own[7], own[8]
-    b0, b1, b2, b3, b4, b5, b6, b7, b8 = own[9], own[10], own[11], own[12], own[13], own[14], own[15], own[16], own[17]
-    c0, c1, c2, c3, c4, c5, c6, c7, c8 = own[18], own[19], own[20], own[21], own[22], own[23], own[24], own[25], own[26]
+    b0, b1, b2, b3, b4, b5, b6, b7, b8 = (
+        own[9],
+        own[10],
+        own[11],
+        own[12],
+        own[13],
+        own[14],
+        own[15],
+        own[16],
+        own[17],
+    )
+    c0, c1, c2, c3, c4, c5, c6, c7, c8 = (
+        own[18],
+        own[19],
+        own[20],
+        own[21],
+        own[22],
+        own[23],
+        own[24],
+        own[25],
+        own[26],
+    )
     knee, above, white = _f32(KNEE), _f32(1 - KNEE), own[27]
     bend = _f32(1) - above / (white - knee)  # see `beatwalk.video.color.roll_off`
     for x in range(row.shape[1]):
