@@ -192,6 +192,9 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     tell(_prepared(plan, walk, output))
     for remark in remarks_of(plan.settings.video, walk.size):
         tell(Note(text=remark))
+    prompts = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
+    for said in walk.generator.notes_on(prompts):
+        tell(Note(text=said, detail=True))
     if (compiled := compile_if_worth(plan, walk, request.videos, tell)) is not None:
         tell(Note(text=f"compiled in {compiled.to_text()}"))
     enlarge = enlarger_of(plan.settings.video)

@@ -20,6 +20,7 @@ from beatwalk.core import read_json
 from beatwalk.errors import ModelError
 
 Config = Mapping[str, Any]
+MAX_CONFIG_BYTES = 4 * 2**20
 USER_MULTIPLE = 8  # of a picture's width and height, whatever multiple the model needs inside
 PREFERENCES_FILE = "beatwalk.json"  # a model folder may give its default steps, guidance and size here
 Latents = Literal["grid", "tokens", "patches"]
@@ -246,7 +247,7 @@ def _why_not(pipeline: str) -> str:
     import diffusers
 
     cls = getattr(diffusers, pipeline, None)
-    if cls is None:
+    if not isinstance(cls, type):
         return f"this diffusers has no class {pipeline}"
     arguments = inspect.signature(cls.__call__).parameters
     if not any(argument.startswith("prompt") for argument in arguments):
@@ -393,4 +394,4 @@ def read_config(path: Path) -> dict[str, Any]:
     ModelError
         It cannot be read, or is not an object.
     """
-    return read_json(path, ModelError, "a model's configuration")
+    return read_json(path, ModelError, "a model's configuration", limit=MAX_CONFIG_BYTES)

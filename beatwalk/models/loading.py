@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.models.addons import AddOns, apply_addons
+from beatwalk.models.allowed_classes import check_classes, check_no_code
 from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
 from beatwalk.models.cpu_forward import use_cpu_forward
 from beatwalk.models.devices import pick_device, pick_dtype
@@ -26,9 +27,21 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import ModelRequest
-from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
-from beatwalk.models.weights_check import check_all_loaded, load_components, reason_of
+from beatwalk.models.sources import (
+    NEVER_LOADED,
+    Source,
+    components,
+    find_model,
+    fingerprint,
+    folder_fingerprint,
+    pipeline_of,
+    read_header,
+    read_index,
+)
+from beatwalk.models.weight_bounds import check_files, check_implied_size, check_schedule
+from beatwalk.models.weights_check import check_all_loaded, load_components, load_safety_checker, reason_of
 from beatwalk.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -111,9 +124,8 @@ def _fingerprint(source: Source, addons: AddOns) -> str:
 
 
 def _folder_family(source: Source) -> Family:
-    """The family that a folder's index names; image-to-image runs as text-to-image, as in diffusers itself."""
-    named = str(read_index(source.path, source.name)["_class_name"])
-    return family_of(named.replace("Img2ImgPipeline", "Pipeline"), source.name)
+    """The family that a folder's index names."""
+    return family_of(pipeline_of(read_index(source.path, source.name)), source.name)
 
 
 def _file_family(source: Source, allow_pickle: bool) -> Family:
@@ -158,8 +170,10 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
     parts = load_components(source.path, source.name, source.variant, **options)
     if source.variant is not None:
         options["variant"] = source.variant
-    if "safety_checker" in read_index(source.path, source.name) and not checked:
-        options |= NO_SAFETY_CHECKER
+    if "safety_checker" in read_index(source.path, source.name):
+        found = load_safety_checker(source.path, source.name, **options) if checked else {}
+        parts |= found or NO_SAFETY_CHECKER
+    options["trust_remote_code"] = False
     try:
         return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
     except ValueError as error:
@@ -177,7 +191,7 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
     if family.pipeline != "StableDiffusionXLPipeline":
         options |= NO_SAFETY_CHECKER
     if model_config is not None:
-        read_index(model_config, str(model_config))
+        options |= _check_model_config(model_config, family, source.path)
         return cls.from_single_file(str(source.path), config=str(model_config), local_files_only=True, **options)
     try:
         return cls.from_single_file(str(source.path), local_files_only=True, **options)
@@ -188,6 +202,33 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
             f"{source.path}: the configuration of its kind of model is not on this disk, and the model hub cannot be "
             "reached; connect once, or give a diffusers folder of the same kind (--model-config)"
         ) from error
+
+
+def _check_model_config(folder: Path, family: Family, checkpoint: Path) -> dict[str, None]:
+    """Refuse a `--model-config` of another family, of classes that are not allowed, or larger than its checkpoint.
+
+    Returns
+    -------
+    The components that are never loaded, each None.
+    """
+    import diffusers
+    import transformers
+
+    index = read_index(folder, str(folder))
+    if (named := pipeline_of(index)) != family.pipeline:
+        raise ModelError(f"{folder}: of a {named}, but the checkpoint needs that of a {family.pipeline}")
+    check_classes(index, str(folder))
+    libraries: Mapping[str, Any] = {"diffusers": diffusers, "transformers": transformers}
+    for name, library, class_name in components(index):
+        part, what, cls = folder / name, f"{folder}: its '{name}'", getattr(libraries[library], class_name, None)
+        if not part.is_dir():
+            continue
+        check_no_code(part, what)
+        check_files(part, what, allow_pickle=False)
+        check_schedule(part, what)
+        if isinstance(cls, type) and issubclass(cls, diffusers.ModelMixin | transformers.PreTrainedModel):
+            check_implied_size(cls, part, checkpoint.stat().st_size, what)
+    return {name: None for name in NEVER_LOADED if name in index}
 
 
 def _is_about_reaching_the_hub(error: BaseException) -> bool:
@@ -256,6 +297,7 @@ def _wrap(
         scale=scale,
         batch=request.batch,
         step_cache=request.addons.step_cache,
+        reader=PromptReader.of(source.path) if source.kind == "folder" else None,
     )
 
 

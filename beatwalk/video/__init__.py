@@ -14,6 +14,7 @@ from beatwalk.video.cues import cue_paths, cues_of, write_cues
 from beatwalk.video.finishing import Finisher, FinishReport, RenderedFrames, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
 from beatwalk.video.hardware import encoder_of
+from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
@@ -34,6 +35,7 @@ __all__ = [
     "encoder_of",
     "finish_segments",
     "mux",
+    "prepare_moviepy",
     "probe",
     "read_averages",
     "read_frames",
