@@ -335,10 +335,15 @@ def _encoded(light: Value) -> Value:
 
 @_part
 def _root(value: Value) -> Value:
-    """Cube root of a number from 0: a guess by its bits and one step of Halley's, at most 2e-5 off."""
-    x = _f32(value)
-    guess = _i32(_i32(_f32(x.view(np.int32)) * _f32(1 / 3)) + _ROOT_BITS)
+    """Cube root of a number from 0: a guess by its bits and two steps of Halley's.
+
+    The second step takes the error from 2e-5, which strong colours show as two levels, to rounding.
+    """
+    x = max(_f32(value), _f32(1e-20))  # of 0 itself, the second step would be 0 / 0
+    guess = _i32(_i32(_f32(_f32(x).view(np.int32)) * _f32(1 / 3)) + _ROOT_BITS)
     y = _i32(guess).view(np.float32)
+    cube = y * y * y
+    y = y * (cube + x + x) / (cube + cube + x)
     cube = y * y * y
     return y * (cube + x + x) / (cube + cube + x)
 

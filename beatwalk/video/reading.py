@@ -169,7 +169,6 @@ def _read(
     with tempfile.TemporaryFile() as errors:
         process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
         n_frames = 0
-        ffmpeg.widen(cast(IO[bytes], process.stdout))
         try:
             for frames in _ppm_blocks(cast(IO[bytes], process.stdout), block):
                 n_frames += len(frames)

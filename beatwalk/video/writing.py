@@ -119,7 +119,6 @@ class _FrameWriter:
 
     def _feed(self) -> None:
         pipe = cast(IO[bytes], self._process.stdin)
-        ffmpeg.widen(pipe)
         try:
             while (frame := self._queue.get()) is not None:
                 if not self._broken.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from beatwalk.settings import MAX_TRAILS
 from beatwalk.targets import TARGETS, key_of
 from beatwalk.types import Frames, Targets
 from beatwalk.video import kernels
-from beatwalk.video.camera import camera_matrices
+from beatwalk.video.camera import Camera, camera_matrices
+from beatwalk.video.chain import Geometry, Grade, Trails
 from beatwalk.video.color import roll_off
 from beatwalk.video.effects import CHAIN, Effects
-from beatwalk.video.sampling import blur
+from beatwalk.video.grain import Grain
+from beatwalk.video.sampling import bicubic, blur, grids, sample
 
 SIZE = (96, 64)  # width, height
 ONE_LEVEL = 1  # of 255: what rounding may do
@@ -308,6 +311,17 @@ def test_trails_begin_with_the_frame_before() -> None:
     assert done[2] == pytest.approx((frames[1].astype(float) + frames[2]) / 2, abs=0.51)
 
 
+@pytest.mark.parametrize("level", [0, 255])
+def test_the_ends_of_the_scale_leave_clean_trails(level: int) -> None:
+    """Black and white stay numbers through all steps: what is none would stay in the trails for ever."""
+    frames = np.concatenate([np.full((3, SIZE[1], SIZE[0], 3), level, np.uint8), noise(3)])
+    curves = {"exposure": 0.3, "saturation": 1.3, "hue": 20.0, "zoom": 0.1, "trails": 0.5}
+    done = finished(frames, **curves)
+    expected = Effects(CHAIN, asking(6, **curves), SIZE).apply(on_device(frames), 0).host()
+    assert np.abs(done[:3].astype(int) - level).max() <= ONE_LEVEL
+    assert np.abs(done.astype(int) - expected).max() <= ONE_LEVEL
+
+
 def test_a_trail_never_grows() -> None:
     """Even noise, warped again and again at the longest trail, fades towards what is given."""
     n = 60
@@ -382,3 +396,130 @@ def test_grain_does_not_trail() -> None:
     """What stays of a frame is the frame without its grain: else trails would pile it up and blur it."""
     grey = np.full((6, 64, 64, 3), 128, np.uint8)
     np.testing.assert_array_equal(finished(grey, noise=0.05), finished(grey, noise=0.05, trails=0.9))
+
+
+# ----------------------------------------------------------------------------------------------- one chain, two ways
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "camera": {"zoom": 0.2, "rotate": 11.0, "pan_x": 0.3},
+    "smaller": {"zoom": -0.6, "rotate": 40.0},
+    "far away": {"zoom": -3.0, "pan_x": 2.7, "pan_y": -1.6},
+    "color": {"exposure": 0.7, "saturation": 1.6, "hue": 40.0},
+    "dark": {"exposure": -2.0, "saturation": 0.2},
+    "trails": {"trails": 0.6, "rotate": [0, 2, 5, 6, 8, 11], "zoom": [0, 0.1, 0.1, 0.3, 0.2, 0]},
+    "grain": {"noise": 0.08},
+    "all": {
+        "zoom": 0.1,
+        "exposure": 0.3,
+        "hue": [0, 9, 0, 0, 80, 3],
+        "trails": [0.5, 0, 0, 0.7, 0.7, 0],
+        "noise": 0.03,
+    },
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("size", [SIZE, (301, 77)])
+def test_the_cpu_and_other_devices_paint_alike(asked: str, size: tuple[int, int]) -> None:
+    """Compiled code and torch differ by rounding: one level, in few pixels, and no drift over many frames."""
+    frames = noise(6, size)
+    compiled = Effects(CHAIN, asking(6, **ASKED[asked]), size).apply(Pictures(frames), 0).host()
+    batched = Effects(CHAIN, asking(6, **ASKED[asked]), size).apply(on_device(frames), 0).host()
+    away = np.abs(compiled.astype(int) - batched)
+    assert away.max() <= ONE_LEVEL
+    assert away.mean() < 0.02
+    assert (compiled != frames).any()
+
+
+def test_bicubic_by_gathering_is_torchs_own() -> None:
+    """What Apple's GPUs lack is replaced by the same sampling."""
+    picture = torch.rand(2, 3, 20, 31, generator=torch.Generator().manual_seed(0))
+    matrices = camera_matrices(asking(2, zoom=[-0.7, 0.4], rotate=[20, 190], pan_x=[0.9, -0.2]), (31, 20))
+    grid = grids(matrices, (31, 20), "cpu")
+    torch.testing.assert_close(bicubic(picture, grid), sample(picture, grid, smooth=True), atol=2e-5, rtol=0)
+
+
+class Mirror(Geometry):
+    """The left half of the picture, and its mirror image: not affine, and without a matrix."""
+
+    uses = ("camera.pan_y",)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Where it is asked for."""
+        return np.asarray(self.curves["camera.pan_y"] > 0)
+
+    def seen(self, points: torch.Tensor, frame: int) -> torch.Tensor:
+        """Points to the right look to the left."""
+        return torch.stack([-points[0].abs(), points[1]]) if self.active[frame] else points
+
+    def shown(self, points: torch.Tensor, frame: int) -> torch.Tensor:
+        """Each point is shown where it is."""
+        return points
+
+
+class Turn(Camera):
+    """A camera that does not follow the target which the mirror is switched by."""
+
+    def __init__(self, targets: Targets, size: tuple[int, int]) -> None:
+        super().__init__(targets, size)
+        self.matrices = camera_matrices(asking(len(targets), rotate=targets.rotate, zoom=targets.zoom), size)
+
+
+class Inverted(Grade):
+    """A negative, without a kernel."""
+
+    uses = ("color.hue",)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Where it is asked for."""
+        return np.asarray(self.curves["color.hue"] > 0)
+
+    def apply(self, pictures: torch.Tensor, frames: NDArray[np.int64]) -> torch.Tensor:
+        """White becomes black."""
+        return 1 - pictures
+
+
+def test_geometries_are_composed_and_sampled_once() -> None:
+    """A mirror behind a camera shows the turned picture mirrored, as two passes would but sharper; trails follow."""
+    frames = np.repeat(blob(-20, 6, radius=4), 4, axis=0)
+    curves = {"rotate": [10.0, 14, 18, 22], "pan_y": 1.0}
+    chain = (Turn, Mirror, Trails)
+    for pictures in (Pictures(frames), on_device(frames)):
+        once = Effects(chain, asking(4, **curves), SIZE).apply(pictures, 0).host()
+        turned = finished(frames, rotate=curves["rotate"])
+        expected = turned.copy()
+        expected[:, :, SIZE[0] // 2 :] = turned[:, :, : SIZE[0] // 2][:, :, ::-1]
+        assert np.abs(once.astype(int) - expected).max() <= ONE_LEVEL
+        trailing = Effects(chain, asking(4, **curves, trails=0.8), SIZE).apply(pictures, 0).host()
+        assert np.abs(trailing.astype(int) - once).max() < 25  # no ghost, a little softer
+        still = Effects((Turn, Mirror), asking(4), SIZE).apply(pictures, 0)
+        assert still is pictures
+
+
+def test_a_grade_without_a_kernel_works_everywhere() -> None:
+    """The whole chain then runs in torch, with the same result."""
+    frames = noise(3)
+    curves = {"zoom": 0.2, "hue": [0, 1, 1], "noise": 0.02}
+    chain = (Camera, Inverted, Trails, Grain)
+    done = [
+        Effects(chain, asking(3, **curves), SIZE).apply(pictures, 0).host()
+        for pictures in (Pictures(frames), on_device(frames))
+    ]
+    assert (done[0] == done[1]).all()
+    plain = Effects(CHAIN, asking(3, zoom=0.2), SIZE).apply(Pictures(frames), 0).host().astype(int)
+    inverted = Effects(chain, asking(3, zoom=0.2, hue=1.0), SIZE).apply(Pictures(frames), 0).host()
+    assert np.abs(inverted - (255 - plain)).max() <= ONE_LEVEL
+
+
+@pytest.mark.gpu
+def test_cuda_paints_as_the_cpu_does() -> None:
+    """The same chain on a graphics card: one level."""
+    frames = noise(6)
+    expected = finished(frames, **ASKED["all"])
+    effects = Effects(CHAIN, asking(6, **ASKED["all"]), SIZE, "cuda")
+    done = effects.apply(Pictures(torch.from_numpy(frames).cuda()), 0)
+    assert done.device.startswith("cuda")
+    assert np.abs(done.host().astype(int) - expected).max() <= ONE_LEVEL

@@ -278,7 +278,7 @@ def test_videos_that_are_none(tmp_path: Path) -> None:
 
 
 def test_damage_is_noticed_when_asked(tmp_path: Path) -> None:
-    """A flipped byte, where a codec has checksums, and a cut end raise under `strict`; the frame count tells of it."""
+    """A cut end, and a flipped byte where a codec has checksums, raise under `strict`; a cut shows in the count."""
     with video.Encoder(tmp_path / "a.mkv", (64, 48), Fraction(24), codec="ffv1") as writer:
         writer.write(noise(10))
     data = bytearray((tmp_path / "a.mkv").read_bytes())
