@@ -17,6 +17,7 @@ from beatwalk.plan.presets import (
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Script",
     "anchored",
     "check_plan",
+    "described_settings",
     "init_of",
     "list_presets",
     "load_preset",
