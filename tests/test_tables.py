@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beatwalk.expressions import FUNCTIONS
 from beatwalk.listen.analysis_json import analysis_to_json
-from beatwalk.plan.modulation import DERIVED, EVENTS, shaped_source
+from beatwalk.plan.evaluation import IMPLEMENTED
+from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.rule_sources import used_curves
+from beatwalk.plan.source_values import DERIVED, EVENTS
 from beatwalk.settings import AFTERWARDS, Modulated, Rule, Settings
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, SOURCES, check_source
 from beatwalk.targets import EFFECT_GROUPS, TARGETS, TargetSpec, key_of
@@ -47,6 +50,7 @@ def test_every_source_has_its_function() -> None:
     """Events and what is derived are computed; what something is derived from is a curve that is as old."""
     kinds = {kind: {s.name for s in SOURCES.values() if s.kind == kind} for kind in ("event", "derived")}
     assert kinds == {"event": set(EVENTS), "derived": set(DERIVED)}
+    assert set(IMPLEMENTED) == set(FUNCTIONS)
     for spec in SOURCES.values():
         assert set(spec.needs) <= set(CURVES)
         assert all(SOURCES[name].since <= spec.since for name in spec.needs)
