@@ -36,6 +36,7 @@ Codec = Literal[
     "gif",
     "webm",
 ]
+AlphaMode = Literal["straight", "premultiplied"]
 
 
 def _check_expression(text: str) -> str:
@@ -283,6 +284,11 @@ class VideoSettings(_Frozen):
     upscaler: File | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
     interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
+    alpha_mode: AlphaMode | None = None  # of colours; None: as the codec's readers expect
+    sound: bool = True  # lay the song under the pictures, where the container takes sound
+    # What a player lists. None: sections and prompts together, but nothing in loops and in VJ codecs, whose .mov
+    # would carry a text track that VJ programs and `ffmpeg -map 0 -c copy` refuse.
+    chapters: Literal["sections", "prompts", "off"] | None = None
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of finished pictures whose frames were rendered in `size`."""

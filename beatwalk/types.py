@@ -45,6 +45,8 @@ class Audio:
     channels: int
     analysis_rate: int  # of the blocks, Hz
     read_blocks: Callable[[], Iterator[Float32]] = field(repr=False)
+    track: int | None = None  # which of several sounds, counted from 1; None: the one that players choose
+    remarks: tuple[str, ...] = ()  # what people should know about it, one sentence each
 
     def blocks(self) -> Iterator[Float32]:
         """Mono float32 blocks, shape (n,), at `analysis_rate`; together the whole song. Starts over at each call."""
@@ -92,6 +94,7 @@ class Song:
     duration_s: float
     sample_rate: int
     channels: int
+    track: int | None = None  # which of several sounds, counted from 1; None: the one that players choose
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

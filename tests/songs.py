@@ -68,7 +68,7 @@ def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate:
     sound = np.zeros(len(t))
     for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
         since = t - beat_s
-        ring = np.where(since >= 0, np.exp(-since * 18), 0)
+        ring = np.where(since >= 0, np.exp(-np.maximum(since, 0) * 18), 0)
         sound += (
             ring * np.sin(2 * np.pi * (55 if i % 4 else 110) * np.maximum(since, 0)) * (0.9 if i % 4 == 0 else 0.6)
         )

@@ -45,6 +45,7 @@ def plan(
     model: str | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    track: int | None = None,
     on_event: OnEvent | None = None,
     cancel: Cancel | None = None,
 ) -> Plan:
@@ -68,6 +69,9 @@ def plan(
         A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
     start_s, end_s
         The part of the song to show, in seconds; None: to its end.
+    track
+        Which of several sounds of a file, counted from 1; None: the one of `analysis`, otherwise the one that players
+        choose.
     on_event
         Told when the song is listened to, and what people should know.
     cancel
@@ -85,11 +89,18 @@ def plan(
         video = settings.video
         check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
         script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+        for remark in script.remarks:
+            tell(Note(text=remark))
         check_pictures(script, settings)
         files_of(settings.sources)
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
-        audio = song if isinstance(song, Audio) else open_song(song)
+        if isinstance(song, Audio):
+            audio = song
+        else:
+            audio = open_song(song, track or (analysis.song.track if analysis else None))
+            for remark in audio.remarks:
+                tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
         if missing := [name for name in used_curves(settings) if name not in analysis.curves]:
             text = (

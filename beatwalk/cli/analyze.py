@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FILE, correcting, overwriting, verbosity
+from beatwalk.cli.options import FILE, correcting, overwriting, tracking, verbosity
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import corrections_of, read_analysis_if
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     type=click.Choice(["beatwalk", "librosa", "beat-this"]),
     help="Listen again with this beat tracker. Default: beatwalk.",
 )
+@tracking
 @correcting
 @overwriting
 @verbosity
@@ -39,6 +40,7 @@ def analyze(
     plot_file: Path | None,
     click_file: Path | None,
     analysis_file: Path | None,
+    track: int | None,
     save: bool,
     fresh: bool,
     tracker: str | None,
@@ -65,7 +67,9 @@ def analyze(
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
-    audio = listen.open_song(song)
+    audio = listen.open_song(song, track)
+    for remark in audio.remarks:
+        console.say(f"note      {song}: {remark}")
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):

@@ -28,12 +28,12 @@ def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
     beatwalk cues out.mp4
     """
     from beatwalk.errors import OutputError
-    from beatwalk.listen import analysis_for, rendered_analysis
+    from beatwalk.listen import analysis_for, open_song, rendered_analysis
     from beatwalk.video import cue_paths, cues_of
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
     analysis = read_analysis_if(analysis_file) or rendered_analysis(video)
-    for path in cues_of(video, analysis, analysis_for):
+    for path in cues_of(video, analysis, lambda song, track: analysis_for(open_song(song, track))):
         click.echo(f"written   {path}")

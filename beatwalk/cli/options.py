@@ -87,10 +87,17 @@ compiling = click.option(
     type=click.Choice(["auto", "on", "off"]),
     help="Compile the model with torch. auto does so on CUDA for long videos. Default: auto.",
 )
+tracking = click.option(
+    "--track",
+    metavar="N",
+    type=click.IntRange(1, 999),
+    help="Of a file with several sounds, use this one, counted from 1. Default: the one that players choose.",
+)
 analysed = options(
     click.option(
         "--analysis", "analysis_file", type=FILE, help="Use this beat grid (made by beatwalk analyze --json)."
     ),
+    tracking,
 )
 driving = options(
     click.option(
@@ -135,6 +142,11 @@ coding = options(
     click.option(
         "--alpha", metavar="luma|key=COLOUR", help="Make dark parts (luma) or a colour (key=#000000) transparent."
     ),
+    click.option(
+        "--alpha-mode",
+        type=click.Choice(["straight", "premultiplied"]),
+        help="Leave colours as they are, or multiply them by alpha. Default: as the codec's readers expect.",
+    ),
 )
 sizing = click.option(
     "--size", metavar="WIDTHxHEIGHT", help="Size in pixels, such as 768x512. Default: the model's own size."
@@ -167,6 +179,12 @@ planning = options(
         help="Encode as h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, ffv1, mjpeg or "
         "gif. Default: h264.",
     ),
+    click.option(
+        "--chapters",
+        type=click.Choice(["sections", "prompts", "off"]),
+        help="Begin a chapter where these begin. Default: both; off in VJ codecs and loops.",
+    ),
+    click.option("--no-sound", is_flag=True, help="Leave the song out of the video."),
     coding,
     click.option("--loop", is_flag=True, help="Let the end flow into the beginning."),
     click.option(

@@ -58,16 +58,21 @@ def plan_from_choices(
         Settings that the choices may override.
     """
     from beatwalk import api
+    from beatwalk.plan import load_settings
 
+    overrides = [first or {}, *overrides_of(choices)]
+    if choices.get("alpha_mode") and not load_settings(choices["preset"], overrides).video.alpha:
+        raise click.UsageError("--alpha-mode says how alpha is written; add --alpha luma or --alpha key=COLOUR")
     return api.plan(
         song,
         prompts,
         preset=choices["preset"],
-        overrides=[first or {}, *overrides_of(choices)],
+        overrides=overrides,
         analysis=read_analysis_if(choices["analysis_file"]),
         model=model,
         start_s=choices["start"],
         end_s=choices["end"],
+        track=choices["track"],
         on_event=on_event,
     )
 
@@ -197,9 +202,11 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "upscale", "upscaler", "interpolate"):
+    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "upscaler", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
+    if choices.get("no_sound"):
+        overrides.append({"video": {"sound": False}})
     if choices.get("init"):
         overrides.append({"walk": {"init": choices["init"]}})
     if choices.get("loop"):

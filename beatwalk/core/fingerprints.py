@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from beatwalk._version import __version__
 from beatwalk.core.keyframe_images import unreadable
+from beatwalk.core.opening import open_regular
 from beatwalk.settings import Settings
 from beatwalk.types import Curve, Events, Float, Keyframe, ModelInfo, Plan, Targets
 
@@ -32,7 +34,7 @@ ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a f
 
 def file_sha256(path: Path) -> bytes:
     """SHA-256 of a file's content, 32 bytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
@@ -161,7 +163,7 @@ def video_differences(
 
     others = [name for name in facts[0] if name not in ("frame", "prompt", "negative", "seed", *PICTURE_FIELDS)]
     differing = {
-        "song": song.get("sha256") != plan.analysis.song.sha256,
+        "song": (song.get("sha256"), song.get("track")) != (plan.analysis.song.sha256, plan.analysis.song.track),
         "excerpt or length": (song.get("start"), manifest.get("frames"))
         != (plan.timeline.start_s, plan.timeline.n_frames),
         "what is heard in the song": not _moves_as(manifest, targets),
@@ -172,8 +174,17 @@ def video_differences(
         "model": model is not None and of_model.get("fingerprint") != model,
     }
     wanted = compared_settings(plan.settings)
+    made = _completed(found)
     names = [name for name, differs in differing.items() if differs]
-    return names + [name for name in wanted if found.get(name) != wanted[name]]
+    return names + [name for name in wanted if made.get(name) != wanted[name]]
+
+
+def _completed(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of a manifest, and the defaults of those that are newer than it."""
+    try:
+        return compared_settings(Settings.model_validate(found))
+    except ValidationError:  # of a version that had others
+        return found
 
 
 def manifest_row(keyframe: Keyframe, images: Mapping[Path, str]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             "duration_s": song.duration_s,
             "sample_rate": song.sample_rate,
             "channels": song.channels,
+            **({} if song.track is None else {"track": song.track}),
         },
         "tempo_bpm": round(analysis.tempo_bpm, _DECIMALS),
         "tempo_curve": _rounded(analysis.tempo_curve),
@@ -227,7 +228,7 @@ def _kind(value: object) -> str:
 
 
 def _read_song(read: _Reader, value: object) -> Song:
-    song = read.mapping(value, '"song"', _SONG_KEYS, required=_SONG_KEYS)
+    song = read.mapping(value, '"song"', (*_SONG_KEYS, "track"), required=_SONG_KEYS)
     duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0, _MAX_DURATION_S)
     if duration_s <= 0:
         read.fail('"song.duration_s"', f"{duration_s:g}", "more than 0")
@@ -237,6 +238,7 @@ def _read_song(read: _Reader, value: object) -> Song:
         duration_s=duration_s,
         sample_rate=read.whole(song["sample_rate"], '"song.sample_rate"', 1),
         channels=read.whole(song["channels"], '"song.channels"', 1),
+        track=None if song.get("track") is None else read.whole(song["track"], '"song.track"', 1),
     )
 
 
@@ -262,7 +264,9 @@ def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray
     """Find the index of the beat that each downbeat means."""
     indices: list[int] = []
     for i, time_s in enumerate(downbeats_s, 1):
-        nearest = int(np.argmin(np.abs(beats_s - time_s))) if len(beats_s) else -1
+        after = int(np.searchsorted(beats_s, time_s))
+        around = [each for each in (after - 1, after) if 0 <= each < len(beats_s)]
+        nearest = min(around, key=lambda each: abs(float(beats_s[each] - time_s)), default=-1)
         if nearest < 0 or abs(beats_s[nearest] - time_s) > SNAP_S:
             near = f" (the nearest is at {beats_s[nearest]:g} s)" if nearest >= 0 else "; there are no beats"
             read.fail(f'"downbeats", entry {i}', f"{time_s:g} s", f'one of the "beats"{near}')

@@ -26,15 +26,20 @@ _MAX_LENGTH_DIFFERENCE_S = 0.1  # between a song and the one that its analysis w
 _log = logging.getLogger("beatwalk")
 
 
-def open_song(song: PathLike) -> Audio:
+def open_song(song: PathLike, track: int | None = None) -> Audio:
     """Check a song and make it ready to be read.
+
+    Parameters
+    ----------
+    track
+        Which of several sounds, counted from 1; None: the one that players choose.
 
     Raises
     ------
     AudioError
         The file is missing, broken, too short, or holds no sound.
     """
-    return open_audio(song)
+    return open_audio(song, track)
 
 
 def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
@@ -90,6 +95,10 @@ def stored_analysis(audio: Audio) -> Analysis | None:
     analysis = read_analysis(path)
     if analysis.song.sha256 != sha256_of(audio.path):
         _log.warning("%s is of another recording and is not used; delete it, or analyze --save again", path)
+        return None
+    if analysis.song.track != audio.track:
+        which = "the default sound" if analysis.song.track is None else f"sound {analysis.song.track} (--track)"
+        _log.warning("%s is of %s of this file and is not used", path, which)
         return None
     return with_song(analysis, audio)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.anchoring import anchored
+from beatwalk.plan.anchoring import anchored, files_in
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -24,6 +24,7 @@ __all__ = [
     "Script",
     "anchored",
     "check_plan",
+    "files_in",
     "init_of",
     "list_presets",
     "load_preset",

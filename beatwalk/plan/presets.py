@@ -17,11 +17,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from beatwalk.core import parse_toml, read_text
 from beatwalk.errors import SettingsError
 from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.plan.rule_sources import check_sources
 from beatwalk.settings import Settings
 
+MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
 
 
@@ -73,10 +75,7 @@ def find_preset(name: str) -> Path:
 def load_preset(name: str) -> dict[str, Any]:
     """Read a preset's keys and values from its file: parsed, not yet checked; file names are absolute."""
     path = find_preset(name)
-    try:
-        return anchored(tomllib.loads(preset_text(name)), path.parent)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    return anchored(parse_toml(preset_text(name), str(path), SettingsError), path.parent)
 
 
 def preset_text(name: str) -> str:
@@ -87,13 +86,7 @@ def preset_text(name: str) -> str:
     SettingsError
         There is no such preset, or it cannot be read.
     """
-    path = find_preset(name)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return read_text(find_preset(name), SettingsError, "a preset")
 
 
 def parse_override(text: str) -> dict[str, Any]:
