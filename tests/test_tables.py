@@ -16,7 +16,7 @@ from beatwalk.expressions import FUNCTIONS
 from beatwalk.listen.analysis_json import analysis_to_json
 from beatwalk.plan.evaluation import IMPLEMENTED
 from beatwalk.plan.modulation import shaped_source
-from beatwalk.plan.rule_sources import used_curves
+from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.plan.source_values import DERIVED, EVENTS
 from beatwalk.settings import AFTERWARDS, Modulated, Rule, Settings
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, SOURCES, check_source
@@ -73,7 +73,7 @@ def test_a_rule_says_which_curves_it_needs() -> None:
             "color": {"hue": {"rules": [{"source": "energy"}, {"source": "bass"}, {"source": "beat"}]}},
         }
     )
-    assert used_curves(settings) == {"energy": "walk.speed", "bass": "color.hue"}
+    assert used_curves(used_sources(settings)) == {"energy": "walk.speed", "bass": "color.hue"}
 
 
 @given(st.text(max_size=12))

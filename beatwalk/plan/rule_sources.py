@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from beatwalk.errors import SettingsError
+from beatwalk.errors import PromptError, SettingsError
 from beatwalk.expressions import FUNCTIONS, parse, sources_in
 from beatwalk.listen import check_part
+from beatwalk.plan.prompts import Script
 from beatwalk.settings import Modulated, Settings
 from beatwalk.sources import SOURCES, hint, is_name
 from beatwalk.targets import TARGETS
@@ -20,10 +21,31 @@ def used_sources(settings: Settings) -> dict[str, str]:
     return used
 
 
-def used_curves(settings: Settings) -> dict[str, str]:
-    """Curves of the analysis that rules and expressions use, each with the first target that it drives."""
+def script_sources(script: Script, settings: Settings) -> dict[str, str]:
+    """Sources that the conditions of prompts use, each with its line.
+
+    Raises
+    ------
+    PromptError
+        There is no such source.
+    """
     used: dict[str, str] = {}
-    for source, key in used_sources(settings).items():
+    for line in script.lines:
+        if line.place is not None and line.place.kind == "when":
+            for source, _, _ in _inside(line.place.condition, ""):
+                if problem := problem_of(source, settings):
+                    found = f"@when {line.place.condition}"
+                    raise PromptError(
+                        script.path, line.line, line.column, found, f"sources that are there ({problem})"
+                    )
+                used.setdefault(source, f"line {line.line}")
+    return used
+
+
+def used_curves(sources: Mapping[str, str]) -> dict[str, str]:
+    """Curves of the analysis that sources need, each with what uses it first."""
+    used: dict[str, str] = {}
+    for source, key in sources.items():
         for name in SOURCES[source].curves if source in SOURCES else ():
             used.setdefault(name, key)
     return used
