@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -30,9 +31,9 @@ FIRST_CURVES = {"energy", "bass", "mid", "high", "brightness"}  # of files of ve
 EFFECTS = [spec for spec in TARGETS.values() if not spec.needs_render]
 
 
-def doc_tables() -> ModuleType:
-    """The module `docs/tables.py`."""
-    spec = importlib.util.spec_from_file_location("doc_tables", ROOT / "docs" / "tables.py")
+def script(name: str) -> ModuleType:
+    """A module of `docs/`."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -150,7 +151,7 @@ def test_targets_are_found_by_key_and_by_name() -> None:
 
 def test_the_tables_of_the_documentation_are_current() -> None:
     """If this fails: make format."""
-    tables = doc_tables()
+    tables = script("tables")
     pages = tables.pages()
     assert pages
     for page in pages:
@@ -158,3 +159,11 @@ def test_the_tables_of_the_documentation_are_current() -> None:
         assert tables.current(text) == text, page.name
     found = (ROOT / "docs" / "guide" / "presets.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in found for name in (*SOURCES, *TARGETS))
+
+
+def test_the_pictures_of_functions_are_current() -> None:
+    """If this fails: make format. Last digits may differ between machines."""
+    for path, text in script("function_plots").pictures().items():
+        kept, drawn = (re.findall(r"-?[\d.]+", each) for each in (path.read_text(encoding="utf-8"), text))
+        np.testing.assert_allclose([float(n) for n in kept[-320:]], [float(n) for n in drawn[-320:]], atol=0.11)
+        assert len(kept) == len(drawn), path.name
