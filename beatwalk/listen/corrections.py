@@ -29,6 +29,7 @@ MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
+READ_S = 0.1  # a section begins for a person by so much earlier
 _LABEL = re.compile(r"[^\W\d_][\w-]{0,39}")
 _GAP = 1.6  # usual intervals without a beat after which another run begins
 
@@ -101,7 +102,9 @@ def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Anal
         if not 0 <= time_s < analysis.duration_s:
             end_s = analysis.duration_s
             raise SettingsError(f"--label {label}: {time_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
-        index = next(i for i, part in enumerate(analysis.sections) if time_s < part.end_s)
+        # People read the beginning of a section in tenths of a second.
+        ends_s = [part.end_s - READ_S for part in analysis.sections[:-1]]
+        index = sum(time_s >= end_s for end_s in ends_s)
         own[index] = label
         shared.setdefault(analysis.sections[index].label, label)
     named = (own.get(i, shared.get(part.label, part.label)) for i, part in enumerate(analysis.sections))

@@ -252,7 +252,8 @@ class _LineParser:
             return Place(kind="section", label=self.argument("a label after @section, such as A or B").upper())
         if word == "when":
             return Place(kind="when", condition=self.condition())
-        if word and not get_close_matches(word, _KINDS, n=1):  # a section's own name, such as chorus
+        misspelt = word.startswith(_KINDS) or get_close_matches(word, _KINDS, n=1, cutoff=0.8)
+        if word and not misspelt:  # a section's own name, such as chorus
             self.end_of_place(start)
             which = _NUMBER.match(self.raw, self.at)
             self.at = which.end() if which else self.at

@@ -241,6 +241,8 @@ def test_a_section_gets_its_name_and_lends_it_to_those_like_it() -> None:
     assert [part.label for part in apply_corrections(song, Corrections(labels=((8.0, "chorus"),))).sections] == [
         *("A", "chorus", "A")
     ]
+    read = apply_corrections(song, Corrections(labels=((6.6, "chorus"),)))  # begins at 6.67
+    assert [part.label for part in read.sections] == ["A", "chorus", "A"]
     both = apply_corrections(song, Corrections(labels=((0.0, "verse"), (19.9, "outro"))))
     assert [part.label for part in both.sections] == ["verse", "B", "outro"]
     assert not Corrections()
