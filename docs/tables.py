@@ -43,11 +43,11 @@ def targets() -> str:
 def functions() -> str:
     """What expressions may call; the pictures are those of `function_plots`."""
     rows = (
-        f"| `{_signature(name, spec)}` | {spec.text[0].upper() + spec.text[1:]}. | "
-        f"![{spec.example.replace('|', '')}](../assets/functions/{name}.svg)<br>`{spec.example}` |"
+        f"- **`{_signature(name, spec)}`** {spec.text}, such as `{spec.example}`:"
+        f"<br>![{name} over eight bars](../assets/functions/{name}.svg)"
         for name, spec in FUNCTIONS.items()
     )
-    return "\n".join(["| function | what it says | in eight bars: quiet, loud, quiet |", "|---|---|---|", *rows])
+    return "\n" + "\n".join(rows) + "\n"
 
 
 def _signature(name: str, spec: FunctionSpec) -> str:
