@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from beatwalk.sources import check_name, check_source
+from beatwalk.expressions import parse
+from beatwalk.sources import check_name, check_source, is_name
 from beatwalk.targets import EFFECT_GROUPS, TARGETS
 
 Codec = Literal[
@@ -35,8 +36,25 @@ Codec = Literal[
     "gif",
     "webm",
 ]
-Source = Annotated[str, AfterValidator(check_source)]  # of `beatwalk.sources.SOURCES`, or of `SourcesSettings`
 AlphaMode = Literal["straight", "premultiplied"]
+
+
+def _check_expression(text: str) -> str:
+    if text:
+        parse(text)
+    return text
+
+
+def _check_rule_source(text: str) -> str:
+    if is_name(text):
+        return check_source(text)
+    parse(text)
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_check_expression)]
+# A name of `beatwalk.sources.SOURCES` or of `SourcesSettings`, or an expression.
+Source = Annotated[str, AfterValidator(_check_rule_source)]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
 MAX_TRAILS = TARGETS["trails.amount"].high
@@ -95,10 +113,18 @@ class _Frozen(BaseModel):
     )
 
 
+class SmoothSettings(_Frozen):
+    """A second-order follower: it moves like a weight on a spring."""
+
+    hz: float = Field(default=1.0, ge=0.01, le=1000)  # how quickly it follows
+    damping: float = Field(default=1.0, ge=0.01, le=100)  # below 1 it swings
+    response: float = Field(default=0.0, ge=-100, le=100)  # above 0 it reacts at once, below 0 it anticipates
+
+
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source  # what the music does, such as energy or beat
+    source: Source  # what the music does, such as energy or beat, or an expression such as lfo(bars=4)
     amount: Amount = 1.0  # added at full source, in the target's unit
     kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates (walk.speed: ignored)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
@@ -106,6 +132,10 @@ class Rule(_Frozen):
     curve: Shape = "linear"  # applied to the source before the amount
     every: int = Field(default=1, ge=1, le=64)  # events: use every n-th one
     offset_beats: float = Field(default=0.0, ge=-16, le=16)  # events: beats later (+) or earlier (-)
+    when: Expression = ""  # count only where this is not 0, such as energy > 0.6; "": always
+    gate: float | None = Field(default=None, ge=0, le=1)  # 1 where the source is at least this high, else 0
+    hold: Literal["", "beat", "bar", "section", "onset", "drop"] = ""  # keep the value of each until the next one
+    smooth: SmoothSettings | None = None  # follow what the rule gives
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -130,15 +160,21 @@ Files = Annotated[tuple[File, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
-    """A target over time: constants plus rules, in the target's unit. A bare number is a constant level."""
+    """A target over time: constants, rules and an expression, added up, in the target's unit.
+
+    A bare number is a constant level, a bare text an expression.
+    """
 
     level: Amount = 0.0  # constant
     rate: Amount = 0.0  # constant, per second; it accumulates
+    expression: Expression = ""  # such as 0.1 + 0.6*energy**2
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
 def _parse_modulated(value: Any) -> Any:
-    """A bare number is a constant level."""
+    """A bare number is a constant level, a bare text an expression."""
+    if isinstance(value, str):
+        return {"expression": value}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"level": value}
     return value

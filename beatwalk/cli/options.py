@@ -48,6 +48,21 @@ def _with_colons(found: re.Match[str]) -> str:
     return f"{hours or 0}:{minutes or 0}:{seconds or 0}"
 
 
+class Label(click.ParamType[tuple[float, str]]):
+    """0:42=chorus → seconds and a name."""
+
+    name = "label"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, str]:
+        """Seconds and a name; what has no = is a usage error."""
+        if isinstance(value, tuple):
+            return value
+        time, equals, label = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not TIME=NAME, such as 0:42=chorus", param, ctx)
+        return Time().convert(time, param, ctx), label.strip()
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """Join several options into one decorator, in the order of the help text."""
 
@@ -244,6 +259,14 @@ correcting = options(
     ),
     click.option(
         "--shift-downbeat", metavar="N", type=int, help="Start the bars N beats later, or earlier if N is negative."
+    ),
+    click.option(
+        "--label",
+        "labels",
+        metavar="TIME=NAME",
+        multiple=True,
+        type=Label(),
+        help="Name the section at a time, and those like it: 0:42=chorus. Prompts may then say @chorus. Repeatable.",
     ),
 )
 overwriting = click.option("--overwrite", is_flag=True, help="Replace files that exist.")

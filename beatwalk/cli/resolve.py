@@ -132,6 +132,7 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
         beats_per_bar=choices["beats_per_bar"],
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
+        labels=tuple(choices["labels"]),
     )
 
 

@@ -116,13 +116,16 @@ def parse_override(text: str) -> dict[str, Any]:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Put the keys of `over` on top of `base`; tables merge, everything else is replaced.
 
-    A bare number is short for a table with that level, so a table on top of a number keeps it as its level.
+    A bare number is short for a table with that level, and a bare text for one with that expression, so a table on
+    top of one keeps it.
     """
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(below, int | float) and not isinstance(below, bool):
             below = {"level": below}
+        if isinstance(below, str) and isinstance(value, Mapping):
+            below = {"expression": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:
