@@ -184,10 +184,9 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """What to render: everything but the model's weights."""
+class Storyboard:
+    """What pictures to make and when: a plan without the song that it was made for."""
 
-    analysis: Analysis
     timeline: Timeline
     settings: Settings
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
@@ -199,6 +198,13 @@ class Plan:
         """The segments; together they hold every frame once."""
         pairs = itertools.pairwise(self.keyframes)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan(Storyboard):
+    """What to render: everything but the model's weights."""
+
+    analysis: Analysis
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,8 @@
         lock                     held by the process at work
         render.json              fingerprints of what the frames depend on, by name
         plan.json                the plan
-        survey.json              the path of every segment
+        pilot.json               what every segment's survey builds on
+        survey-0003.json         the path of a segment
         segment-0003.mkv         frames, lossless
         segment-0003.npz         the record of these frames; a segment without one counts for nothing
 
@@ -27,7 +28,7 @@ from beatwalk.core.locking import LOCK_FILE, alone_in, is_held
 from beatwalk.errors import OutputError
 
 SUFFIX = ".beatwalk"
-RECORDS, FRAMES = "segment-*.npz", "segment-*.mkv"
+RECORDS, FRAMES, SURVEYS = "segment-*.npz", "segment-*.mkv", "survey-*.json"
 
 
 def manifest_path(video: Path) -> Path:
@@ -67,9 +68,13 @@ class WorkFolder:
         return self.path / "plan.json"
 
     @property
-    def survey_file(self) -> Path:
-        """The path of every segment."""
-        return self.path / "survey.json"
+    def pilot_file(self) -> Path:
+        """What every segment's survey builds on."""
+        return self.path / "pilot.json"
+
+    def survey_file(self, index: int) -> Path:
+        """The path of the segment with this index."""
+        return self.path / f"survey-{index:04d}.json"
 
     def frames_file(self, index: int) -> Path:
         """Frames of the segment with this index."""
@@ -190,7 +195,7 @@ class WorkFolder:
         Records go first and the identity goes last: wherever this is interrupted, nothing is left that could be
         mistaken for frames of another render.
         """
-        for pattern in (RECORDS, FRAMES, self.survey_file.name, self.plan_file.name):
+        for pattern in (RECORDS, FRAMES, SURVEYS, self.pilot_file.name, self.plan_file.name):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
         self._remove_partial()

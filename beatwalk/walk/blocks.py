@@ -10,8 +10,10 @@ import numpy as np
 from beatwalk.perception import reduce_frames, successive_change
 from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk.controller import PaceController
+from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.latent_preview import LatentPreview
 from beatwalk.walk.segment_path import SegmentPath
+from beatwalk.walk.survey import SegmentSurvey
 from beatwalk.walk.walk import Walk
 
 
@@ -26,31 +28,21 @@ class Block:
     replaced: int  # frames that a safety checker made black
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SegmentJob:
-    """All that a segment's frames depend on, beside plan and model. Segments can be rendered in any order."""
-
-    segment: Segment
-    path: SegmentPath
-    progress: Float  # shape (n_frames + 1,), as `survey.progress_of` gives it
-    preview: LatentPreview | None  # the survey's; None: nothing was measured, and positions are the progress
-
-
-def walk_blocks(walk: Walk, job: SegmentJob) -> Iterator[Block]:
+def walk_blocks(walk: Walk, job: SegmentJob, survey: SegmentSurvey) -> Iterator[Block]:
     """Make one segment's frames, a feedback block at a time."""
-    segment, path, progress, preview = job.segment, job.path, job.progress, job.preview
+    segment, path, progress, song = job.segment, survey.path, job.progress, job.pilot.song
     feedback, controller = walk.plan.settings.feedback, None
-    if preview is not None:
+    if song is not None:
         latents = walk.latents_on(segment, path, np.zeros(1))
-        controller = PaceController.begin(path.arc, progress, latents, preview.colors(latents))
+        controller = PaceController.begin(path.arc, progress, latents, song.preview.colors(latents))
     last: Float32 | None = None
     for first in range(0, segment.n_frames, feedback.block_frames):
         count = min(feedback.block_frames, segment.n_frames - first)
-        if controller is None or preview is None:
+        if controller is None or song is None:
             alphas = progress[first : first + count]
             latents = walk.latents_on(segment, path, alphas)
         else:
-            controller = _prepared(controller, walk, job, preview, count)
+            controller = _prepared(controller, walk, segment, path, song.preview, count)
             alphas, latents = controller.frames(count)
         replaced = walk.generator.replaced
         frames = walk.decode(latents)
@@ -64,12 +56,12 @@ def walk_blocks(walk: Walk, job: SegmentJob) -> Iterator[Block]:
 
 
 def _prepared(
-    controller: PaceController, walk: Walk, job: SegmentJob, preview: LatentPreview, count: int
+    controller: PaceController, walk: Walk, segment: Segment, path: SegmentPath, preview: LatentPreview, count: int
 ) -> PaceController:
     """Give a controller all the samples, and the decoded ones among them, that the next frames need."""
     while True:
         if len(alphas := controller.missing_samples(count)):
-            latents = walk.latents_on(job.segment, job.path, alphas)
+            latents = walk.latents_on(segment, path, alphas)
             controller = controller.with_samples(alphas, latents, preview.colors(latents))
         elif len(index := controller.to_decode()):
             controller = controller.with_decoded(reduce_frames(walk.decode(controller.lookahead.latents[index])))

@@ -1,21 +1,23 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
 
 A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
-on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same. The
-files are those of `beatwalk.core.workfolder`.
+on the plan, the model and the pilot alone, so segments can be surveyed and rendered in any order and by any process,
+and the result is the same. Each is surveyed just before its first frame. The files are those of
+`beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -31,12 +33,22 @@ from beatwalk.core import (
 )
 from beatwalk.errors import OutputError
 from beatwalk.perception import change
-from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
+from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
-from beatwalk.walk.survey import Survey, progress_of, survey
-from beatwalk.walk.survey_json import survey_from_json, survey_to_json
+from beatwalk.walk.blocks import Block, walk_blocks
+from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
+from beatwalk.walk.pilot import run_pilot
+from beatwalk.walk.survey_json import (
+    opened,
+    pilot_from_json,
+    pilot_to_json,
+    sealed,
+    survey_from_json,
+    survey_to_json,
+)
 from beatwalk.walk.walk import Walk
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,16 +62,8 @@ class SegmentRecord:
     replaced: int = 0  # frames that a safety checker made black
 
 
-def segment_jobs(plan: Plan, targets: Targets, found: Survey) -> list[SegmentJob]:
-    """The segments of a surveyed plan, each ready to be rendered by itself."""
-    return [
-        SegmentJob(segment=segment, path=path, progress=progress_of(targets, segment), preview=found.preview)
-        for segment, path in zip(plan.segments, found.paths, strict=True)
-    ]
-
-
 def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Block], None]) -> SegmentRecord:
-    """Make the frames of one segment.
+    """Make the frames of one segment; its survey is made first if the job has none.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Blo
     measured: list[Float] = []
     ends: list[Float32] = []
     replaced = 0
-    for block in walk_blocks(walk, job):
+    for block in walk_blocks(walk, job, job.surveyed(walk)):
         write(block)
         positions.append(block.positions)
         measured.append(block.measured)
@@ -111,17 +115,25 @@ def render_segments(
     """
     plan = walk.plan
     watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
-    found = _survey_once(walk, targets, work, watch)
-    total = plan.timeline.n_frames
+    total, n_segments = plan.timeline.n_frames, len(plan.segments)
+    watch(StageProgress(stage="survey", done=0, total=n_segments))
+    pilot = _kept(work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets))
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
     watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+    surveys = []
     with _Closer() as closer:
-        for job in segment_jobs(plan, targets, found):
-            if (there := records[job.segment.index]) is not None:
+        for job in segment_jobs(plan, targets, pilot):
+            index = job.segment.index
+            survey = _kept(
+                work.survey_file(index), survey_from_json, survey_to_json, functools.partial(job.surveyed, walk)
+            )
+            surveys.append(survey)
+            watch(StageProgress(stage="survey", done=len(surveys), total=n_segments))
+            if (there := records[index]) is not None:
                 sink(there.path)
                 continue
-            file = work.frames_file(job.segment.index)
+            file = work.frames_file(index)
             with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
 
                 def write(block: Block, writer: LosslessWriter = writer) -> None:
@@ -131,10 +143,10 @@ def render_segments(
                     done += len(block.frames)
                     watch(StageProgress(stage="render", done=done, total=total, reused=reused))
 
-                record = render_segment(walk, job, file, write)
+                record = render_segment(walk, replace(job, survey=survey), file, write)
             closer.close(writer, record)
-            records[job.segment.index] = record
-    return found, [record for record in records.values() if record is not None]
+            records[index] = record
+    return Survey.of(pilot, surveys), [record for record in records.values() if record is not None]
 
 
 class _Closer:
@@ -189,19 +201,19 @@ class _Closer:
             self._closing.result()
 
 
-def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, watch: Watcher) -> Survey:
-    """Read the survey of an earlier run of the same render, or survey and keep the result."""
-    path = work.survey_file
+def _kept(
+    path: Path,
+    read: Callable[[dict[str, Any]], Kept],
+    write: Callable[[Kept], dict[str, Any]],
+    make: Callable[[], Kept],
+) -> Kept:
+    """What an earlier run of the same render has stored; where that is missing or damaged, make it and store it."""
     if path.is_file():
         with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
-            found = survey_from_json(read_json(path, OutputError, "a survey"))
-            if len(found.paths) == len(walk.plan.segments):
-                return found
-    total = len(walk.plan.segments)
-    watch(StageProgress(stage="survey", done=0, total=total))
-    found = survey(walk, targets, progress=lambda done, n: watch(StageProgress(stage="survey", done=done, total=n)))
-    write_json(path, survey_to_json(found))
-    return found
+            return read(opened(read_json(path, OutputError, "what a survey found")))
+    made = make()
+    write_json(path, sealed(write(made)))
+    return made
 
 
 def write_record(record: SegmentRecord) -> None:

@@ -37,6 +37,11 @@ class WalkTuning:
     still: float = 1e-4  # change from probe to probe below which nothing moves, so that ratios tell nothing; by hand
     prior_chords: int = 1  # for how many chords the song's ratio counts in a segment's; by hand, from 2
 
+    # Pilot
+    # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
+    # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
+    fixed_travel: float = 0.5
+
     # Survey
     chord: float = 0.015  # length between neighbouring latent previews that is aimed at if they suffice; by hand
     max_unseen: float = 0.5  # of a path, between previews, is believed to be missed at most; by hand

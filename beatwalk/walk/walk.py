@@ -15,12 +15,12 @@ import numpy as np
 from beatwalk.core import load_picture
 from beatwalk.errors import ModelError, SettingsError
 from beatwalk.models import Generator
-from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Plan, Segment
+from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Segment, Storyboard
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
 from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along
 from beatwalk.walk.segment_path import SegmentPath
 
-NOISES_KEPT = 8  # seeds whose noise is kept in memory; a segment passes few at a time
+NOISES_KEPT = 16  # seeds whose noise is kept in memory; a point of a path needs up to eight
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Walk:
     Noise is cached, but two walks of the same plan give the same pictures.
     """
 
-    plan: Plan
+    plan: Storyboard
     generator: Generator
     size: tuple[int, int]  # width, height in pixels
     steps: int
@@ -40,7 +40,7 @@ class Walk:
     _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, init=False, repr=False)
 
     @classmethod
-    def of(cls, *, plan: Plan, generator: Generator, size: tuple[int, int]) -> Walk:
+    def of(cls, *, plan: Storyboard, generator: Generator, size: tuple[int, int]) -> Walk:
         """Encode the prompts and pictures of a plan.
 
         Parameters
@@ -94,6 +94,11 @@ class Walk:
         negatives = (one.negative, other.negative) if self.guidance > 1 else ("", "")
         texts, pictures = (one.prompt, other.prompt), ((one.image, one.strength), (other.image, other.strength))
         return all(a == b for a, b in (texts, negatives, pictures))
+
+    def prompt_moves(self, segment: Segment) -> bool:
+        """Whether text or picture changes within a segment."""
+        moves = self.plan.settings.walk.path != "noise"
+        return moves and (self.bends or not self.looks_alike(segment.start, segment.end))
 
     def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""

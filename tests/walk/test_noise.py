@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from beatwalk.types import Conditioning, Float32
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
-from beatwalk.walk.noise import NoisePath, NoisePosition, chain_seed, lerp, noise_along, noise_at, slerp
+from beatwalk.walk.noise import (
+    NoisePath,
+    NoisePosition,
+    chain_seed,
+    lerp,
+    noise_along,
+    noise_at,
+    seed_angle,
+    slerp,
+)
 
 PROGRESS = np.linspace(0, 1, 9)
 
@@ -99,6 +108,37 @@ def test_noise_paths_join_without_a_step(begin: float, travel: float, pinned: in
     np.testing.assert_allclose(noise[0], noise_at(path.start, gaussian), atol=1e-5)
     np.testing.assert_allclose(noise[2], noise_at(path.end, gaussian), atol=1e-5)
     assert noise.std(axis=(1, 2, 3)) == pytest.approx([1, 1, 1], abs=0.06)
+
+
+@given(st.floats(0, 4), st.floats(0, 4), st.floats(0, 12))
+def test_a_detour_has_the_length_asked_for_and_the_same_ends(begin: float, travel: float, total: float) -> None:
+    """Whatever the length, it leaves and joins the chain where the chain alone does, and turns at a constant rate."""
+    shortest = NoisePath(start=NoisePosition(origin=3, travel=begin), travel=travel)
+    path = shortest.lengthened(total)
+    assert path.total_travel == pytest.approx(max(total, travel), abs=0.003)
+    noise = noise_along(path, np.linspace(0, 1, 41), gaussian)
+    np.testing.assert_allclose(noise[[0, -1]], noise_along(shortest, np.array([0.0, 1.0]), gaussian), atol=1e-6)
+    assert path.end == shortest.end
+    assert noise.std(axis=(1, 2, 3)) == pytest.approx(np.ones(41), abs=0.06)
+
+
+def test_noise_turns_at_a_constant_rate_on_a_detour() -> None:
+    """Equal steps are equal angles, within the chance by which seeds are not quite independent."""
+    path = NoisePath(start=NoisePosition(origin=3, travel=0.4), travel=1.0).lengthened(4.0)
+    noise = noise_along(path, np.linspace(0, 1, 161), gaussian).reshape(161, -1)
+    steps = np.linalg.norm(np.diff(noise, axis=0), axis=1) / np.sqrt(noise.shape[1])
+    assert steps.sum() == pytest.approx(4 * seed_angle(), rel=0.02)
+    np.testing.assert_allclose(steps, steps.mean(), rtol=0.06)
+
+
+def test_every_segment_has_a_detour_of_its_own() -> None:
+    """Two detours from different points of a chain go different ways."""
+    ways = []
+    for begin in (0.0, 0.5):
+        path = NoisePath(start=NoisePosition(origin=3, travel=begin), travel=0.0).lengthened(2.0)
+        ways.append(noise_along(path, np.array([0.5]), gaussian)[0] - noise_at(path.start, gaussian))
+    cosine = np.vdot(*ways) / np.prod([np.linalg.norm(way) for way in ways])
+    assert abs(cosine) < 0.6
 
 
 def test_a_path_onto_its_own_seed_stands_still() -> None:
