@@ -5,6 +5,7 @@ from __future__ import annotations
 from beatwalk.perception.change import GRID, change, reduce_frames, successive_change
 from beatwalk.perception.flashes import LUMINANCE, MAX_FLASHES, FlashMeter, FlashReport, Thresholds, light_grid
 from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB, oklab
+from beatwalk.perception.pictures import Pictures, is_tensor
 from beatwalk.perception.srgb import linear_light, power, srgb_bytes, to_linear, to_srgb
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "ROOTS_TO_LAB",
     "FlashMeter",
     "FlashReport",
+    "Pictures",
     "Thresholds",
     "change",
+    "is_tensor",
     "light_grid",
     "linear_light",
     "oklab",

@@ -22,12 +22,17 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.perception.srgb import linear_light
+from beatwalk.perception.averages import averages, averages_on_device, pixel_weights
+from beatwalk.perception.srgb import linear_light, to_linear
 from beatwalk.types import Float32, Frames
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_FLASHES = 3  # in any second
 CELLS = 96  # of the grid, along each side, at most
@@ -89,16 +94,21 @@ def window_frames(fps: Fraction) -> int:
 
 def light_grid(frame: Frames | Float32) -> Float32:
     """Mean linear light, shape (height, width, 3) → (rows, columns, 3), at most 96x96 cells."""
-    height, width, _ = frame.shape
+    step, grid = _sampling(frame.shape[0], frame.shape[1])
+    return averages(linear_light(frame[::step, ::step]), grid, pixel_weights)
+
+
+def light_grids_on_device(pictures: Tensor) -> Tensor:
+    """The same of a batch of uint8 pictures in torch, shape (n, height, width, 3) → (n, rows, columns, 3)."""
+    step, grid = _sampling(pictures.shape[1], pictures.shape[2])
+    light = to_linear(pictures[:, ::step, ::step].float().div_(255))
+    return averages_on_device(light, grid, pixel_weights)
+
+
+def _sampling(height: int, width: int) -> tuple[int, tuple[int, int]]:
+    """Every how many pixels of a side count, and the cells along each."""
     step = max(1, min(height, width) // (CELLS * PIXELS_PER_CELL))
-    light: Float32 = linear_light(frame[::step, ::step])
-    for axis in (0, 1):
-        size = light.shape[axis]
-        edges = np.linspace(0, size, min(size, CELLS) + 1).round().astype(np.intp)
-        shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
-        sums = np.add.reduceat(light, edges[:-1], axis=axis)
-        light = np.asarray(sums / np.diff(edges).reshape(shape), np.float32)
-    return light
+    return step, (min(math.ceil(height / step), CELLS), min(math.ceil(width / step), CELLS))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,11 +5,16 @@ Source: Björn Ottosson, "A perceptual color space for image processing" (2020).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.perception.srgb import linear_light
+from beatwalk.perception.srgb import linear_light, power, to_linear
 from beatwalk.types import Float32
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RGB_TO_CONES = np.array(
     [
@@ -33,3 +38,11 @@ def oklab(srgb: NDArray[np.uint8] | Float32) -> Float32:
     cones = np.cbrt(linear_light(srgb) @ _TO_CONES)
     lab: Float32 = cones @ _TO_LAB
     return lab
+
+
+def oklab_on_device(srgb: Tensor) -> Tensor:
+    """The same in torch, on the tensor's device; sRGB of 0-1, shape (…, 3), which is not kept."""
+    import torch
+
+    to_cones, to_lab = (torch.from_numpy(m.copy()).to(srgb.device) for m in (_TO_CONES, _TO_LAB))
+    return power(to_linear(srgb).clamp_(min=0) @ to_cones, 1 / 3) @ to_lab
