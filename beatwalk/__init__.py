@@ -17,9 +17,63 @@ from typing import TYPE_CHECKING, Any
 from beatwalk._version import __version__
 
 if TYPE_CHECKING:
-    from beatwalk.api import analyze, check, finish, plan, render
+    from beatwalk.api import RenderRequest, RenderResult, analyze, check, finish, plan, render, run
+    from beatwalk.core import (
+        Cancel,
+        Cancelled,
+        Checking,
+        Compiling,
+        Denoised,
+        Done,
+        Event,
+        Failed,
+        Finishing,
+        Listening,
+        LoadingModel,
+        Muxing,
+        Note,
+        Prepared,
+        Rendered,
+        Surveying,
+        VideoEnded,
+        VideoStarted,
+        Working,
+    )
+    from beatwalk.errors import BeatwalkError, CancelledError
 
-__all__ = ["__version__", "analyze", "check", "finish", "plan", "render"]
+_API = ("RenderRequest", "RenderResult", "analyze", "check", "finish", "plan", "render", "run")
+__all__ = [
+    "BeatwalkError",
+    "Cancel",
+    "Cancelled",
+    "CancelledError",
+    "Checking",
+    "Compiling",
+    "Denoised",
+    "Done",
+    "Event",
+    "Failed",
+    "Finishing",
+    "Listening",
+    "LoadingModel",
+    "Muxing",
+    "Note",
+    "Prepared",
+    "RenderRequest",
+    "RenderResult",
+    "Rendered",
+    "Surveying",
+    "VideoEnded",
+    "VideoStarted",
+    "Working",
+    "__version__",
+    "analyze",
+    "check",
+    "finish",
+    "plan",
+    "render",
+    "run",
+]
 
 
 class _Package(ModuleType):
@@ -39,9 +93,10 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from beatwalk import api
+        from beatwalk import api, core, errors
 
-        return getattr(api, name)
+        home = api if name in _API else errors if name.endswith("Error") else core
+        return getattr(home, name)
     raise AttributeError(f"module 'beatwalk' has no attribute {name!r}")
 
 

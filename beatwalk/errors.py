@@ -12,6 +12,7 @@
     ├── DeviceError               a device that does not exist here, or has too little memory
     ├── OutputError               a place that cannot be written, or would be overwritten
     └── MissingExtraError         an optional package that is not installed
+    CancelledError                not an error: the work was cancelled, as was asked
 
 Every message says what and where, and what to do about it, in one line.
 """
@@ -91,3 +92,13 @@ class MissingExtraError(BeatwalkError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what}, which is not installed; run: pip install 'beatwalk[{extra}]'")
+
+
+class CancelledError(BaseException):
+    """The work was cancelled.
+
+    Like KeyboardInterrupt it is no `Exception`: a job that goes on after one bad song must stop here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("cancelled; the same request resumes")

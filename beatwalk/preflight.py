@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beatwalk.core import (
+    Compiling,
+    OnEvent,
     WorkFolder,
     check_picture,
     check_place,
@@ -21,7 +23,7 @@ from beatwalk.errors import OutputError, SettingsError
 from beatwalk.plan import Script, init_of, targets_of
 from beatwalk.settings import Settings, VideoSettings
 from beatwalk.types import Plan
-from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, remarks
+from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, prepare_moviepy, remarks
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
@@ -90,10 +92,12 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
 
 
 def check_video(video: VideoSettings) -> None:
-    """Check that the settings of the file fit together, and that the upscaler exists.
+    """Check that the settings of the file fit together, that the upscaler exists, and that moviepy can be used.
 
     Raises
     ------
+    OutputError
+        There is no ffmpeg for this machine.
     SettingsError
         The codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or the upscaler
         enlarges by another factor.
@@ -102,6 +106,7 @@ def check_video(video: VideoSettings) -> None:
     """
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
     check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    prepare_moviepy()
     if video.upscaler is None:
         return
     from beatwalk.models import check_upscaler
@@ -174,7 +179,7 @@ def estimated_s(plan: Plan, walk: Walk) -> float:
     return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
 
 
-def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None:
+def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:
     """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
 
     Returns None if compiling does not pay (a model compiled earlier is then restored) or is already done.
@@ -189,5 +194,7 @@ def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1) -> Compiled | None
         generator.compile(None)
     if generator.compiled or not worth:
         return None
+    if tell is not None:
+        tell(Compiling())
     graphs = plan.settings.model.cuda_graphs
     return compile_measured(generator, block, walk.size, lambda: seconds_a_frame(walk, block), graphs=graphs)

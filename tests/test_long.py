@@ -17,6 +17,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from beatwalk import api
+from beatwalk.core import Rendered
 from beatwalk.listen import store
 from beatwalk.plan.targets import targets_of
 from beatwalk.models.fake import FakeGenerator
@@ -31,12 +32,12 @@ targets_of(whole)
 start = analysis.duration_s - 60
 plan = api.plan(song, prompts, overrides=[changes], analysis=analysis, start_s=start)
 
-def stop(progress):
-    if progress.stage == "render" and progress.done > 900:
+def stop(event):
+    if isinstance(event, Rendered) and event.done > 900:
         raise KeyboardInterrupt
 
 try:
-    api.render(plan, out, generator=FakeGenerator(), watch=stop)
+    api.render(plan, out, generator=FakeGenerator(), on_event=stop)
 except KeyboardInterrupt:
     pass
 assert not out.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import beatwalk
+from beatwalk import core
 from tests import processes
 
 HEAVY = [
@@ -29,7 +30,13 @@ def test_help_needs_no_heavy_library() -> None:
 
 def test_the_public_names_are_these() -> None:
     """The Python API."""
-    assert set(beatwalk.__all__) == {"__version__", "analyze", "check", "finish", "plan", "render"}
+    verbs = {name for name in beatwalk.__all__ if name.islower()}
+    assert verbs == {"__version__", "analyze", "check", "finish", "plan", "render", "run"}
+    events = {
+        name for name, one in vars(core.events).items() if isinstance(one, type) and issubclass(one, core.Event)
+    }
+    others = {"BeatwalkError", "Cancel", "CancelledError", "RenderRequest", "RenderResult"}
+    assert set(beatwalk.__all__) == {*verbs, *events, *others}
     assert all(getattr(beatwalk, name).__doc__ for name in beatwalk.__all__ if name != "__version__")
     with pytest.raises(AttributeError, match="no attribute 'walk_this_way'"):
         beatwalk.walk_this_way  # noqa: B018

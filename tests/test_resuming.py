@@ -19,7 +19,7 @@ import pytest
 
 from beatwalk import api, preflight
 from beatwalk.cli import main
-from beatwalk.core import ffmpeg
+from beatwalk.core import Event, Finishing, Rendered, ffmpeg
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
@@ -229,12 +229,12 @@ def test_a_removed_folder(song: Path, tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
 
-    def vanish(progress: Any) -> None:
-        if progress.stage == "render" and progress.done > 20:
+    def vanish(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 20:
             shutil.rmtree(folder, ignore_errors=True)
 
     with pytest.raises(BeatwalkError) as caught:
-        api.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator(), watch=vanish)
+        api.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator(), on_event=vanish)
     assert "\n" not in str(caught.value)
     folder.mkdir(exist_ok=True)
     api.render(planned_for(song), folder / "out.mp4", generator=FakeGenerator())
@@ -251,7 +251,7 @@ def test_a_full_disk_and_on(song: Path, tmp_path: Path, monkeypatch: pytest.Monk
     if mounted.returncode:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        monkeypatch.setattr("beatwalk.api.check_space", lambda *_: None)  # it would have said so beforehand
+        monkeypatch.setattr("beatwalk.api.rendering.check_space", lambda *_: None)  # it would have said so beforehand
         (disk / "others").write_bytes(bytes(2_700_000))
         with pytest.raises(OutputError, match=r"[Nn]o space"):
             api.render(planned_for(song, "256x256", 24), disk / "out.mp4", generator=FakeGenerator())
@@ -270,26 +270,26 @@ def test_a_second_process_says_so_and_stops(song: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     told: list[tuple[str, int]] = []
 
-    def meanwhile(progress: Any) -> None:
-        if progress.stage == "render" and not told:
+    def meanwhile(event: Event) -> None:
+        if isinstance(event, Rendered) and not told:
             second = start(song, output)
             told.append((second.communicate()[1].decode(), second.returncode))
 
-    api.render(planned_for(song), output, generator=FakeGenerator(), watch=meanwhile)
+    api.render(planned_for(song), output, generator=FakeGenerator(), on_event=meanwhile)
     assert told[0][1] != 0
     assert "another beatwalk is making it now" in told[0][0]
     assert names(tmp_path) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}
 
 
-def stopped(song: Path, output: Path, stage: str = "render", after: int = 20) -> None:
+def stopped(song: Path, output: Path, stage: type[Rendered | Finishing] = Rendered, after: int = 20) -> None:
     """A render that is stopped half way."""
 
-    def stop(progress: Any) -> None:
-        if progress.stage == stage and progress.done > after:
+    def stop(event: Event) -> None:
+        if isinstance(event, stage) and event.done > after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        api.render(planned_for(song), output, generator=FakeGenerator(), watch=stop)
+        api.render(planned_for(song), output, generator=FakeGenerator(), on_event=stop)
 
 
 def test_changes_are_named_before_the_model_is_loaded(
@@ -329,7 +329,7 @@ def test_work_lies_in_one_place_and_can_be_cleaned(
     song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever stage is stopped, only the work folder is there; clean shows it, and removes it when told to."""
-    for stage, after in (("render", 20), ("finish", 20)):
+    for stage, after in ((Rendered, 20), (Finishing, 20)):
         stopped(song, tmp_path / "out.mp4", stage, after)
         assert names(tmp_path) == {"song.wav", "out.mp4.beatwalk"}
     work = WorkFolder(tmp_path / "out.mp4").path

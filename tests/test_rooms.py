@@ -12,12 +12,13 @@ import beatwalk
 
 PACKAGE = Path(beatwalk.__file__).parent
 LEVELS = (
-    {"_version", "embedded", "errors", "settings", "types"},
+    {"_version", "embedded", "errors", "settings", "sources", "targets", "types"},
     {"core", "perception"},
     {"listen", "models", "video"},
     {"check", "plan", "walk"},
-    {"api", "pipeline", "plots", "preflight"},
-    {"jobs"},
+    {"plots", "preflight"},
+    {"api"},
+    {"jobs", "pipeline"},
     {"cli", "web"},
     {"__init__", "__main__", "training"},
 )

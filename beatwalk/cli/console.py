@@ -1,19 +1,18 @@
-"""What beatwalk says while it works: facts and progress on stderr. StageProgress is drawn in a terminal only."""
+"""Facts for people on stderr, and how songs, plans and times are put into words."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from beatwalk.core import StageProgress
-    from beatwalk.types import Analysis, ModelInfo, Plan
+    from rich.console import Console as RichConsole
 
-STAGES = {"survey": "surveying", "render": "rendering", "finish": "finishing"}
+    from beatwalk.core import Prepared
+    from beatwalk.types import Analysis, Plan
 
 
 class Console:
@@ -31,6 +30,11 @@ class Console:
         self.level = level
         self._rich = rich.console.Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
+    @property
+    def terminal(self) -> RichConsole | None:
+        """Where moving things may be drawn; None where nobody would see them."""
+        return self._rich if self.level >= 0 and self._rich.is_terminal else None
+
     def say(self, text: str) -> None:
         """Print a fact."""
         if self.level >= 0:
@@ -44,42 +48,11 @@ class Console:
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
         """Show a spinner while something takes a while."""
-        if self.level < 0 or not self._rich.is_terminal:
+        if self.terminal is None:
             yield
             return
-        with self._rich.status(what):
+        with self.terminal.status(what):
             yield
-
-    @contextmanager
-    def progress(self) -> Iterator[Any]:
-        """Show progress bars with frames a second and the time left; yields what to pass as `watch`, or None."""
-        if self.level < 0 or not self._rich.is_terminal:
-            yield None
-            return
-        import rich.progress
-
-        columns = (
-            rich.progress.TextColumn("{task.description:>13}"),
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            rich.progress.TextColumn("{task.fields[rate]}"),
-            rich.progress.TimeRemainingColumn(compact=True),
-        )
-        # A block of large pictures may take minutes, so the time left is estimated from more than rich's 30 s.
-        with rich.progress.Progress(*columns, console=self._rich, speed_estimate_period=1800) as bars:
-            tasks: dict[str, tuple[Any, float, int]] = {}
-
-            def watch(progress: StageProgress) -> None:
-                if progress.stage not in tasks:
-                    task = bars.add_task(STAGES[progress.stage], total=progress.total, rate="")
-                    tasks[progress.stage] = (task, time.monotonic(), progress.done)
-                task, begun, first = tasks[progress.stage]
-                seconds = time.monotonic() - begun
-                rate = (progress.done - first) / seconds if seconds > 0 else 0.0
-                shown = f"{rate:.1f} frames/s" if rate and progress.stage != "survey" else ""
-                bars.update(task, completed=progress.done, rate=shown)
-
-            yield watch
 
 
 def console_for(quiet: bool, verbose: bool) -> Console:
@@ -101,28 +74,36 @@ def describe_song(analysis: Analysis) -> list[str]:
     ]
 
 
-def describe_plan(plan: Plan, info: ModelInfo | None = None) -> list[str]:
-    """What will be made, in lines for people."""
-    timeline, size = plan.timeline, plan.size or (info.size if info else None)
-    shown = f"{size[0]}x{size[1]}" if size else "the model's own size"
-    excerpt = "" if timeline.start_s == 0 else f" from {clock(timeline.start_s)}"
+def describe_plan(plan: Plan) -> list[str]:
+    """What a plan asks for, in lines for people."""
+    timeline = plan.timeline
+    shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
     prompts = len({k.prompt for k in plan.keyframes})
-    lines = [
-        f"video     {timeline.n_frames} frames at {_fps(plan)} · {shown} · {clock(timeline.duration_s)}{excerpt}",
-        f"prompts   {prompts}, in {len(plan.segments)} segments",
+    return [
+        _video_line(timeline.n_frames, float(timeline.fps), shown, timeline.duration_s, timeline.start_s),
+        _prompts_line(prompts, len(plan.segments)),
+        f"model     {plan.model or 'nano (inside)'}",
     ]
-    if info is not None:
-        steps, guidance = plan.settings.model.steps or info.steps, plan.settings.model.guidance
-        guided = info.guidance if guidance is None else guidance
-        lines.append(f"model     {info.name} · {steps} steps · guidance {guided:g} · {info.device}, {info.dtype}")
-    else:
-        lines.append(f"model     {plan.model or 'nano (inside)'}")
-    return lines
 
 
-def _fps(plan: Plan) -> str:
-    fps = plan.timeline.fps
-    return f"{fps} fps" if fps.denominator == 1 else f"{float(fps):.3f} fps"
+def describe_prepared(video: Prepared) -> list[str]:
+    """What is about to be made, in lines for people."""
+    model = f"{video.model} · {video.steps} steps · guidance {video.guidance:g} · {video.device}, {video.dtype}"
+    return [
+        _video_line(video.frames, video.fps, f"{video.width}x{video.height}", video.duration_s, video.start_s),
+        _prompts_line(video.prompts, video.segments),
+        f"model     {model}",
+    ]
+
+
+def _video_line(frames: int, fps: float, size: str, duration_s: float, start_s: float) -> str:
+    rate = f"{fps:g}" if fps.is_integer() else f"{fps:.3f}"
+    excerpt = "" if start_s == 0 else f" from {clock(start_s)}"
+    return f"video     {frames} frames at {rate} fps · {size} · {clock(duration_s)}{excerpt}"
+
+
+def _prompts_line(prompts: int, segments: int) -> str:
+    return f"prompts   {prompts}, in {segments} segments"
 
 
 def clock(seconds: float) -> str:

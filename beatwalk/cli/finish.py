@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from beatwalk.cli.console import console_for
-from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, overwriting, verbosity
+from beatwalk.cli.follow import following
+from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, overwriting, telling
 from beatwalk.cli.resolve import overrides_of
+from beatwalk.targets import EFFECT_GROUPS
 
 
 @click.command()
@@ -24,11 +25,11 @@ from beatwalk.cli.resolve import overrides_of
     "assignments",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Change effects, or a setting under camera, color, trails, grain, safety or video, such as camera.zoom=0.2 "
+    help=f"Change effects, or a setting under {', '.join(EFFECT_GROUPS)}, safety or video, such as camera.zoom=0.2 "
     "or video.crf=20.",
 )
 @overwriting
-@verbosity
+@telling
 def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbose: bool, **choices: Any) -> None:
     """Change the effects of a video without rendering it again.
 
@@ -40,9 +41,5 @@ def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbo
     """
     from beatwalk import api
 
-    console = console_for(quiet, verbose)
-    with console.progress() as watch:
-        made = api.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, watch=watch)
-    for remark in api.remarks_on(made):
-        console.say(f"note      {remark}")
-    console.say(f"done      {made}")
+    with following(choices, quiet=quiet, verbose=verbose) as tell:
+        api.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, on_event=tell)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FILE, PRESET_HELP, analysed, coding, modelling, overwriting, styling, verbosity
-from beatwalk.cli.resolve import fingerprint, load, plan_from_choices
+from beatwalk.cli.follow import following
+from beatwalk.cli.options import FILE, PRESET_HELP, analysed, coding, modelling, overwriting, styling, telling
+from beatwalk.cli.resolve import load_options_of, plan_from_choices
 
 
 @click.command()
@@ -53,7 +53,7 @@ from beatwalk.cli.resolve import fingerprint, load, plan_from_choices
 @coding
 @styling
 @modelling
-@verbosity
+@telling
 def loops(
     song: Path,
     prompts: Path,
@@ -76,36 +76,17 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
-    from beatwalk import api, preflight
-    from beatwalk.jobs import check_clips, clips_of, render_clips, start_of
-    from beatwalk.preflight import remarks_of
+    from beatwalk.jobs import clips_of, render_clips, start_of
 
-    console = console_for(quiet, verbose)
     folder = output or Path(f"{song.stem}-loops")
-    plan = plan_from_choices(console, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
-    begin_s = start_of(place, plan.analysis) if place else 0.0
-    clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm)
-    timeline = clips[0].plan.timeline
-    console.say(f"loops     {len(clips)} of {bars} bars at {clips[0].bpm:g} BPM · {timeline.n_frames} frames each")
-    if timeline.fps != plan.timeline.fps:
-        rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
-        console.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
-    for remark in remarks_of(clips[0].plan.settings.video, plan.size) if plan.size else []:
-        console.say(f"note      {remark}")
-    check_clips(clips, fingerprint(choices, plan.model, plan.settings.model), sound=sound, overwrite=overwrite)
-    with console.busy("loading the model"):
-        generator = load(choices, plan.model, plan.settings.model)
-    with console.busy("compiling, if it pays"):
-        compiled = preflight.compile_if_worth(*api.prepare(clips[0].plan, generator), len(clips))
-    if compiled is not None:
-        console.say(f"compiled  {compiled.to_text()}")
-    with console.progress() as watch:
-        render_clips(
-            clips,
-            generator,
-            sound=sound,
-            overwrite=overwrite,
-            watch=watch,
-            told=lambda clip, status: console.say(f"{status:<9} {clip.path}"),
-        )
-    console.say(f"done      {folder}")
+    with following(choices, quiet=quiet, verbose=verbose) as tell:
+        plan = plan_from_choices(tell, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
+        begin_s = start_of(place, plan.analysis) if place else 0.0
+        clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm, on_event=tell)
+        timeline = clips[0].plan.timeline
+        tell.say(f"loops     {len(clips)} of {bars} bars at {clips[0].bpm:g} BPM · {timeline.n_frames} frames each")
+        if timeline.fps != plan.timeline.fps:
+            rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
+            tell.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
+        render_clips(clips, options=load_options_of(choices), sound=sound, overwrite=overwrite, on_event=tell)
+        tell.say(f"done      {folder}")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from beatwalk.cli.console import console_for
+from beatwalk.cli.follow import Follower
 from beatwalk.cli.options import FILE, overwriting, planning, verbosity
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import plan_from_choices
@@ -46,7 +47,8 @@ def plan(
 
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
-    made = plan_from_choices(console, song, prompts, model, choices)
+    with Follower(console, json_events=False) as tell:
+        made = plan_from_choices(tell, song, prompts, model, choices)
     if json_file is None and plot_file is None:
         lines = [*describe_song(made.analysis), *describe_plan(made), ""]
         lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]

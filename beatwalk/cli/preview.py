@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, verbosity
+from beatwalk.cli.follow import following
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
 from beatwalk.cli.render import render_plan
 from beatwalk.cli.resolve import codec_of, plan_from_choices
 
@@ -22,7 +22,7 @@ from beatwalk.cli.resolve import codec_of, plan_from_choices
 @overwriting
 @planning
 @modelling
-@verbosity
+@telling
 def preview(
     song: Path,
     prompts: Path,
@@ -44,10 +44,10 @@ def preview(
     from beatwalk.preflight import check_output
     from beatwalk.video import codec_named
 
-    console = console_for(quiet, verbose)
     first = preview_overrides()
-    codec = codec_of(choices, first=first)
-    output = output or Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
-    check_output(output, overwrite=overwrite, codec=codec)
-    made = plan_from_choices(console, song, prompts, model, choices, first=first)
-    render_plan(console, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)
+    with following(choices, quiet=quiet, verbose=verbose) as tell:
+        codec = codec_of(choices, first=first)
+        output = output or Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
+        check_output(output, overwrite=overwrite, codec=codec)
+        made = plan_from_choices(tell, song, prompts, model, choices, first=first)
+        render_plan(tell, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)

@@ -14,9 +14,9 @@ import click
 from beatwalk.cli.options import planning
 
 if TYPE_CHECKING:
-    from beatwalk.cli.console import Console
+    from beatwalk.core import OnEvent
     from beatwalk.listen import Corrections
-    from beatwalk.models import DiffusionGenerator, ModelRequest
+    from beatwalk.models import DiffusionGenerator, LoadOptions, ModelRequest
     from beatwalk.settings import ModelSettings
     from beatwalk.types import Analysis, Plan
 
@@ -26,14 +26,12 @@ def request_for(choices: dict[str, Any], model: str | None, settings: ModelSetti
     from beatwalk.models import ModelRequest
     from beatwalk.settings import ModelSettings
 
-    return ModelRequest.from_settings(
-        model,
-        settings or ModelSettings(),
-        device=choices["device"],
-        dtype=choices["dtype"],
-        model_config=choices["model_config"],
-        allow_pickle=choices["allow_pickle"],
-    )
+    return ModelRequest.from_settings(model, settings or ModelSettings(), **load_options_of(choices))
+
+
+def load_options_of(choices: dict[str, Any]) -> LoadOptions:
+    """The part of the choices that says how models are loaded."""
+    return {name: choices[name] for name in ("device", "dtype", "model_config", "allow_pickle")}  # type: ignore[return-value]
 
 
 def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> DiffusionGenerator:
@@ -43,15 +41,8 @@ def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | N
     return load_model(request_for(choices, model, settings))
 
 
-def fingerprint(choices: dict[str, Any], model: str | None, settings: ModelSettings | None = None) -> str:
-    """The fingerprint of the model that `load` would load, without loading it."""
-    from beatwalk.models import fingerprint_of
-
-    return fingerprint_of(request_for(choices, model, settings))
-
-
 def plan_from_choices(
-    console: Console,
+    on_event: OnEvent,
     song: Path,
     prompts: Path,
     model: str | None,
@@ -59,41 +50,30 @@ def plan_from_choices(
     *,
     first: dict[str, Any] | None = None,
 ) -> Plan:
-    """Make a plan; cheap mistakes are found before the song is listened to.
+    """Make a plan.
 
     Parameters
     ----------
     first
         Settings that the choices may override.
     """
-    from beatwalk import api, listen
-    from beatwalk.plan import load_settings, read_prompts
-    from beatwalk.preflight import check_pictures
-    from beatwalk.video import check_choices
+    from beatwalk import api
+    from beatwalk.plan import load_settings
 
     overrides = [first or {}, *overrides_of(choices)]
-    settings = load_settings(choices["preset"], overrides)
-    wanted = settings.video
-    check_choices(wanted.codec, intra=wanted.intra, alpha=bool(wanted.alpha), fps=wanted.fps)
-    check_pictures(read_prompts(prompts), settings)
-    audio = listen.open_song(song)
-    analysis = read_analysis_if(choices["analysis_file"])
-    if analysis is None:
-        analysis = listen.stored_analysis(audio)
-        if analysis is not None:
-            console.say(f"analysis  {listen.stored_path(song)} (stored; delete it to listen again)")
-    if analysis is None:
-        with console.busy("listening"):
-            analysis = listen.analyze(audio)
+    if choices.get("alpha_mode") and not load_settings(choices["preset"], overrides).video.alpha:
+        raise click.UsageError("--alpha-mode says how alpha is written; add --alpha luma or --alpha key=COLOUR")
     return api.plan(
-        audio,
+        song,
         prompts,
         preset=choices["preset"],
         overrides=overrides,
-        analysis=analysis,
+        analysis=read_analysis_if(choices["analysis_file"]),
         model=model,
         start_s=choices["start"],
         end_s=choices["end"],
+        track=choices["track"],
+        on_event=on_event,
     )
 
 
@@ -180,18 +160,35 @@ def default_output(song: Path, codec: str) -> Path:
 
 
 def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
-    """The settings under `model` that the choices ask for; paths are made absolute."""
+    """The settings under `model` that the choices ask for."""
     wanted: dict[str, Any] = {}
-    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache"):
+    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache", "vae", "tiny_vae"):
         if choices.get(name) not in (None, False):
             wanted[name] = choices[name]
-    for name in ("vae", "tiny_vae"):
-        if choices.get(name) is not None:
-            wanted[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
     for name in ("lora", "embedding"):
         if choices.get(name):
-            wanted[name] = [str(Path(each).absolute()) for each in choices[name]]
+            wanted[name] = list(choices[name])
     return wanted
+
+
+def sources_of(choices: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The settings under `sources` that the options of `driving` ask for.
+
+    Raises
+    ------
+    click.UsageError
+        One has no name.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, option in (("stems", "--stem"), ("midi", "--midi"), ("curves", "--curve")):
+        for given in choices.get(kind) or ():
+            name, equals, file = given.partition("=")
+            if not equals and kind == "midi":
+                name, file = "midi", given
+            if not file:
+                raise click.UsageError(f"{option} {given}: give it a name: {option} NAME={given}")
+            found.setdefault(kind, {})[name] = file
+    return found
 
 
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
@@ -205,13 +202,13 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
+    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "upscaler", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
-    if choices.get("upscaler"):
-        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
+    if choices.get("no_sound"):
+        overrides.append({"video": {"sound": False}})
     if choices.get("init"):
-        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
+        overrides.append({"walk": {"init": choices["init"]}})
     if choices.get("loop"):
         overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):
@@ -220,6 +217,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"effects": choices["effects"] == "on"})
     if choices.get("allow_flashes"):
         overrides.append({"safety": {"allow_flashes": True}})
+    if driving := sources_of(choices):
+        overrides.append({"sources": driving})
     if addons := addons_of(choices):
         overrides.append({"model": addons})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

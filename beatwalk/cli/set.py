@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FILE, modelling, overwriting, verbosity
-from beatwalk.cli.resolve import fingerprint, load
+from beatwalk.cli.follow import following
+from beatwalk.cli.options import FILE, modelling, overwriting, telling
+from beatwalk.cli.resolve import load_options_of
 
 if TYPE_CHECKING:
-    from beatwalk.models import Generator
     from beatwalk.types import Plan
 
 
@@ -28,14 +27,16 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Skip videos that are finished and resume the others.")
 @click.option("--dry-run", is_flag=True, help="Check everything and estimate the time, but render nothing.")
+@click.option("--trust-paths", is_flag=True, help="Allow files outside the folder of the set list.")
 @overwriting
 @modelling
-@verbosity
+@telling
 def set_(
     setlist: Path,
     output: Path | None,
     resume: bool,
     dry_run: bool,
+    trust_paths: bool,
     overwrite: bool,
     quiet: bool,
     verbose: bool,
@@ -53,43 +54,32 @@ def set_(
     from beatwalk.cli.console import duration
     from beatwalk.core import in_words
     from beatwalk.jobs import REPORT_FILE, check_places, jobs_of, read_setlist, render_set, seconds_of, table
+    from beatwalk.models import ModelKeeper, ModelRequest
 
-    console = console_for(quiet, verbose)
     listed = read_setlist(setlist)
-    folder = output or setlist.parent / listed.folder
-    with console.busy("listening to every song"):
-        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"])
-
-    def model_of(plan: Plan) -> Generator:
-        return load(choices, plan.model, plan.settings.model)
+    folder, options, models = output or setlist.parent / listed.folder, load_options_of(choices), ModelKeeper()
 
     def fingerprint_of(plan: Plan) -> str:
-        return fingerprint(choices, plan.model, plan.settings.model)
+        return models.fingerprint(ModelRequest.of(plan, **options))
 
-    needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
-
-    with console.busy("loading the models and measuring speed"):
-        seconds = seconds_of(jobs, model_of)
-    waiting = [job for job in jobs if job.status == "waiting"]
-    frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
-    console.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
-    console.say(f"disk      about {in_words(needed)} needed, {in_words(free)} free")
-    for job in jobs:
-        for remark in job.remarks:
-            console.say(f"note      {job.path.name}: {remark}")
-        if job.status == "failed" and not dry_run:  # in a dry run, the table below says so at once
-            console.say(f"failed    {job.path.name}: {job.problem}")
-    if not dry_run:
-        with console.progress() as watch:
-            render_set(
-                jobs,
-                model_of,
-                folder / REPORT_FILE,
-                overwrite=overwrite,
-                fingerprint=fingerprint_of,
-                watch=watch,
-                told=lambda job: console.say(f"{job.status:<9} {job.path} {job.problem}".rstrip()),
-            )
-    click.echo("\n".join(table(jobs)))
+    as_json = choices["json_events"]
+    with following(choices, quiet=quiet, verbose=verbose) as tell:
+        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], trust_paths=trust_paths, on_event=tell)
+        needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
+        seconds = seconds_of(jobs, models=models, options=options, tell=tell)
+        waiting = [job for job in jobs if job.status == "waiting"]
+        frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
+        tell.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
+        tell.say(f"disk      about {in_words(needed)} needed, {in_words(free)} free")
+        for job in jobs:
+            for remark in job.remarks:
+                tell.say(f"note      {job.path.name}: {remark}")
+            if job.status == "failed" and not dry_run:  # in a dry run, the table below says so at once
+                tell.say(f"failed    {job.path.name}: {job.problem}")
+        if not dry_run:
+            report = folder / REPORT_FILE
+            render_set(jobs, report, models=models, options=options, overwrite=overwrite, on_event=tell)
+    if not as_json:
+        click.echo("\n".join(table(jobs)))
     if any(job.status == "failed" for job in jobs):
         sys.exit(1)

@@ -296,6 +296,9 @@ def write_song(path: Path, seconds: float) -> Path:
 
 def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:
     """The diffusers baseline: one pipeline call per frame, PNGs, then moviepy."""
+    from beatwalk.video import prepare_moviepy
+
+    prepare_moviepy()
     from moviepy import AudioFileClip, ImageSequenceClip
 
     from beatwalk.jobs.plain_baseline import plain_pictures

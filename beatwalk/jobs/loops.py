@@ -15,11 +15,32 @@ from typing import Any
 import numpy as np
 
 from beatwalk import api, preflight
-from beatwalk.core import clip_identity, read_json, read_manifest, whole_or_nothing, write_json
+from beatwalk.core import (
+    Cancel,
+    Note,
+    OnEvent,
+    Reporter,
+    VideoEnded,
+    VideoStarted,
+    clip_identity,
+    read_json,
+    read_manifest,
+    whole_or_nothing,
+    write_json,
+)
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
+from beatwalk.jobs.loop_song import (
+    bar_lines,
+    beat_times,
+    exact_rate,
+    loop_keyframes,
+    odd_bars,
+    repeated,
+    rounded_tempo,
+    whole_windows,
+)
 from beatwalk.jobs.scout import contact_sheet
-from beatwalk.models import Generator
+from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import parse_prompts, place_times_s
 from beatwalk.types import Analysis, Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
@@ -49,7 +70,7 @@ class Clip:
         song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
-        return {"song": {**song, **window}, "loop": loop}
+        return {"song": {**song, **window}, "loop": loop, "analysis": None}
 
 
 def start_of(text: str, analysis: Analysis) -> float:
@@ -74,6 +95,7 @@ def clips_of(
     count: int | None = None,
     start_s: float = 0.0,
     bpm: float | None = None,
+    on_event: OnEvent | None = None,
 ) -> list[Clip]:
     """Cut a plan of a whole song into loops.
 
@@ -88,6 +110,8 @@ def clips_of(
         The first loop begins with the first bar after this time, in seconds.
     bpm
         Tempo of the loops; None: the song's.
+    on_event
+        Told of bars that are left out.
 
     Raises
     ------
@@ -97,9 +121,18 @@ def clips_of(
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
     first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
-    windows = [(i, i + bars) for i in range(first, len(bar_lines_s) - bars, bars)]
+    windows = whole_windows(analysis, bar_lines_s, bars, first)
+    odd = [i for i in odd_bars(analysis, bar_lines_s) if i >= first]
+    if odd:
+        which = ", ".join(str(i + 1) for i in odd[:5]) + (", …" if len(odd) > 5 else "")
+        odd_ones = f"{analysis.song.path}: bar {which} is not as long as the others"
+        Reporter(on_event)(Note(text=f"{odd_ones}; no loop is cut across it"))
     if not windows:
         left = max(0, len(bar_lines_s) - 1 - first)
+        if left >= bars:
+            raise PlanError(
+                f"no {bars} bars from {start_s:.1f} s on are equally long; take fewer --bars, or correct the beats"
+            )
         raise PlanError(
             f"the song has {left} bars from {start_s:.1f} s on, but a loop takes {bars}; take fewer --bars"
         )
@@ -142,48 +175,62 @@ def _clip(plan: Plan, path: Path, window: tuple[float, float], index: int, bars:
 
 def render_clips(
     clips: Sequence[Clip],
-    generator: Generator,
     *,
+    models: ModelKeeper | None = None,
+    options: LoadOptions | None = None,
     sound: bool = False,
     overwrite: bool = False,
-    watch: Any = None,
-    told: Callable[[Clip, str], None] | None = None,
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
 ) -> list[dict[str, Any]]:
     """Render loops, their list and their contact sheet; loops that exist with the same fingerprint are skipped.
 
     Parameters
     ----------
     clips
-        All in one folder.
+        All in one folder, of one model.
+    models
+        Gives the model; None: the plans', loaded with `options`.
     sound
         Whether the song's sound, stretched to the loop's tempo, is laid under them.
-    told
-        Called with each clip and "made" or "there".
+    on_event
+        Told of every clip, when it begins and ends and while it is made.
+    cancel
+        Stops the run; finished clips stay.
 
     Raises
     ------
     OutputError
         A file is in the way, or a place cannot be written.
+    CancelledError
+        `cancel` was set.
     """
-    folder, model = clips[0].path.parent, generator.info.fingerprint
+    with Reporter(on_event, cancel) as tell:
+        return _render_clips(
+            clips, models or ModelKeeper(), options or {}, sound=sound, overwrite=overwrite, tell=tell
+        )
+
+
+def _render_clips(
+    clips: Sequence[Clip], models: ModelKeeper, options: LoadOptions, *, sound: bool, overwrite: bool, tell: Reporter
+) -> list[dict[str, Any]]:
+    folder, model = clips[0].path.parent, models.fingerprint(ModelRequest.of(clips[0].plan, **options))
     whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
     known = _listed(folder / LIST_FILE)
     entries: list[dict[str, Any]] = []
-    for clip in clips:
-        if clip.path in whole:
-            status = "there"
-        else:
-            laid = _sound_of(clip) if sound else False
-            api.render(
-                clip.plan, clip.path, generator=generator, overwrite=overwrite, watch=watch, sound=laid,
-                record=clip.record(model, sound),
+    for number, clip in enumerate(clips, 1):
+        tell(VideoStarted(output=clip.path, number=number, total=len(clips)))
+        if clip.path not in whole:
+            request = api.RenderRequest(
+                plan=clip.plan, output=clip.path, overwrite=overwrite, sound=_sound_of(clip) if sound else False,
+                record=clip.record(model, sound), videos=len(clips), **options,
             )  # fmt: skip
-            status = "made"
+            api.run(request, models=models, on_event=tell)
         entries.append(_entry(clip))
         kept = [data for name, data in known.items() if name not in {e["file"] for e in entries}]
         write_json(folder / LIST_FILE, {"version": 1, "clips": [*entries, *kept]})
-        if told:
-            told(clip, status)
+        status = "there" if clip.path in whole else "done"
+        tell(VideoEnded(output=clip.path, number=number, total=len(clips), status=status))
     firsts = np.concatenate([_first_frame(clip.path, clips[0].path) for clip in clips])
     with whole_or_nothing(folder / SHEET_FILE) as partial:
         contact_sheet(firsts, [clip.path.stem[-40:] for clip in clips]).save(partial, format="PNG")
@@ -239,8 +286,11 @@ def _sound_of(clip: Clip) -> Callable[[Path, Path], None]:
     tempo = (clip.end_s - clip.start_s) / length_s
 
     def lay(pictures: Path, whole: Path) -> None:
-        song = clip.plan.analysis.song.path
-        mux(pictures, song, whole, start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo)
+        song = clip.plan.analysis.song
+        mux(
+            pictures, song.path, whole,
+            start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo, track=song.track,
+        )  # fmt: skip
 
     return lay
 

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk import api, preflight
+from beatwalk.api import RenderRequest
 from beatwalk.core import (
+    Cancel,
+    OnEvent,
+    Reporter,
+    VideoEnded,
+    VideoStarted,
     WorkFolder,
     frames_key,
     in_words,
@@ -26,7 +32,7 @@ from beatwalk.core import (
 )
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
-from beatwalk.models import Generator, ModelRequest
+from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import read_plan, targets_of
 from beatwalk.preflight import FINISHING, needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS
@@ -99,54 +105,75 @@ def _mismatch(video: Path, plan: Plan, fingerprint: Fingerprint | None) -> str:
 
 def render_set(
     jobs: list[Job],
-    load: Callable[[Plan], Generator],
     report: Path,
     *,
+    models: ModelKeeper | None = None,
+    options: LoadOptions | None = None,
     overwrite: bool = False,
-    fingerprint: Fingerprint | None = None,
-    watch: Any = None,
-    told: Callable[[Job], None] | None = None,
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
 ) -> list[Job]:
     """Render the waiting jobs one after the other; note a failure and continue with the next.
 
     Parameters
     ----------
-    load
-        Loads the model of a plan; called again only if the model changes.
     report
         JSON file, written again after every video.
-    fingerprint
-        Gives the fingerprint of a plan's model; frames of another model are never reused.
-    told
-        Called after every video.
+    models
+        Gives the models; None: those of the plans, loaded with `options`.
+    on_event
+        Told of every video, when it begins and ends and while it is made.
+    cancel
+        Stops the run; finished videos stay.
+
+    Raises
+    ------
+    CancelledError
+        `cancel` was set.
     """
-    begin = time.monotonic()
-    generators, alike = _LatestModel(load), _alike(jobs)
-    for job in jobs:
-        if job.status == "waiting" and job.plan is not None:
-            plan, others = job.plan, [other for other in alike[id(job)] if other is not job]
-            started = time.monotonic()
-            try:
-                if not _finish_from(job, plan, others, overwrite, fingerprint, watch):
-                    keep, generator = any(other.status == "waiting" for other in others), generators.of(plan)
-                    # Decided by each video's own length, so that a video resumed alone decides the same way.
-                    preflight.compile_if_worth(*api.prepare(plan, generator))
-                    api.render(
-                        plan, job.path, generator=generator, overwrite=overwrite, keep_frames=keep, watch=watch
-                    )
-                times = plan.settings.video.interpolate
-                write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=times)
-                job.status = "done"
-            except Exception as error:  # one bad song does not stop the run
-                job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
-            job.seconds = time.monotonic() - started
-            if all(other.status in ("done", "there") for other in (job, *others)):
-                for other in others:
-                    _drop_frames(other)
-            if told:
-                told(job)
-        write_json(report, summary(jobs, time.monotonic() - begin))
-    return jobs
+    with Reporter(on_event, cancel) as tell:
+        begin = time.monotonic()
+        models, alike = models or ModelKeeper(), _alike(jobs)
+        for number, job in enumerate(jobs, 1):
+            if job.status == "waiting" and job.plan is not None:
+                tell(VideoStarted(output=job.path, number=number, total=len(jobs)))
+                others = [other for other in alike[id(job)] if other is not job]
+                started = time.monotonic()
+                try:
+                    _make(job, job.plan, others, models, options or {}, overwrite=overwrite, tell=tell)
+                    job.status = "done"
+                except Exception as error:  # one bad song does not stop the run
+                    job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
+                job.seconds = time.monotonic() - started
+                if all(other.status in ("done", "there") for other in (job, *others)):
+                    for other in others:
+                        _drop_frames(other)
+                status, problem = job.status, job.problem
+                tell(VideoEnded(output=job.path, number=number, total=len(jobs), status=status, problem=problem))
+            write_json(report, summary(jobs, time.monotonic() - begin))
+        return jobs
+
+
+def _make(
+    job: Job,
+    plan: Plan,
+    others: list[Job],
+    models: ModelKeeper,
+    options: LoadOptions,
+    *,
+    overwrite: bool,
+    tell: Reporter,
+) -> None:
+    """Make one video, from kept frames where another job has them, and its cue sheets."""
+
+    def fingerprint(of: Plan) -> str:
+        return models.fingerprint(ModelRequest.of(of, **options))
+
+    if not _finish_from(job, plan, others, overwrite, fingerprint, tell):
+        keep = any(other.status == "waiting" for other in others)
+        request = RenderRequest(plan=plan, output=job.path, overwrite=overwrite, keep_frames=keep, **options)
+        api.run(request, models=models, on_event=tell)
+    write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=plan.settings.video.interpolate)
 
 
 def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
@@ -161,7 +188,7 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
 
 
 def _finish_from(
-    job: Job, plan: Plan, others: list[Job], overwrite: bool, fingerprint: Fingerprint | None, watch: Any
+    job: Job, plan: Plan, others: list[Job], overwrite: bool, fingerprint: Fingerprint, tell: Reporter
 ) -> bool:
     """Finish a video from frames that another job has kept; False if none has."""
     settings = plan.settings.model_dump(mode="json")
@@ -169,20 +196,19 @@ def _finish_from(
     for other in others:
         if _has_frames(other, plan, fingerprint):
             with contextlib.suppress(VideoError):  # some frames are missing or damaged
-                api.finish(other.path, job.path, overrides=[wanted], overwrite=overwrite, watch=watch)
+                api.finish(other.path, job.path, overrides=[wanted], overwrite=overwrite, on_event=tell)
                 job.frames_of = other.path.name
                 return True
     return False
 
 
-def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint | None) -> bool:
+def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint) -> bool:
     """Whether a finished video has kept the frames that a plan asks for."""
     work = WorkFolder(job.path)
     if job.status not in ("done", "there") or not work.has_segments:
         return False
     try:
-        if fingerprint is not None:
-            work.check_same(model_identity(fingerprint(plan)), overwrite=False)
+        work.check_same(model_identity(fingerprint(plan)), overwrite=False)
         kept = read_plan(work.plan_file)
         return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
@@ -195,22 +221,6 @@ def _drop_frames(job: Job) -> None:
     if work.has_segments:
         with contextlib.suppress(OSError, OutputError), work.held():
             work.clear()
-
-
-class _LatestModel:
-    """The model in use; only one at a time is in memory."""
-
-    def __init__(self, load: Callable[[Plan], Generator]) -> None:
-        self._load = load
-        self._loaded: ModelRequest | None = None
-        self._generator: Generator | None = None
-
-    def of(self, plan: Plan) -> Generator:
-        wanted = ModelRequest.of(plan)
-        if self._generator is None or self._loaded != wanted:
-            self._generator = None
-            self._generator, self._loaded = self._load(plan), wanted
-        return self._generator
 
 
 def summary(jobs: list[Job], seconds: float) -> dict[str, Any]:
@@ -229,19 +239,25 @@ def table(jobs: list[Job]) -> Iterator[str]:
         yield f"{job.status:<8} {job.path.name:<{width}}  {frames:>13} {took:>8}  {told}".rstrip()
 
 
-def seconds_of(jobs: list[Job], load: Callable[[Plan], Generator]) -> float:
+def seconds_of(
+    jobs: list[Job],
+    *,
+    models: ModelKeeper | None = None,
+    options: LoadOptions | None = None,
+    tell: OnEvent | None = None,
+) -> float:
     """Estimated duration of the run in seconds, measured on a few pictures of each model and size.
 
     Remarks about codecs and sizes are noted in the jobs.
     """
     measured: dict[tuple[Any, ...], tuple[float, tuple[int, int]]] = {}
-    generators, total, rendered = _LatestModel(load), 0.0, set()
+    models, total, rendered = models or ModelKeeper(), 0.0, set()
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
             plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
             try:
                 if key not in measured:
-                    _, walk = api.prepare(plan, generators.of(plan))
+                    _, walk = api.prepare(plan, models.of(ModelRequest.of(plan, **(options or {})), tell))
                     measured[key] = preflight.seconds_a_frame(walk), walk.size
                 rate, size = measured[key]
                 frames = frames_key(plan, targets_of(plan))

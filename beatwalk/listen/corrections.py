@@ -11,17 +11,20 @@ Conventions
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import read_text
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
+MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
@@ -140,31 +143,38 @@ def with_rhythm(analysis: Analysis, beats: Beats, bars: Bars) -> Analysis:
     return replace(made, downbeats_s=bars.downbeats_s, beats_per_bar=bars.beats_per_bar)
 
 
+_HEADER = re.compile(r"time|times|start|seconds|time_s|timestamp|begin|position", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"\d+,\d+")
+_COLUMNS = re.compile(r"\s*,\s*|\s+(?=[\d.]+(?:\s|$))")
+
+
 def read_taps(path: Path) -> Float:
     """Read the times in a file, one a line, in seconds or minutes:seconds; `#` begins a comment.
+
+    Of files with columns (Audacity's labels, our cue sheets, other CSV), the first column counts.
 
     Raises
     ------
     InputError
         The file is missing, a line is not a time, times do not increase, or there are too few.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise InputError(f"{path}: cannot be read ({reason}); expected times tapped along, one a line") from None
     times_s: list[float] = []
-    for number, line in enumerate(lines, 1):
-        text = line.split("#")[0].strip()
-        if not text:
+    text = read_text(path, InputError, "times tapped along, one a line")
+    for number, line in enumerate(text.split("\n"), 1):
+        first = _first_column(line.split("#")[0])
+        if not first or first == "\\":  # Audacity writes frequencies behind a backslash
+            continue
+        if not times_s and _HEADER.fullmatch(first):
             continue
         try:
-            minutes, _, seconds = text.rpartition(":")
+            minutes, _, seconds = first.rpartition(":")
             time_s = 60 * float(minutes or 0) + float(seconds)
         except ValueError:
             time_s = math.nan
         if not 0 <= time_s < math.inf:
-            raise InputError(f'{path}:{number}: "{text}" is not a time; write seconds or minutes:seconds, one a line')
+            raise InputError(
+                f'{path}:{number}: "{first}" is not a time; write seconds or minutes:seconds, one a line'
+            )
         if times_s and time_s <= times_s[-1]:
             raise InputError(
                 f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; sort the taps by time"
@@ -173,6 +183,18 @@ def read_taps(path: Path) -> Float:
     if len(times_s) < MIN_TAPS:
         raise InputError(f"{path}: {len(times_s)} taps are too few; tap along for at least {MIN_TAPS} beats")
     return np.array(times_s)
+
+
+def _first_column(line: str) -> str:
+    """The first column of a line: behind it comes a tab or a semicolon, a comma, or white space and a number.
+
+    A lone number with a comma (0,5) is left whole, because it could be two columns.
+    """
+    columned = re.split(r"[\t;]", line.strip())
+    if len(columned) > 1 and re.fullmatch(r"\d+,\d+", columned[0].strip()):
+        return columned[0].strip().replace(",", ".")  # a decimal comma
+    first = columned[0].strip().strip('"')
+    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0]
 
 
 def usual_meter(analysis: Analysis) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from beatwalk.core import split_number
 from beatwalk.errors import MissingExtraError, ModelError
 from beatwalk.models.sources import check_file, fingerprint
+from beatwalk.models.vae import channels_of
 from beatwalk.models.weights_check import load_component, reason_of
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ TINY_VAES: Mapping[str, str] = {
     "PixArtAlphaPipeline": "madebyollin/taesd",
     "StableDiffusionXLPipeline": "madebyollin/taesdxl",
     "PixArtSigmaPipeline": "madebyollin/taesdxl",
+    "AuraFlowPipeline": "madebyollin/taesdxl",
     "StableDiffusion3Pipeline": "madebyollin/taesd3",
     "FluxPipeline": "madebyollin/taef1",
+    "ChromaPipeline": "madebyollin/taef1",
     "Lumina2Pipeline": "madebyollin/taef1",
     "ZImagePipeline": "madebyollin/taef1",
 }
@@ -131,8 +134,9 @@ def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bo
     MissingExtraError
         One of them needs a library that is not installed.
     """
+    folders = {Path(each) for each in (addons.vae, addons.tiny_vae) if each is not None}
     for path in addons.files():
-        if not path.exists():
+        if not path.exists() or not (path.is_file() or (path.is_dir() and path in folders)):
             raise ModelError(f"{path}: no such file; give a local .safetensors file")
         if path.is_file():
             check_file(path, allow_pickle)
@@ -235,7 +239,7 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
 
 
 def _replace_vae(pipeline: Any, vae: Any, source: str | Path) -> None:
-    has, wants = (int(each.config.latent_channels) for each in (vae, pipeline.vae))
+    has, wants = channels_of(vae), channels_of(pipeline.vae)
     if has != wants:
         raise ModelError(
             f"{source}: reads latents of {has} channels, but the model makes {wants}; use one of the same kind"

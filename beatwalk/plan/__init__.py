@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.anchoring import anchored
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -15,11 +16,13 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
+from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
+    "anchored",
     "check_plan",
     "init_of",
     "list_presets",
@@ -37,4 +40,6 @@ __all__ = [
     "resolve_model_path",
     "settings_from",
     "targets_of",
+    "used_curves",
+    "used_sources",
 ]

@@ -13,6 +13,7 @@ from beatwalk.video.codecs import check_choices, check_name, codec_named, remark
 from beatwalk.video.cues import cue_paths, cues_of, write_cues
 from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
+from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
@@ -31,6 +32,7 @@ __all__ = [
     "cues_of",
     "finish_segments",
     "mux",
+    "prepare_moviepy",
     "probe",
     "read_averages",
     "read_frames",

@@ -1,6 +1,7 @@
 """The codecs: container, pixel format, sizes, sound and alpha of each, all in one table.
 
-Alpha is always premultiplied: transparent pixels are black.
+Alpha is straight unless premultiplied is asked for: programs that read these files take them for straight (see
+`docs/guide/vj.md`, by host).
 
 Colour tags of each codec, as read back:
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from beatwalk.core import ffmpeg
 from beatwalk.errors import OutputError, SettingsError
+from beatwalk.settings import AlphaMode
 
 TO_YUV = (
     "scale=out_color_matrix={matrix}:out_range={range}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -66,11 +68,13 @@ class Codec:
     options: tuple[str, ...]
     pixels: str  # pixel format
     alpha_pixels: str | None = None  # pixel format with alpha, where it has one
+    alpha_mode: AlphaMode = "straight"  # how its readers take colours that have alpha
     multiple: int = 1  # width and height are multiples of this
     least: int = 1  # and at least this
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
     sound: bool = True
+    chapters: bool = True  # False: for VJ programs, which take chapters for a track that they do not know
     bytes_a_pixel: float = 0.1  # roughly; predicts whether the disk has room
     most_fps: int | None = None  # frames a second
     instead: tuple[str, tuple[str, ...]] | None = (
@@ -115,29 +119,29 @@ CODECS = _codecs(
         options=(*_VP9, "-auto-alt-ref", "0"), quality="-crf",
     ),
     Codec(
-        name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
+        name="prores", chapters=False, encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
         bytes_a_pixel=0.7, options=("-profile:v", "hq", "-vendor", "apl0"),
     ),
     Codec(
-        name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
+        name="prores-4444", chapters=False, encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
         alpha_pixels="yuva444p10le", multiple=2,
         bytes_a_pixel=1.5, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
     ),
     Codec(
-        name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        name="hap", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
         bytes_a_pixel=0.5, options=("-format", "hap", "-chunks", "4"),
     ),
     Codec(
-        name="hap-alpha", encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba", multiple=4,
-        matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
+        name="hap-alpha", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba",
+        multiple=4, matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
     ),
     Codec(
-        name="hap-q", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        name="hap-q", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
         bytes_a_pixel=1.0, options=("-format", "hap_q", "-chunks", "4"),
     ),
     # DXV's blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
     Codec(
-        name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
+        name="dxv", chapters=False, encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
         bytes_a_pixel=0.5, options=(),
     ),
     Codec(
@@ -145,8 +149,8 @@ CODECS = _codecs(
         bytes_a_pixel=1.5, options=("-level", "3", "-g", "1", "-slicecrc", "1"),
     ),
     Codec(
-        name="mjpeg", encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p", matrix="jpeg",
-        bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
+        name="mjpeg", chapters=False, encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p",
+        matrix="jpeg", bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
     ),
     Codec(
         name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", bytes_a_pixel=0.7,

@@ -7,7 +7,6 @@ under its name when it is whole; until then it grows in its work folder.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import queue
 import threading
@@ -17,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from beatwalk.video.codecs import CODECS, check_name
 from beatwalk.video.cues import chapters
 from beatwalk.video.effects import Effects
 from beatwalk.video.flash_limiter import FlashLimiter
-from beatwalk.video.muxing import mux
+from beatwalk.video.muxing import mark_chapters, mux
 from beatwalk.video.reading import probe, read_frames
 from beatwalk.video.writing import Encoder
 
@@ -82,8 +81,8 @@ def finish_segments(
     enlarge
         Makes finished frames `plan.settings.video.upscale` times as wide and high. None: the encoder scales them.
     sound
-        Whether to add the song, where the codec's container takes sound. A function adds the sound itself; it gets
-        the pictures and the file to write.
+        Whether to add the song, where the codec's container takes sound and the settings ask for it. A function adds
+        the sound itself; it gets the pictures and the file to write.
     before_publishing
         Called when the video is whole, before it gets its name.
 
@@ -100,12 +99,12 @@ def finish_segments(
     """
     started, out, song = time.monotonic(), Path(out), plan.analysis.song
     check_place(out)
-    if sound is True and not Path(song.path).is_file():
+    if sound is True and plan.settings.video.sound and not Path(song.path).is_file():
         raise AudioError(f"{song.path}: no such file, but the plan was made for this song; put it back there")
     settings, timeline = plan.settings, plan.timeline
-    if len(targets.zoom) != timeline.n_frames:
+    if len(targets) != timeline.n_frames:
         raise PlanError(
-            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; compute them again"
+            f"targets for {len(targets)} frames, but the plan has {timeline.n_frames}; compute them again"
         )
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
@@ -117,19 +116,14 @@ def finish_segments(
             segments, targets, plan, pictures, size,
             stages=stages, progress=progress, overlay=overlay, enlarge=enlarge,
         )  # fmt: skip
-        if sound and CODECS[video.codec].sound:
-            whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
-            whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
+        if sound is not False and CODECS[video.codec].sound:
+            whole = folder / f"whole{out.suffix}"
             with stages.time("mux"):
                 if sound is True:
-                    told = chapters(plan.analysis, timeline, plan.keyframes)
-                    mux(
-                        pictures, song.path, whole,
-                        start_s=start_s, duration_s=length_s, whole_song=whole_song, chapters=told,
-                    )  # fmt: skip
+                    pictures = _add_song(plan, pictures, whole)
                 else:
                     sound(pictures, whole)
-            pictures = whole
+                    pictures = whole
         report = FinishReport(
             frames=timeline.n_frames,
             seconds=time.monotonic() - started,
@@ -141,6 +135,40 @@ def finish_segments(
             before_publishing(report)
         publish(pictures, out)
     return report
+
+
+def _add_song(plan: Plan, pictures: Path, whole: Path) -> Path:
+    """Lay the plan's part of the song under the pictures, if the settings ask for it, and mark chapters.
+
+    Returns
+    -------
+    Path
+        `whole`, or `pictures` where there is nothing to add.
+    """
+    song, timeline, kinds = plan.analysis.song, plan.timeline, _chaptered(plan)
+    told = chapters(plan.analysis, timeline, plan.keyframes, kinds) if kinds else []
+    if not plan.settings.video.sound:
+        if told:
+            mark_chapters(pictures, whole, told)
+        return whole if told else pictures
+    whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+    mux(
+        pictures, song.path, whole,
+        start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song, track=song.track,
+        chapters=told,
+    )  # fmt: skip
+    return whole
+
+
+def _chaptered(plan: Plan) -> tuple[Literal["section", "prompt"], ...]:
+    """What begins a chapter in the video of a plan; nothing where it has no chapters."""
+    wanted = plan.settings.video.chapters
+    if wanted == "sections":
+        return ("section",)
+    if wanted == "prompts":
+        return ("prompt",)
+    left_out = plan.settings.walk.loop or not CODECS[plan.settings.video.codec].chapters
+    return () if wanted == "off" or left_out else ("section", "prompt")
 
 
 def _encode(
@@ -180,6 +208,7 @@ def _encode(
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
     factor = 1 if enlarge is None else video.upscale
+    mode = video.alpha_mode or CODECS[video.codec].alpha_mode
     plain_size, size = size, (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
@@ -194,7 +223,7 @@ def _encode(
                 with stages.time("upscale"):
                     frames = enlarge(frames)
             with stages.time("encode"):
-                encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
+                encoder.write(with_alpha(frames, video.alpha, mode) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()
             if progress is not None:
                 progress(first + len(frames), timeline.n_frames)
@@ -207,9 +236,7 @@ def _turned(targets: Targets, count: int) -> Targets:
     """Put the targets of the last `count` frames before the first."""
     if not count:
         return targets
-    names = [one.name for one in dataclasses.fields(Targets)]
-    values = {name: getattr(targets, name) for name in names}
-    return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
+    return Targets({key: np.concatenate([curve[-count:], curve]) for key, curve in targets.curves.items()})
 
 
 def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:

@@ -19,7 +19,7 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
-from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish
+from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish, reserve
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
@@ -59,6 +59,10 @@ class _FrameWriter:
         width, height = self.size
         pixels = "rgb24" if self._channels == 3 else "rgba"
         source = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", str(self.fps))
+        try:
+            reserve(self._partial)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
         self._errors = tempfile.TemporaryFile()  # a pipe that nobody empties would block ffmpeg
         try:
             self._process = ffmpeg.start(
@@ -67,6 +71,7 @@ class _FrameWriter:
             )  # fmt: skip
         except BaseException:
             self._errors.close()
+            discard(self._partial)
             raise
         self._thread = threading.Thread(target=self._feed, name=f"encode {self.path.name}", daemon=True)
         self._thread.start()
@@ -174,7 +179,7 @@ class Encoder(_FrameWriter):
     intra
         Write h264 as whole frames alone, for scrubbing.
     alpha
-        Frames have a fourth channel, and their colours are premultiplied by it.
+        Frames have a fourth channel.
     upscale
         Factor of width and height.
     interpolate

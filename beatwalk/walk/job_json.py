@@ -13,38 +13,38 @@ from typing import Any
 
 import numpy as np
 
+from beatwalk.core import digest
 from beatwalk.settings import Settings
 from beatwalk.types import Keyframe, Storyboard, Timeline
 from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.survey_json import (
-    opened,
     pilot_from_json,
     pilot_to_json,
-    sealed,
     survey_from_json,
     survey_to_json,
 )
 
+CHECKSUM = "digest"
+
 
 def job_to_json(job: SegmentJob, storyboard: Storyboard) -> dict[str, Any]:
-    """Write a job, and the storyboard that it belongs to, as plain data with a hash of itself."""
-    return sealed(
-        {
-            "segment": job.segment.index,
-            "steps": job.steps.tolist(),
-            "pilot": pilot_to_json(job.pilot),
-            "survey": job.survey and survey_to_json(job.survey),
-            "storyboard": {
-                "model": storyboard.model,
-                "size": None if storyboard.size is None else list(storyboard.size),
-                "fps": str(storyboard.timeline.fps),
-                "frames": storyboard.timeline.n_frames,
-                "start": storyboard.timeline.start_s,
-                "settings": storyboard.settings.model_dump(mode="json"),
-                "keyframes": [_keyframe_to_json(keyframe) for keyframe in storyboard.keyframes],
-            },
-        }
-    )
+    """Write a job, and the storyboard that it belongs to, as plain data with a checksum."""
+    data: dict[str, Any] = {
+        "segment": job.segment.index,
+        "steps": job.steps.tolist(),
+        "pilot": pilot_to_json(job.pilot),
+        "survey": job.survey and survey_to_json(job.survey),
+        "storyboard": {
+            "model": storyboard.model,
+            "size": None if storyboard.size is None else list(storyboard.size),
+            "fps": str(storyboard.timeline.fps),
+            "frames": storyboard.timeline.n_frames,
+            "start": storyboard.timeline.start_s,
+            "settings": storyboard.settings.model_dump(mode="json"),
+            "keyframes": [_keyframe_to_json(keyframe) for keyframe in storyboard.keyframes],
+        },
+    }
+    return {**data, CHECKSUM: digest(data)}
 
 
 def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
@@ -55,7 +55,9 @@ def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
     KeyError, TypeError, ValueError
         The data is something else, or damaged.
     """
-    data = opened(data)
+    data = dict(data)
+    if data.pop(CHECKSUM, None) != digest(data):
+        raise ValueError("the checksum of this job differs, so it is damaged")
     told = data["storyboard"]
     size = told["size"]
     storyboard = Storyboard(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import itertools
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,16 +22,15 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from beatwalk.core import (
-    StageProgress,
-    Watcher,
+    OnEvent,
+    Rendered,
+    Surveying,
     WorkFolder,
     file_sha256,
-    read_json,
+    open_regular,
     record_file,
     whole_or_nothing,
-    write_json,
 )
-from beatwalk.errors import OutputError
 from beatwalk.perception import change
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
@@ -39,16 +38,15 @@ from beatwalk.walk.blocks import Block, walk_blocks
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
 from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.survey_json import (
-    opened,
     pilot_from_json,
     pilot_to_json,
-    sealed,
     survey_from_json,
     survey_to_json,
 )
 from beatwalk.walk.walk import Walk
 
 Kept = TypeVar("Kept")
+MAX_RECORD_BYTES = 256 * 2**20  # 16 bytes a frame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +94,7 @@ def render_segments(
     targets: Targets,
     work: WorkFolder,
     *,
-    watch: Watcher | None = None,
+    tell: OnEvent | None = None,
     sink: Callable[[Path | Frames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
     """Render every segment of a plan that is not finished yet.
@@ -105,6 +103,8 @@ def render_segments(
     ----------
     work
         An existing folder, claimed for this render.
+    tell
+        Told of every segment surveyed and of every block of frames; what it raises ends the render.
     sink
         Given all frames in order: new ones as arrays, those of finished segments as their files.
 
@@ -114,34 +114,40 @@ def render_segments(
         Frames cannot be written.
     """
     plan = walk.plan
-    watch, sink = watch or (lambda progress: None), sink or (lambda frames: None)
-    total, n_segments = plan.timeline.n_frames, len(plan.segments)
-    watch(StageProgress(stage="survey", done=0, total=n_segments))
-    pilot = _kept(work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets))
+    tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
+    tell(Surveying(segment=0, done=0.0))
+    pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets))
+    total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
-    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+
+    def told(segment: int, in_segment: int) -> None:
+        tell(Rendered(done=done, total=total, reused=reused, segment=segment, in_segment=in_segment))
+
+    told(0, 0)
     surveys = []
     with _Closer() as closer:
         for job in segment_jobs(plan, targets, pilot):
             index = job.segment.index
             survey = _kept(
-                work.survey_file(index), survey_from_json, survey_to_json, functools.partial(job.surveyed, walk)
+                work, work.survey_file(index), survey_from_json, survey_to_json, functools.partial(job.surveyed, walk)
             )
             surveys.append(survey)
-            watch(StageProgress(stage="survey", done=len(surveys), total=n_segments))
+            tell(Surveying(segment=index, done=1.0))
             if (there := records[index]) is not None:
                 sink(there.path)
                 continue
-            file = work.frames_file(index)
+            file, begin = work.frames_file(index), done
             with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
 
-                def write(block: Block, writer: LosslessWriter = writer) -> None:
+                def write(
+                    block: Block, job: SegmentJob = job, writer: LosslessWriter = writer, begin: int = begin
+                ) -> None:
                     nonlocal done
                     writer.write(block.frames)
                     sink(block.frames)
                     done += len(block.frames)
-                    watch(StageProgress(stage="render", done=done, total=total, reused=reused))
+                    told(job.segment.index, done - begin)
 
                 record = render_segment(walk, replace(job, survey=survey), file, write)
             closer.close(writer, record)
@@ -202,38 +208,54 @@ class _Closer:
 
 
 def _kept(
-    path: Path,
+    work: WorkFolder,
+    file: Path,
     read: Callable[[dict[str, Any]], Kept],
     write: Callable[[Kept], dict[str, Any]],
     make: Callable[[], Kept],
 ) -> Kept:
-    """What an earlier run of the same render has stored; where that is missing or damaged, make it and store it."""
-    if path.is_file():
-        with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
-            return read(opened(read_json(path, OutputError, "what a survey found")))
+    """What an earlier run of the same render has kept; where that is missing or damaged, make it and keep it."""
+    if (kept := work.kept(file)) is not None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return read(kept)
     made = make()
-    write_json(path, sealed(write(made)))
+    work.keep(file, write(made))
     return made
 
 
 def write_record(record: SegmentRecord) -> None:
     """Record that a segment is finished: its frames are on disk, and the record has their hash."""
     with whole_or_nothing(record_file(record.path)) as partial, partial.open("wb") as file:
+        frames = file_sha256(record.path)
         np.savez(
             file,
             positions=record.positions,
             measured=record.measured,
             ends=record.ends,
             replaced=record.replaced,
-            sha256=np.frombuffer(file_sha256(record.path), np.uint8),
+            sha256=np.frombuffer(frames, np.uint8),
+            checksum=np.frombuffer(_checksum(record, frames), np.uint8),
         )
+
+
+def _checksum(record: SegmentRecord, frames: bytes) -> bytes:
+    """A digest of a record and of what its frames hash to."""
+    digest = hashlib.sha256(frames + str(record.replaced).encode())
+    for values in (record.positions, record.measured, record.ends):
+        digest.update(f"{values.dtype} {values.shape}".encode() + values.tobytes())
+    return digest.digest()
 
 
 def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
     """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
     path = work.frames_file(segment.index)
     try:
-        with record_file(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+        if path.is_symlink():
+            return None
+        stored = record_file(path)
+        with open_regular(stored, MAX_RECORD_BYTES) as file, np.load(file, allow_pickle=False) as data:
+            if any(each.compress_type or each.file_size > MAX_RECORD_BYTES for each in data.zip.infolist()):
+                return None  # ours are not compressed
             record = SegmentRecord(
                 path=path,
                 positions=data["positions"],
@@ -242,8 +264,10 @@ def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
                 replaced=int(data["replaced"]),
             )
             whole = len(record.positions) == len(record.measured) == segment.n_frames
-            return record if whole and data["sha256"].tobytes() == file_sha256(path) else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            frames = data["sha256"].tobytes()
+            whole = whole and data["checksum"].tobytes() == _checksum(record, frames)
+            return record if whole and frames == file_sha256(path) else None
+    except Exception:  # damaged archives make numpy raise a dozen kinds; any doubt counts as not there
         return None
 
 

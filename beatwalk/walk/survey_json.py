@@ -1,12 +1,7 @@
-"""Pilot and surveys as plain data, and back.
-
-What is stored carries a SHA-256 of itself. Data whose hash differs is damaged, and is not believed.
-"""
+"""Pilot and surveys as plain data, and back."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -21,31 +16,6 @@ from beatwalk.walk.noise import NoisePath, NoisePosition
 from beatwalk.walk.pilot import Pilot
 from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.survey import SegmentSurvey
-
-HASH = "sha256"
-
-
-def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data with a hash of itself."""
-    return {**data, HASH: _hash_of(data)}
-
-
-def opened(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data that was sealed.
-
-    Raises
-    ------
-    ValueError
-        It is not what was sealed.
-    """
-    inner = {name: value for name, value in data.items() if name != HASH}
-    if data.get(HASH) != _hash_of(inner):
-        raise ValueError("the hash of this data differs, so it is damaged")
-    return inner
-
-
-def _hash_of(data: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def pilot_to_json(pilot: Pilot) -> dict[str, Any]:

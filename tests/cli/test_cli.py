@@ -307,10 +307,9 @@ def test_a_tracker_that_is_not_installed(run: Run, folder: Path) -> None:
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every verb loads waves instead of a model."""
-    for verb in ("render", "loops", "scout", "set"):
-        monkeypatch.setattr(f"beatwalk.cli.{verb}.load", lambda *given: FakeGenerator())
-    for verb in ("render", "loops", "set"):
-        monkeypatch.setattr(f"beatwalk.cli.{verb}.fingerprint", lambda *given: FakeGenerator().info.fingerprint)
+    monkeypatch.setattr("beatwalk.cli.scout.load", lambda *given: FakeGenerator())
+    monkeypatch.setattr("beatwalk.models.keeper.load_model", lambda request: FakeGenerator())
+    monkeypatch.setattr("beatwalk.models.keeper.fingerprint_of", lambda request: FakeGenerator().info.fingerprint)
 
 
 def test_from_a_song_to_a_video_that_is_measured(run: Run, folder: Path, fake_model: None) -> None:
@@ -361,7 +360,7 @@ def test_what_stops_a_render_is_said_in_a_line(
     def fails(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr("beatwalk.cli.render.load", fails)
+    monkeypatch.setattr("beatwalk.models.keeper.load_model", fails)
     found = run("song.wav", "walk.txt", "-q")
     assert found[0] == code
     assert said in found[2]

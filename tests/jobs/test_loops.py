@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from beatwalk import api
+from beatwalk.core import Event, Rendered, VideoEnded
 from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError
 from beatwalk.jobs.loop_song import exact_rate
 from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.types import Plan
@@ -86,7 +88,8 @@ def test_clips_loop_and_are_listed(tmp_path: Path) -> None:
     plan = planned(tmp_path, bpm=127.0)
     clips = clips_of(plan, tmp_path / "loops", bars=1, count=2)
     generator = FakeGenerator()
-    render_clips(clips, generator)
+    models = ModelKeeper.holding(generator)
+    render_clips(clips, models=models)
     names = {path.name for path in (tmp_path / "loops").iterdir()}
     videos = {"song_127bpm_01bars_01.mov", "song_127bpm_01bars_02.mov"}
     assert names == {*videos, *(f"{name}.beatwalk.json" for name in videos), "clips.json", "clips.png"}
@@ -101,12 +104,13 @@ def test_clips_loop_and_are_listed(tmp_path: Path) -> None:
         changes = successive_change(reduce_frames(frames))
         assert successive_change(reduce_frames(frames[[-1, 0]]))[0] <= np.median(changes)
     made = len(generator.denoised)
-    told: list[str] = []
-    render_clips(clips, generator, told=lambda clip, status: told.append(status))
-    assert (len(generator.denoised), told) == (made, ["there", "there"])
+    told: list[Event] = []
+    render_clips(clips, models=models, on_event=told.append)
+    ended = [event.status for event in told if isinstance(event, VideoEnded)]
+    assert (len(generator.denoised), ended) == (made, ["there", "there"])
     others = clips_of(planned(tmp_path, bpm=127.0, fps=25), tmp_path / "loops", bars=1, count=1)
     with pytest.raises(OutputError, match="another loop"):
-        render_clips(others, generator)
+        render_clips(others, models=models)
     for model, sound in (("another", False), (generator.info.fingerprint, True)):
         with pytest.raises(OutputError, match="another loop"):
             check_clips(clips, model, sound=sound, overwrite=False)
@@ -117,19 +121,19 @@ def test_a_stopped_clip_goes_on_and_a_changed_one_is_named(tmp_path: Path) -> No
     """As any render: finished segments are not made again, nor mixed with others."""
     clips = clips_of(planned(tmp_path), tmp_path / "loops", bars=1, count=1)
 
-    def stop(progress: Any) -> None:
-        if progress.stage == "render" and progress.done > 30:
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 30:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render_clips(clips, FakeGenerator(), watch=stop)
+        render_clips(clips, models=ModelKeeper.holding(FakeGenerator()), on_event=stop)
     assert not clips[0].path.exists()
     changed = clips_of(planned(tmp_path, fps=30), tmp_path / "loops", bars=1, count=1)
     with pytest.raises(OutputError, match="unfinished render differs in frame rate or length"):
         check_clips(changed, FakeGenerator().info.fingerprint, sound=False, overwrite=False)
     with pytest.raises(OutputError, match="unfinished render differs in model;"):
         check_clips(clips, "another", sound=False, overwrite=False)
-    render_clips(clips, FakeGenerator())
+    render_clips(clips, models=ModelKeeper.holding(FakeGenerator()))
     manifest = json.loads(manifest_path(clips[0].path).read_text())
     assert manifest["report"]["frames_reused"] > 0
     assert manifest["song"]["path"] == str(tmp_path / "song.wav")
@@ -140,11 +144,11 @@ def test_a_stopped_clip_goes_on_and_a_changed_one_is_named(tmp_path: Path) -> No
 def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     """Its motion against what it was to be, its beats at its own tempo, whatever the song's."""
     clip = clips_of(planned(tmp_path), tmp_path / "loops", bars=2, count=1, bpm=150.0)[0]
-    render_clips([clip], FakeGenerator())
+    render_clips([clip], models=ModelKeeper.holding(FakeGenerator()))
     report = api.check(clip.path)
     assert report.tracking is not None
     assert report.sound is None
-    cues_of(clip.path, None, lambda song: pytest.fail("a loop's beats are known"))
+    cues_of(clip.path, None, lambda song, track: pytest.fail("a loop's beats are known"))
     told = json.loads((tmp_path / "loops" / "song_150bpm_02bars_01.mov.cues.json").read_text())["markers"]
     beats = [row["frame"] for row in told if row["kind"] == "beat"]
     assert beats == [round(i * 0.4 * 24 + 1e-9) for i in range(8)]
@@ -152,13 +156,13 @@ def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     manifest = json.loads(manifest_path(clip.path).read_text())
     manifest_path(clip.path).write_text(json.dumps({**manifest, "loop": {"bpm": -1}}))
     with pytest.raises(InputError, match="manifest is incomplete"):
-        cues_of(clip.path, None, lambda song: known_analysis())
+        cues_of(clip.path, None, lambda song, track: known_analysis())
 
 
 def test_sound_is_stretched_with_the_pictures(tmp_path: Path) -> None:
     """Asked for, it is as long as the loop, and its beats are at the loop's tempo."""
     clips = clips_of(planned(tmp_path), tmp_path / "loops", bars=2, count=1, bpm=100.0)
-    render_clips(clips, FakeGenerator(), sound=True)
+    render_clips(clips, models=ModelKeeper.holding(FakeGenerator()), sound=True)
     sound = np.abs(read_sound(clips[0].path, 8000))
     assert len(sound) / 8000 == pytest.approx(8 * 0.6, abs=0.05)
     for beat in range(1, 8):

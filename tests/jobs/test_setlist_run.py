@@ -14,13 +14,15 @@ from PIL import Image
 
 from beatwalk import api
 from beatwalk.cli import main
+from beatwalk.core import Event, VideoEnded
 from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import OutputError
 from beatwalk.jobs.setlist import Job
 from beatwalk.jobs.setlist_run import check_places, render_set, seconds_of, summary, table
 from beatwalk.listen import store, write_analysis
+from beatwalk.models import ModelKeeper, ModelRequest
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.types import Plan, frozen_array
+from beatwalk.types import frozen_array
 from beatwalk.video import probe
 from tests.helpers import NIGHT, a_night, jobs
 
@@ -42,7 +44,7 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
     planned = jobs(folder)
     reports: list[dict[str, Any] | None] = []
     check_places(planned, resume=False, overwrite=False)
-    assert seconds_of(planned, lambda plan: FakeGenerator()) > 0
+    assert seconds_of(planned, models=ModelKeeper.holding(FakeGenerator())) > 0
     report = folder / "night" / "set-report.json"
 
     peak = planned[3]
@@ -53,10 +55,11 @@ def test_one_bad_song_does_not_stop_the_night(folder: Path) -> None:
                 raise RuntimeError("out of\nluck")
             return super().decode(*given, **options)
 
-    def told_of(job: Job) -> None:
-        reports.append(json.loads(report.read_text()) if report.exists() else None)
+    def told_of(event: Event) -> None:
+        if isinstance(event, VideoEnded):
+            reports.append(json.loads(report.read_text()) if report.exists() else None)
 
-    render_set(planned, lambda plan: Breaks(), report, told=told_of)
+    render_set(planned, report, models=ModelKeeper.holding(Breaks()), on_event=told_of)
     assert statuses(planned) == ["done", "done", "failed", "failed", "done"]
     assert "RuntimeError: out of luck" in planned[3].problem
     told = json.loads(report.read_text())
@@ -75,14 +78,14 @@ def test_a_model_is_loaded_once_and_anew_with_other_add_ons(folder: Path) -> Non
         assert job.plan is not None
         model = job.plan.settings.model.model_copy(update=changes)
         job.plan = replace(job.plan, settings=job.plan.settings.model_copy(update={"model": model}))
-    loaded: list[Plan] = []
+    loaded: list[ModelRequest] = []
 
-    def load(plan: Plan) -> FakeGenerator:
-        loaded.append(plan)
+    def load(request: ModelRequest) -> FakeGenerator:
+        loaded.append(request)
         return FakeGenerator()
 
-    seconds_of([first, second, third], load)
-    assert [plan.settings.model.lora for plan in loaded] == [(), ("style.safetensors",)]
+    seconds_of([first, second, third], models=ModelKeeper(load))
+    assert [request.addons.loras for request in loaded] == [(), ("style.safetensors",)]
 
 
 def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
@@ -90,11 +93,11 @@ def test_resume_skips_what_is_whole_and_goes_on(folder: Path) -> None:
     planned = jobs(folder)
     check_places(planned, resume=True, overwrite=False)
     report = folder / "night" / "set-report.json"
-    render_set(planned[:2], lambda plan: FakeGenerator(), report)
+    render_set(planned[:2], report, models=ModelKeeper.holding(FakeGenerator()))
     again, generator = jobs(folder), FakeGenerator()
     check_places(again, resume=True, overwrite=False)
     assert statuses(again) == ["there", "there", "failed", "waiting", "waiting"]
-    render_set(again, lambda plan: generator, report)
+    render_set(again, report, models=ModelKeeper.holding(generator))
     assert statuses(again) == ["there", "there", "failed", "done", "done"]
     assert summary(again, 1.0)["there"] == 2
     (folder / "night.toml").write_text(NIGHT.replace("pace = 0.2", "pace = 0.3"))
@@ -132,7 +135,7 @@ def test_frames_are_rendered_once_for_every_output(folder: Path) -> None:
     planned = [job for job in planned if job.plan is not None]
     check_places(planned, resume=False, overwrite=False)
     report = folder / "night" / "set-report.json"
-    render_set(planned, lambda plan: generator, report, fingerprint=lambda plan: generator.info.fingerprint)
+    render_set(planned, report, models=ModelKeeper.holding(generator))
     assert [job.frames_of for job in planned] == [
         "", "one-wall.mov", "", "peak-house-wall.mov", "", "peak-ambient-wall.mov",
     ]  # fmt: skip
@@ -160,13 +163,13 @@ def test_kept_frames_outlast_a_failure(folder: Path, monkeypatch: pytest.MonkeyP
             raise OutputError("out.mp4: the encoder stopped: no luck")
 
         patched.setattr("beatwalk.api.finish", breaks)
-        render_set(planned, lambda plan: FakeGenerator(), report)
+        render_set(planned, report, models=ModelKeeper.holding(FakeGenerator()))
     assert statuses(planned) == ["done", "failed"]
     kept = folder / "night" / "one-wall.mov.beatwalk"
     assert list(kept.glob("segment-*.npz"))
     again, generator = jobs(folder)[:2], FakeGenerator()
     check_places(again, resume=True, overwrite=False)
-    render_set(again, lambda plan: generator, report)
+    render_set(again, report, models=ModelKeeper.holding(generator))
     assert (statuses(again), again[1].frames_of) == (["there", "done"], "one-wall.mov")
     assert generator.decoded == 0
     assert not kept.exists()
@@ -183,7 +186,7 @@ def test_frames_of_another_model_are_not_finished(folder: Path) -> None:
     check_places(again, resume=True, overwrite=False, fingerprint=lambda plan: "another")
     assert (again[0].status, "differs in model;" in again[0].problem) == ("failed", True)
     again[0].status = "there"
-    render_set(again, lambda plan: generator, report, fingerprint=lambda plan: "another")
+    render_set(again, report, models=ModelKeeper(lambda request: generator, lambda request: "another"))
     assert generator.decoded
 
     def problem_with(text: str, *, rising: bool = False) -> str:
@@ -215,7 +218,7 @@ def test_a_reworded_preset_keeps_what_is_whole(folder: Path) -> None:
         check_places(found, resume=True, overwrite=False)
         return found[0]
 
-    render_set([first("calm")], lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    render_set([first("calm")], folder / "night" / "set-report.json", models=ModelKeeper.holding(FakeGenerator()))
     assert (first("calm and slow").status, first("calm and slow").problem) == ("there", "")
 
 
@@ -231,7 +234,7 @@ def test_a_changed_seed_is_noticed(folder: Path) -> None:
 
     (folder / "walk.txt").write_text("a red sea :: seed=42\na blue wood\n")
     made = [first()]
-    render_set(made, lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    render_set(made, folder / "night" / "set-report.json", models=ModelKeeper.holding(FakeGenerator()))
     assert (statuses(made), made[0].problem) == (["done"], "")
     assert first().status == "there"
     (folder / "walk.txt").write_text("a red sea :: seed=43\na blue wood\n")
@@ -246,7 +249,7 @@ def test_a_changed_picture_is_noticed(folder: Path) -> None:
     (folder / "walk.txt").write_text(f"a red sea :: image={folder / 'a.png'} strength=0.5\na blue wood\n")
     planned = jobs(folder)[:2]
     check_places(planned, resume=False, overwrite=False)
-    render_set(planned, lambda plan: FakeGenerator(), folder / "night" / "set-report.json")
+    render_set(planned, folder / "night" / "set-report.json", models=ModelKeeper.holding(FakeGenerator()))
     assert statuses(planned) == ["done", "done"]
     again = jobs(folder)[:2]
     check_places(again, resume=True, overwrite=False)
@@ -258,7 +261,9 @@ def test_a_changed_picture_is_noticed(folder: Path) -> None:
     (folder / "a.png").unlink()
     for job in changed:
         job.status = "waiting"
-    render_set(changed, lambda plan: FakeGenerator(), folder / "night" / "set-report.json", overwrite=True)
+    render_set(
+        changed, folder / "night" / "set-report.json", overwrite=True, models=ModelKeeper.holding(FakeGenerator())
+    )
     assert statuses(changed) == ["failed", "failed"]
 
 
@@ -273,7 +278,7 @@ def test_what_was_stored_beside_a_song_is_heard(folder: Path) -> None:
 
 def test_a_dry_run_makes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """It plans, estimates and says what is wrong."""
-    monkeypatch.setattr("beatwalk.cli.set.load", lambda choices, model, settings: FakeGenerator())
+    monkeypatch.setattr("beatwalk.models.keeper.load_model", lambda request: FakeGenerator())
     with pytest.raises(SystemExit) as stop:
         main(["set", str(folder / "night.toml"), "--dry-run"])
     assert stop.value.code == 1

@@ -193,7 +193,7 @@ def test_taps_file(tmp_path: Path) -> None:
         ("1\n2\n1.5\n4", "taps.txt:3: 1.5 s does not come after 2 s"),
         ("1\n2\n", "2 taps are too few"),
         ("1\ninf\n3\n4", 'taps.txt:2: "inf" is not a time'),
-        (None, "cannot be read"),
+        (None, "no such file; expected times tapped along"),
     ],
 )
 def test_mistakes_in_taps_are_named(tmp_path: Path, text: str | None, message: str) -> None:

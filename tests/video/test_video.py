@@ -15,10 +15,9 @@ import pytest
 import soundfile
 
 from beatwalk import video
-from beatwalk.core import ffmpeg
+from beatwalk.core import channels_of, ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
-from beatwalk.video.reading import channels_of
 from tests.songs import write_bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
@@ -326,10 +325,10 @@ def test_a_dead_encoder_raises_in_the_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_full_disk_is_reported(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ffmpeg says about the disk reaches the user."""
     writer = video.LosslessWriter(tmp_path / "a.mkv", (64, 48), Fraction(24))
-    writer._partial.symlink_to("/dev/full")
+    monkeypatch.setattr("beatwalk.video.writing.reserve", lambda partial: partial.symlink_to("/dev/full"))
     with pytest.raises(OutputError, match="No space left"), writer:
         writer.write(noise(200))
     assert not (tmp_path / "a.mkv").exists()

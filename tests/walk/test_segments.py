@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk.core.events import StageProgress
+from beatwalk.core.events import Event, Rendered
 from beatwalk.core.workfolder import WorkFolder, record_file
 from beatwalk.models import Generator, ModelRequest, load_model
 from beatwalk.models.fake import FakeGenerator
@@ -111,17 +111,17 @@ def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None
     class StoppedError(Exception):
         pass
 
-    def stop(progress: StageProgress) -> None:
-        if progress.stage == "render" and progress.done > 40:
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 40:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        render_segments(prepared()[0], music, work, watch=stop)
+        render_segments(prepared()[0], music, work, tell=stop)
     walk, _ = prepared()
-    seen: list[StageProgress] = []
-    render_segments(walk, music, work, watch=seen.append)
-    assert next(one for one in seen if one.stage == "render") == StageProgress(
-        stage="render", done=30, total=60, reused=30
+    seen: list[Event] = []
+    render_segments(walk, music, work, tell=seen.append)
+    assert next(one for one in seen if isinstance(one, Rendered)) == Rendered(
+        done=30, total=60, reused=30, segment=0, in_segment=0
     )
     assert isinstance(walk.generator, FakeGenerator)
     assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples; nothing is surveyed again
@@ -164,11 +164,11 @@ def test_rendering_begins_once_its_own_segment_is_surveyed(tmp_path: Path) -> No
     work = folder_in(tmp_path)
     surveyed: dict[int, bool] = {}
 
-    def note(progress: StageProgress) -> None:
-        if progress.stage == "render" and progress.done:
-            surveyed[progress.done] = work.survey_file(1).exists()
+    def note(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done:
+            surveyed[event.done] = work.survey_file(1).exists()
 
-    render_segments(walk, music, work, watch=note)
+    render_segments(walk, music, work, tell=note)
     assert surveyed == {done: done > 30 for done in (12, 24, 30, 42, 54, 60)}
 
 

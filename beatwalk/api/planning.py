@@ -1,0 +1,127 @@
+"""Plan a video: which prompt arrives when, and how fast the picture changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter
+from beatwalk.listen import (
+    PathLike,
+    analyze,
+    files_of,
+    hear_files,
+    open_song,
+    stored_analysis,
+    stored_path,
+    with_curves,
+    with_song,
+)
+from beatwalk.plan import (
+    DEFAULT_PRESET,
+    check_plan,
+    load_settings,
+    parse_prompts,
+    place_prompts,
+    read_prompts,
+    resolve_model_path,
+    used_curves,
+    used_sources,
+)
+from beatwalk.preflight import check_pictures
+from beatwalk.types import Analysis, Audio, Plan
+from beatwalk.video import check_choices
+
+
+def plan(
+    song: PathLike | Audio,
+    prompts: PathLike | Iterable[str],
+    *,
+    preset: str = DEFAULT_PRESET,
+    overrides: Iterable[Mapping[str, Any]] = (),
+    analysis: Analysis | None = None,
+    model: str | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    track: int | None = None,
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> Plan:
+    """Plan which prompt arrives when, and how fast the picture changes.
+
+    Cheap mistakes are found before the song is listened to.
+
+    Parameters
+    ----------
+    song
+        A sound file, or a video with sound.
+    prompts
+        A prompt file, or its lines.
+    preset
+        Name of a preset, or a TOML file.
+    overrides
+        Settings on top of the preset's, such as {"video": {"fps": 30}}.
+    analysis
+        Of the song; None: the one stored beside the song, otherwise the song is analysed.
+    model
+        A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
+    start_s, end_s
+        The part of the song to show, in seconds; None: to its end.
+    track
+        Which of several sounds of a file, counted from 1; None: the one of `analysis`, otherwise the one that players
+        choose.
+    on_event
+        Told when the song is listened to, and what people should know.
+    cancel
+        Stops between two of these steps.
+
+    Raises
+    ------
+    BeatwalkError
+        The song, the prompts or the settings are wrong; the message says which.
+    CancelledError
+        `cancel` was set.
+    """
+    with Reporter(on_event, cancel) as tell:
+        settings = load_settings(preset, overrides)
+        video = settings.video
+        check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
+        script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+        for remark in script.remarks:
+            tell(Note(text=remark))
+        check_pictures(script, settings)
+        files_of(settings.sources)
+        if analysis is None:
+            tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
+        if isinstance(song, Audio):
+            audio = song
+        else:
+            audio = open_song(song, track or (analysis.song.track if analysis else None))
+            for remark in audio.remarks:
+                tell(Note(text=f"{song}: {remark}"))
+        analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
+        if missing := [name for name in used_curves(settings) if name not in analysis.curves]:
+            text = (
+                f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
+            )
+            tell(Note(text=text))
+            analysis = with_curves(analysis, audio, missing)
+        heard = hear_files(analysis, audio, settings.sources, used_sources(settings), video.fps)
+        for text in heard.remarks:
+            tell(Note(text=text))
+        tell.check()
+        model = resolve_model_path(model)
+        made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = replace(made, files=heard.files)
+        check_plan(made)
+        return made
+
+
+def _heard(audio: Audio, tell: Reporter) -> Analysis:
+    """The analysis that is stored beside the song, or a new one."""
+    if (stored := stored_analysis(audio)) is not None:
+        tell(Note(text=f"the analysis is {stored_path(audio.path)} (stored; delete it to listen again)"))
+        return stored
+    return analyze(audio)

@@ -1,0 +1,127 @@
+"""How far a video is, how long it will still take, and what its newest frame looks like.
+
+A video is surveyed, denoised, rendered and finished, and these overlap. Each stage counts for what it costs of the
+whole, so that a bar moves steadily while samples are denoised far ahead of the frames.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from beatwalk.core import Denoised, Event, Finishing, Muxing, Rendered, Surveying, Working
+from beatwalk.types import Frames, Plan
+from beatwalk.walk import Walk
+
+SAMPLES_A_FRAME = 0.75  # denoised where frames are interpolated between them (nano, the example: 0.74)
+FINISHING_PART = 0.05  # of a video's work, where it overlaps rendering: its last blocks
+LOOP_FINISHING_PART = 0.15  # of a loop's, which is finished after it is rendered
+TELLING = 0.02  # of the work must be done in this run before its time is told
+PREVIEW_SIDE = 160  # pixels of a preview's longer side, at most
+MUXING_LEFT = 0.002  # of a video's work is left when its song is laid under it
+
+
+class Progress:
+    """Fills in `progress`, `left_s` and `frames_per_s` of events.
+
+    Parameters
+    ----------
+    frames
+        Number of frames of each segment.
+    weights
+        Work of surveying, denoising, decoding and finishing, relative to one another.
+    clock
+        Seconds, increasing.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[int],
+        weights: tuple[float, float, float, float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._weights = tuple(part / sum(weights) for part in weights)
+        self._frames, self._total = frames, sum(frames)
+        count = len(frames)
+        self._surveyed, self._denoised, self._rendered = [0.0] * count, [0.0] * count, [0.0] * count
+        self._reused = self._finished = 0
+        self._clock = clock
+        self._begin: tuple[float, float] | None = None  # when this run's work began, and how far the video was then
+        self._begin_rendering: float | None = None
+
+    @classmethod
+    def of(cls, plan: Plan, walk: Walk, clock: Callable[[], float] = time.monotonic) -> Progress:
+        """Of a video that is about to be rendered."""
+        feedback, loop = plan.settings.feedback, plan.settings.walk.loop
+        survey = feedback.probe_share if feedback.enabled else 0.0
+        denoise = walk.steps * (SAMPLES_A_FRAME if feedback.enabled else 1.0)
+        decode = walk.generator.decoding_steps
+        finish = LOOP_FINISHING_PART if loop else FINISHING_PART
+        frames = [segment.n_frames for segment in plan.segments]
+        work = (
+            survey,
+            denoise / (denoise + decode),
+            decode / (denoise + decode),
+            finish / (1 - finish) * (1 + survey),
+        )
+        return cls(frames, work, clock)
+
+    @classmethod
+    def of_finishing(cls, frames: int, clock: Callable[[], float] = time.monotonic) -> Progress:
+        """Of a video whose frames are all rendered."""
+        return cls([frames], (0, 0, 0, 1), clock)
+
+    def filled(self, event: Event) -> Event:
+        """The event with what is known by now."""
+        if not isinstance(event, Working):
+            return event
+        self._note(event)
+        progress = self._progress(event)
+        now = self._clock()
+        if self._begin is None:
+            self._begin = (now, progress)
+        begin, at = self._begin
+        done = progress - at
+        left = (now - begin) * (1 - progress) / done if done > TELLING and now > begin else None
+        if isinstance(event, Rendered):
+            self._begin_rendering = self._begin_rendering or now
+            seconds, frames = now - self._begin_rendering, event.done - event.reused
+            event = replace(event, frames_per_s=frames / seconds if frames and seconds > 0 else None)
+        return replace(event, progress=progress, left_s=left)
+
+    def _note(self, event: Working) -> None:
+        if isinstance(event, Surveying):
+            self._surveyed[event.segment] = max(self._surveyed[event.segment], event.done)
+        elif isinstance(event, Denoised):
+            self._denoised[event.segment] = max(self._denoised[event.segment], event.position)
+        elif isinstance(event, Rendered):
+            self._reused = event.reused
+            done = event.in_segment / self._frames[event.segment]
+            self._rendered[event.segment] = max(self._rendered[event.segment], done)
+            self._denoised[event.segment] = max(self._denoised[event.segment], done)
+        elif isinstance(event, Finishing):
+            self._finished = event.done
+
+    def _progress(self, event: Working) -> float:
+        def part(shares: list[float]) -> float:
+            return sum(share * n for share, n in zip(shares, self._frames, strict=True)) / self._total
+
+        rendered = min(1.0, self._reused / self._total + part(self._rendered))
+        denoised = min(1.0, self._reused / self._total + part(self._denoised))
+        surveyed = max(part(self._surveyed), denoised)
+        stages = (surveyed, denoised, rendered, self._finished / self._total)
+        made = sum(weight * stage for weight, stage in zip(self._weights, stages, strict=True))
+        return max(made, 1 - MUXING_LEFT) if isinstance(event, Muxing) else min(made, 1.0)
+
+
+def preview_of(frames: Frames) -> bytes:
+    """The last of some frames, shape (n, height, width, 3), as a small JPEG."""
+    from PIL import Image
+
+    image = Image.fromarray(frames[-1])
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    kept = io.BytesIO()
+    image.save(kept, format="JPEG", quality=80)
+    return kept.getvalue()
