@@ -8,6 +8,7 @@ frames are made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import log1p
 
@@ -47,7 +48,12 @@ class SongCalibration:
 
     def preview_colors(self, walk: Walk, segment: Segment, noise: Float32, progress: Float) -> Float32:
         """Colours of latent previews, shape (n, values)."""
-        return self.preview.colors(walk.latents(segment, noise, progress, steps=walk.probe_steps))
+        colors = []
+        for first in range(0, len(progress), TUNING.at_a_time):  # so that few latents are in memory
+            rows = slice(first, first + TUNING.at_a_time)
+            latents = walk.latents(segment, noise[rows], progress[rows], steps=walk.probe_steps)
+            colors.append(self.preview.colors(latents))
+        return np.concatenate(colors)
 
     def compared(
         self, walk: Walk, segment: Segment, noise: Float32, progress: Float, colors: Float32
@@ -75,11 +81,13 @@ def steps_a_frame(walk: Walk) -> float:
     return walk.steps + walk.generator.decoding_steps
 
 
-def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> tuple[SongCalibration, Cost]:
+def calibrate_song(
+    walk: Walk, nudge_travel: float = TUNING.nudge_travel, beat: Callable[[], None] = lambda: None
+) -> tuple[SongCalibration, Cost]:
     """Fit a latent preview to pictures along the song, and measure what it shows.
 
     At every other picture the noise is also moved a little, by `nudge_travel` seeds: this tells how fast the noise
-    changes the picture, and how much of a change previews show.
+    changes the picture, and how much of a change previews show. `beat` is called before every picture.
     """
     frame_steps, cost = steps_a_frame(walk), Cost()
     steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
@@ -88,6 +96,7 @@ def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> tup
     latents, pictures, previewed = [], [], []
     changes: list[float] = []
     for i, at in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
+        beat()
         segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
         moving = NoisePath(start=replace(walk.start(), travel=float(2 * i)), travel=nudge_travel)
         noise = walk.noise_on(moving, np.array([0.0, 1.0]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beatwalk.core import OnEvent
 from beatwalk.types import Float, Segment, Storyboard, Targets
 from beatwalk.walk.pilot import Pilot, wanted_steps
 from beatwalk.walk.segment_path import SegmentPath
@@ -33,9 +34,9 @@ class SegmentJob:
         progress[-1] = 1.0
         return progress
 
-    def surveyed(self, walk: Walk) -> SegmentSurvey:
+    def surveyed(self, walk: Walk, tell: OnEvent = lambda event: None) -> SegmentSurvey:
         """The segment's survey, which is made if the job has none."""
-        return self.survey or survey_segment(walk, self.pilot, self.segment, self.steps)
+        return self.survey or survey_segment(walk, self.pilot, self.segment, self.steps, tell)
 
 
 def segment_jobs(storyboard: Storyboard, targets: Targets, pilot: Pilot) -> list[SegmentJob]:

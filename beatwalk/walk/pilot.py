@@ -12,10 +12,12 @@ travels in each segment, and fixes a part of that. The rest is added as a detour
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from beatwalk.core import OnEvent, Surveying
 from beatwalk.types import Float, Float32, Segment, Storyboard, Targets
 from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song
@@ -51,14 +53,24 @@ def most_travel(segment: Segment) -> float:
     return TUNING.max_travel_a_frame * segment.n_frames
 
 
-def run_pilot(walk: Walk, targets: Targets) -> Pilot:
-    """Look at the whole song, and fix where the noise of every keyframe lies."""
+def run_pilot(walk: Walk, targets: Targets, tell: OnEvent = lambda event: None) -> Pilot:
+    """Look at the whole song, and fix where the noise of every keyframe lies.
+
+    Parameters
+    ----------
+    tell
+        Told after every picture and every few previews that nothing is surveyed yet; what it raises ends the work.
+    """
+
+    def beat() -> None:
+        tell(Surveying(segment=0, done=0.0))
+
     plan, moves = walk.plan, walk.plan.settings.walk.path != "prompts"
     if not plan.settings.feedback.enabled:  # one seed a keyframe, as peers walk
         travels = [1.0 if moves and segment.end.seed is None else 0.0 for segment in plan.segments]
         return Pilot(scale=None, song=None, noise=_joined(walk.start(), plan, travels), cost=Cost())
-    song, cost = calibrate_song(walk)
-    lengths, cost_of_lengths = _prompt_lengths(walk, song)
+    song, cost = calibrate_song(walk, beat=beat)
+    lengths, cost_of_lengths = _prompt_lengths(walk, song, beat)
     scale, travels = plan.settings.walk.pace / float(plan.timeline.fps), []
     for segment, length in zip(plan.segments, lengths, strict=True):
         wanted = scale * float(wanted_steps(targets, segment).sum())
@@ -88,7 +100,7 @@ def _joined(start: NoisePosition, plan: Storyboard, travels: list[float]) -> tup
     return tuple(paths)
 
 
-def _prompt_lengths(walk: Walk, song: SongCalibration) -> tuple[Float, Cost]:
+def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None]) -> tuple[Float, Cost]:
     """About how long each segment's change of prompt is, with the noise at rest: from three previews each.
 
     All have the same noise, so a keyframe's preview serves the segments on both sides of it.
@@ -99,6 +111,7 @@ def _prompt_lengths(walk: Walk, song: SongCalibration) -> tuple[Float, Cost]:
     for segment in segments:
         if not walk.prompt_moves(segment):
             continue
+        beat()
         before = shown.get(segment.index - 1)
         progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
         colors = song.preview_colors(walk, segment, at_rest.repeat(len(progress), 0), progress)
@@ -107,7 +120,7 @@ def _prompt_lengths(walk: Walk, song: SongCalibration) -> tuple[Float, Cost]:
     if not shown:
         return lengths, cost
     ends = np.concatenate([colors[[0, -1]] for colors in shown.values()])
-    farthest = max(float(preview_change(np.repeat(end[None], len(ends), 0), ends).max()) for end in ends)
+    farthest = max(float(preview_change(np.broadcast_to(end, ends.shape), ends).max()) for end in ends)
     for index, colors in shown.items():
         lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost

@@ -24,7 +24,6 @@ import numpy as np
 from beatwalk.core import (
     OnEvent,
     Rendered,
-    Surveying,
     WorkFolder,
     file_sha256,
     open_regular,
@@ -60,7 +59,13 @@ class SegmentRecord:
     replaced: int = 0  # frames that a safety checker made black
 
 
-def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Block], None]) -> SegmentRecord:
+def render_segment(
+    walk: Walk,
+    job: SegmentJob,
+    file: Path,
+    write: Callable[[Block], None],
+    tell: OnEvent = lambda event: None,
+) -> SegmentRecord:
     """Make the frames of one segment; its survey is made first if the job has none.
 
     Parameters
@@ -69,12 +74,14 @@ def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Blo
         Where `write` puts the frames; the record names it.
     write
         Called with every block of frames, in order.
+    tell
+        Told of the survey, and of samples that were denoised ahead; what it raises ends the work.
     """
     positions: list[Float] = []
     measured: list[Float] = []
     ends: list[Float32] = []
     replaced = 0
-    for block in walk_blocks(walk, job, job.surveyed(walk)):
+    for block in walk_blocks(walk, job, job.surveyed(walk, tell), tell):
         write(block)
         positions.append(block.positions)
         measured.append(block.measured)
@@ -104,7 +111,7 @@ def render_segments(
     work
         An existing folder, claimed for this render.
     tell
-        Told of every segment surveyed and of every block of frames; what it raises ends the render.
+        Told of what is surveyed and denoised, and of every block of frames; what it raises ends the render.
     sink
         Given all frames in order: new ones as arrays, those of finished segments as their files.
 
@@ -115,8 +122,7 @@ def render_segments(
     """
     plan = walk.plan
     tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
-    tell(Surveying(segment=0, done=0.0))
-    pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets))
+    pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets, tell))
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
@@ -130,10 +136,13 @@ def render_segments(
         for job in segment_jobs(plan, targets, pilot):
             index = job.segment.index
             survey = _kept(
-                work, work.survey_file(index), survey_from_json, survey_to_json, functools.partial(job.surveyed, walk)
+                work,
+                work.survey_file(index),
+                survey_from_json,
+                survey_to_json,
+                functools.partial(job.surveyed, walk, tell),
             )
             surveys.append(survey)
-            tell(Surveying(segment=index, done=1.0))
             if (there := records[index]) is not None:
                 sink(there.path)
                 continue
@@ -149,7 +158,7 @@ def render_segments(
                     done += len(block.frames)
                     told(job.segment.index, done - begin)
 
-                record = render_segment(walk, replace(job, survey=survey), file, write)
+                record = render_segment(walk, replace(job, survey=survey), file, write, tell)
             closer.close(writer, record)
             records[index] = record
     return Survey.of(pilot, surveys), [record for record in records.values() if record is not None]

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from beatwalk.core import OnEvent, Surveying
 from beatwalk.types import Float, Float32, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
 from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
@@ -42,22 +43,27 @@ class SegmentSurvey:
     cost: Cost  # of finding it
 
 
-def survey_segment(walk: Walk, pilot: Pilot, segment: Segment, steps: Float) -> SegmentSurvey:
+def survey_segment(
+    walk: Walk, pilot: Pilot, segment: Segment, steps: Float, tell: OnEvent = lambda event: None
+) -> SegmentSurvey:
     """Choose and map one segment's path.
 
     Parameters
     ----------
     steps
         Target speed of each step of the segment, shape (n_frames,), as `pilot.wanted_steps` gives them.
+    tell
+        Told after each step of the survey; what it raises ends the work.
     """
     noise = pilot.noise[segment.index]
     if pilot.song is None:
         path = SegmentPath(noise=noise, change_share=walk.change_share, arc=ArcMap.even())
         return SegmentSurvey(path=path, cost=Cost())
     state = guess_path(walk, pilot.song, SegmentTask.of(walk, segment, noise, pilot.wanted_length(steps)))
-    state = compare_previews(walk, state)
-    state = measure_again(walk, state)
-    state = map_path(walk, state)
+    for step in (compare_previews, measure_again, map_path):
+        tell(Surveying(segment=segment.index, done=min(1.0, state.n_previews / state.task.budget)))
+        state = step(walk, state)
+    tell(Surveying(segment=segment.index, done=1.0))
     return SegmentSurvey(path=state.path, cost=state.cost)
 
 
@@ -280,8 +286,8 @@ def measured_arc(previews: Previews, ratio: float) -> ArcMap:
     """Map a path by real distance, from its latent previews and the ratio of real to previewed change."""
     shown = previews.colors
     chords = preview_change(shown[:-1], shown[1:])
-    ends = np.concatenate([np.repeat(shown[:1], len(shown), axis=0), np.repeat(shown[-1:], len(shown), axis=0)])
-    farthest = float(preview_change(ends, np.concatenate([shown, shown])).max())  # about that of unrelated ones
+    ends = [np.broadcast_to(end, shown.shape) for end in (shown[0], shown[-1])]
+    farthest = max(float(preview_change(end, shown).max()) for end in ends)  # about that of unrelated ones
     lengths = arc_lengths(chords, farthest)
     # The longer the ruler, the shorter the coast. What the length loses when every other preview is left out, it has
     # about lost already (Richardson's extrapolation).
