@@ -102,7 +102,8 @@ class PaceController:
 
     def _allowed(self) -> int:
         """Samples that may be made before the next frames."""
-        return TUNING.first_samples * TUNING.growth ** min(self.blocks, MOST_GROWTH)
+        allowed: int = TUNING.first_samples * TUNING.growth ** min(self.blocks, MOST_GROWTH)
+        return allowed
 
     def _farther(self, wanted: Float, least: float, most: int) -> Float:
         """Samples beyond the last one: at the predicted positions of those frames that are far enough apart.

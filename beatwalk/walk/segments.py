@@ -135,13 +135,8 @@ def render_segments(
     with _Closer() as closer:
         for job in segment_jobs(plan, targets, pilot):
             index = job.segment.index
-            survey = _kept(
-                work,
-                work.survey_file(index),
-                survey_from_json,
-                survey_to_json,
-                functools.partial(job.surveyed, walk, tell),
-            )
+            make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(index)
+            survey = _kept(work, file, survey_from_json, survey_to_json, make)
             surveys.append(survey)
             if (there := records[index]) is not None:
                 sink(there.path)

@@ -129,8 +129,8 @@ class Walk:
         """Latents from noise and progress of the prompt, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, progress)
         return self.generator.latents(
-            noise, text, negative,
-            size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, progress), check=self.check,
+            noise, text, negative, size=self.size, steps=steps, guidance=self.guidance,
+            pulls=self._pulls(segment, progress), check=self.check,
         )  # fmt: skip
 
     def decode(self, latents: Float32) -> Frames:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.types import Conditioning, Float32
+from beatwalk.types import Float32, Text
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song, steps_a_frame
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
@@ -23,7 +23,7 @@ class Hasty(FakeGenerator):
         super().__init__()
         self.parts, self.far = parts, False
 
-    def latents(self, noise: Float32, conditioning: Conditioning, *given: Any, **options: Any) -> Float32:
+    def latents(self, noise: Float32, conditioning: Text, *given: Any, **options: Any) -> Float32:
         """As the fake's, drawn together."""
         made = super().latents(noise, conditioning, *given, **options)
         return made if options["steps"] == self.info.steps else made * np.float32(self.parts[self.far])

@@ -60,7 +60,7 @@ def peak_mb(n_frames: int) -> tuple[float, int]:
 
 
 def test_memory_does_not_grow_with_a_segment() -> None:
-    """Six times as many samples, and the same memory: a few rows of text of 8 MB each, which were gigabytes at once."""
+    """Six times as many samples, and the same memory: a few rows of text of 8 MB each, instead of gigabytes."""
     (short, few), (long, many) = peak_mb(48), peak_mb(384)
     assert many > 5 * few
     assert many * TOKENS * WIDTH * 4 / 2**20 > 1000

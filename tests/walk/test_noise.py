@@ -66,10 +66,23 @@ def test_a_mixture_of_texts_keeps_the_masks_of_its_ends() -> None:
     """In between, a token counts where it counts in either."""
     a = Conditioning(tensors={"e": np.zeros((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 0, 0]])})
     b = Conditioning(tensors={"e": np.ones((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 1, 0]])})
-    mixed = mix_conditioning(a, b, np.array([0.0, 0.25, 1.0]))
+    mixed = mix_conditioning(a, b, np.array([0.0, 0.25, 1.0])).made()
     np.testing.assert_allclose(mixed.tensors["e"][:, 0, 0], [0, 0.25, 1])
     np.testing.assert_array_equal(mixed.masks["m"], [[1, 0, 0], [1, 1, 0], [1, 1, 0]])
     assert len(mixed) == 3
+
+
+def test_rows_of_a_mixture_are_mixed_as_in_the_whole() -> None:
+    """Any rows, by slice or number, with their masks."""
+    a = Conditioning(tensors={"e": np.ones((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 0, 0]])})
+    b = Conditioning(tensors={"e": np.full((1, 3, 2), 5, np.float32)}, masks={"m": np.array([[1, 1, 0]])})
+    mixed = mix_conditioning(a, b, PROGRESS)
+    whole = mixed.made()
+    for rows in (slice(2, 5), np.array([8, 8, 0])):
+        part = mixed.rows(rows)
+        assert len(part) == len(whole.tensors["e"][rows])
+        np.testing.assert_array_equal(part.made().tensors["e"], whole.tensors["e"][rows])
+        np.testing.assert_array_equal(part.made().masks["m"], whole.masks["m"][rows])
 
 
 def text(value: float) -> Conditioning:
@@ -80,14 +93,14 @@ def text(value: float) -> Conditioning:
 def test_a_spline_of_texts_meets_its_keyframes_and_turns_smoothly_there() -> None:
     """At a keyframe both sides have the same velocity, the chord of its neighbours; on a line it is the line."""
     a, b, c, d, e = (text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0))
-    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
-    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).tensors["e"][:, 0]
+    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).made().tensors["e"][:, 0]
+    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).made().tensors["e"][:, 0]
     np.testing.assert_allclose(into[[0, 2]], [[1, 1], [3, 9]])
     np.testing.assert_allclose(out[0], [3, 9])
     np.testing.assert_allclose(into[2] - into[1], [0.0015, 0.0075], rtol=0.01, atol=1e-5)
     np.testing.assert_allclose(out[1] - out[0], into[2] - into[1], rtol=0.02, atol=1e-5)
     a, b, c, d = (text(value) for value in (0.0, 1.0, 2.0, 3.0))
-    even = bend_conditioning(a, b, c, d, PROGRESS).tensors["e"][:, 0, 0]
+    even = bend_conditioning(a, b, c, d, PROGRESS).made().tensors["e"][:, 0, 0]
     np.testing.assert_allclose(even, 1 + PROGRESS, atol=1e-6)
 
 
