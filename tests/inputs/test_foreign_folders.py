@@ -202,10 +202,6 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "another survey": ("survey-0000.json", _other_survey),
     "a survey of numbers": ("survey-0000.json", lambda path: path.write_text('{"noise": 3, "alphas": "x"}')),
     "a deep survey": ("survey-0000.json", lambda path: path.write_text("[" * 100_000)),
-    "the survey of another segment": (
-        "survey-0000.json",
-        lambda path: path.write_bytes(path.with_name("survey-0001.json").read_bytes()),
-    ),
     "another record": ("segment-0000.npz", _other_record),
     "an archive that swells": ("segment-0000.npz", _bomb),
     "a short record": ("segment-0000.npz", lambda path: path.write_bytes(path.read_bytes()[:100])),

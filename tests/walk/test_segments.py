@@ -172,7 +172,7 @@ def test_rendering_begins_once_its_own_segment_is_surveyed(tmp_path: Path) -> No
     assert surveyed == {done: done > 30 for done in (4, 16, 28, 30, 34, 46, 58, 60)}
 
 
-@pytest.mark.parametrize("damage", ["number", "half", "other"])
+@pytest.mark.parametrize("damage", ["number", "half", "other", "swapped"])
 @pytest.mark.parametrize("name", ["pilot.json", "survey-0001.json"])
 def test_a_damaged_survey_is_made_again(tmp_path: Path, name: str, damage: str) -> None:
     """Even a single changed digit is noticed: the frames are those of an undamaged run."""
@@ -186,6 +186,8 @@ def test_a_damaged_survey_is_made_again(tmp_path: Path, name: str, damage: str) 
     text = path.read_text()
     if damage == "number":
         path.write_text(text.replace('"travel": ', '"travel": 1', 1))
+    elif damage == "swapped":
+        path.write_bytes(work.survey_file(0).read_bytes())
     else:
         path.write_text(text[: len(text) // 2] if damage == "half" else '{"sha256": 1}')
     render_segments(prepared()[0], music, work)
