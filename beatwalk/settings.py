@@ -199,6 +199,8 @@ class WalkSettings(_Frozen):
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
+    # Most memory for latents that are denoised ahead of the frames, in MB, host's or device's.
+    lookahead_mb: float = Field(default=256, ge=1, le=65_536)
 
 
 class CameraSettings(_Frozen):

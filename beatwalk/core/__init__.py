@@ -42,6 +42,7 @@ from beatwalk.core.files import (
 )
 from beatwalk.core.fingerprints import (
     clip_identity,
+    digest,
     file_sha256,
     frames_key,
     model_identity,
@@ -103,6 +104,7 @@ __all__ = [
     "check_place",
     "clip_identity",
     "decode_text",
+    "digest",
     "discard",
     "ffmpeg",
     "file_sha256",
