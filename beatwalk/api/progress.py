@@ -80,8 +80,8 @@ class Progress:
         self._note(event)
         progress = self._progress(event)
         now = self._clock()
-        if self._begin is None:
-            self._begin = (now, progress)
+        if self._begin is None or progress <= self._begin[1]:
+            self._begin = (now, progress)  # what comes before the first segment says nothing about the rest
         begin, at = self._begin
         done = progress - at
         left = (now - begin) * (1 - progress) / done if done > TELLING and now > begin else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from beatwalk.core import CpuTimes, Stages
 from beatwalk.jobs.song import PROMPTS, write_song
 from beatwalk.models import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
 CELLS = (8, 8, 4)  # rows, columns and channels of its latents
 MARGIN = 1 / 4  # of the picture's sides, by which views of it move
@@ -79,20 +79,21 @@ class InstantGenerator(Generator):
     def latents(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
+        check: Callable[[], None] = lambda: None,
     ) -> Float32:
         """Noise and text, added."""
         with self.stages.time("model"):
-            moved: Float32 = noise + 0.1 * conditioning.tensors["embeds"].reshape(-1, 1, 1, 1)
+            moved: Float32 = noise + 0.1 * conditioning.made().tensors["embeds"].reshape(-1, 1, 1, 1)
             return moved
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = lambda: None) -> Frames:
         """The views that the latents say, copied out of the large picture."""
         with self.stages.time("model"):
             width, height = self.size
