@@ -47,8 +47,8 @@ COLUMNS = (
 NOTES = (
     "Weights and text are random: no text encoder was loaded, and its memory is in no figure.",
     "Frames/s count from the plan to the finished file; listening to the song is left out.",
-    "Idle is the share of the render without a kernel, as NVML sampled it; by rates, it is 1 less the seconds that the "
-    "model alone takes for the render's pictures, by those of the render.",
+    "Idle is the share of the render without a kernel, as NVML sampled it; by rates, it is 1 less the seconds that "
+    "the model alone takes for the render's pictures, by those of the render.",
 )
 MARKS = {"images_per_s": 400.0, "video_over_model": 0.85}  # that the first case is to reach on an H100
 
