@@ -242,7 +242,8 @@ class VideoSettings(_Frozen):
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
-    crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
+    crf: int | None = Field(default=None, ge=0, le=51)
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
