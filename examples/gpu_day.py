@@ -12,6 +12,7 @@ a part that hangs is cut off at the end. `--dry-run` goes through all parts in s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -237,16 +238,26 @@ def ceiling(side: int, limit_s: float, *, seconds: int) -> dict[str, Any]:
 def run_for(command: list[str], limit_s: float) -> dict[str, Any]:
     """Run a command for a limited time: whether it succeeded, and the last line that it printed."""
     begin = time.monotonic()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=max(limit_s, 1), cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )  # fmt: skip
+        printed, errors = process.communicate(timeout=max(limit_s, 1))
+        lines = (printed.strip() or errors.strip()).splitlines()
+        said = lines[-1][:200] if lines else ""
     except subprocess.TimeoutExpired:
-        return {"ok": False, "said": f"cut off after {limit_s:.0f} s", "took_s": round(limit_s, 1)}
-    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
-    took_s = round(time.monotonic() - begin, 1)
-    return {"ok": done.returncode == 0, "said": lines[-1][:200] if lines else "", "took_s": took_s}
+        kill_children()
+        process.communicate()
+        said = f"cut off after {limit_s:.0f} s"
+    return {"ok": process.returncode == 0, "said": said, "took_s": round(time.monotonic() - begin, 1)}
+
+
+def kill_children() -> None:
+    """End all that this process started, and what that started."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def to_markdown(data: dict[str, Any]) -> str:
@@ -317,7 +328,9 @@ def run_day(figures: Figures, clock: Clock, device: torch.device, *, dry_run: bo
 
     def ceilings() -> None:
         for side in (64,) if dry_run else (512, 1024):
-            figures.data["ceiling"].append(ceiling(side, min(40, clock.left_s()), seconds=2 if dry_run else 10))
+            figures.data["ceiling"].append(
+                ceiling(side, min(180 if dry_run else 40, clock.left_s()), seconds=2 if dry_run else 10)
+            )
 
     def row_of(case: Case) -> Callable[[], None]:
         def run() -> None:
@@ -354,8 +367,7 @@ def run_day(figures: Figures, clock: Clock, device: torch.device, *, dry_run: bo
 
 def cut_off() -> None:
     """End this process and all that it started; what was measured is on disk already."""
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
+    kill_children()
     print("cut off: the time is over", flush=True)
     os._exit(3)
 
