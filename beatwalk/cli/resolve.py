@@ -44,7 +44,7 @@ def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | N
 def plan_from_choices(
     on_event: OnEvent,
     song: Path,
-    prompts: Path,
+    prompts: Path | list[str],
     model: str | None,
     choices: dict[str, Any],
     *,

@@ -17,6 +17,7 @@ from beatwalk.plan.presets import (
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
+from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Script",
     "anchored",
     "check_plan",
+    "described_settings",
     "files_in",
     "init_of",
     "list_presets",
