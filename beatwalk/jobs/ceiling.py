@@ -216,9 +216,12 @@ def measure_ceiling(asked: Ceiling) -> CeilingReport:
     """
     generator = InstantGenerator(asked.size)
     with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        _rendered(Path(name), generator, asked, WARM_UP_S)
+        folders = [Path(name, part) for part in ("warm-up", "measured")]
+        for folder in folders:
+            folder.mkdir()
+        _rendered(folders[0], generator, asked, WARM_UP_S)
         generator.stages = Stages()
-        return _rendered(Path(name), generator, asked, asked.seconds)
+        return _rendered(folders[1], generator, asked, asked.seconds)
 
 
 def _rendered(folder: Path, generator: InstantGenerator, asked: Ceiling, seconds: float) -> CeilingReport:
@@ -226,10 +229,10 @@ def _rendered(folder: Path, generator: InstantGenerator, asked: Ceiling, seconds
     from beatwalk.video import codec_named, encoder_of
 
     settings = {"video": {"fps": str(asked.fps), "size": asked.size}}
-    song = write_song(folder / f"song-{seconds:g}.wav", seconds)
+    song = write_song(folder / "song.wav", seconds)
     plan = api.plan(song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides))
     video = plan.settings.video
-    output = folder / f"out-{seconds:g}{codec_named(video.codec).suffixes[0]}"
+    output = folder / f"out{codec_named(video.codec).suffixes[0]}"
     with CpuTimes() as times:
         begin = time.perf_counter()
         result = api.render(plan, output, generator=generator)
