@@ -56,6 +56,7 @@ def finish_into(
     segments: Iterable[RenderedFrames],
     *,
     tell: OnEvent,
+    check: Callable[[], None],
     enlarge: Callable[[Frames], Frames] | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
@@ -72,7 +73,7 @@ def finish_into(
     return finish_segments(
         segments, targets, plan, output,
         progress=told, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=before_publishing,
-        device=device,
+        check=check, device=device,
     )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def _finish(
         report = finish_into(
             output, plan, targets_of(plan), whole,
             tell=lambda event: tell(progress.filled(event)), enlarge=enlarger_of(settings.video),
-            before_publishing=keep_manifest,
+            check=tell.check, before_publishing=keep_manifest,
         )  # fmt: skip
         if output == video:  # under another name, the kept frames remain those of `video`
             write_json(work.plan_file, plan_to_json(plan))

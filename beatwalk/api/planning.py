@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter
-from beatwalk.listen import PathLike, analyze, open_song, stored_analysis, stored_path, with_curves, with_song
+from beatwalk.listen import (
+    PathLike,
+    analyze,
+    files_of,
+    hear_files,
+    open_song,
+    stored_analysis,
+    stored_path,
+    with_curves,
+    with_song,
+)
 from beatwalk.plan import (
     DEFAULT_PRESET,
     check_plan,
@@ -16,7 +27,9 @@ from beatwalk.plan import (
     place_prompts,
     read_prompts,
     resolve_model_path,
+    script_sources,
     used_curves,
+    used_sources,
 )
 from beatwalk.preflight import check_pictures
 from beatwalk.types import Analysis, Audio, Plan
@@ -80,6 +93,8 @@ def plan(
         for remark in script.remarks:
             tell(Note(text=remark))
         check_pictures(script, settings)
+        files_of(settings.sources)
+        sources = {**used_sources(settings), **script_sources(script, settings)}
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
         if isinstance(song, Audio):
@@ -89,15 +104,19 @@ def plan(
             for remark in audio.remarks:
                 tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
-        if missing := [name for name in used_curves(settings) if name not in analysis.curves]:
+        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
             text = (
                 f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
             )
             tell(Note(text=text))
             analysis = with_curves(analysis, audio, missing)
+        heard = hear_files(analysis, audio, settings.sources, sources, video.fps)
+        for text in heard.remarks:
+            tell(Note(text=text))
         tell.check()
         model = resolve_model_path(model)
-        made = place_prompts(analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = replace(made, files=heard.files)
         check_plan(made)
         return made
 

@@ -215,7 +215,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         return finish_into(
             output, plan, targets, frames,
             tell=tally.tell, overlay=request.overlay, enlarge=enlarge, sound=request.sound,
-            before_publishing=keep_manifest, device=walk.generator.info.device,
+            check=tell.check, before_publishing=keep_manifest, device=walk.generator.info.device,
         )  # fmt: skip
 
     with work.claimed(render_identity(plan, targets, walk.generator.info, walk.size), overwrite=request.overwrite):

@@ -54,7 +54,7 @@ from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, song_named, timing_of
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
-from beatwalk.core.text import in_words, printable, split_number
+from beatwalk.core.text import in_words, near_name, printable, split_number
 from beatwalk.core.text_files import (
     NotTextError,
     decode_text,
@@ -115,6 +115,7 @@ __all__ = [
     "load_picture",
     "manifest_path",
     "model_identity",
+    "near_name",
     "odd_character",
     "open_regular",
     "open_sound",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from beatwalk.core import split_number
 from beatwalk.settings import IsFile, Settings
 
 
@@ -28,6 +29,21 @@ def anchored(values: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
     return _changed(values, Settings, lambda name: os.path.join(base, os.path.expanduser(name)))
 
 
+def files_in(values: Mapping[str, Any]) -> list[Path]:
+    """Every file that settings name, as they name it, without strengths and the like after a colon."""
+    found: list[Path] = []
+
+    def note(name: str) -> str:
+        try:
+            found.append(split_number(name)[0])
+        except ValueError:
+            found.append(Path(name))
+        return name
+
+    _changed(values, Settings, note)
+    return found
+
+
 def model_in(annotation: Any) -> type[BaseModel] | None:
     """Find the settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
     if isinstance(annotation, type):
@@ -44,6 +60,8 @@ def _changed(values: Mapping[str, Any], model: type[BaseModel], change: Callable
         table, mark = model_in(field.annotation), _mark_in((field.annotation, *field.metadata))
         if table is not None and isinstance(value, Mapping):
             changed[key] = _changed(value, table, change)
+        elif mark is not None and isinstance(value, Mapping):
+            changed[key] = {name: change(each) if mark.names(each) else each for name, each in value.items()}
         elif mark is not None and isinstance(value, list | tuple):
             changed[key] = [change(each) if mark.names(each) else each for each in value]
         elif mark is not None and mark.names(value):

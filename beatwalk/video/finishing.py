@@ -65,6 +65,7 @@ def finish_segments(
     enlarge: Callable[[Frames], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
+    check: Callable[[], None] = lambda: None,
     device: str = "cpu",
 ) -> FinishReport:
     """Make the video from rendered segments; an existing file of that name is only replaced by a whole one.
@@ -88,6 +89,8 @@ def finish_segments(
         the sound itself; it gets the pictures and the file to write.
     before_publishing
         Called when the video is whole, before it gets its name.
+    check
+        Called while the song is added; what it raises stops the work.
     device
         Where effects are computed.
 
@@ -125,7 +128,7 @@ def finish_segments(
             whole = folder / f"whole{out.suffix}"
             with stages.time("mux"):
                 if sound is True:
-                    pictures = _add_song(plan, pictures, whole)
+                    pictures = _add_song(plan, pictures, whole, check)
                 else:
                     sound(pictures, whole)
                     pictures = whole
@@ -142,7 +145,7 @@ def finish_segments(
     return report
 
 
-def _add_song(plan: Plan, pictures: Path, whole: Path) -> Path:
+def _add_song(plan: Plan, pictures: Path, whole: Path, check: Callable[[], None]) -> Path:
     """Lay the plan's part of the song under the pictures, if the settings ask for it, and mark chapters.
 
     Returns
@@ -160,7 +163,7 @@ def _add_song(plan: Plan, pictures: Path, whole: Path) -> Path:
     mux(
         pictures, song.path, whole,
         start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song, track=song.track,
-        chapters=told,
+        chapters=told, check=check,
     )  # fmt: skip
     return whole
 

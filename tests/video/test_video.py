@@ -17,7 +17,7 @@ import soundfile
 from beatwalk import video
 from beatwalk.core import channels_of, ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
-from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
+from beatwalk.errors import AudioError, CancelledError, OutputError, SettingsError, VideoError
 from tests.songs import write_bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
@@ -102,6 +102,25 @@ def test_index_comes_first(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         data = (tmp_path / name).read_bytes()
         assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_muxing_can_be_stopped(tmp_path: Path) -> None:
+    """Between two pieces of sound: what was asked to be raised is raised, and no file or process is left."""
+    encode(tmp_path / "a.mp4", noise(24))
+    soundfile.write(tmp_path / "s.wav", np.zeros(60 * 48_000), 48_000)
+    called: list[None] = []
+
+    def check() -> None:
+        called.append(None)
+        if len(called) > 1:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        video.mux(
+            tmp_path / "a.mp4", tmp_path / "s.wav", tmp_path / "b.mp4",
+            start_s=0, duration_s=1, whole_song=True, check=check,
+        )  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "s.wav"}
 
 
 def test_reading_scales_by_area(tmp_path: Path) -> None:
