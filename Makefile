@@ -51,9 +51,10 @@ check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy beatwalk tests examples
 
-format: $(STAMP)  ## format, and fix what can be fixed
+format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the documentation
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python docs/tables.py
 
 docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

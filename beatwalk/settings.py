@@ -10,24 +10,15 @@ words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed th
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-Source = Literal[
-    "energy",
-    "onset",
-    "beat",
-    "downbeat",
-    "bar_phase",
-    "bass",
-    "mid",
-    "high",
-    "brightness",
-    "section",
-    "constant",
-]
+from beatwalk.sources import check_source
+from beatwalk.targets import EFFECT_GROUPS, TARGETS
+
 Codec = Literal[
     "h264",
     "h265",
@@ -44,12 +35,13 @@ Codec = Literal[
     "gif",
     "webm",
 ]
+Source = Annotated[str, AfterValidator(check_source)]  # a name of `beatwalk.sources.SOURCES`
 AlphaMode = Literal["straight", "premultiplied"]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
-MAX_TRAILS = 0.95  # a larger part of the previous frame would hardly ever fade
+MAX_TRAILS = TARGETS["trails.amount"].high
 # Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
-AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
+AFTERWARDS = (*EFFECT_GROUPS, "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
 )  # no exponents: 1e999999999 would take for ever
@@ -106,9 +98,9 @@ class _Frozen(BaseModel):
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source  # what the music does
+    source: Source  # what the music does, such as energy or beat
     amount: Amount = 1.0  # added at full source, in the target's unit
-    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates; camera and hue only
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates (walk.speed: ignored)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
     release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
     curve: Shape = "linear"  # applied to the source before the amount
@@ -121,7 +113,20 @@ def _tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
+@dataclass(frozen=True)
+class IsFile:
+    """Marks a setting that names a file or a folder: it counts from the file that it is written in."""
+
+    words: tuple[str, ...] = ()  # what else may stand there
+
+    def names(self, value: object) -> bool:
+        """Whether a value of such a setting is the name of a file."""
+        return isinstance(value, str) and bool(value) and value not in self.words
+
+
+File = Annotated[str, IsFile()]
+FileOrAuto = Annotated[str, IsFile(words=("auto",))]
+Files = Annotated[tuple[File, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
@@ -154,7 +159,7 @@ class WalkSettings(_Frozen):
     spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: str | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
+    init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
 
 
@@ -208,10 +213,12 @@ class ModelSettings(_Frozen):
     batch: int | None = Field(default=None, ge=1, le=256)  # pictures at once; None: as many as fit
     compile: Literal["auto", "on", "off"] = "auto"  # with torch; auto: on CUDA, if the video is long
     cuda_graphs: bool = True  # record what is compiled on CUDA as CUDA graphs, where that works
-    lora: Names = ()  # FILE or FILE:scale, merged into the model
-    vae: str | None = None  # another autoencoder
-    tiny_vae: str | None = None  # a small fast autoencoder; "auto": the one made for the family
-    embedding: Names = ()  # textual inversions; the word is the file's name
+    lora: Files = ()  # FILE or FILE:scale, merged into the model
+    vae: File | None = None  # another autoencoder
+    tiny_vae: Annotated[str, IsFile(words=("auto",))] | None = (
+        None  # a small fast autoencoder; "auto": the one made for the family
+    )
+    embedding: Files = ()  # textual inversions; the word is the file's name
     safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
     step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
@@ -227,7 +234,7 @@ class VideoSettings(_Frozen):
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
-    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
+    upscaler: File | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
     interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
     alpha_mode: AlphaMode | None = None  # of colours; None: as the codec's readers expect

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.settings import Settings
+from beatwalk.targets import TARGETS, key_of
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -102,7 +103,8 @@ class Analysis:
     onset_strength: Float  # shape (n_onsets,), 0-1
     sections: tuple[Section, ...]  # tile [0, duration_s)
     drop_s: float | None  # start of the section after the largest rise in energy
-    curves: Mapping[str, Curve]  # energy, bass, mid, high, brightness: 0-1 over the whole song, silence is 0
+    # Those of `beatwalk.sources.SOURCES`: 0-1 over the whole song, silence is 0. A file may lack some of them.
+    curves: Mapping[str, Curve]
 
     @property
     def duration_s(self) -> float:
@@ -204,20 +206,42 @@ class Plan:
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Targets:
-    """What the music asks of every frame; all arrays have shape (n_frames,). Rates are already accumulated."""
+    """What the music asks of every frame: `targets["camera.zoom"]`, or `targets.zoom` for short.
 
-    speed: Float  # wanted change from frame i - 1 to frame i, relative, above 0
-    zoom: Float  # octaves, 0 is the picture as rendered, positive is closer
-    rotate: Float  # degrees, counter-clockwise
-    pan_x: Float  # picture widths, positive moves the view to the right
-    pan_y: Float  # picture heights, positive moves the view down
-    exposure: Float  # stops
-    saturation: Float  # factor, 1 leaves colours as they are
-    hue: Float  # degrees
-    trails: Float  # share of the previous finished frame that stays, 0-0.95
-    noise: Float  # deviation of film grain, sRGB of 0-1
+    Rates are already accumulated. `beatwalk.targets.TARGETS` says what each target is, in which unit, and which value
+    leaves a picture as it is.
+
+    Parameters
+    ----------
+    curves
+        By key, one for each of `TARGETS`; shape (n_frames,).
+
+    Raises
+    ------
+    ValueError
+        One is missing or unknown, or they differ in length.
+    """
+
+    curves: Mapping[str, Float]
+
+    def __post_init__(self) -> None:
+        if odd := sorted(set(self.curves) ^ set(TARGETS)):
+            raise ValueError(f"expected a curve for each target; missing or unknown: {', '.join(odd)}")
+        if len({len(curve) for curve in self.curves.values()}) > 1:
+            raise ValueError("the curves of targets differ in length")
+
+    def __len__(self) -> int:
+        return len(self.curves["walk.speed"])
+
+    def __getitem__(self, key: str) -> Float:
+        return self.curves[key]
+
+    def __getattr__(self, name: str) -> Float:
+        if (key := key_of(name)) is None:
+            raise AttributeError(f"no target {name!r}")
+        return self.curves[key]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

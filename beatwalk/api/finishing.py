@@ -26,7 +26,7 @@ from beatwalk.core import (
 from beatwalk.errors import PlanError, VideoError
 from beatwalk.listen import PathLike
 from beatwalk.models import load_upscaler
-from beatwalk.plan import merge, plan_to_json, read_plan, settings_from, targets_of
+from beatwalk.plan import anchored, merge, plan_to_json, read_plan, settings_from, targets_of
 from beatwalk.preflight import check_output, check_video, keep_the_song, remarks_of
 from beatwalk.settings import AFTERWARDS, VideoSettings
 from beatwalk.types import Frames, Plan, Targets
@@ -92,7 +92,7 @@ def finish(
     output
         The new video; None: `video` itself, which then needs `overwrite`.
     overrides
-        Settings under camera, color, trails, grain, effects, safety and video (codec and quality).
+        Settings that need no new frames: effects, safety, and video (codec and quality).
     overwrite
         Whether an existing video may be replaced.
     on_event
@@ -130,7 +130,7 @@ def _finish(
             raise PlanError(
                 f"{needs_render[0]} cannot be changed without rendering; only {', '.join(AFTERWARDS)} can"
             )
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     settings = settings_from(values, where="settings")
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")

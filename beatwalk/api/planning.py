@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter
-from beatwalk.listen import PathLike, analyze, open_song, stored_analysis, stored_path, with_song
+from beatwalk.listen import PathLike, analyze, open_song, stored_analysis, stored_path, with_curves, with_song
 from beatwalk.plan import (
     DEFAULT_PRESET,
     check_plan,
@@ -16,6 +16,7 @@ from beatwalk.plan import (
     place_prompts,
     read_prompts,
     resolve_model_path,
+    used_curves,
 )
 from beatwalk.preflight import check_pictures
 from beatwalk.types import Analysis, Audio, Plan
@@ -88,6 +89,12 @@ def plan(
             for remark in audio.remarks:
                 tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
+        if missing := [name for name in used_curves(settings) if name not in analysis.curves]:
+            text = (
+                f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
+            )
+            tell(Note(text=text))
+            analysis = with_curves(analysis, audio, missing)
         tell.check()
         model = resolve_model_path(model)
         made = place_prompts(analysis, script, settings, model=model, start_s=start_s, end_s=end_s)

@@ -33,7 +33,7 @@ from beatwalk.core import (
     write_json,
 )
 from beatwalk.errors import AudioError
-from beatwalk.listen import PathLike
+from beatwalk.listen import PathLike, grid_to_json
 from beatwalk.models import Generator, LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import check_plan, plan_to_json, targets_of
 from beatwalk.preflight import check_resumable, check_space, compile_if_worth, remarks_of
@@ -190,6 +190,9 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     tell(_prepared(plan, walk, output))
     for remark in remarks_of(plan.settings.video, walk.size):
         tell(Note(text=remark))
+    prompts = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
+    for said in walk.generator.notes_on(prompts):
+        tell(Note(text=said, detail=True))
     if (compiled := compile_if_worth(plan, walk, request.videos, tell)) is not None:
         tell(Note(text=f"compiled in {compiled.to_text()}"))
     enlarge = enlarger_of(plan.settings.video)
@@ -346,6 +349,7 @@ def _manifest_of(
         walk.size,
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
+        analysis=grid_to_json(plan.analysis),
         pictures=pictures,
         motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
         report={

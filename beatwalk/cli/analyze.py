@@ -94,15 +94,20 @@ def analyze(
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
 ) -> Analysis:
-    """The analysis that was given, else the one stored next to the song, else a new one."""
+    """The analysis that was given, else the one stored next to the song, else a new one; with all its curves."""
     from beatwalk import listen
+    from beatwalk.sources import CURVES
 
     given = read_analysis_if(analysis_file)
-    if given is not None:
-        return listen.with_song(given, audio)
-    stored = None if fresh or tracker else listen.stored_analysis(audio)
-    if stored is not None:
-        console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
-        return stored
-    with console.busy("listening"):
-        return listen.analyze(audio, tracker=tracker or "beatwalk")
+    found = None if given is None else listen.with_song(given, audio)
+    if found is None and not fresh and not tracker:
+        found = listen.stored_analysis(audio)
+        if found is not None:
+            console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
+    if found is None:
+        with console.busy("listening"):
+            return listen.analyze(audio, tracker=tracker or "beatwalk")
+    if missing := [name for name in CURVES if name not in found.curves]:
+        with console.busy(f"listening to {', '.join(missing)}, which the analysis lacks"):
+            found = listen.with_curves(found, audio, missing)
+    return found

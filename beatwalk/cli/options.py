@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
+from beatwalk.targets import EFFECT_GROUPS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 PRESET_HELP = "Use a preset by name (see: beatwalk presets), or a TOML file."
-EFFECTS_HELP = "Apply the effects: camera, colour, trails, grain."
+EFFECTS_HELP = f"Apply the effects: {', '.join(EFFECT_GROUPS)}."
 FLASHES_HELP = "Do not soften flashes. They may harm people with epilepsy."
 FIGURES_HELP = "Write the figures as JSON; - is stdout."
 

@@ -160,17 +160,14 @@ def default_output(song: Path, codec: str) -> Path:
 
 
 def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
-    """The settings under `model` that the choices ask for; paths are made absolute."""
+    """The settings under `model` that the choices ask for."""
     wanted: dict[str, Any] = {}
-    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache"):
+    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache", "vae", "tiny_vae"):
         if choices.get(name) not in (None, False):
             wanted[name] = choices[name]
-    for name in ("vae", "tiny_vae"):
-        if choices.get(name) is not None:
-            wanted[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
     for name in ("lora", "embedding"):
         if choices.get(name):
-            wanted[name] = [str(Path(each).absolute()) for each in choices[name]]
+            wanted[name] = list(choices[name])
     return wanted
 
 
@@ -185,15 +182,13 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "interpolate", "chapters"):
+    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "upscaler", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
     if choices.get("no_sound"):
         overrides.append({"video": {"sound": False}})
-    if choices.get("upscaler"):
-        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
     if choices.get("init"):
-        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
+        overrides.append({"walk": {"init": choices["init"]}})
     if choices.get("loop"):
         overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):

@@ -28,6 +28,7 @@ def build_manifest(
     seeds: Sequence[dict[str, Any]],
     motion: dict[str, list[float | None]],
     report: dict[str, Any],
+    analysis: dict[str, Any],
     pictures: Mapping[Path, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The record of a finished render, as plain data.
@@ -40,6 +41,8 @@ def build_manifest(
         For each keyframe its position on the noise chain, {"seed", "travel"}.
     motion
         Target, measured change and position, one entry per frame.
+    analysis
+        The beats, bars, onsets and sections that it was rendered from, as in an analysis file.
     pictures
         `picture_digests` at the start of the render.
     report
@@ -63,6 +66,7 @@ def build_manifest(
             "name": info.name, "family": info.family, "fingerprint": info.fingerprint,
             "device": info.device, "dtype": info.dtype,
         },
+        "analysis": analysis,
         "fps": f"{plan.timeline.fps.numerator}/{plan.timeline.fps.denominator}",
         "frames": plan.timeline.n_frames,
         "size": list(size),

@@ -70,7 +70,7 @@ class Clip:
         song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
-        return {"song": {**song, **window}, "loop": loop}
+        return {"song": {**song, **window}, "loop": loop, "analysis": None}
 
 
 def start_of(text: str, analysis: Analysis) -> float:

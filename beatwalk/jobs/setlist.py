@@ -33,6 +33,7 @@ from beatwalk import api
 from beatwalk.core import Listening, Note, OnEvent, Reporter, read_toml
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for, open_song, read_analysis
+from beatwalk.plan import anchored
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
@@ -256,7 +257,10 @@ def _jobs_of_song(
                 audio,
                 base / script,
                 preset=str(found) if preset.endswith(".toml") else preset,
-                overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
+                overrides=[
+                    anchored(values, base)
+                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings)
+                ],
                 analysis=analysis,
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json, read_analysis, write_analysis
+from beatwalk.listen.analysis_json import (
+    analysis_from_json,
+    analysis_to_json,
+    grid_to_json,
+    read_analysis,
+    write_analysis,
+)
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
@@ -18,8 +24,10 @@ from beatwalk.listen.store import (
     analyze,
     correct,
     open_song,
+    rendered_analysis,
     stored_analysis,
     stored_path,
+    with_curves,
     with_song,
 )
 from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, track_rhythm, with_bars
@@ -47,17 +55,20 @@ __all__ = [
     "extract_features",
     "find_onsets",
     "find_pulse",
+    "grid_to_json",
     "open_audio",
     "open_song",
     "read_analysis",
     "read_network",
     "read_taps",
+    "rendered_analysis",
     "run_network",
     "stored_analysis",
     "stored_path",
     "track_beats",
     "track_rhythm",
     "with_bars",
+    "with_curves",
     "with_song",
     "write_analysis",
     "write_click_track",

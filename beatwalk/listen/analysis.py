@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from beatwalk.errors import SettingsError
@@ -15,7 +16,7 @@ from beatwalk.listen.network import Activations, run_network
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.sections import find_drop, find_sections
 from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
-from beatwalk.types import Analysis, Audio
+from beatwalk.types import Analysis, Audio, Curve
 
 TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
 
@@ -65,6 +66,12 @@ def track_again(analysis: Analysis, audio: Audio, hint: Hint) -> Analysis:
         features = extract_features(audio)
         rhythm = track_rhythm(features, run_network(features), hint)
     return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+
+def hear_curves(audio: Audio) -> Mapping[str, Curve]:
+    """Listen to the curves of a song alone, without beats and sections."""
+    with _one_thread():
+        return song_curves(extract_features(audio))
 
 
 def _rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:

@@ -5,7 +5,8 @@ Conventions
 - Times in seconds from the start of the song, rounded to 0.1 ms; `song.duration_s` is exact.
 - People correct beats, downbeats and sections. What follows from them may be missing or out of date: a list with
   one entry a beat, bar or onset is replaced where its length no longer fits, with confidence and strength 1. Without
-  `downbeats` every fourth beat is one. Without `sections` the song is one section. A missing curve is flat.
+  `downbeats` every fourth beat is one. Without `sections` the song is one section. A curve may be missing:
+  `store.with_curves` hears it again where a rule needs it.
 - A downbeat within `SNAP_S` of a beat means that beat. A section's `end` may be missing.
 """
 
@@ -24,11 +25,10 @@ from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
+from beatwalk.sources import ANALYSIS_VERSION, CURVES
 from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
 
-VERSION = 1
 SNAP_S = 0.05
-CURVES = ("energy", "bass", "mid", "high", "brightness")
 
 _KEYS = (
     *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
@@ -37,7 +37,6 @@ _KEYS = (
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
 _DECIMALS = 4
-_FLAT = 0.5  # value of a curve that is not given
 _HUGE = 1e15  # larger than any number in an analysis
 _MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
 
@@ -46,7 +45,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     """Convert `analysis` to plain numbers, texts, lists and dicts."""
     song = analysis.song
     return {
-        "version": VERSION,
+        "version": ANALYSIS_VERSION,
         "song": {
             "path": str(song.path),
             "sha256": song.sha256,
@@ -73,6 +72,11 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             for name, curve in analysis.curves.items()
         },
     }
+
+
+def grid_to_json(analysis: Analysis) -> dict[str, Any]:
+    """Convert `analysis` without its curves, which are long; `analysis_from_json` reads it."""
+    return {key: value for key, value in analysis_to_json(analysis).items() if key != "curves"}
 
 
 def as_stored(analysis: Analysis) -> Analysis:
@@ -112,9 +116,9 @@ def analysis_from_json(data: object, where: str) -> Analysis:
     """
     read = _Reader(where)
     top = read.mapping(data, "the analysis", _KEYS, required=("song", "beats"))
-    version = top.get("version", VERSION)
-    if version != VERSION:
-        read.fail('"version"', repr(version), f"{VERSION}; this file is from another beatwalk")
+    version = read.whole(top.get("version", ANALYSIS_VERSION), '"version"', 1)
+    if version > ANALYSIS_VERSION:
+        read.fail('"version"', repr(version), f"at most {ANALYSIS_VERSION}; this file is from a newer beatwalk")
     song = _read_song(read, top["song"])
     beats_s = read.times(top["beats"], '"beats"', song.duration_s)
     downbeats_s, beats_per_bar = _read_bars(read, top, beats_s, song.duration_s)
@@ -300,15 +304,14 @@ def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Sec
 
 
 def _read_curves(read: _Reader, value: object) -> dict[str, Curve]:
-    """Read the five curves; a missing one is flat."""
-    curves = read.mapping(value, '"curves"', CURVES)
-    read_curves = {}
-    for name in CURVES:
-        entry = read.mapping(curves.get(name, {}), f'"curves.{name}"', ("rate_hz", "values"))
-        values = read.numbers(entry.get("values", [_FLAT]), f'"curves.{name}.values"', 0.0, 1.0)
+    """Read the curves that are given."""
+    curves, found = read.mapping(value, '"curves"', CURVES), {}
+    for name in (each for each in CURVES if each in curves):
+        entry = read.mapping(curves[name], f'"curves.{name}"', ("rate_hz", "values"), ("values",))
+        values = read.numbers(entry["values"], f'"curves.{name}.values"', 0.0, 1.0)
         rate_hz = read.number(entry.get("rate_hz", 1.0), f'"curves.{name}.rate_hz"', 0.01, 1000.0)
-        read_curves[name] = Curve(values=frozen_array(values), rate_hz=rate_hz)
-    return read_curves
+        found[name] = Curve(values=frozen_array(values), rate_hz=rate_hz)
+    return found
 
 
 def _rounded(values: NDArray[Any]) -> list[Any]:

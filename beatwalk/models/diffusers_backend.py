@@ -35,6 +35,7 @@ from beatwalk.models.families import Family, check_size, covering_size, embeds_g
 from beatwalk.models.image_pull import pull_arguments
 from beatwalk.models.latent_layout import LAYOUTS, from_tokens, latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.models.readback import to_host_bytes
 from beatwalk.models.seam import Generator
@@ -73,14 +74,17 @@ class DiffusionGenerator(Generator):
         Pictures at a time; None: by device and memory.
     step_cache
         Compute the network at one of N steps (`beatwalk.models.step_cache`); None: at every step.
+    reader
+        Words prompts as the model's captions are; None: it is given them as they are.
     """
 
     def __init__(
         self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None,
-        step_cache: int | None = None,
+        step_cache: int | None = None, reader: PromptReader | None = None,
     ) -> None:  # fmt: skip
         self._pipeline, self._family, self._info = pipeline, family, info
         self._multiple, self._scale, self._step_cache = multiple, scale, step_cache
+        self._reader = reader
         self._denoiser = getattr(pipeline, family.denoiser)
         self._batches = Batches(pipeline, self._denoiser.device, batch, single_thread=step_cache is not None)
         self._empty_text: Conditioning | None = None
@@ -154,6 +158,13 @@ class DiffusionGenerator(Generator):
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 
+    def notes_on(self, prompts: Sequence[str]) -> list[str]:
+        """How the model's reader understands prompts, where it words them anew."""
+        if self._reader is None:
+            return []
+        readings = {prompt: self._reader.read(prompt) for prompt in prompts if prompt.strip()}
+        return [read.to_text(self._info.name) for prompt, read in readings.items() if read.text != prompt]
+
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -164,6 +175,8 @@ class DiffusionGenerator(Generator):
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
+        if self._reader is not None:  # no words at all are not a prompt of which nothing is known
+            prompts = [self._reader.read(prompt).text if prompt.strip() else prompt for prompt in prompts]
         if self._last_text is not None and self._last_text[0] == tuple(
             prompts
         ):  # the estimate before a render encodes the same prompts

@@ -27,6 +27,7 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import (
     NEVER_LOADED,
@@ -296,6 +297,7 @@ def _wrap(
         scale=scale,
         batch=request.batch,
         step_cache=request.addons.step_cache,
+        reader=PromptReader.of(source.path) if source.kind == "folder" else None,
     )
 
 

@@ -23,6 +23,7 @@ from beatwalk.models.families import FAMILIES, read_config
 from beatwalk.models.weight_bounds import check_files, check_schedule
 
 INDEX_FILE = "model_index.json"
+WORDS_FILE = "words.json"  # a vocabulary for `beatwalk.models.prompt_reader`
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 WEIGHTLESS = (
@@ -337,5 +338,5 @@ def folder_fingerprint(folder: Path, variant: str | None) -> str:
     texts = [
         path for name in names for path in (folder / name).iterdir() if path.suffix in (".json", ".txt", ".model")
     ]
-    files = [path for path in (folder / INDEX_FILE, folder / "beatwalk.json") if path.is_file()]
+    files = [path for path in (folder / INDEX_FILE, folder / "beatwalk.json", folder / WORDS_FILE) if path.is_file()]
     return fingerprint([*files, *sorted(texts), *weight_files(folder, variant)], folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.anchoring import anchored
+from beatwalk.plan.modulation import used_curves
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -20,6 +22,7 @@ from beatwalk.plan.targets import targets_of
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
+    "anchored",
     "check_plan",
     "init_of",
     "list_presets",
@@ -37,4 +40,5 @@ __all__ = [
     "resolve_model_path",
     "settings_from",
     "targets_of",
+    "used_curves",
 ]

@@ -15,49 +15,62 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.settings import MAX_TRAILS, Modulated, Rule, Settings, Shape
-from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
+from beatwalk.errors import PlanError
+from beatwalk.settings import Modulated, Rule, Settings, Shape
+from beatwalk.sources import SOURCES
+from beatwalk.targets import TARGETS, TargetSpec
+from beatwalk.types import Analysis, Curve, Float, Targets, Timeline, frozen_array
 
-SPEED_FLOOR = 0.02  # of full speed: a walk at speed 0 never arrives
-MAX_OCTAVES = 8.0  # of zoom either way: 256 times
-MAX_STOPS = 16.0  # of exposure either way: all black, or all white
 _FALL = np.log(20.0)  # e^-_FALL is 5 %
-_EVENTS = ("onset", "beat", "downbeat")
 
 
 def compute_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targets:
     """Compute every target of `settings` for every frame of `timeline`."""
-    camera, color = settings.camera, settings.color
+    return Targets({key: frozen_array(_target(spec, analysis, timeline, settings)) for key, spec in TARGETS.items()})
 
-    def level(modulated: Modulated) -> Float:
-        return _accumulate(modulated, "level", analysis, timeline)
 
-    def total(modulated: Modulated) -> Float:
-        return level(modulated) + _accumulate(modulated, "rate", analysis, timeline)
+def used_curves(settings: Settings) -> dict[str, str]:
+    """Curves of the analysis that rules use, each with the first target that it drives."""
+    used: dict[str, str] = {}
+    for key, spec in TARGETS.items():
+        modulated: Modulated = getattr(getattr(settings, spec.group), spec.setting)
+        for rule in modulated.rules:
+            for name in SOURCES[rule.source].curves:
+                used.setdefault(name, key)
+    return used
 
-    zoom_travel = _accumulate(camera.zoom, "rate", analysis, timeline)
-    half = camera.zoom_range / 2
-    curves = {
-        "speed": np.maximum(level(settings.walk.speed), SPEED_FLOOR),
-        # Half a turn of the cosine for each range travelled: the swing starts and turns back smoothly.
-        "zoom": np.clip(
-            level(camera.zoom) + half * (1 - np.cos(np.pi * zoom_travel / camera.zoom_range)),
-            -MAX_OCTAVES,
-            MAX_OCTAVES,
-        ),
-        "rotate": total(camera.rotate),
-        "pan_x": total(camera.pan_x),
-        "pan_y": total(camera.pan_y),
-        "exposure": np.clip(total(color.exposure), -MAX_STOPS, MAX_STOPS),
-        "saturation": np.maximum(1 + total(color.saturation), 0),
-        "hue": total(color.hue),
-        "trails": np.clip(total(settings.trails.amount), 0, MAX_TRAILS),
-        "noise": np.clip(total(settings.grain.noise), 0, 1),
-    }
-    return Targets(**{name: frozen_array(values) for name, values in curves.items()})
+
+def _curve(analysis: Analysis, name: str) -> Curve:
+    if name not in analysis.curves:
+        raise PlanError(
+            f"the analysis has no curve {name!r}; analyze the song again: beatwalk analyze --fresh --save"
+        )
+    return analysis.curves[name]
+
+
+def _target(spec: TargetSpec, analysis: Analysis, timeline: Timeline, settings: Settings) -> Float:
+    """Compute one target, within its limits."""
+    group = getattr(settings, spec.group)
+    modulated: Modulated = getattr(group, spec.setting)
+    values = spec.neutral + _accumulate(modulated, "level", analysis, timeline)
+    if spec.form != "speed":
+        travel = _accumulate(modulated, "rate", analysis, timeline)
+        values = values + (
+            _swung(travel, getattr(group, f"{spec.setting}_range")) if spec.form == "swing" else travel
+        )
+    values = np.clip(values, spec.low, spec.high)
+    return np.rint(values) if spec.form == "whole" else values
+
+
+def _swung(travel: Float, reach: float) -> Float:
+    """Turn back after each `reach` travelled: half a turn of the cosine, which starts and turns smoothly."""
+    swung: Float = reach / 2 * (1 - np.cos(np.pi * travel / reach))
+    return swung
 
 
 def _accumulate(modulated: Modulated, kind: str, analysis: Analysis, timeline: Timeline) -> Float:
@@ -80,36 +93,41 @@ def shaped_source(rule: Rule, analysis: Analysis, timeline: Timeline) -> Float:
     before, after = (int(np.ceil(ms / 1000 * fps)) for ms in (rule.release_ms, rule.attack_ms))
     frames = np.arange(-before, timeline.n_frames + after)
     times_s = timeline.start_s + frames / fps
-    if rule.source in _EVENTS:
+    if (kind := SOURCES[rule.source].kind) == "event":
         raw = _pulses(rule, analysis, timeline, frames)
-    elif rule.source == "bar_phase":
-        raw = _bar_phase(analysis, times_s)
-    elif rule.source == "section":
-        raw = _section_energy(analysis, times_s)
-    elif rule.source == "constant":
-        raw = np.ones(len(times_s))
+    elif kind == "derived":
+        raw = DERIVED[rule.source](analysis, times_s)
     else:
-        raw = analysis.curves[rule.source].at(times_s)
+        raw = _curve(analysis, rule.source).at(times_s)
     shaped = curve(envelope(raw, rule.attack_ms / 1000 * fps, rule.release_ms / 1000 * fps), rule.curve)
     return shaped[before : before + timeline.n_frames]
 
 
 def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[np.int64]) -> Float:
     """Put an impulse, as high as its event, at the frame nearest to the event."""
-    if rule.source == "onset":
-        events_s, strength = analysis.onsets_s, analysis.onset_strength
-    else:
-        events_s = (
-            every_beat_s(analysis, rule.every) if rule.source == "beat" else analysis.downbeats_s[:: rule.every]
-        )
+    events_s, strength = EVENTS[rule.source](analysis, rule)
+    if rule.offset_beats:
         events_s = events_s + rule.offset_beats * _beat_period_s(analysis, events_s)
-        strength = np.ones(len(events_s))
     pulses = np.zeros(len(frames))
     for event_s, height in zip(events_s, strength, strict=True):
         index = timeline.frame_at(float(event_s)) - int(frames[0])
         if 0 <= index < len(pulses):
             pulses[index] = max(pulses[index], height)
     return pulses
+
+
+def _onsets(analysis: Analysis, rule: Rule) -> tuple[Float, Float]:
+    return analysis.onsets_s, analysis.onset_strength
+
+
+def _beats(analysis: Analysis, rule: Rule) -> tuple[Float, Float]:
+    beats_s = every_beat_s(analysis, rule.every)
+    return beats_s, np.ones(len(beats_s))
+
+
+def _downbeats(analysis: Analysis, rule: Rule) -> tuple[Float, Float]:
+    downbeats_s = analysis.downbeats_s[:: rule.every]
+    return downbeats_s, np.ones(len(downbeats_s))
 
 
 def every_beat_s(analysis: Analysis, every: int) -> Float:
@@ -146,7 +164,7 @@ def _bar_phase(analysis: Analysis, times_s: Float) -> Float:
 
 def _section_energy(analysis: Analysis, times_s: Float) -> Float:
     """Find the mean energy of the section around each moment."""
-    energy = analysis.curves["energy"]
+    energy = _curve(analysis, "energy")
     at = np.arange(len(energy.values)) / energy.rate_hz
     values = np.zeros(len(times_s))
     for section in analysis.sections:
@@ -154,6 +172,24 @@ def _section_energy(analysis: Analysis, times_s: Float) -> Float:
         mean = float(energy.values[inside].mean()) if inside.any() else 0.0
         values[(times_s >= section.start_s) & (times_s < section.end_s)] = mean
     return values
+
+
+def _constant(analysis: Analysis, times_s: Float) -> Float:
+    return np.ones(len(times_s))
+
+
+# Seconds and strength (0-1) of the events that a rule takes, by source.
+EVENTS: Mapping[str, Callable[[Analysis, Rule], tuple[Float, Float]]] = {
+    "onset": _onsets,
+    "beat": _beats,
+    "downbeat": _downbeats,
+}
+# Values (0-1) at moments of the song, by source.
+DERIVED: Mapping[str, Callable[[Analysis, Float], Float]] = {
+    "bar_phase": _bar_phase,
+    "section": _section_energy,
+    "constant": _constant,
+}
 
 
 def envelope(values: Float, attack_frames: float, release_frames: float) -> Float:

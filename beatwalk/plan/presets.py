@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from beatwalk.core import parse_toml, read_text
 from beatwalk.errors import SettingsError
+from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
@@ -71,8 +72,9 @@ def find_preset(name: str) -> Path:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """Read a preset's keys and values from its file: parsed, not yet checked."""
-    return parse_toml(preset_text(name), str(find_preset(name)), SettingsError)
+    """Read a preset's keys and values from its file: parsed, not yet checked; file names are absolute."""
+    path = find_preset(name)
+    return anchored(parse_toml(preset_text(name), str(path), SettingsError), path.parent)
 
 
 def preset_text(name: str) -> str:
@@ -127,6 +129,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str, Any]] = ()) -> Settings:
     """Load a preset, put overrides on top (later ones win), and check the result.
 
+    File names in a preset count from its folder, those in overrides from the current one.
+
     Raises
     ------
     SettingsError
@@ -135,7 +139,7 @@ def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str,
     values: Mapping[str, Any] = load_preset(preset)
     settings_from(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
     for override in overrides:
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     return settings_from(values, where="settings")
 
 
@@ -177,17 +181,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        model = model_in(model.model_fields[part].annotation) if part in model.model_fields else None
         if model is None:
             return []
     return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> Any:
-    """Find the settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for inner in typing.get_args(annotation):
-        if (model := _model_in(inner)) is not None:
-            return model
-    return None

@@ -7,7 +7,6 @@ under its name when it is whole; until then it grows in its work folder.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import queue
 import threading
@@ -103,9 +102,9 @@ def finish_segments(
     if sound is True and plan.settings.video.sound and not Path(song.path).is_file():
         raise AudioError(f"{song.path}: no such file, but the plan was made for this song; put it back there")
     settings, timeline = plan.settings, plan.timeline
-    if len(targets.zoom) != timeline.n_frames:
+    if len(targets) != timeline.n_frames:
         raise PlanError(
-            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; compute them again"
+            f"targets for {len(targets)} frames, but the plan has {timeline.n_frames}; compute them again"
         )
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
@@ -237,9 +236,7 @@ def _turned(targets: Targets, count: int) -> Targets:
     """Put the targets of the last `count` frames before the first."""
     if not count:
         return targets
-    names = [one.name for one in dataclasses.fields(Targets)]
-    values = {name: getattr(targets, name) for name in names}
-    return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
+    return Targets({key: np.concatenate([curve[-count:], curve]) for key, curve in targets.curves.items()})
 
 
 def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:

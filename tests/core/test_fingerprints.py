@@ -55,7 +55,9 @@ def manifest_of(plan: Plan) -> dict[str, Any]:
     motion: dict[str, list[float | None]] = {"target": [None, *wanted(plan).speed[1:].tolist()]}
     seeds = [{"seed": 0, "travel": 0.0}] * len(plan.keyframes)
     pictures = fingerprints.picture_digests(plan)
-    return build_manifest(plan, INFO, (64, 48), scale=1.0, seeds=seeds, motion=motion, report={}, pictures=pictures)
+    return build_manifest(
+        plan, INFO, (64, 48), scale=1.0, seeds=seeds, motion=motion, report={}, analysis={}, pictures=pictures
+    )
 
 
 def differences(made: Plan, asked: Plan) -> list[str]:

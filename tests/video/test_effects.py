@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import warnings
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
+from beatwalk.targets import TARGETS, key_of
 from beatwalk.types import Frames, Targets
 from beatwalk.video.effects import Effects, blur, camera_matrices, roll_off
 
@@ -24,21 +24,9 @@ SUB_PIXEL = 0.05  # pixels: torch's bicubic kernel (a = -0.75) does not keep the
 
 def asking(n: int, **curves: object) -> Targets:
     """Targets that ask for nothing but `curves`; each a number or n of them."""
-    zero, one = np.zeros(n), np.ones(n)
-    still = Targets(
-        speed=one,
-        zoom=zero,
-        rotate=zero,
-        pan_x=zero,
-        pan_y=zero,
-        exposure=zero,
-        saturation=one,
-        hue=zero,
-        trails=zero,
-        noise=zero,
-    )
+    still = {spec.name: np.full(n, spec.neutral) for spec in TARGETS.values()}
     changes = {name: np.broadcast_to(np.asarray(values, float), (n,)) for name, values in curves.items()}
-    return dataclasses.replace(still, **changes)
+    return Targets({str(key_of(name)): values for name, values in (still | changes).items()})
 
 
 def noise(n: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Frames:
