@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.render import render_plan
 from beatwalk.cli.resolve import codec_of, plan_from_choices
 
@@ -21,6 +21,7 @@ from beatwalk.cli.resolve import codec_of, plan_from_choices
 )
 @overwriting
 @planning
+@trusting
 @modelling
 @telling
 def preview(

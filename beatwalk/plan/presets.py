@@ -17,9 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from beatwalk.core import parse_toml, read_text
+from beatwalk.core import anchored, model_in, parse_toml, read_text
 from beatwalk.errors import SettingsError
-from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
