@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from beatwalk.sources import check_source
+from beatwalk.sources import check_name, check_source
 from beatwalk.targets import EFFECT_GROUPS, TARGETS
 
 Codec = Literal[
@@ -35,7 +35,7 @@ Codec = Literal[
     "gif",
     "webm",
 ]
-Source = Annotated[str, AfterValidator(check_source)]  # a name of `beatwalk.sources.SOURCES`
+Source = Annotated[str, AfterValidator(check_source)]  # of `beatwalk.sources.SOURCES`, or of `SourcesSettings`
 AlphaMode = Literal["straight", "premultiplied"]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
@@ -104,8 +104,8 @@ class Rule(_Frozen):
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
     release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
     curve: Shape = "linear"  # applied to the source before the amount
-    every: int = Field(default=1, ge=1, le=64)  # beats and downbeats: use every n-th one
-    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beats: later (+) or earlier (-)
+    every: int = Field(default=1, ge=1, le=64)  # events: use every n-th one
+    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # events: beats later (+) or earlier (-)
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -193,6 +193,17 @@ class GrainSettings(_Frozen):
     noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
 
 
+Named = dict[Annotated[str, AfterValidator(check_name)], File]  # each FILE, or FILE:SECONDS where it begins later
+
+
+class SourcesSettings(_Frozen):
+    """Files that drive the picture like the song itself. A name that is given here is a source for rules."""
+
+    stems: Named = {}  # parts of the song as sound files: drums gives drums.energy, drums.onset and so on
+    midi: Named = {}  # MIDI files: midi gives midi.kick, midi.36, midi.ch10, midi.cc1 and so on
+    curves: Named = {}  # tables of values over time: glow gives glow
+
+
 class FeedbackSettings(_Frozen):
     """The closed loop: the change from frame to frame is measured and corrects the walk."""
 
@@ -222,6 +233,7 @@ class ModelSettings(_Frozen):
     safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
     step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
+    prediction: Literal["epsilon", "v"] | None = None  # what the network predicts, where its files do not say
 
 
 class VideoSettings(_Frozen):
@@ -230,7 +242,8 @@ class VideoSettings(_Frozen):
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
-    crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
+    crf: int | None = Field(default=None, ge=0, le=51)
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
@@ -259,6 +272,7 @@ class Settings(_Frozen):
 
     description: str = ""  # one line, shown by `beatwalk presets`
     seed: int = Field(default=0, ge=0, lt=2**63)  # of the noise chain
+    sources: SourcesSettings = SourcesSettings()
     walk: WalkSettings = WalkSettings()
     camera: CameraSettings = CameraSettings()
     color: ColorSettings = ColorSettings()

@@ -7,7 +7,8 @@ how events and what is derived become values of frames stands in `beatwalk.plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -51,16 +52,43 @@ CURVES = tuple(spec.name for spec in _ALL if spec.kind == "curve")  # those of a
 ANALYSIS_VERSION = max(spec.since for spec in _ALL)
 
 
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_OUTSIDE = re.compile(r"[a-z][a-z0-9_]{0,31}([.:][a-z0-9_]{1,31}){0,4}")
+
+
 def check_source(name: str) -> str:
-    """Return the name of a source.
+    """Return the name of a source, with dots between its parts.
+
+    It is one of `SOURCES`, or may be one of a stem, a MIDI file or a curve, such as drums.energy, midi:36 or glow.
+    Whether the settings have that file is for `beatwalk.plan.rule_sources` to say.
 
     Raises
     ------
     ValueError
-        There is no such source; the message suggests the nearest one, or lists all.
+        No source can have this name.
     """
-    if name not in SOURCES:
-        near = get_close_matches(name, SOURCES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SOURCES)}"
-        raise ValueError(f"no source {name!r}; {hint}")
+    if name not in SOURCES and not _OUTSIDE.fullmatch(name):
+        raise ValueError(f"no source can be named {name[:40]!r}; {hint(name, SOURCES)}")
+    return name.replace(":", ".")
+
+
+def check_name(name: str) -> str:
+    """Return the name that a person gives to a stem, a MIDI file or a curve.
+
+    Raises
+    ------
+    ValueError
+        It is not a plain word, or is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"expected a name of small letters, digits and _, found {name[:40]!r}")
+    if name in SOURCES:
+        raise ValueError(f"{name!r} is a source of every song; choose another name")
     return name
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """What to say about an unknown name."""
+    listed = list(known)
+    near = get_close_matches(name, listed, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(listed)}"

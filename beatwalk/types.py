@@ -67,6 +67,15 @@ class Curve:
         return np.interp(times_s, np.arange(len(self.values)) / self.rate_hz, self.values)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Events:
+    """Moments of a song, such as the strokes of a drum."""
+
+    times_s: Float  # shape (n,), increasing
+    strength: Float  # shape (n,), 0-1
+    lengths_s: Float  # shape (n,); 0 where nothing sounds on
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """A part of the song; the same label returns when the music does."""
@@ -105,6 +114,8 @@ class Analysis:
     drop_s: float | None  # start of the section after the largest rise in energy
     # Those of `beatwalk.sources.SOURCES`: 0-1 over the whole song, silence is 0. A file may lack some of them.
     curves: Mapping[str, Curve]
+    # What stems, MIDI files and curves of a plan give, by the names that rules use.
+    sources: Mapping[str, Curve | Events] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:
@@ -188,6 +199,19 @@ class Segment:
         return self.last - self.first
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A stem, MIDI file or curve that drives a plan; what was heard in it is in the plan's analysis."""
+
+    name: str  # as the settings under `sources` have it
+    path: Path
+    sha256: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        return {"name": self.name, "path": str(self.path), "sha256": self.sha256}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """What to render: everything but the model's weights."""
@@ -198,6 +222,7 @@ class Plan:
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
     size: tuple[int, int] | None  # width, height; None: the model's native size, known once it is loaded
     keyframes: tuple[Keyframe, ...]  # at least two; the first at 0, the last at n_frames
+    files: tuple[SourceFile, ...] = ()
 
     @property
     def segments(self) -> tuple[Segment, ...]:

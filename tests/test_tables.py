@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.listen.analysis_json import analysis_to_json
-from beatwalk.plan.modulation import DERIVED, EVENTS, shaped_source, used_curves
+from beatwalk.perception import Pictures
+from beatwalk.plan.modulation import DERIVED, EVENTS, shaped_source
+from beatwalk.plan.rule_sources import used_curves
 from beatwalk.settings import AFTERWARDS, Modulated, Rule, Settings
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, SOURCES, check_source
 from beatwalk.targets import EFFECT_GROUPS, TARGETS, TargetSpec, key_of
 from beatwalk.types import Targets, Timeline
-from beatwalk.video.effects import Effects
+from beatwalk.video.effects import CHAIN, Effects
 from tests.helpers import known_analysis
 
 ROOT = Path(__file__).parent.parent
@@ -72,14 +74,13 @@ def test_a_rule_says_which_curves_it_needs() -> None:
 
 
 @given(st.text(max_size=12))
-def test_a_source_is_known_or_refused(name: str) -> None:
-    """The message is one line and names what was found."""
-    if name in SOURCES:
-        assert check_source(name) == name
-        return
-    with pytest.raises(ValueError, match="no source") as caught:
-        check_source(name)
-    assert repr(name) in str(caught.value)
+def test_a_name_can_be_a_source_or_is_refused(name: str) -> None:
+    """The message is one line and names what was found; parts are joined by dots."""
+    try:
+        assert check_source(name) == name.replace(":", ".")
+    except ValueError as error:
+        assert repr(name) in str(error)
+        assert name not in SOURCES
 
 
 def modulations(settings: Settings) -> dict[str, Modulated]:
@@ -124,9 +125,16 @@ def test_every_effect_is_drawn(spec: TargetSpec) -> None:
     """A target away from rest changes the finished frames; at rest nothing does, bit for bit."""
     frames = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
     still = {key: np.full(2, each.neutral) for key, each in TARGETS.items()}
-    assert (Effects(Targets(still), (64, 48)).apply(frames, 0) == frames).all()
+    assert (Effects(CHAIN, Targets(still), (64, 48)).apply(Pictures(frames), 0).host() == frames).all()
     asked = Targets({**still, spec.key: np.full(2, something_else(spec))})
-    assert (Effects(asked, (64, 48)).apply(frames, 0) != frames).any()
+    assert (Effects(CHAIN, asked, (64, 48)).apply(Pictures(frames), 0).host() != frames).any()
+
+
+def test_every_target_has_one_effect_that_follows_it() -> None:
+    """An effect that is not in the chain, or names no target, is noticed."""
+    used = [key for effect in CHAIN for key in effect.uses]
+    assert sorted(used) == sorted(spec.key for spec in EFFECTS)
+    assert all(effect.uses for effect in CHAIN)
 
 
 def test_targets_are_found_by_key_and_by_name() -> None:

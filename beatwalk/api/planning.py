@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter, check_below, picture_in
-from beatwalk.listen import PathLike, analyze, open_song, stored_analysis, stored_path, with_curves, with_song
+from beatwalk.listen import (
+    PathLike,
+    analyze,
+    files_of,
+    hear_files,
+    open_song,
+    stored_analysis,
+    stored_path,
+    with_curves,
+    with_song,
+)
 from beatwalk.plan import (
     DEFAULT_PRESET,
     Script,
@@ -20,6 +31,7 @@ from beatwalk.plan import (
     read_prompts,
     resolve_model_path,
     used_curves,
+    used_sources,
 )
 from beatwalk.preflight import check_pictures
 from beatwalk.types import Analysis, Audio, Plan
@@ -88,6 +100,7 @@ def plan(
         for remark in script.remarks:
             tell(Note(text=remark))
         check_pictures(script, settings)
+        files_of(settings.sources)
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
         if isinstance(song, Audio):
@@ -103,9 +116,13 @@ def plan(
             )
             tell(Note(text=text))
             analysis = with_curves(analysis, audio, missing)
+        heard = hear_files(analysis, audio, settings.sources, used_sources(settings), video.fps)
+        for text in heard.remarks:
+            tell(Note(text=text))
         tell.check()
         model = resolve_model_path(model)
-        made = place_prompts(analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = replace(made, files=heard.files)
         check_plan(made)
         return made
 

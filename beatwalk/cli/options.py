@@ -104,6 +104,28 @@ analysed = options(
     ),
     tracking,
 )
+driving = options(
+    click.option(
+        "--stem",
+        "stems",
+        metavar="NAME=FILE[:SECONDS]",
+        multiple=True,
+        help="Let a part of the song drive rules, as NAME.energy, NAME.onset, NAME.bass and so on; repeatable.",
+    ),
+    click.option(
+        "--midi",
+        metavar="[NAME=]FILE[:SECONDS]",
+        multiple=True,
+        help="Let a MIDI file drive rules, as midi.kick, midi.36, midi.ch10, midi.cc1 and so on; repeatable.",
+    ),
+    click.option(
+        "--curve",
+        "curves",
+        metavar="NAME=FILE[:SECONDS]",
+        multiple=True,
+        help="Let a table of times and values drive rules, as NAME; repeatable.",
+    ),
+)
 excerpt = options(
     click.option("--from", "start", type=Time(), default=0.0, help="Start here in the song, such as 1:02.5."),
     click.option("--to", "end", type=Time(), help="End here in the song."),
@@ -154,6 +176,7 @@ styling = options(
 planning = options(
     click.option("--preset", metavar="NAME|FILE", default="default", show_default=True, help=PRESET_HELP),
     analysed,
+    driving,
     excerpt,
     click.option(
         "--codec",

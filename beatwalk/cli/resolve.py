@@ -199,6 +199,26 @@ def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
+def sources_of(choices: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The settings under `sources` that the options of `driving` ask for.
+
+    Raises
+    ------
+    click.UsageError
+        One has no name.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, option in (("stems", "--stem"), ("midi", "--midi"), ("curves", "--curve")):
+        for given in choices.get(kind) or ():
+            name, equals, file = given.partition("=")
+            if not equals and kind == "midi":
+                name, file = "midi", given
+            if not file:
+                raise click.UsageError(f"{option} {given}: give it a name: {option} NAME={given}")
+            found.setdefault(kind, {})[name] = file
+    return found
+
+
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
     """The settings that the options ask for, then those of --set, which win."""
     from beatwalk.plan import parse_override
@@ -225,6 +245,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"effects": choices["effects"] == "on"})
     if choices.get("allow_flashes"):
         overrides.append({"safety": {"allow_flashes": True}})
+    if driving := sources_of(choices):
+        overrides.append({"sources": driving})
     if addons := addons_of(choices):
         overrides.append({"model": addons})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

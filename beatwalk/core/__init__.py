@@ -72,7 +72,7 @@ from beatwalk.core.text_files import (
     read_text,
     read_toml,
 )
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core.timing import CpuTimes, PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "Cancelled",
     "Checking",
     "Compiling",
+    "CpuTimes",
     "Denoised",
     "Done",
     "Event",

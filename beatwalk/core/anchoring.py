@@ -108,6 +108,8 @@ def _changed(values: Mapping[str, Any], model: type[BaseModel], change: Callable
         table, mark = model_in(field.annotation), _mark_in((field.annotation, *field.metadata))
         if table is not None and isinstance(value, Mapping):
             changed[key] = _changed(value, table, change)
+        elif mark is not None and isinstance(value, Mapping):
+            changed[key] = {name: change(each) if mark.names(each) else each for name, each in value.items()}
         elif mark is not None and isinstance(value, list | tuple):
             changed[key] = [change(each) if mark.names(each) else each for each in value]
         elif mark is not None and mark.names(value):

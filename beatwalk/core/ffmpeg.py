@@ -30,6 +30,7 @@ SILENT_S = 120.0  # a child that has written nothing for so long waits for somet
 SILENCE = f"nothing moved in ffmpeg for {SILENT_S:g} s, so it was stopped"
 _PART_OF_A_FILE = "subfile,,start,"
 _NOT_LISTED = "Format not on whitelist"
+PIPE_BYTES = 2**20  # of a pipe, where the system can: a frame then passes in one step rather than in a dozen
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -72,7 +73,10 @@ class Process(subprocess.Popen[bytes]):
     """A running ffmpeg, which is ended where a pipe of it gives or takes no byte for `SILENT_S`."""
 
     def __init__(self, arguments: Sequence[str], **pipes: Any) -> None:
-        super().__init__(arguments, bufsize=0, **pipes)
+        try:
+            super().__init__(arguments, bufsize=0, pipesize=PIPE_BYTES, **pipes)
+        except OSError:  # the user's pipes hold as much as they may
+            super().__init__(arguments, bufsize=0, **pipes)
         piped = self.stdin is not None or self.stdout is not None
         self._watchdog = Watchdog(self, SILENT_S) if piped else None
 

@@ -25,7 +25,7 @@ from beatwalk._version import __version__
 from beatwalk.core.keyframe_images import unreadable
 from beatwalk.core.opening import open_regular
 from beatwalk.settings import Settings
-from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets
+from beatwalk.types import Curve, Events, Float, Keyframe, ModelInfo, Plan, Targets
 
 PICTURE_FIELDS = ("image", "strength")  # of a keyframe
 PLACING = {"change_every", "least_change", "init", "speed"}  # settings of the walk that end in keyframes and targets
@@ -170,6 +170,7 @@ def video_differences(
         "prompts": rows_differ("frame", "prompt", "negative", *others),
         "seeds": rows_differ("seed"),
         "pictures": rows_differ(*PICTURE_FIELDS),
+        "files that drive it": manifest.get("files", []) != [file.to_json() for file in plan.files],
         "model": model is not None and of_model.get("fingerprint") != model,
     }
     wanted = compared_settings(plan.settings)
@@ -240,9 +241,16 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
     keyframes = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
     levels = [np.round(curve.values, 6) for _, curve in sorted(analysis.curves.items())]
     heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
+    heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in analysis.sources.items()]
     song = [analysis.song.sha256, start_s, end_s]
     settings = compared_settings(plan.settings)
     return digest([keyframes, settings, model, plan.size, str(plan.timeline.fps), song, heard, sound])
+
+
+def _numbers_of(source: Curve | Events) -> Float:
+    return (
+        source.values if isinstance(source, Curve) else np.stack([source.times_s, source.strength, source.lengths_s])
+    )
 
 
 def _digest_of(values: Float) -> str:

@@ -69,6 +69,7 @@ def build_manifest(
             "device": info.device, "dtype": info.dtype,
         },
         "analysis": analysis,
+        "files": [file.to_json() for file in plan.files],
         "fps": f"{plan.timeline.fps.numerator}/{plan.timeline.fps.denominator}",
         "frames": plan.timeline.n_frames,
         "size": list(size),

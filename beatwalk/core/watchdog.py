@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-_SLICE_BYTES = 1 << 16  # written at once; a slow encoder takes a large picture piece by piece
+_SLICE_BYTES = 1 << 20  # written at once; a slow encoder takes a large picture piece by piece
 
 
 class Watchdog:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from beatwalk.errors import PlanError
-from beatwalk.types import Analysis, Curve, Float, Keyframe, Plan, Section, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Keyframe, Plan, Section, frozen_array
 
 ROUNDS = 3  # repetitions of the bars; the loop is the middle one
 DRIFT_FRAMES = Fraction(1, 4)  # allowed drift per repetition: four repetitions stay within a frame
@@ -122,6 +122,16 @@ def repeated(
         values = (1 - share) * curve.at(np.interp(times, even, heard_s)) + share * lead_in
         return Curve(values=frozen_array(np.tile(values, ROUNDS)), rate_hz=n / length_s)
 
+    def again(events: Events) -> Events:
+        """The events inside the window, once in each repetition."""
+        kept = (events.times_s >= window[0]) & (events.times_s < window[1])
+        times_s = np.interp(events.times_s[kept], heard_s, even)
+        return Events(
+            times_s=frozen_array(np.concatenate([times_s + start for start in starts])),
+            strength=frozen_array(np.tile(events.strength[kept], ROUNDS)),
+            lengths_s=frozen_array(np.tile(events.lengths_s[kept] * length_s / (window[1] - window[0]), ROUNDS)),
+        )
+
     downbeats = beats_s[::per_bar]
     return replace(
         analysis,
@@ -137,6 +147,10 @@ def repeated(
         sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label="A") for start in starts),
         drop_s=None,
         curves={name: around(curve) for name, curve in analysis.curves.items()},
+        sources={
+            name: around(source) if isinstance(source, Curve) else again(source)
+            for name, source in analysis.sources.items()
+        },
     )
 
 

@@ -16,8 +16,10 @@ from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, read_taps
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
+from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -35,6 +37,7 @@ from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, track_rhythm, wi
 __all__ = [
     "ANALYSIS_RATE_HZ",
     "DECODING",
+    "DRUM_CHANNEL",
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "NETWORK_INPUTS",
@@ -43,6 +46,9 @@ __all__ = [
     "Corrections",
     "Decoding",
     "Features",
+    "HeardFiles",
+    "MidiFile",
+    "MidiNote",
     "Network",
     "PathLike",
     "Pulse",
@@ -51,14 +57,18 @@ __all__ = [
     "analysis_from_json",
     "analysis_to_json",
     "analyze",
+    "check_part",
     "correct",
     "extract_features",
+    "files_of",
     "find_onsets",
     "find_pulse",
     "grid_to_json",
+    "hear_files",
     "open_audio",
     "open_song",
     "read_analysis",
+    "read_midi",
     "read_network",
     "read_taps",
     "rendered_analysis",

@@ -26,13 +26,13 @@ from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
 from beatwalk.sources import ANALYSIS_VERSION, CURVES
-from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Section, Song, frozen_array
 
 SNAP_S = 0.05
 
 _KEYS = (
     *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
-    *("onsets", "onset_strength", "sections", "drop", "curves"),
+    *("onsets", "onset_strength", "sections", "drop", "curves", "sources"),
 )
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
@@ -71,12 +71,26 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             name: {"rate_hz": curve.rate_hz, "values": _rounded(curve.values)}
             for name, curve in analysis.curves.items()
         },
+        **({"sources": _sources_to_json(analysis.sources)} if analysis.sources else {}),
+    }
+
+
+def _sources_to_json(sources: Mapping[str, Curve | Events]) -> dict[str, Any]:
+    return {
+        name: {"rate_hz": found.rate_hz, "values": _rounded(found.values)}
+        if isinstance(found, Curve)
+        else {
+            "times": _rounded(found.times_s),
+            "strength": _rounded(found.strength),
+            "lengths": _rounded(found.lengths_s),
+        }
+        for name, found in sources.items()
     }
 
 
 def grid_to_json(analysis: Analysis) -> dict[str, Any]:
-    """Convert `analysis` without its curves, which are long; `analysis_from_json` reads it."""
-    return {key: value for key, value in analysis_to_json(analysis).items() if key != "curves"}
+    """Convert `analysis` without curves and sources, which are long; `analysis_from_json` reads it."""
+    return {key: value for key, value in analysis_to_json(analysis).items() if key not in ("curves", "sources")}
 
 
 def as_stored(analysis: Analysis) -> Analysis:
@@ -140,6 +154,7 @@ def analysis_from_json(data: object, where: str) -> Analysis:
         sections=_read_sections(read, top.get("sections"), song.duration_s),
         drop_s=drop_s,
         curves=_read_curves(read, top.get("curves", {})),
+        sources=_read_sources(read, top.get("sources", {}), song.duration_s),
     )
 
 
@@ -305,13 +320,39 @@ def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Sec
 
 def _read_curves(read: _Reader, value: object) -> dict[str, Curve]:
     """Read the curves that are given."""
-    curves, found = read.mapping(value, '"curves"', CURVES), {}
-    for name in (each for each in CURVES if each in curves):
-        entry = read.mapping(curves[name], f'"curves.{name}"', ("rate_hz", "values"), ("values",))
-        values = read.numbers(entry["values"], f'"curves.{name}.values"', 0.0, 1.0)
-        rate_hz = read.number(entry.get("rate_hz", 1.0), f'"curves.{name}.rate_hz"', 0.01, 1000.0)
-        found[name] = Curve(values=frozen_array(values), rate_hz=rate_hz)
-    return found
+    curves = read.mapping(value, '"curves"', CURVES)
+    return {name: _read_curve(read, curves[name], f"curves.{name}") for name in CURVES if name in curves}
+
+
+def _read_curve(read: _Reader, value: object, key: str) -> Curve:
+    entry = read.mapping(value, f'"{key}"', ("rate_hz", "values"), ("values",))
+    values = read.numbers(entry["values"], f'"{key}.values"', 0.0, 1.0)
+    rate_hz = read.number(entry.get("rate_hz", 1.0), f'"{key}.rate_hz"', 0.01, 1000.0)
+    return Curve(values=frozen_array(values), rate_hz=rate_hz)
+
+
+def _read_sources(read: _Reader, value: object, duration_s: float) -> dict[str, Curve | Events]:
+    """Read what was heard in stems, MIDI files and curves."""
+    if not isinstance(value, dict):
+        read.fail('"sources"', _kind(value), "an object")
+    return {str(name): _read_source(read, entry, f"sources.{name}", duration_s) for name, entry in value.items()}
+
+
+def _read_source(read: _Reader, value: object, key: str, duration_s: float) -> Curve | Events:
+    if not isinstance(value, dict) or "times" not in value:
+        return _read_curve(read, value, key)
+    entry = read.mapping(value, f'"{key}"', ("times", "strength", "lengths"))
+    times_s = read.times(entry["times"], f'"{key}.times"', duration_s)
+    return Events(
+        times_s=frozen_array(times_s),
+        strength=frozen_array(_read_fractions(read, entry, "strength", len(times_s))),
+        lengths_s=frozen_array(_read_lengths(read, entry, key, len(times_s))),
+    )
+
+
+def _read_lengths(read: _Reader, entry: Mapping[str, Any], key: str, n: int) -> Float:
+    lengths_s = read.numbers(entry.get("lengths", []), f'"{key}.lengths"', 0.0, _MAX_DURATION_S)
+    return lengths_s if len(lengths_s) == n else np.zeros(n)
 
 
 def _rounded(values: NDArray[Any]) -> list[Any]:

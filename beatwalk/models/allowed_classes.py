@@ -16,19 +16,24 @@ from beatwalk.errors import ModelError
 from beatwalk.models.families import read_config
 
 _TEXT_ENCODERS = (
-    "CLIPTextModel CLIPTextModelWithProjection T5EncoderModel Gemma2Model Gemma2ForCausalLM Qwen3Model "
-    "Qwen3ForCausalLM"
+    "CLIPTextModel CLIPTextModelWithProjection T5EncoderModel UMT5EncoderModel Gemma2Model Gemma2ForCausalLM "
+    "GlmModel Mistral3ForConditionalGeneration Qwen2_5_VLForConditionalGeneration Qwen3Model Qwen3ForCausalLM"
 )
 _TOKENIZERS = (
     "CLIPTokenizer CLIPTokenizerFast T5Tokenizer T5TokenizerFast GemmaTokenizer GemmaTokenizerFast LlamaTokenizer "
-    "LlamaTokenizerFast Qwen2Tokenizer Qwen2TokenizerFast PreTrainedTokenizerFast TokenizersBackend"
+    "LlamaTokenizerFast Qwen2Tokenizer Qwen2TokenizerFast PreTrainedTokenizerFast TokenizersBackend "
+    "PixtralProcessor Qwen2VLProcessor Qwen2_5_VLProcessor"  # of which the tokenizer alone is loaded: see text_only
 )
 _TRANSFORMERS = (
-    "FluxTransformer2DModel Flux2Transformer2DModel Lumina2Transformer2DModel PixArtTransformer2DModel "
-    "SanaTransformer2DModel SD3Transformer2DModel Transformer2DModel ZImageTransformer2DModel"
+    "AuraFlowTransformer2DModel ChromaTransformer2DModel CogView4Transformer2DModel FluxTransformer2DModel "
+    "Flux2Transformer2DModel Kandinsky5Transformer3DModel Lumina2Transformer2DModel PixArtTransformer2DModel "
+    "QwenImageTransformer2DModel SanaTransformer2DModel SD3Transformer2DModel Transformer2DModel "
+    "ZImageTransformer2DModel"
 )
 _IMAGE_PROCESSORS = "CLIPImageProcessor CLIPImageProcessorFast CLIPImageProcessorPil CLIPFeatureExtractor"
-_AUTOENCODERS = "AsymmetricAutoencoderKL AutoencoderDC AutoencoderKL AutoencoderKLFlux2 AutoencoderTiny"
+_AUTOENCODERS = (
+    "AsymmetricAutoencoderKL AutoencoderDC AutoencoderKL AutoencoderKLFlux2 AutoencoderKLQwenImage AutoencoderTiny"
+)
 _SCHEDULERS = (
     "DDIMScheduler DDPMScheduler DEISMultistepScheduler DPMSolverMultistepScheduler DPMSolverSDEScheduler "
     "DPMSolverSinglestepScheduler EDMDPMSolverMultistepScheduler EDMEulerScheduler EulerAncestralDiscreteScheduler "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.modulation import used_curves
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -17,6 +16,7 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
+from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
@@ -42,4 +42,5 @@ __all__ = [
     "settings_from",
     "targets_of",
     "used_curves",
+    "used_sources",
 ]

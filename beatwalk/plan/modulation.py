@@ -24,7 +24,7 @@ from beatwalk.errors import PlanError
 from beatwalk.settings import Modulated, Rule, Settings, Shape
 from beatwalk.sources import SOURCES
 from beatwalk.targets import TARGETS, TargetSpec
-from beatwalk.types import Analysis, Curve, Float, Targets, Timeline, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Targets, Timeline, frozen_array
 
 _FALL = np.log(20.0)  # e^-_FALL is 5 %
 
@@ -32,17 +32,6 @@ _FALL = np.log(20.0)  # e^-_FALL is 5 %
 def compute_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -> Targets:
     """Compute every target of `settings` for every frame of `timeline`."""
     return Targets({key: frozen_array(_target(spec, analysis, timeline, settings)) for key, spec in TARGETS.items()})
-
-
-def used_curves(settings: Settings) -> dict[str, str]:
-    """Curves of the analysis that rules use, each with the first target that it drives."""
-    used: dict[str, str] = {}
-    for key, spec in TARGETS.items():
-        modulated: Modulated = getattr(getattr(settings, spec.group), spec.setting)
-        for rule in modulated.rules:
-            for name in SOURCES[rule.source].curves:
-                used.setdefault(name, key)
-    return used
 
 
 def _curve(analysis: Analysis, name: str) -> Curve:
@@ -93,19 +82,50 @@ def shaped_source(rule: Rule, analysis: Analysis, timeline: Timeline) -> Float:
     before, after = (int(np.ceil(ms / 1000 * fps)) for ms in (rule.release_ms, rule.attack_ms))
     frames = np.arange(-before, timeline.n_frames + after)
     times_s = timeline.start_s + frames / fps
-    if (kind := SOURCES[rule.source].kind) == "event":
-        raw = _pulses(rule, analysis, timeline, frames)
-    elif kind == "derived":
-        raw = DERIVED[rule.source](analysis, times_s)
-    else:
-        raw = _curve(analysis, rule.source).at(times_s)
+    raw = _raw(rule, analysis, timeline, frames, times_s)
     shaped = curve(envelope(raw, rule.attack_ms / 1000 * fps, rule.release_ms / 1000 * fps), rule.curve)
     return shaped[before : before + timeline.n_frames]
 
 
-def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[np.int64]) -> Float:
+def _raw(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[np.int64], times_s: Float) -> Float:
+    """Values of a rule's source at frames, which lie at `times_s`; not yet shaped."""
+    name = rule.source
+    if name not in SOURCES:
+        heard = _outside(analysis, name)
+        if isinstance(heard, Curve):
+            return heard.at(times_s)
+        if name.endswith(".gate"):
+            return _sounding(heard, times_s)
+        return _pulses(heard.times_s[:: rule.every], heard.strength[:: rule.every], rule, analysis, timeline, frames)
+    if (kind := SOURCES[name].kind) == "event":
+        return _pulses(*EVENTS[name](analysis, rule), rule, analysis, timeline, frames)
+    return DERIVED[name](analysis, times_s) if kind == "derived" else _curve(analysis, name).at(times_s)
+
+
+def _outside(analysis: Analysis, name: str) -> Curve | Events:
+    if name not in analysis.sources:
+        raise PlanError(f"nothing was heard of {name!r}; plan the song again, with the file that gives it")
+    return analysis.sources[name]
+
+
+def _sounding(events: Events, times_s: Float) -> Float:
+    """The strength of the strongest event that sounds at each moment."""
+    values = np.zeros(len(times_s))
+    for begin_s, length_s, strength in zip(events.times_s, events.lengths_s, events.strength, strict=True):
+        first, last = np.searchsorted(times_s, (begin_s, begin_s + length_s))
+        values[first : max(last, first + 1)] = np.maximum(values[first : max(last, first + 1)], strength)
+    return values
+
+
+def _pulses(
+    events_s: Float,
+    strength: Float,
+    rule: Rule,
+    analysis: Analysis,
+    timeline: Timeline,
+    frames: NDArray[np.int64],
+) -> Float:
     """Put an impulse, as high as its event, at the frame nearest to the event."""
-    events_s, strength = EVENTS[rule.source](analysis, rule)
     if rule.offset_beats:
         events_s = events_s + rule.offset_beats * _beat_period_s(analysis, events_s)
     pulses = np.zeros(len(frames))
@@ -117,7 +137,7 @@ def _pulses(rule: Rule, analysis: Analysis, timeline: Timeline, frames: NDArray[
 
 
 def _onsets(analysis: Analysis, rule: Rule) -> tuple[Float, Float]:
-    return analysis.onsets_s, analysis.onset_strength
+    return analysis.onsets_s[:: rule.every], analysis.onset_strength[:: rule.every]
 
 
 def _beats(analysis: Analysis, rule: Rule) -> tuple[Float, Float]:

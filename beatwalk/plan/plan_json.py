@@ -16,10 +16,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from beatwalk.core import anchored, check_below, file_sha256, picture_in, read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
-from beatwalk.plan.modulation import used_curves
 from beatwalk.plan.presets import settings_from
+from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.settings import Fps, Size
-from beatwalk.types import Keyframe, Plan, Timeline
+from beatwalk.sources import SOURCES
+from beatwalk.types import Keyframe, Plan, SourceFile, Timeline
 
 VERSION = 1
 
@@ -47,6 +48,12 @@ class _Keyframe(_Strict):
     strength: float = Field(default=0.6, ge=0, le=1)
 
 
+class _SourceFile(_Strict):
+    name: Text
+    path: Text
+    sha256: Text
+
+
 class _Plan(_Strict):
     version: int
     model: str | None = None
@@ -55,6 +62,7 @@ class _Plan(_Strict):
     start: float = Field(default=0.0, ge=0, le=1e6)
     size: Size = None
     keyframes: list[_Keyframe]
+    files: list[_SourceFile] = []
     settings: dict[str, Any]
     analysis: dict[str, Any]
 
@@ -80,6 +88,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "start": plan.timeline.start_s,
         "size": "auto" if plan.size is None else f"{plan.size[0]}x{plan.size[1]}",
         "keyframes": keyframes,
+        **({"files": [file.to_json() for file in plan.files]} if plan.files else {}),
         "settings": plan.settings.model_dump(mode="json"),
         "analysis": analysis_to_json(plan.analysis),
     }
@@ -125,6 +134,7 @@ def plan_from_json(data: dict[str, Any], where: str, folder: Path | None = None)
         keyframes=tuple(
             Keyframe(**{**k.model_dump(), "image": base / k.image if k.image else None}) for k in parsed.keyframes
         ),
+        files=tuple(SourceFile(name=f.name, path=base / f.path, sha256=f.sha256) for f in parsed.files),
     )
     check_plan(plan, where)
     return plan
@@ -190,6 +200,9 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
         ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
+    for source, target in used_sources(plan.settings).items():
+        if source not in SOURCES and source not in plan.analysis.sources:
+            raise PlanError(f"{where}: nothing was heard of {source!r}, which {target} uses; plan the song again")
     for curve, target in used_curves(plan.settings).items():
         if curve not in plan.analysis.curves:
             raise PlanError(f"{where}: the analysis has no curve {curve!r}, which {target} uses; plan the song again")

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from beatwalk.core import anchored, model_in, parse_toml, read_text
 from beatwalk.errors import SettingsError
+from beatwalk.plan.rule_sources import check_sources
 from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
@@ -136,7 +137,7 @@ def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str,
         A setting is wrong; the message names the key, what was found and what was expected.
     """
     values: Mapping[str, Any] = load_preset(preset)
-    settings_from(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
+    checked(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
     for override in overrides:
         values = merge(values, anchored(override, Path()))
     return settings_from(values, where="settings")
@@ -151,6 +152,13 @@ def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
         A setting is wrong; the message names `where`, the key, what was found and what was expected, one mistake at a
         time.
     """
+    settings = checked(values, where=where)
+    check_sources(settings, where)
+    return settings
+
+
+def checked(values: Mapping[str, Any], *, where: str) -> Settings:
+    """Check plain data that may still lack the files that its rules name; otherwise as `settings_from`."""
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:

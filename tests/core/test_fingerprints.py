@@ -167,5 +167,5 @@ def test_other_music_moves_otherwise() -> None:
 
 def test_every_setting_belongs_before_or_after_rendering() -> None:
     """A new group changes finished pictures, and `finish` may change it, or it changes frames."""
-    before = {"seed", "walk", "feedback", "model"}
+    before = {"seed", "sources", "walk", "feedback", "model"}
     assert set(Settings.model_fields) == {*AFTERWARDS, *before, "description"}
