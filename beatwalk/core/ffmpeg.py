@@ -72,13 +72,13 @@ def name(path: Path, skipped: int = 0) -> str:
 class Process(subprocess.Popen[bytes]):
     """A running ffmpeg, which is ended where a pipe of it gives or takes no byte for `SILENT_S`."""
 
-    def __init__(self, arguments: Sequence[str], **pipes: Any) -> None:
+    def __init__(self, arguments: Sequence[str], *, bufsize: int = -1, **pipes: Any) -> None:
         try:
             super().__init__(arguments, bufsize=0, pipesize=PIPE_BYTES, **pipes)
         except OSError:  # the user's pipes hold as much as they may
             super().__init__(arguments, bufsize=0, **pipes)
         piped = self.stdin is not None or self.stdout is not None
-        self._watchdog = Watchdog(self, SILENT_S) if piped else None
+        self._watchdog = Watchdog(self, SILENT_S, buffered=bufsize != 0) if piped else None
 
     @property
     def went_silent(self) -> bool:

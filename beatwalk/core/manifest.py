@@ -126,6 +126,10 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
     manifest = _with_song(manifest, lambda name: os.path.normpath(folder / name))
     if isinstance(settings := manifest.get("settings"), dict):
         manifest["settings"] = anchored(settings, folder)
+    rows = manifest.get("keyframes")
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and isinstance(row.get("image"), str):
+            row["image"] = os.path.normpath(folder / row["image"])
     return manifest
 
 

@@ -29,9 +29,11 @@ class Watchdog:
         Its pipes are unbuffered, and are replaced by watched ones.
     patience_s
         Seconds that a byte may take.
+    buffered
+        Whether what is written is collected into larger pieces.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], patience_s: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], patience_s: float, *, buffered: bool = True) -> None:
         self._process, self._patience_s = process, patience_s
         self._waiting_since: float | None = None
         self._closed = threading.Event()
@@ -39,7 +41,8 @@ class Watchdog:
         if process.stdout is not None:
             process.stdout = cast(IO[bytes], io.BufferedReader(_Watched(process.stdout, self), _SLICE_BYTES))
         if process.stdin is not None:
-            process.stdin = cast(IO[bytes], io.BufferedWriter(_Watched(process.stdin, self), _SLICE_BYTES))
+            pipe = _Watched(process.stdin, self)
+            process.stdin = cast(IO[bytes], io.BufferedWriter(pipe, _SLICE_BYTES) if buffered else pipe)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextlib.contextmanager
