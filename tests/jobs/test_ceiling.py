@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beatwalk.cli import main
-from beatwalk.jobs.ceiling import Ceiling, CeilingReport, InstantGenerator, measure_ceiling
+from beatwalk.jobs.ceiling import WARM_UP_S, Ceiling, CeilingReport, InstantGenerator, measure_ceiling
 from beatwalk.perception import reduce_frames, successive_change
 
 SIZE = (96, 64)
@@ -66,3 +66,12 @@ def test_the_command_measures_a_codec_and_a_preset(tmp_path: Path, capsys: pytes
     assert (figures["codec"], figures["encoder"], figures["preset"]) == ("hap", "hap", "house")
     assert figures["size"] == [64, 64]
     assert "frames/s, if the model took no time" in capsys.readouterr().out
+
+
+def test_a_song_as_long_as_the_warm_up_is_measured_apart_from_it() -> None:
+    """The model costs nearly nothing; effects that are off, and another codec, are what is measured."""
+    overrides = ({"video": {"codec": "ffv1"}, "effects": False},)
+    report = measure_ceiling(Ceiling(seconds=WARM_UP_S, size=(48, 32), overrides=overrides))
+    assert (report.frames, report.size, report.codec) == (24, (48, 32), "ffv1")
+    assert report.cpu["effects"] == 0
+    assert report.cpu["model"] < 0.2 * sum(report.cpu.values())
