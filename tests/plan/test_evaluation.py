@@ -195,6 +195,11 @@ def test_gate_and_hold() -> None:
     """A gate is all or nothing; a value that is held changes with its moments only, also in an excerpt."""
     assert rule(source="energy", gate=0.5)[[10, 240]].tolist() == [0, 1]
     assert rule(source="energy", gate=0.9)[240] == 1
+    struck = rule(source="onset", hold="onset")  # one frame high, and as strong until the next one
+    assert set(struck[rule(source="onset") > 0].round(6)) == set(
+        rule(source="onset")[rule(source="onset") > 0].round(6)
+    )
+    assert (struck[20:] > 0).all()
     ramped = rule(source="ramp()", hold="bar")
     assert ramped[48:96].tolist() == pytest.approx([48 / 480] * 48)
     excerpt = Timeline(fps=Fraction(24), n_frames=24, start_s=19.0)
