@@ -195,16 +195,20 @@ def test_gate_and_hold() -> None:
     """A gate is all or nothing; a value that is held changes with its moments only, also in an excerpt."""
     assert rule(source="energy", gate=0.5)[[10, 240]].tolist() == [0, 1]
     assert rule(source="energy", gate=0.9)[240] == 1
-    struck = rule(source="onset", hold="onset")  # one frame high, and as strong until the next one
-    assert set(struck[rule(source="onset") > 0].round(6)) == set(
-        rule(source="onset")[rule(source="onset") > 0].round(6)
-    )
-    assert (struck[20:] > 0).all()
     ramped = rule(source="ramp()", hold="bar")
     assert ramped[48:96].tolist() == pytest.approx([48 / 480] * 48)
     excerpt = Timeline(fps=Fraction(24), n_frames=24, start_s=19.0)
     held = shaped_source(Rule(source="ramp()", hold="section"), SONG, excerpt)
     np.testing.assert_allclose(held, 40 / 3 / 20, atol=1e-6)
+
+
+def test_a_held_pulse_keeps_its_height() -> None:
+    """Also where its event lies between two frames; before the first one it is 0."""
+    times_s, strength = frozen_array([0.52, 1.03, 1.47]), frozen_array([1.0, 0.5, 0.75])
+    struck = replace(SONG, onsets_s=times_s, onset_strength=strength)
+    held = shaped_source(Rule(source="onset", hold="onset"), struck, TIMELINE)
+    assert [held[TIMELINE.frame_at(time_s)] for time_s in times_s] == pytest.approx([1.0, 0.5, 0.75])
+    assert [held[i] for i in (0, 11, 20, 30, 479)] == pytest.approx([0, 0, 1.0, 0.5, 0.75])
 
 
 def test_smooth_follows_without_overshoot_or_with() -> None:
