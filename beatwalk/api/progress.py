@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from beatwalk.core import Denoised, Event, Finishing, Muxing, Rendered, Surveying, Working
 from beatwalk.types import Frames, Plan
-from beatwalk.walk import Walk
 
 SAMPLES_A_FRAME = 0.75  # denoised where frames are interpolated between them (nano, the example: 0.74)
 FINISHING_PART = 0.05  # of a video's work, where it overlaps rendering: its last blocks
@@ -66,8 +65,10 @@ class Progress:
         self._begin_rendering: float | None = None
 
     @classmethod
-    def of(cls, plan: Plan, walk: Walk, clock: Callable[[], float] = time.monotonic) -> Progress:
-        """Of a video that is about to be rendered."""
+    def of(
+        cls, plan: Plan, steps: int, decoding_steps: float, clock: Callable[[], float] = time.monotonic
+    ) -> Progress:
+        """Of a video that is about to be rendered, with these denoising steps a sample and a decoded frame."""
         feedback, loop = plan.settings.feedback, plan.settings.walk.loop
         survey = feedback.probe_share if feedback.enabled else 0.0
         finish = LOOP_FINISHING_PART if loop else FINISHING_PART
@@ -75,8 +76,8 @@ class Progress:
             [segment.n_frames for segment in plan.segments],
             survey=survey,
             finish=finish / (1 - finish) * (1 + survey),
-            steps=walk.steps,
-            decoding_steps=walk.generator.decoding_steps,
+            steps=steps,
+            decoding_steps=decoding_steps,
             samples_a_frame=SAMPLES_A_FRAME if feedback.enabled else 1.0,
             clock=clock,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from beatwalk.api.crew import Crew, ModelFacts, OwnCrew
 from beatwalk.api.finishing import enlarger_of, finish_into
 from beatwalk.api.progress import Progress, preview_of
 from beatwalk.core import (
@@ -33,15 +34,14 @@ from beatwalk.core import (
     write_json,
     write_manifest,
 )
-from beatwalk.errors import AudioError
 from beatwalk.listen import PathLike, grid_to_json
 from beatwalk.models import Generator, LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.perception import Pictures
-from beatwalk.plan import check_plan, plan_to_json, targets_of
-from beatwalk.preflight import check_resumable, check_space, compile_if_worth, remarks_of
+from beatwalk.plan import plan_to_json, targets_of
+from beatwalk.preflight import check_resumable, check_space, remarks_of
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import Finisher, FinishReport, RenderedFrames
-from beatwalk.walk import SegmentRecord, Survey, Walk, motion_of, render_segments
+from beatwalk.walk import SegmentRecord, Survey, motion_of
 
 Sound = Callable[[Path, Path], None]
 Overlay = Callable[[Frames, int], Frames]
@@ -90,24 +90,6 @@ class RenderResult:
     frames_per_s: float  # frames rendered in this run per second of it
     softened: int  # frames that the flash limiter changed
     stages: Stages  # seconds of "render" and of each stage of finishing; they overlap
-
-
-def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
-    """The plan with its size decided, and the walk that makes its pictures.
-
-    Raises
-    ------
-    AudioError
-        The song is gone.
-    ModelError, SettingsError, PlanError
-        Plan and model do not fit together.
-    """
-    check_plan(plan)
-    if not plan.analysis.song.path.is_file():
-        raise AudioError(f"{plan.analysis.song.path}: the song that was planned for is no longer there")
-    size = plan.size or generator.info.size
-    plan = replace(plan, size=size)
-    return plan, Walk.of(plan=plan, generator=generator, size=size)
 
 
 def render(
@@ -161,6 +143,7 @@ def run(
     request: RenderRequest,
     *,
     models: ModelKeeper | None = None,
+    crew: Crew | None = None,
     on_event: OnEvent | None = None,
     cancel: Cancel | None = None,
 ) -> RenderResult:
@@ -170,6 +153,8 @@ def run(
     ----------
     models
         Gives the model, and keeps it for the next video; None: it is loaded for this one.
+    crew
+        Renders the segments, such as workers on Ray; None: this process does, with `models`.
     on_event, cancel
         As for `render`.
 
@@ -179,34 +164,33 @@ def run(
         As `render` does.
     """
     with Reporter(on_event, cancel) as tell:
-        return _run(request, models or ModelKeeper(), tell)
+        return _run(request, crew or OwnCrew(models or ModelKeeper()), tell)
 
 
-def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderResult:
-    plan, output, wanted = request.plan, request.output, request.model
+def _run(request: RenderRequest, crew: Crew, tell: Reporter) -> RenderResult:
+    output, wanted = request.output, request.model
     tell(Checking(output=output))
-    check_resumable(plan, output, overwrite=request.overwrite, model=lambda: models.fingerprint(wanted))
-    plan, walk = prepare(plan, models.of(wanted, tell))
-    walk = replace(walk, check=tell.check)
-    tell(_prepared(plan, walk, output))
-    for remark in remarks_of(plan.settings.video, walk.size):
+    check_resumable(request.plan, output, overwrite=request.overwrite, model=lambda: crew.fingerprint(wanted))
+    renderer = crew.prepare(request, tell)
+    plan, facts = renderer.plan, renderer.facts
+    tell(_prepared(plan, facts, output))
+    for remark in remarks_of(plan.settings.video, facts.size):
         tell(Note(text=remark))
-    prompts = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
-    for said in walk.generator.notes_on(prompts):
+    for said in facts.notes:
         tell(Note(text=said, detail=True))
-    if (compiled := compile_if_worth(plan, walk, request.videos, tell)) is not None:
-        tell(Note(text=f"compiled in {compiled.to_text()}"))
+    renderer.compile_if_worth()
     enlarge = enlarger_of(plan.settings.video)
     targets, work = targets_of(plan), WorkFolder(output)
-    check_space(work, plan.timeline.n_frames, walk.size, plan.settings.video)
-    pictures, tally = picture_digests(plan), _Tally(Progress.of(plan, walk), tell, previews=request.previews)
+    check_space(work, plan.timeline.n_frames, facts.size, plan.settings.video)
+    progress = Progress.of(plan, facts.steps, facts.decoding_steps)
+    pictures, tally = picture_digests(plan), _Tally(progress, tell, previews=request.previews)
     manifest: dict[str, Any] = {}
 
     def keep_manifest(report: FinishReport) -> None:
         """Write the manifest before the video gets its name: a video never lacks its manifest."""
         tell.check()
         tally.stop()
-        manifest.update(_manifest_of(plan, walk, targets, survey, records, pictures, tally, report))
+        manifest.update(_manifest_of(plan, facts, targets, survey, records, pictures, tally, report))
         manifest.update(request.record or {})
         manifest.update(write_manifest(output, manifest, within=work.path))
 
@@ -214,10 +198,10 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         return finish_into(
             output, plan, targets, frames,
             tell=tally.tell, overlay=request.overlay, enlarge=enlarge, sound=request.sound,
-            check=tell.check, before_publishing=keep_manifest, device=walk.generator.info.device,
+            check=tell.check, before_publishing=keep_manifest, device=renderer.finishing_device,
         )  # fmt: skip
 
-    with work.claimed(render_identity(plan, targets, walk.generator.info, walk.size), overwrite=request.overwrite):
+    with work.claimed(render_identity(plan, targets, facts.info, facts.size), overwrite=request.overwrite):
         write_json(work.plan_file, plan_to_json(plan))
         # A loop's first frames depend on its last ones, so a loop is finished after all frames are rendered.
         meanwhile = not plan.settings.walk.loop
@@ -228,7 +212,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
                 if finisher is not None:
                     finisher.add(frames)
 
-            survey, records = render_segments(walk, targets, work, tell=tally.tell, sink=sink)
+            survey, records = renderer.render(targets, work, tally.tell, sink)
             rendered_s = tally.elapsed_s
             finished = finisher.report() if finisher else finish_all([record.path for record in records])
             finished.stages.add("render", rendered_s)
@@ -256,14 +240,14 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     return result
 
 
-def _prepared(plan: Plan, walk: Walk, output: Path) -> Prepared:
-    info, timeline = walk.generator.info, plan.timeline
+def _prepared(plan: Plan, facts: ModelFacts, output: Path) -> Prepared:
+    info, timeline = facts.info, plan.timeline
     return Prepared(
         output=output,
         frames=timeline.n_frames,
         fps=float(timeline.fps),
-        width=walk.size[0],
-        height=walk.size[1],
+        width=facts.size[0],
+        height=facts.size[1],
         start_s=timeline.start_s,
         duration_s=timeline.duration_s,
         prompts=len({keyframe.prompt for keyframe in plan.keyframes}),
@@ -271,8 +255,8 @@ def _prepared(plan: Plan, walk: Walk, output: Path) -> Prepared:
         model=info.name,
         device=info.device,
         dtype=info.dtype,
-        steps=walk.steps,
-        guidance=walk.guidance,
+        steps=facts.steps,
+        guidance=facts.guidance,
     )
 
 
@@ -315,7 +299,7 @@ class _Tally:
         with self._one_at_a_time:  # rendering and finishing both tell
             if isinstance(event, Rendered):
                 self.reused, self.total = event.reused, event.total
-                event, self._preview = replace(event, preview=self._preview), None
+                event, self._preview = replace(event, preview=self._preview or event.preview), None
             self._tell(self._progress.filled(event))
 
     @property
@@ -335,7 +319,7 @@ class _Tally:
 
 def _manifest_of(
     plan: Plan,
-    walk: Walk,
+    facts: ModelFacts,
     targets: Targets,
     survey: Survey,
     records: list[SegmentRecord],
@@ -344,11 +328,11 @@ def _manifest_of(
     finished: FinishReport,
 ) -> dict[str, Any]:
     """The manifest of a video that is about to get its name."""
-    points = [walk.start(), *(path.noise.end for path in survey.paths)]
+    points = [survey.paths[0].noise.start, *(path.noise.end for path in survey.paths)]
     return build_manifest(
         plan,
-        walk.generator.info,
-        walk.size,
+        facts.info,
+        facts.size,
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
         analysis=grid_to_json(plan.analysis),

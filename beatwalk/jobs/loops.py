@@ -178,6 +178,7 @@ def render_clips(
     clips: Sequence[Clip],
     *,
     models: ModelKeeper | None = None,
+    crew: api.Crew | None = None,
     options: LoadOptions | None = None,
     sound: bool = False,
     overwrite: bool = False,
@@ -192,6 +193,8 @@ def render_clips(
         All in one folder, of one model.
     models
         Gives the model; None: the plans', loaded with `options`.
+    crew
+        Renders the segments, such as workers on Ray; None: this process does, with `models`.
     sound
         Whether the song's sound, stretched to the loop's tempo, is laid under them.
     on_event
@@ -207,15 +210,14 @@ def render_clips(
         `cancel` was set.
     """
     with Reporter(on_event, cancel) as tell:
-        return _render_clips(
-            clips, models or ModelKeeper(), options or {}, sound=sound, overwrite=overwrite, tell=tell
-        )
+        crew = crew or api.OwnCrew(models or ModelKeeper())
+        return _render_clips(clips, crew, options or {}, sound=sound, overwrite=overwrite, tell=tell)
 
 
 def _render_clips(
-    clips: Sequence[Clip], models: ModelKeeper, options: LoadOptions, *, sound: bool, overwrite: bool, tell: Reporter
+    clips: Sequence[Clip], crew: api.Crew, options: LoadOptions, *, sound: bool, overwrite: bool, tell: Reporter
 ) -> list[dict[str, Any]]:
-    folder, model = clips[0].path.parent, models.fingerprint(ModelRequest.of(clips[0].plan, **options))
+    folder, model = clips[0].path.parent, crew.fingerprint(ModelRequest.of(clips[0].plan, **options))
     whole = check_clips(clips, model, sound=sound, overwrite=overwrite)
     known = _listed(folder / LIST_FILE)
     entries: list[dict[str, Any]] = []
@@ -226,7 +228,7 @@ def _render_clips(
                 plan=clip.plan, output=clip.path, overwrite=overwrite, sound=_sound_of(clip) if sound else False,
                 record=clip.record(model, sound), videos=len(clips), **options,
             )  # fmt: skip
-            api.run(request, models=models, on_event=tell)
+            api.run(request, crew=crew, on_event=tell)
         entries.append(_entry(clip))
         kept = [data for name, data in known.items() if name not in {e["file"] for e in entries}]
         write_json(folder / LIST_FILE, {"version": 1, "clips": [*entries, *kept]})

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk import api, preflight
-from beatwalk.api import RenderRequest
+from beatwalk.api import Crew, OwnCrew, RenderRequest
 from beatwalk.core import (
     Cancel,
     OnEvent,
@@ -108,6 +108,7 @@ def render_set(
     report: Path,
     *,
     models: ModelKeeper | None = None,
+    crew: Crew | None = None,
     options: LoadOptions | None = None,
     overwrite: bool = False,
     on_event: OnEvent | None = None,
@@ -121,6 +122,8 @@ def render_set(
         JSON file, written again after every video.
     models
         Gives the models; None: those of the plans, loaded with `options`.
+    crew
+        Renders the segments, such as workers on Ray; None: this process does, with `models`.
     on_event
         Told of every video, when it begins and ends and while it is made.
     cancel
@@ -133,14 +136,14 @@ def render_set(
     """
     with Reporter(on_event, cancel) as tell:
         begin = time.monotonic()
-        models, alike = models or ModelKeeper(), _alike(jobs)
+        crew, alike = crew or OwnCrew(models or ModelKeeper()), _alike(jobs)
         for number, job in enumerate(jobs, 1):
             if job.status == "waiting" and job.plan is not None:
                 tell(VideoStarted(output=job.path, number=number, total=len(jobs)))
                 others = [other for other in alike[id(job)] if other is not job]
                 started = time.monotonic()
                 try:
-                    _make(job, job.plan, others, models, options or {}, overwrite=overwrite, tell=tell)
+                    _make(job, job.plan, others, crew, options or {}, overwrite=overwrite, tell=tell)
                     job.status = "done"
                 except Exception as error:  # one bad song does not stop the run
                     job.fail(error if isinstance(error, BeatwalkError) else f"{type(error).__name__}: {error}")
@@ -158,7 +161,7 @@ def _make(
     job: Job,
     plan: Plan,
     others: list[Job],
-    models: ModelKeeper,
+    crew: Crew,
     options: LoadOptions,
     *,
     overwrite: bool,
@@ -167,12 +170,12 @@ def _make(
     """Make one video, from kept frames where another job has them, and its cue sheets."""
 
     def fingerprint(of: Plan) -> str:
-        return models.fingerprint(ModelRequest.of(of, **options))
+        return crew.fingerprint(ModelRequest.of(of, **options))
 
     if not _finish_from(job, plan, others, overwrite, fingerprint, tell):
         keep = any(other.status == "waiting" for other in others)
         request = RenderRequest(plan=plan, output=job.path, overwrite=overwrite, keep_frames=keep, **options)
-        api.run(request, models=models, on_event=tell)
+        api.run(request, crew=crew, on_event=tell)
     write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=plan.settings.video.interpolate)
 
 
@@ -243,6 +246,7 @@ def seconds_of(
     jobs: list[Job],
     *,
     models: ModelKeeper | None = None,
+    crew: Crew | None = None,
     options: LoadOptions | None = None,
     tell: OnEvent | None = None,
 ) -> float:
@@ -251,14 +255,15 @@ def seconds_of(
     Remarks about codecs and sizes are noted in the jobs.
     """
     measured: dict[tuple[Any, ...], tuple[float, tuple[int, int]]] = {}
-    models, total, rendered = models or ModelKeeper(), 0.0, set()
+    crew, total, rendered = crew or OwnCrew(models or ModelKeeper()), 0.0, set()
+    reporter = Reporter(tell)
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
             plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
             try:
                 if key not in measured:
-                    _, walk = api.prepare(plan, models.of(ModelRequest.of(plan, **(options or {})), tell))
-                    measured[key] = preflight.seconds_a_frame(walk), walk.size
+                    renderer = crew.prepare(RenderRequest(plan=plan, output=job.path, **(options or {})), reporter)
+                    measured[key] = renderer.seconds_a_frame(), renderer.facts.size
                 rate, size = measured[key]
                 frames = frames_key(plan, targets_of(plan))
                 total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from beatwalk.walk.conditioning import mix_conditioning
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
-from beatwalk.walk.job_json import job_from_json, job_to_json
+from beatwalk.walk.job_json import job_from_json, job_to_json, storyboard_from_json, storyboard_to_json
 from beatwalk.walk.noise import slerp
 from beatwalk.walk.pilot import Pilot, run_pilot
-from beatwalk.walk.segments import SegmentRecord, motion_of, read_record, render_segment, render_segments
+from beatwalk.walk.segments import (
+    SegmentRecord,
+    motion_of,
+    read_kept,
+    read_record,
+    render_segment,
+    render_segments,
+    write_record,
+)
+from beatwalk.walk.survey_json import pilot_from_json, pilot_to_json, survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 
 __all__ = [
@@ -20,10 +29,18 @@ __all__ = [
     "job_to_json",
     "mix_conditioning",
     "motion_of",
+    "pilot_from_json",
+    "pilot_to_json",
+    "read_kept",
     "read_record",
     "render_segment",
     "render_segments",
     "run_pilot",
     "segment_jobs",
     "slerp",
+    "storyboard_from_json",
+    "storyboard_to_json",
+    "survey_from_json",
+    "survey_to_json",
+    "write_record",
 ]

@@ -34,15 +34,7 @@ def job_to_json(job: SegmentJob, storyboard: Storyboard) -> dict[str, Any]:
         "steps": job.steps.tolist(),
         "pilot": pilot_to_json(job.pilot),
         "survey": job.survey and survey_to_json(job.survey),
-        "storyboard": {
-            "model": storyboard.model,
-            "size": None if storyboard.size is None else list(storyboard.size),
-            "fps": str(storyboard.timeline.fps),
-            "frames": storyboard.timeline.n_frames,
-            "start": storyboard.timeline.start_s,
-            "settings": storyboard.settings.model_dump(mode="json"),
-            "keyframes": [_keyframe_to_json(keyframe) for keyframe in storyboard.keyframes],
-        },
+        "storyboard": storyboard_to_json(storyboard),
     }
     return {**data, CHECKSUM: digest(data)}
 
@@ -58,15 +50,7 @@ def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
     data = dict(data)
     if data.pop(CHECKSUM, None) != digest(data):
         raise ValueError("the checksum of this job differs, so it is damaged")
-    told = data["storyboard"]
-    size = told["size"]
-    storyboard = Storyboard(
-        timeline=Timeline(fps=Fraction(told["fps"]), n_frames=int(told["frames"]), start_s=float(told["start"])),
-        settings=Settings.model_validate(told["settings"]),
-        model=told["model"],
-        size=None if size is None else (int(size[0]), int(size[1])),
-        keyframes=tuple(_keyframe_from_json(row) for row in told["keyframes"]),
-    )
+    storyboard = storyboard_from_json(data["storyboard"])
     job = SegmentJob(
         segment=storyboard.segments[int(data["segment"])],
         steps=np.array(data["steps"], np.float64),
@@ -74,6 +58,37 @@ def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
         survey=data["survey"] and survey_from_json(data["survey"]),
     )
     return job, storyboard
+
+
+def storyboard_to_json(storyboard: Storyboard) -> dict[str, Any]:
+    """Write a storyboard as plain data."""
+    return {
+        "model": storyboard.model,
+        "size": None if storyboard.size is None else list(storyboard.size),
+        "fps": str(storyboard.timeline.fps),
+        "frames": storyboard.timeline.n_frames,
+        "start": storyboard.timeline.start_s,
+        "settings": storyboard.settings.model_dump(mode="json"),
+        "keyframes": [_keyframe_to_json(keyframe) for keyframe in storyboard.keyframes],
+    }
+
+
+def storyboard_from_json(data: Mapping[str, Any]) -> Storyboard:
+    """Read a storyboard from the data of `storyboard_to_json`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The data is something else.
+    """
+    size = data["size"]
+    return Storyboard(
+        timeline=Timeline(fps=Fraction(data["fps"]), n_frames=int(data["frames"]), start_s=float(data["start"])),
+        settings=Settings.model_validate(data["settings"]),
+        model=data["model"],
+        size=None if size is None else (int(size[0]), int(size[1])),
+        keyframes=tuple(_keyframe_from_json(row) for row in data["keyframes"]),
+    )
 
 
 def _keyframe_to_json(keyframe: Keyframe) -> dict[str, Any]:

@@ -219,12 +219,19 @@ def _kept(
     make: Callable[[], Kept],
 ) -> Kept:
     """What an earlier run of the same render has kept; where that is missing or damaged, make it and keep it."""
-    if (kept := work.kept(file)) is not None:
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            return read(kept)
+    if (there := read_kept(work, file, read)) is not None:
+        return there
     made = make()
     work.keep(file, write(made))
     return made
+
+
+def read_kept(work: WorkFolder, file: Path, read: Callable[[dict[str, Any]], Kept]) -> Kept | None:
+    """What an earlier run of the same render has kept in a file; None where it is missing or damaged."""
+    if (kept := work.kept(file)) is not None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return read(kept)
+    return None
 
 
 def write_record(record: SegmentRecord) -> None:

@@ -167,7 +167,7 @@ def test_the_time_left_is_within_a_fifth_from_a_quarter_on(tmp_path: Path, promp
     song, generator, told = tmp_path / "song.wav", SlowGenerator(), list[tuple[float, Working]]()
     click_song(song, duration_s=16.0)
     plan, walk = api.prepare(api.plan(song, prompts, overrides=[SMALL]), generator)
-    progress = Progress.of(plan, walk, clock=lambda: generator.now)
+    progress = Progress.of(plan, walk.steps, generator.decoding_steps, clock=lambda: generator.now)
 
     def note(event: Event) -> None:
         if isinstance(event, Working):
