@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Surveying,
         VideoEnded,
         VideoStarted,
+        WorkerStatus,
         Working,
     )
     from beatwalk.errors import BeatwalkError, CancelledError
@@ -65,6 +66,7 @@ __all__ = [
     "Surveying",
     "VideoEnded",
     "VideoStarted",
+    "WorkerStatus",
     "Working",
     "__version__",
     "analyze",

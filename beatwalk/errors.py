@@ -11,6 +11,7 @@
     ├── ModelError                a model that cannot be found or loaded, or is not supported
     ├── DeviceError               a device that does not exist here, or has too little memory
     ├── OutputError               a place that cannot be written, or would be overwritten
+    ├── WorkerError               workers that cannot be had, or segments that they could not make
     └── MissingExtraError         an optional package that is not installed
     CancelledError                not an error: the work was cancelled, as was asked
 
@@ -77,6 +78,10 @@ class DeviceError(BeatwalkError):
 
 class OutputError(BeatwalkError):
     """A place cannot be written, or something there would be overwritten."""
+
+
+class WorkerError(BeatwalkError):
+    """Workers cannot be had, or could not make some of the segments."""
 
 
 class MissingExtraError(BeatwalkError):

@@ -22,7 +22,7 @@ from beatwalk.core import (
 from beatwalk.errors import OutputError, SettingsError
 from beatwalk.plan import Script, init_of, targets_of
 from beatwalk.settings import Settings, VideoSettings
-from beatwalk.types import Plan
+from beatwalk.types import Plan, Storyboard
 from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, prepare_moviepy, remarks
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def estimated_s(plan: Plan, walk: Walk) -> float:
     return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
 
 
-def compile_if_worth(plan: Plan, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:
+def compile_if_worth(plan: Storyboard, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:
     """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
 
     Returns None if compiling does not pay (a model compiled earlier is then restored) or is already done.

@@ -109,7 +109,7 @@ class Crew(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OwnCrew:
-    """This process."""
+    """A crew that is the calling process alone."""
 
     models: ModelKeeper
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from beatwalk.cli.console import Console, describe_prepared, describe_song, duration
+from beatwalk.cli.worker_rows import WorkerRows
 
 if TYPE_CHECKING:
     from beatwalk.core import Event, Working
@@ -47,6 +48,7 @@ class Follower:
         self._output: str = ""
         self._estimated = self._ended = False
         self._rate = ""
+        self._workers = WorkerRows(console, None)
 
     def __enter__(self) -> Self:
         if (terminal := self._console.terminal) is not None:
@@ -60,6 +62,7 @@ class Follower:
             )
             self._bar = rich.progress.Progress(*columns, console=terminal, transient=True)
             self._bar.start()
+            self._workers = WorkerRows(self._console, self._bar)
         return self
 
     def __exit__(
@@ -75,7 +78,17 @@ class Follower:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        from beatwalk.core import Cancelled, Done, Failed, Note, Prepared, VideoEnded, VideoStarted, Working
+        from beatwalk.core import (
+            Cancelled,
+            Done,
+            Failed,
+            Note,
+            Prepared,
+            VideoEnded,
+            VideoStarted,
+            WorkerStatus,
+            Working,
+        )
 
         if self._json:
             self._print_json(event)
@@ -83,6 +96,8 @@ class Follower:
             self._draw(event)
         if isinstance(event, Working):
             self._estimate(event)
+        elif isinstance(event, WorkerStatus):
+            self._workers.show(event)
         elif isinstance(event, Note):
             (self._console.detail if event.detail else self._console.say)(f"note      {event.text}")
         elif isinstance(event, Prepared):
@@ -139,6 +154,7 @@ class Follower:
         self._bar.update(self._task, description=what, total=1.0, completed=event.progress, told=told)
 
     def _clear(self) -> None:
+        self._workers.clear()
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task, self._rate = None, ""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from beatwalk.cli.arguments import PROMPTS, prompts_of
+from beatwalk.cli.crew import crew_of
 from beatwalk.cli.follow import following
 from beatwalk.cli.options import (
     FILE,
@@ -16,6 +17,7 @@ from beatwalk.cli.options import (
     coding,
     modelling,
     overwriting,
+    scaling,
     styling,
     telling,
     trusting,
@@ -65,6 +67,7 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @styling
 @trusting
 @modelling
+@scaling
 @telling
 def loops(
     song: Path,
@@ -91,7 +94,7 @@ def loops(
     from beatwalk.jobs import clips_of, render_clips, start_of
 
     folder = output or Path(f"{song.stem}-loops")
-    with following(choices, quiet=quiet, verbose=verbose) as tell:
+    with following(choices, quiet=quiet, verbose=verbose) as tell, crew_of(choices) as crew:
         plan = plan_from_choices(
             tell, song, prompts_of(prompts, song), choices["model"], {**choices, "start": 0.0, "end": None}
         )
@@ -102,5 +105,6 @@ def loops(
         if timeline.fps != plan.timeline.fps:
             rate = f"{float(timeline.fps):.4f} instead of {float(plan.timeline.fps):g}"
             tell.say(f"note      frame rate {rate}, so that a loop is a whole number of frames")
-        render_clips(clips, options=load_options_of(choices), sound=sound, overwrite=overwrite, on_event=tell)
+        options = load_options_of(choices)
+        render_clips(clips, crew=crew, options=options, sound=sound, overwrite=overwrite, on_event=tell)
         tell.say(f"done      {folder}")

@@ -248,6 +248,35 @@ modelling = options(
         "--allow-pickle", is_flag=True, help="Load weights that can run code. Use it only for files that you trust."
     ),
 )
+scaling = options(
+    click.option(
+        "--ray",
+        metavar="auto|local|HOST:PORT",
+        help="Render on workers of a Ray cluster: the one that this machine is in, this machine alone, or another "
+        "one. Needs beatwalk[ray].",
+    ),
+    click.option(
+        "--devices", metavar="cuda:0,cuda:1|all", help="Render on several cards of this machine. Needs beatwalk[ray]."
+    ),
+    click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(1, 4096),
+        help="With --ray, use N workers. Default: as many as the cluster has room for.",
+    ),
+    click.option(
+        "--worker-gpus",
+        metavar="N",
+        type=click.FloatRange(0, 16, min_open=True),
+        help="Give each worker N GPUs, such as 0.5 for two workers on one card. Default: 1 where there are GPUs.",
+    ),
+    click.option(
+        "--worker-cpus",
+        metavar="N",
+        type=click.IntRange(1, 1024),
+        help="Give each worker N cores, and as many threads where it computes on them. Default: 1.",
+    ),
+)
 correcting = options(
     click.option(
         "--tempo", metavar="BPM", type=click.FloatRange(30, 300), help="Listen again, for a tempo near this one."

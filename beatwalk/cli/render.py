@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatwalk.cli.arguments import PROMPTS_OR_NONE, codec_by_ending, made_folder, placed_output, prompts_of
+from beatwalk.cli.crew import crew_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, OUTPUT, modelling, overwriting, planning, telling, trusting
-from beatwalk.cli.resolve import codec_of, default_output, load_options_of, plan_from_choices, read_plan_instead
+from beatwalk.cli.options import FILE, OUTPUT, modelling, overwriting, planning, scaling, telling, trusting
+from beatwalk.cli.resolve import (
+    codec_of,
+    default_output,
+    load_options_of,
+    plan_from_choices,
+    read_plan_instead,
+)
 
 if TYPE_CHECKING:
-    from beatwalk.api import Overlay
+    from beatwalk.api import Crew, Overlay
     from beatwalk.cli.follow import Follower
     from beatwalk.types import Plan
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 @planning
 @trusting
 @modelling
+@scaling
 @telling
 def render(
     song: Path,
@@ -51,7 +59,7 @@ def render(
     beatwalk song.wav prompts.txt --model stabilityai/sd-turbo --device cuda
     beatwalk render plan.json -o out.mp4
     """
-    with following(choices, quiet=quiet, verbose=verbose) as tell:
+    with following(choices, quiet=quiet, verbose=verbose) as tell, crew_of(choices) as crew:
         if not prompts:
             plan = read_plan_instead(click.get_current_context(), song, model, choices)
             path = _place(output, song, codec_of(choices, plan), overwrite)
@@ -59,7 +67,7 @@ def render(
             choices = codec_by_ending(output, choices)
             path = _place(output, song, codec_of(choices, None), overwrite)
             plan = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
-        render_plan(tell, plan, path, choices, overwrite=overwrite, keep_frames=keep_frames)
+        render_plan(tell, plan, path, choices, overwrite=overwrite, keep_frames=keep_frames, crew=crew)
 
 
 def _place(output: str | None, song: Path, codec: str, overwrite: bool) -> Path:
@@ -80,6 +88,7 @@ def render_plan(
     overwrite: bool,
     keep_frames: bool = False,
     overlay: Overlay | None = None,
+    crew: Crew | None = None,
 ) -> None:
     """Say what was heard, and make the video."""
     from beatwalk import api
@@ -93,4 +102,4 @@ def render_plan(
         overlay=overlay,
         **load_options_of(choices),
     )
-    api.run(request, on_event=tell)
+    api.run(request, crew=crew, on_event=tell)

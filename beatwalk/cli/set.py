@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from beatwalk.cli.crew import crew_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, telling, trusting
+from beatwalk.cli.options import FILE, modelling, overwriting, scaling, telling, trusting
 from beatwalk.cli.resolve import ask_before_download, load_options_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @trusting
 @overwriting
 @modelling
+@scaling
 @telling
 def set_(
     setlist: Path,
@@ -51,24 +53,26 @@ def set_(
     beatwalk set night.toml --dry-run
     beatwalk set night.toml --resume
     """
+    from beatwalk.api import OwnCrew
     from beatwalk.cli.console import duration
     from beatwalk.core import in_words
     from beatwalk.jobs import REPORT_FILE, check_places, jobs_of, read_setlist, render_set, seconds_of, table
     from beatwalk.models import ModelKeeper, ModelRequest
 
     listed = read_setlist(setlist)
-    folder, options, models = output or setlist.parent / listed.folder, load_options_of(choices), ModelKeeper()
-
-    def fingerprint_of(plan: Plan) -> str:
-        return models.fingerprint(ModelRequest.of(plan, **options))
-
+    folder, options = output or setlist.parent / listed.folder, load_options_of(choices)
     as_json = choices["json_events"]
-    with following(choices, quiet=quiet, verbose=verbose) as tell:
+    with following(choices, quiet=quiet, verbose=verbose) as tell, crew_of(choices) as workers:
+        crew = workers or OwnCrew(ModelKeeper())
+
+        def fingerprint_of(plan: Plan) -> str:
+            return crew.fingerprint(ModelRequest.of(plan, **options))
+
         jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], trust_paths=trust_paths, on_event=tell)
         if not trust_paths:
             ask_before_download(setlist, [job.plan.model for job in jobs if job.plan], choices)
         needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
-        seconds = seconds_of(jobs, models=models, options=options, tell=tell)
+        seconds = seconds_of(jobs, crew=crew, options=options, tell=tell)
         waiting = [job for job in jobs if job.status == "waiting"]
         frames = sum(job.plan.timeline.n_frames for job in waiting if job.plan)
         tell.say(f"set       {len(jobs)} videos, {len(waiting)} to make: {frames} frames, {duration(seconds)}")
@@ -80,7 +84,7 @@ def set_(
                 tell.say(f"failed    {job.path.name}: {job.problem}")
         if not dry_run:
             report = folder / REPORT_FILE
-            render_set(jobs, report, models=models, options=options, overwrite=overwrite, on_event=tell)
+            render_set(jobs, report, crew=crew, options=options, overwrite=overwrite, on_event=tell)
     if not as_json:
         click.echo("\n".join(table(jobs)))
     if any(job.status == "failed" for job in jobs):

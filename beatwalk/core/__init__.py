@@ -25,6 +25,7 @@ from beatwalk.core.events import (
     Surveying,
     VideoEnded,
     VideoStarted,
+    WorkerStatus,
     Working,
 )
 from beatwalk.core.files import (
@@ -106,6 +107,7 @@ __all__ = [
     "VideoEnded",
     "VideoStarted",
     "WorkFolder",
+    "WorkerStatus",
     "Working",
     "anchored",
     "build_manifest",

@@ -140,6 +140,19 @@ class Rendered(Working):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerStatus(Event):
+    """What one of several workers is doing; a render in one process has none."""
+
+    worker: int  # counted from 1
+    state: str  # "starting", "loading", "idle", "working", "refused" or "lost"
+    node: str = ""  # the name of its machine; empty until it has started
+    device: str = ""  # such as cpu or cuda:0; empty until the model is loaded
+    segment: int | None = None  # counted from 0; None: it renders none
+    done: float = 0.0  # part of its segment that is rendered, 0-1
+    frames_per_s: float | None = None  # in this segment; None: too early to tell
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finishing(Working):
     """Frames were finished: effects, flash limiter, encoder."""
 

@@ -7,6 +7,7 @@ from beatwalk.jobs.ceiling import Ceiling, CeilingReport, measure_ceiling
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.jobs.loops import clips_of, render_clips, start_of
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
+from beatwalk.jobs.ray import Cluster, RayCrew
 from beatwalk.jobs.scout import scout_seeds
 from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
@@ -18,6 +19,8 @@ __all__ = [
     "BenchReport",
     "Ceiling",
     "CeilingReport",
+    "Cluster",
+    "RayCrew",
     "check_places",
     "clips_of",
     "jobs_of",

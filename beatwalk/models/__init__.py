@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
+from beatwalk.models.devices import count_cuda_devices, use_threads
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
@@ -28,6 +29,7 @@ __all__ = [
     "TimedGenerator",
     "check_upscaler",
     "compile_measured",
+    "count_cuda_devices",
     "fingerprint_of",
     "list_models",
     "load_model",
@@ -37,5 +39,6 @@ __all__ = [
     "reference_gflops",
     "run_checkup",
     "should_compile",
+    "use_threads",
     "write_map",
 ]

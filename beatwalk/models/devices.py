@@ -31,7 +31,7 @@ def pick_device(name: str) -> torch.device:
     if kind not in ("auto", "cpu", "mps", "cuda") or (index and (kind != "cuda" or not index.isdecimal())):
         raise DeviceError(f"unknown device '{name}'; use auto, cpu, cuda, cuda:1 or mps")
     if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        count = count_cuda_devices()
         if count == 0:
             raise DeviceError(
                 f"device '{name}' requested, but torch finds no CUDA or ROCm device here; use auto or cpu"
@@ -46,6 +46,20 @@ def pick_device(name: str) -> torch.device:
             return torch.device("cuda", 0)
         kind = "mps" if torch.backends.mps.is_available() else "cpu"
     return torch.device(kind)
+
+
+def count_cuda_devices() -> int:
+    """Number of cards that torch can use here; ROCm devices are named cuda."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute with this many threads on a processor."""
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def pick_dtype(name: str | None, device: torch.device, family: Family) -> torch.dtype:

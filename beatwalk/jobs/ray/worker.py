@@ -1,0 +1,254 @@
+"""A worker: an actor that holds a model, and surveys and renders the segments that it is given.
+
+What it is told and what it answers are JSON, bytes of files, and numbers. A worker reads JSON with the checks of the
+files on disk, and pictures as pictures; it unpickles nothing that a user made. (Ray itself pickles the arguments of
+calls; both ends of these are beatwalk.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beatwalk.api import ModelFacts, preview_of
+from beatwalk.core import Denoised, Event, Surveying, record_file
+from beatwalk.jobs.ray.pieces import pieces_of, written
+from beatwalk.jobs.ray.versions import versions_here
+from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
+from beatwalk.preflight import compile_if_worth, seconds_a_frame
+from beatwalk.targets import TARGETS
+from beatwalk.types import Storyboard, Targets
+from beatwalk.video import LosslessWriter
+from beatwalk.walk import (
+    Pilot,
+    SegmentJob,
+    Walk,
+    pilot_from_json,
+    pilot_to_json,
+    render_segment,
+    run_pilot,
+    storyboard_from_json,
+    survey_from_json,
+    survey_to_json,
+    write_record,
+)
+
+Item = tuple[str, Any]  # what happened, and its data: of plain types
+ITEMS_AHEAD = 8  # of a segment wait for the network before the model waits as well
+
+
+class Abandoned(Exception):  # noqa: N818 - not an error: nobody waits for the segment any more
+    """The driver no longer takes what this worker makes."""
+
+
+class SegmentWorker:
+    """Holds one model and the walk of one video.
+
+    Parameters
+    ----------
+    threads
+        Of torch on a processor; None: torch's own choice.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads
+        self._loaded: tuple[ModelRequest, Generator] | None = None
+        self._walk: Walk | None = None
+        self._pilot: tuple[bytes, Pilot] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="beatwalk-worker-", ignore_cleanup_errors=True)
+
+    def load(self, request: ModelRequest) -> Generator:
+        """Load a model."""
+        return load_model(request)
+
+    def introduce(self) -> str:
+        """Name and versions of this worker's machine, as JSON."""
+        return json.dumps({"node": platform.node(), "process": os.getpid(), "versions": versions_here()})
+
+    def prepare(self, score: bytes, options: str, pictures: Mapping[str, Sequence[Any]], videos: int) -> str:
+        """Load the model of a video, and encode its prompts and pictures.
+
+        Parameters
+        ----------
+        score
+            The storyboard as JSON; its pictures are named by the keys of `pictures`.
+        options
+            `LoadOptions` as JSON.
+        pictures
+            Files of keyframes, each as references to its pieces.
+        videos
+            See `RenderRequest`.
+
+        Returns
+        -------
+        `ModelFacts` as JSON.
+        """
+        if self._threads is not None:
+            use_threads(self._threads)
+        storyboard = self._with_pictures(storyboard_from_json(json.loads(score)), pictures)
+        request = ModelRequest.of(storyboard, **_options_of(options))
+        if self._loaded is None or self._loaded[0] != request:
+            self._loaded = self._walk = None  # before the next one needs the memory
+            self._loaded = (request, self.load(request))
+        generator = self._loaded[1]
+        self._walk = walk = Walk.of(plan=storyboard, generator=generator, size=storyboard.size or generator.info.size)
+        self._pilot = None
+        compile_if_worth(storyboard, walk, videos)
+        return json.dumps(dataclasses.asdict(ModelFacts.of(walk)))
+
+    def measure(self) -> Iterator[Item]:
+        """Measure the seconds that a frame takes."""
+        yield "seconds a frame", seconds_a_frame(self._ready())
+
+    def look_ahead(self, speed: bytes) -> Iterator[Item]:
+        """Run the pilot, given the target speed of every frame as float64.
+
+        Yields
+        ------
+        What happens, and at last ("pilot", JSON).
+        """
+        # The pilot looks at the speed alone.
+        targets = Targets(dict.fromkeys(TARGETS, np.frombuffer(speed, np.float64)))
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            pilot = run_pilot(self._ready(), targets, _telling(say))
+            say("pilot", json.dumps(pilot_to_json(pilot)))
+
+        yield from _streamed(work)
+
+    def survey(self, pilot: bytes, job: bytes) -> Iterator[Item]:
+        """Survey a segment whose frames are there already.
+
+        Yields
+        ------
+        What happens, and at last ("survey", JSON).
+        """
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            made = self._job(pilot, job).surveyed(self._ready(), _telling(say))
+            say("survey", json.dumps(survey_to_json(made)))
+
+        yield from _streamed(work)
+
+    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
+        """Survey and render a segment.
+
+        Yields
+        ------
+        What happens: ("survey", JSON), ("rendered", number of frames and a preview); at last the files as
+        ("frames", bytes) and ("record", bytes), in pieces.
+        """
+        walk, frames = self._ready(), Path(self._folder.name, "segment.mkv")
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            todo, tell = self._job(pilot, job), _telling(say)
+            todo = replace(todo, survey=todo.surveyed(walk, tell))
+            say("survey", json.dumps(todo.survey and survey_to_json(todo.survey)))
+            with LosslessWriter(frames, walk.size, walk.plan.timeline.fps) as writer:
+
+                def write(block: Any) -> None:
+                    writer.write(block.frames)
+                    say("rendered", (len(block.frames), preview_of(block.frames) if previews else None))
+
+                record = render_segment(walk, todo, frames, write, tell)
+            write_record(record)
+            for kind, file in (("frames", frames), ("record", record_file(frames))):
+                for piece in pieces_of(file):
+                    say(kind, piece)
+
+        try:
+            yield from _streamed(work)
+        finally:
+            for file in (frames, record_file(frames)):
+                file.unlink(missing_ok=True)
+
+    def _job(self, pilot: bytes, job: bytes) -> SegmentJob:
+        """A segment's job; the pilot, which all segments of a video share, is read once."""
+        if self._pilot is None or self._pilot[0] != pilot:
+            self._pilot = (pilot, pilot_from_json(json.loads(pilot)))
+        data = json.loads(job)
+        return SegmentJob(
+            segment=self._ready().plan.segments[int(data["segment"])],
+            steps=np.array(data["steps"], np.float64),
+            pilot=self._pilot[1],
+            survey=data["survey"] and survey_from_json(data["survey"]),
+        )
+
+    def _with_pictures(self, storyboard: Storyboard, pictures: Mapping[str, Sequence[Any]]) -> Storyboard:
+        """The storyboard with its pictures in files of this machine."""
+        files = {Path(name): written(Path(self._folder.name, name), pieces) for name, pieces in pictures.items()}
+        keyframes = [replace(k, image=k.image and files[k.image]) for k in storyboard.keyframes]
+        return replace(storyboard, keyframes=tuple(keyframes))
+
+    def _ready(self) -> Walk:
+        if self._walk is None:
+            raise RuntimeError("this worker has no model yet")
+        return self._walk
+
+
+def _options_of(text: str) -> LoadOptions:
+    data = json.loads(text)
+    config = data["model_config"]
+    return {
+        "device": data["device"],
+        "dtype": data["dtype"],
+        "model_config": config and Path(config),
+        "allow_pickle": bool(data["allow_pickle"]),
+    }
+
+
+def _telling(say: Callable[[str, Any], None]) -> Callable[[Event], None]:
+    """Say what is told of a survey and of samples; how far frames are is counted by who receives them."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Surveying):
+            say("surveying", event.done)
+        elif isinstance(event, Denoised):
+            say("denoised", (event.position, event.samples))
+
+    return tell
+
+
+def _streamed(work: Callable[[Callable[[str, Any], None]], None]) -> Iterator[Item]:
+    """Do `work` in a thread, and yield what it says while it goes on."""
+    items: queue.Queue[Item | None] = queue.Queue(ITEMS_AHEAD)
+    abandoned = threading.Event()
+
+    def put(item: Item | None) -> None:
+        while not abandoned.is_set():
+            with contextlib.suppress(queue.Full):
+                items.put(item, timeout=1.0)
+                return
+        raise Abandoned
+
+    def say(kind: str, data: Any) -> None:
+        put((kind, data))
+
+    def run() -> None:
+        try:
+            work(say)
+        finally:
+            with contextlib.suppress(Abandoned):
+                put(None)
+
+    with ThreadPoolExecutor(1, "segment") as pool:
+        running = pool.submit(run)
+        try:
+            while (item := items.get()) is not None:
+                yield item
+            running.result()
+        finally:
+            abandoned.set()

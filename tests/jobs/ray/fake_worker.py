@@ -1,0 +1,68 @@
+"""Workers that need no model, and some that fail as real ones do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from beatwalk.errors import OutputError
+from beatwalk.jobs.ray.worker import Item, SegmentWorker
+from beatwalk.models import Generator, ModelRequest
+from beatwalk.models.fake import FakeGenerator
+from beatwalk.types import ModelInfo
+
+
+class FakeWorker(SegmentWorker):
+    """Makes waves instead of pictures."""
+
+    def load(self, request: ModelRequest) -> Generator:
+        """Load nothing."""
+        return FakeGenerator()
+
+
+class FailingWorker(FakeWorker):
+    """Fails as the file `TROUBLE` says: {"die": [segments], "full": [segments], "times": n}, each n times."""
+
+    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
+        """Render, unless this segment is to fail."""
+        segment = int(json.loads(job)["segment"])
+        trouble = Path(os.environ["BEATWALK_TROUBLE"])
+        wanted = json.loads(trouble.read_text())
+        for count, item in enumerate(super().render(pilot, job, previews)):
+            yield item
+            if count == 2 and segment in wanted["die"] + wanted["full"]:
+                done = trouble.with_name(f"failed-{segment}")
+                times = len(done.read_text()) if done.exists() else 0
+                if times < wanted["times"]:
+                    done.write_text("x" * (times + 1))
+                    if segment in wanted["die"]:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    raise OutputError("/tmp: cannot be written (No space left on device); choose another place")
+
+
+class OldWorker(FakeWorker):
+    """Runs on a machine with another version of torch."""
+
+    def introduce(self) -> str:
+        """Name the other version."""
+        told = json.loads(super().introduce())
+        return json.dumps({**told, "versions": {**told["versions"], "torch": "1.0"}})
+
+
+class OtherWeightsWorker(FakeWorker):
+    """Has another model under the same name."""
+
+    def load(self, request: ModelRequest) -> Generator:
+        """Load it."""
+
+        class Other(FakeGenerator):
+            @property
+            def info(self) -> ModelInfo:
+                """Another fingerprint."""
+                return replace(super().info, fingerprint="fake-2")
+
+        return Other()
