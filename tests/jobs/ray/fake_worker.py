@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,3 +67,13 @@ class OtherWeightsWorker(FakeWorker):
                 return replace(super().info, fingerprint="fake-2")
 
         return Other()
+
+
+class SlowWorker(FakeWorker):
+    """Takes a while for each block, so that something can happen meanwhile."""
+
+    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
+        """Render slowly."""
+        for item in super().render(pilot, job, previews):
+            time.sleep(0.3)
+            yield item

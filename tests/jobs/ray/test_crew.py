@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,9 @@ def test_what_one_began_the_other_resumes(crew: RayCrew, tmp_path: Path) -> None
 
     plan = small_plan(tmp_path)
     alone(plan, tmp_path / "whole.mp4")
-    workers = functools.partial(together, crew)
-    for number, (begin, resume) in enumerate([(workers, alone), (alone, workers)]):
+    workers: Callable[..., api.RenderResult] = functools.partial(together, crew)
+    pairs: list[tuple[Callable[..., api.RenderResult], ...]] = [(workers, alone), (alone, workers)]
+    for number, (begin, resume) in enumerate(pairs):
         output = tmp_path / f"{number}.mp4"
         with pytest.raises(KeyboardInterrupt):
             begin(plan, output, on_event=stop)
