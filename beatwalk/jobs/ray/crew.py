@@ -32,6 +32,7 @@ from beatwalk.walk import storyboard_to_json
 
 ATTEMPTS = 3  # failures after which a segment is given up, and segments that fail after which a worker is
 LOOK_S = 2.0  # between two looks at the size of the cluster
+PATIENCE_S = 30.0  # for the first worker, before it is said that none has started
 TURN_S = 0.5  # at most between two looks at whether the work was cancelled
 
 
@@ -99,6 +100,8 @@ class RayCrew:
         self._members: list[Member] = []
         self._made = self._bad_starts = 0
         self._looked = 0.0
+        self._waiting_since: float | None = None
+        self._remarked = False
         self._device = "auto"
         self._model: ModelRequest | None = None
         self._video: _Video | None = None
@@ -244,10 +247,22 @@ class RayCrew:
         self._looked = time.monotonic()
         self._members = [member for member in self._members if member.state != "lost"]
         room = self._cluster.room(self._device)
+        if not room and self._cluster.address == "local":
+            takes = ", ".join(f"{amount:g} {name}" for name, amount in self._cluster.resources(self._device).items())
+            raise WorkerError(f"this machine has no room for a worker, which takes {takes}; see --worker-gpus")
         wanted = max(1, room) if self._cluster.workers is None else self._cluster.workers
         while self.size < wanted and len(self._members) < max(wanted, room) and self._bad_starts < ATTEMPTS:
             self._members.append(self._new())
             self.status(self._members[-1])
+        self._remark_on_waiting()
+
+    def _remark_on_waiting(self) -> None:
+        """Say once that the cluster has no room for any worker."""
+        waits = all(member.state == "starting" for member in self._members)
+        self._waiting_since = (self._waiting_since or time.monotonic()) if waits else None
+        if self._waiting_since and time.monotonic() - self._waiting_since > PATIENCE_S and not self._remarked:
+            self._remarked = True
+            self._tell(Note(text="no worker has started yet; the render begins when the cluster has room for one"))
 
     def _new(self) -> Member:
         import ray

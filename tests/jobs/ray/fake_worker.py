@@ -45,6 +45,18 @@ class FailingWorker(FakeWorker):
                     raise OutputError("/tmp: cannot be written (No space left on device); choose another place")
 
 
+class WaitingWorker(FakeWorker):
+    """Stops after its first frames until there is a file named gate beside the file of trouble."""
+
+    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
+        """Render, and wait."""
+        gate = Path(os.environ["BEATWALK_TROUBLE"]).with_name("gate")
+        for item in super().render(pilot, job, previews):
+            yield item
+            while item[0] == "rendered" and not gate.exists():
+                time.sleep(0.1)
+
+
 class OldWorker(FakeWorker):
     """Runs on a machine with another version of torch."""
 
