@@ -12,15 +12,14 @@ import argparse
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-
-import numpy as np
 
 from beatwalk import api
 from beatwalk.jobs.ray.schedule import next_segment
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.plan import load_settings, parse_prompts, place_prompts, targets_of
-from beatwalk.types import Section
+from beatwalk.plan import load_settings, targets_of
+from beatwalk.types import Keyframe, Plan, Timeline
 from beatwalk.walk import run_pilot, segment_jobs
 from tests.helpers import known_analysis
 from tests.songs import click_song
@@ -37,39 +36,44 @@ class Costs:
 
     frames: Sequence[int]  # of each segment, which is what the scheduler knows
     segments: Sequence[float]  # what each of them costs
-    pilot: float  # of which `divisible` can be shared out
-    divisible: float = 0.0
+    pilot: float  # one worker's, while all others wait
 
 
-def costs_of(preset: str, folder: Path) -> Costs:
-    """Plan the set, run the pilot and survey every segment, with waves instead of a model."""
+def the_set(bars: int, folder: Path) -> Plan:
+    """The plan of a set whose prompts change every so many bars, each to another prompt."""
     song = folder / "song.wav"
     click_song(song, duration_s=2.0)
-    bar_s = 4 * 60 / BPM
-    starts = np.arange(0.0, 60 * MINUTES, 16 * bar_s)
-    sections = tuple(
-        Section(start_s=float(a), end_s=float(b), label="AB"[i % 2])
-        for i, (a, b) in enumerate(zip(starts, [*starts[1:], 60 * MINUTES], strict=True))
+    timeline = Timeline(fps=Fraction(24), n_frames=round(60 * MINUTES * 24))
+    frames = [round(24 * bar * 4 * 60 / BPM) for bar in range(0, int(60 * MINUTES * BPM / 240), bars)]
+    keyframes = [Keyframe(frame=frame, prompt=f"picture number {i}") for i, frame in enumerate(frames)]
+    keyframes[0] = replace(keyframes[0], seed=0)
+    return Plan(
+        analysis=known_analysis(duration_s=60 * MINUTES, bpm=BPM, path=song),
+        timeline=timeline,
+        settings=load_settings("house", []),
+        model=None,
+        size=(64, 48),
+        keyframes=(*keyframes, Keyframe(frame=timeline.n_frames, prompt="the last picture")),
     )
-    analysis = replace(known_analysis(duration_s=60 * MINUTES, bpm=BPM, path=song), sections=sections)
-    prompts = parse_prompts("\n".join(f"picture number {i}" for i in range(1000)))
-    plan = place_prompts(analysis, prompts, load_settings(preset, [{"video": {"size": "64x48"}}]), model=None)
-    plan, walk = api.prepare(plan, FakeGenerator())
+
+
+def costs_of(bars: int, folder: Path) -> Costs:
+    """Run the pilot, and survey every eighth segment, with waves instead of a model."""
+    plan, walk = api.prepare(the_set(bars, folder), FakeGenerator())
     targets = targets_of(plan)
     pilot = run_pilot(walk, targets)
-    jobs = segment_jobs(plan, targets, pilot)
-    return Costs(
-        frames=[segment.n_frames for segment in plan.segments],
-        segments=[job.segment.n_frames + job.surveyed(walk).cost.frames for job in jobs],
-        pilot=pilot.cost.frames,
-    )
+    surveyed = [
+        job.surveyed(walk).cost.frames / job.segment.n_frames for job in segment_jobs(plan, targets, pilot)[::8]
+    ]
+    share = sum(surveyed) / len(surveyed)
+    frames = [segment.n_frames for segment in plan.segments]
+    return Costs(frames=frames, segments=[n * (1 + share) for n in frames], pilot=pilot.cost.frames)
 
 
 def simulated(costs: Costs, workers: int) -> float:
     """Frames' time until the last segment is rendered, by the rule that gives segments to workers."""
-    begin = costs.pilot - costs.divisible + costs.divisible / workers
-    idle = [(begin, number) for number in range(workers)]
-    waiting, end = list(range(len(costs.segments))), begin
+    idle = [(costs.pilot, number) for number in range(workers)]
+    waiting, end = list(range(len(costs.segments))), costs.pilot
     while waiting:
         now, worker = heapq.heappop(idle)
         index = waiting.pop(next_segment([costs.frames[i] for i in waiting], workers))
@@ -92,26 +96,27 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     made: dict[str, list[float]] = {}
-    print("| preset | segments | longest | pilot | " + " | ".join(map(str, WORKERS)) + " |")
+    print("| a prompt every | segments | frames each | pilot | " + " | ".join(map(str, WORKERS)) + " |")
     print("|---" * (len(WORKERS) + 4) + "|")
-    for preset in ("drum-and-bass", "house", "default"):
+    for bars in (4, 8, 16):
         with tempfile.TemporaryDirectory() as folder:
-            costs = costs_of(preset, Path(folder))
-        made[preset] = [efficiency(costs, workers) for workers in WORKERS]
-        row = [preset, len(costs.frames), max(costs.frames), round(costs.pilot), *(f"{e:.2f}" for e in made[preset])]
-        print("| " + " | ".join(map(str, row)) + " |")
+            costs = costs_of(bars, Path(folder))
+        for name, each in ((f"{bars} bars", costs), (f"{bars} bars, no pilot", replace(costs, pilot=0.0))):
+            made[name] = [efficiency(each, workers) for workers in WORKERS]
+            row = [name, len(each.frames), max(each.frames), round(each.pilot), *(f"{e:.2f}" for e in made[name])]
+            print("| " + " | ".join(map(str, row)) + " |", flush=True)
     if given.plot is not None:
         draw(made, given.plot)
 
 
 def draw(made: dict[str, list[float]], path: Path) -> None:
-    """Efficiency over workers, a line a preset."""
+    """Efficiency over workers, a line for each length of segments."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for preset, values in made.items():
-        axes.plot(WORKERS, values, marker="o", label=preset)
+    for name, values in made.items():
+        axes.plot(WORKERS, values, "o:" if "no pilot" in name else "o-", label=f"a prompt every {name}")
     axes.set(
         xscale="log", xlabel="workers", ylabel="efficiency", ylim=(0, 1.05), title="A 90-minute set on N workers",
         xticks=WORKERS, xticklabels=[str(workers) for workers in WORKERS],

@@ -71,6 +71,7 @@ class Cluster:
         if ray.is_initialized():
             return False
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+        _keep_quiet()
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if self.address.startswith("ray://"):
             raise WorkerError(
@@ -85,7 +86,8 @@ class Cluster:
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise WorkerError(
-                f"no Ray cluster can be used at '{self.address}': {reason}; start one with: ray start --head"
+                f"no Ray cluster can be used at '{self.address}': {reason}; start one with: ray start --head; if it "
+                "asks for a token, set RAY_AUTH_MODE=token"
             ) from error
         return True
 
@@ -123,6 +125,20 @@ class Cluster:
             for node in ray.nodes()
             if node["Alive"]
         )
+
+
+def _keep_quiet() -> None:
+    """Keep Ray's remarks out of the terminal, and out of stdout, which may hold one JSON object a line.
+
+    What concerns the video is told as an event. Ray has no option against printing what its daemons report.
+    """
+    import logging
+
+    from ray._private import worker
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *given, **options: None
 
 
 _NAMES = {"CPU": "num_cpus", "GPU": "num_gpus"}

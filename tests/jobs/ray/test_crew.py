@@ -91,19 +91,23 @@ def failing(cluster: Cluster, trouble: Path) -> Any:
     return begin
 
 
-@pytest.mark.parametrize("how", ["die", "full"])
-def test_a_failed_segment_is_taken_over(failing: Any, tmp_path: Path, how: str) -> None:
-    """A worker is killed in the middle of a segment, or its disk is full: the video is the same."""
+@pytest.mark.parametrize("how", ["die", pytest.param("full", marks=pytest.mark.slow)])
+def test_a_failed_segment_is_taken_over(
+    failing: Any, tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A worker is killed in the middle of a segment, or its disk is full: the video is the same, and stdout empty."""
     plan, told = small_plan(tmp_path), list[Event]()
     alone(plan, tmp_path / "one.mp4")
     with failing(**{how: [1]}) as crew:
         together(crew, plan, tmp_path / "two.mp4", on_event=told.append)
     np.testing.assert_array_equal(decoded(tmp_path / "one.mp4"), decoded(tmp_path / "two.mp4"))
+    assert not capfd.readouterr().out
     lost = {event.worker for event in told if isinstance(event, WorkerStatus) and event.state == "lost"}
     before_the_end = [event for event in told if isinstance(event, Note) and "lost" in event.text]
     assert (len(before_the_end) == 1 and len(lost) == 1) if how == "die" else not before_the_end
 
 
+@pytest.mark.slow
 def test_a_segment_that_always_fails_is_named_and_the_rest_kept(failing: Any, tmp_path: Path) -> None:
     """After three attempts; the same command makes just what is missing."""
     plan = small_plan(tmp_path)
@@ -116,6 +120,7 @@ def test_a_segment_that_always_fails_is_named_and_the_rest_kept(failing: Any, tm
     np.testing.assert_array_equal(decoded(tmp_path / "one.mp4"), decoded(tmp_path / "two.mp4"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("worker", "why"),
     [(OldWorker, r"torch 1\.0 instead of"), (OtherWeightsWorker, r"its model fake has other weights")],
@@ -129,6 +134,7 @@ def test_a_worker_that_would_make_other_pictures_is_refused(
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_answer_is_made_again(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece that arrives changed is noticed by its hash."""
     from beatwalk.jobs.ray.rendering import _Rendering

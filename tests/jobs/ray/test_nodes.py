@@ -42,9 +42,7 @@ def test_a_node_leaves_and_another_joins(tmp_path: Path, trouble: Path) -> None:
 
     plan = small_plan(tmp_path)
     api.render(plan, tmp_path / "one.mp4", generator=FakeGenerator())
-    soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": soon}
-    nodes = Nodes(initialize_head=True, head_node_args=head)
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     leaves = nodes.add_node(num_cpus=1)
     nodes.wait_for_nodes()
     statuses: list[WorkerStatus] = []
@@ -118,8 +116,9 @@ def node(*options: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("alone_first")
-def test_ray_start_twice_and_the_command_line_on_both(tmp_path: Path) -> None:
+def test_ray_start_twice_and_the_command_line_on_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`ray start` twice on loopback, then `beatwalk plan.json --ray HOST:PORT`."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home folder
     plan = small_plan(tmp_path)
     write_json(tmp_path / "plan.json", plan_to_json(plan))
     with socket.create_server(("127.0.0.1", 0)) as free:

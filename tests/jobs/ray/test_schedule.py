@@ -1,0 +1,118 @@
+"""Which segment comes next, which machines are of one mind, and what the command line makes of its options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from beatwalk.api import ModelFacts
+from beatwalk.cli import cli
+from beatwalk.errors import DeviceError, WorkerError
+from beatwalk.jobs.ray import Cluster
+from beatwalk.jobs.ray.pieces import PIECE_BYTES, pieces_of
+from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
+from beatwalk.models.fake import FakeGenerator
+from tests.benchmarks.ray_scaling import Costs, efficiency, simulated
+
+
+def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> None:
+    """Ten segments of 10 and one of 40 at the end: with two workers it can wait, with eight it cannot."""
+    frames = [10] * 10 + [40]
+    assert next_segment(frames, 1) == 0
+    assert next_segment(frames, 8) == 10
+    assert next_segment([10, 10], 8) == 0
+
+
+def test_no_straggler_holds_the_end() -> None:
+    """In order, the long segment at the end would begin at 40 and end at 120; it begins at once."""
+    frames = [10] * 16 + [80]
+    assert simulated(Costs(frames=frames, segments=frames, pilot=0.0), 4) == pytest.approx(80, abs=1)
+
+
+def test_a_set_of_equal_segments_keeps_workers_busy() -> None:
+    """708 segments, a prompt every four bars of a 90-minute set, without a pilot."""
+    costs = Costs(frames=[183] * 708, segments=[183 * 1.15] * 708, pilot=0.0)
+    assert efficiency(costs, 64) > 0.9
+    assert efficiency(costs, 256) > 0.75
+    assert efficiency(replace(costs, pilot=708.0), 64) < efficiency(costs, 64)
+
+
+def test_versions_differ_by_more_than_the_build() -> None:
+    """A build for cards and one for processors are the same version; the message names what is not."""
+    ours = versions_here()
+    assert not other_versions(ours, ours)
+    assert "+" not in ours["torch"]
+    assert other_versions({**ours, "torch": "1.0"}, ours) == f"torch 1.0 instead of {ours['torch']}"
+    assert other_versions({"beatwalk": ours["beatwalk"]}, ours).startswith("torch none instead of")
+
+
+def test_pictures_differ_by_weights_precision_and_kind_of_device() -> None:
+    """Two cards of one machine make the same pictures."""
+    info = FakeGenerator().info
+    ours = ModelFacts(info=info, size=(64, 64), steps=4, guidance=1.0, decoding_steps=4.0)
+    card = replace(info, device="cuda:0")
+    for theirs, why in (
+        (info, ""),
+        (replace(info, fingerprint="other"), "other weights"),
+        (replace(info, dtype="float16"), "the precision float16 instead of float32"),
+        (card, "the device cuda:0 instead of cpu"),
+    ):
+        assert other_pictures(replace(ours, info=theirs), ours) == why
+    assert not other_pictures(replace(ours, info=replace(card, device="cuda:1")), replace(ours, info=card))
+
+
+def test_a_file_is_its_pieces(tmp_path: Path) -> None:
+    """In order, none larger than the bound."""
+    file, content = tmp_path / "file", bytes(range(256)) * (PIECE_BYTES // 200)
+    file.write_bytes(content)
+    pieces = list(pieces_of(file))
+    assert b"".join(pieces) == content
+    assert len(pieces) == 2
+    assert max(map(len, pieces)) == PIECE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--workers", "2"], "--workers and their sizes need --ray"),
+        (["--worker-gpus", "0.5"], "--workers and their sizes need --ray"),
+        (["--ray", "local", "--devices", "all"], "give one of them"),
+        (["--devices", "all", "--workers", "2"], "leave --workers out"),
+        (["--ray", "local", "--device", "cuda:1"], "name several with --devices"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["render", "loops", "set"])
+def test_options_that_do_not_fit_are_usage_errors(tmp_path: Path, verb: str, options: list[str], told: str) -> None:
+    """Before anything is listened to."""
+    song, prompts, night = tmp_path / "song.wav", tmp_path / "prompts.txt", tmp_path / "night.toml"
+    song.write_bytes(b"")
+    prompts.write_text("a red sea\n")
+    night.write_text('[[songs]]\nsong = "song.wav"\nprompts = "prompts.txt"\n')
+    files = [night] if verb == "set" else [song, prompts]
+    result = CliRunner().invoke(cli, [verb, *map(str, files), *options])
+    assert result.exit_code == 2, result.output
+    assert told in " ".join(result.output.split())
+
+
+def test_cards_are_named_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards that a machine has; one that has none says so."""
+    monkeypatch.setattr("beatwalk.jobs.ray.cluster.count_cuda_devices", lambda: 0)
+    with pytest.raises(DeviceError, match="finds no CUDA or ROCm device"):
+        Cluster.of_cards("all")
+    monkeypatch.setattr("beatwalk.jobs.ray.cluster.count_cuda_devices", lambda: 3)
+    assert Cluster.of_cards("all") == Cluster(cards=(0, 1, 2), workers=3)
+    assert Cluster.of_cards("cuda:2, cuda:0") == Cluster(cards=(2, 0), workers=2)
+    for wrong in ("cuda:3", "cuda:0,cuda:0", "cpu", "cuda:", "2"):
+        with pytest.raises(DeviceError, match="not another one of this machine's cards"):
+            Cluster.of_cards(wrong)
+
+
+def test_a_client_address_is_refused() -> None:
+    """Ray's client cannot stream; the message says what can."""
+    pytest.importorskip("ray", reason="workers need ray: pip install 'beatwalk[ray]'")
+    with pytest.raises(WorkerError, match=r"ray://head:10001: .*--ray auto"):
+        Cluster(address="ray://head:10001").connect()
