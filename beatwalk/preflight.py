@@ -164,12 +164,14 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     """Measured time for one picture, in seconds, from the second of two small batches; the first one warms up."""
     import numpy as np
 
+    from beatwalk.models import stacked
+
     segment = walk.plan.segments[0]
-    noise = np.stack([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
+    noise = stacked([walk.generator.start_noise(seed, walk.size) for seed in range(pictures)])
     seconds = 0.0
     for _ in range(2):
         begin = time.perf_counter()
-        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps))
+        walk.decode(walk.latents(segment, noise, np.linspace(0, 1, pictures), steps=walk.steps)).host()
         seconds = time.perf_counter() - begin
     return seconds / pictures
 

@@ -24,6 +24,7 @@ from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import BeatwalkError, OutputError
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames, Plan
 from tests import processes
 from tests.helpers import decoded, names
@@ -39,6 +40,7 @@ import time
 from pathlib import Path
 from beatwalk import api, preflight
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception import Pictures
 from beatwalk.core.workfolder import WorkFolder
 from tests.test_resuming import planned_for
 song, output, size, fps, hold = sys.argv[1:6]
@@ -184,7 +186,7 @@ def test_out_of_memory_and_on(song: Path, tmp_path: Path, error: type[Exception]
     wanted = whole(song, tmp_path)
 
     class Failing(FakeGenerator):
-        def decode(self, *given: Any, **options: Any) -> Frames:
+        def decode(self, *given: Any, **options: Any) -> Pictures:
             if list(WorkFolder(tmp_path / "out.mp4").path.glob("segment-0002.npz")):
                 raise error("no more")
             return super().decode(*given, **options)

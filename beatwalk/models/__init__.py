@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from beatwalk.models.arrays import Array, column, host, joined, mixed, stacked, with_edges
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
+from beatwalk.models.mixed_text import MixedText, Text
 from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import LoadOptions, ModelRequest
@@ -17,23 +19,32 @@ from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
 __all__ = [
     "PROMPT_GROUPS",
+    "Array",
     "Compiled",
     "DiffusionGenerator",
     "Generator",
     "LoadOptions",
+    "MixedText",
     "ModelKeeper",
     "ModelRequest",
     "PromptReader",
+    "Text",
     "TimedGenerator",
     "check_upscaler",
+    "column",
     "compile_measured",
     "fingerprint_of",
+    "host",
+    "joined",
     "list_models",
     "load_model",
     "load_upscaler",
+    "mixed",
     "proceed",
     "reference_gflops",
     "run_checkup",
     "should_compile",
+    "stacked",
+    "with_edges",
     "write_map",
 ]

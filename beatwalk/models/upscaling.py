@@ -20,10 +20,11 @@ from beatwalk.models.diffusers_backend import STEP_NOISE_SEED
 from beatwalk.models.families import FAMILIES
 from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.loading import default_dtype_restored, locate, prepare_pipeline
-from beatwalk.models.readback import to_host_bytes
+from beatwalk.models.readback import to_bytes
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import check_folder, read_index
 from beatwalk.models.weights_check import load_components, reason_of
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:
@@ -121,9 +122,7 @@ class Upscaler:
             return self._larger(frames[rows])
 
         made = self._batches.run(len(frames), (FACTOR * width, FACTOR * height), make)
-        if self._pipeline.device.type == "cuda":
-            torch.cuda.current_stream(self._pipeline.device).synchronize()
-        return np.concatenate([part.numpy() for part in made])
+        return Pictures(torch.cat(made)).host()
 
     def _larger(self, frames: Frames) -> Any:
         """One batch; edge pixels are repeated up to the size that the network takes, and cropped again."""
@@ -142,4 +141,4 @@ class Upscaler:
                 output_type="pt",
                 **{name: text.expand(count, *text.shape[1:]) for name, text in self._text.items()},
             ).images
-            return to_host_bytes(images, (FACTOR * width, FACTOR * height))[0]
+            return to_bytes(images, (FACTOR * width, FACTOR * height))[0]

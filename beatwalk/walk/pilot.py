@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from beatwalk.core import OnEvent, Surveying
-from beatwalk.types import Float, Float32, Segment, Storyboard, Targets
+from beatwalk.models import Array, joined
+from beatwalk.types import Float, Segment, Storyboard, Targets
 from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song
 from beatwalk.walk.latent_preview import preview_change
@@ -107,20 +108,20 @@ def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None])
     """
     segments, lengths, cost = walk.plan.segments, np.zeros(len(walk.plan.segments)), Cost()
     at_rest = walk.noise_on(NoisePath(start=walk.start(), travel=0.0), np.zeros(1))
-    shown: dict[int, Float32] = {}
+    shown: dict[int, Array] = {}
     for segment in segments:
         if not walk.prompt_moves(segment):
             continue
         beat()
         before = shown.get(segment.index - 1)
         progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
-        colors = song.preview_colors(walk, segment, at_rest.repeat(len(progress), 0), progress)
+        colors = song.preview_colors(walk, segment, joined([at_rest] * len(progress)), progress)
         cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
-        shown[segment.index] = colors if before is None else np.concatenate([before[-1:], colors])
+        shown[segment.index] = colors if before is None else joined([before[-1:], colors])
     if not shown:
         return lengths, cost
-    ends = np.concatenate([colors[[0, -1]] for colors in shown.values()])
-    farthest = max(float(preview_change(np.broadcast_to(end, ends.shape), ends).max()) for end in ends)
+    ends = joined([colors[[0, -1]] for colors in shown.values()])
+    farthest = max(float(preview_change(end[None], ends).max()) for end in ends)
     for index, colors in shown.items():
         lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost

@@ -30,6 +30,7 @@ from beatwalk.core import (
     record_file,
     whole_or_nothing,
 )
+from beatwalk.models import Array, host, stacked
 from beatwalk.perception import change
 from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
@@ -79,7 +80,7 @@ def render_segment(
     """
     positions: list[Float] = []
     measured: list[Float] = []
-    ends: list[Float32] = []
+    ends: list[Array] = []
     replaced = 0
     for block in walk_blocks(walk, job, job.surveyed(walk, tell), tell):
         write(block)
@@ -91,7 +92,7 @@ def render_segment(
         path=file,
         positions=np.concatenate(positions),
         measured=np.concatenate(measured),
-        ends=np.stack(ends),
+        ends=host(stacked(ends)),
         replaced=replaced,
     )
 
@@ -148,8 +149,9 @@ def render_segments(
                     block: Block, job: SegmentJob = job, writer: LosslessWriter = writer, begin: int = begin
                 ) -> None:
                     nonlocal done
-                    writer.write(block.frames)
-                    sink(block.frames)
+                    frames = block.frames.host()
+                    writer.write(frames)
+                    sink(frames)
                     done += len(block.frames)
                     told(job.segment.index, done - begin)
 

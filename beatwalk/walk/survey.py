@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from beatwalk.core import OnEvent, Surveying
-from beatwalk.types import Float, Float32, Segment
+from beatwalk.models import Array, joined
+from beatwalk.types import Float, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
 from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
 from beatwalk.walk.latent_preview import preview_change
@@ -76,7 +77,7 @@ class SegmentTask:
     wanted: float  # length of the path: the change that the music asks for
     moves: bool  # whether noise travels at all
     change_share: float  # the prompt changes on the last such share of the path, at least
-    n_compared: int  # pictures to compare latent previews with
+    n_compared: int  # pictures to compare latent previews with, in pairs
     least: int  # latent previews along a path, at least
     budget: int  # latent previews in all
 
@@ -85,10 +86,8 @@ class SegmentTask:
         """Share out the cost that the settings allow."""
         settings = walk.plan.settings
         share = settings.feedback.probe_share * (1 - TUNING.fitted_part) * segment.n_frames
-        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share))
-        if n_compared < TUNING.min_compared:
-            n_compared = 0
-        affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps)
+        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share)) // 2 * 2
+        affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps) - n_compared
         fewest, most = TUNING.fewest_previews, TUNING.min_previews
         least = int(np.clip(segment.n_frames // TUNING.frames_a_preview, fewest, most))
         return cls(
@@ -123,7 +122,7 @@ class Previews:
     """Latent previews along a path."""
 
     alphas: Float  # shape (n,), increasing
-    colors: Float32  # shape (n, values)
+    colors: Array  # shape (n, values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,7 +149,7 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
     prompt_length, count, cost = 0.0, 0, Cost()
     if walk.prompt_moves(task.segment):
         count = 5 if task.least == TUNING.min_previews else 3
-        at_rest = walk.noise_on(replace(task.shortest, pinned=None), np.zeros(1)).repeat(count, 0)
+        at_rest = joined([walk.noise_on(replace(task.shortest, pinned=None), np.zeros(1))] * count)
         progress = np.linspace(0, 1, count)
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
@@ -165,7 +164,7 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
     task = state.task
-    state = _with_previews(walk, state, task.n_compared)
+    state = _with_previews(walk, state, task.least)
     if task.n_compared:
         state = _compared(walk, state)
     arc = _arc(state)
@@ -219,7 +218,7 @@ def _with_previews_at(walk: Walk, state: SurveyState, alphas: Float) -> SurveySt
     else:
         all_alphas = np.concatenate([before.alphas, alphas])
         order = np.argsort(all_alphas, kind="stable")
-        previews = Previews(alphas=all_alphas[order], colors=np.concatenate([before.colors, colors])[order])
+        previews = Previews(alphas=all_alphas[order], colors=joined([before.colors, colors])[order])
     return replace(state, cost=cost, previews=previews, n_previews=state.n_previews + len(alphas))
 
 
@@ -238,11 +237,12 @@ def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
 
 
 def _compared(walk: Walk, state: SurveyState) -> SurveyState:
-    """Compare some of the previews with pictures; the ratio depends on what is painted."""
-    previews, task = _previews(state), state.task
-    chosen = np.unique(np.linspace(0, len(previews.alphas) - 1, task.n_compared).round().astype(int))
-    inputs = walk.inputs_on(state.path, previews.alphas[chosen])
-    ratio, cost = state.song.compared(walk, task.segment, *inputs, previews.colors[chosen])
+    """Compare previews with pictures at even parts of the path, in pairs: the ratio depends on what is painted."""
+    pairs = state.task.n_compared // 2
+    apart = min(TUNING.compared_step / max(_arc(state).length, TUNING.min_gap), 0.5 / pairs)
+    middles = (np.arange(pairs) + 0.5) / pairs
+    inputs = walk.inputs_on(state.path, np.stack([middles - apart / 2, middles + apart / 2], axis=1).ravel())
+    ratio, cost = state.song.compared(walk, state.task.segment, *inputs)
     prompt_length = state.prompt_length * (ratio / state.ratio)
     return replace(state, cost=state.cost + cost, ratio=ratio, prompt_length=prompt_length)
 
@@ -286,8 +286,9 @@ def measured_arc(previews: Previews, ratio: float) -> ArcMap:
     """Map a path by real distance, from its latent previews and the ratio of real to previewed change."""
     shown = previews.colors
     chords = preview_change(shown[:-1], shown[1:])
-    ends = [np.broadcast_to(end, shown.shape) for end in (shown[0], shown[-1])]
-    farthest = max(float(preview_change(end, shown).max()) for end in ends)  # about that of unrelated ones
+    farthest = max(
+        float(preview_change(end, shown).max()) for end in (shown[:1], shown[-1:])
+    )  # about that of unrelated ones
     lengths = arc_lengths(chords, farthest)
     # The longer the ruler, the shorter the coast. What the length loses when every other preview is left out, it has
     # about lost already (Richardson's extrapolation).
