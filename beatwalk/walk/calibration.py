@@ -15,7 +15,7 @@ from math import log1p
 import numpy as np
 
 from beatwalk.models import Array, host, joined
-from beatwalk.perception import change, successive_change
+from beatwalk.perception import successive_change
 from beatwalk.types import Float, Segment
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
@@ -56,25 +56,24 @@ class SongCalibration:
             colors.append(self.preview.colors(latents))
         return joined(colors)
 
-    def compared(self, walk: Walk, segment: Segment, noise: Array, progress: Float) -> tuple[float, Cost]:
-        """Measure the ratio of one segment at pairs of positions that lie near each other, shape (2 n,).
+    def compared(
+        self, walk: Walk, segment: Segment, noise: Array, progress: Float, colors: Array
+    ) -> tuple[float, Cost]:
+        """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
 
-        The ratio depends on what is painted. Far apart, pictures are nearly unrelated, and change less than the path
-        between them. Where pairs are few, the song's ratio counts too.
+        The positions lie far apart, so that they stand for the whole path, and what pictures lose more than previews
+        do between far positions is known (`TUNING.far_ratio`). Where positions are few, the song's ratio counts too.
         """
         latents = walk.latents(segment, noise, progress, steps=walk.steps)
         cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
-        pictures = walk.decode(latents).reduced()
-        colors = self.preview_colors(walk, segment, noise, progress)
-        cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
-        real = float(change(pictures[::2], pictures[1::2]).sum())
-        seen = float(preview_change(colors[::2], colors[1::2]).sum())
-        pairs = len(progress) // 2
-        if min(real, seen) < TUNING.still * pairs:
+        real = float(successive_change(walk.decode(latents).reduced()).sum())
+        seen = float(preview_change(colors[:-1], colors[1:]).sum())
+        chords = len(progress) - 1
+        if min(real, seen) < TUNING.still * chords:
             return self.ratio, cost  # nothing moves there, so nothing is learned
         limit = TUNING.max_correction
-        found = float(np.clip(real / seen, self.ratio / limit, self.ratio * limit))
-        weight = pairs / (pairs + TUNING.prior_pairs)
+        found = float(np.clip(real / seen / TUNING.far_ratio, self.ratio / limit, self.ratio * limit))
+        weight = chords / (chords + TUNING.prior_chords)
         return float(self.ratio ** (1 - weight) * found**weight), cost
 
 

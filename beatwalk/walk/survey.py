@@ -77,7 +77,7 @@ class SegmentTask:
     wanted: float  # length of the path: the change that the music asks for
     moves: bool  # whether noise travels at all
     change_share: float  # the prompt changes on the last such share of the path, at least
-    n_compared: int  # pictures to compare latent previews with, in pairs
+    n_compared: int  # pictures to compare latent previews with
     least: int  # latent previews along a path, at least
     budget: int  # latent previews in all
 
@@ -86,8 +86,10 @@ class SegmentTask:
         """Share out the cost that the settings allow."""
         settings = walk.plan.settings
         share = settings.feedback.probe_share * (1 - TUNING.fitted_part) * segment.n_frames
-        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share)) // 2 * 2
-        affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps) - n_compared
+        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share))
+        if n_compared < TUNING.min_compared:
+            n_compared = 0
+        affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps)
         fewest, most = TUNING.fewest_previews, TUNING.min_previews
         least = int(np.clip(segment.n_frames // TUNING.frames_a_preview, fewest, most))
         return cls(
@@ -164,7 +166,7 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
     task = state.task
-    state = _with_previews(walk, state, task.least)
+    state = _with_previews(walk, state, task.n_compared)
     if task.n_compared:
         state = _compared(walk, state)
     arc = _arc(state)
@@ -237,12 +239,12 @@ def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
 
 
 def _compared(walk: Walk, state: SurveyState) -> SurveyState:
-    """Compare previews with pictures at even parts of the path, in pairs: the ratio depends on what is painted."""
-    pairs = state.task.n_compared // 2
-    apart = min(TUNING.compared_step / max(_arc(state).length, TUNING.min_gap), 0.5 / pairs)
-    middles = (np.arange(pairs) + 0.5) / pairs
-    inputs = walk.inputs_on(state.path, np.stack([middles - apart / 2, middles + apart / 2], axis=1).ravel())
-    ratio, cost = state.song.compared(walk, state.task.segment, *inputs)
+    """Compare some of the previews with pictures; the ratio depends on what is painted."""
+    previews, task = _previews(state), state.task
+    # Parts of the path as long as one another, and neither of its ends: the next segments show those as well.
+    chosen = (len(previews.alphas) * (np.arange(task.n_compared) + 0.5) / task.n_compared).astype(int)
+    inputs = walk.inputs_on(state.path, previews.alphas[chosen])
+    ratio, cost = state.song.compared(walk, task.segment, *inputs, previews.colors[chosen])
     prompt_length = state.prompt_length * (ratio / state.ratio)
     return replace(state, cost=state.cost + cost, ratio=ratio, prompt_length=prompt_length)
 

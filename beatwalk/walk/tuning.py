@@ -35,7 +35,10 @@ class WalkTuning:
     min_fitted: int = 4  # such pictures; by hand
     max_fitted: int = 16  # such pictures; by hand
     still: float = 1e-4  # change from probe to probe below which nothing moves, so that ratios tell nothing; by hand
-    prior_pairs: float = 0.5  # for how many pairs of pictures the song's ratio counts in a segment's; by hand
+    prior_chords: float = 0.5  # for how many chords the song's ratio counts in a segment's; by hand, from 1
+    # Ratio of change between far pictures and their previews / between near ones. 0.885 to 0.966 on five segments of
+    # two songs, with two to five pictures each (nano).
+    far_ratio: float = 0.92
 
     # Pilot
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
@@ -51,7 +54,7 @@ class WalkTuning:
     frames_a_preview: int = 6  # at least, below `min_previews`, so that short segments are surveyed cheaply; by hand
     first_share: float = 0.4  # of the previews measure a path's length, where others are left to map it; by hand
     compared_part: float = 0.4  # of the cost of a segment's probes goes into pictures to compare with; by hand
-    compared_step: float = 0.05  # change between a pair's pictures, about: far above rounding, and nearly an arc
+    min_compared: int = 2  # such pictures; by hand, from 3
     max_compared: int = 12  # such pictures; by hand
     max_travel_a_frame: float = 0.5  # seeds; beyond this, neighbouring frames have nothing to do with each other
     overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand

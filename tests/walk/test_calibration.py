@@ -34,30 +34,32 @@ def walk_of(generator: FakeGenerator) -> Walk:
     return Walk.of(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
 
 
-def compared(walk: Walk, song: SongCalibration, pairs: int, travel: float = 2.0) -> tuple[float, Cost]:
-    """Measure the ratio of the first segment at pairs of positions of a path."""
-    middles = np.linspace(0.1, 0.8, pairs) if travel else np.zeros(pairs)
-    progress = np.stack([middles, middles + (0.05 if travel else 0)], axis=1).ravel()
+def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0) -> tuple[float, Cost]:
+    """Measure the ratio of the first segment at `count` positions of a path."""
+    segment, progress = walk.plan.segments[0], np.linspace(0.1, 0.8, count) if travel else np.zeros(count)
     noise = walk.noise_on(NoisePath(start=walk.start(), travel=travel), progress)
-    return song.compared(walk, walk.plan.segments[0], noise, progress)
+    colors = song.preview_colors(walk, segment, noise, progress)
+    return song.compared(walk, segment, noise, progress, colors)
 
 
 def test_previews_that_change_half_as_much_are_worth_twice_as_much() -> None:
-    """In the song, and in a segment that differs from it: the more pairs, the more its own ratio counts."""
-    generator, prior = Hasty(0.5, 0.25), TUNING.prior_pairs
+    """In the song, and in a segment that differs from it: the more positions, the more its own ratio counts."""
+    generator, prior = Hasty(0.5, 0.25), TUNING.prior_chords
     walk = walk_of(generator)
     song, _ = calibrate_song(walk)
     assert song.ratio == pytest.approx(2, rel=0.06)  # previews are linear in latents, pictures nearly so
     generator.far = True
-    assert compared(walk, song, 2)[0] == pytest.approx(2 * 2 ** (2 / (2 + prior)), rel=0.08)
-    assert compared(walk, song, 6)[0] == pytest.approx(2 * 2 ** (6 / (6 + prior)), rel=0.08)
+    for count in (3, 13):
+        weight = (count - 1) / (count - 1 + prior)
+        expected = 2 ** (1 - weight) * (4 / TUNING.far_ratio) ** weight
+        assert compared(walk, song, count)[0] == pytest.approx(expected, rel=0.08)
 
 
 def test_what_stands_still_tells_nothing() -> None:
     """A segment without change leaves the song's ratio as it was, and takes it."""
     walk = walk_of(Hasty(0.5, 0.5))
     song, _ = calibrate_song(walk)
-    ratio, cost = compared(walk, song, 2, travel=0.0)
+    ratio, cost = compared(walk, song, 4, travel=0.0)
     assert ratio == song.ratio
     assert cost.frames > 0
 
@@ -72,5 +74,5 @@ def test_every_latent_is_counted() -> None:
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
     assert cost.frames == pytest.approx(work / steps_a_frame(walk))
     _, more = compared(walk, song, 3)
-    assert more.n_probes == 2 * 6
-    assert more.frames == pytest.approx(6 + 6 * walk.probe_steps / steps_a_frame(walk))
+    assert more.n_probes == 3
+    assert more.frames == pytest.approx(3)
