@@ -55,7 +55,7 @@ from beatwalk.core.keyframe_images import check_picture, load_picture
 from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, song_named, timing_of
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
-from beatwalk.core.text import in_words, printable, split_number
+from beatwalk.core.text import in_words, near_name, printable, split_number
 from beatwalk.core.text_files import (
     NotTextError,
     decode_text,
@@ -65,7 +65,7 @@ from beatwalk.core.text_files import (
     read_text,
     read_toml,
 )
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core.timing import CpuTimes, PeakMemory, Stages
 from beatwalk.core.workfolder import SUFFIX, WorkFolder, manifest_path, record_file
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "Cancelled",
     "Checking",
     "Compiling",
+    "CpuTimes",
     "Denoised",
     "Done",
     "Event",
@@ -116,6 +117,7 @@ __all__ = [
     "load_picture",
     "manifest_path",
     "model_identity",
+    "near_name",
     "odd_character",
     "open_regular",
     "open_sound",

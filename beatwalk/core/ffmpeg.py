@@ -28,6 +28,7 @@ FORMATS = (
 SILENT_S = 120.0  # a child that has written nothing for so long waits for something that never comes
 _PART_OF_A_FILE = "subfile,,start,"
 _NOT_LISTED = "Format not on whitelist"
+PIPE_BYTES = 2**20  # of a pipe, where the system can: a frame then passes in one step rather than in a dozen
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -72,7 +73,11 @@ def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         pipes["start_new_session"] = True
-    return subprocess.Popen([executable(), *QUIET, *_guarded(arguments)], **pipes)
+    command = [executable(), *QUIET, *_guarded(arguments)]
+    try:
+        return subprocess.Popen(command, pipesize=PIPE_BYTES, **pipes)
+    except OSError:  # the user's pipes hold as much as they may
+        return subprocess.Popen(command, **pipes)
 
 
 def _guarded(arguments: Sequence[str]) -> list[str]:

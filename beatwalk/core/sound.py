@@ -24,6 +24,7 @@ from typing import IO, cast
 import numpy as np
 
 from beatwalk.core import ffmpeg
+from beatwalk.core.text import near_name
 from beatwalk.errors import AudioError, OutputError
 from beatwalk.types import Float, Float32
 
@@ -146,7 +147,7 @@ def require_file(path: Path) -> None:
             if not file.read(1):
                 raise AudioError(f"{path}: the file is empty; export or download the song again")
     except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the song's name and folder") from None
+        raise AudioError(f"{path}: no such file{near_name(path) or '; check its name and folder'}") from None
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
 

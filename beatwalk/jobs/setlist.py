@@ -20,6 +20,7 @@ settings = { walk = { pace = 0.6 } }
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections import Counter
@@ -33,7 +34,7 @@ from beatwalk import api
 from beatwalk.core import Listening, Note, OnEvent, Reporter, read_toml
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for, open_song, read_analysis
-from beatwalk.plan import anchored
+from beatwalk.plan import anchored, files_in, load_preset
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
@@ -155,6 +156,11 @@ def check_paths(setlist: SetList, base: Path) -> None:
     choices: list[_Choices] = [setlist.defaults, *setlist.songs]
     names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
     names += [name for song in setlist.songs for name in (song.song, song.analysis)]
+    settings = [{"video": output} for output in setlist.outputs.values()] + [each.settings for each in choices]
+    for preset in {str(name) for each in choices for name in each.presets or () if (base / name).is_file()}:
+        with contextlib.suppress(BeatwalkError):  # a broken preset is reported where it is used
+            settings.append(load_preset(str(base / preset)))
+    names += [str(file) for values in settings for file in files_in(values)]
     for name in names:
         try:
             outside = name is not None and not (base / name).resolve().is_relative_to(root)

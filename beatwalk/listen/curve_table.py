@@ -18,11 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from beatwalk.core import read_text
 from beatwalk.errors import InputError
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Curve, Float, frozen_array
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 8 * 2**20  # a line every 5 ms of an hour
+SAME_LENGTH_S = 1.0  # a table may be longer than the song by so much without a word
 _TIMES = {"time_s": False, "time": False, "seconds": False, "t": False, "s": False, "frame": True, "frames": True}
 
 
@@ -43,18 +45,7 @@ def read_curve_table(path: Path) -> CurveTable:
     InputError
         It cannot be read, or a line is not two numbers; the message names the line.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); expected a table of times and values"
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; expected a table of times and values") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: more than {MAX_BYTES // 2**20} MB are too many for a curve")
+    text = read_text(path, InputError, "a table of times and values", MAX_BYTES)
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     rows = [(number, _cells(line)) for number, line in lines]
     header = [cell.lower() for cell in rows[0][1]] if rows and not _numbers(rows[0][1]) else None
@@ -98,6 +89,8 @@ def curve_of(table: CurveTable, duration_s: float, fps: Fraction, offset_s: floa
                 f"its first column is read as {'frames' if in_frames else 'seconds'}; a header would say it"
             )
     times_s = table.places / float(fps) if in_frames else table.places
+    if (end_s := float(times_s[-1]) + offset_s) > duration_s + SAME_LENGTH_S:
+        remarks.append(f"it lasts until {end_s:.1f} s, but the song until {duration_s:.1f} s")
     low, high = float(table.values.min()), float(table.values.max())
     values = table.values
     if low < 0 or high > 1:

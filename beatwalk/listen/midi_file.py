@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from beatwalk.core import read_bytes
 from beatwalk.errors import InputError
 from beatwalk.types import Float
 
 DRUM_CHANNEL = 9
 BEND = 128  # number of the pitch bend among the controllers
-MAX_BYTES = 16 * 2**20  # more than any song
+MAX_BYTES = 4 * 2**20  # more than any song; a note takes 6 bytes in the file, and 200 here
 _HEADER = struct.Struct(">4sIHHH")
 _ARGUMENTS = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # bytes after each kind of message
 _QUARTER_S = 0.5  # of a quarter note, until a tempo is set: 120 beats a minute
@@ -81,13 +82,7 @@ def read_midi(path: Path) -> MidiFile:
     InputError
         It cannot be read, is not a standard MIDI file, or is damaged.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a MIDI file") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: more than {MAX_BYTES // 2**20} MB are too many for a MIDI file")
+    data = read_bytes(path, InputError, "a MIDI file", MAX_BYTES)
     if len(data) < _HEADER.size or data[:4] != b"MThd":
         raise InputError(f"{path}: a standard MIDI file begins with MThd, this one with {data[:4]!r}")
     _, size, _, _, division = _HEADER.unpack_from(data)

@@ -16,8 +16,8 @@ from beatwalk.errors import ModelError
 from beatwalk.models.families import read_config
 
 _TEXT_ENCODERS = (
-    "CLIPTextModel CLIPTextModelWithProjection T5EncoderModel UMT5EncoderModel Gemma2Model Gemma2ForCausalLM GlmModel "
-    "Mistral3ForConditionalGeneration Qwen2_5_VLForConditionalGeneration Qwen3Model Qwen3ForCausalLM"
+    "CLIPTextModel CLIPTextModelWithProjection T5EncoderModel UMT5EncoderModel Gemma2Model Gemma2ForCausalLM "
+    "GlmModel Mistral3ForConditionalGeneration Qwen2_5_VLForConditionalGeneration Qwen3Model Qwen3ForCausalLM"
 )
 _TOKENIZERS = (
     "CLIPTokenizer CLIPTokenizerFast T5Tokenizer T5TokenizerFast GemmaTokenizer GemmaTokenizerFast LlamaTokenizer "

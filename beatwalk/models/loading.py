@@ -33,6 +33,8 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.loras import relative_of_lora
+from beatwalk.models.prediction import marks_of, set_prediction
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import (
@@ -70,7 +72,8 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
     import torch
 
     place, source = locate(request)
-    family = _folder_family(source) if source.kind == "folder" else _file_family(source, request.allow_pickle)
+    tensors = {} if source.kind == "folder" else _checkpoint_tensors(source)
+    family = _folder_family(source) if source.kind == "folder" else _file_family(source, tensors)
     precision, addons = pick_dtype(request.dtype, place, family), request.addons
     try:
         with silence_libraries(), default_dtype_restored():
@@ -79,6 +82,7 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
             else:
                 pipeline = _load_file(source, family, precision, request.model_config)
                 check_all_loaded(pipeline.components, str(source.path))
+            set_prediction(pipeline, marks_of(tensors), addons.prediction)
             apply_addons(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
             prepare_pipeline(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, request)
@@ -135,19 +139,21 @@ def _folder_family(source: Source) -> Family:
     return family_of(pipeline_of(read_index(source.path, source.name)), source.name)
 
 
-def _file_family(source: Source, allow_pickle: bool) -> Family:
-    """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
+def _checkpoint_tensors(source: Source) -> Mapping[str, torch.Tensor]:
+    """The tensors of a single checkpoint by name, without their data where the file can be read without."""
     import torch
 
-    if source.path.suffix.lower() == ".safetensors":
-        header = read_header(source.path)
-        tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
-    else:
-        tensors = read_pickled_checkpoint(source.path)
+    if source.path.suffix.lower() != ".safetensors":
+        return read_pickled_checkpoint(source.path)
+    header = read_header(source.path)
+    return {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
+
+
+def _file_family(source: Source, tensors: Mapping[str, torch.Tensor]) -> Family:
+    """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
     if not any(name.startswith("model.diffusion_model.") for name in tensors):
-        what = (
-            "a LoRA, which changes a model but is not one" if any("lora" in name for name in tensors) else "one part"
-        )
+        relative = relative_of_lora(tensors) or ("a LoRA" if any("lora" in name for name in tensors) else None)
+        what = f"{relative}, which changes a model but is not one" if relative else "one part"
         raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
     kind = checkpoint_kind(tensors)
     pipeline = SINGLE_FILE_PIPELINES.get(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,21 @@ def truncated_words(pipeline: Any, family: Family, prompt: str, arguments: Mappi
     """
     tokenizer = tokenizer_of(pipeline, family)
     limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
+    if hasattr(pipeline, "maybe_convert_prompt"):  # a learnt word of many vectors is as many tokens
+        prompt = pipeline.maybe_convert_prompt(prompt, tokenizer)
     tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     room = limit - family.marks - int(tokenizer.num_special_tokens_to_add())
     if family.preamble is not None:
         room -= len(tokenizer(getattr(pipeline, family.preamble), add_special_tokens=False)["input_ids"])
-    return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
+    return _as_written(tokenizer, tokens[room:]) if len(tokens) > room else ""
+
+
+def _as_written(tokenizer: Any, tokens: list[int]) -> str:
+    """Text of tokens; a learnt word of many vectors, which are tokens word word_1 word_2 …, is one word again."""
+    text = str(tokenizer.decode(tokens)).strip()
+    for word in {found[1] for token in tokenizer.get_added_vocab() if (found := re.fullmatch(r"(.+)_\d+", token))}:
+        text = re.sub(rf"({re.escape(word)})(_\d+)?(\s*{re.escape(word)}_\d+)*", r"\1", text)
+    return text
 
 
 def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:

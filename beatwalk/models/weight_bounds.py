@@ -106,7 +106,9 @@ def check_implied_size(cls: Any, part: Path, n_bytes: int, shown: str) -> None:
 def _check_tables(config: dict[str, Any], n_bytes: int, shown: str) -> None:
     """Refuse tables of positions, which are computed and not read, that are larger than the network itself."""
     patch, sample = _sizes(config, "patch_size"), _sizes(config, "sample_size")
-    side = max(*_sizes(config, "pos_embed_max_size"), *(each / max(*patch, 1) for each in sample))
+    counted = config.get("_class_name") == "AuraFlowTransformer2DModel"  # of positions, where others have a side
+    sides = () if counted else _sizes(config, "pos_embed_max_size")
+    side = max(*sides, *(each / max(*patch, 1) for each in sample))
     width = max(_sizes(config, "num_attention_heads")) * max(_sizes(config, "attention_head_dim"))
     if side * side * width > _most(n_bytes) or max(_sizes(config, "axes_lens")) > MAX_STEPS:
         raise _too_much(shown, n_bytes)

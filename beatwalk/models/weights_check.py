@@ -14,6 +14,7 @@ from typing import Any
 from beatwalk.errors import ModelError
 from beatwalk.models.allowed_classes import check_classes, check_no_code
 from beatwalk.models.sources import NEVER_LOADED, components, read_index, variant_in
+from beatwalk.models.text_only import PROCESSORS
 from beatwalk.models.weight_bounds import bounded, check_files, check_implied_size, weight_bytes
 
 NAMED = 3  # a message names this many tensors at most
@@ -50,6 +51,8 @@ def load_components(folder: Path, shown: str, variant: str | None, **options: An
     check_classes(index, shown)
     loaded: dict[str, Any] = {name: None for name in NEVER_LOADED if name in index}
     for name, library, class_name in components(index):
+        if class_name in PROCESSORS:
+            continue  # its tokenizer alone is loaded, by `load_tokenizers`
         cls = getattr(libraries[library], class_name, None)
         if not isinstance(cls, type):
             raise ModelError(f"{shown}: its '{name}' is a {class_name}, which the installed {library} does not have")

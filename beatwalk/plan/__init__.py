@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.anchoring import anchored
+from beatwalk.plan.anchoring import anchored, files_in
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -16,7 +16,8 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
+from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "Script",
     "anchored",
     "check_plan",
+    "described_settings",
+    "files_in",
     "init_of",
     "list_presets",
     "load_preset",
@@ -38,6 +41,7 @@ __all__ = [
     "read_plan",
     "read_prompts",
     "resolve_model_path",
+    "script_sources",
     "settings_from",
     "targets_of",
     "used_curves",

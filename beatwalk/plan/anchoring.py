@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from beatwalk.core import split_number
 from beatwalk.settings import IsFile, Settings
 
 
@@ -26,6 +27,21 @@ def anchored(values: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
     """
     base = Path(folder).absolute()  # with its links and .. as they are
     return _changed(values, Settings, lambda name: os.path.join(base, os.path.expanduser(name)))
+
+
+def files_in(values: Mapping[str, Any]) -> list[Path]:
+    """Every file that settings name, as they name it, without strengths and the like after a colon."""
+    found: list[Path] = []
+
+    def note(name: str) -> str:
+        try:
+            found.append(split_number(name)[0])
+        except ValueError:
+            found.append(Path(name))
+        return name
+
+    _changed(values, Settings, note)
+    return found
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

@@ -9,10 +9,11 @@ Conventions
 
 from __future__ import annotations
 
-from beatwalk.video.codecs import check_choices, check_name, codec_named, remarks
+from beatwalk.video.codecs import check_choices, check_name, codec_for, codec_named, remarks
 from beatwalk.video.cues import cue_paths, cues_of, write_cues
-from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
+from beatwalk.video.finishing import Finisher, FinishReport, RenderedFrames, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
+from beatwalk.video.hardware import encoder_of
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
@@ -23,13 +24,16 @@ __all__ = [
     "FinishReport",
     "Finisher",
     "LosslessWriter",
+    "RenderedFrames",
     "VideoInfo",
     "check_choices",
     "check_interpolation",
     "check_name",
+    "codec_for",
     "codec_named",
     "cue_paths",
     "cues_of",
+    "encoder_of",
     "finish_segments",
     "mux",
     "prepare_moviepy",

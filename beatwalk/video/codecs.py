@@ -46,10 +46,12 @@ EVEN_MOTION = ("-bf", "0")
 # Measured on 8 s of a slow walk, mean change read back / change of the frames was 1.35 at crf 18 with x264's
 # defaults, 1.26 without their economies (crf 16), and 1.19 with finer colours too, which OKLab weighs as much as
 # light (crf 18). For a quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24`
-# reverts that. The preset "faster" regains the time without loss. The slowest walks (a thousandth of change a frame)
+# reverts that. The slowest walks (a thousandth of change a frame)
 # were still at 1.79: x264 saves bits where little moves, which is invisible for a moment and visible in a quiet
 # minute. `qcomp=0` gives every second about the same bits: 1.42, for files of the same size. With nano's better
-# decoder: 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (file sizes 1, 1.4, 1.6, 1.9). So 15 is the default.
+# decoder: 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (file sizes 1, 1.4, 1.6, 1.9).
+# The preset "superfast" at crf 19 keeps small changes as "faster" does at 15, in half the time, for files a third
+# larger (docs/performance.md has the table).
 FAITHFUL = (
     "-x264-params",
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6:qcomp=0",
@@ -73,6 +75,9 @@ class Codec:
     least: int = 1  # and at least this
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
+    crf: int = 15  # the usual one
+    quality_range: tuple[float, float] = (0, 51)  # what that option means by the best and the worst
+    upload: str | None = None  # a filter that takes pictures to a device, last
     sound: bool = True
     chapters: bool = True  # False: for VJ programs, which take chapters for a track that they do not know
     bytes_a_pixel: float = 0.1  # roughly; predicts whether the disk has room
@@ -88,7 +93,15 @@ class Codec:
             return f"format={pixels},{RGB709}"
         jpeg = self.matrix == "jpeg"
         scale = TO_YUV.format(matrix="bt601" if jpeg else "bt709", range="pc" if jpeg else "tv")
-        return f"{scale},format={pixels},{JPEG if jpeg else BT709}"
+        tagged = f"{scale},format={pixels},{JPEG if jpeg else BT709}"
+        return f"{tagged},{self.upload}" if self.upload else tagged
+
+    def quality_options(self, crf: int | None) -> list[str]:
+        """ffmpeg's option for a quality from 0, the best, to 51; None: the codec's usual one."""
+        if self.quality is None:
+            return []
+        best, worst = self.quality_range
+        return [self.quality, str(round(best + (worst - best) * (self.crf if crf is None else crf) / 51))]
 
 
 def _codecs(*codecs: Codec) -> dict[str, Codec]:
@@ -99,7 +112,7 @@ _VP9 = ("-b:v", "0", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1")
 CODECS = _codecs(
     Codec(
         name="h264", encoder="libx264", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2,
-        options=("-preset", "faster", *EVEN_MOTION, *FAITHFUL), quality="-crf",
+        options=("-preset", "superfast", *EVEN_MOTION, *FAITHFUL), quality="-crf", crf=19,
     ),
     Codec(
         name="h265", encoder="libx265", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2, least=16,
@@ -192,11 +205,6 @@ def encoders() -> frozenset[str]:
     return frozenset(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
 
 
-def replace_encoder(codec: Codec, encoder: str, options: tuple[str, ...], quality: str) -> Codec:
-    """Return the same codec, written by another encoder."""
-    return replace(codec, encoder=encoder, options=options, quality=quality)
-
-
 def check_name(path: Path, name: str) -> None:
     """Check that a file's ending is that of a container which holds the codec.
 
@@ -213,6 +221,15 @@ def check_name(path: Path, name: str) -> None:
         others = [codec.name for codec in CODECS.values() if path.suffix.lower() in codec.suffixes]
         hint = f"; {path.suffix} is for --codec {', '.join(others)}" if others else ""
         raise OutputError(f"{path}: expected a name that ends in {wanted} for {name}{hint}")
+
+
+def codec_for(suffix: str, wanted: str) -> str | None:
+    """The codec that a file's ending asks for; None where the wanted one fits, or none does."""
+    suffix = suffix.lower()
+    fitting = [codec.name for codec in CODECS.values() if suffix in codec.suffixes]
+    if not fitting or wanted in fitting:
+        return None
+    return next((name for name in fitting if codec_named(name).suffixes == (suffix,)), fitting[0])
 
 
 def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
@@ -264,7 +281,7 @@ def writing_options(
     size: tuple[int, int],
     fps: Fraction,
     *,
-    crf: int,
+    crf: int | None,
     intra: bool,
     alpha: bool,
     upscale: int = 1,
@@ -298,8 +315,7 @@ def writing_options(
     chain = [*first, *chain]
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
-    if codec.quality:
-        options += [codec.quality, str(crf)]
+    options += codec.quality_options(crf)
     if intra:
         options += ["-g", "1", "-keyint_min", "1", "-tune", "fastdecode"]
     if path.suffix.lower() in ISO:

@@ -11,7 +11,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,13 @@ import numpy as np
 
 from beatwalk.core import Stages, WorkFolder, check_place, publish, sweep
 from beatwalk.errors import AudioError, PlanError
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import frame_interpolation
 from beatwalk.video.alpha import with_alpha
 from beatwalk.video.codecs import CODECS, check_name
 from beatwalk.video.cues import chapters
-from beatwalk.video.effects import Effects
+from beatwalk.video.effects import CHAIN, Effects
 from beatwalk.video.flash_limiter import FlashLimiter
 from beatwalk.video.muxing import mark_chapters, mux
 from beatwalk.video.reading import probe, read_frames
@@ -37,7 +38,8 @@ BLOCK_BYTES, BLOCK_FRAMES = 32 * 2**20, 32  # limits of a block of rendered fram
 WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # limits of a loop's end that runs ahead of its beginning
 QUEUE_BLOCKS = 2  # rendered blocks that may wait to be finished
 
-RenderedFrames = Path | Frames  # frames before effects: a segment on disk, or an array that was just made
+# Frames before effects: a segment on disk, or some that were just made.
+RenderedFrames = Path | Pictures | Frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class FinishReport:
     softened: int  # frames that the flash limiter changed
     encoder: str
     # seconds by stage; "wait" waits for rendered frames, "encode" for the encoder
-    stages: Mapping[str, float] = field(default_factory=dict, compare=False)
+    stages: Stages = field(default_factory=Stages, compare=False)
 
 
 def finish_segments(
@@ -63,6 +65,8 @@ def finish_segments(
     enlarge: Callable[[Frames], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
+    check: Callable[[], None] = lambda: None,
+    device: str = "cpu",
 ) -> FinishReport:
     """Make the video from rendered segments; an existing file of that name is only replaced by a whole one.
 
@@ -85,6 +89,10 @@ def finish_segments(
         the sound itself; it gets the pictures and the file to write.
     before_publishing
         Called when the video is whole, before it gets its name.
+    check
+        Called while the song is added; what it raises stops the work.
+    device
+        Where effects are computed.
 
     Raises
     ------
@@ -114,13 +122,13 @@ def finish_segments(
         pictures = folder / f"pictures{out.suffix}"
         softened = _encode(
             segments, targets, plan, pictures, size,
-            stages=stages, progress=progress, overlay=overlay, enlarge=enlarge,
+            stages=stages, progress=progress, overlay=overlay, enlarge=enlarge, device=device,
         )  # fmt: skip
         if sound is not False and CODECS[video.codec].sound:
             whole = folder / f"whole{out.suffix}"
             with stages.time("mux"):
                 if sound is True:
-                    pictures = _add_song(plan, pictures, whole)
+                    pictures = _add_song(plan, pictures, whole, check)
                 else:
                     sound(pictures, whole)
                     pictures = whole
@@ -137,7 +145,7 @@ def finish_segments(
     return report
 
 
-def _add_song(plan: Plan, pictures: Path, whole: Path) -> Path:
+def _add_song(plan: Plan, pictures: Path, whole: Path, check: Callable[[], None]) -> Path:
     """Lay the plan's part of the song under the pictures, if the settings ask for it, and mark chapters.
 
     Returns
@@ -155,7 +163,7 @@ def _add_song(plan: Plan, pictures: Path, whole: Path) -> Path:
     mux(
         pictures, song.path, whole,
         start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song, track=song.track,
-        chapters=told,
+        chapters=told, check=check,
     )  # fmt: skip
     return whole
 
@@ -182,6 +190,7 @@ def _encode(
     progress: Callable[[int, int], None] | None,
     overlay: Callable[[Frames, int], Frames] | None,
     enlarge: Callable[[Frames], Frames] | None,
+    device: str,
 ) -> int:
     """Finish frames into a file without sound; return how many of them the flash limiter changed."""
     settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
@@ -191,20 +200,22 @@ def _encode(
         segments = list(segments)
         warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
     warm = 0 if warm_up is None else len(warm_up)
-    effects = Effects(_turned(targets, warm), size) if settings.effects else None
+    effects = Effects(CHAIN, _turned(targets, warm), size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
 
-    def finished(frames: Frames, first: int) -> Frames:
+    def finished(pictures: Pictures, first: int) -> Frames:
         if effects is not None:
             with stages.time("effects"):
-                frames = effects.apply(frames, first + warm)
-        if limiter is None:
-            return frames
-        with stages.time("flashes"):
-            return limiter.limit(frames)
+                pictures = effects.apply(pictures, first + warm)
+        pictures.start_copy()
+        if limiter is not None:
+            with stages.time("flashes"):
+                pictures = limiter.limit(pictures)
+        with stages.time("copy"):
+            return pictures.host()
 
     if warm_up is not None:
-        finished(warm_up, -warm)
+        finished(Pictures(warm_up), -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
     factor = 1 if enlarge is None else video.upscale
@@ -218,7 +229,9 @@ def _encode(
     ) as encoder:  # fmt: skip
         for first, rendered in _rendered_frames(segments, plain_size, timeline.n_frames, stages):
             frames = finished(rendered, first)
-            frames = overlay(frames, first) if overlay is not None else frames
+            if overlay is not None:
+                # It may draw on what it is given, which the lossless file of the segment may still wait for.
+                frames = overlay(frames.copy(), first)
             if enlarge is not None:
                 with stages.time("upscale"):
                     frames = enlarge(frames)
@@ -268,13 +281,13 @@ def _sized(plan: Plan, segments: Iterable[RenderedFrames]) -> tuple[tuple[int, i
     first = next(rest, None)
     if first is None:
         raise PlanError("no rendered frames; render the plan first")
-    size = probe(first).size if isinstance(first, Path) else (first.shape[2], first.shape[1])
+    size = probe(first).size if isinstance(first, Path) else _pictures(first).size
     return size, itertools.chain([first], rest)
 
 
 def _rendered_frames(
     segments: Iterable[RenderedFrames], size: tuple[int, int], total: int, stages: Stages
-) -> Iterator[tuple[int, Frames]]:
+) -> Iterator[tuple[int, Pictures]]:
     """Yield blocks of frames with the index of their first one, and decode the next block meanwhile.
 
     Raises
@@ -286,8 +299,8 @@ def _rendered_frames(
     block = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // (3 * width * height)))
     done = 0
     for frames in _ahead((part for segment in segments for part in _parts(segment, block)), stages):
-        if frames.shape[1:3] != (height, width):
-            found = f"{frames.shape[2]}x{frames.shape[1]}"
+        if frames.size != size:
+            found = f"{frames.size[0]}x{frames.size[1]}"
             raise PlanError(f"rendered frames are {found}, but the plan says {width}x{height}; render the plan again")
         if done + len(frames) > total:
             raise PlanError(f"more rendered frames than the plan's {total}; render the plan again")
@@ -297,15 +310,20 @@ def _rendered_frames(
         raise PlanError(f"{done} rendered frames, but the plan has {total}; render the plan to its end first")
 
 
-def _parts(segment: RenderedFrames, block: int) -> Iterator[Frames]:
+def _parts(segment: RenderedFrames, block: int) -> Iterator[Pictures]:
     """Cut a segment into blocks of at most `block` frames."""
     if isinstance(segment, Path):
-        yield from read_frames(segment, block=block, strict=True)
+        yield from map(Pictures, read_frames(segment, block=block, strict=True))
     else:
-        yield from (segment[first : first + block] for first in range(0, len(segment), block))
+        pictures = _pictures(segment)
+        yield from (pictures[first : first + block] for first in range(0, len(pictures), block))
 
 
-def _ahead(blocks: Iterable[Frames], stages: Stages) -> Iterator[Frames]:
+def _pictures(frames: Pictures | Frames) -> Pictures:
+    return frames if isinstance(frames, Pictures) else Pictures(frames)
+
+
+def _ahead(blocks: Iterable[Pictures], stages: Stages) -> Iterator[Pictures]:
     """Yield the same blocks, each fetched by a thread while the one before is worked on."""
     source = iter(blocks)
     with contextlib.ExitStack() as stack:

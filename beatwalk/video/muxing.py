@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -54,6 +54,7 @@ def mux(
     tempo: float = 1.0,
     track: int | None = None,
     chapters: Sequence[tuple[float, str]] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the song to a video.
 
@@ -75,6 +76,8 @@ def mux(
         Start of each in seconds of the video, and its title; for containers that have chapters.
     whole_song
         Whether the video shows the whole song; a song in AAC is then copied as it is.
+    check
+        Called every few seconds of sound; what it raises stops the work and leaves no file.
 
     Raises
     ------
@@ -93,7 +96,10 @@ def mux(
         sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
         heard = open_sound(song, track)
         if not (whole_song and kind.codec == heard.codec == "aac" and _copy_sound(heard, sound, picture)):
-            _encode_sound(heard, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo)
+            _encode_sound(
+                heard, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo, check=check
+            )
+        check()
         _merge(video, sound, merged)
         _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
 
@@ -128,7 +134,15 @@ def _copy_sound(song: Sound, place: Path, picture: VideoInfo) -> bool:
 
 
 def _encode_sound(
-    song: Sound, place: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
+    song: Sound,
+    place: Path,
+    kind: _Kind,
+    *,
+    start_s: float,
+    audible_s: Fraction,
+    picture: VideoInfo,
+    tempo: float,
+    check: Callable[[], None],
 ) -> None:
     """Cut the song, resample it where the codec needs that, pad it to the length of the pictures, and encode it."""
     opus = kind.codec == "libopus"
@@ -148,8 +162,13 @@ def _encode_sound(
     layout = OPUS_LAYOUTS[song.channels - 1] if opus else "stereo" if song.mix else song.layout
     raw = ["-f", "f32le", "-ar", str(song.rate_hz), *layout_option(layout), "-i", "pipe:0"]
     encoding = ["-c:a", kind.codec, *kind.options, *family, ffmpeg.name(place)]
-    samples = (chunk.astype("<f4").data.cast("B") for chunk in song.chunks())
-    status, said = ffmpeg.feed([*raw, "-af", ",".join(filters), *NO_TAGS, *encoding], samples)
+
+    def samples() -> Iterator[memoryview]:
+        for chunk in song.chunks():
+            check()
+            yield chunk.astype("<f4").data.cast("B")
+
+    status, said = ffmpeg.feed([*raw, "-af", ",".join(filters), *NO_TAGS, *encoding], samples())
     if status != 0:
         where = f"{song.path}: its sound cannot be encoded"
         raise AudioError(f"{where}: {said}; is the file whole, and is there free space?")
