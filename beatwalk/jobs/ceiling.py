@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,8 @@ import numpy as np
 
 from beatwalk.core import CpuTimes, Stages
 from beatwalk.jobs.song import PROMPTS, write_song
-from beatwalk.models import Generator
+from beatwalk.models import Array, Generator, Text, proceed
+from beatwalk.perception import Pictures
 from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 CELLS = (8, 8, 4)  # rows, columns and channels of its latents
@@ -78,22 +79,25 @@ class InstantGenerator(Generator):
 
     def latents(
         self,
-        noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        noise: Array,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
-    ) -> Float32:
+        check: Callable[[], None] = proceed,
+    ) -> Array:
         """Noise and text, added."""
+        check()
         with self.stages.time("model"):
-            moved: Float32 = noise + 0.1 * conditioning.tensors["embeds"].reshape(-1, 1, 1, 1)
+            moved: Float32 = noise + 0.1 * conditioning.made().tensors["embeds"].reshape(-1, 1, 1, 1)
             return moved
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
         """The views that the latents say, copied out of the large picture."""
+        check()
         with self.stages.time("model"):
             width, height = self.size
             frames = np.empty((len(latents), height, width, 3), np.uint8)
@@ -102,7 +106,7 @@ class InstantGenerator(Generator):
                 part, left = int(steps % PARTS), _folded(int(steps // PARTS), self.margin[0])
                 top = _folded(round(self.margin[1] * REACH * float(y)), self.margin[1])
                 frame[:] = self._large[part, top : top + height, left : left + width]
-            return frames
+            return Pictures(frames)
 
 
 def _folded(place: int, end: int) -> int:

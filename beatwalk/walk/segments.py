@@ -32,8 +32,8 @@ from beatwalk.core import (
 )
 from beatwalk.models import Array, host, stacked
 from beatwalk.perception import change
-from beatwalk.types import Float, Float32, Frames, Segment, Targets
-from beatwalk.video import LosslessWriter
+from beatwalk.types import Float, Float32, Segment, Targets
+from beatwalk.video import LosslessWriter, RenderedFrames
 from beatwalk.walk.blocks import Block, walk_blocks
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
 from beatwalk.walk.pilot import run_pilot
@@ -103,7 +103,7 @@ def render_segments(
     work: WorkFolder,
     *,
     tell: OnEvent | None = None,
-    sink: Callable[[Path | Frames], None] | None = None,
+    sink: Callable[[RenderedFrames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
     """Render every segment of a plan that is not finished yet.
 
@@ -114,7 +114,7 @@ def render_segments(
     tell
         Told of what is surveyed and denoised, and of every block of frames; what it raises ends the render.
     sink
-        Given all frames in order: new ones as arrays, those of finished segments as their files.
+        Given all frames in order: new ones as `Pictures`, those of finished segments as their files.
 
     Raises
     ------
@@ -149,9 +149,8 @@ def render_segments(
                     block: Block, job: SegmentJob = job, writer: LosslessWriter = writer, begin: int = begin
                 ) -> None:
                     nonlocal done
-                    frames = block.frames.host()
-                    writer.write(frames)
-                    sink(frames)
+                    writer.write(block.frames)
+                    sink(block.frames)
                     done += len(block.frames)
                     told(job.segment.index, done - begin)
 

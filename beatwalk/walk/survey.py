@@ -156,8 +156,10 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
         prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
-    travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
-    path = task.path(travel, prompt_length)
+    noise = (1 + TUNING.noise_loss) * noise_length(task.wanted, prompt_length)
+    if task.moves and noise > 0:
+        task = replace(task, wanted=float(np.hypot(noise, prompt_length)))
+    path = task.path(TUNING.overshoot * noise / song.noise_speed, prompt_length)
     return SurveyState(
         task=task, song=song, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost, n_previews=count
     )
