@@ -10,7 +10,7 @@ all. What is left to choose is the length of the noise's detour. It takes four s
 3. `measure_again`: where there is time for it, latent previews along the new path measure its length better, and the
    travel is chosen again.
 4. `map_path`: the rest of the previews map the path, each new one in the gap across which the picture changes most.
-   By what they add to its length, the travel is corrected once more, or half way already if it is far off.
+   By what they add to its length, the travel is corrected once more.
 
 Pilot and surveys cost at most about `feedback.probe_share` of the render. The map is coarse: what happens between its
 points is seen while frames are made (`beatwalk.walk.controller`). A survey depends on the plan, the model and the
@@ -156,10 +156,8 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
         prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
-    noise = (1 + TUNING.noise_loss) * noise_length(task.wanted, prompt_length)
-    if task.moves and noise > 0:
-        task = replace(task, wanted=float(np.hypot(noise, prompt_length)))
-    path = task.path(TUNING.overshoot * noise / song.noise_speed, prompt_length)
+    travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
+    path = task.path(travel, prompt_length)
     return SurveyState(
         task=task, song=song, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost, n_previews=count
     )
@@ -189,19 +187,10 @@ def measure_again(walk: Walk, state: SurveyState) -> SurveyState:
 
 
 def map_path(walk: Walk, state: SurveyState) -> SurveyState:
-    """Map the path with all previews that are left, and correct its travel by the length found.
-
-    Where the first half of them shows that the path is far too long or too short, the others map a better one: what
-    a path is like whose noise makes a much longer or shorter detour is not known.
-    """
+    """Map the path with all previews that are left, and correct its travel by the length found."""
     if state.previews is None:
         state = _with_previews(walk, state, state.left // 2)
-    state = _with_gaps_filled(walk, state, state.left // 2)
-    better, (low, high) = _corrected(state, _arc(state)), TUNING.remap
-    longer = better.path.noise.total_travel / max(state.path.noise.total_travel, TUNING.min_gap)
-    if better.previews is None and state.left >= state.task.least and not low < longer < high:
-        state = _with_previews(walk, better, max(state.left // 2, state.task.least))
-    state = _with_gaps_filled(walk, state, state.left)
+    state = _with_gaps_filled(walk, state)
     arc, before = _arc(state), state.path.noise.total_travel
     final = _corrected(state, arc)
     path = final.path
@@ -235,10 +224,10 @@ def _with_previews_at(walk: Walk, state: SurveyState, alphas: Float) -> SurveySt
     return replace(state, cost=cost, previews=previews, n_previews=state.n_previews + len(alphas))
 
 
-def _with_gaps_filled(walk: Walk, state: SurveyState, count: int) -> SurveyState:
-    """Put so many more previews into the widest gaps."""
+def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
+    """Put the previews that are left into the widest gaps."""
     previews = _previews(state)
-    most = min(len(previews.alphas) + count, int(np.ceil(state.task.wanted / TUNING.chord)))
+    most = min(len(previews.alphas) + state.left, int(np.ceil(state.task.wanted / TUNING.chord)))
     while (made := len(previews.alphas)) < most:
         # A chord may be short because the path comes back to where it was: gaps count as well as changes.
         changes = preview_change(previews.colors[:-1], previews.colors[1:])

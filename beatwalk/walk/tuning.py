@@ -57,13 +57,9 @@ class WalkTuning:
     min_compared: int = 2  # such pictures; by hand, from 3
     max_compared: int = 12  # such pictures; by hand
     max_travel_a_frame: float = 0.5  # seeds; beyond this, neighbouring frames have nothing to do with each other
-    # The noise's part of a path is longer by this, because frames show less of it than of the prompt's: 0.87 to 0.90
-    # of the path where noise alone moves, elsewhere 0.92 to 0.98 (fifteen segments of three songs, nano).
-    noise_loss: float = 0.08
     overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand
     max_stretch: float = 1.6  # of a path that is too short, at a time: what lies beyond its end is unknown; by hand
     max_fixed: float = 0.9  # of a path's length is believed to be the prompt's part; by hand
-    remap: tuple[float, float] = (0.9, 1.1)  # correction of travel beyond which a path is mapped again; by hand
     refit: tuple[float, float] = (0.97, 1.03)  # length found / wanted outside which travel is chosen again; by hand
 
     # Lookahead

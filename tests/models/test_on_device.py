@@ -67,7 +67,7 @@ def test_frames_come_to_the_host_once_and_few_numbers_besides(
     loaded: Callable[[str], DiffusionGenerator], fetched: Counter[str]
 ) -> None:
     """A segment with feedback: each frame's bytes once; less than 50 bytes a frame of what steers the walk."""
-    settings = {"walk": {"pace": 0.05}, "model": {"steps": 2, "guidance": 1.0}}
+    settings: dict[str, Any] = {"walk": {"pace": 0.05}, "model": {"steps": 2, "guidance": 1.0}}
     plan = replace(known_plan(n_frames=2 * FRAMES, **settings), size=SIZE)
     walk = Walk.of(plan=plan, generator=loaded("sd"), size=SIZE)
     targets = compute_targets(plan.analysis, plan.timeline, plan.settings)
