@@ -9,7 +9,17 @@ import click
 
 from beatwalk.cli.arguments import PROMPTS, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, PRESET_HELP, analysed, coding, modelling, overwriting, styling, telling
+from beatwalk.cli.options import (
+    FILE,
+    PRESET_HELP,
+    analysed,
+    coding,
+    modelling,
+    overwriting,
+    styling,
+    telling,
+    trusting,
+)
 from beatwalk.cli.resolve import load_options_of, plan_from_choices
 
 
@@ -53,6 +63,7 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @analysed
 @coding
 @styling
+@trusting
 @modelling
 @telling
 def loops(

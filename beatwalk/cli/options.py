@@ -82,6 +82,11 @@ telling = options(
     verbosity,
     click.option("--json-events", is_flag=True, help="Print what happens to stdout, one JSON object a line."),
 )
+trusting = click.option(
+    "--trust-paths",
+    is_flag=True,
+    help="Allow files outside the folder of the file that names them, and downloads of models that it names.",
+)
 addons = options(
     click.option("--negative", metavar="PROMPT", help="Keep this out of the pictures (needs guidance above 1)."),
     click.option("--lora", metavar="FILE[:SCALE]", multiple=True, help="Merge a LoRA into the model; repeatable."),

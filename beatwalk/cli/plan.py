@@ -10,7 +10,7 @@ import click
 from beatwalk.cli.arguments import PROMPTS, prompts_of
 from beatwalk.cli.console import console_for
 from beatwalk.cli.follow import Follower
-from beatwalk.cli.options import FILE, overwriting, planning, verbosity
+from beatwalk.cli.options import FILE, overwriting, planning, trusting, verbosity
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import plan_from_choices
 
@@ -23,6 +23,7 @@ from beatwalk.cli.resolve import plan_from_choices
 @click.option("--model", metavar="MODEL", help="Name the model that will render the plan. Default: nano.")
 @overwriting
 @planning
+@trusting
 @verbosity
 def plan(
     song: Path,

@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.arguments import PROMPTS, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.render import render_plan
 from beatwalk.cli.resolve import codec_of, plan_from_choices
 
@@ -22,6 +22,7 @@ from beatwalk.cli.resolve import codec_of, plan_from_choices
 )
 @overwriting
 @planning
+@trusting
 @modelling
 @telling
 def preview(

@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.arguments import PROMPTS_OR_NONE, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.resolve import codec_of, default_output, load_options_of, plan_from_choices, read_plan_instead
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the rendered frames for beatwalk finish.")
 @planning
+@trusting
 @modelling
 @telling
 def render(
@@ -52,7 +53,7 @@ def render(
     """
     with following(choices, quiet=quiet, verbose=verbose) as tell:
         if not prompts:
-            plan = read_plan_instead(click.get_current_context(), song, model)
+            plan = read_plan_instead(click.get_current_context(), song, model, choices)
             output = _place(output, song, codec_of(choices, plan), overwrite)
         else:  # check the place first, because listening to the song takes longer
             choices = codec_by_ending(output, choices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.core import ffmpeg
+from beatwalk.core.anchoring import anchored, check_below, files_in, model_in, picture_in, relative_name
 from beatwalk.core.events import (
     Cancel,
     Cancelled,
@@ -52,7 +53,14 @@ from beatwalk.core.fingerprints import (
     video_differences,
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
-from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, song_named, timing_of
+from beatwalk.core.manifest import (
+    build_manifest,
+    interpolation_of,
+    read_manifest,
+    song_named,
+    timing_of,
+    write_manifest,
+)
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
 from beatwalk.core.text import in_words, near_name, printable, split_number
@@ -98,8 +106,10 @@ __all__ = [
     "VideoStarted",
     "WorkFolder",
     "Working",
+    "anchored",
     "build_manifest",
     "channels_of",
+    "check_below",
     "check_picture",
     "check_place",
     "clip_identity",
@@ -108,6 +118,7 @@ __all__ = [
     "discard",
     "ffmpeg",
     "file_sha256",
+    "files_in",
     "folder_beside",
     "frames_key",
     "in_words",
@@ -117,6 +128,7 @@ __all__ = [
     "load_picture",
     "manifest_path",
     "model_identity",
+    "model_in",
     "near_name",
     "odd_character",
     "open_regular",
@@ -124,6 +136,7 @@ __all__ = [
     "parse_toml",
     "partial_path",
     "picture_digests",
+    "picture_in",
     "plan_identity",
     "printable",
     "publish",
@@ -134,6 +147,7 @@ __all__ = [
     "read_text",
     "read_toml",
     "record_file",
+    "relative_name",
     "remove_own",
     "render_identity",
     "require_file",
@@ -145,4 +159,5 @@ __all__ = [
     "video_differences",
     "whole_or_nothing",
     "write_json",
+    "write_manifest",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.anchoring import anchored, files_in
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
-from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
+from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
     DEFAULT_PRESET,
+    find_preset,
     list_presets,
     load_preset,
     load_settings,
@@ -23,10 +23,10 @@ from beatwalk.plan.targets import targets_of
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
-    "anchored",
     "check_plan",
+    "check_song_named",
     "described_settings",
-    "files_in",
+    "find_preset",
     "init_of",
     "list_presets",
     "load_preset",

@@ -18,9 +18,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from beatwalk.core import parse_toml, read_text
+from beatwalk.core import anchored, model_in, parse_toml, read_text
 from beatwalk.errors import SettingsError
-from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.plan.rule_sources import check_sources
 from beatwalk.settings import Settings
 

@@ -61,8 +61,9 @@ def survey_segment(
         path = SegmentPath(noise=noise, change_share=walk.change_share, arc=ArcMap.even())
         return SegmentSurvey(path=path, cost=Cost())
     state = guess_path(walk, pilot.song, SegmentTask.of(walk, segment, noise, pilot.wanted_length(steps)))
+    whole = state.task.n_compared + state.task.budget * walk.probe_steps / steps_a_frame(walk)  # in frames
     for step in (compare_previews, measure_again, map_path):
-        tell(Surveying(segment=segment.index, done=min(1.0, state.n_previews / state.task.budget)))
+        tell(Surveying(segment=segment.index, done=min(1.0, state.cost.frames / whole)))
         state = step(walk, state)
     tell(Surveying(segment=segment.index, done=1.0))
     return SegmentSurvey(path=state.path, cost=state.cost)

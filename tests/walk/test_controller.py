@@ -105,7 +105,7 @@ def test_frames_follow_their_target() -> None:
 
 
 def test_a_path_is_known_after_its_first_frames() -> None:
-    """A map that is a third too long shows in four frames, and then all samples are there; of a long path, many."""
+    """A map that is a third too long shows in four frames, then all samples are there; of a long path, some are."""
     wrong = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 4 / 3, 9))
     _, distances, _ = walk(lambda a: a, even(120), wrong)
     steps = np.diff(distances)
