@@ -107,7 +107,7 @@ def test_conditioning_is_float32_and_interpolates(kind: str, loaded: Loaded) -> 
 
     def between(tensor: np.ndarray) -> np.ndarray:
         share = shares.reshape(-1, *[1] * (tensor.ndim - 1))
-        return np.asarray((1 - share) * tensor[:1] + share * tensor[1:])
+        return np.asarray((1 - share) * np.asarray(tensor[:1]) + share * np.asarray(tensor[1:]))
 
     joined = {name: np.repeat(mask[:1] | mask[1:], 3, axis=0) for name, mask in text.masks.items()}
     walk = Conditioning(tensors={name: between(tensor) for name, tensor in text.tensors.items()}, masks=joined)
