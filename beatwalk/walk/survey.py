@@ -196,7 +196,8 @@ def map_path(walk: Walk, state: SurveyState) -> SurveyState:
     final = _corrected(state, arc)
     path = final.path
     if final.previews is None:  # a small correction: where the picture changes much and where little hardly moves
-        length = _length_after(state, arc, path.noise.total_travel / before)
+        shortest = path.noise.total_travel <= state.task.shortest.total_travel
+        length = _length_after(state, arc, path.noise.total_travel / before) if shortest else state.task.wanted
         arc = replace(arc, distances=arc.distances * length / arc.length)
     elif path.noise.total_travel <= 0 < state.prompt_length:  # the change of prompt alone has been measured
         path = replace(path, time_ratio=min(1.0, state.task.wanted / arc.length))
@@ -257,7 +258,9 @@ def _corrected(state: SurveyState, arc: ArcMap) -> SurveyState:
     if not task.moves or low < arc.length / wanted < high:
         return state
     fixed = _fixed_square(state, arc)
-    longer = float(np.sqrt((wanted**2 - fixed) / (arc.length**2 - fixed)))
+    # Where the path is too long, it is known where to stop; what lies beyond its end is not known.
+    far = float(np.sqrt((wanted**2 - fixed) / (arc.length**2 - fixed)))
+    longer = far if far > 1 else float(arc.alpha_at(np.array([far * arc.length]))[0])
     path = task.path(noise.total_travel * min(longer, TUNING.max_stretch), state.prompt_length)
     if path.noise == noise:
         return state  # between its ends, the noise cannot travel any less

@@ -43,7 +43,7 @@ class WalkTuning:
     # Pilot
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
     # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
-    fixed_travel: float = 0.5
+    fixed_travel: float = 0.4
 
     # Survey
     chord: float = 0.015  # length between neighbouring latent previews that is aimed at if they suffice; by hand
