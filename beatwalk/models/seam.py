@@ -43,6 +43,10 @@ class Generator(Protocol):
         """Text → conditioning, one row per prompt, all padded to a common length."""
         ...
 
+    def worded(self, prompt: str) -> str:
+        """A prompt as the model is to be given it, for `encode`; most models take prompts as they are written."""
+        return prompt
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """Sentences on how the model reads prompts; none where it reads them as they are."""
         return []

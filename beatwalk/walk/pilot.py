@@ -120,8 +120,12 @@ def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None])
         shown[segment.index] = colors if before is None else joined([before[-1:], colors])
     if not shown:
         return lengths, cost
-    ends = joined([colors[[0, -1]] for colors in shown.values()])
-    farthest = max(float(preview_change(end[None], ends).max()) for end in ends)
+    # A keyframe that two segments share counts once, and so does every pair.
+    ends = joined([colors[[-1] if index - 1 in shown else [0, -1]] for index, colors in shown.items()])
+    farthest = 0.0
+    for i in range(1, len(ends)):
+        beat()
+        farthest = max(farthest, float(preview_change(ends[i - 1 : i], ends[i:]).max()))
     for index, colors in shown.items():
         lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost
