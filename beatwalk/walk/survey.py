@@ -27,7 +27,7 @@ from beatwalk.core import OnEvent, Surveying
 from beatwalk.models import Array, joined
 from beatwalk.types import Float, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
-from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
+from beatwalk.walk.calibration import Cost, SongCalibration, compared, steps_a_frame
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.pilot import Pilot, most_travel, noise_length
@@ -156,18 +156,20 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         progress = np.linspace(0, 1, count)
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
-        prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
+        prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.prompt_ratio).length
     travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
     path = task.path(travel, prompt_length)
     return SurveyState(
-        task=task, song=song, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost, n_previews=count
-    )
+        task=task, song=song, ratio=song.ratio(task.wanted, prompt_length), path=path, prompt_length=prompt_length,
+        cost=cost, n_previews=count,
+    )  # fmt: skip
 
 
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
     task = state.task
-    state = _with_previews(walk, state, task.n_compared)
+    enough = int(np.ceil(TUNING.previews_a_seed * state.path.noise.total_travel)) + 1
+    state = _with_previews(walk, state, max(task.n_compared, min(enough, state.left - task.least)))
     if task.n_compared:
         state = _compared(walk, state)
     arc = _arc(state)
@@ -243,10 +245,9 @@ def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
 def _compared(walk: Walk, state: SurveyState) -> SurveyState:
     """Compare some of the previews with pictures; the ratio depends on what is painted."""
     previews, task = _previews(state), state.task
-    # Parts of the path as long as one another, and neither of its ends: the next segments show those as well.
-    chosen = (len(previews.alphas) * (np.arange(task.n_compared) + 0.5) / task.n_compared).astype(int)
+    chosen = np.unique(np.linspace(0, len(previews.alphas) - 1, task.n_compared).round().astype(int))
     inputs = walk.inputs_on(state.path, previews.alphas[chosen])
-    ratio, cost = state.song.compared(walk, task.segment, *inputs, previews.colors[chosen])
+    ratio, cost = compared(walk, task.segment, *inputs, previews.colors[chosen], state.ratio)
     prompt_length = state.prompt_length * (ratio / state.ratio)
     return replace(state, cost=state.cost + cost, ratio=ratio, prompt_length=prompt_length)
 
