@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from beatwalk.core import read_text
 from beatwalk.errors import InputError
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Curve, Float, frozen_array
@@ -43,18 +44,7 @@ def read_curve_table(path: Path) -> CurveTable:
     InputError
         It cannot be read, or a line is not two numbers; the message names the line.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); expected a table of times and values"
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; expected a table of times and values") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: more than {MAX_BYTES // 2**20} MB are too many for a curve")
+    text = read_text(path, InputError, "a table of times and values", MAX_BYTES)
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     rows = [(number, _cells(line)) for number, line in lines]
     header = [cell.lower() for cell in rows[0][1]] if rows and not _numbers(rows[0][1]) else None

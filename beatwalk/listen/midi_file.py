@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from beatwalk.core import read_bytes
 from beatwalk.errors import InputError
 from beatwalk.types import Float
 
@@ -81,13 +82,7 @@ def read_midi(path: Path) -> MidiFile:
     InputError
         It cannot be read, is not a standard MIDI file, or is damaged.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a MIDI file") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: more than {MAX_BYTES // 2**20} MB are too many for a MIDI file")
+    data = read_bytes(path, InputError, "a MIDI file", MAX_BYTES)
     if len(data) < _HEADER.size or data[:4] != b"MThd":
         raise InputError(f"{path}: a standard MIDI file begins with MThd, this one with {data[:4]!r}")
     _, size, _, _, division = _HEADER.unpack_from(data)
