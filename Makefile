@@ -55,6 +55,7 @@ format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the 
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/function_plots.py
 
 docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from beatwalk.sources import check_name, check_source
+from beatwalk.expressions import parse
+from beatwalk.sources import check_name, check_source, is_name
 from beatwalk.targets import EFFECT_GROUPS, TARGETS
 
 Codec = Literal[
@@ -35,8 +36,25 @@ Codec = Literal[
     "gif",
     "webm",
 ]
-Source = Annotated[str, AfterValidator(check_source)]  # of `beatwalk.sources.SOURCES`, or of `SourcesSettings`
 AlphaMode = Literal["straight", "premultiplied"]
+
+
+def _check_expression(text: str) -> str:
+    if text:
+        parse(text)
+    return text
+
+
+def _check_rule_source(text: str) -> str:
+    if is_name(text):
+        return check_source(text)
+    parse(text)
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_check_expression)]
+# A name of `beatwalk.sources.SOURCES` or of `SourcesSettings`, or an expression.
+Source = Annotated[str, AfterValidator(_check_rule_source)]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
 MAX_TRAILS = TARGETS["trails.amount"].high
@@ -95,10 +113,18 @@ class _Frozen(BaseModel):
     )
 
 
+class SmoothSettings(_Frozen):
+    """A second-order follower: it moves like a weight on a spring."""
+
+    hz: float = Field(default=1.0, ge=0.01, le=1000)  # how quickly it follows
+    damping: float = Field(default=1.0, ge=0.01, le=100)  # below 1 it swings
+    response: float = Field(default=0.0, ge=-100, le=100)  # above 0 it reacts at once, below 0 it anticipates
+
+
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source  # what the music does, such as energy or beat
+    source: Source  # what the music does, such as energy or beat, or an expression such as lfo(bars=4)
     amount: Amount = 1.0  # added at full source, in the target's unit
     kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates (walk.speed: ignored)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
@@ -106,6 +132,10 @@ class Rule(_Frozen):
     curve: Shape = "linear"  # applied to the source before the amount
     every: int = Field(default=1, ge=1, le=64)  # events: use every n-th one
     offset_beats: float = Field(default=0.0, ge=-16, le=16)  # events: beats later (+) or earlier (-)
+    when: Expression = ""  # count only where this is not 0, such as energy > 0.6; "": always
+    gate: float | None = Field(default=None, ge=0, le=1)  # 1 where the source is at least this high, else 0
+    hold: Literal["", "beat", "bar", "section", "onset", "drop"] = ""  # keep the value of each until the next one
+    smooth: SmoothSettings | None = None  # follow what the rule gives
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -130,15 +160,21 @@ Files = Annotated[tuple[File, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
-    """A target over time: constants plus rules, in the target's unit. A bare number is a constant level."""
+    """A target over time: constants, rules and an expression, added up, in the target's unit.
+
+    A bare number is a constant level, a bare text an expression.
+    """
 
     level: Amount = 0.0  # constant
     rate: Amount = 0.0  # constant, per second; it accumulates
+    expression: Expression = ""  # such as 0.1 + 0.6*energy**2
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
 def _parse_modulated(value: Any) -> Any:
-    """A bare number is a constant level."""
+    """A bare number is a constant level, a bare text an expression."""
+    if isinstance(value, str):
+        return {"expression": value}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"level": value}
     return value
@@ -150,6 +186,7 @@ Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
 class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
+    # When the prompt changes: section, or a number of bars or beats such as "8 bars"
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
     change_share: float = Field(default=0.6, ge=0.01, le=1)  # last part of a segment, in which prompts change
     # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
@@ -158,9 +195,12 @@ class WalkSettings(_Frozen):
     path: Literal["both", "prompts", "noise"] = "both"  # what moves between keyframes
     spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
+    # How fast the picture changes, relative to `pace`
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
+    # Most memory for latents that are denoised ahead of the frames, in MB, host's or device's.
+    lookahead_mb: float = Field(default=256, ge=1, le=65_536)
 
 
 class CameraSettings(_Frozen):
@@ -239,9 +279,9 @@ class ModelSettings(_Frozen):
 class VideoSettings(_Frozen):
     """The file that comes out."""
 
-    fps: Fps = Fraction(24)
+    fps: Fps = Fraction(24)  # frames a second; a fraction such as 30000/1001 is exact
     size: Size = None  # None: the model's native size
-    codec: Codec = "h264"
+    codec: Codec = "h264"  # and with it the kinds of file; see beatwalk render --help
     # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
     crf: int | None = Field(default=None, ge=0, le=51)
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works

@@ -56,6 +56,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _OUTSIDE = re.compile(r"[a-z][a-z0-9_]{0,31}([.:][a-z0-9_]{1,31}){0,4}")
 
 
+def is_name(text: str) -> bool:
+    """Whether a text is a name that a source can have, rather than an expression."""
+    return _OUTSIDE.fullmatch(text) is not None
+
+
 def check_source(name: str) -> str:
     """Return the name of a source, with dots between its parts.
 
@@ -67,7 +72,7 @@ def check_source(name: str) -> str:
     ValueError
         No source can have this name.
     """
-    if name not in SOURCES and not _OUTSIDE.fullmatch(name):
+    if not is_name(name):
         raise ValueError(f"no source can be named {name[:40]!r}; {hint(name, SOURCES)}")
     return name.replace(":", ".")
 

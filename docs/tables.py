@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from beatwalk.expressions import FUNCTIONS, FunctionSpec
 from beatwalk.sources import SOURCES
 from beatwalk.targets import TARGETS
 
@@ -39,7 +40,22 @@ def targets() -> str:
     return "\n".join(["| target | unit | a rate |", "|---|---|---|", *rows])
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"sources": sources, "targets": targets}
+def functions() -> str:
+    """What expressions may call; the pictures are those of `function_plots`."""
+    rows = (
+        f"- **`{_signature(name, spec)}`** {spec.text}, such as `{spec.example}`:"
+        f"<br>![{name} over eight bars](../assets/functions/{name}.svg)"
+        for name, spec in FUNCTIONS.items()
+    )
+    return "\n" + "\n".join(rows) + "\n"
+
+
+def _signature(name: str, spec: FunctionSpec) -> str:
+    optional = [place if default is None else f"{place}={default!r}" for place, default in spec.optional.items()]
+    return f"{name}({', '.join(['…'] if spec.more else [*spec.required, *optional])})"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {"sources": sources, "targets": targets, "functions": functions}
 
 
 def current(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beatwalk.expressions import FUNCTIONS
 from beatwalk.listen.analysis_json import analysis_to_json
 from beatwalk.perception import Pictures
-from beatwalk.plan.modulation import DERIVED, EVENTS, shaped_source
-from beatwalk.plan.rule_sources import used_curves
+from beatwalk.plan.evaluation import IMPLEMENTED
+from beatwalk.plan.modulation import shaped_source
+from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.source_values import DERIVED, EVENTS
 from beatwalk.settings import AFTERWARDS, Modulated, Rule, Settings
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, SOURCES, check_source
 from beatwalk.targets import EFFECT_GROUPS, TARGETS, TargetSpec, key_of
@@ -28,9 +32,9 @@ FIRST_CURVES = {"energy", "bass", "mid", "high", "brightness"}  # of files of ve
 EFFECTS = [spec for spec in TARGETS.values() if not spec.needs_render]
 
 
-def doc_tables() -> ModuleType:
-    """The module `docs/tables.py`."""
-    spec = importlib.util.spec_from_file_location("doc_tables", ROOT / "docs" / "tables.py")
+def script(name: str) -> ModuleType:
+    """A module of `docs/`."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -48,6 +52,7 @@ def test_every_source_has_its_function() -> None:
     """Events and what is derived are computed; what something is derived from is a curve that is as old."""
     kinds = {kind: {s.name for s in SOURCES.values() if s.kind == kind} for kind in ("event", "derived")}
     assert kinds == {"event": set(EVENTS), "derived": set(DERIVED)}
+    assert set(IMPLEMENTED) == set(FUNCTIONS)
     for spec in SOURCES.values():
         assert set(spec.needs) <= set(CURVES)
         assert all(SOURCES[name].since <= spec.since for name in spec.needs)
@@ -70,7 +75,7 @@ def test_a_rule_says_which_curves_it_needs() -> None:
             "color": {"hue": {"rules": [{"source": "energy"}, {"source": "bass"}, {"source": "beat"}]}},
         }
     )
-    assert used_curves(settings) == {"energy": "walk.speed", "bass": "color.hue"}
+    assert used_curves(used_sources(settings)) == {"energy": "walk.speed", "bass": "color.hue"}
 
 
 @given(st.text(max_size=12))
@@ -154,7 +159,7 @@ def test_targets_are_found_by_key_and_by_name() -> None:
 
 def test_the_tables_of_the_documentation_are_current() -> None:
     """If this fails: make format."""
-    tables = doc_tables()
+    tables = script("tables")
     pages = tables.pages()
     assert pages
     for page in pages:
@@ -162,3 +167,11 @@ def test_the_tables_of_the_documentation_are_current() -> None:
         assert tables.current(text) == text, page.name
     found = (ROOT / "docs" / "guide" / "presets.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in found for name in (*SOURCES, *TARGETS))
+
+
+def test_the_pictures_of_functions_are_current() -> None:
+    """If this fails: make format. Last digits may differ between machines."""
+    for path, text in script("function_plots").pictures().items():
+        kept, drawn = (re.findall(r"-?[\d.]+", each) for each in (path.read_text(encoding="utf-8"), text))
+        np.testing.assert_allclose([float(n) for n in kept[-320:]], [float(n) for n in drawn[-320:]], atol=0.11)
+        assert len(kept) == len(drawn), path.name

@@ -30,6 +30,7 @@ from beatwalk.plan import (
     place_prompts,
     read_prompts,
     resolve_model_path,
+    script_sources,
     used_curves,
     used_sources,
 )
@@ -101,6 +102,7 @@ def plan(
             tell(Note(text=remark))
         check_pictures(script, settings)
         files_of(settings.sources)
+        sources = {**used_sources(settings), **script_sources(script, settings)}
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
         if isinstance(song, Audio):
@@ -110,13 +112,13 @@ def plan(
             for remark in audio.remarks:
                 tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
-        if missing := [name for name in used_curves(settings) if name not in analysis.curves]:
+        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
             text = (
                 f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
             )
             tell(Note(text=text))
             analysis = with_curves(analysis, audio, missing)
-        heard = hear_files(analysis, audio, settings.sources, used_sources(settings), video.fps)
+        heard = hear_files(analysis, audio, settings.sources, sources, video.fps)
         for text in heard.remarks:
             tell(Note(text=text))
         tell.check()

@@ -189,6 +189,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     tell(Checking(output=output))
     check_resumable(plan, output, overwrite=request.overwrite, model=lambda: models.fingerprint(wanted))
     plan, walk = prepare(plan, models.of(wanted, tell))
+    walk = replace(walk, check=tell.check)
     tell(_prepared(plan, walk, output))
     for remark in remarks_of(plan.settings.video, walk.size):
         tell(Note(text=remark))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ FIGURES_HELP = "Write the figures as JSON; - is stdout."
 
 
 class Time(click.ParamType[float]):
-    """42.5, 1:02.5 or 1:02:03 → seconds."""
+    """42.5, 1:02.5, 1:02:03 or 1m2.5s → seconds; a comma is a point."""
 
     name = "time"
 
@@ -27,8 +28,9 @@ class Time(click.ParamType[float]):
         """Seconds; what is not a time is a usage error."""
         if isinstance(value, float):
             return value
+        text = re.sub(r"^(?:(\d+)h)?(?:(\d+)m)?(?:([\d.,]+)s?)?$", _with_colons, str(value).strip().lower())
         try:
-            parts = [float(part) for part in str(value).removesuffix("s").split(":")]
+            parts = [float(part.replace(",", ".")) for part in text.split(":")]
         except ValueError:
             parts = []
         if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
@@ -37,6 +39,28 @@ class Time(click.ParamType[float]):
         for part in parts:
             seconds = 60 * seconds + part
         return seconds
+
+
+def _with_colons(found: re.Match[str]) -> str:
+    hours, minutes, seconds = found.groups()
+    if not (hours or minutes):
+        return seconds or ""
+    return f"{hours or 0}:{minutes or 0}:{seconds or 0}"
+
+
+class Label(click.ParamType[tuple[float, str]]):
+    """0:42=chorus → seconds and a name."""
+
+    name = "label"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, str]:
+        """Seconds and a name; what has no = is a usage error."""
+        if isinstance(value, tuple):
+            return value
+        time, equals, label = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not TIME=NAME, such as 0:42=chorus", param, ctx)
+        return Time().convert(time, param, ctx), label.strip()
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -240,6 +264,14 @@ correcting = options(
     ),
     click.option(
         "--shift-downbeat", metavar="N", type=int, help="Start the bars N beats later, or earlier if N is negative."
+    ),
+    click.option(
+        "--label",
+        "labels",
+        metavar="TIME=NAME",
+        multiple=True,
+        type=Label(),
+        help="Name the section at a time, and those like it: 0:42=chorus. Prompts may then say @chorus. Repeatable.",
     ),
 )
 overwriting = click.option("--overwrite", is_flag=True, help="Replace files that exist.")

@@ -46,7 +46,7 @@ def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | N
 def plan_from_choices(
     on_event: OnEvent,
     song: Path,
-    prompts: Path,
+    prompts: Path | list[str],
     model: str | None,
     choices: dict[str, Any],
     *,
@@ -160,6 +160,7 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
         beats_per_bar=choices["beats_per_bar"],
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
+        labels=tuple(choices["labels"]),
     )
 
 

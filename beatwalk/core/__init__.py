@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.core import ffmpeg
-from beatwalk.core.anchoring import anchored, check_below, model_in, picture_in, relative_name
+from beatwalk.core.anchoring import anchored, check_below, files_in, model_in, picture_in, relative_name
 from beatwalk.core.events import (
     Cancel,
     Cancelled,
@@ -43,6 +43,7 @@ from beatwalk.core.files import (
 )
 from beatwalk.core.fingerprints import (
     clip_identity,
+    digest,
     file_sha256,
     frames_key,
     model_identity,
@@ -62,7 +63,7 @@ from beatwalk.core.manifest import (
 )
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
-from beatwalk.core.text import in_words, printable, split_number
+from beatwalk.core.text import in_words, near_name, printable, split_number
 from beatwalk.core.text_files import (
     NotTextError,
     decode_text,
@@ -113,9 +114,11 @@ __all__ = [
     "check_place",
     "clip_identity",
     "decode_text",
+    "digest",
     "discard",
     "ffmpeg",
     "file_sha256",
+    "files_in",
     "folder_beside",
     "frames_key",
     "in_words",
@@ -126,6 +129,7 @@ __all__ = [
     "manifest_path",
     "model_identity",
     "model_in",
+    "near_name",
     "odd_character",
     "open_regular",
     "open_sound",

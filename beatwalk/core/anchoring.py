@@ -35,6 +35,21 @@ def anchored(values: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
     return _changed(values, Settings, lambda name: os.path.join(base, os.path.expanduser(name)))
 
 
+def files_in(values: Mapping[str, Any]) -> list[Path]:
+    """Every file that settings name, as they name it, without strengths and the like after a colon."""
+    found: list[Path] = []
+
+    def note(name: str) -> str:
+        try:
+            found.append(split_number(name)[0])
+        except ValueError:
+            found.append(Path(name))
+        return name
+
+    _changed(values, Settings, note)
+    return found
+
+
 def relative(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Make the file names in settings relative to a folder: the inverse of `anchored`."""
     return _changed(values, Settings, lambda name: relative_name(name, folder))

@@ -25,6 +25,7 @@ import numpy as np
 
 from beatwalk.core import ffmpeg
 from beatwalk.core.opening import open_regular
+from beatwalk.core.text import near_name
 from beatwalk.errors import AudioError, OutputError
 from beatwalk.types import Float, Float32
 
@@ -149,7 +150,7 @@ def require_file(path: Path) -> None:
             if not file.read(1):
                 raise AudioError(f"{path}: the file is empty; export or download the song again")
     except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the song's name and folder") from None
+        raise AudioError(f"{path}: no such file{near_name(path) or '; check its name and folder'}") from None
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
 

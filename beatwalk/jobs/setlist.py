@@ -20,6 +20,7 @@ settings = { walk = { pace = 0.6 } }
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -31,9 +32,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
-from beatwalk.core import Listening, Note, OnEvent, Reporter, anchored, check_below, picture_in, read_toml
+from beatwalk.core import Listening, Note, OnEvent, Reporter, anchored, check_below, files_in, read_toml
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for, open_song, read_analysis
+from beatwalk.plan import load_preset
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
@@ -158,7 +160,11 @@ def check_paths(setlist: SetList, base: Path) -> None:
     choices: list[_Choices] = [setlist.defaults, *setlist.songs]
     names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
     names += [name for song in setlist.songs for name in (song.song, song.analysis)]
-    names += [picture_in(each.settings) for each in choices]
+    settings = [{"video": output} for output in setlist.outputs.values()] + [each.settings for each in choices]
+    for preset in {str(name) for each in choices for name in each.presets or () if (base / name).is_file()}:
+        with contextlib.suppress(BeatwalkError):  # a broken preset is reported where it is used
+            settings.append(load_preset(str(base / preset)))
+    names += [str(file) for values in settings for file in files_in(values)]
     check_below(names, base, "the set list")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
+READ_S = 0.1  # a section begins for a person by so much earlier
+_LABEL = re.compile(r"[^\W\d_][\w-]{0,39}")
 _GAP = 1.6  # usual intervals without a beat after which another run begins
 
 Indices = NDArray[np.int64]
@@ -35,7 +38,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corrections:
-    """What a person says about beats and bars; a field that is not given changes nothing."""
+    """What a person says about beats, bars and sections; a field that is not given changes nothing."""
 
     tempo_bpm: float | None = None  # track again, at about this tempo
     taps_s: Float | None = None  # track again, with beats where somebody tapped
@@ -44,10 +47,13 @@ class Corrections:
     beats_per_bar: int | None = None
     first_beat_s: float | None = None  # the first beat of the first bar
     shift_downbeat: int | None = None  # beats by which bars begin later
+    labels: tuple[tuple[float, str], ...] = ()  # what the section at a moment (s) is called
 
     def __bool__(self) -> bool:
         said = [getattr(self, field.name) for field in fields(self) if field.name != "taps_s"]
-        return self.taps_s is not None or any(value is not None and value is not False for value in said)
+        return self.taps_s is not None or any(
+            value is not None and value is not False and value != () for value in said
+        )
 
     @property
     def needs_tracking(self) -> bool:
@@ -77,7 +83,33 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
         analysis = with_first_beat(analysis, corrections.first_beat_s)
     if corrections.shift_downbeat:
         analysis = shift_downbeats(analysis, corrections.shift_downbeat)
-    return analysis
+    return with_labels(analysis, corrections.labels) if corrections.labels else analysis
+
+
+def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Analysis:
+    """Call the section at each moment by a name, and with it those that had its label and are not named themselves.
+
+    Raises
+    ------
+    SettingsError
+        A moment lies outside the song, or a name is not a word.
+    """
+    own: dict[int, str] = {}
+    shared: dict[str, str] = {}
+    for time_s, label in labels:
+        if not _LABEL.fullmatch(label):
+            raise SettingsError(f"--label: expected a word such as chorus, found {label[:40]!r}")
+        if not 0 <= time_s < analysis.duration_s:
+            end_s = analysis.duration_s
+            raise SettingsError(f"--label {label}: {time_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
+        # People read the beginning of a section in tenths of a second.
+        ends_s = [part.end_s - READ_S for part in analysis.sections[:-1]]
+        index = sum(time_s >= end_s for end_s in ends_s)
+        own[index] = label
+        shared.setdefault(analysis.sections[index].label, label)
+    named = (own.get(i, shared.get(part.label, part.label)) for i, part in enumerate(analysis.sections))
+    sections = tuple(replace(part, label=label) for part, label in zip(analysis.sections, named, strict=True))
+    return replace(analysis, sections=sections)
 
 
 def double(analysis: Analysis) -> Analysis:

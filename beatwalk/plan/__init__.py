@@ -16,7 +16,8 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
+from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Script",
     "check_plan",
     "check_song_named",
+    "described_settings",
     "find_preset",
     "init_of",
     "list_presets",
@@ -39,6 +41,7 @@ __all__ = [
     "read_plan",
     "read_prompts",
     "resolve_model_path",
+    "script_sources",
     "settings_from",
     "targets_of",
     "used_curves",

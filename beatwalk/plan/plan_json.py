@@ -203,7 +203,7 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     for source, target in used_sources(plan.settings).items():
         if source not in SOURCES and source not in plan.analysis.sources:
             raise PlanError(f"{where}: nothing was heard of {source!r}, which {target} uses; plan the song again")
-    for curve, target in used_curves(plan.settings).items():
+    for curve, target in used_curves(used_sources(plan.settings)).items():
         if curve not in plan.analysis.curves:
             raise PlanError(f"{where}: the analysis has no curve {curve!r}, which {target} uses; plan the song again")
     if keyframes[0].seed is None:

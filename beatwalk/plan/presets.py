@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
+NICKNAMES = {"dnb": "drum-and-bass", "d-b": "drum-and-bass", "drum-n-bass": "drum-and-bass", "hiphop": "hip-hop"}
 
 
 def preset_folders() -> tuple[Path, ...]:
@@ -59,8 +61,9 @@ def find_preset(name: str) -> Path:
         There is no such preset; the message suggests or lists others.
     """
     presets = list_presets()
-    if name in presets:
-        return presets[name]
+    for known in (name, plain := re.sub(r"[ _&]+", "-", name.strip().lower()), NICKNAMES.get(plain, "")):
+        if known in presets:
+            return presets[known]
     path = Path(name)
     if path.suffix == ".toml" or len(path.parts) > 1:
         if path.is_file():
@@ -112,13 +115,16 @@ def parse_override(text: str) -> dict[str, Any]:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Put the keys of `over` on top of `base`; tables merge, everything else is replaced.
 
-    A bare number is short for a table with that level, so a table on top of a number keeps it as its level.
+    A bare number is short for a table with that level, and a bare text for one with that expression, so a table on
+    top of one keeps it.
     """
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(below, int | float) and not isinstance(below, bool):
             below = {"level": below}
+        if isinstance(below, str) and isinstance(value, Mapping):
+            below = {"expression": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:

@@ -4,7 +4,9 @@
     @0:42.5 a forest of glass
     @bar 33 an exploding galaxy
     @section B golden fireworks          # every time section B returns
+    @chorus 2 golden fireworks           # the second part that was labelled chorus
     @drop the sky tears open
+    @when energy>0.8 golden fireworks    # on the next bar, whenever that becomes true
     a calm ocean :: seed=42 negative="text, watermark"
     @bar 17 :: image=cover.png strength=0.6
 
@@ -17,11 +19,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from beatwalk.core import NotTextError, decode_text, odd_character, read_bytes
+from beatwalk.core import NotTextError, decode_text, near_name, odd_character, read_bytes
 from beatwalk.errors import InputError, PromptError
+from beatwalk.expressions import ExpressionError, parse
 from beatwalk.plan.other_programs import (
     Cue,
     NotPromptsError,
@@ -33,7 +37,7 @@ from beatwalk.plan.other_programs import (
     timed_lines,
 )
 
-PlaceKind = Literal["time", "bar", "beat", "section", "drop"]
+PlaceKind = Literal["time", "bar", "beat", "section", "drop", "when"]
 MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
 MAX_FILE_BYTES = 2**22  # a thousand long prompts
 MAX_SEED = 2**63 - 1
@@ -45,8 +49,9 @@ class Place:
 
     kind: PlaceKind
     time_s: float = 0.0  # for time
-    number: int = 0  # for bar and beat, counted from 1
+    number: int = 0  # for bar and beat, and for one of several sections, counted from 1; 0: all of them
     label: str = ""  # for section
+    condition: str = ""  # for when: an expression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +88,7 @@ def read_prompts(path: Path) -> Script:
         The file is not UTF-8 text, holds no prompt, or a line is wrong.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such prompt file")
+        raise InputError(f"{path}: no such prompt file{near_name(path)}")
     data = read_bytes(path, InputError, "a text file with one prompt a line", MAX_FILE_BYTES)
     try:
         text = decode_text(data)
@@ -163,13 +168,15 @@ class _Remarks:
 
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,9})?)s?(?=\s|$)")
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"[^\W\d_][\w-]*")
+_NUMBER = re.compile(r"\s+(\d{1,4})(?=\s|$)")
 _SETTING = re.compile(r"([A-Za-z_]+)(\s*=\s*)")
 _COLOUR = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})(?![\w-])", re.I)  # #ff00aa is no comment
 # At the start of a line, where comments stand: only what cannot be a word such as "add" or "facade".
 _FIRST_COLOUR = re.compile(r"#(?=[0-9a-f]*\d|f+\b)(?:[0-9a-f]{8}|[0-9a-f]{6})(?![\w-])", re.I)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B or @drop"
+_KINDS = ("bar", "beat", "section", "drop", "when")
+_PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B, @chorus 2, @drop or @when energy>0.8"
 _SETTINGS = "seed=…, negative=…, image=… or strength=…"
 
 
@@ -243,8 +250,37 @@ class _LineParser:
             return Place(kind="bar" if word == "bar" else "beat", number=int(number))
         if word == "section":
             return Place(kind="section", label=self.argument("a label after @section, such as A or B").upper())
+        if word == "when":
+            return Place(kind="when", condition=self.condition())
+        misspelt = word.startswith(_KINDS) or get_close_matches(word, _KINDS, n=1, cutoff=0.8)
+        if word and not misspelt:  # a section's own name, such as chorus
+            self.end_of_place(start)
+            which = _NUMBER.match(self.raw, self.at)
+            self.at = which.end() if which else self.at
+            return Place(kind="section", label=word.upper(), number=int(which[1]) if which else 0)
         found = self.raw[start:].split(maxsplit=1)[0]
         raise self.error(repr(found), _PLACES, start)
+
+    def condition(self) -> str:
+        """Read an expression: up to white space, or in brackets or quotes."""
+        self.end_of_place(self.at - 1)
+        self.skip_space()
+        start = self.at
+        bracketed = self.raw.startswith("(", start)
+        if bracketed:
+            depth = 0
+            while self.at < len(self.raw) and (depth or self.at == start):
+                depth += {"(": 1, ")": -1}.get(self.raw[self.at], 0)
+                self.at += 1
+            text = self.raw[start : self.at]
+        else:
+            text = self.value()
+        try:
+            parse(text)
+        except ExpressionError as error:
+            hint = "" if bracketed else "; a condition with spaces stands in brackets: @when (energy > 0.8)"
+            raise self.error(repr(text), f"a condition such as energy>0.8 ({error}){hint}", start) from None
+        return text
 
     def end_of_place(self, start: int) -> None:
         if self.at < len(self.raw) and not self.raw[self.at].isspace():

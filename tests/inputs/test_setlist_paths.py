@@ -52,6 +52,27 @@ def test_files_outside_are_refused(folder: Path, key: str, place: str, where: st
         jobs_of(setlist, folder, folder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right here")
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("where", ["song", "defaults", "output", "preset"])
+def test_files_in_settings_are_refused_too(folder: Path, place: str, where: str) -> None:
+    """A picture to begin with, a LoRA, a stem: also in a preset that comes with the set list."""
+    name = str(folder.parent / "secret" / "id_key") if place == "ABSOLUTE" else place
+    inside = f"settings = {{ walk = {{ init = {json.dumps(f'{name}:0.5')} }} }}"
+    rows = {"defaults": ["prompts = 'w.txt'"], "songs": ["song = 'a.wav'"], "outputs": []}
+    if where == "preset":
+        (folder / "mine.toml").write_text(f"[sources]\nstems = {{ drums = {json.dumps(name)} }}\n")
+        rows["songs"].append("presets = 'mine.toml'")
+    elif where == "output":
+        rows["outputs"] = ["[outputs.wall]", f"upscaler = {json.dumps(name)}"]
+    else:
+        rows["defaults" if where == "defaults" else "songs"].append(inside)
+    text = ["[defaults]", *rows["defaults"], *rows["outputs"], "[[songs]]", *rows["songs"]]
+    (folder / "s.toml").write_text("\n".join(text) + "\n")
+    with pytest.raises(InputError, match="--trust-paths"):
+        jobs_of(read_setlist(folder / "s.toml"), folder, folder)
+
+
 def test_trust_is_said_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command refuses in one line, and reads other folders when it is told to; files inside need nothing."""
     (folder / "s.toml").write_text("[defaults]\nprompts = '../secret/id_key'\n[[songs]]\nsong = 'a.wav'\n")

@@ -54,6 +54,7 @@ def test_frames_are_told_by_the_length_of_the_song(tmp_path: Path) -> None:
     assert "read as seconds" in remarks(tmp_path, "0,0\n5,1\n")[0]
     assert remarks(tmp_path, "0.0,0\n5.5,1\n") == []
     assert remarks(tmp_path, "time,v\n0,0\n5,1\n") == []
+    assert remarks(tmp_path, "time,v\n0,0\n15,1\n") == ["it lasts until 15.0 s, but the song until 10.0 s"]
 
 
 def test_other_values_are_scaled_and_said(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, match: str) -> None:
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:
     """Missing, a folder, bytes."""
-    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    for name, match in (("none.csv", "cannot be read"), ("", "cannot be read"), ("bytes.csv", "not UTF-8")):
+    (tmp_path / "bytes.csv").write_bytes(b"0,1\n1,\xff\n")
+    for name, match in (("none.csv", "no such file"), ("", "a directory"), ("bytes.csv", "bytes.csv:2")):
         with pytest.raises(InputError, match=match):
             read_curve_table(tmp_path / name)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beatwalk.plan.modulation import compute_targets, curve, envelope, shaped_source
+from beatwalk.plan.modulation import compute_targets, shaped_source
+from beatwalk.plan.shaping import curve, envelope
 from beatwalk.settings import Rule, Settings
 from beatwalk.targets import TARGETS
 from beatwalk.types import Timeline, frozen_array

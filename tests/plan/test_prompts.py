@@ -53,7 +53,8 @@ def test_every_form_of_a_line() -> None:
     [
         ("", 1, 1, "no prompt"),
         ("  # only a comment", 1, 1, "no prompt"),
-        ("fine\n@nowhere x", 2, 1, "'@nowhere'.*expected a place"),
+        ("fine\n@bart x", 2, 1, "'@bart'.*expected a place"),
+        ("@beats 5 x", 1, 1, "'@beats'.*expected a place"),
         ("@bar x y", 1, 6, "'x'.*counted from 1"),
         ("@bar 0 y", 1, 6, "'0'.*counted from 1"),
         ("@bar", 1, 5, "the end of the line"),
