@@ -153,10 +153,10 @@ def _data(folder: Path) -> list[Kind]:
         for name, path, data, read in texts
     ]
     segment = made.segments[0]
-    kept = [
+    kept: list[tuple[str, Path, Callable[[Path], object]]] = [
         ("manifest", manifest_path(out), manifest),
-        ("survey", work.survey_file, lambda path: work.kept_survey()),
-        ("work record", work.identity_file, lambda path: (work.is_ours, work.kept_survey())),
+        ("survey", work.survey_file(0), work.kept),
+        ("work record", work.identity_file, lambda path: (work.is_ours, work.kept(work.pilot_file))),
         ("segment record", work.path / "segment-0000.npz", lambda path: read_record(work, segment)),
     ]
     found += [
