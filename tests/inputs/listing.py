@@ -34,9 +34,14 @@ RENDER = "--size 64x64 --fps 4 --to 0:02 --overwrite"
 Make = Callable[[Path], object]
 
 
-def _joined(here: Path, suffix: str) -> None:
-    parts = [made(here / f"{n}{suffix}", noise(4, n, seed=n), "-b:a", f"{64 * n}k") for n in (1, 2)]
-    joined(here / f"joined{suffix}", *parts)
+def _chained(here: Path) -> None:
+    _joined(here, ".ogg", (1, 2))
+    _joined(here, ".ogg", (2, 2))
+
+
+def _joined(here: Path, suffix: str, channels: tuple[int, int]) -> None:
+    parts = [made(here / f"{n}{suffix}", noise(4, n, seed=n), "-b:a", f"{64 * n}k") for n in channels]
+    joined(here / f"joined{channels[0]}{suffix}", *parts)
 
 
 def _dts(here: Path) -> None:
@@ -136,14 +141,17 @@ BOUNDS_SHOWN = (
 )
 # No command can make a disk: the system is said to have one of FAT.
 FAT_SHOWN = (
-    "import psutil; from pathlib import Path; from types import SimpleNamespace as D; "
-    "from beatwalk.preflight import check_file_limit; "
+    "import psutil; from types import SimpleNamespace as D; from beatwalk.cli import main; "
     "psutil.disk_partitions = lambda all: [D(mountpoint='/', fstype='vfat')]; "
-    "check_file_limit(Path('long.mov'), 5 * 10**9)"
+    "main('song.wav walk.txt -o 4gb.mov --codec prores-4444 --size 2048x2048 --fps 240'.split())"
 )
 ITEMS: list[tuple[str, Make, list[str]]] = [
-    ("1 channels and rate change midway", lambda here: _joined(here, ".mp3"), ["analyze joined.mp3"]),
-    ("2 chained Ogg", lambda here: _joined(here, ".ogg"), ["analyze joined.ogg"]),
+    ("1 channels and rate change midway", lambda here: _joined(here, ".mp3", (1, 2)), ["analyze joined1.mp3"]),
+    (
+        "2 chained Ogg",
+        _chained,
+        ["analyze joined1.ogg", "analyze joined2.ogg"],
+    ),
     ("3 DTS inside a WAV", _dts, ["analyze dts.wav"]),
     ("4 a sample of 1e20", _float, ["analyze loud.wav"]),
     ("5 quiet, with a DC offset", _quiet, ["analyze quiet.wav"]),
