@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
 
@@ -51,9 +51,11 @@ def odd_bars(analysis: Analysis, lines: Float) -> list[int]:
     return [int(i) for i in np.flatnonzero(alone | paused)]
 
 
-def whole_windows(analysis: Analysis, lines: Float, bars: int, first: int) -> list[tuple[int, int]]:
+def whole_windows(
+    analysis: Analysis, lines: Float, bars: int, first: int, odd: Collection[int]
+) -> list[tuple[int, int]]:
     """First and last bar line of every loop of `bars` bars; odd bars and changes of metre are passed over."""
-    odd, beats = set(odd_bars(analysis, lines)), analysis.beats_per_bar
+    beats = analysis.beats_per_bar
     windows: list[tuple[int, int]] = []
     while first + bars < len(lines):
         broken = [i for i in range(first, first + bars) if i in odd or (i > first and beats[i] != beats[i - 1])]
