@@ -56,11 +56,6 @@ class InstantGenerator(Generator):
         )  # fmt: skip
 
     @property
-    def replaced(self) -> int:
-        """It has no safety checker."""
-        return 0
-
-    @property
     def decoding_steps(self) -> float:
         """Decoding costs as much as its step: nothing."""
         return 1.0

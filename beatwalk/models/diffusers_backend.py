@@ -44,6 +44,7 @@ from beatwalk.models.readback import to_bytes
 from beatwalk.models.seam import Generator, proceed
 from beatwalk.models.step_cache import step_cached
 from beatwalk.models.text_encoding import encode_arguments, fitted, pad_rows, to_host, truncated_words
+from beatwalk.models.turns import computing
 from beatwalk.models.vae import decode_latents, encode_picture
 from beatwalk.perception import Pictures
 from beatwalk.types import Conditioning, Frames, ImagePull, ModelInfo
@@ -140,6 +141,7 @@ class DiffusionGenerator(Generator):
         """Whether the networks are compiled."""
         return self._batches.fixed
 
+    @computing
     def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
@@ -175,6 +177,7 @@ class DiffusionGenerator(Generator):
         readings = {prompt: self._reader.read(prompt) for prompt in prompts if prompt.strip()}
         return [read.to_text(self._info.name) for prompt, read in readings.items() if read.text != prompt]
 
+    @computing
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -232,6 +235,7 @@ class DiffusionGenerator(Generator):
             self._reported.add(prompt)
             log.warning("%s", message)
 
+    @computing
     def start_noise(self, seed: int, size: tuple[int, int]) -> Array:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same numbers on every device."""
         import torch
@@ -241,6 +245,7 @@ class DiffusionGenerator(Generator):
         shape = (channels, height // self._scale, width // self._scale)
         return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(self._device)
 
+    @computing
     def encode_picture(self, picture: Frames) -> Array:
         """A picture's latents; where the model makes a larger size, the picture's edge pixels are repeated around it.
 
@@ -257,6 +262,7 @@ class DiffusionGenerator(Generator):
         made: torch.Tensor = LAYOUTS[self._family.latents](latents)[0]
         return made
 
+    @computing
     def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
         """Pictures of latents; any number, split into batches that fit. They stay on the device.
 
@@ -291,6 +297,7 @@ class DiffusionGenerator(Generator):
             self._replaced += replaced
         return to_bytes(pictures[:count], size)
 
+    @computing
     def latents(
         self,
         noise: Array,
