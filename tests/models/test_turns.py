@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
+from beatwalk.models import DiffusionGenerator, ModelRequest, host, load_model
 from beatwalk.models.turns import Turns
 from beatwalk.types import Float32
 
@@ -30,8 +30,8 @@ def painted(generator: DiffusionGenerator) -> Float32:
     text = generator.encode(["a red sea"])
     noise = generator.start_noise(3, SIZE)[None]
     latents = generator.latents(noise, text, None, size=SIZE, steps=2, guidance=1.0)
-    assert generator.decode(latents, size=SIZE).dtype == np.uint8
-    return latents
+    assert generator.decode(latents, size=SIZE).host().dtype == np.uint8
+    return host(latents)
 
 
 def test_models_are_used_and_loaded_at_the_same_time(
