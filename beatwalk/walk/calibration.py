@@ -77,8 +77,8 @@ def compared(
 ) -> tuple[float, Cost]:
     """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
 
-    The ratio is much the same for near and for far positions, so few of them suffice. Where they are few, the ratio
-    that was `expected` counts too.
+    Positions lie far apart, so that few of them stand for the whole path. Where they are few, the ratio that was
+    `expected` counts too.
     """
     latents = walk.latents(segment, noise, progress, steps=walk.steps)
     cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))

@@ -87,7 +87,7 @@ class SegmentTask:
         """Share out the cost that the settings allow."""
         settings = walk.plan.settings
         share = settings.feedback.probe_share * (1 - TUNING.fitted_part) * segment.n_frames
-        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share))
+        n_compared = min(TUNING.max_compared, round(TUNING.compared_part * share))
         if n_compared < TUNING.min_compared:
             n_compared = 0
         affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps)

@@ -37,9 +37,9 @@ class WalkTuning:
     min_fitted: int = 4  # such pictures; by hand
     max_fitted: int = 16  # such pictures; by hand
     still: float = 1e-4  # change from probe to probe below which nothing moves, so that ratios tell nothing; by hand
-    # For how many chords the expected ratio counts in a segment's. The logarithm of what is expected is off by 0.12,
-    # that of two chords by 0.05 and that of four by 0.025 (21 segments of four songs, nano).
-    prior_chords: float = 0.25
+    # For how many chords the expected ratio counts in a segment's. The logarithm of what is expected is off by 0.13,
+    # that of two chords by 0.05 and that of four by 0.02 (21 segments of four songs, nano).
+    prior_chords: float = 0.3
 
     # Pilot
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
@@ -57,8 +57,8 @@ class WalkTuning:
     # tell little. Twenty along ten seeds found 1.79 where pictures had 1.80; ten along seven seeds found 0.83 of 1.21
     # (nano).
     previews_a_seed: float = 2.0
-    compared_part: float = 0.4  # of the cost of a segment's probes goes into pictures to compare with; by hand
-    min_compared: int = 3  # such pictures; fewer are not worth it; by hand
+    compared_part: float = 0.5  # of the cost of a segment's probes goes into pictures to compare with; by hand
+    min_compared: int = 3  # such pictures; the ratio of two is off by 0.09 and too small by as much
     max_compared: int = 12  # such pictures; by hand
     max_travel_a_frame: float = 0.5  # seeds; beyond this, neighbouring frames have nothing to do with each other
     overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand
