@@ -63,14 +63,6 @@ class ArcMap:
         """The map that is assumed where nothing was measured: distance grows in proportion to position."""
         return cls(alphas=np.array([0.0, 1.0]), distances=np.array([0.0, length]))
 
-    def until(self, alpha: float) -> ArcMap:
-        """The map of the path's beginning up to a position above 0, which becomes its end."""
-        inside = self.alphas < alpha
-        end = max(float(self.distance_at(np.array([alpha]))[0]), self.distances[inside][-1] + TUNING.min_gap)
-        return ArcMap(
-            alphas=np.append(self.alphas[inside] / alpha, 1.0), distances=np.append(self.distances[inside], end)
-        )
-
     @property
     def length(self) -> float:
         """Length of the whole segment."""

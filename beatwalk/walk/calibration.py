@@ -9,7 +9,7 @@ frames are made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import log1p
 
 import numpy as np
@@ -41,26 +41,11 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SongCalibration:
-    """What is known of the song before its segments are surveyed.
-
-    Noise and prompts change pictures in ways of their own, and previews do not show as much of the one as of the
-    other: with nano, noise changes pictures 1.3 to 1.4 times as much as their previews, and prompts 1.1 to 1.2 times.
-    """
+    """What is known of the song before its segments are surveyed."""
 
     preview: LatentPreview  # fitted to pictures along the song
-    noise_ratio: float  # change of pictures / change of their previews, where the noise travels
-    prompt_ratio: float  # the same where the prompt changes
+    ratio: float  # change of pictures / change of their previews
     noise_speed: float  # perceived change of a picture whose noise travels by one seed
-
-    def ratio(self, length: float, prompt_length: float) -> float:
-        """The ratio that is expected on a path of this length, a part of which is its change of prompt.
-
-        Noise and prompt change the picture at once and nearly independently, so squares add.
-        """
-        if length <= prompt_length:
-            return self.prompt_ratio
-        prompt, noise = prompt_length**2, length**2 - prompt_length**2
-        return float(length / np.sqrt(prompt / self.prompt_ratio**2 + noise / self.noise_ratio**2))
 
     def preview_colors(self, walk: Walk, segment: Segment, noise: Array, progress: Float) -> Array:
         """Colours of latent previews, shape (n, values)."""
@@ -71,26 +56,25 @@ class SongCalibration:
             colors.append(self.preview.colors(latents))
         return joined(colors)
 
+    def compared(
+        self, walk: Walk, segment: Segment, noise: Array, progress: Float, colors: Array
+    ) -> tuple[float, Cost]:
+        """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
 
-def compared(
-    walk: Walk, segment: Segment, noise: Array, progress: Float, colors: Array, expected: float
-) -> tuple[float, Cost]:
-    """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
-
-    Positions lie far apart, so that few of them stand for the whole path. Where they are few, the ratio that was
-    `expected` counts too.
-    """
-    latents = walk.latents(segment, noise, progress, steps=walk.steps)
-    cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
-    real = float(successive_change(walk.decode(latents).reduced()).sum())
-    seen = float(preview_change(colors[:-1], colors[1:]).sum())
-    chords = len(progress) - 1
-    if min(real, seen) < TUNING.still * chords:
-        return expected, cost  # nothing moves there, so nothing is learned
-    limit = TUNING.max_correction
-    found = float(np.clip(real / seen, expected / limit, expected * limit))
-    weight = chords / (chords + TUNING.prior_chords)
-    return float(expected ** (1 - weight) * found**weight), cost
+        The ratio is much the same for near and for far positions, so few of them suffice. Where they are few, the
+        song's ratio counts too.
+        """
+        latents = walk.latents(segment, noise, progress, steps=walk.steps)
+        cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
+        real = float(successive_change(walk.decode(latents).reduced()).sum())
+        seen = float(preview_change(colors[:-1], colors[1:]).sum())
+        chords = len(progress) - 1
+        if min(real, seen) < TUNING.still * chords:
+            return self.ratio, cost  # nothing moves there, so nothing is learned
+        limit = TUNING.max_correction
+        found = float(np.clip(real / seen, self.ratio / limit, self.ratio * limit))
+        weight = chords / (chords + TUNING.prior_chords)
+        return float(self.ratio ** (1 - weight) * found**weight), cost
 
 
 def steps_a_frame(walk: Walk) -> float:
@@ -103,59 +87,39 @@ def calibrate_song(
 ) -> tuple[SongCalibration, Cost]:
     """Fit a latent preview to pictures along the song, and measure what it shows.
 
-    Pictures come in pairs. In every other pair the noise is moved a little, by `nudge_travel` seeds: this tells how
-    fast the noise changes the picture. In the others the prompt is, where prompts change. Both tell how much of a
-    change previews show. `beat` is called before every pair.
+    At every other picture the noise is also moved a little, by `nudge_travel` seeds: this tells how fast the noise
+    changes the picture, and how much of a change previews show. `beat` is called before every picture.
     """
     frame_steps, cost = steps_a_frame(walk), Cost()
+    steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
     share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.timeline.n_frames
-    affordable = share * frame_steps / (2 * (frame_steps + walk.probe_steps))
-    count = int(np.clip(affordable, TUNING.min_fitted, TUNING.max_fitted))
-    latents, pictures = [], []
-    by_noise, by_prompt = _Pairs(), _Pairs()
+    count = int(np.clip(share * frame_steps / steps_a_picture, TUNING.min_fitted, TUNING.max_fitted))
+    latents, pictures, previewed = [], [], []
+    changes: list[float] = []
     for i, at in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
         beat()
         segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
-        nudges_prompt = i % 2 == 1 and walk.prompt_moves(segment)
-        if nudges_prompt:
-            progress[1] += TUNING.nudge_progress * (1 if at % 1 < 0.5 else -1)
-        start = replace(walk.start(), travel=float(2 * i))
-        moving = NoisePath(start=start, travel=0.0 if nudges_prompt else nudge_travel)
+        moving = NoisePath(start=replace(walk.start(), travel=float(2 * i)), travel=nudge_travel)
         noise = walk.noise_on(moving, np.array([0.0, 1.0]))
-        complete = walk.latents(segment, noise, progress, steps=walk.steps)
+        made = 2 if i % 2 == 0 else 1
+        complete = walk.latents(segment, noise[:made], progress[:made], steps=walk.steps)
         shown = walk.decode(complete)
-        pairs = by_prompt if nudges_prompt else by_noise
-        pairs.changes.extend(host(successive_change(shown.reduced())))
-        pairs.previewed.append(walk.latents(segment, noise, progress, steps=walk.probe_steps))
+        cost = cost.plus(walk, denoised=made, steps=walk.steps).plus(walk, decoded=made)
         latents.append(host(complete[:1]))
         pictures.append(shown[:1].host())
-        cost = cost.plus(walk, denoised=2, steps=walk.steps).plus(walk, decoded=2)
-        cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
+        if made == 2:
+            changes.extend(host(successive_change(shown.reduced())))
+            previewed.append(walk.latents(segment, noise, progress, steps=walk.probe_steps))
+            cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
     preview = LatentPreview.fitted(np.concatenate(latents), np.concatenate(pictures))
-    noise_ratio = by_noise.ratio(preview, 1.0)
+    colors = preview.colors(joined(previewed))
+    real, seen = float(np.mean(changes)), float(preview_change(colors[::2], colors[1::2]).mean())
     found = SongCalibration(
         preview=preview,
-        noise_ratio=noise_ratio,
-        prompt_ratio=by_prompt.ratio(preview, noise_ratio),
-        noise_speed=max(float(np.mean(by_noise.changes)) / nudge_travel, 1e-3),
+        ratio=real / seen if min(real, seen) > TUNING.still else 1.0,
+        noise_speed=max(real / nudge_travel, 1e-3),
     )
     return found, cost
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Pairs of pictures that differ a little."""
-
-    changes: list[float] = field(default_factory=list)  # from one picture to the other
-    previewed: list[Array] = field(default_factory=list)  # latents of fewer steps, two a pair
-
-    def ratio(self, preview: LatentPreview, otherwise: float) -> float:
-        """Change of pictures / change of their previews; `otherwise` where nothing moves."""
-        if not self.changes:
-            return otherwise
-        colors = preview.colors(joined(self.previewed))
-        real, seen = float(np.mean(self.changes)), float(preview_change(colors[::2], colors[1::2]).mean())
-        return real / seen if min(real, seen) > TUNING.still else otherwise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,8 @@ Conventions
 - Noise travels along an endless **noise chain**: one smooth curve, a spline that meets the noise of seed number i of
   the chain at i and turns at a constant rate. **Travel** along it is counted in seeds. Great circles from seed to
   seed would have a corner at each, where the picture's speed jumps, by a factor of three at times.
-- A **detour** lengthens the way between two points of the chain: the noise leaves the chain while it passes from one
-  point to the other, runs along a second chain that is the segment's own, and comes back. So a path's ends can be
-  fixed before its length is known. Two long detours of a segment are the same but for how far they run: where a path
-  is too long, it is known where to stop.
+- A **detour** lengthens the way between two points of the chain: the noise leaves the chain, runs along a second one
+  that is the segment's own, and comes back. So a path's ends can be fixed before its length is known.
 - A point of a path is a weighted sum of the noise of a few seeds. The weights are on the host, the noise is where the
   generator computes. A batch is the first axis.
 """
@@ -30,7 +28,9 @@ from beatwalk.types import Float, Float32
 _SMALL_ANGLE = 1e-4
 _TURN_SAMPLES = 513  # of the spline's angle; it is smooth, so that straight lines between them are exact to 1e-6
 _AWAY = np.pi / 4  # angle by which a long detour leaves its chain: half of the noise's variance is the detour's then
-_LANDING = 0.5  # seeds of the second chain that are passed while the noise comes back
+_RAMP = 0.3  # part of a detour in which it leaves the chain, and in which it comes back; in between, the angle rests
+_HALFWAY = 0.5  # seeds by which a detour is longer than its chain where it leaves by half of that angle
+_MOST_DETOUR = 2.0**14  # seeds; far longer than any segment
 
 
 def slerp(a: Float32, b: Float32, t: Float) -> Float32:
@@ -104,9 +104,7 @@ class NoisePath:
     start: NoisePosition
     travel: float  # along the chain, in seeds; at least 0
     pinned: int | None = None  # seed on which the segment ends
-    # 0 to 1: by how much of the full angle the noise leaves its chain; what is above 1: how many seeds it then runs
-    # along the second chain before it comes back.
-    detour: float = 0.0
+    detour: float = 0.0  # by how many seeds the second chain's travel exceeds the chain's; 0: there is no detour
 
     @property
     def end(self) -> NoisePosition:
@@ -119,7 +117,7 @@ class NoisePath:
     def total_travel(self) -> float:
         """Length of the whole path in seeds, with its detour, or with one seed more onto another, pinned seed."""
         if self.detour > 0:
-            return float(self._turned[-1][-1])
+            return float(self._turned[1][-1])
         stays = self.pinned == self.start.origin and self.start.travel == 0 and self.travel == 0
         return self.travel + (0.0 if self.pinned is None or stays else 1.0)
 
@@ -132,48 +130,44 @@ class NoisePath:
 
         Only for a path whose end is not pinned.
         """
-        # Rounded, so that the rounding errors of pictures on other machines do not show.
+        low, high = 0.0, 1.0
         if total <= self.travel:
             return replace(self, detour=0.0)
-        full = replace(self, detour=1.0).total_travel
-        if total >= full:
-            return replace(self, detour=round(1 + (total - full) / np.sin(_AWAY), 3))
-        low, high = 0.0, 1.0
+        while replace(self, detour=high).total_travel < total and high < _MOST_DETOUR:
+            high *= 2
         while high - low > 5e-4:
             middle = (low + high) / 2
             low, high = (middle, high) if replace(self, detour=middle).total_travel < total else (low, middle)
+        # Rounded, so that the rounding errors of pictures on other machines do not show.
         return replace(self, detour=round(high, 3))
 
     def position(self, alphas: Float) -> tuple[Float, Float, Float]:
         """Travel along the chain and along the second one, in seeds, and the angle between chain and noise."""
-        alphas = np.asarray(alphas, np.float64)
         if self.detour <= 0:
-            return alphas * self.travel, np.zeros(len(alphas)), np.zeros(len(alphas))
-        *points, turned = self._turned
-        chain, second, angle = (np.interp(alphas * turned[-1], turned, values) for values in points)
-        return chain, second, angle
+            return np.asarray(alphas) * self.travel, np.zeros(len(alphas)), np.zeros(len(alphas))
+        parameters, turned = self._turned
+        at = np.interp(np.asarray(alphas, np.float64) * turned[-1], turned, parameters)
+        # The second chain is passed from its seed 0, at which detours of any length meet half way.
+        return at * self.travel, (at - 0.5) * (self.travel + self.detour), self._angle(at)[0]
+
+    def _angle(self, at: Float) -> tuple[Float, Float]:
+        """The angle by which the noise has left its chain, and its derivative, at parameters 0-1."""
+        most = _AWAY * self.detour / (self.detour + _HALFWAY)
+        ramp = np.clip(np.minimum(at, 1 - at) / _RAMP, 0, 1)
+        slope = np.where((ramp > 0) & (ramp < 1), np.sign(0.5 - at) / _RAMP, 0.0)
+        return most * ramp**2 * (3 - 2 * ramp), most * 6 * ramp * (1 - ramp) * slope
 
     @cached_property
-    def _turned(self) -> tuple[Float, Float, Float, Float]:
-        """Points of a detour: travel along both chains, the angle, and how many seeds the noise has turned by then.
+    def _turned(self) -> tuple[Float, Float]:
+        """Parameters of a detour, and how many seeds the noise has turned by then.
 
         Both chains and the angle between them turn the noise in directions of their own, so squares add up.
         """
         at = np.linspace(0, 1, _TURN_SAMPLES)
-        most, run = _AWAY * min(self.detour, 1.0), max(self.detour - 1.0, 0.0)
-        leaving = most * at**2 * (3 - 2 * at)
-        away = self.travel + 1.0  # seeds of the second chain that are passed while the noise leaves its own
-        rest = np.full(len(at), self.travel)
-        chain = np.concatenate([self.travel * at * (2 - at), rest, rest])
-        second = np.concatenate([away * at, away + run * at, away + run + _LANDING * at])
-        angle = np.concatenate([leaving, np.full(len(at), most), leaving[::-1]])
-        middle = (angle[1:] + angle[:-1]) / 2
-        steps = np.sqrt(
-            (np.diff(chain) * np.cos(middle)) ** 2
-            + (np.diff(second) * np.sin(middle)) ** 2
-            + (np.diff(angle) / seed_angle()) ** 2
-        )
-        return chain, second, angle, np.concatenate([[0.0], np.cumsum(steps)])
+        angle, turn = self._angle((at[1:] + at[:-1]) / 2)
+        chain, other = self.travel * np.cos(angle), (self.travel + self.detour) * np.sin(angle)
+        steps = np.sqrt(chain**2 + other**2 + (turn / seed_angle()) ** 2) / (len(at) - 1)
+        return at, np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def spline_weights(t: Float) -> Float:

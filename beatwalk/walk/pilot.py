@@ -127,5 +127,5 @@ def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None])
         beat()
         farthest = max(farthest, float(preview_change(ends[i - 1 : i], ends[i:]).max()))
     for index, colors in shown.items():
-        lengths[index] = song.prompt_ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
+        lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost

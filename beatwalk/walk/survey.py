@@ -5,12 +5,12 @@ all. What is left to choose is the length of the noise's detour. It takes four s
 
 1. `guess_path`: a few latent previews measure how long the change of prompt is. Where it alone is too long, it starts
    earlier. How far the noise may travel is guessed from how fast it changed pictures elsewhere in the song.
-2. `compare_previews`: latent previews along that path measure how long it is. In longer segments, pictures at a few
-   of its positions say how much of the change previews show. The travel is chosen again.
-3. `measure_again`: where there is time for it, latent previews along the new path measure its length, and the travel
-   is chosen again.
+2. `compare_previews`: latent previews along that path measure about how long it is, and pictures at a few of its
+   positions how much of the change previews show. The travel is chosen again.
+3. `measure_again`: where there is time for it, latent previews along the new path measure its length better, and the
+   travel is chosen again.
 4. `map_path`: the rest of the previews map the path, each new one in the gap across which the picture changes most.
-   By what they add to its length, the travel is corrected once more. Where too few are left, they choose nothing.
+   By what they add to its length, the travel is corrected once more.
 
 Pilot and surveys cost at most about `feedback.probe_share` of the render. The map is coarse: what happens between its
 points is seen while frames are made (`beatwalk.walk.controller`). A survey depends on the plan, the model and the
@@ -27,7 +27,7 @@ from beatwalk.core import OnEvent, Surveying
 from beatwalk.models import Array, joined
 from beatwalk.types import Float, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
-from beatwalk.walk.calibration import Cost, SongCalibration, compared, steps_a_frame
+from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.pilot import Pilot, most_travel, noise_length
@@ -87,7 +87,7 @@ class SegmentTask:
         """Share out the cost that the settings allow."""
         settings = walk.plan.settings
         share = settings.feedback.probe_share * (1 - TUNING.fitted_part) * segment.n_frames
-        n_compared = min(TUNING.max_compared, round(TUNING.compared_part * share))
+        n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share))
         if n_compared < TUNING.min_compared:
             n_compared = 0
         affordable = int((share - n_compared) * steps_a_frame(walk) / walk.probe_steps)
@@ -139,7 +139,6 @@ class SurveyState:
     prompt_length: float  # of the change of prompt alone
     cost: Cost
     previews: Previews | None = None  # along `path`; None while it has none
-    arc: ArcMap | None = None  # of `path`: measured, or what a longer or shorter path says of it
     n_previews: int = 0  # made for the segment; pictures to compare with have a share of their own
 
     @property
@@ -157,23 +156,21 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         progress = np.linspace(0, 1, count)
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
-        prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.prompt_ratio).length
+        prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
     travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
     path = task.path(travel, prompt_length)
     return SurveyState(
-        task=task, song=song, ratio=song.ratio(task.wanted, prompt_length), path=path, prompt_length=prompt_length,
-        cost=cost, n_previews=count,
-    )  # fmt: skip
+        task=task, song=song, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost, n_previews=count
+    )
 
 
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
-    task, enough = state.task, _enough(state)
-    # Where there is no time to measure twice, all previews measure once.
-    state = _with_previews(walk, state, max(task.n_compared, enough if state.left >= 2 * enough else state.left))
+    task = state.task
+    state = _with_previews(walk, state, task.n_compared)
     if task.n_compared:
         state = _compared(walk, state)
-    arc = _measured(state)
+    arc = _arc(state)
     if task.moves and state.path.noise.total_travel <= 0 and arc.length < task.wanted:
         # The prompt alone is not as long as it seemed.
         travel = noise_length(task.wanted, arc.length) / state.song.noise_speed
@@ -183,34 +180,27 @@ def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
 
 def measure_again(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure a path that was chosen again, if there is time for it; choose the travel again."""
-    enough = max(_enough(state), state.task.least)
-    if state.previews is not None or state.left < 2 * enough:
+    count = int(TUNING.first_share * state.task.budget)
+    if state.previews is not None or state.left < count + 2 * state.task.least:
         return state
-    state = _with_previews(walk, state, enough)
-    return _corrected(state, _measured(state))
+    state = _with_previews(walk, state, count)
+    return _corrected(state, _arc(state))
 
 
 def map_path(walk: Walk, state: SurveyState) -> SurveyState:
-    """Map the path with all previews that are left, and correct its travel by the length found.
-
-    Where those are too few to measure it, the part of the longer path that it was cut from is its map: a worse
-    measurement would undo what a better one has found.
-    """
-    if state.previews is None and (state.arc is None or state.left >= _enough(state)):
-        state = _with_previews(walk, state, max(state.left // 2, min(state.left, _enough(state))))
-    if state.previews is not None:
-        state = _with_gaps_filled(walk, state)
-        state = _corrected(state, _measured(state))
-    path, arc = state.path, state.arc or ArcMap.even()
-    if state.previews is not None and path.noise.total_travel <= 0 < state.prompt_length:
-        # The change of prompt alone has been measured.
+    """Map the path with all previews that are left, and correct its travel by the length found."""
+    if state.previews is None:
+        state = _with_previews(walk, state, state.left // 2)
+    state = _with_gaps_filled(walk, state)
+    arc, before = _arc(state), state.path.noise.total_travel
+    final = _corrected(state, arc)
+    path = final.path
+    if final.previews is None:  # a small correction: where the picture changes much and where little hardly moves
+        length = _length_after(state, arc, path.noise.total_travel / before)
+        arc = replace(arc, distances=arc.distances * length / arc.length)
+    elif path.noise.total_travel <= 0 < state.prompt_length:  # the change of prompt alone has been measured
         path = replace(path, time_ratio=min(1.0, state.task.wanted / arc.length))
-    return replace(state, path=replace(path, arc=arc))
-
-
-def _enough(state: SurveyState) -> int:
-    """Latent previews that measure the length of a path on which the noise travels so far."""
-    return int(np.ceil(TUNING.previews_a_seed * state.path.noise.total_travel)) + 1
+    return replace(final, path=replace(path, arc=arc))
 
 
 def _with_previews(walk: Walk, state: SurveyState, count: int) -> SurveyState:
@@ -254,32 +244,23 @@ def _compared(walk: Walk, state: SurveyState) -> SurveyState:
     previews, task = _previews(state), state.task
     chosen = np.unique(np.linspace(0, len(previews.alphas) - 1, task.n_compared).round().astype(int))
     inputs = walk.inputs_on(state.path, previews.alphas[chosen])
-    ratio, cost = compared(walk, task.segment, *inputs, previews.colors[chosen], state.ratio)
+    ratio, cost = state.song.compared(walk, task.segment, *inputs, previews.colors[chosen])
     prompt_length = state.prompt_length * (ratio / state.ratio)
     return replace(state, cost=state.cost + cost, ratio=ratio, prompt_length=prompt_length)
 
 
 def _corrected(state: SurveyState, arc: ArcMap) -> SurveyState:
-    """Choose the travel again if the path has not the wanted length; the new path has a map, but no previews."""
+    """Choose the travel again if the path has not the wanted length; the new path has no previews."""
     task, noise, wanted = state.task, state.path.noise, state.task.wanted
     low, high = TUNING.refit
-    state = replace(state, arc=arc)
     if not task.moves or low < arc.length / wanted < high:
         return state
     fixed = _fixed_square(state, arc)
-    # Where the path is too long, it is known where to stop; what lies beyond its end is not known.
-    far = float(np.sqrt((wanted**2 - fixed) / (arc.length**2 - fixed)))
-    longer = far if far > 1 else float(arc.alpha_at(np.array([far * arc.length]))[0])
+    longer = float(np.sqrt((wanted**2 - fixed) / (arc.length**2 - fixed)))
     path = task.path(noise.total_travel * min(longer, TUNING.max_stretch), state.prompt_length)
     if path.noise == noise:
         return state  # between its ends, the noise cannot travel any less
-    length, found = wanted, path.noise.total_travel / noise.total_travel
-    if abs(found / longer - 1) > 0.01:  # the ends are too far apart, or the end is farther than is believed
-        length = _length_after(state, arc, found)
-    elif longer < 1:
-        arc = arc.until(longer)
-    arc = replace(arc, distances=arc.distances * length / arc.length)
-    return replace(state, path=path, previews=None, arc=arc)
+    return replace(state, path=path, previews=None)
 
 
 def _length_after(state: SurveyState, arc: ArcMap, longer: float) -> float:
@@ -299,7 +280,7 @@ def _previews(state: SurveyState) -> Previews:
     return state.previews
 
 
-def _measured(state: SurveyState) -> ArcMap:
+def _arc(state: SurveyState) -> ArcMap:
     return measured_arc(_previews(state), state.ratio)
 
 

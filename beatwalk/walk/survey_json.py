@@ -22,8 +22,7 @@ def pilot_to_json(pilot: Pilot) -> dict[str, Any]:
     """Write a pilot as plain data."""
     song = pilot.song and {
         "preview": _array_to_json(pilot.song.preview.weights),
-        "noise_ratio": pilot.song.noise_ratio,
-        "prompt_ratio": pilot.song.prompt_ratio,
+        "ratio": pilot.song.ratio,
         "noise_speed": pilot.song.noise_speed,
     }
     noise = [_noise_to_json(path) for path in pilot.noise]
@@ -40,8 +39,7 @@ def pilot_from_json(data: Mapping[str, Any]) -> Pilot:
     """
     song = data["song"] and SongCalibration(
         preview=LatentPreview(weights=_array_from_json(data["song"]["preview"])),
-        noise_ratio=float(data["song"]["noise_ratio"]),
-        prompt_ratio=float(data["song"]["prompt_ratio"]),
+        ratio=float(data["song"]["ratio"]),
         noise_speed=float(data["song"]["noise_speed"]),
     )
     return Pilot(

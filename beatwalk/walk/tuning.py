@@ -31,20 +31,16 @@ class WalkTuning:
     # Seeds by which noise is moved to measure its speed: so few that the chord is the arc, so many that rounding does
     # not count. Change a seed is 0.33 from 0.0125 to 0.2 with nano (derive_tuning).
     nudge_travel: float = 0.05
-    # Part of a segment by which a prompt is moved to measure the same: 0.02 to 0.03 of change, far above rounding.
-    nudge_progress: float = 0.1
-    fitted_part: float = 0.18  # of the cost of all probes goes into pictures that fit the latent preview; by hand
+    fitted_part: float = 0.13  # of the cost of all probes goes into pictures that fit the latent preview; by hand
     min_fitted: int = 4  # such pictures; by hand
     max_fitted: int = 16  # such pictures; by hand
     still: float = 1e-4  # change from probe to probe below which nothing moves, so that ratios tell nothing; by hand
-    # For how many chords the expected ratio counts in a segment's. The logarithm of what is expected is off by 0.13,
-    # that of two chords by 0.05 and that of four by 0.02 (21 segments of four songs, nano).
-    prior_chords: float = 0.3
+    prior_chords: int = 1  # for how many chords the song's ratio counts in a segment's; by hand, from 2
 
     # Pilot
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
     # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
-    fixed_travel: float = 0.4
+    fixed_travel: float = 0.5
 
     # Survey
     chord: float = 0.015  # length between neighbouring latent previews that is aimed at if they suffice; by hand
@@ -53,12 +49,9 @@ class WalkTuning:
     min_previews: int = 9  # of a path; by hand
     fewest_previews: int = 4  # of a path that has few frames; by hand
     frames_a_preview: int = 6  # at least, below `min_previews`, so that short segments are surveyed cheaply; by hand
-    # By which a path's length is measured: pictures a seed apart are nearly unrelated, so that chords between them
-    # tell little. Twenty along ten seeds found 1.79 where pictures had 1.80; ten along seven seeds found 0.83 of 1.21
-    # (nano).
-    previews_a_seed: float = 2.0
-    compared_part: float = 0.5  # of the cost of a segment's probes goes into pictures to compare with; by hand
-    min_compared: int = 3  # such pictures; the ratio of two is off by 0.09 and too small by as much
+    first_share: float = 0.4  # of the previews measure a path's length, where others are left to map it; by hand
+    compared_part: float = 0.4  # of the cost of a segment's probes goes into pictures to compare with; by hand
+    min_compared: int = 3  # such pictures; fewer are not worth it; by hand
     max_compared: int = 12  # such pictures; by hand
     max_travel_a_frame: float = 0.5  # seeds; beyond this, neighbouring frames have nothing to do with each other
     overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand

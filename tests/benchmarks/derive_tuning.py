@@ -157,11 +157,11 @@ def calibration_latents(walk: Walk, segment: Segment, i: int) -> Float32:
 
 
 def derive_ratio(place: Scene) -> Derived:
-    """How much the noise's ratio of change depends on the nudge that it is measured with."""
-    songs = [calibrate_song(place.walk, nudge)[0] for nudge in NUDGES]
-    ratios, at = [song.noise_ratio for song in songs], NUDGES.index(TUNING.nudge_travel)
-    text = f"ratio {listed(NUDGES, ratios)}; of the prompt {songs[at].prompt_ratio:.3g}"
-    return Derived(name="(noise's ratio)", constant=1.0, derived=ratios[at], evidence=text)
+    """How much the song's ratio of change depends on the nudge that it is measured with."""
+    ratios = [calibrate_song(place.walk, nudge)[0].ratio for nudge in NUDGES]
+    text = "ratio " + listed(NUDGES, ratios)
+    at = NUDGES.index(TUNING.nudge_travel)
+    return Derived(name="(song's ratio)", constant=1.0, derived=ratios[at], evidence=text)
 
 
 DERIVATIONS: tuple[Callable[[Scene], Derived], ...] = (

@@ -117,14 +117,3 @@ def test_successive_change_pairs_neighbours() -> None:
     found = successive_change(reduce_frames(stack))
     assert found[0] == 0
     assert found[1] == distance(picture(0), picture(4))
-
-
-@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8), st.floats(0.01, 1))
-def test_the_beginning_of_a_map_is_that_of_the_shorter_path(changes: list[float], end: float) -> None:
-    """Its positions are parts of the shorter path, its distances are those of the whole."""
-    whole = ArcMap.from_changes(np.linspace(0, 1, len(changes) + 1), np.array(changes))
-    beginning = whole.until(end)
-    assert beginning.alphas[[0, -1]].tolist() == [0, 1]
-    assert beginning.length == pytest.approx(whole.distance_at(np.array([end]))[0], abs=1e-5)
-    kept = whole.alphas < end
-    np.testing.assert_allclose(beginning.distance_at(whole.alphas[kept] / end), whole.distances[kept], atol=1e-6)

@@ -143,17 +143,6 @@ def test_noise_turns_at_a_constant_rate_on_a_detour() -> None:
     np.testing.assert_allclose(steps, steps.mean(), rtol=0.06)
 
 
-def test_a_longer_detour_begins_as_a_shorter_one() -> None:
-    """So that a path that is too long can be cut where it is known: only its way back, which comes last, differs."""
-    start = NoisePath(start=NoisePosition(origin=3, travel=0.4), travel=1.0)
-    short, long = start.lengthened(5.0), start.lengthened(9.0)
-    back = 1.0  # more than the way back takes, in seeds
-    seeds = np.linspace(0, 5.0 - back, 9)
-    one, other = (noise_along(path, seeds / path.total_travel, gaussian) for path in (short, long))
-    np.testing.assert_allclose(one, other, atol=0.02)
-    assert abs(noise_along(short, np.ones(1), gaussian) - noise_along(long, np.full(1, 5 / 9), gaussian)).max() > 0.5
-
-
 def test_every_segment_has_a_detour_of_its_own() -> None:
     """Two detours from different points of a chain go different ways."""
     ways = []

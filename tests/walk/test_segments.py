@@ -230,7 +230,7 @@ def test_a_job_survives_json() -> None:
         assert (story.timeline, story.size, story.model) == (storyboard.timeline, storyboard.size, storyboard.model)
         assert job_to_json(again, story) == json.loads(text)
         with pytest.raises(ValueError, match="damaged"):
-            job_from_json(json.loads(text.replace('"noise_ratio": 1', '"noise_ratio": 2')))
+            job_from_json(json.loads(text.replace('"ratio": 1', '"ratio": 2')))
 
 
 @pytest.mark.parametrize("name", ["fake", "nano"])

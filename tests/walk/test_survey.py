@@ -44,17 +44,14 @@ def true_length(walk: Walk, index: int, found: Survey, count: int = 121) -> floa
     return float(successive_change(reduce_frames(pictures)).sum())
 
 
-@pytest.mark.parametrize("pace", [0.15, 0.3, 0.5])
-def test_each_segment_is_as_long_as_the_music_wants(pace: float) -> None:
-    """For a slow pace, a faster one, and one for which there are fewer previews than two a seed.
-
-    There the last few must not undo what the first ones have measured: the noise ran a third too far.
-    """
-    walk = walk_of(walk={**STEADY, "pace": pace})
-    found = surveyed(walk)
-    for job in jobs_of(walk):
-        goal = job.pilot.wanted_length(job.steps)
-        assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.12)
+def test_each_segment_is_as_long_as_the_music_wants() -> None:
+    """Within a tenth, for a slow pace and a faster one."""
+    for pace in (0.15, 0.3):
+        walk = walk_of(walk={**STEADY, "pace": pace})
+        found = surveyed(walk)
+        for job in jobs_of(walk):
+            goal = job.pilot.wanted_length(job.steps)
+            assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.1)
 
 
 def test_louder_music_sends_the_noise_further() -> None:
@@ -95,7 +92,7 @@ def test_a_small_share_is_kept() -> None:
         costs.append(surveyed(walk).cost / 240)
     assert costs == sorted(costs)
     assert costs[0] < 0.1
-    assert costs[1] < 0.13
+    assert costs[1] < 0.12
     assert costs[2] < 0.21
 
 
