@@ -135,6 +135,7 @@ def repeated(
         )
 
     downbeats = beats_s[::per_bar]
+    label = next((part.label for part in reversed(analysis.sections) if part.start_s <= window[0] + 0.01), "A")
     return replace(
         analysis,
         song=replace(analysis.song, duration_s=ROUNDS * length_s),
@@ -146,7 +147,7 @@ def repeated(
         beats_per_bar=frozen_array(np.full(len(downbeats), per_bar), np.int64),
         onsets_s=frozen_array(np.concatenate([onsets + start for start in starts])),
         onset_strength=frozen_array(np.tile(analysis.onset_strength[inside], ROUNDS)),
-        sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label="A") for start in starts),
+        sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label=label) for start in starts),
         drop_s=None,
         curves={name: around(curve) for name, curve in analysis.curves.items()},
         sources={
