@@ -91,7 +91,9 @@ def locked(name: str) -> dict[str, tuple[str, int]]:
     """Package → version and number of hashes, of a file in locks/."""
     text = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8")
     entries = re.findall(r"^([\w.-]+)==(\S+)(.*(?:\n .*)*)$", text, re.MULTILINE)
-    found = {canonicalize_name(each): (version, len(HASH.findall(rest))) for each, version, rest in entries}
+    found: dict[str, tuple[str, int]] = {
+        canonicalize_name(each): (version, len(HASH.findall(rest))) for each, version, rest in entries
+    }
     assert len(found) == len(entries)
     assert sum(n for _, n in found.values()) == text.count("--hash="), "a hash of another kind, or of no package"
     return found

@@ -157,12 +157,10 @@ def _has_locks(lock: Path) -> bool:
     """Whether files beside this one can be locked."""
     if sys.platform == "win32":
         return True
-    import fcntl
-
     probe = partial_path(lock)
     try:
         with probe.open("xb") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.lockf(file.fileno(), os.F_TLOCK, 0)
     except OSError as error:
         return error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
     finally:

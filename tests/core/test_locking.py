@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import sys
 import threading
@@ -128,8 +129,6 @@ def test_a_disk_without_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """SQLite says "locked" where NFS has no lock service; the work is done, with a line, and nobody waits."""
-    import fcntl
-
     work = tmp_path / "out.mp4.beatwalk"
 
     class Connection(sqlite3.Connection):
@@ -142,7 +141,7 @@ def test_a_disk_without_locks(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
-    monkeypatch.setattr(fcntl, "lockf", refused)
+    monkeypatch.setattr(os, "lockf", refused)
     with alone_in(work, TAKEN):
         assert not is_held(work)
         assert [path.name for path in work.iterdir()] == ["lock"]
