@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt beatwalk/_version.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "beatwalk needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifdef LOCKED
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/packages.txt -r locks/$(LOCKED).txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .locks/packages.txt -r .locks/$(LOCKED).txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
 else
@@ -63,7 +63,7 @@ format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the 
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/function_plots.py
 
-lock:  ## write locks/ from pyproject.toml and constraints.txt (needs uv)
+lock:  ## write .locks/ from pyproject.toml and constraints.txt (needs uv)
 	$(PYTHON) .ci/lock.py
 
 docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ROOT / "locks"
+LOCKS = ROOT / ".locks"
 CUDA = re.compile(r"(torch|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
 PYTHON = "3.11.5"  # the oldest that the documentation's packages take
 PACKAGES = """\

@@ -88,8 +88,8 @@ def test_all_that_is_installed_with_beatwalk_is_pinned() -> None:
 
 
 def locked(name: str) -> dict[str, tuple[str, int]]:
-    """Package → version and number of hashes, of a file in locks/."""
-    text = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8")
+    """Package → version and number of hashes, of a file in .locks/."""
+    text = (ROOT / ".locks" / f"{name}.txt").read_text(encoding="utf-8")
     entries = re.findall(r"^([\w.-]+)==(\S+)(.*(?:\n .*)*)$", text, re.MULTILINE)
     found: dict[str, tuple[str, int]] = {
         canonicalize_name(each): (version, len(HASH.findall(rest))) for each, version, rest in entries
