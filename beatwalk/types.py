@@ -279,10 +279,11 @@ class Targets:
 class Conditioning:
     """What a model family needs from text, for a batch of prompts: named arrays that can be interpolated.
 
-    The first axis of every array is the batch. `masks` (1 where a token counts) are joined, not interpolated.
+    The first axis of every array is the batch. `tensors` lie where the model computes. `masks` (1 where a token
+    counts) are small and lie on the host; they are joined, not interpolated.
     """
 
-    tensors: Mapping[str, Float32]
+    tensors: Mapping[str, Any]
     masks: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -295,54 +296,16 @@ class Conditioning:
             masks={name: mask[rows] for name, mask in self.masks.items()},
         )
 
-    def repeated(self, count: int) -> MixedConditioning:
-        """The only row, `count` times."""
-        masks = {name: mask.repeat(count, axis=0) for name, mask in self.masks.items()}
-        return MixedConditioning(texts=(self,), weights=np.ones((count, 1)), masks=masks)
-
     def made(self) -> Conditioning:
         """The conditioning itself: nothing of it is left to be mixed."""
         return self
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MixedConditioning:
-    """Rows that are mixed of a few texts, once a batch of them is needed: all at once could be gigabytes."""
-
-    texts: tuple[Conditioning, ...]  # one row each
-    weights: Float  # of each text in each row, shape (rows, texts)
-    masks: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # of the rows
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-    def rows(self, rows: slice | NDArray[np.int64]) -> MixedConditioning:
-        """Some rows of the batch."""
-        masks = {name: mask[rows] for name, mask in self.masks.items()}
-        return MixedConditioning(texts=self.texts, weights=self.weights[rows], masks=masks)
-
-    def made(self) -> Conditioning:
-        """The mixture of all rows."""
-        tensors = {}
-        for name, first in self.texts[0].tensors.items():
-            column = (-1, *(1,) * (first.ndim - 1))
-            parts = [text.tensors[name] for text in self.texts]
-            weights = self.weights.astype(np.float32)
-            mixed = weights[:, 0].reshape(column) * parts[0]
-            for i, part in enumerate(parts[1:], 1):
-                mixed += weights[:, i].reshape(column) * part
-            tensors[name] = mixed
-        return Conditioning(tensors=tensors, masks=self.masks)
-
-
-Text = Conditioning | MixedConditioning
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class ImagePull:
     """Attraction of a batch's latents to a picture keyframe."""
 
-    latents: Float32  # of the picture, as `Generator.encode_picture` makes them
+    latents: Any  # of the picture, as `Generator.encode_picture` makes them
     weights: Float  # shape (batch,): 0 not at all, 1 to the picture itself; all pulls' together at most 1
     strength: float  # how much the model may repaint the picture: 0 keeps it, 1 ignores it
 

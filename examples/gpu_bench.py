@@ -18,7 +18,6 @@ import json
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from gpu_models import build
 
@@ -33,7 +32,7 @@ def beatwalks(
 ) -> float:
     """Pictures per second of beatwalk's own path."""
     size, text = generator.info.size, generator.encode([str(number) for number in range(block)])
-    noise = np.stack([generator.start_noise(seed, size) for seed in range(block)])
+    noise = torch.stack([generator.start_noise(seed, size) for seed in range(block)])
 
     def make() -> int:
         return len(generator.generate(noise, text, None, size=size, steps=steps, guidance=guidance))
@@ -49,14 +48,14 @@ def streaming(generator: DiffusionGenerator, steps: int) -> float:
     scheduler.set_timesteps(steps, device=device)
     sigmas, times = scheduler.sigmas.to(device, dtype), scheduler.timesteps
     text = generator.encode([str(number) for number in range(steps)])
-    embeds = torch.from_numpy(text.tensors["prompt_embeds"]).to(device, dtype)
+    embeds = text.tensors["prompt_embeds"].to(device, dtype)
     extra: dict[str, Any] = {}
     if "pooled_prompt_embeds" in text.tensors:
         ids = torch.tensor([[size[1], size[0], 0, 0, size[1], size[0]]] * steps, device=device, dtype=dtype)
         extra["added_cond_kwargs"] = {
-            "text_embeds": torch.from_numpy(text.tensors["pooled_prompt_embeds"]).to(device, dtype), "time_ids": ids,
+            "text_embeds": text.tensors["pooled_prompt_embeds"].to(device, dtype), "time_ids": ids,
         }  # fmt: skip
-    fresh = torch.from_numpy(generator.start_noise(0, size))[None].to(device, dtype)
+    fresh = generator.start_noise(0, size)[None].to(device, dtype)
     batch = fresh.repeat(steps, 1, 1, 1) * sigmas[:-1, None, None, None]
 
     def make() -> int:

@@ -130,10 +130,11 @@ class Wordless(DiffusionGenerator):
         seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little") for prompt in prompts]
         draws = [np.random.default_rng(seed) for seed in seeds]
         rows = [rng.standard_normal((tokens, width), np.float32) for rng in draws]
-        tensors = {"prompt_embeds": np.stack(rows)}
+        arrays = {"prompt_embeds": np.stack(rows)}
         if pooled:
-            tensors["pooled_prompt_embeds"] = np.stack([rng.standard_normal(pooled, np.float32) for rng in draws])
-        return Conditioning(tensors=tensors)
+            arrays["pooled_prompt_embeds"] = np.stack([rng.standard_normal(pooled, np.float32) for rng in draws])
+        device = self.denoiser.device
+        return Conditioning(tensors={name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 
 def build(

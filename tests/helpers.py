@@ -127,4 +127,4 @@ def names(folder: Path) -> set[str]:
 
 def pictures_on(walk: Walk, segment: Segment, path: SegmentPath, alphas: Float) -> Frames:
     """Decoded pictures at positions `alphas` of a segment."""
-    return walk.decode(walk.latents_on(segment, path, alphas))
+    return walk.decode(walk.latents_on(segment, path, alphas)).host()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from beatwalk.core import Note, OnEvent, Reporter, WorkFolder
@@ -16,13 +15,14 @@ from beatwalk.errors import AudioError
 from beatwalk.models import Generator, ModelKeeper, ModelRequest
 from beatwalk.plan import check_plan
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
-from beatwalk.types import Frames, ModelInfo, Plan, Targets
+from beatwalk.types import ModelInfo, Plan, Targets
+from beatwalk.video import RenderedFrames
 from beatwalk.walk import SegmentRecord, Survey, Walk, render_segments
 
 if TYPE_CHECKING:
     from beatwalk.api.rendering import RenderRequest
 
-Sink = Callable[[Path | Frames], None]
+Sink = Callable[[RenderedFrames], None]
 
 
 @dataclass(frozen=True, kw_only=True)

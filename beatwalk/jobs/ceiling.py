@@ -19,8 +19,9 @@ import numpy as np
 
 from beatwalk.core import CpuTimes, Stages
 from beatwalk.jobs.song import PROMPTS, write_song
-from beatwalk.models import Generator, proceed
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+from beatwalk.models import Array, Generator, Text, proceed
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 CELLS = (8, 8, 4)  # rows, columns and channels of its latents
 MARGIN = 1 / 4  # of the picture's sides, by which views of it move
@@ -74,7 +75,7 @@ class InstantGenerator(Generator):
 
     def latents(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -83,14 +84,16 @@ class InstantGenerator(Generator):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
         check: Callable[[], None] = proceed,
-    ) -> Float32:
+    ) -> Array:
         """Noise and text, added."""
+        check()
         with self.stages.time("model"):
             moved: Float32 = noise + 0.1 * conditioning.made().tensors["embeds"].reshape(-1, 1, 1, 1)
             return moved
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
         """The views that the latents say, copied out of the large picture."""
+        check()
         with self.stages.time("model"):
             width, height = self.size
             frames = np.empty((len(latents), height, width, 3), np.uint8)
@@ -99,7 +102,7 @@ class InstantGenerator(Generator):
                 part, left = int(steps % PARTS), _folded(int(steps // PARTS), self.margin[0])
                 top = _folded(round(self.margin[1] * REACH * float(y)), self.margin[1])
                 frame[:] = self._large[part, top : top + height, left : left + width]
-            return frames
+            return Pictures(frames)
 
 
 def _folded(place: int, end: int) -> int:

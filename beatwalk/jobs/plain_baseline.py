@@ -27,8 +27,10 @@ def plain_pictures(
     Text is embedded once a prompt; then, frame by frame, embeddings are mixed, noise is slerped and the pipeline is
     called with a batch of one.
     """
+    from beatwalk.models import host
+
     text = generator.encode(list(prompts[:2]))
-    noises = [generator.start_noise(seed, size) for seed in (0, 1)]
+    noises = [host(generator.start_noise(seed, size)) for seed in (0, 1)]
     for number in range(count):
         share = number / max(1, count - 1)
         noise = slerp(noises[0], noises[1], np.array([share]))

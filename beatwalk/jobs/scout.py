@@ -14,7 +14,7 @@ import numpy as np
 
 from beatwalk.core import check_place, whole_or_nothing
 from beatwalk.errors import ModelError, OutputError
-from beatwalk.models import Generator
+from beatwalk.models import Generator, MixedText, stacked
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ def picture_seeds(
     against = generator.encode([negative]) if negative.strip() else None
     batches = []
     for first in range(0, len(seeds), BATCH):
-        noise = np.stack([generator.start_noise(seed, size) for seed in seeds[first : first + BATCH]])
+        noise = stacked([generator.start_noise(seed, size) for seed in seeds[first : first + BATCH]])
         batches.append(
             generator.generate(
                 noise,
-                text.repeated(len(noise)),
-                against.repeated(len(noise)) if against is not None else None,
+                MixedText.repeated(text, len(noise)),
+                MixedText.repeated(against, len(noise)) if against is not None else None,
                 size=size,
                 steps=steps if steps is not None else info.steps,
                 guidance=guidance if guidance is not None else info.guidance,

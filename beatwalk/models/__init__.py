@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.models.arrays import Array, column, host, joined, mixed, stacked, with_edges
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.devices import count_cuda_devices, use_threads
@@ -9,6 +10,7 @@ from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
+from beatwalk.models.mixed_text import MixedText, Text
 from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import LoadOptions, ModelRequest
@@ -19,26 +21,35 @@ from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
 __all__ = [
     "PROMPT_GROUPS",
+    "Array",
     "Compiled",
     "DiffusionGenerator",
     "Generator",
     "LoadOptions",
+    "MixedText",
     "ModelKeeper",
     "ModelRequest",
     "PromptReader",
+    "Text",
     "TimedGenerator",
     "check_upscaler",
+    "column",
     "compile_measured",
     "count_cuda_devices",
     "fingerprint_of",
+    "host",
+    "joined",
     "list_models",
     "load_model",
     "load_upscaler",
+    "mixed",
     "must_download",
     "proceed",
     "reference_gflops",
     "run_checkup",
     "should_compile",
+    "stacked",
     "use_threads",
+    "with_edges",
     "write_map",
 ]

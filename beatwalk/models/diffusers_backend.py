@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from beatwalk.errors import ModelError
+from beatwalk.models.arrays import Array, joined
 from beatwalk.models.batching import Batches
 from beatwalk.models.cfg_batch import with_joined_passes
 from beatwalk.models.compile import compile_network, compile_options
@@ -36,14 +37,17 @@ from beatwalk.models.families import Family, call_arguments
 from beatwalk.models.image_pull import pull_arguments
 from beatwalk.models.latent_layout import LAYOUTS, latent_channels, to_grid
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.mixed_text import MixedText, Text
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
-from beatwalk.models.readback import to_host_bytes
+from beatwalk.models.readback import to_bytes
 from beatwalk.models.seam import Generator, proceed
 from beatwalk.models.step_cache import step_cached
 from beatwalk.models.text_encoding import encode_arguments, fitted, pad_rows, to_host, truncated_words
+from beatwalk.models.turns import computing
 from beatwalk.models.vae import decode_latents, encode_picture
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     import torch
@@ -137,6 +141,7 @@ class DiffusionGenerator(Generator):
         """Whether the networks are compiled."""
         return self._batches.fixed
 
+    @computing
     def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
@@ -172,6 +177,7 @@ class DiffusionGenerator(Generator):
         readings = {prompt: self._reader.read(prompt) for prompt in prompts if prompt.strip()}
         return [read.to_text(self._info.name) for prompt, read in readings.items() if read.text != prompt]
 
+    @computing
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -196,12 +202,13 @@ class DiffusionGenerator(Generator):
                 masks.append({name: row.pop(name) for name in self._family.masks if name in row})
                 rows.append(row)
         rows, names = pad_rows(rows, masks, self._family), sorted(self._family.masks)
-        tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         if self._family.empty_is_zero and self._pipeline.config.get("force_zeros_for_empty_prompt"):
             empty = np.array([not prompt.strip() for prompt in prompts])
-            for tensor in tensors.values():
-                tensor[empty] = 0
-        shape = tensors["prompt_embeds"].shape[:2]
+            for array in arrays.values():
+                array[empty] = 0
+        shape = arrays["prompt_embeds"].shape[:2]
+        tensors = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
         text = Conditioning(tensors=tensors, masks={name: np.ones(shape, np.int64) for name in names})
         self._last_text = (tuple(prompts), text)
         return text
@@ -228,17 +235,18 @@ class DiffusionGenerator(Generator):
             self._reported.add(prompt)
             log.warning("%s", message)
 
-    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
-        """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
+    @computing
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Array:
+        """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same numbers on every device."""
         import torch
 
         width, height = self._covering(size)
         channels = latent_channels(self._family, self._denoiser.config)
         shape = (channels, height // self._scale, width // self._scale)
-        noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
-        return noise
+        return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(self._device)
 
-    def encode_picture(self, picture: Frames) -> Float32:
+    @computing
+    def encode_picture(self, picture: Frames) -> Array:
         """A picture's latents; where the model makes a larger size, the picture's edge pixels are repeated around it.
 
         Raises
@@ -251,11 +259,12 @@ class DiffusionGenerator(Generator):
         around = ((0, 0), (below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))
         whole = np.pad(picture, around, mode="edge")
         latents = encode_picture(self._pipeline, self._family, whole, self._info.name)
-        made: Float32 = LAYOUTS[self._family.latents](latents)[0].cpu().numpy()
+        made: torch.Tensor = LAYOUTS[self._family.latents](latents)[0]
         return made
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
-        """Pictures of latents, uint8; any number, split into batches that fit.
+    @computing
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
+        """Pictures of latents; any number, split into batches that fit. They stay on the device.
 
         Raises
         ------
@@ -264,36 +273,34 @@ class DiffusionGenerator(Generator):
         DeviceError
             Not even one picture fits into memory.
         """
+        import torch
 
         def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(latents[rows], size, pipeline or self._pipeline)
 
         made = self._batches.run(len(latents), self._covering(size), make, check)
-        if self._device.type == "cuda":  # copies to the host overlap with the next batches
-            import torch
-
-            torch.cuda.current_stream(self._device).synchronize()
-        if not all(bool(finite) for _, finite in made):
+        if not bool(torch.stack([finite for _, finite in made]).all()):  # one number for all batches
             hint = "use --dtype bfloat16 or float32" if self._info.dtype == "float16" else "the model may be broken"
             raise ModelError(f"{self._info.name} yields pixels that are not numbers in {self._info.dtype}; {hint}")
-        return np.concatenate([frames.numpy() for frames, _ in made])
+        return Pictures(torch.cat([frames for frames, _ in made]))
 
-    def _decode(self, latents: Float32, size: tuple[int, int], pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """One batch: frames and whether all their pixels are numbers; both may still be on their way to the host."""
+    def _decode(self, latents: Array, size: tuple[int, int], pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch: bytes, and whether all pixels are numbers; a GPU may still be at work on both."""
         import torch
 
         count = len(latents)
         if (rows := self._batches.filled(count, self._covering(size))) is not None:
             latents = latents[rows]
-        cells = torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 3, 1, 2)))
+        cells = torch.as_tensor(latents).permute(0, 3, 1, 2).contiguous()
         pictures, replaced = decode_latents(pipeline, self._family, cells)
         with self._counting:
             self._replaced += replaced
-        return to_host_bytes(pictures[:count], size)
+        return to_bytes(pictures[:count], size)
 
+    @computing
     def latents(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -302,7 +309,7 @@ class DiffusionGenerator(Generator):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
         check: Callable[[], None] = proceed,
-    ) -> Float32:
+    ) -> Array:
         """Denoised latents for `decode`, shape (batch, rows, columns, channels), of a size that covers `size`.
 
         Raises
@@ -314,19 +321,19 @@ class DiffusionGenerator(Generator):
         """
         covering = self._covering(size)
 
-        def make(rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any) -> Float32:
+        def make(rows: slice, text: Conditioning, away: Conditioning | None, pipeline: Any) -> Array:
             made = self.call_pipeline(
                 noise[rows], text, away, size=covering, steps=steps, guidance=guidance, output_type="latent",
                 pulls=[pull.rows(rows) for pull in pulls], pipeline=pipeline,
             )  # fmt: skip
             return self._cells(made, covering)
 
-        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make, check))
+        return joined(self._in_batches(len(noise), conditioning, negative, size, guidance, make, check))
 
     @staticmethod
-    def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
+    def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Array:
         """A pipeline's latents as a grid, channels last."""
-        cells: Float32 = np.ascontiguousarray(to_host(to_grid(latents, covering)).transpose(0, 2, 3, 1))
+        cells: torch.Tensor = to_grid(latents, covering).float().permute(0, 2, 3, 1).contiguous()
         return cells
 
     def _in_batches(
@@ -343,7 +350,7 @@ class DiffusionGenerator(Generator):
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._empty_text = self._empty_text or self.encode([""])
-            negative = self._empty_text.repeated(count)
+            negative = MixedText.repeated(self._empty_text, count)
 
         def make_rows(rows: slice, pipeline: Any) -> Made:
             text, against = conditioning.rows(rows).made(), None
@@ -355,7 +362,7 @@ class DiffusionGenerator(Generator):
 
     def call_pipeline(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Conditioning,
         negative: Conditioning | None = None,
         *,
@@ -396,8 +403,7 @@ class DiffusionGenerator(Generator):
             arguments |= self._tensors(negative, "negative_")
             if "negative_prompt" in inspect.signature(self._pipeline.__call__).parameters:
                 arguments["negative_prompt"] = None  # the default "" of some pipelines forbids embeddings
-        latents = torch.from_numpy(np.ascontiguousarray(noise))
-        latents = latents.to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
+        latents = torch.as_tensor(noise).to(self._device, dtype if family.latents_dtype == "model" else torch.float32)
         latents = LAYOUTS[family.latents](latents)
         seeded = self._seeded_globally() if pipeline is None else nullcontext()
         pipeline = pipeline or self._pipeline
@@ -440,8 +446,8 @@ class DiffusionGenerator(Generator):
 
         named: dict[str, Any] = {}
         for name, array in conditioning.tensors.items():
-            tensor = torch.from_numpy(np.array(array, dtype=np.float32))
-            tensor = tensor.to(self._device, self._denoiser.dtype)
+            # A copy, because pipelines may change what they are given.
+            tensor = torch.as_tensor(array).to(self._device, self._denoiser.dtype, copy=True)
             argument = prefix + self._family.renamed.get(name, name)
             named[argument] = list(tensor) if self._family.lists else tensor
         for name, mask in conditioning.masks.items():

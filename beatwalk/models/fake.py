@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from beatwalk.models.arrays import Array, host
+from beatwalk.models.mixed_text import Text
 from beatwalk.models.seam import Generator, proceed
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
 
 CELL = 8  # pixels per latent cell, along one side
 
@@ -57,7 +60,7 @@ class FakeGenerator(Generator):
 
     def latents(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -87,16 +90,17 @@ class FakeGenerator(Generator):
             picture += kept * (pull.latents - picture)
         return picture
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
         """Linear interpolation between the centres of cells."""
         check()
         self.decoded += len(latents)
+        shown = host(latents)
         for axis in (1, 2):
-            cells = latents.shape[axis]
+            cells = shown.shape[axis]
             at = np.clip((np.arange(cells * CELL) + 0.5) / CELL - 0.5, 0, cells - 1)
             below = np.minimum(at.astype(int), cells - 2) if cells > 1 else np.zeros(len(at), int)
-            share = (at - below).astype(np.float32).reshape(-1, *(1,) * (latents.ndim - axis - 1))
+            share = (at - below).astype(np.float32).reshape(-1, *(1,) * (shown.ndim - axis - 1))
             above = np.minimum(below + 1, cells - 1)
-            latents = latents.take(below, axis) * (1 - share) + latents.take(above, axis) * share
-        frames: Frames = np.clip(latents, 0, 255).astype(np.uint8)
-        return frames
+            shown = shown.take(below, axis) * (1 - share) + shown.take(above, axis) * share
+        frames: Frames = np.clip(shown, 0, 255).astype(np.uint8)
+        return Pictures(frames)

@@ -99,7 +99,7 @@ def _noised(pull: ImagePull, noise: torch.Tensor, scheduler: Any, step: int) -> 
     """A picture's latents with the noise that belongs before a step, for every row of noise."""
     import torch
 
-    clean = torch.tensor(pull.latents).to(noise)[None].expand_as(noise)
+    clean = torch.as_tensor(pull.latents).to(noise)[None].expand_as(noise)
     return noised(clean, noise, scheduler, step)
 
 
@@ -115,7 +115,7 @@ def _mix_past_predictions(scheduler: Any, pulls: Sequence[ImagePull]) -> None:
     for i, output in enumerate(outputs):
         if output is None:
             continue
-        pictures = [torch.tensor(pull.latents).to(output.device, torch.float32)[None] for pull in pulls]
+        pictures = [torch.as_tensor(pull.latents).to(output.device, torch.float32)[None] for pull in pulls]
         outputs[i] = _blended(output, pulls, pictures)
 
 

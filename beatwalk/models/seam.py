@@ -1,8 +1,9 @@
 """The seam between the walk and the models that make pictures.
 
 The rest of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise, (noise, conditioning) →
-latents → pictures. Arrays are numpy float32 on the host.
-`beatwalk.models.fake` has a small smooth function behind the same seam, which tests the walk without torch.
+latents → pictures. Noise, text and latents are handles: float32 arrays that stay on the generator's own device
+(`beatwalk.models.arrays`). Pictures stay there as well, until their bytes are needed. `beatwalk.models.fake` has a
+small smooth function behind the same seam, which tests the walk without torch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+from beatwalk.models.arrays import Array
+from beatwalk.models.mixed_text import Text
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Frames, ImagePull, ModelInfo
 
 
 def proceed() -> None:
@@ -47,11 +51,11 @@ class Generator(Protocol):
         """Sentences on how the model reads prompts; none where it reads them as they are."""
         return []
 
-    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Array:
         """Unit Gaussian latents of one picture of `size` (width, height); depends on seed and size alone."""
         ...
 
-    def encode_picture(self, picture: Frames) -> Float32:
+    def encode_picture(self, picture: Frames) -> Array:
         """Latents of a picture, for image pulls; its shape is (1, height, width, 3), of any size.
 
         Raises
@@ -63,7 +67,7 @@ class Generator(Protocol):
 
     def latents(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -72,7 +76,7 @@ class Generator(Protocol):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
         check: Callable[[], None] = proceed,
-    ) -> Float32:
+    ) -> Array:
         """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
         Neighbouring positions of a walk have neighbouring latents. They show how much the picture changes
@@ -94,8 +98,8 @@ class Generator(Protocol):
         """
         ...
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
-        """Latents, as `latents` returns them, to pictures, uint8, shape (batch, height, width, 3).
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
+        """Latents, as `latents` returns them, to pictures.
 
         `check` is called before every batch; what it raises stops the work.
         """
@@ -103,7 +107,7 @@ class Generator(Protocol):
 
     def generate(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -112,6 +116,6 @@ class Generator(Protocol):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
     ) -> Frames:
-        """Pictures from noise and text: `latents` and `decode` in one call."""
+        """Pictures from noise and text, on the host, shape (batch, height, width, 3): all in one call."""
         latents = self.latents(noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls)
-        return self.decode(latents, size=size)
+        return self.decode(latents, size=size).host()

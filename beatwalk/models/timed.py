@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from beatwalk.core import Stages
+from beatwalk.models.arrays import Array
+from beatwalk.models.mixed_text import Text
 from beatwalk.models.seam import Generator, proceed
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Frames, ImagePull, ModelInfo
 
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
@@ -20,7 +23,7 @@ class TimedGenerator(Generator):
     """A `Generator` that runs another one and times it.
 
     `stages` has "text" (encoding prompts), "denoise" (noise to latents) and "decode" (latents to pictures of 8 bits).
-    Each stage ends with its results on the host, so the clock needs no extra synchronisation.
+    A GPU is waited for at the end of each stage, so that its work counts where it was asked for.
     """
 
     def __init__(self, generator: DiffusionGenerator) -> None:
@@ -62,17 +65,17 @@ class TimedGenerator(Generator):
         """Those of the timed generator."""
         return self.generator.notes_on(prompts)
 
-    def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
+    def start_noise(self, seed: int, size: tuple[int, int]) -> Array:
         """Not timed."""
         return self.generator.start_noise(seed, size)
 
-    def encode_picture(self, picture: Frames) -> Float32:
+    def encode_picture(self, picture: Frames) -> Array:
         """Not timed."""
         return self.generator.encode_picture(picture)
 
     def latents(
         self,
-        noise: Float32,
+        noise: Array,
         conditioning: Text,
         negative: Text | None,
         *,
@@ -81,22 +84,31 @@ class TimedGenerator(Generator):
         guidance: float,
         pulls: Sequence[ImagePull] = (),
         check: Callable[[], None] = proceed,
-    ) -> Float32:
+    ) -> Array:
         """Timed as "denoise"."""
         with self.stages.time("denoise"):
             made = self.generator.latents(
                 noise, conditioning, negative,
                 size=size, steps=steps, guidance=guidance, pulls=pulls, check=check,
             )  # fmt: skip
+            self._wait()
         self.denoised += len(made)
         return made
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
+    def decode(self, latents: Array, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Pictures:
         """Timed as "decode"."""
         with self.stages.time("decode"):
             frames = self.generator.decode(latents, size=size, check=check)
+            self._wait()
         self.pictures += len(frames)
         return frames
+
+    def _wait(self) -> None:
+        """Wait until the device has done what it was asked for."""
+        import torch
+
+        if (device := self.generator.denoiser.device).type == "cuda":
+            torch.cuda.synchronize(device)
 
     def reset_peak_memory(self) -> None:
         """Start counting the device's memory from here."""

@@ -20,10 +20,12 @@ from beatwalk.models.diffusers_backend import STEP_NOISE_SEED
 from beatwalk.models.families import FAMILIES
 from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.loading import default_dtype_restored, locate, prepare_pipeline
-from beatwalk.models.readback import to_host_bytes
+from beatwalk.models.readback import to_bytes
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import check_folder, read_index
+from beatwalk.models.turns import computing
 from beatwalk.models.weights_check import load_components, reason_of
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ class Upscaler:
         self._pipeline, self._text = pipeline, text
         self._batches = Batches(pipeline, pipeline.device, None)
 
+    @computing
     def upscale(self, frames: Frames) -> Frames:
         """Frames, shape (n, height, width, 3) → (n, 2 height, 2 width, 3), in batches that fit memory.
 
@@ -121,9 +124,7 @@ class Upscaler:
             return self._larger(frames[rows])
 
         made = self._batches.run(len(frames), (FACTOR * width, FACTOR * height), make)
-        if self._pipeline.device.type == "cuda":
-            torch.cuda.current_stream(self._pipeline.device).synchronize()
-        return np.concatenate([part.numpy() for part in made])
+        return Pictures(torch.cat(made)).host()
 
     def _larger(self, frames: Frames) -> Any:
         """One batch; edge pixels are repeated up to the size that the network takes, and cropped again."""
@@ -142,4 +143,4 @@ class Upscaler:
                 output_type="pt",
                 **{name: text.expand(count, *text.shape[1:]) for name, text in self._text.items()},
             ).images
-            return to_host_bytes(images, (FACTOR * width, FACTOR * height))[0]
+            return to_bytes(images, (FACTOR * width, FACTOR * height))[0]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from beatwalk.core import Denoised, OnEvent
-from beatwalk.perception import reduce_frames, successive_change
-from beatwalk.types import Float, Float32, Frames, Segment
+from beatwalk.models import Array, host, joined
+from beatwalk.perception import Pictures, successive_change
+from beatwalk.types import Float, Segment
 from beatwalk.walk.controller import PaceController
 from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.latent_preview import LatentPreview
@@ -22,10 +23,10 @@ from beatwalk.walk.walk import Walk
 class Block:
     """Consecutive frames."""
 
-    frames: Frames  # shape (n, height, width, 3)
+    frames: Pictures  # n of them, on their way to the host
     positions: Float  # α of each, shape (n,)
     measured: Float  # change from the frame before, shape (n,); NaN for a segment's first
-    reduced: Float32  # as `reduce_frames` gives them, shape (n, rows, columns, 3)
+    reduced: Array  # as `Pictures.reduced` gives them, shape (n, rows, columns, 3)
     replaced: int  # frames that a safety checker made black
 
 
@@ -45,7 +46,7 @@ def walk_blocks(
         latents = walk.latents_on(segment, path, np.zeros(1))
         memory = settings.walk.lookahead_mb * 2**20
         controller = PaceController.begin(path.arc, progress, latents, song.preview.colors(latents), memory)
-    last: Float32 | None = None
+    last: Array | None = None
     first = 0
     while first < segment.n_frames:
         count = min(settings.feedback.block_frames, segment.n_frames - first)
@@ -59,8 +60,9 @@ def walk_blocks(
         replaced = walk.generator.replaced
         frames = walk.decode(latents)
         replaced = walk.generator.replaced - replaced
-        reduced = reduce_frames(frames)
-        measured = successive_change(reduced if last is None else np.concatenate([last[None], reduced]))
+        frames.start_copy()
+        reduced = frames.reduced()
+        measured = host(successive_change(reduced if last is None else joined([last[None], reduced])))
         measured = measured if last is not None else np.concatenate([[np.nan], measured])
         controller = controller and controller.advanced(measured, settings.feedback.gain)
         yield Block(frames=frames, positions=alphas, measured=measured, reduced=reduced, replaced=replaced)
@@ -85,6 +87,6 @@ def _prepared(
             end, samples = controller.lookahead.end, controller.made
             tell(Denoised(segment=segment.index, position=end, samples=samples))
         elif len(index := controller.to_decode()):
-            controller = controller.with_decoded(reduce_frames(walk.decode(controller.lookahead.latents[index])))
+            controller = controller.with_decoded(walk.decode(controller.lookahead.latents[index]).reduced())
         else:
             return controller

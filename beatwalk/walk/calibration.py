@@ -14,8 +14,9 @@ from math import log1p
 
 import numpy as np
 
-from beatwalk.perception import reduce_frames, successive_change
-from beatwalk.types import Float, Float32, Segment
+from beatwalk.models import Array, host, joined
+from beatwalk.perception import successive_change
+from beatwalk.types import Float, Segment
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
@@ -46,17 +47,17 @@ class SongCalibration:
     ratio: float  # change of pictures / change of their previews
     noise_speed: float  # perceived change of a picture whose noise travels by one seed
 
-    def preview_colors(self, walk: Walk, segment: Segment, noise: Float32, progress: Float) -> Float32:
+    def preview_colors(self, walk: Walk, segment: Segment, noise: Array, progress: Float) -> Array:
         """Colours of latent previews, shape (n, values)."""
         colors = []
         for first in range(0, len(progress), TUNING.at_a_time):  # so that few latents are in memory
             rows = slice(first, first + TUNING.at_a_time)
             latents = walk.latents(segment, noise[rows], progress[rows], steps=walk.probe_steps)
             colors.append(self.preview.colors(latents))
-        return np.concatenate(colors)
+        return joined(colors)
 
     def compared(
-        self, walk: Walk, segment: Segment, noise: Float32, progress: Float, colors: Float32
+        self, walk: Walk, segment: Segment, noise: Array, progress: Float, colors: Array
     ) -> tuple[float, Cost]:
         """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
 
@@ -65,7 +66,7 @@ class SongCalibration:
         """
         latents = walk.latents(segment, noise, progress, steps=walk.steps)
         cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
-        real = float(successive_change(reduce_frames(walk.decode(latents))).sum())
+        real = float(successive_change(walk.decode(latents).reduced()).sum())
         seen = float(preview_change(colors[:-1], colors[1:]).sum())
         chords = len(progress) - 1
         if min(real, seen) < TUNING.still * chords:
@@ -104,14 +105,14 @@ def calibrate_song(
         complete = walk.latents(segment, noise[:made], progress[:made], steps=walk.steps)
         shown = walk.decode(complete)
         cost = cost.plus(walk, denoised=made, steps=walk.steps).plus(walk, decoded=made)
-        latents.append(complete[:1])
-        pictures.append(shown[:1])
+        latents.append(host(complete[:1]))
+        pictures.append(shown[:1].host())
         if made == 2:
-            changes.extend(successive_change(reduce_frames(shown)))
+            changes.extend(host(successive_change(shown.reduced())))
             previewed.append(walk.latents(segment, noise, progress, steps=walk.probe_steps))
             cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
     preview = LatentPreview.fitted(np.concatenate(latents), np.concatenate(pictures))
-    colors = preview.colors(np.concatenate(previewed))
+    colors = preview.colors(joined(previewed))
     real, seen = float(np.mean(changes)), float(preview_change(colors[::2], colors[1::2]).mean())
     found = SongCalibration(
         preview=preview,

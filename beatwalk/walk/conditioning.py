@@ -8,23 +8,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.types import Conditioning, Float, MixedConditioning
+from beatwalk.models import MixedText
+from beatwalk.types import Conditioning, Float
 from beatwalk.walk.noise import cubic_weights
 
 
-def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> MixedConditioning:
+def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> MixedText:
     """Mix the text of one keyframe (one row) with that of the next (one row) on straight lines.
 
     Embeddings, unlike noise, have no norm worth keeping: padding and attention train models on their linear mixtures.
     A token counts where it counts in either text, except at the ends, which keep their own masks.
     """
     t = np.asarray(t, np.float64)
-    return MixedConditioning(texts=(a, b), weights=np.stack([1 - t, t], axis=1), masks=_joined_masks(a, b, t))
+    return MixedText(texts=(a, b), weights=np.stack([1 - t, t], axis=1), masks=_joined_masks(a, b, t))
 
 
 def bend_conditioning(
     before: Conditioning, a: Conditioning, b: Conditioning, after: Conditioning, t: Float
-) -> MixedConditioning:
+) -> MixedText:
     """Like `mix_conditioning`, on a Catmull-Rom spline that also knows the keyframes before and after.
 
     The spline comes from `before` and continues to `after`, so it turns smoothly at keyframes, where straight lines
@@ -32,7 +33,7 @@ def bend_conditioning(
     """
     t = np.asarray(t, np.float64)
     texts = (before, a, b, after)
-    return MixedConditioning(texts=texts, weights=cubic_weights(t) / 2, masks=_joined_masks(a, b, t))
+    return MixedText(texts=texts, weights=cubic_weights(t) / 2, masks=_joined_masks(a, b, t))
 
 
 def _joined_masks(a: Conditioning, b: Conditioning, t: Float) -> dict[str, NDArray[np.int64]]:

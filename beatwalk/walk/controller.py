@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.models import Array, host, joined
 from beatwalk.perception import successive_change
-from beatwalk.types import Float, Float32
+from beatwalk.types import Float
 from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.calibration import Calibration
 from beatwalk.walk.latent_preview import preview_change
@@ -31,8 +32,8 @@ class DecodedSample:
 
     alpha: float
     distance: float  # on the lookahead, when it was decoded
-    colors: Float32  # shape (1, values)
-    picture: Float32  # as `reduce_frames` gives it, shape (1, rows, columns, 3)
+    colors: Array  # shape (1, values)
+    picture: Array  # as `Pictures.reduced` gives it, shape (1, rows, columns, 3)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +63,7 @@ class PaceController:
 
     @classmethod
     def begin(
-        cls, arc: ArcMap, progress: Float, latents: Float32, colors: Float32, memory_bytes: float = np.inf
+        cls, arc: ArcMap, progress: Float, latents: Array, colors: Array, memory_bytes: float = np.inf
     ) -> PaceController:
         """At a segment's first sample, given with a batch axis of 1.
 
@@ -138,7 +139,7 @@ class PaceController:
         middles: Float = (alphas[:-1] + alphas[1:])[wide] / 2
         return middles
 
-    def with_samples(self, alphas: Float, latents: Float32, colors: Float32) -> PaceController:
+    def with_samples(self, alphas: Float, latents: Array, colors: Array) -> PaceController:
         """Return the state with the samples that were missing."""
         lookahead = self.lookahead.with_samples(alphas, latents, colors)
         return replace(self, lookahead=lookahead, fresh=self.fresh + len(alphas), made=self.made + len(alphas))
@@ -165,16 +166,18 @@ class PaceController:
             return decoded.distance
         return float(np.interp(decoded.alpha, self.lookahead.alphas, self.lookahead.distances))
 
-    def with_decoded(self, pictures: Float32) -> PaceController:
-        """Return the state with the pictures `to_decode`, reduced by `reduce_frames`, shape (m, rows, columns, 3)."""
+    def with_decoded(self, pictures: Array) -> PaceController:
+        """Return the state with the pictures `to_decode`, as `Pictures.reduced` gives them; m of them."""
         index = self.to_decode()
         lookahead, before = self.lookahead, self.decoded
-        colors, alphas = lookahead.colors[index - len(lookahead.alphas)], lookahead.alphas[index]
+        first = len(lookahead.alphas) - len(lookahead.colors)
+        colors, alphas = lookahead.colors[index - first], lookahead.alphas[index]
         if before:
-            colors = np.concatenate([before.colors, colors])
+            colors = joined([before.colors, colors])
             alphas = np.concatenate([[before.alpha], alphas])
-            pictures = np.concatenate([before.picture, pictures])
-        previewed, real = preview_change(colors[:-1], colors[1:]), successive_change(pictures)
+            pictures = joined([before.picture, pictures])
+        previewed = preview_change(colors[:-1], colors[1:])
+        real = host(successive_change(pictures)).astype(np.float64)
         # Pictures that a safety checker made black tell nothing.
         known = (previewed > TUNING.min_gap) & (real > TUNING.min_gap)
         limit = TUNING.max_correction
@@ -186,7 +189,7 @@ class PaceController:
         )
         return replace(self, lookahead=lookahead, decoded=last)
 
-    def frames(self, count: int) -> tuple[Float, Float32]:
+    def frames(self, count: int) -> tuple[Float, Array]:
         """Positions and latents of the next frames, shape (count,) and (count, rows, columns, channels)."""
         return self.lookahead.at(self._distances(count))
 

@@ -10,11 +10,12 @@ with nano.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from beatwalk.perception import GRID, reduce_frames
+from beatwalk.models import Array, host, joined, with_edges
+from beatwalk.perception import GRID, is_tensor, reduce_frames
 from beatwalk.types import Float, Float32, Frames
 from beatwalk.walk.tuning import TUNING
 
@@ -23,7 +24,8 @@ from beatwalk.walk.tuning import TUNING
 class LatentPreview:
     """Linear map from a latent cell and its neighbours to the colours (OKLab) of the pixels under the cell."""
 
-    weights: Float32  # shape (9 x channels + 1, blocks x blocks x 3); the last row is the constant
+    weights: Float32  # on the host, shape (9 x channels + 1, blocks x blocks x 3); the last row is the constant
+    _placed: dict[str, Array] = field(default_factory=dict, init=False, repr=False)  # the same, by device
 
     @classmethod
     def fitted(cls, latents: Float32, frames: Frames, ridge: float = TUNING.ridge) -> LatentPreview:
@@ -42,35 +44,47 @@ class LatentPreview:
         blocks = max(1, round(GRID / max(rows, columns)))
         colors = reduce_frames(frames, (rows * blocks, columns * blocks))
         colors = colors.reshape(count, rows, blocks, columns, blocks, 3).transpose(0, 1, 3, 2, 4, 5)
-        known = _neighbourhoods(latents).reshape(-1, 9 * channels + 1).astype(np.float64)
+        cells = _neighbourhoods(latents).reshape(-1, 9 * channels)
+        known = np.concatenate([cells, np.ones((len(cells), 1))], axis=1).astype(np.float64)
         wanted = colors.reshape(len(known), -1).astype(np.float64)
         square = known.T @ known
         square += np.diag(ridge * square.diagonal() + 1e-9)  # in each channel's own unit: some are far larger
         weights: Float32 = np.linalg.solve(square, known.T @ wanted).astype(np.float32)
         return cls(weights=weights)
 
-    def colors(self, latents: Float32) -> Float32:
-        """Predict colours; shape (n, rows, columns, channels) → (n, values)."""
-        shown = [(_neighbourhoods(one[None]) @ self.weights).ravel() for one in latents]
-        colors: Float32 = np.stack(shown)
-        return colors
+    def colors(self, latents: Array) -> Array:
+        """Predict colours, where the latents lie; shape (n, rows, columns, channels) → (n, values)."""
+        weights = self._weights(latents)
+        # One at a time, because cells with their neighbours are nine times as large.
+        shown = [(_neighbourhoods(one[None]) @ weights[:-1] + weights[-1]).reshape(1, -1) for one in latents]
+        return joined(shown)
+
+    def _weights(self, like: Array) -> Array:
+        device = str(like.device)
+        if device not in self._placed:
+            self._placed[device] = like.new_tensor(self.weights) if is_tensor(like) else self.weights
+        return self._placed[device]
 
 
-def preview_change(before: Float32, after: Float32) -> Float:
-    """Root mean square difference in OKLab between colours of `LatentPreview.colors`, pair by pair; shape (n,)."""
+def preview_change(before: Array, after: Array) -> Float:
+    """Root mean square difference in OKLab between colours of `LatentPreview.colors`, pair by pair; shape (n,).
+
+    `before` may be one row that is compared with all. The result is on the host.
+    """
+    if is_tensor(after):
+        return np.asarray(np.sqrt(3 * host(((after - before) ** 2).mean(1)).astype(np.float64)))
     # Pair by pair, because a song's worth of colours in double precision would be large.
-    squares = [np.square(b - a, dtype=np.float64).mean() for a, b in zip(before, after, strict=True)]
-    distance: Float = np.sqrt(3 * np.array(squares, np.float64))  # three values a colour
+    pairs = zip(np.broadcast_to(before, after.shape), after, strict=True)
+    squares = np.array([np.square(b - a, dtype=np.float64).mean() for a, b in pairs], np.float64)
+    distance: Float = np.sqrt(3 * squares)  # three values a colour
     return distance
 
 
-def _neighbourhoods(latents: Float32) -> Float32:
-    """Each cell with its neighbours (at the edges, the nearest cell instead) and a constant.
+def _neighbourhoods(latents: Array) -> Array:
+    """Each cell with its neighbours; at the edges, the nearest cell instead.
 
-    Shape (n, rows, columns, channels) → (n, rows, columns, 9 x channels + 1).
+    Shape (n, rows, columns, channels) → (n, rows, columns, 9 x channels).
     """
-    count, rows, columns, _ = latents.shape
-    around = np.pad(latents, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    parts = [around[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
-    cells: Float32 = np.concatenate([*parts, np.ones((count, rows, columns, 1), np.float32)], axis=-1)
-    return cells
+    rows, columns = latents.shape[1:3]
+    around = with_edges(latents)
+    return joined([around[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=3)

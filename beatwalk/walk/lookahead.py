@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from beatwalk.types import Float, Float32
+from beatwalk.models import Array, column, joined
+from beatwalk.types import Float
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.tuning import TUNING
 
@@ -51,14 +52,14 @@ class Lookahead:
     """Samples in order, and the latents between them."""
 
     alphas: Float  # positions in the segment, shape (n,), increasing
-    latents: Float32  # shape (n, rows, columns, channels)
-    colors: Float32  # of the last samples, as `LatentPreview.colors` gives them, shape (m, values); m is at least 1
+    latents: Array  # shape (n, rows, columns, channels)
+    colors: Array  # of the last samples, as `LatentPreview.colors` gives them, shape (m, values); m is at least 1
     distances: Float  # from the segment's beginning, shape (n,), increasing
     # positions, and the logarithm of real by previewed change there, shape (pairs of decoded samples, 2)
     log_ratios: Float = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
-    def begin(cls, latents: Float32, colors: Float32) -> Lookahead:
+    def begin(cls, latents: Array, colors: Array) -> Lookahead:
         """From one sample, the segment's first."""
         return cls(alphas=np.zeros(1), latents=latents, colors=colors, distances=np.zeros(1))
 
@@ -72,7 +73,7 @@ class Lookahead:
         """Distance of the last sample."""
         return float(self.distances[-1])
 
-    def with_samples(self, alphas: Float, latents: Float32, colors: Float32) -> Lookahead:
+    def with_samples(self, alphas: Float, latents: Array, colors: Array) -> Lookahead:
         """Add samples, at the end or between those whose colours are kept."""
         kept = len(self.alphas) - len(self.colors)
         all_alphas = np.concatenate([self.alphas, alphas])
@@ -80,8 +81,8 @@ class Lookahead:
         longer = replace(
             self,
             alphas=all_alphas[order],
-            latents=np.concatenate([self.latents, latents])[order],
-            colors=np.concatenate([self.colors, colors])[order[kept:] - kept],
+            latents=joined([self.latents, latents])[order],
+            colors=joined([self.colors, colors])[order[kept:] - kept],
         )
         return longer.calibrated(self.log_ratios)
 
@@ -110,16 +111,16 @@ class Lookahead:
             self,
             alphas=self.alphas[first:],
             latents=self.latents[first:],
-            colors=self.colors[colored - count :],
+            colors=self.colors[len(self.colors) + colored - count :],
             distances=self.distances[first:],
         )
 
-    def at(self, distances: Float) -> tuple[Float, Float32]:
+    def at(self, distances: Float) -> tuple[Float, Array]:
         """Positions and latents at distances, shape (m,); beyond the ends, those of the ends."""
         found = np.interp(distances, self.distances, np.arange(len(self.distances)))
         index = np.minimum(found.astype(int), max(0, len(self.distances) - 2))
         after = np.minimum(index + 1, len(self.distances) - 1)
         part = found - index
-        weight = part.astype(np.float32)[:, None, None, None]
+        weight = column(part, self.latents, 4)
         alphas = (1 - part) * self.alphas[index] + part * self.alphas[after]
         return alphas, (1 - weight) * self.latents[index] + weight * self.latents[after]

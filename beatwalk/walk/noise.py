@@ -8,7 +8,8 @@ Conventions
   seed would have a corner at each, where the picture's speed jumps, by a factor of three at times.
 - A **detour** lengthens the way between two points of the chain: the noise leaves the chain, runs along a second one
   that is the segment's own, and comes back. So a path's ends can be fixed before its length is known.
-- Arrays are float32 on the host. A batch is the first axis.
+- A point of a path is a weighted sum of the noise of a few seeds. The weights are on the host, the noise is where the
+  generator computes. A batch is the first axis.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from beatwalk.models import Array, host, mixed
 from beatwalk.types import Float, Float32
 
 # Below this angle (radians) sin(θ) loses too many digits to divide by; the chord is the arc.
@@ -29,12 +31,6 @@ _AWAY = np.pi / 4  # angle by which a long detour leaves its chain: half of the 
 _RAMP = 0.3  # part of a detour in which it leaves the chain, and in which it comes back; in between, the angle rests
 _HALFWAY = 0.5  # seeds by which a detour is longer than its chain where it leaves by half of that angle
 _MOST_DETOUR = 2.0**14  # seeds; far longer than any segment
-
-
-def lerp(a: Float32, b: Float32, t: Float) -> Float32:
-    """Straight line from `a` (t = 0) to `b` (t = 1); result has shape (len(t), *a.shape)."""
-    weight = np.asarray(t, np.float32).reshape(-1, *(1,) * a.ndim)
-    return (1 - weight) * a + weight * b
 
 
 def slerp(a: Float32, b: Float32, t: Float) -> Float32:
@@ -54,22 +50,26 @@ def slerp(a: Float32, b: Float32, t: Float) -> Float32:
     -------
     shape (n, *a.shape)
     """
-    t = np.asarray(t, np.float64)
-    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    if norm_a == 0 or norm_b == 0:
-        return lerp(a, b, t)
-    cosine = float(np.vdot(a.astype(np.float64), b) / (norm_a * norm_b))
-    angle = float(np.arccos(np.clip(cosine, -1, 1)))
-    if angle < _SMALL_ANGLE or np.pi - angle < _SMALL_ANGLE:
-        return lerp(a, b, t)
-    norm = (1 - t) * norm_a + t * norm_b
-    weight_a = np.sin((1 - t) * angle) / np.sin(angle) * norm / norm_a
-    weight_b = np.sin(t * angle) / np.sin(angle) * norm / norm_b
-    column = (-1, *(1,) * a.ndim)
-    points: Float32 = (
-        weight_a.astype(np.float32).reshape(column) * a + weight_b.astype(np.float32).reshape(column) * b
-    )
+    points: Float32 = host(mixed(slerp_weights(a, b, t), [a, b]))
     return points
+
+
+def slerp_weights(a: Array, b: Array, t: Float) -> Float:
+    """Weights of both ends on the great circle between them, or on the straight line where there is none; (n, 2)."""
+    t = np.asarray(t, np.float64)
+    straight = np.stack([1 - t, t], axis=1)
+    square_a, square_b, product = (float((one * other).sum()) for one, other in ((a, a), (b, b), (a, b)))
+    if square_a == 0 or square_b == 0:
+        return straight
+    norm_a, norm_b = np.sqrt(square_a), np.sqrt(square_b)
+    angle = float(np.arccos(np.clip(product / (norm_a * norm_b), -1, 1)))
+    if angle < _SMALL_ANGLE or np.pi - angle < _SMALL_ANGLE:
+        return straight
+    norm = (1 - t) * norm_a + t * norm_b
+    weights: Float = np.stack(
+        [np.sin((1 - t) * angle) * norm / norm_a, np.sin(t * angle) * norm / norm_b], axis=1
+    ) / np.sin(angle)
+    return weights
 
 
 def detour_origin(start: NoisePosition) -> int:
@@ -217,21 +217,22 @@ def seed_angle() -> float:
     return _turning()[2]
 
 
-def noise_at(point: NoisePosition, start_noise: Callable[[int], Float32]) -> Float32:
-    """The noise at a point of a chain; `start_noise` makes a seed's."""
+def chain_weights(point: NoisePosition) -> dict[int, float]:
+    """Weights of the seeds whose noise makes that of a point of a chain."""
     index = int(np.floor(point.travel))
     beyond = point.travel - index
     if beyond == 0:
-        return start_noise(chain_seed(point.origin, index))
-    weights = spline_weights(np.array([beyond]))[0].astype(np.float32)
-    seeds = [chain_seed(point.origin, index + i) for i in (-1, 0, 1, 2)]
-    noise: Float32 = weights[0] * start_noise(seeds[0])
-    for weight, seed in zip(weights[1:], seeds[1:], strict=True):
-        noise = noise + weight * start_noise(seed)
-    return noise
+        return {chain_seed(point.origin, index): 1.0}
+    weights = spline_weights(np.array([beyond]))[0]
+    return {chain_seed(point.origin, index + i): float(w) for i, w in zip((-1, 0, 1, 2), weights, strict=True)}
 
 
-def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Float32]) -> Float32:
+def noise_at(point: NoisePosition, start_noise: Callable[[int], Array]) -> Array:
+    """The noise at a point of a chain; `start_noise` makes a seed's."""
+    return _summed([chain_weights(point)], start_noise)[0]
+
+
+def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Array]) -> Array:
     """Noise at positions `alphas` of a path.
 
     Parameters
@@ -245,20 +246,43 @@ def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Flo
     -------
     shape (n, *noise)
     """
-    alphas, rows = np.asarray(alphas, np.float64), []
+    alphas = np.asarray(alphas, np.float64)
     if path.pinned is not None:
-        for travel in alphas * path.total_travel:
-            if travel >= path.travel:
-                beyond, landing = np.array([travel - path.travel]), noise_at(path.after(path.travel), start_noise)
-                rows.append(slerp(landing, start_noise(path.pinned), beyond)[0])
-            else:
-                rows.append(noise_at(path.after(travel), start_noise))
-        return np.stack(rows)
-    second = detour_origin(path.start)
+        return _summed(_weights_onto_seed(path, path.pinned, alphas, start_noise), start_noise)
+    second, rows = detour_origin(path.start), []
     for travel, beside, angle in zip(*path.position(alphas), strict=True):
-        noise = noise_at(path.after(travel), start_noise)
+        row = chain_weights(path.after(travel))
         if angle > 0:
-            other = noise_at(NoisePosition(origin=second, travel=beside), start_noise)
-            noise = np.float32(np.cos(angle)) * noise + np.float32(np.sin(angle)) * other
-        rows.append(noise)
-    return np.stack(rows)
+            other = chain_weights(NoisePosition(origin=second, travel=beside))
+            row = _scaled(row, np.cos(angle)) | _scaled(other, np.sin(angle))
+        rows.append(row)
+    return _summed(rows, start_noise)
+
+
+def _weights_onto_seed(
+    path: NoisePath, pinned: int, alphas: Float, start_noise: Callable[[int], Array]
+) -> list[dict[int, float]]:
+    """Weights of seeds on a path that leaves its chain for another seed, on a great circle."""
+    rows, landing = [], chain_weights(path.after(path.travel))
+    ends: tuple[Array, Array] | None = None
+    for travel in alphas * path.total_travel:
+        if travel < path.travel:
+            rows.append(chain_weights(path.after(travel)))
+            continue
+        ends = ends or (_summed([landing], start_noise)[0], start_noise(pinned))
+        first, last = slerp_weights(*ends, np.array([travel - path.travel]))[0]
+        row = _scaled(landing, first)
+        row[pinned] = row.get(pinned, 0.0) + float(last)
+        rows.append(row)
+    return rows
+
+
+def _scaled(weights: dict[int, float], factor: float) -> dict[int, float]:
+    return {seed: weight * float(factor) for seed, weight in weights.items()}
+
+
+def _summed(rows: list[dict[int, float]], start_noise: Callable[[int], Array]) -> Array:
+    """Noise of weighted seeds, row by row."""
+    seeds = list(dict.fromkeys(seed for row in rows for seed in row))
+    weights = np.array([[row.get(seed, 0.0) for seed in seeds] for row in rows])
+    return mixed(weights, [start_noise(seed) for seed in seeds])

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from beatwalk.core import OnEvent, Surveying
-from beatwalk.types import Float, Float32, Segment, Storyboard, Targets
+from beatwalk.models import Array, joined
+from beatwalk.types import Float, Segment, Storyboard, Targets
 from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song
 from beatwalk.walk.latent_preview import preview_change
@@ -107,26 +108,24 @@ def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None])
     """
     segments, lengths, cost = walk.plan.segments, np.zeros(len(walk.plan.segments)), Cost()
     at_rest = walk.noise_on(NoisePath(start=walk.start(), travel=0.0), np.zeros(1))
-    shown: dict[int, Float32] = {}
+    shown: dict[int, Array] = {}
     for segment in segments:
         if not walk.prompt_moves(segment):
             continue
         beat()
         before = shown.get(segment.index - 1)
         progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
-        colors = song.preview_colors(walk, segment, at_rest.repeat(len(progress), 0), progress)
+        colors = song.preview_colors(walk, segment, joined([at_rest] * len(progress)), progress)
         cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
-        shown[segment.index] = colors if before is None else np.concatenate([before[-1:], colors])
+        shown[segment.index] = colors if before is None else joined([before[-1:], colors])
     if not shown:
         return lengths, cost
     # A keyframe that two segments share counts once, and so does every pair.
-    ends = np.stack(
-        [colors[i] for index, colors in shown.items() for i in ((0, -1) if index - 1 not in shown else (-1,))]
-    )
+    ends = joined([colors[[-1] if index - 1 in shown else [0, -1]] for index, colors in shown.items()])
     farthest = 0.0
-    for i, end in enumerate(ends[:-1], 1):
+    for i in range(1, len(ends)):
         beat()
-        farthest = max(farthest, float(preview_change(np.broadcast_to(end, ends[i:].shape), ends[i:]).max()))
+        farthest = max(farthest, float(preview_change(ends[i - 1 : i], ends[i:]).max()))
     for index, colors in shown.items():
         lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost

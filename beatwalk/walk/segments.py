@@ -30,9 +30,10 @@ from beatwalk.core import (
     record_file,
     whole_or_nothing,
 )
+from beatwalk.models import Array, host, stacked
 from beatwalk.perception import change
-from beatwalk.types import Float, Float32, Frames, Segment, Targets
-from beatwalk.video import LosslessWriter
+from beatwalk.types import Float, Float32, Segment, Targets
+from beatwalk.video import LosslessWriter, RenderedFrames
 from beatwalk.walk.blocks import Block, walk_blocks
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
 from beatwalk.walk.pilot import run_pilot
@@ -79,7 +80,7 @@ def render_segment(
     """
     positions: list[Float] = []
     measured: list[Float] = []
-    ends: list[Float32] = []
+    ends: list[Array] = []
     replaced = 0
     for block in walk_blocks(walk, job, job.surveyed(walk, tell), tell):
         write(block)
@@ -91,7 +92,7 @@ def render_segment(
         path=file,
         positions=np.concatenate(positions),
         measured=np.concatenate(measured),
-        ends=np.stack(ends),
+        ends=host(stacked(ends)),
         replaced=replaced,
     )
 
@@ -102,7 +103,7 @@ def render_segments(
     work: WorkFolder,
     *,
     tell: OnEvent | None = None,
-    sink: Callable[[Path | Frames], None] | None = None,
+    sink: Callable[[RenderedFrames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
     """Render every segment of a plan that is not finished yet.
 
@@ -113,7 +114,7 @@ def render_segments(
     tell
         Told of what is surveyed and denoised, and of every block of frames; what it raises ends the render.
     sink
-        Given all frames in order: new ones as arrays, those of finished segments as their files.
+        Given all frames in order: new ones as `Pictures`, those of finished segments as their files.
 
     Raises
     ------

@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from beatwalk.core import OnEvent, Surveying
-from beatwalk.types import Float, Float32, Segment
+from beatwalk.models import Array, joined
+from beatwalk.types import Float, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
 from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
 from beatwalk.walk.latent_preview import preview_change
@@ -124,7 +125,7 @@ class Previews:
     """Latent previews along a path."""
 
     alphas: Float  # shape (n,), increasing
-    colors: Float32  # shape (n, values)
+    colors: Array  # shape (n, values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,7 +152,7 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
     prompt_length, count, cost = 0.0, 0, Cost()
     if walk.prompt_moves(task.segment):
         count = 5 if task.least == TUNING.min_previews else 3
-        at_rest = walk.noise_on(replace(task.shortest, pinned=None), np.zeros(1)).repeat(count, 0)
+        at_rest = joined([walk.noise_on(replace(task.shortest, pinned=None), np.zeros(1))] * count)
         progress = np.linspace(0, 1, count)
         colors = song.preview_colors(walk, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
@@ -220,7 +221,7 @@ def _with_previews_at(walk: Walk, state: SurveyState, alphas: Float) -> SurveySt
     else:
         all_alphas = np.concatenate([before.alphas, alphas])
         order = np.argsort(all_alphas, kind="stable")
-        previews = Previews(alphas=all_alphas[order], colors=np.concatenate([before.colors, colors])[order])
+        previews = Previews(alphas=all_alphas[order], colors=joined([before.colors, colors])[order])
     return replace(state, cost=cost, previews=previews, n_previews=state.n_previews + len(alphas))
 
 
@@ -287,8 +288,9 @@ def measured_arc(previews: Previews, ratio: float) -> ArcMap:
     """Map a path by real distance, from its latent previews and the ratio of real to previewed change."""
     shown = previews.colors
     chords = preview_change(shown[:-1], shown[1:])
-    ends = [np.broadcast_to(end, shown.shape) for end in (shown[0], shown[-1])]
-    farthest = max(float(preview_change(end, shown).max()) for end in ends)  # about that of unrelated ones
+    farthest = max(
+        float(preview_change(end, shown).max()) for end in (shown[:1], shown[-1:])
+    )  # about that of unrelated ones
     lengths = arc_lengths(chords, farthest)
     # The longer the ruler, the shorter the coast. What the length loses when every other preview is left out, it has
     # about lost already (Richardson's extrapolation).

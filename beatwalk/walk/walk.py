@@ -14,18 +14,9 @@ import numpy as np
 
 from beatwalk.core import load_picture
 from beatwalk.errors import ModelError, SettingsError
-from beatwalk.models import Generator, proceed
-from beatwalk.types import (
-    Conditioning,
-    Float,
-    Float32,
-    Frames,
-    ImagePull,
-    Keyframe,
-    MixedConditioning,
-    Segment,
-    Storyboard,
-)
+from beatwalk.models import Array, Generator, MixedText, proceed
+from beatwalk.perception import Pictures
+from beatwalk.types import Conditioning, Float, ImagePull, Keyframe, Segment, Storyboard
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
 from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along
 from beatwalk.walk.segment_path import SegmentPath
@@ -46,10 +37,10 @@ class Walk:
     steps: int
     guidance: float
     texts: Mapping[str, Conditioning] = field(repr=False)  # prompts and negative prompts, encoded; one row each
-    images: Mapping[Path, Float32] = field(repr=False)  # latents of picture keyframes
+    images: Mapping[Path, Array] = field(repr=False)  # latents of picture keyframes
     # Called between batches; what it raises ends the work.
     check: Callable[[], None] = field(default=proceed, repr=False)
-    _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, init=False, repr=False)
+    _noises: OrderedDict[int, Array] = field(default_factory=OrderedDict, init=False, repr=False)
 
     @classmethod
     def of(cls, *, plan: Storyboard, generator: Generator, size: tuple[int, int]) -> Walk:
@@ -118,15 +109,15 @@ class Walk:
         seed = self.plan.keyframes[0].seed
         return NoisePosition(origin=self.plan.settings.seed if seed is None else seed)
 
-    def latents_on(self, segment: Segment, path: SegmentPath, alphas: Float) -> Float32:
+    def latents_on(self, segment: Segment, path: SegmentPath, alphas: Float) -> Array:
         """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
         return self.latents(segment, *self.inputs_on(path, alphas), steps=self.steps)
 
-    def inputs_on(self, path: SegmentPath, alphas: Float) -> tuple[Float32, Float]:
+    def inputs_on(self, path: SegmentPath, alphas: Float) -> tuple[Array, Float]:
         """Noise, shape (n, …), and the progress of the prompt, shape (n,), at positions `alphas`."""
         return self.noise_on(path.noise, alphas), path.prompt_progress(alphas)
 
-    def latents(self, segment: Segment, noise: Float32, progress: Float, *, steps: int) -> Float32:
+    def latents(self, segment: Segment, noise: Array, progress: Float, *, steps: int) -> Array:
         """Latents from noise and progress of the prompt, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, progress)
         return self.generator.latents(
@@ -134,16 +125,14 @@ class Walk:
             pulls=self._pulls(segment, progress), check=self.check,
         )  # fmt: skip
 
-    def decode(self, latents: Float32) -> Frames:
-        """Pictures, shape (n, height, width, 3)."""
-        frames = self.generator.decode(latents, size=self.size, check=self.check)
-        if frames.shape != (len(latents), self.size[1], self.size[0], 3):
-            raise ModelError(
-                f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
-            )
-        return frames
+    def decode(self, latents: Array) -> Pictures:
+        """Pictures of latents, on the generator's device."""
+        pictures = self.generator.decode(latents, size=self.size, check=self.check)
+        if (len(pictures), pictures.size) != (len(latents), self.size):
+            raise ModelError(f"{self.generator.info.name} made pictures of {pictures.size}, not {self.size}")
+        return pictures
 
-    def _text(self, segment: Segment, progress: Float) -> tuple[MixedConditioning, MixedConditioning | None]:
+    def _text(self, segment: Segment, progress: Float) -> tuple[MixedText, MixedText | None]:
         """The prompt and, where the model uses it, the negative prompt, at the progress of the prompt."""
         keyframes = self._around(segment) if self.bends else self._ends(segment)
         text = self._mixed([k.prompt for k in keyframes], progress)
@@ -151,7 +140,7 @@ class Walk:
             return text, None
         return text, self._mixed([k.negative for k in keyframes], progress)
 
-    def _mixed(self, texts: Sequence[str], progress: Float) -> MixedConditioning:
+    def _mixed(self, texts: Sequence[str], progress: Float) -> MixedText:
         """Mix two texts on a straight line, or four on a spline."""
         if len(texts) == 2:
             start, end = (self.texts[text] for text in texts)
@@ -187,11 +176,11 @@ class Walk:
             if side.image is not None and weights.any()
         ]
 
-    def noise_on(self, path: NoisePath, alphas: Float) -> Float32:
+    def noise_on(self, path: NoisePath, alphas: Float) -> Array:
         """Noise at positions of a noise path, shape (n, …)."""
         return noise_along(path, alphas, self._noise)
 
-    def _noise(self, seed: int) -> Float32:
+    def _noise(self, seed: int) -> Array:
         if seed not in self._noises:
             self._noises[seed] = self.generator.start_noise(seed, self.size)
             while len(self._noises) > NOISES_KEPT:

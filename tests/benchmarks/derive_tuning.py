@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.models.seam import Generator
+from beatwalk.models import Generator, host
 from beatwalk.perception.change import change, reduce_frames, successive_change
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Float, Float32, Frames, Segment
@@ -64,11 +64,12 @@ class Scene:
 
     def latents(self, distances: Float) -> Float32:
         """Latents at distances along the path."""
-        return self.walk.latents_on(self.segment, self.path, self.path.arc.alpha_at(distances))
+        found: Float32 = host(self.walk.latents_on(self.segment, self.path, self.path.arc.alpha_at(distances)))
+        return found
 
     def pictures(self, latents: Float32) -> Float32:
         """Reduced pictures of latents."""
-        return reduce_frames(self.walk.decode(latents))
+        return reduce_frames(self.walk.decode(latents).host())
 
 
 def scene(generator: Generator, side: int) -> Scene:
@@ -135,7 +136,7 @@ def derive_ridge(place: Scene) -> Derived:
     """The ridge at which previews of pictures that were not fitted are nearest."""
     walk = place.walk
     fitted = np.concatenate([calibration_latents(walk, place.segment, i) for i in range(TUNING.max_fitted)])
-    frames: Frames = walk.decode(fitted)
+    frames: Frames = walk.decode(fitted).host()
     unseen = place.latents(np.linspace(0, place.path.arc.length, 2 * SAMPLES))
     real = successive_change(place.pictures(unseen))
     errors = []
@@ -150,9 +151,9 @@ def derive_ridge(place: Scene) -> Derived:
 def calibration_latents(walk: Walk, segment: Segment, i: int) -> Float32:
     """One latent far from the others, as `calibrate_song` fits them."""
     start = NoisePath(start=replace(walk.start(), travel=2.0 * i), travel=0.0)
-    return walk.latents(
-        segment, walk.noise_on(start, np.zeros(1)), np.full(1, i / TUNING.max_fitted), steps=walk.steps
-    )
+    noise, progress = walk.noise_on(start, np.zeros(1)), np.full(1, i / TUNING.max_fitted)
+    found: Float32 = host(walk.latents(segment, noise, progress, steps=walk.steps))
+    return found
 
 
 def derive_ratio(place: Scene) -> Derived:

@@ -92,7 +92,7 @@ def test_a_walk_arrives_at_the_picture_and_leaves_it(tmp_path: Path) -> None:
         noise=NoisePath(start=NoisePosition(origin=1), travel=0.0), change_share=1.0, arc=ArcMap.even()
     )
     shown = walk.generator.encode_picture(load_picture(tmp_path / "halves.png", (64, 48)))
-    picture = walk.generator.decode(shown[None], size=(64, 48)).astype(int)
+    picture = walk.generator.decode(shown[None], size=(64, 48)).host().astype(int)
     there, back = (pictures_on(walk, plan.segments[i], path, np.linspace(0, 1, 5)) for i in (0, 1))
     away = [np.abs(frames.astype(int) - picture).mean(axis=(1, 2, 3)) for frames in (there, back)]
     assert away[0][-1] == away[1][0] == 0

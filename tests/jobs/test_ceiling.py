@@ -26,12 +26,12 @@ def test_pictures_of_the_instant_model_change_as_latents_do() -> None:
     generator = InstantGenerator(SIZE)
     ends = np.stack([generator.start_noise(seed, SIZE) for seed in (1, 2)])
     between = np.stack([ends[0] + (ends[1] - ends[0]) * share for share in (0, 0.03, 0.3)])
-    frames = generator.decode(between.astype(np.float32), size=SIZE)
+    frames = generator.decode(between.astype(np.float32), size=SIZE).host()
     assert frames.shape == (3, SIZE[1], SIZE[0], 3)
     assert frames.std() > 20
     near, far = successive_change(reduce_frames(frames))
     assert 0 < near < far
-    np.testing.assert_array_equal(frames[1:], generator.decode(between[1:].astype(np.float32), size=SIZE))
+    np.testing.assert_array_equal(frames[1:], generator.decode(between[1:].astype(np.float32), size=SIZE).host())
 
 
 def test_every_part_of_a_render_is_there(report: CeilingReport) -> None:

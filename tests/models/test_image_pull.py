@@ -78,11 +78,11 @@ def test_the_middle_is_what_image_to_image_makes(loaded: Loaded) -> None:
     pull = generator.encode_picture(waves())
     own = StableDiffusionImg2ImgPipeline(**{**generator.pipeline.components, "requires_safety_checker": False})
     own.set_progress_bar_config(disable=True)
-    text = torch.from_numpy(generator.encode([PROMPTS[0]]).tensors["prompt_embeds"])
-    noise = torch.from_numpy(generator.start_noise(1, SIZE)[None])
+    text = generator.encode([PROMPTS[0]]).tensors["prompt_embeds"]
+    noise = generator.start_noise(1, SIZE)[None]
 
     def noised(image: Any, timestep: Any, *_: Any, **__: Any) -> Any:
-        return own.scheduler.add_noise(torch.from_numpy(pull)[None], noise, timestep)
+        return own.scheduler.add_noise(pull[None], noise, timestep)
 
     own.prepare_latents = noised  # the same noise, which it would draw anew
     with torch.inference_mode():

@@ -27,7 +27,7 @@ def main(name: str, data: str, frames: str) -> None:
     )
     walk = Walk.of(plan=storyboard, generator=generator, size=storyboard.size)
     made: list[Frames] = []
-    render_segment(walk, job, Path(frames), lambda block: made.append(block.frames))
+    render_segment(walk, job, Path(frames), lambda block: made.append(block.frames.host()))
     np.save(frames, np.concatenate(made))
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from beatwalk.models import Array, Text
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
-from beatwalk.types import Conditioning, Float32, Text
+from beatwalk.types import Conditioning
 from beatwalk.walk.job import segment_jobs
 from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.segments import render_segment
@@ -32,7 +33,7 @@ class LargeText(FakeGenerator):
         embeds[:, 0, : self.N_TEXT] = super().encode(prompts).tensors["embeds"][:, 0]
         return Conditioning(tensors={"embeds": embeds})
 
-    def latents(self, noise: Float32, conditioning: Text, *given: Any, **options: Any) -> Float32:
+    def latents(self, noise: Array, conditioning: Text, *given: Any, **options: Any) -> Array:
         """As the fake's, in batches."""
         made = []
         for first in range(0, len(noise), BATCH):

@@ -154,7 +154,7 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
 def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, SegmentRecord]:
     """The frames of one segment and its record."""
     blocks: list[Frames] = []
-    record = render_segment(walk, job, path, lambda block: blocks.append(block.frames))
+    record = render_segment(walk, job, path, lambda block: blocks.append(block.frames.host()))
     return np.concatenate(blocks), record
 
 

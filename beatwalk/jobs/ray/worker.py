@@ -161,7 +161,7 @@ class SegmentWorker:
 
                 def write(block: Any) -> None:
                     writer.write(block.frames)
-                    say("rendered", (len(block.frames), preview_of(block.frames) if previews else None))
+                    say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
 
                 record = render_segment(walk, todo, frames, write, tell)
             write_record(record)
