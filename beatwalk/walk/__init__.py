@@ -16,6 +16,7 @@ from beatwalk.walk.segments import (
     render_segments,
     write_record,
 )
+from beatwalk.walk.survey import SegmentSurvey
 from beatwalk.walk.survey_json import pilot_from_json, pilot_to_json, survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 
@@ -23,6 +24,7 @@ __all__ = [
     "Pilot",
     "SegmentJob",
     "SegmentRecord",
+    "SegmentSurvey",
     "Survey",
     "Walk",
     "job_from_json",

@@ -32,6 +32,7 @@ from beatwalk.walk import (
     Pilot,
     SegmentJob,
     SegmentRecord,
+    SegmentSurvey,
     Survey,
     pilot_from_json,
     pilot_to_json,
@@ -44,7 +45,6 @@ from beatwalk.walk import (
 
 if TYPE_CHECKING:
     from beatwalk.jobs.ray.crew import Member, RayCrew
-    from beatwalk.walk.survey import SegmentSurvey
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
