@@ -21,6 +21,7 @@ DEFAULT_VERB = "render"
 
 # Every verb is the file of that name in this folder; the sentence is the first one of its docstring.
 VERBS = {
+    "ui": "Open the page on which a video is made.",
     "render": "Make a video from a song and prompts, or from a plan.",
     "preview": "Make a small, fast video that shows whether the timing is right.",
     "plan": "Lay prompts over a song, without loading a model.",
@@ -34,6 +35,7 @@ VERBS = {
     "presets": "List the presets, or print one.",
     "models": "List the models on this machine, or try one out.",
     "bench": "Measure how fast this machine makes a video.",
+    "serve": "Serve the HTTP API of the page, without the page.",
     "clean": "List or delete files left by unfinished renders.",
 }
 

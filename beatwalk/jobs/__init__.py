@@ -6,7 +6,7 @@ from beatwalk.jobs.bench import Bench, BenchReport, run_bench
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
-from beatwalk.jobs.scout import scout_seeds
+from beatwalk.jobs.scout import picture_seeds, scout_seeds
 from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
 
@@ -20,6 +20,7 @@ __all__ = [
     "clips_of",
     "jobs_of",
     "leftovers",
+    "picture_seeds",
     "preview_overrides",
     "read_setlist",
     "remove",

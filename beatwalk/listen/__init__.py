@@ -7,7 +7,7 @@ from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
-from beatwalk.listen.corrections import Corrections, read_taps
+from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
@@ -22,7 +22,7 @@ from beatwalk.listen.store import (
     stored_path,
     with_song,
 )
-from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, track_rhythm, with_bars
+from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
@@ -35,6 +35,7 @@ __all__ = [
     "Corrections",
     "Decoding",
     "Features",
+    "Hint",
     "Network",
     "PathLike",
     "Pulse",
@@ -58,6 +59,7 @@ __all__ = [
     "track_beats",
     "track_rhythm",
     "with_bars",
+    "with_rhythm",
     "with_song",
     "write_analysis",
     "write_click_track",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -36,5 +37,6 @@ __all__ = [
     "read_prompts",
     "resolve_model_path",
     "settings_from",
+    "shaped_source",
     "targets_of",
 ]

@@ -1,0 +1,134 @@
+"""What the look tab shows: presets, the modulation matrix's words, and curves drawn against the music."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from beatwalk.core import whole_or_nothing
+from beatwalk.errors import OutputError, SettingsError
+from beatwalk.plan import list_presets, load_settings, shaped_source
+from beatwalk.settings import Modulated, Rule, Settings, Shape, Source
+from beatwalk.types import Analysis, Float, Plan, Timeline
+from beatwalk.web.projects import slug
+from beatwalk.web.toml_text import preset_toml
+
+MAX_POINTS = 6000  # of a curve over the song; an hour is then drawn with less than two points a second
+MAX_RATE_HZ, MIN_RATE_HZ = 25, 4
+# Targets of the modulation matrix: where each lies in a preset, its name, its unit, and how far a slider reaches.
+TARGETS: tuple[tuple[str, str, str, float], ...] = (
+    ("walk.speed", "Speed", "× full speed", 2.0),
+    ("camera.zoom", "Zoom", "octaves", 0.5),
+    ("camera.rotate", "Rotate", "degrees", 20.0),
+    ("camera.pan_x", "Pan across", "picture widths", 0.2),
+    ("camera.pan_y", "Pan down", "picture heights", 0.2),
+    ("color.exposure", "Exposure", "stops", 2.0),
+    ("color.saturation", "Saturation", "added to 1", 1.0),
+    ("color.hue", "Hue", "degrees", 180.0),
+    ("trails.amount", "Trails", "of the last frame", 0.95),
+    ("grain.noise", "Grain", "of full scale", 0.1),
+)
+
+
+class Wanted(BaseModel):
+    """Which curves a page wants to draw."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    settings: dict[str, Any] = Field(default_factory=dict)  # on top of the project's, not saved
+    rules: list[Rule] = Field(default_factory=list, max_length=40)
+
+
+def words() -> dict[str, Any]:
+    """Names of sources, curves and targets."""
+    return {
+        "sources": list(typing.get_args(Source)),
+        "curves": list(typing.get_args(Shape)),
+        "targets": [{"path": path, "name": name, "unit": unit, "reach": reach} for path, name, unit, reach in TARGETS],
+    }
+
+
+def curves_of(analysis: Analysis, settings: Settings, rules: Sequence[Rule]) -> dict[str, Any]:
+    """The target speed over the whole song, and each rule's source as shaped by it (0-1)."""
+    rate = int(np.clip(MAX_POINTS / analysis.duration_s, MIN_RATE_HZ, MAX_RATE_HZ))
+    timeline = Timeline.spanning(analysis.duration_s, Fraction(rate))
+    plan = Plan(
+        analysis=analysis, timeline=timeline, model=None, size=None, keyframes=(),
+        settings=settings.model_copy(update={"walk": settings.walk.model_copy(update={"loop": False})}),
+    )  # fmt: skip
+    return {
+        "rate_hz": rate,
+        "speed": _rounded(_speed(plan)),
+        "shaped": [_rounded(shaped_source(rule, analysis, timeline)) for rule in rules],
+    }
+
+
+def _speed(plan: Plan) -> Float:
+    """The target speed alone: the other targets are not drawn and take as long each."""
+    speed: Modulated = plan.settings.walk.speed
+    total = np.full(plan.timeline.n_frames, speed.level)
+    for rule in speed.rules:
+        if rule.kind == "level":
+            total = total + rule.amount * shaped_source(rule, plan.analysis, plan.timeline)
+    return np.maximum(total, 0.0)
+
+
+def _rounded(values: Float) -> list[float]:
+    rounded: list[float] = np.round(values, 3).tolist()
+    return rounded
+
+
+def presets() -> list[dict[str, Any]]:
+    """Presets with their descriptions; a broken one says what is wrong with it."""
+    found = []
+    for name, path in list_presets().items():
+        try:
+            text, problem = _read(name, path.stat().st_mtime_ns).description, None
+        except (SettingsError, OSError) as error:
+            text, problem = "", str(error)
+        found.append({"name": name, "description": text, "problem": problem})
+    return found
+
+
+@functools.lru_cache(128)
+def _read(name: str, mtime_ns: int) -> Settings:
+    """A preset's settings, read again when its file changes."""
+    return load_settings(name)
+
+
+def preset_settings(name: str) -> Settings:
+    """The settings of a preset that is listed; nothing else is opened.
+
+    Raises
+    ------
+    SettingsError
+        There is no such preset, or it is broken.
+    """
+    known = list_presets()
+    if name not in known:
+        raise SettingsError(f"there is no preset {name[:60]!r}; known are {', '.join(known)}")
+    return _read(name, known[name].stat().st_mtime_ns)
+
+
+def save_preset(name: str, settings: Settings, folder: Path) -> str:
+    """Save settings as a person's own preset, and return its name.
+
+    Raises
+    ------
+    OutputError
+        There is a preset of that name.
+    """
+    chosen = slug(name)
+    if chosen in list_presets():
+        raise OutputError(f"there is a preset {chosen!r} already; choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_or_nothing(folder / f"{chosen}.toml") as partial:
+        partial.write_text(preset_toml(settings), encoding="utf-8", newline="\n")
+    return chosen
