@@ -12,7 +12,9 @@ from beatwalk.cli.options import FILE, options
 PASSWORD = "BEATWALK_PASSWORD"
 serving = options(
     click.argument("folder", type=FILE, required=False),
-    click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Listen here; 0: any free port."),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Listen here; 0: any free port."
+    ),
     click.option(
         "--host",
         metavar="ADDRESS",
@@ -22,7 +24,12 @@ serving = options(
     ),
     click.option("--models", "model_folder", type=FILE, help="Also offer the models in this folder."),
     click.option(
-        "--max-upload", metavar="MB", type=click.IntRange(1, 100_000), default=2048, show_default=True, help="Accept songs up to this size."
+        "--max-upload",
+        metavar="MB",
+        type=click.IntRange(1, 100_000),
+        default=2048,
+        show_default=True,
+        help="Accept songs up to this size.",
     ),
 )
 

@@ -4,7 +4,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from beatwalk._version import __version__
@@ -16,7 +16,7 @@ from beatwalk.web.security import Gate, Guard, TooLarge
 from beatwalk.web.server import Server
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Response
 
 STATIC = Path(__file__).parent / "static"
 UNPROCESSABLE = 422
@@ -49,6 +49,8 @@ def create_app(server: Server, guard: Guard) -> "FastAPI":
         docs_url=None,  # its scripts come from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        # Nothing is sent anywhere, whatever the environment says of exporters.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(Gate, guard=guard, upload_bytes=server.options.upload_bytes)
 
@@ -96,7 +98,7 @@ def create_app(server: Server, guard: Guard) -> "FastAPI":
     return app
 
 
-def _page(name: str, status: int = 200, *, wrong: bool = False) -> Any:
+def _page(name: str, status: int = 200, *, wrong: bool = False) -> "Response":
     from fastapi.responses import HTMLResponse
 
     text = (STATIC / name).read_text(encoding="utf-8")
@@ -109,16 +111,15 @@ def _add_page(app: "FastAPI") -> None:
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
-        page: Response = _page("index.html")
-        return page
+        return _page("index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
 API_TEXT = """
-Every request needs `Authorization: Bearer TOKEN`, with the token that `beatwalk serve` prints, or the session cookie of
-the page. Errors are JSON objects with `error`, a line for people, and `kind`. A change that carries the `revision` from
-which it was made is refused with 409 if the project was changed in the meantime.
+Every request needs `Authorization: Bearer TOKEN`, with the token that `beatwalk serve` prints, or the session cookie
+of the page. Errors are JSON objects with `error`, a line for people, and `kind`. A change that carries the `revision`
+from which it was made is refused with 409 if the project was changed in the meantime.
 
 1. `POST /api/projects`, then `PUT /api/projects/{id}/song` with the file as the body.
 2. Follow `GET /api/events`, or ask `GET /api/projects/{id}` until `heard` is there.

@@ -3,8 +3,8 @@
 Conventions
 -----------
 - A block begins where its prompt arrives, in seconds of the song, and lasts until the next one.
-- A block on a downbeat becomes `@bar N`, one on another beat `@beat N`, any other `@minutes:seconds`, so that the file
-  says what was meant. When the grid is corrected, bars and beats are counted again and the prompts stay in place.
+- A block on a downbeat becomes `@bar N`, one on another beat `@beat N`, any other `@minutes:seconds`, so that the
+  file says what was meant. When the grid is corrected, they are counted again and the prompts stay in place.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Block(BaseModel):
 def blocks_of(plan: Plan) -> list[dict[str, Any]]:
     """The blocks of a plan, each with its place in words."""
     analysis, timeline = plan.analysis, plan.timeline
-    near_s = 1 / float(timeline.fps)
+    near_s = 0.501 / float(timeline.fps)  # a moment belongs to the nearest frame
     found = []
     for index, keyframe in enumerate(plan.keyframes[:-1]):
         time_s = _on_grid(timeline.time_of(keyframe.frame), analysis, near_s)
@@ -91,8 +91,8 @@ def _line_of(block: Block, analysis: Analysis) -> str:
     if not prompt and block.image is None:
         raise PlanError(f"the prompt at {where} is empty; say what to show, or delete the block")
     if re.search(r"(^|\s)(#|::)", prompt):
-        raise PlanError(f'the prompt at {where} has a word that begins with "#" or "::", which a prompt file reads as '
-                        "a comment or a setting; write it in another way")  # fmt: skip
+        read_as = "which a prompt file reads as a comment or a setting; write it in another way"
+        raise PlanError(f'the prompt at {where} has a word that begins with "#" or "::", {read_as}')
     settings = []
     if block.seed is not None:
         settings.append(f"seed={block.seed}")
@@ -125,10 +125,11 @@ def place_of(time_s: float, analysis: Analysis) -> str:
 
 
 def _on_grid(time_s: float, analysis: Analysis, near_s: float) -> float:
-    """The beat that a frame shows, else the frame's own time."""
-    index = _nearest(time_s, analysis.beats_s)
-    if index is not None and abs(float(analysis.beats_s[index]) - time_s) <= near_s:
-        return float(analysis.beats_s[index])
+    """The beat that a frame shows, or the section that begins there, else the frame's own time."""
+    for events_s in (analysis.beats_s, np.array([section.start_s for section in analysis.sections])):
+        index = _nearest(time_s, events_s)
+        if index is not None and abs(float(events_s[index]) - time_s) <= near_s:
+            return float(events_s[index])
     return time_s
 
 
@@ -172,5 +173,7 @@ def check_label(label: str) -> str:
     """
     label = label.strip()
     if not _LABEL.fullmatch(label):
-        raise PlanError(f"{label[:30]!r} cannot name a section; take up to 24 letters, digits, - or _, such as Chorus")
+        raise PlanError(
+            f"{label[:30]!r} cannot name a section; take up to 24 letters, digits, - or _, such as Chorus"
+        )
     return label

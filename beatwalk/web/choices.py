@@ -70,7 +70,9 @@ class Models:
             return str(files[name].resolve())
         if name in {one["name"] for one in self.listed()}:
             return name
-        raise ModelError(f"the model {str(name)[:80]!r} is not on this machine; `beatwalk models` lists those that are")
+        raise ModelError(
+            f"the model {str(name)[:80]!r} is not on this machine; `beatwalk models` lists those that are"
+        )
 
     def shown(self, model: str | None) -> str:
         """A plan's model as it is listed."""

@@ -1,4 +1,4 @@
-"""Corrections of the beat grid that need a hand on the timeline: anchors, taps in part of a song, metre and tempo of a range.
+"""Corrections of the beat grid by hand on a timeline: anchors, and taps, metre and tempo of a range.
 
 Each function returns a new analysis. What follows from beats and bars (tempo, beats a bar) is derived again.
 """
@@ -33,7 +33,9 @@ def with_beats(analysis: Analysis, beats_s: Float, downbeats_s: Float) -> Analys
     return analysis_from_json(data, "the corrected grid")
 
 
-def anchored(analysis: Analysis, beat: int, time_s: float, anchors_s: tuple[float, ...]) -> tuple[Analysis, tuple[float, ...]]:
+def anchored(
+    analysis: Analysis, beat: int, time_s: float, anchors_s: tuple[float, ...]
+) -> tuple[Analysis, tuple[float, ...]]:
     """Move a beat to a moment, and the beats up to the next anchor on each side with it, less the farther they are.
 
     Where there is no anchor on a side, all beats of that side move as far as the beat itself.
@@ -73,11 +75,15 @@ def spliced(analysis: Analysis, other: Analysis, start_s: float, end_s: float) -
     """The grid of `other` between two moments, and that of `analysis` outside."""
 
     def joined(own: Float, new: Float) -> Float:
-        return np.concatenate([own[own < start_s - apart], new[(new >= start_s) & (new < end_s)], own[own >= end_s + apart]])
+        return np.concatenate(
+            [own[own < start_s - apart], new[(new >= start_s) & (new < end_s)], own[own >= end_s + apart]]
+        )
 
     spans = np.diff(other.beats_s)
     apart = 0.4 * float(np.median(spans)) if len(spans) else 0.0  # of a beat: none is doubled where the two meet
-    return with_beats(analysis, joined(analysis.beats_s, other.beats_s), joined(analysis.downbeats_s, other.downbeats_s))
+    return with_beats(
+        analysis, joined(analysis.beats_s, other.beats_s), joined(analysis.downbeats_s, other.downbeats_s)
+    )
 
 
 def with_meter(analysis: Analysis, meter: int, start_s: float, end_s: float) -> Analysis:
@@ -99,7 +105,7 @@ def with_meter(analysis: Analysis, meter: int, start_s: float, end_s: float) -> 
 
 
 def with_tempo(analysis: Analysis, bpm: float, start_s: float, end_s: float) -> Analysis:
-    """Beats at an even tempo between two moments, from the first beat there on; bars keep their usual number of beats.
+    """Beats at an even tempo between two moments, from the first beat there on; bars are as long as usual.
 
     Raises
     ------

@@ -87,7 +87,9 @@ class Hearing:
                 self._ears = (key, self._pool.submit(_hear, project))
             return self._ears[1]
 
-    def track(self, project: Project, analysis: Analysis, *, tempo_bpm: float | None, taps_s: list[float] | None) -> Analysis:
+    def track(
+        self, project: Project, analysis: Analysis, *, tempo_bpm: float | None, taps_s: list[float] | None
+    ) -> Analysis:
         """Track the beats again, as a person hints.
 
         Raises

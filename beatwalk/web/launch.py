@@ -41,7 +41,10 @@ def run_server(options: ServerOptions, say: Callable[[str], None], *, open_brows
 
     token = secrets.token_urlsafe(24)
     guard = Guard(
-        host=options.host, token=token, secret=kept_secret(options.state or _state_folder()), password=options.password
+        host=options.host,
+        token=token,
+        secret=kept_secret(options.state or _state_folder()),
+        password=options.password,
     )
     listening = _bound(options.host, options.port)
     port = listening.getsockname()[1]
@@ -51,7 +54,12 @@ def run_server(options: ServerOptions, say: Callable[[str], None], *, open_brows
     address = f"http://{name}:{port}/?{where}token={token}"
     app = create_app(Server(options), guard)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3, h11_max_incomplete_event_size=65536
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        h11_max_incomplete_event_size=65536,
     )
     server = uvicorn.Server(config)
     say("beatwalk is ready; Ctrl-C stops it, and the queue resumes with the next start")
@@ -78,7 +86,9 @@ def _bound(host: str, port: int) -> socket.socket:
         The port is taken, or the address is not this machine's.
     """
     try:
-        (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        (family, _, _, _, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)

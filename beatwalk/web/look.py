@@ -51,7 +51,9 @@ def words() -> dict[str, Any]:
     return {
         "sources": list(typing.get_args(Source)),
         "curves": list(typing.get_args(Shape)),
-        "targets": [{"path": path, "name": name, "unit": unit, "reach": reach} for path, name, unit, reach in TARGETS],
+        "targets": [
+            {"path": path, "name": name, "unit": unit, "reach": reach} for path, name, unit, reach in TARGETS
+        ],
     }
 
 
@@ -77,7 +79,8 @@ def _speed(plan: Plan) -> Float:
     for rule in speed.rules:
         if rule.kind == "level":
             total = total + rule.amount * shaped_source(rule, plan.analysis, plan.timeline)
-    return np.maximum(total, 0.0)
+    floored: Float = np.maximum(total, 0.0)
+    return floored
 
 
 def _rounded(values: Float) -> list[float]:

@@ -55,14 +55,14 @@ class Making:
     def __init__(self, hub: Hub, models: ModelKeeper | None = None) -> None:
         self._hub, self._models = hub, models or ModelKeeper()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="previews")
-        self._cancel: dict[str, Cancel] = {}  # of the preview that each project waits for
+        self._awaited: dict[str, tuple[str, Cancel]] = {}  # the preview that each project waits for
         self._pending: set[str] = set()  # keys of stills that are on their way
         self._pace: dict[str, float] = {}  # seconds a frame, by model, device, size and steps
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Stop, and begin nothing new."""
-        for cancel in list(self._cancel.values()):
+        for _, cancel in list(self._awaited.values()):
             cancel.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -70,7 +70,9 @@ class Making:
         """The key of each still and whether it is there; those that are not are made, in this order."""
         settings, model = project.state.settings, project.state.model
         folder = _folder(project, "stills")
-        keys = [_key("still", one.model_dump(), model, _pictured(settings), _size_of(settings, model)) for one in wanted]
+        keys = [
+            _key("still", one.model_dump(), model, _pictured(settings), _size_of(settings, model)) for one in wanted
+        ]
         missing: list[tuple[str, Still]] = []
         with self._lock:
             for key, one in zip(keys, wanted, strict=True):
@@ -127,11 +129,16 @@ class Making:
         key = f"{frames}-{_key(look)}"
         folder = _folder(project, "previews")
         with self._lock:
-            if (running := self._cancel.pop(project.id, None)) is not None:
-                running.set()
+            awaited = self._awaited.get(project.id)
+            if awaited is not None and awaited[0] == key:
+                return {"key": key, "ready": False}
+            if awaited is not None:
+                awaited[1].set()
+                del self._awaited[project.id]
             if (folder / f"{key}.mp4").is_file():
                 return {"key": key, "ready": True}
-            cancel = self._cancel[project.id] = Cancel()
+            cancel = Cancel()
+            self._awaited[project.id] = (key, cancel)
 
         def make() -> None:
             base, made = folder / f"{frames}.mp4", folder / f"{key}.mp4"
@@ -150,11 +157,14 @@ class Making:
                     api.run(request, models=self._models, on_event=tell, cancel=cancel)
                     shutil.copyfile(base, made)
                     _forget(folder)
+                self._forget_awaited(project.id, key)
                 self._hub.publish("preview", project=project.id, key=key, progress=1.0, ready=True)
             except CancelledError:
                 self._hub.publish("preview", project=project.id, key=key, cancelled=True)
             except Exception as error:
                 self._hub.publish("preview", project=project.id, key=key, problem=as_json(error))
+            finally:
+                self._forget_awaited(project.id, key)
 
         self._pool.submit(make)
         return {"key": key, "ready": False, "frames_kept": (folder / f"{frames}.mp4").is_file()}
@@ -162,8 +172,14 @@ class Making:
     def stop_preview(self, project: str) -> None:
         """Stop the preview of a project."""
         with self._lock:
-            if (running := self._cancel.pop(project, None)) is not None:
-                running.set()
+            if (awaited := self._awaited.pop(project, None)) is not None:
+                awaited[1].set()
+
+    def _forget_awaited(self, project: str, key: str) -> None:
+        """Nobody waits for a preview any more, unless another one has taken its place."""
+        with self._lock:
+            if self._awaited.get(project, ("",))[0] == key:
+                del self._awaited[project]
 
     def estimate(self, project: Project, device: str, changes: dict[str, Any]) -> dict[str, Any]:
         """How long a render takes and how much disk it needs; the model is measured the first time.
@@ -175,7 +191,12 @@ class Making:
         """
         settings = settings_from(merge(project.state.settings.model_dump(mode="json"), changes), where="settings")
         plan = project.plan_of(project.state, settings=settings)
-        key = _key(plan.model, device, settings.model_dump(mode="json")["model"], settings.model_dump(mode="json")["video"]["size"])
+        key = _key(
+            plan.model,
+            device,
+            settings.model_dump(mode="json")["model"],
+            settings.model_dump(mode="json")["video"]["size"],
+        )
 
         def measure() -> tuple[float, tuple[int, int]]:
             generator = self._models.of(ModelRequest.of(plan, device=device))
@@ -195,7 +216,7 @@ class Making:
         return self._pool.submit(work)
 
 
-def still_file(project: Project, kind: str, key: str, suffix: str) -> Path | None:
+def cached_file(project: Project, kind: str, key: str, suffix: str) -> Path | None:
     """A file of the cache by its key; None: it is not there."""
     return {one.name: one for one in _folder(project, kind).glob(f"*{suffix}")}.get(f"{key}{suffix}")
 
@@ -235,12 +256,12 @@ def _write_jpeg(pictures: Frames, path: Path) -> None:
 def _forget(folder: Path) -> None:
     """Delete the previews that were made longest ago."""
     bases = sorted(
-        (one for one in folder.glob("*.mp4") if "-" not in one.stem), key=lambda one: one.stat().st_mtime, reverse=True
+        (one for one in folder.glob("*.mp4") if "-" not in one.stem),
+        key=lambda one: one.stat().st_mtime,
+        reverse=True,
     )
     for base in bases[KEPT_PREVIEWS:]:
         WorkFolder(base).clear()
         for one in folder.glob(f"{base.stem}*"):
             if one.is_file():
                 one.unlink(missing_ok=True)
-
-

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.web import look
 from beatwalk.web.choices import options
-from beatwalk.web.making import MAX_STILLS, Still, still_file
+from beatwalk.web.making import MAX_STILLS, Still, cached_file
 from beatwalk.web.problems import NotThereError
 from beatwalk.web.results import file_of, videos_of
 from beatwalk.web.server import Server
@@ -81,11 +81,12 @@ def making_routes(server: Server) -> "APIRouter":
     @router.get("/projects/{name}/stills/{key}", tags=["previews"], response_class=FileResponse)
     def read_still(name: str, key: str) -> FileResponse:
         """A still, as a JPEG."""
-        return _file(still_file(server.projects.get(name), "stills", key, ".jpg"))
+        made = cached_file(server.projects.get(name), "stills", key, ".jpg")
+        return FileResponse(_there(made), headers=FOR_EVER)
 
     @router.post("/projects/{name}/preview", tags=["previews"], status_code=202)
     def ask_for_preview(name: str, body: Preview) -> dict[str, Any]:
-        """Make a small video of a stretch, instead of the one that is being made; events `preview` tell how far it is."""
+        """Make a small video of a stretch, instead of the one being made; events `preview` tell how far it is."""
         return server.making.preview(server.projects.get(name), body.start_s, body.end_s, body.settings)
 
     @router.delete("/projects/{name}/preview", tags=["previews"], status_code=204)
@@ -96,7 +97,8 @@ def making_routes(server: Server) -> "APIRouter":
     @router.get("/projects/{name}/previews/{key}", tags=["previews"], response_class=FileResponse)
     def read_preview(name: str, key: str) -> FileResponse:
         """A preview, as a video."""
-        return _file(still_file(server.projects.get(name), "previews", key, ".mp4"))
+        made = cached_file(server.projects.get(name), "previews", key, ".mp4")
+        return FileResponse(_there(made), headers=FOR_EVER)
 
     @router.post("/projects/{name}/estimate", tags=["renders"])
     def estimate(name: str, body: Estimate) -> dict[str, Any]:
@@ -112,7 +114,13 @@ def making_routes(server: Server) -> "APIRouter":
         plan, video = project.plan(), project.state.settings.video
         size = list(plan.size) if plan.size else None
         model = server.models.shown(plan.model)
-        facts = {"size": size, "fps": str(video.fps), "codec": video.codec, "model": model, "preset": project.state.preset}
+        facts = {
+            "size": size,
+            "fps": str(video.fps),
+            "codec": video.codec,
+            "model": model,
+            "preset": project.state.preset,
+        }
         return asdict(server.queue.add(project, plan, body.device, facts, first=body.first))
 
     @router.get("/jobs", tags=["renders"])
@@ -154,7 +162,9 @@ def making_routes(server: Server) -> "APIRouter":
     def read_video(name: str, file: str, download: bool = False) -> FileResponse:
         """A video, its report, plot, cue sheets or plan."""
         path = file_of(server.projects.get(name), file)
-        return FileResponse(path, filename=path.name if download else None, headers={"cache-control": "private, no-cache"})
+        return FileResponse(
+            path, filename=path.name if download else None, headers={"cache-control": "private, no-cache"}
+        )
 
     @router.get("/options", tags=["choices"])
     def read_options() -> dict[str, Any]:
@@ -188,9 +198,14 @@ def _own_presets(server: Server) -> Path:
     return platformdirs.user_config_path("beatwalk") / "presets"
 
 
-def _file(path: Path | None) -> Any:
-    from fastapi.responses import FileResponse
+def _there(path: Path | None) -> Path:
+    """A file that was made.
 
+    Raises
+    ------
+    NotThereError
+        It is not there.
+    """
     if path is None:
         raise NotThereError("this has not been made, or was deleted; ask for it again")
-    return FileResponse(path, headers=FOR_EVER)
+    return path

@@ -70,7 +70,17 @@ class Correction(_Body):
 
     revision: int | None = None
     action: Literal[
-        "halve", "double", "shift", "meter", "first_beat", "tempo", "taps", "anchor", "unanchor", "listen", "range_tempo"
+        "halve",
+        "double",
+        "shift",
+        "meter",
+        "first_beat",
+        "tempo",
+        "taps",
+        "anchor",
+        "unanchor",
+        "listen",
+        "range_tempo",
     ]
     start_s: Time | None = None  # of the range that it is for
     end_s: Time | None = None
@@ -116,6 +126,11 @@ def project_routes(server: Server) -> "APIRouter":
         """All of a project but the curves of its song."""
         return server.open(name).view()
 
+    @router.delete("/projects/{name}", status_code=204)
+    def discard_project(name: str) -> None:
+        """Remove a project that has no song; others are never deleted from here."""
+        server.projects.discard(name)
+
     @router.put("/projects/{name}/song")
     async def upload_song(name: str, request: Request, filename: str = "song.wav") -> dict[str, Any]:
         """Take a song: its bytes are the body, and `filename` names it for people."""
@@ -124,7 +139,9 @@ def project_routes(server: Server) -> "APIRouter":
         project = server.projects.get(name)
         suffix = Path(filename).suffix.lower()
         if suffix not in SONG_SUFFIXES:
-            raise AudioError(f"{filename[-80:]}: not a sound file that is read here; known are {' '.join(SONG_SUFFIXES)}")
+            raise AudioError(
+                f"{filename[-80:]}: not a sound file that is read here; known are {' '.join(SONG_SUFFIXES)}"
+            )
         partial = project.folder / f"upload{suffix}"
         try:
             await _keep_body(request, partial)
@@ -144,7 +161,9 @@ def project_routes(server: Server) -> "APIRouter":
         project = server.projects.get(name)
         suffix = Path(filename).suffix.lower()
         if suffix not in PICTURE_SUFFIXES:
-            raise ImageError(f"{filename[-80:]}: not a picture that is read here; known are {' '.join(PICTURE_SUFFIXES)}")
+            raise ImageError(
+                f"{filename[-80:]}: not a picture that is read here; known are {' '.join(PICTURE_SUFFIXES)}"
+            )
         folder = project.folder / PICTURES
         folder.mkdir(exist_ok=True)
         base, number = slug(Path(filename).stem), 1
@@ -170,7 +189,9 @@ def project_routes(server: Server) -> "APIRouter":
         if body.name is not None:
             project.check(body.revision)
             project.rename(body.name)
-        steps = [step for step in (_prompts_step(body, project), _look_step(body), _choice_step(body, server)) if step]
+        steps = [
+            step for step in (_prompts_step(body, project), _look_step(body), _choice_step(body, server)) if step
+        ]
         if steps:
             what = ", ".join(step[0] for step in steps)
 
@@ -269,7 +290,9 @@ def project_routes(server: Server) -> "APIRouter":
     def read_sound(name: str) -> FileResponse:
         """The song, or a copy of its sound where browsers do not play it."""
         project = server.projects.get(name)
-        return FileResponse(playable(project.audio.path, project.cache), headers={"cache-control": "private, no-cache"})
+        return FileResponse(
+            playable(project.audio.path, project.cache), headers={"cache-control": "private, no-cache"}
+        )
 
     @router.get("/projects/{name}/waveform", response_class=FileResponse)
     def read_waveform(name: str) -> FileResponse:
@@ -326,9 +349,14 @@ def _look_step(body: Change) -> Step | None:
         settings, preset = state.settings, state.preset
         if body.preset is not None:
             chosen, preset = preset_settings(body.preset), body.preset
-            # What a preset says nothing about belongs to the render: size, rate, codec, seed and the model's settings.
+            # A preset is a look. Size, rate, codec, seed and the model's settings belong to the render, and stay.
             settings = chosen.model_copy(
-                update={"video": settings.video, "seed": settings.seed, "model": settings.model, "safety": settings.safety}
+                update={
+                    "video": settings.video,
+                    "seed": settings.seed,
+                    "model": settings.model,
+                    "safety": settings.safety,
+                }
             )
         if body.settings is not None:
             made = settings_from(merge(settings.model_dump(mode="json"), body.settings), where="settings")
@@ -358,8 +386,8 @@ def _choice_step(body: Change, server: Server) -> Step | None:
 
 
 _NAMES = {
-    "shift": "shift of the bars", "meter": "beats a bar", "first_beat": "first beat", "taps": "taps", "anchor": "anchor",
-    "unanchor": "anchor removed", "listen": "listening again", "range_tempo": "tempo of a range", "tempo": "tempo",
+    "shift": "shift of the bars", "meter": "beats a bar", "first_beat": "first beat", "unanchor": "anchor removed",
+    "listen": "listening again", "range_tempo": "tempo of a range",
 }  # fmt: skip
 
 

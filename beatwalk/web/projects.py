@@ -66,7 +66,8 @@ class Project:
         self.problem: dict[str, Any] | None = None  # why there is no analysis
         self.listening = False
         self.grid_revision = 0  # raised with every change of the analysis
-        self._hub, self._audio = hub, None
+        self._hub = hub
+        self._audio: Audio | None = None
         self._timer: threading.Timer | None = None
         self._planned: tuple[State, Plan | BeatwalkError] | None = None
         data = read_json(folder / "project.json", PlanError, "a project")
@@ -295,7 +296,9 @@ class Project:
         script = parse_prompts(state.prompts, "prompts.txt", folder=self.folder)
         for line in script.lines:
             if line.image is not None and not self._is_own_picture(line.image):
-                raise PlanError(f"prompts.txt:{line.line}: pictures are taken from {PICTURES}/ only; add the picture first")
+                raise PlanError(
+                    f"prompts.txt:{line.line}: pictures are taken from {PICTURES}/ only; add the picture first"
+                )
         made = place_prompts(
             self.analysis(), script, settings or state.settings, model=state.model,
             start_s=0.0 if whole else state.start_s, end_s=None if whole else state.end_s,
@@ -305,7 +308,11 @@ class Project:
 
     def _is_own_picture(self, path: Path) -> bool:
         inside = self.folder / PICTURES
-        return path.parent == inside and path.name in {one.name for one in inside.iterdir()} if inside.is_dir() else False
+        return (
+            path.parent == inside and path.name in {one.name for one in inside.iterdir()}
+            if inside.is_dir()
+            else False
+        )
 
     def view(self) -> dict[str, Any]:
         """All that a page shows, but for the curves and events of the song."""
@@ -337,6 +344,7 @@ class Project:
                 "anchors": list(state.anchors_s),
                 "undo": self.history.can_undo,
                 "redo": self.history.can_redo,
+                "waveform": (self.folder / "cache" / "waveform.bin").is_file(),
                 "heard": None if analysis is None else heard_of(analysis),
             }
 
@@ -396,6 +404,23 @@ class Projects:
             write_json(folder / "project.json", {"version": VERSION, "name": title, "revision": 0})
         return self.get(made)
 
+    def discard(self, name: str) -> None:
+        """Remove a project whose song could not be read; one that has a song is never deleted from here.
+
+        Raises
+        ------
+        BusyError
+            It has a song.
+        """
+        project = self.get(name)
+        with self._lock, project.lock:
+            if project.song is not None:
+                raise BusyError(
+                    f"{project.name}: a project with a song is not deleted here; remove its folder yourself"
+                )
+            del self._open[name]
+            shutil.rmtree(project.folder)
+
     def summaries(self) -> list[dict[str, Any]]:
         """What the start page shows of each project."""
         found = []
@@ -403,7 +428,9 @@ class Projects:
             path = self.root / name / "project.json"
             with contextlib.suppress(PlanError, OSError):
                 data = read_json(path, PlanError, "a project")
-                videos = [one for one in (path.parent / "videos").glob("*") if one.suffix in (".mp4", ".webm", ".mov")]
+                videos = [
+                    one for one in (path.parent / "videos").glob("*") if one.suffix in (".mp4", ".webm", ".mov")
+                ]
                 found.append(
                     {
                         "id": name,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk import api
-from beatwalk.core import manifest_path, read_json, write_json
-from beatwalk.errors import PlanError
+from beatwalk.core import manifest_path, read_json, read_manifest, timing_of, write_json
+from beatwalk.errors import InputError, PlanError
 from beatwalk.plan import read_plan
 from beatwalk.plots import plot_check
 from beatwalk.video import cue_paths, write_cues
@@ -33,17 +33,21 @@ def _report(video: Path) -> Path:
 
 def videos_of(project: Project) -> list[dict[str, Any]]:
     """Finished videos, the newest first, each with its figures and the files beside it."""
-    finished = [one for one in project.videos.iterdir() if one.suffix in VIDEO_SUFFIXES and manifest_path(one).is_file()]
+    finished = [
+        one for one in project.videos.iterdir() if one.suffix in VIDEO_SUFFIXES and manifest_path(one).is_file()
+    ]
     found = []
     for video in sorted(finished, key=lambda one: one.stat().st_mtime, reverse=True):
         beside = [_report(video), video.with_name(f"{video.stem}.report.png"), *cue_paths(video),
                   video.with_name(f"{video.stem}.plan.json")]  # fmt: skip
+        start_s, duration_s = _span(video)
         found.append(
             {
                 "file": video.name,
                 "bytes": video.stat().st_size,
                 "made": video.stat().st_mtime,
-                "start_s": _start_of(video),
+                "start_s": start_s,
+                "duration_s": duration_s,
                 "report": _figures(video),
                 "files": [one.name for one in beside if one.is_file()],
             }
@@ -51,13 +55,13 @@ def videos_of(project: Project) -> list[dict[str, Any]]:
     return found
 
 
-def _start_of(video: Path) -> float:
-    """Where in the song a video begins, by its manifest."""
+def _span(video: Path) -> tuple[float, float]:
+    """Where in the song a video begins and how long it is, in seconds, by its manifest."""
     try:
-        manifest = read_json(manifest_path(video), PlanError, "a manifest")
-        return float(manifest["song"]["start"])
-    except (PlanError, KeyError, TypeError, ValueError):
-        return 0.0
+        _, timeline, _ = timing_of(read_manifest(video) or {}, video)
+    except InputError:
+        return 0.0, 0.0
+    return timeline.start_s, timeline.duration_s
 
 
 def _figures(video: Path) -> dict[str, Any] | None:

@@ -188,7 +188,7 @@ class Gate:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
-            return  # websockets are not spoken here
+            return None  # websockets are not spoken here
         from starlette.datastructures import Headers
         from starlette.responses import JSONResponse, RedirectResponse
 
@@ -230,11 +230,10 @@ class Gate:
             )
             return await answer(scope, receive, sending)
         scope["state"] = {**scope.get("state", {}), "guard": guard, "address": address, "cookie": cookie}
-        if not trusted and scope["path"] not in OPEN_PATHS:
-            if not _has_session(headers, cookie, guard):
-                if guard.password is not None and scope["path"] == "/" and scope["method"] == "GET":
-                    return await RedirectResponse("/login", 303)(scope, receive, sending)
-                return await refuse(401, "no session; open the address that beatwalk printed")
+        if not trusted and scope["path"] not in OPEN_PATHS and not _has_session(headers, cookie, guard):
+            if guard.password is not None and scope["path"] == "/" and scope["method"] == "GET":
+                return await RedirectResponse("/login", 303)(scope, receive, sending)
+            return await refuse(401, "no session; open the address that beatwalk printed")
         if scope["method"] not in SAFE_METHODS and not bearer and not _from_here(headers):
             return await refuse(403, "this request comes from another site")
         limit = self._upload_bytes if scope["path"].endswith(("/song", "/pictures")) else MAX_BODY_BYTES
@@ -242,6 +241,7 @@ class Gate:
         if not length.isdecimal() or int(length) > limit:
             return await refuse(413, f"larger than the {limit // 2**20} MiB that are accepted")
         await self._app(scope, _limited(receive, limit), sending)
+        return None
 
 
 class TooLarge(Exception):  # noqa: N818 - it is turned into an answer at once

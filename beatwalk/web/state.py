@@ -24,7 +24,7 @@ class State:
     """All that a person can change, and undo."""
 
     prompts: str = ""  # text of the prompt file
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     preset: str = "default"  # from which the settings began
     analysis: Analysis | None = None  # None: not listened to yet
     anchors_s: tuple[float, ...] = ()  # of beats that were put in place by hand
@@ -92,4 +92,6 @@ def check_paths(new: Settings, old: Settings) -> None:
     for group, name in PATHS:
         value, known = (getattr(getattr(settings, group), name) for settings in (new, old))
         if value not in (known, None, "auto", ()):
-            raise SettingsError(f"{group}.{name}: files are not named from the page; write it into preset.toml instead")
+            raise SettingsError(
+                f"{group}.{name}: files are not named from the page; write it into preset.toml instead"
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.core import ffmpeg, whole_or_nothing
 from beatwalk.errors import AudioError
@@ -18,7 +19,7 @@ PLAYED_BY_BROWSERS = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", 
 
 def write_waveform(audio: Audio, path: Path) -> None:
     """Write pairs of int8 (lowest, highest), full scale 127; the file appears whole or not at all."""
-    pairs: list[np.ndarray] = []
+    pairs: list[NDArray[np.int8]] = []
     rest: Float32 = np.zeros(0, np.float32)
     for block in audio.blocks():
         rest = np.concatenate([rest, block])
@@ -31,10 +32,11 @@ def write_waveform(audio: Audio, path: Path) -> None:
         partial.write_bytes(np.concatenate(pairs).tobytes())
 
 
-def _pairs(rows: Float32) -> np.ndarray:
+def _pairs(rows: Float32) -> NDArray[np.int8]:
     """The lowest and highest sample of each row, shape (n, 2)."""
     both = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1) if len(rows) else np.zeros((0, 2))
-    return np.rint(127 * np.clip(both, -1, 1)).astype(np.int8)
+    rounded: NDArray[np.int8] = np.rint(127 * np.clip(both, -1, 1)).astype(np.int8)
+    return rounded
 
 
 def playable(song: Path, cache: Path) -> Path:

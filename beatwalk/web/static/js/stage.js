@@ -1,0 +1,159 @@
+// The picture: a finished video or a preview that plays with the song, the latest frame, or a still of the prompt.
+
+import { call } from "./api.js";
+import { $, h, paused, toast } from "./dom.js";
+import { player } from "./player.js";
+import { snapped } from "./snapping.js";
+import { stillOf } from "./stills.js";
+import { store } from "./store.js";
+
+const DRIFT_S = 0.09; // a film farther than this from the song is moved
+const PREVIEW_BARS = 4;
+const MAX_PREVIEW_S = 60;
+
+/** @typedef {{url: string, start: number, length: number, name: string}} Film */
+/** @type {Film|null} */
+let film = null;
+/** @type {Film|null} */
+let preview = null;
+/** @type {{key: string, start: number, end: number}|null} */
+let awaited = null;
+/** @type {{id: string, n: number}|null} */
+let rendering = null;
+
+/** The film that shows the moment that is heard. */
+function filmNow() {
+  const time = player.time;
+  return [preview, film].find((one) => one && time >= one.start - 0.02 && time < one.start + one.length) ?? null;
+}
+
+function show() {
+  if (!store.project) return;
+  const video = /** @type {HTMLVideoElement} */ ($("film"));
+  const still = /** @type {HTMLImageElement} */ ($("still"));
+  const now = filmNow();
+  const { blocks } = store.project;
+  const block = blocks.length ? blocks[store.blockAt(player.time)] : null;
+  $("now-prompt").textContent = block?.prompt ?? "";
+  const picture = now ? null : rendering ? `/api/jobs/${rendering.id}/frame?n=${rendering.n}` : block && stillOf(block);
+  video.hidden = !now;
+  still.hidden = !picture;
+  if (picture && still.getAttribute("src") !== picture) still.src = picture;
+  still.alt = block?.prompt ?? "";
+  const badge = now ? now.name : picture && rendering ? "latest frame" : picture ? "still" : "";
+  $("stage-badge").hidden = !badge;
+  $("stage-badge").textContent = badge;
+  $("stage-empty").hidden = Boolean(now || picture);
+  if (!now && !picture) showEmpty();
+  if (now) {
+    if (video.getAttribute("src") !== now.url) video.src = now.url;
+    follow(video, now);
+  } else if (!video.paused) video.pause();
+}
+
+/** Keeps a film with the song. @param {HTMLVideoElement} video @param {Film} now */
+function follow(video, now) {
+  const wanted = player.time - now.start;
+  if (!player.playing) {
+    if (!video.paused) video.pause();
+    if (Math.abs(video.currentTime - wanted) > 0.02 && !video.seeking) video.currentTime = Math.max(0, wanted);
+    return;
+  }
+  if (video.paused) video.play().catch(() => {});
+  if (Math.abs(video.currentTime - wanted) > DRIFT_S && !video.seeking) video.currentTime = Math.max(0, wanted);
+}
+
+function showEmpty() {
+  const { project } = store;
+  const [title, text] = !project.song
+    ? ["No song yet", "Drop one onto the page."]
+    : !project.heard
+      ? [project.problem ? "This song cannot be read" : "Listening …", project.problem ? project.problem.error : "Beats, bars and sections appear in a few seconds."]
+      : !project.blocks.length
+        ? ["What should it look like?", "Write a prompt on the right, one a line. Each becomes a block below that you can drag to its beat."]
+        : ["The first picture is on its way", "Loading the model takes a few seconds the first time."];
+  if ($("stage-empty").dataset.title === title) return;
+  $("stage-empty").dataset.title = title;
+  $("stage-empty").replaceChildren(h("strong", {}, title), h("p", {}, text));
+}
+
+/** The stretch that a preview shows: the marked one, or some bars around the playhead. @returns {[number, number]} */
+function stretch() {
+  if (store.range) return [store.range[0], Math.min(store.range[1], store.range[0] + MAX_PREVIEW_S)];
+  const length = (60 / Math.max(store.heard?.tempo_bpm ?? 120, 40)) * 4 * PREVIEW_BARS;
+  const start = snapped(Math.max(0, Math.min(player.time, store.duration - length)), true);
+  return [start, Math.min(start + length, store.duration)];
+}
+
+/** Makes a preview of the stretch. @param {[number, number]} [again] */
+async function makePreview(again) {
+  const [start_s, end_s] = again ?? stretch();
+  try {
+    const answer = await call("POST", `${store.path}/preview`, { start_s, end_s, settings: store.draft ?? {} });
+    awaited = { key: answer.key, start: start_s, end: end_s };
+    if (answer.ready) ready();
+    else {
+      $("stage-progress").hidden = false;
+      $("stage-progress").removeAttribute("value");
+    }
+    if (!again && !store.range) store.mark([start_s, end_s]);
+  } catch (error) {
+    toast(String(error instanceof Error ? error.message : error), true);
+  }
+}
+
+function ready() {
+  if (!awaited) return;
+  $("stage-progress").hidden = true;
+  const first = !preview;
+  preview = { url: `/api${store.path}/previews/${awaited.key}`, start: awaited.start, length: awaited.end - awaited.start, name: "preview" };
+  if (first && !player.playing && !filmNow()) player.time = preview.start;
+  show();
+}
+
+const live = paused(350, () => {
+  if ($("live").checked && preview) makePreview([preview.start, preview.start + preview.length]);
+});
+
+/** Sets up once. */
+export function beginStage() {
+  player.addEventListener("move", show);
+  player.addEventListener("state", show);
+  for (const name of ["project", "stills", "view"]) store.on(name, show);
+  store.on("project", live);
+  store.on("draft", live);
+  $("preview").onclick = () => makePreview();
+  $("live").onchange = () => ($("live").checked && !preview ? makePreview() : live());
+  store.on("event", (event) => {
+    if (event.kind !== "preview" || event.project !== store.project.id || event.key !== awaited?.key) return;
+    if (event.problem) toast(event.problem.error, true);
+    if (event.problem || event.cancelled) $("stage-progress").hidden = true;
+    else if (event.ready) ready();
+    else $("stage-progress").value = event.progress;
+  });
+  store.on("job", (/** @type {import("./types.js").Job} */ job) => {
+    if (job.project !== store.project.id) return;
+    if (job.status !== "running") rendering = null;
+    else if (job.done) rendering = { id: job.id, n: job.done };
+    show();
+  });
+  store.on("watch", (video) => {
+    preview = null;
+    film = asFilm(video);
+    player.time = film.start;
+    if (!player.playing) player.toggle();
+    show();
+  });
+  store.on("finished", (videos) => {
+    film = videos.length ? asFilm(videos[0]) : null;
+    show();
+  });
+  store.on("song", () => {
+    film = preview = awaited = rendering = null;
+  });
+}
+
+/** @param {any} video @returns {Film} */
+function asFilm(video) {
+  return { url: `/api${store.path}/videos/${video.file}`, start: video.start_s, length: video.duration_s, name: video.file };
+}
