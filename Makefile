@@ -16,7 +16,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format docs clean
+.PHONY: help install demo ui test test-all check format docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1 — /'
@@ -37,6 +37,9 @@ demo: $(STAMP)  ## install, then render the example song to out/demo.mp4
 	@echo "Next:  $(BIN)/beatwalk YOUR_SONG.mp3 examples/demo.txt --preset house"
 	@echo "       $(BIN)/beatwalk --help"
 
+ui: $(STAMP)  ## install, then open the page on which a video is made
+	$(BIN)/beatwalk ui
+
 # One thread of torch a process: threads of several processes wait for each other.
 test test-all: export OMP_NUM_THREADS = 1
 
@@ -50,6 +53,7 @@ check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy beatwalk tests examples
+	$(if $(CI),npm install --no-save --silent --no-audit --no-fund --prefix build/npm typescript@7.0.2 axe-core@4.14.1 && build/npm/node_modules/.bin/tsc -p tsconfig.json)
 
 format: $(STAMP)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .

@@ -36,6 +36,7 @@ VERBS = {
     "models": "List the models on this machine, or try one out.",
     "bench": "Measure how fast this machine makes a video.",
     "serve": "Serve the HTTP API of the page, without the page.",
+    "mcp": "Offer beatwalk's tools to an agent, over stdin and stdout.",
     "clean": "List or delete files left by unfinished renders.",
 }
 

@@ -6,7 +6,7 @@ folder of files that the command line reads.
 
 from __future__ import annotations
 
-from beatwalk.web.launch import run_server
+from beatwalk.web.launch import run_server, serve_agents
 from beatwalk.web.server import ServerOptions
 
-__all__ = ["ServerOptions", "run_server"]
+__all__ = ["ServerOptions", "run_server", "serve_agents"]

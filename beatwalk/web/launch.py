@@ -71,6 +71,19 @@ def run_server(options: ServerOptions, say: Callable[[str], None], *, open_brows
     server.run(sockets=[listening])
 
 
+def serve_agents(options: ServerOptions) -> None:
+    """Offer tools to an agent until it goes.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra `mcp` is not installed.
+    """
+    from beatwalk.web.agent import run_agent_server
+
+    run_agent_server(Server(options))
+
+
 def _state_folder() -> Path:
     import platformdirs
 

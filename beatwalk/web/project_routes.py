@@ -134,7 +134,7 @@ def project_routes(server: Server) -> "APIRouter":
     @router.put("/projects/{name}/song")
     async def upload_song(name: str, request: Request, filename: str = "song.wav") -> dict[str, Any]:
         """Take a song: its bytes are the body, and `filename` names it for people."""
-        from anyio import to_thread
+        from fastapi.concurrency import run_in_threadpool
 
         project = server.projects.get(name)
         suffix = Path(filename).suffix.lower()
@@ -145,7 +145,7 @@ def project_routes(server: Server) -> "APIRouter":
         partial = project.folder / f"upload{suffix}"
         try:
             await _keep_body(request, partial)
-            await to_thread.run_sync(project.take_song, partial, Path(filename).name[:120])
+            await run_in_threadpool(project.take_song, partial, Path(filename).name[:120])
         except AudioError as error:
             raise AudioError(str(error).replace(str(partial), Path(filename).name[:120])) from None
         finally:
@@ -156,7 +156,7 @@ def project_routes(server: Server) -> "APIRouter":
     @router.put("/projects/{name}/pictures", status_code=201)
     async def upload_picture(name: str, request: Request, filename: str = "picture.png") -> dict[str, str]:
         """Take a picture keyframe: its bytes are the body."""
-        from anyio import to_thread
+        from fastapi.concurrency import run_in_threadpool
 
         project = server.projects.get(name)
         suffix = Path(filename).suffix.lower()
@@ -171,7 +171,7 @@ def project_routes(server: Server) -> "APIRouter":
             number += 1
         try:
             await _keep_body(request, path, MAX_PICTURE_BYTES)
-            await to_thread.run_sync(check_picture, path)
+            await run_in_threadpool(check_picture, path)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -308,15 +308,15 @@ def project_routes(server: Server) -> "APIRouter":
 
 async def _keep_body(request: Any, path: Path, limit: int | None = None) -> None:
     """Write a request's body to a file as it comes."""
-    from anyio import open_file
+    from fastapi.concurrency import run_in_threadpool
 
     total = 0
-    async with await open_file(path, "wb") as file:
+    with path.open("wb") as file:
         async for block in request.stream():
             total += len(block)
             if limit is not None and total > limit:
                 raise PlanError(f"larger than the {limit // 2**20} MiB that a picture may have")
-            await file.write(block)
+            await run_in_threadpool(file.write, block)
 
 
 def _one_of(folder: Path, name: str) -> Path:

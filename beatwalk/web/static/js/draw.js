@@ -243,6 +243,10 @@ export function drawValues(canvas, values, rate_hz, top, label = "") {
   if (label) {
     pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
     pen.textBaseline = "top";
+    pen.fillStyle = colors.panel;
+    pen.globalAlpha = 0.8;
+    pen.fillRect(4, 3, pen.measureText(label).width + 8, 15);
+    pen.globalAlpha = 1;
     pen.fillStyle = colors.dim;
     pen.fillText(label, 8, 5);
   }

@@ -37,6 +37,7 @@ function draw() {
   const sure = heard.beat_confidence.length ? heard.beat_confidence.reduce((sum, one) => sum + one, 0) / heard.beat_confidence.length : 0;
   panel.replaceChildren(
     h("div", { class: "bpm" }, h("b", { class: "num" }, heard.beats.length ? heard.tempo_bpm.toFixed(1) : "–"), h("span", { class: "dim" }, heard.beats.length ? `beats a minute · ${heard.beats.length} beats, ${heard.downbeats.length} bars · ${sure > 0.6 ? "sure" : sure > 0.3 ? "fairly sure" : "not sure"}` : "no beat was found; tap along")),
+    h("p", { class: "dim small num" }, `Corrections apply ${where}${store.range ? "" : "; drag over the waveform to mark a part"}.`),
     h(
       "div",
       { class: "tiles" },
@@ -51,13 +52,13 @@ function draw() {
       h(
         "label",
         { class: "field" },
-        `Beats a bar, ${where}`,
+        "Beats a bar",
         h("select", { "data-name": "meter", onchange: (/** @type {any} */ event) => store.correct({ action: "meter", meter: Number(event.target.value), ...range() }) }, ...METERS.map((one) => h("option", { value: one, selected: one === meter }, String(one)))),
       ),
       h(
         "label",
         { class: "field" },
-        store.range ? "Even tempo in the stretch" : "Listen again near this tempo",
+        store.range ? "Even tempo" : "Find beats near tempo",
         h("input", {
           type: "number",
           min: 30,
@@ -85,7 +86,7 @@ function draw() {
     h("label", { class: "switch" }, h("input", { type: "checkbox", checked: anchoring, "data-name": "anchoring", onchange: (/** @type {any} */ event) => letBeatsMove((anchoring = event.target.checked)) }), "Drag beats"),
     store.project.anchors.length
       ? h("ul", { class: "chips" }, ...store.project.anchors.map((anchor) => h("li", {}, h("button", { class: "chip num", type: "button", "aria-label": `Remove the anchor at ${clock(anchor)}`, onclick: () => store.correct({ action: "unanchor", time_s: anchor }) }, `${clock(anchor)}  ×`))))
-      : null,
+      : "",
   );
   if (focus) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-name="${focus}"]`))?.focus({ preventScroll: true });
 }

@@ -145,7 +145,9 @@ export function beginStage() {
     show();
   });
   store.on("finished", (videos) => {
-    film = videos.length ? asFilm(videos[0]) : null;
+    const newest = videos.length ? asFilm(videos[0]) : null;
+    if (newest && film && newest.url !== film.url) preview = null;
+    film = newest;
     show();
   });
   store.on("song", () => {
