@@ -55,9 +55,11 @@ check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/mypy beatwalk tests examples
 	$(if $(CI),npm install --no-save --silent --no-audit --no-fund --prefix build/npm typescript@7.0.2 axe-core@4.14.1 && build/npm/node_modules/.bin/tsc -p tsconfig.json)
 
-format: $(STAMP)  ## format, and fix what can be fixed
+format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the documentation
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/function_plots.py
 
 docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

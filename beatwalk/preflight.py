@@ -23,7 +23,7 @@ from beatwalk.errors import OutputError, SettingsError
 from beatwalk.plan import Script, init_of, targets_of
 from beatwalk.settings import Settings, VideoSettings
 from beatwalk.types import Plan
-from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, remarks
+from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, prepare_moviepy, remarks
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
@@ -92,10 +92,12 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
 
 
 def check_video(video: VideoSettings) -> None:
-    """Check that the settings of the file fit together, and that the upscaler exists.
+    """Check that the settings of the file fit together, that the upscaler exists, and that moviepy can be used.
 
     Raises
     ------
+    OutputError
+        There is no ffmpeg for this machine.
     SettingsError
         The codec has no alpha, no intra frames or no such frame rate; alpha cannot be interpolated; or the upscaler
         enlarges by another factor.
@@ -104,6 +106,7 @@ def check_video(video: VideoSettings) -> None:
     """
     check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps * video.interpolate)
     check_interpolation(video.interpolate, alpha=bool(video.alpha))
+    prepare_moviepy()
     if video.upscaler is None:
         return
     from beatwalk.models import check_upscaler

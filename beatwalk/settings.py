@@ -10,24 +10,16 @@ words of a synthesiser. A *level* is a value at a moment; a *rate* is a speed th
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-Source = Literal[
-    "energy",
-    "onset",
-    "beat",
-    "downbeat",
-    "bar_phase",
-    "bass",
-    "mid",
-    "high",
-    "brightness",
-    "section",
-    "constant",
-]
+from beatwalk.expressions import parse
+from beatwalk.sources import check_name, check_source, is_name
+from beatwalk.targets import EFFECT_GROUPS, TARGETS
+
 Codec = Literal[
     "h264",
     "h265",
@@ -44,11 +36,30 @@ Codec = Literal[
     "gif",
     "webm",
 ]
+AlphaMode = Literal["straight", "premultiplied"]
+
+
+def _check_expression(text: str) -> str:
+    if text:
+        parse(text)
+    return text
+
+
+def _check_rule_source(text: str) -> str:
+    if is_name(text):
+        return check_source(text)
+    parse(text)
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_check_expression)]
+# A name of `beatwalk.sources.SOURCES` or of `SourcesSettings`, or an expression.
+Source = Annotated[str, AfterValidator(_check_rule_source)]
 Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
-MAX_TRAILS = 0.95  # a larger part of the previous frame would hardly ever fade
+MAX_TRAILS = TARGETS["trails.amount"].high
 # Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
-AFTERWARDS = ("camera", "color", "trails", "grain", "effects", "safety", "video")
+AFTERWARDS = (*EFFECT_GROUPS, "effects", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
 )  # no exponents: 1e999999999 would take for ever
@@ -102,17 +113,29 @@ class _Frozen(BaseModel):
     )
 
 
+class SmoothSettings(_Frozen):
+    """A second-order follower: it moves like a weight on a spring."""
+
+    hz: float = Field(default=1.0, ge=0.01, le=1000)  # how quickly it follows
+    damping: float = Field(default=1.0, ge=0.01, le=100)  # below 1 it swings
+    response: float = Field(default=0.0, ge=-100, le=100)  # above 0 it reacts at once, below 0 it anticipates
+
+
 class Rule(_Frozen):
     """One row of the modulation matrix: add `amount` x shaped(source) to a target."""
 
-    source: Source  # what the music does
+    source: Source  # what the music does, such as energy or beat, or an expression such as lfo(bars=4)
     amount: Amount = 1.0  # added at full source, in the target's unit
-    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates; camera and hue only
+    kind: Literal["level", "rate"] = "level"  # rate: per second, accumulates (walk.speed: ignored)
     attack_ms: float = Field(default=0.0, ge=0, le=10_000)  # time of the rise, which ends on the event
     release_ms: float = Field(default=0.0, ge=0, le=60_000)  # time of the fall after the event
     curve: Shape = "linear"  # applied to the source before the amount
-    every: int = Field(default=1, ge=1, le=64)  # beats and downbeats: use every n-th one
-    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # beats: later (+) or earlier (-)
+    every: int = Field(default=1, ge=1, le=64)  # events: use every n-th one
+    offset_beats: float = Field(default=0.0, ge=-16, le=16)  # events: beats later (+) or earlier (-)
+    when: Expression = ""  # count only where this is not 0, such as energy > 0.6; "": always
+    gate: float | None = Field(default=None, ge=0, le=1)  # 1 where the source is at least this high, else 0
+    hold: Literal["", "beat", "bar", "section", "onset", "drop"] = ""  # keep the value of each until the next one
+    smooth: SmoothSettings | None = None  # follow what the rule gives
 
 
 def _tuple_from_list(value: Any) -> Any:
@@ -120,19 +143,38 @@ def _tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_tuple_from_list)]
+@dataclass(frozen=True)
+class IsFile:
+    """Marks a setting that names a file or a folder: it counts from the file that it is written in."""
+
+    words: tuple[str, ...] = ()  # what else may stand there
+
+    def names(self, value: object) -> bool:
+        """Whether a value of such a setting is the name of a file."""
+        return isinstance(value, str) and bool(value) and value not in self.words
+
+
+File = Annotated[str, IsFile()]
+FileOrAuto = Annotated[str, IsFile(words=("auto",))]
+Files = Annotated[tuple[File, ...], BeforeValidator(_tuple_from_list)]
 
 
 class Modulated(_Frozen):
-    """A target over time: constants plus rules, in the target's unit. A bare number is a constant level."""
+    """A target over time: constants, rules and an expression, added up, in the target's unit.
+
+    A bare number is a constant level, a bare text an expression.
+    """
 
     level: Amount = 0.0  # constant
     rate: Amount = 0.0  # constant, per second; it accumulates
+    expression: Expression = ""  # such as 0.1 + 0.6*energy**2
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_tuple_from_list)] = ()
 
 
 def _parse_modulated(value: Any) -> Any:
-    """A bare number is a constant level."""
+    """A bare number is a constant level, a bare text an expression."""
+    if isinstance(value, str):
+        return {"expression": value}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"level": value}
     return value
@@ -153,7 +195,7 @@ class WalkSettings(_Frozen):
     spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: str | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
+    init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
 
 
@@ -187,6 +229,17 @@ class GrainSettings(_Frozen):
     noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
 
 
+Named = dict[Annotated[str, AfterValidator(check_name)], File]  # each FILE, or FILE:SECONDS where it begins later
+
+
+class SourcesSettings(_Frozen):
+    """Files that drive the picture like the song itself. A name that is given here is a source for rules."""
+
+    stems: Named = {}  # parts of the song as sound files: drums gives drums.energy, drums.onset and so on
+    midi: Named = {}  # MIDI files: midi gives midi.kick, midi.36, midi.ch10, midi.cc1 and so on
+    curves: Named = {}  # tables of values over time: glow gives glow
+
+
 class FeedbackSettings(_Frozen):
     """The closed loop: the change from frame to frame is measured and corrects the walk."""
 
@@ -207,13 +260,16 @@ class ModelSettings(_Frozen):
     batch: int | None = Field(default=None, ge=1, le=256)  # pictures at once; None: as many as fit
     compile: Literal["auto", "on", "off"] = "auto"  # with torch; auto: on CUDA, if the video is long
     cuda_graphs: bool = True  # record what is compiled on CUDA as CUDA graphs, where that works
-    lora: Names = ()  # FILE or FILE:scale, merged into the model
-    vae: str | None = None  # another autoencoder
-    tiny_vae: str | None = None  # a small fast autoencoder; "auto": the one made for the family
-    embedding: Names = ()  # textual inversions; the word is the file's name
+    lora: Files = ()  # FILE or FILE:scale, merged into the model
+    vae: File | None = None  # another autoencoder
+    tiny_vae: Annotated[str, IsFile(words=("auto",))] | None = (
+        None  # a small fast autoencoder; "auto": the one made for the family
+    )
+    embedding: Files = ()  # textual inversions; the word is the file's name
     safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
     step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
     scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
+    prediction: Literal["epsilon", "v"] | None = None  # what the network predicts, where its files do not say
 
 
 class VideoSettings(_Frozen):
@@ -222,13 +278,19 @@ class VideoSettings(_Frozen):
     fps: Fps = Fraction(24)
     size: Size = None  # None: the model's native size
     codec: Codec = "h264"
-    crf: int = Field(default=15, ge=0, le=51)  # lower is better and larger; h264, h265, av1, vp9, webm
+    # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
+    crf: int | None = Field(default=None, ge=0, le=51)
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
     intra: bool = False  # h264: every frame stands alone, for scrubbing
     upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
-    upscaler: str | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
+    upscaler: File | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
     interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
     alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
+    alpha_mode: AlphaMode | None = None  # of colours; None: as the codec's readers expect
+    sound: bool = True  # lay the song under the pictures, where the container takes sound
+    # What a player lists. None: sections and prompts together, but nothing in loops and in VJ codecs, whose .mov
+    # would carry a text track that VJ programs and `ffmpeg -map 0 -c copy` refuse.
+    chapters: Literal["sections", "prompts", "off"] | None = None
 
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of finished pictures whose frames were rendered in `size`."""
@@ -246,6 +308,7 @@ class Settings(_Frozen):
 
     description: str = ""  # one line, shown by `beatwalk presets`
     seed: int = Field(default=0, ge=0, lt=2**63)  # of the noise chain
+    sources: SourcesSettings = SourcesSettings()
     walk: WalkSettings = WalkSettings()
     camera: CameraSettings = CameraSettings()
     color: ColorSettings = ColorSettings()

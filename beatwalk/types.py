@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.settings import Settings
+from beatwalk.targets import TARGETS, key_of
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -44,6 +45,8 @@ class Audio:
     channels: int
     analysis_rate: int  # of the blocks, Hz
     read_blocks: Callable[[], Iterator[Float32]] = field(repr=False)
+    track: int | None = None  # which of several sounds, counted from 1; None: the one that players choose
+    remarks: tuple[str, ...] = ()  # what people should know about it, one sentence each
 
     def blocks(self) -> Iterator[Float32]:
         """Mono float32 blocks, shape (n,), at `analysis_rate`; together the whole song. Starts over at each call."""
@@ -64,6 +67,15 @@ class Curve:
         return np.interp(times_s, np.arange(len(self.values)) / self.rate_hz, self.values)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Events:
+    """Moments of a song, such as the strokes of a drum."""
+
+    times_s: Float  # shape (n,), increasing
+    strength: Float  # shape (n,), 0-1
+    lengths_s: Float  # shape (n,); 0 where nothing sounds on
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """A part of the song; the same label returns when the music does."""
@@ -82,6 +94,7 @@ class Song:
     duration_s: float
     sample_rate: int
     channels: int
+    track: int | None = None  # which of several sounds, counted from 1; None: the one that players choose
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +112,10 @@ class Analysis:
     onset_strength: Float  # shape (n_onsets,), 0-1
     sections: tuple[Section, ...]  # tile [0, duration_s)
     drop_s: float | None  # start of the section after the largest rise in energy
-    curves: Mapping[str, Curve]  # energy, bass, mid, high, brightness: 0-1 over the whole song, silence is 0
+    # Those of `beatwalk.sources.SOURCES`: 0-1 over the whole song, silence is 0. A file may lack some of them.
+    curves: Mapping[str, Curve]
+    # What stems, MIDI files and curves of a plan give, by the names that rules use.
+    sources: Mapping[str, Curve | Events] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:
@@ -183,6 +199,19 @@ class Segment:
         return self.last - self.first
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A stem, MIDI file or curve that drives a plan; what was heard in it is in the plan's analysis."""
+
+    name: str  # as the settings under `sources` have it
+    path: Path
+    sha256: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        return {"name": self.name, "path": str(self.path), "sha256": self.sha256}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """What to render: everything but the model's weights."""
@@ -193,6 +222,7 @@ class Plan:
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
     size: tuple[int, int] | None  # width, height; None: the model's native size, known once it is loaded
     keyframes: tuple[Keyframe, ...]  # at least two; the first at 0, the last at n_frames
+    files: tuple[SourceFile, ...] = ()
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -201,20 +231,42 @@ class Plan:
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Targets:
-    """What the music asks of every frame; all arrays have shape (n_frames,). Rates are already accumulated."""
+    """What the music asks of every frame: `targets["camera.zoom"]`, or `targets.zoom` for short.
 
-    speed: Float  # wanted change from frame i - 1 to frame i, relative, above 0
-    zoom: Float  # octaves, 0 is the picture as rendered, positive is closer
-    rotate: Float  # degrees, counter-clockwise
-    pan_x: Float  # picture widths, positive moves the view to the right
-    pan_y: Float  # picture heights, positive moves the view down
-    exposure: Float  # stops
-    saturation: Float  # factor, 1 leaves colours as they are
-    hue: Float  # degrees
-    trails: Float  # share of the previous finished frame that stays, 0-0.95
-    noise: Float  # deviation of film grain, sRGB of 0-1
+    Rates are already accumulated. `beatwalk.targets.TARGETS` says what each target is, in which unit, and which value
+    leaves a picture as it is.
+
+    Parameters
+    ----------
+    curves
+        By key, one for each of `TARGETS`; shape (n_frames,).
+
+    Raises
+    ------
+    ValueError
+        One is missing or unknown, or they differ in length.
+    """
+
+    curves: Mapping[str, Float]
+
+    def __post_init__(self) -> None:
+        if odd := sorted(set(self.curves) ^ set(TARGETS)):
+            raise ValueError(f"expected a curve for each target; missing or unknown: {', '.join(odd)}")
+        if len({len(curve) for curve in self.curves.values()}) > 1:
+            raise ValueError("the curves of targets differ in length")
+
+    def __len__(self) -> int:
+        return len(self.curves["walk.speed"])
+
+    def __getitem__(self, key: str) -> Float:
+        return self.curves[key]
+
+    def __getattr__(self, name: str) -> Float:
+        if (key := key_of(name)) is None:
+            raise AttributeError(f"no target {name!r}")
+        return self.curves[key]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from beatwalk.jobs.setlist import Job, jobs_of, read_setlist
 from beatwalk.settings import Settings
+from beatwalk.sources import CURVES
 from beatwalk.types import (
     Analysis,
     Curve,
@@ -79,7 +80,7 @@ def known_analysis(duration_s: float = 20.0, bpm: float = 120.0, path: Path = Pa
             Section(start_s=2 * third, end_s=duration_s, label="A"),
         ),
         drop_s=third,
-        curves=dict.fromkeys(("energy", "bass", "mid", "high", "brightness"), energy),
+        curves=dict.fromkeys(CURVES, energy),
     )
 
 

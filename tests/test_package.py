@@ -87,5 +87,5 @@ def test_files_that_contributors_are_sent_to_are_there() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources if path != Path(__file__))
     where = text.partition("## Where a change goes")[2].partition("## Style")[0]
     named = set(re.findall(r"`(\w*[A-Z_]\w*)`", where)) - {"VignetteSettings"}  # the effect of the example
-    assert {"AFTERWARDS", "Targets", "compute_targets", "_trail"} <= named
+    assert {"AFTERWARDS", "TargetSpec", "SourceSpec", "CHAIN"} <= named
     assert sorted(name for name in named if not re.search(rf"\b{name}\b", code)) == []

@@ -12,7 +12,7 @@ import beatwalk
 
 PACKAGE = Path(beatwalk.__file__).parent
 LEVELS = (
-    {"_version", "embedded", "errors", "settings", "types"},
+    {"_version", "embedded", "errors", "expressions", "settings", "sources", "targets", "types"},
     {"core", "perception"},
     {"listen", "models", "video"},
     {"check", "plan", "walk"},
@@ -33,6 +33,7 @@ HOMES = {  # of heavy libraries
     "soundfile": {"listen"},
     "moviepy": {"jobs", "video"},  # in jobs, the diffusers baseline of the benchmark
     "matplotlib": {"plots"},
+    "numba": {"perception", "video"},
     "ray": {"jobs"},
     "rich": {"cli"},
     "fastapi": {"web"},
@@ -40,6 +41,9 @@ HOMES = {  # of heavy libraries
     "starlette": {"web"},
     "mcp": {"web"},
 }
+
+
+KERNELS = "kernels.py"  # whose functions numba compiles as they are defined, so that it is imported at the top
 
 
 def imports(path: Path) -> Iterator[tuple[int, str, str, bool, bool]]:
@@ -80,7 +84,10 @@ def violations() -> Iterator[str]:
                 module.split(".")[0],
                 f"{path.relative_to(PACKAGE.parent)}:{line} imports {module} {name}:",
             )
-            if library in HOMES and room != "training" and not typing and not (lazy and room in HOMES[library]):
+            late = lazy or path.name == KERNELS  # a module that is imported inside functions alone
+            if "kernels" in (name, module.rpartition(".")[2]) and not lazy:
+                yield f"{where} only inside functions, since numba is slow to load"
+            if library in HOMES and room != "training" and not typing and not (late and room in HOMES[library]):
                 yield f"{where} only inside functions, and only in {', '.join(sorted(HOMES[library]))}"
             if library != "beatwalk" or name == "__version__":
                 continue

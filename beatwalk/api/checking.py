@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from beatwalk.check import CheckReport, measure_video
-from beatwalk.core import read_manifest
-from beatwalk.listen import PathLike, analysis_for
+from beatwalk.core import read_manifest, song_named
+from beatwalk.listen import PathLike, analysis_for, open_song, rendered_analysis
 from beatwalk.types import Analysis
 
 
@@ -20,7 +20,8 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
     song
         The song that it was made for; None: the one that its manifest names, if it still exists.
     analysis
-        Of the song; None: the song is analysed, if there is one.
+        Of the song; None: the one that the video was rendered from; if its manifest does not say it, the song is
+        analysed.
 
     Raises
     ------
@@ -28,11 +29,13 @@ def check(video: PathLike, *, song: PathLike | None = None, analysis: Analysis |
         A file cannot be read.
     """
     video = Path(video)
-    manifest = read_manifest(video)
+    manifest, track = read_manifest(video), None
     if song is None and manifest is not None and "loop" not in manifest:  # a loop has beats of its own
-        said = manifest.get("song")
-        named = Path(str(said.get("path", ""))) if isinstance(said, dict) else Path()
+        named, track = song_named(manifest) or (Path(), None)
         song = named if named.is_file() else None
-    if analysis is None and song is not None:
-        analysis = analysis_for(song)
-    return measure_video(video, song=Path(song) if song else None, analysis=analysis, manifest=manifest)
+    analysis = analysis or rendered_analysis(video, song)
+    if analysis is not None:
+        track = analysis.song.track
+    elif song is not None:
+        analysis = analysis_for(open_song(song, track))
+    return measure_video(video, song=Path(song) if song else None, track=track, analysis=analysis, manifest=manifest)

@@ -26,11 +26,11 @@ from beatwalk.core import (
 from beatwalk.errors import PlanError, VideoError
 from beatwalk.listen import PathLike
 from beatwalk.models import load_upscaler
-from beatwalk.plan import merge, plan_to_json, read_plan, settings_from, targets_of
+from beatwalk.plan import anchored, merge, plan_to_json, read_plan, settings_from, targets_of
 from beatwalk.preflight import check_output, check_video, keep_the_song, remarks_of
 from beatwalk.settings import AFTERWARDS, VideoSettings
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import FinishReport, finish_segments
+from beatwalk.video import FinishReport, RenderedFrames, finish_segments
 from beatwalk.walk import read_record
 
 
@@ -53,13 +53,15 @@ def finish_into(
     output: Path,
     plan: Plan,
     targets: Targets,
-    segments: Iterable[Path | Frames],
+    segments: Iterable[RenderedFrames],
     *,
     tell: OnEvent,
+    check: Callable[[], None],
     enlarge: Callable[[Frames], Frames] | None,
     overlay: Callable[[Frames, int], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
+    device: str = "cpu",
 ) -> FinishReport:
     """Finish segments into a video under its own name, and tell how far it is."""
 
@@ -71,6 +73,7 @@ def finish_into(
     return finish_segments(
         segments, targets, plan, output,
         progress=told, overlay=overlay, enlarge=enlarge, sound=sound, before_publishing=before_publishing,
+        check=check, device=device,
     )  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def finish(
     output
         The new video; None: `video` itself, which then needs `overwrite`.
     overrides
-        Settings under camera, color, trails, grain, effects, safety and video (codec and quality).
+        Settings that need no new frames: effects, safety, and video (codec and quality).
     overwrite
         Whether an existing video may be replaced.
     on_event
@@ -130,7 +133,7 @@ def _finish(
             raise PlanError(
                 f"{needs_render[0]} cannot be changed without rendering; only {', '.join(AFTERWARDS)} can"
             )
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     settings = settings_from(values, where="settings")
     if (settings.video.fps, settings.video.size) != (plan.settings.video.fps, plan.settings.video.size):
         raise PlanError("frame rate and size cannot be changed without rendering")
@@ -159,7 +162,7 @@ def _finish(
         report = finish_into(
             output, plan, targets_of(plan), whole,
             tell=lambda event: tell(progress.filled(event)), enlarge=enlarger_of(settings.video),
-            before_publishing=keep_manifest,
+            check=tell.check, before_publishing=keep_manifest,
         )  # fmt: skip
         if output == video:  # under another name, the kept frames remain those of `video`
             write_json(work.plan_file, plan_to_json(plan))

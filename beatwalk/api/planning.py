@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter
-from beatwalk.listen import PathLike, analyze, open_song, stored_analysis, stored_path, with_song
+from beatwalk.listen import (
+    PathLike,
+    analyze,
+    files_of,
+    hear_files,
+    open_song,
+    stored_analysis,
+    stored_path,
+    with_curves,
+    with_song,
+)
 from beatwalk.plan import (
     DEFAULT_PRESET,
     check_plan,
@@ -16,6 +27,9 @@ from beatwalk.plan import (
     place_prompts,
     read_prompts,
     resolve_model_path,
+    script_sources,
+    used_curves,
+    used_sources,
 )
 from beatwalk.preflight import check_pictures
 from beatwalk.types import Analysis, Audio, Plan
@@ -32,6 +46,7 @@ def plan(
     model: str | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    track: int | None = None,
     on_event: OnEvent | None = None,
     cancel: Cancel | None = None,
 ) -> Plan:
@@ -55,6 +70,9 @@ def plan(
         A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
     start_s, end_s
         The part of the song to show, in seconds; None: to its end.
+    track
+        Which of several sounds of a file, counted from 1; None: the one of `analysis`, otherwise the one that players
+        choose.
     on_event
         Told when the song is listened to, and what people should know.
     cancel
@@ -72,14 +90,33 @@ def plan(
         video = settings.video
         check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
         script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+        for remark in script.remarks:
+            tell(Note(text=remark))
         check_pictures(script, settings)
+        files_of(settings.sources)
+        sources = {**used_sources(settings), **script_sources(script, settings)}
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
-        audio = song if isinstance(song, Audio) else open_song(song)
+        if isinstance(song, Audio):
+            audio = song
+        else:
+            audio = open_song(song, track or (analysis.song.track if analysis else None))
+            for remark in audio.remarks:
+                tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
+        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
+            text = (
+                f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
+            )
+            tell(Note(text=text))
+            analysis = with_curves(analysis, audio, missing)
+        heard = hear_files(analysis, audio, settings.sources, sources, video.fps)
+        for text in heard.remarks:
+            tell(Note(text=text))
         tell.check()
         model = resolve_model_path(model)
-        made = place_prompts(analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        made = replace(made, files=heard.files)
         check_plan(made)
         return made
 

@@ -25,6 +25,7 @@ from beatwalk.core import (
     Prepared,
     Rendered,
     Reporter,
+    Stages,
     WorkFolder,
     build_manifest,
     manifest_path,
@@ -33,12 +34,13 @@ from beatwalk.core import (
     write_json,
 )
 from beatwalk.errors import AudioError
-from beatwalk.listen import PathLike
+from beatwalk.listen import PathLike, grid_to_json
 from beatwalk.models import Generator, LoadOptions, ModelKeeper, ModelRequest
+from beatwalk.perception import Pictures
 from beatwalk.plan import check_plan, plan_to_json, targets_of
 from beatwalk.preflight import check_resumable, check_space, compile_if_worth, remarks_of
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import Finisher, FinishReport
+from beatwalk.video import Finisher, FinishReport, RenderedFrames
 from beatwalk.walk import SegmentRecord, Survey, Walk, motion_of, render_segments
 
 Sound = Callable[[Path, Path], None]
@@ -89,7 +91,7 @@ class RenderResult:
     seconds: float  # of this run, without loading the model
     frames_per_s: float  # frames rendered in this run per second of it
     softened: int  # frames that the flash limiter changed
-    stages: Mapping[str, float]  # seconds of "render" and of each stage of finishing; they overlap
+    stages: Stages  # seconds of "render" and of each stage of finishing; they overlap
 
 
 def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
@@ -190,6 +192,9 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     tell(_prepared(plan, walk, output))
     for remark in remarks_of(plan.settings.video, walk.size):
         tell(Note(text=remark))
+    prompts = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
+    for said in walk.generator.notes_on(prompts):
+        tell(Note(text=said, detail=True))
     if (compiled := compile_if_worth(plan, walk, request.videos, tell)) is not None:
         tell(Note(text=f"compiled in {compiled.to_text()}"))
     enlarge = enlarger_of(plan.settings.video)
@@ -206,11 +211,11 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         manifest.update(request.record or {})
         write_json(manifest_path(output), manifest, within=work.path)
 
-    def finish_all(frames: Iterable[Path | Frames]) -> FinishReport:
+    def finish_all(frames: Iterable[RenderedFrames]) -> FinishReport:
         return finish_into(
             output, plan, targets, frames,
             tell=tally.tell, overlay=request.overlay, enlarge=enlarge, sound=request.sound,
-            before_publishing=keep_manifest,
+            check=tell.check, before_publishing=keep_manifest, device=walk.generator.info.device,
         )  # fmt: skip
 
     with work.claimed(render_identity(plan, targets, walk.generator.info, walk.size), overwrite=request.overwrite):
@@ -219,7 +224,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         meanwhile = not plan.settings.walk.loop
         with Finisher(finish_all) if meanwhile else contextlib.nullcontext() as finisher:
 
-            def sink(frames: Path | Frames) -> None:
+            def sink(frames: RenderedFrames) -> None:
                 tally.see(frames)
                 if finisher is not None:
                     finisher.add(frames)
@@ -227,6 +232,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
             survey, records = render_segments(walk, targets, work, tell=tally.tell, sink=sink)
             rendered_s = tally.elapsed_s
             finished = finisher.report() if finisher else finish_all([record.path for record in records])
+            finished.stages.add("render", rendered_s)
         if not request.keep_frames:
             with contextlib.suppress(OSError):  # the video is complete; a locked leftover is not a failure
                 work.clear()
@@ -240,7 +246,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         seconds=tally.seconds,
         frames_per_s=tally.frames_per_s,
         softened=finished.softened,
-        stages={"render": rendered_s, **finished.stages},
+        stages=finished.stages,
     )
     tell(
         Done(
@@ -300,10 +306,10 @@ class _Tally:
         self._one_at_a_time = threading.RLock()
         self._begin = time.perf_counter()
 
-    def see(self, frames: Path | Frames) -> None:
+    def see(self, frames: RenderedFrames) -> None:
         """Look at new frames, which will be told of next."""
         if self._previews and not isinstance(frames, Path):
-            self._preview = preview_of(frames)
+            self._preview = preview_of(frames.host() if isinstance(frames, Pictures) else frames)
 
     def tell(self, event: Event) -> None:
         """Tell an event with what is known by now."""
@@ -346,6 +352,7 @@ def _manifest_of(
         walk.size,
         scale=survey.scale,
         seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
+        analysis=grid_to_json(plan.analysis),
         pictures=pictures,
         motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
         report={

@@ -36,6 +36,7 @@ def measure_video(
     video: Path,
     *,
     song: Path | None = None,
+    track: int | None = None,
     analysis: Analysis | None = None,
     manifest: Mapping[str, Any] | None = None,
 ) -> CheckReport:
@@ -47,6 +48,8 @@ def measure_video(
         Any video file.
     song
         The song that should be heard; gives the sound's match.
+    track
+        Which of the song's sounds, counted from 1; None: the one that players choose.
     analysis
         The analysis of the song; gives sync, and speed by section.
     manifest
@@ -66,7 +69,7 @@ def measure_video(
     fps = float(info.fps)
     target, pure, start_s = _from_manifest(manifest)
     changes, blank_frames, flashes = _read_changes(video, info)
-    sound = match_sound(video, Path(song), start_s) if song is not None else None
+    sound = match_sound(video, Path(song), start_s, track) if song is not None else None
     begins_s = start_s if start_s is not None else sound.start_s if sound else 0.0
     beats_s = peaks = sync = tracking = scaled = None
     if analysis is not None:

@@ -26,17 +26,19 @@ class SoundMatch:
     likeness: float  # correlation there, 0-1
 
 
-def match_sound(video: Path, song: Path, start_s: float | None) -> SoundMatch | None:
+def match_sound(video: Path, song: Path, start_s: float | None, track: int | None = None) -> SoundMatch | None:
     """Find the video's sound in the song; None where one of them is silent or they are different sounds.
 
     Parameters
     ----------
     start_s
         Where in the song it should begin; None where that is unknown.
+    track
+        Which of the song's sounds, counted from 1; None: the one that players choose.
     """
     if not song.is_file():
         raise AudioError(f"{song}: no such file; check the song's name and folder")
-    whole, heard = read_sound(song, RATE_HZ), read_sound(video, RATE_HZ)
+    whole, heard = read_sound(song, RATE_HZ, track), read_sound(video, RATE_HZ)
     if not len(whole):
         raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?")
     first = _loudest(heard)

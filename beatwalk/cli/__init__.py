@@ -6,7 +6,9 @@ once. Nothing is imported into this package, because a verb's module and its com
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from importlib import import_module
 
 import click
@@ -93,6 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 one of beatwalk's own errors in one line, 2 wrong usage, 130 Ctrl-C."""
     if hasattr(sys.stdout, "reconfigure"):  # a prompt in another script must not stop a terminal that lacks it
         sys.stdout.reconfigure(errors="backslashreplace")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupted)  # a clean stop, as with Ctrl-C
     try:
         cli.main(args=arguments, prog_name="beatwalk", standalone_mode=False)
     except click.UsageError as error:
@@ -107,6 +111,10 @@ def main(arguments: list[str] | None = None) -> None:
         _stop("stopped; run the same command again to resume (beatwalk set: add --resume)", EXIT_INTERRUPTED)
 
 
+def _interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _text_of(error: BeatwalkError | OSError | MemoryError) -> str:
     """What an error says to people, with the file where the system names one."""
     if isinstance(error, MemoryError):
@@ -119,6 +127,7 @@ def _text_of(error: BeatwalkError | OSError | MemoryError) -> str:
 
 def _stop(message: str, code: int) -> None:
     from beatwalk.cli.console import complain
+    from beatwalk.core import printable
 
-    complain(message)
+    complain(printable(message))
     sys.exit(code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FILE, correcting, overwriting, verbosity
+from beatwalk.cli.options import FILE, correcting, overwriting, tracking, verbosity
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import corrections_of, read_analysis_if
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     type=click.Choice(["beatwalk", "librosa", "beat-this"]),
     help="Listen again with this beat tracker. Default: beatwalk.",
 )
+@tracking
 @correcting
 @overwriting
 @verbosity
@@ -39,6 +40,7 @@ def analyze(
     plot_file: Path | None,
     click_file: Path | None,
     analysis_file: Path | None,
+    track: int | None,
     save: bool,
     fresh: bool,
     tracker: str | None,
@@ -65,7 +67,9 @@ def analyze(
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
-    audio = listen.open_song(song)
+    audio = listen.open_song(song, track)
+    for remark in audio.remarks:
+        console.say(f"note      {song}: {remark}")
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):
@@ -90,15 +94,20 @@ def analyze(
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
 ) -> Analysis:
-    """The analysis that was given, else the one stored next to the song, else a new one."""
+    """The analysis that was given, else the one stored next to the song, else a new one; with all its curves."""
     from beatwalk import listen
+    from beatwalk.sources import CURVES
 
     given = read_analysis_if(analysis_file)
-    if given is not None:
-        return listen.with_song(given, audio)
-    stored = None if fresh or tracker else listen.stored_analysis(audio)
-    if stored is not None:
-        console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
-        return stored
-    with console.busy("listening"):
-        return listen.analyze(audio, tracker=tracker or "beatwalk")
+    found = None if given is None else listen.with_song(given, audio)
+    if found is None and not fresh and not tracker:
+        found = listen.stored_analysis(audio)
+        if found is not None:
+            console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
+    if found is None:
+        with console.busy("listening"):
+            return listen.analyze(audio, tracker=tracker or "beatwalk")
+    if missing := [name for name in CURVES if name not in found.curves]:
+        with console.busy(f"listening to {', '.join(missing)}, which the analysis lacks"):
+            found = listen.with_curves(found, audio, missing)
+    return found

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from beatwalk.cli.console import console_for
-from beatwalk.cli.options import FIGURES_HELP, addons, compiling, modelling, overwriting, sizing, verbosity
+from beatwalk.cli.options import (
+    FIGURES_HELP,
+    PRESET_HELP,
+    addons,
+    compiling,
+    modelling,
+    overwriting,
+    sizing,
+    verbosity,
+)
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import addons_of, load
+
+if TYPE_CHECKING:
+    from beatwalk.jobs import BenchReport, CeilingReport
+
+CEILING_SIZE = (512, 512)  # of a model without a size of its own
 
 
 @click.command()
@@ -39,6 +53,13 @@ from beatwalk.cli.resolve import addons_of, load
     help="Also measure the diffusers baseline: its pipeline frame by frame, PNGs, moviepy.",
 )
 @click.option(
+    "--ceiling",
+    is_flag=True,
+    help="Render with a model that takes no time, and report what everything else costs.",
+)
+@click.option("--preset", metavar="NAME|FILE", default="default", show_default=True, help=PRESET_HELP)
+@click.option("--codec", metavar="NAME", help="Encode with this codec. Default: h264.")
+@click.option(
     "--set",
     "assignments",
     metavar="KEY=VALUE",
@@ -58,6 +79,9 @@ def bench(
     runs: int,
     steps: int | None,
     against: str | None,
+    ceiling: bool,
+    preset: str,
+    codec: str | None,
     assignments: tuple[str, ...],
     json_file: str | None,
     overwrite: bool,
@@ -73,21 +97,32 @@ def bench(
     \b
     beatwalk bench
     beatwalk bench --runs 3
+    beatwalk bench --ceiling --size 512x512 --codec hap
     beatwalk bench --seconds 20 --size 512x512 --against plain --json figures.json
     """
-    from beatwalk.jobs import Bench, BenchReport, run_bench
-    from beatwalk.plan import DEFAULT_PRESET, load_settings, parse_override, settings_from
+    from beatwalk.jobs import Bench, BenchReport, Ceiling, measure_ceiling, run_bench
+    from beatwalk.plan import load_settings, parse_override, settings_from
 
     check_writable(json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     video = settings_from({"video": {"fps": fps, "size": size or "auto"}}, where="--fps and --size").video
-    overrides = ({"model": addons_of(choices)}, *(parse_override(text) for text in assignments))
-    settings = load_settings(DEFAULT_PRESET, overrides)
+    chosen = {"video": {"codec": codec}} if codec else {}
+    overrides = ({"model": addons_of(choices)}, chosen, *(parse_override(text) for text in assignments))
+    settings = load_settings(preset, overrides)
+    report: BenchReport | CeilingReport
+    if ceiling:
+        wanted = Ceiling(
+            seconds=seconds, size=video.size or CEILING_SIZE, fps=video.fps, preset=preset, overrides=overrides
+        )
+        with console.busy("measuring"):
+            report = max((measure_ceiling(wanted) for _ in range(runs)), key=lambda found: found.frames_per_s)
+        _show(report, json_file)
+        return
     begin = time.perf_counter()
     with console.busy("loading the model"):
         generator = load(choices, choices["model"], settings.model)
     load_s = time.perf_counter() - begin
-    asked = Bench(seconds=seconds, size=video.size, fps=video.fps, steps=steps, overrides=overrides)
+    asked = Bench(seconds=seconds, size=video.size, fps=video.fps, steps=steps, preset=preset, overrides=overrides)
     plain = (
         load({**choices, "dtype": choices["dtype"] or "float32"}, choices["model"], settings.model)
         if against == "plain"
@@ -95,6 +130,10 @@ def bench(
     )
     with console.busy("measuring"):
         report = BenchReport.best_of([run_bench(asked, generator, load_s=load_s, plain=plain) for _ in range(runs)])
+    _show(report, json_file)
+
+
+def _show(report: BenchReport | CeilingReport, json_file: str | None) -> None:
     if json_file != "-":
         click.echo(report.to_text())
     if json_file is not None:

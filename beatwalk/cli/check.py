@@ -19,7 +19,7 @@ from beatwalk.cli.resolve import read_analysis_if
     "--analysis",
     "analysis_file",
     type=FILE,
-    help="Compare with this beat grid. Default: the analysis stored next to the song; otherwise the song is "
+    help="Compare with this beat grid. Default: the one that the video was rendered from; otherwise the song is "
     "analysed.",
 )
 @click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)

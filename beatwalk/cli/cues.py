@@ -16,7 +16,7 @@ from beatwalk.cli.resolve import read_analysis_if
     "--analysis",
     "analysis_file",
     type=FILE,
-    help="Use this beat grid. Default: the analysis stored next to the song; otherwise the song is analysed.",
+    help="Use this beat grid. Default: the one that the video was rendered from.",
 )
 @overwriting
 def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
@@ -28,11 +28,12 @@ def cues(video: Path, analysis_file: Path | None, overwrite: bool) -> None:
     beatwalk cues out.mp4
     """
     from beatwalk.errors import OutputError
-    from beatwalk.listen import analysis_for
+    from beatwalk.listen import analysis_for, open_song, rendered_analysis
     from beatwalk.video import cue_paths, cues_of
 
     for path in cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
-    for path in cues_of(video, read_analysis_if(analysis_file), analysis_for):
+    analysis = read_analysis_if(analysis_file) or rendered_analysis(video)
+    for path in cues_of(video, analysis, lambda song, track: analysis_for(open_song(song, track))):
         click.echo(f"written   {path}")

@@ -10,6 +10,7 @@ import click
 from beatwalk.cli.follow import following
 from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, overwriting, telling
 from beatwalk.cli.resolve import overrides_of
+from beatwalk.targets import EFFECT_GROUPS
 
 
 @click.command()
@@ -24,7 +25,7 @@ from beatwalk.cli.resolve import overrides_of
     "assignments",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Change effects, or a setting under camera, color, trails, grain, safety or video, such as camera.zoom=0.2 "
+    help=f"Change effects, or a setting under {', '.join(EFFECT_GROUPS)}, safety or video, such as camera.zoom=0.2 "
     "or video.crf=20.",
 )
 @overwriting

@@ -82,7 +82,7 @@ def loops(
     with following(choices, quiet=quiet, verbose=verbose) as tell:
         plan = plan_from_choices(tell, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
         begin_s = start_of(place, plan.analysis) if place else 0.0
-        clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm)
+        clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm, on_event=tell)
         timeline = clips[0].plan.timeline
         tell.say(f"loops     {len(clips)} of {bars} bars at {clips[0].bpm:g} BPM · {timeline.n_frames} frames each")
         if timeline.fps != plan.timeline.fps:

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
+from beatwalk.targets import EFFECT_GROUPS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 PRESET_HELP = "Use a preset by name (see: beatwalk presets), or a TOML file."
-EFFECTS_HELP = "Apply the effects: camera, colour, trails, grain."
+EFFECTS_HELP = f"Apply the effects: {', '.join(EFFECT_GROUPS)}."
 FLASHES_HELP = "Do not soften flashes. They may harm people with epilepsy."
 FIGURES_HELP = "Write the figures as JSON; - is stdout."
 
@@ -35,6 +37,21 @@ class Time(click.ParamType[float]):
         for part in parts:
             seconds = 60 * seconds + part
         return seconds
+
+
+class Label(click.ParamType[tuple[float, str]]):
+    """0:42=chorus → seconds and a name."""
+
+    name = "label"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, str]:
+        """Seconds and a name; what has no = is a usage error."""
+        if isinstance(value, tuple):
+            return value
+        time, equals, label = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not TIME=NAME, such as 0:42=chorus", param, ctx)
+        return Time().convert(time, param, ctx), label.strip()
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -85,9 +102,38 @@ compiling = click.option(
     type=click.Choice(["auto", "on", "off"]),
     help="Compile the model with torch. auto does so on CUDA for long videos. Default: auto.",
 )
+tracking = click.option(
+    "--track",
+    metavar="N",
+    type=click.IntRange(1, 999),
+    help="Of a file with several sounds, use this one, counted from 1. Default: the one that players choose.",
+)
 analysed = options(
     click.option(
         "--analysis", "analysis_file", type=FILE, help="Use this beat grid (made by beatwalk analyze --json)."
+    ),
+    tracking,
+)
+driving = options(
+    click.option(
+        "--stem",
+        "stems",
+        metavar="NAME=FILE[:SECONDS]",
+        multiple=True,
+        help="Let a part of the song drive rules, as NAME.energy, NAME.onset, NAME.bass and so on; repeatable.",
+    ),
+    click.option(
+        "--midi",
+        metavar="[NAME=]FILE[:SECONDS]",
+        multiple=True,
+        help="Let a MIDI file drive rules, as midi.kick, midi.36, midi.ch10, midi.cc1 and so on; repeatable.",
+    ),
+    click.option(
+        "--curve",
+        "curves",
+        metavar="NAME=FILE[:SECONDS]",
+        multiple=True,
+        help="Let a table of times and values drive rules, as NAME; repeatable.",
     ),
 )
 excerpt = options(
@@ -110,6 +156,11 @@ coding = options(
     ),
     click.option(
         "--alpha", metavar="luma|key=COLOUR", help="Make dark parts (luma) or a colour (key=#000000) transparent."
+    ),
+    click.option(
+        "--alpha-mode",
+        type=click.Choice(["straight", "premultiplied"]),
+        help="Leave colours as they are, or multiply them by alpha. Default: as the codec's readers expect.",
     ),
 )
 sizing = click.option(
@@ -135,6 +186,7 @@ styling = options(
 planning = options(
     click.option("--preset", metavar="NAME|FILE", default="default", show_default=True, help=PRESET_HELP),
     analysed,
+    driving,
     excerpt,
     click.option(
         "--codec",
@@ -142,6 +194,12 @@ planning = options(
         help="Encode as h264, h265, av1, vp9, webm, prores, prores-4444, hap, hap-alpha, hap-q, dxv, ffv1, mjpeg or "
         "gif. Default: h264.",
     ),
+    click.option(
+        "--chapters",
+        type=click.Choice(["sections", "prompts", "off"]),
+        help="Begin a chapter where these begin. Default: both; off in VJ codecs and loops.",
+    ),
+    click.option("--no-sound", is_flag=True, help="Leave the song out of the video."),
     coding,
     click.option("--loop", is_flag=True, help="Let the end flow into the beginning."),
     click.option(
@@ -192,6 +250,14 @@ correcting = options(
     ),
     click.option(
         "--shift-downbeat", metavar="N", type=int, help="Start the bars N beats later, or earlier if N is negative."
+    ),
+    click.option(
+        "--label",
+        "labels",
+        metavar="TIME=NAME",
+        multiple=True,
+        type=Label(),
+        help="Name the section at a time, and those like it: 0:42=chorus. Prompts may then say @chorus. Repeatable.",
     ),
 )
 overwriting = click.option("--overwrite", is_flag=True, help="Replace files that exist.")

@@ -58,16 +58,21 @@ def plan_from_choices(
         Settings that the choices may override.
     """
     from beatwalk import api
+    from beatwalk.plan import load_settings
 
+    overrides = [first or {}, *overrides_of(choices)]
+    if choices.get("alpha_mode") and not load_settings(choices["preset"], overrides).video.alpha:
+        raise click.UsageError("--alpha-mode says how alpha is written; add --alpha luma or --alpha key=COLOUR")
     return api.plan(
         song,
         prompts,
         preset=choices["preset"],
-        overrides=[first or {}, *overrides_of(choices)],
+        overrides=overrides,
         analysis=read_analysis_if(choices["analysis_file"]),
         model=model,
         start_s=choices["start"],
         end_s=choices["end"],
+        track=choices["track"],
         on_event=on_event,
     )
 
@@ -127,6 +132,7 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
         beats_per_bar=choices["beats_per_bar"],
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
+        labels=tuple(choices["labels"]),
     )
 
 
@@ -155,18 +161,35 @@ def default_output(song: Path, codec: str) -> Path:
 
 
 def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
-    """The settings under `model` that the choices ask for; paths are made absolute."""
+    """The settings under `model` that the choices ask for."""
     wanted: dict[str, Any] = {}
-    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache"):
+    for name in ("negative", "scheduler", "compile", "safety_checker", "step_cache", "vae", "tiny_vae"):
         if choices.get(name) not in (None, False):
             wanted[name] = choices[name]
-    for name in ("vae", "tiny_vae"):
-        if choices.get(name) is not None:
-            wanted[name] = choices[name] if choices[name] == "auto" else str(Path(choices[name]).absolute())
     for name in ("lora", "embedding"):
         if choices.get(name):
-            wanted[name] = [str(Path(each).absolute()) for each in choices[name]]
+            wanted[name] = list(choices[name])
     return wanted
+
+
+def sources_of(choices: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The settings under `sources` that the options of `driving` ask for.
+
+    Raises
+    ------
+    click.UsageError
+        One has no name.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, option in (("stems", "--stem"), ("midi", "--midi"), ("curves", "--curve")):
+        for given in choices.get(kind) or ():
+            name, equals, file = given.partition("=")
+            if not equals and kind == "midi":
+                name, file = "midi", given
+            if not file:
+                raise click.UsageError(f"{option} {given}: give it a name: {option} NAME={given}")
+            found.setdefault(kind, {})[name] = file
+    return found
 
 
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
@@ -180,13 +203,13 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"video": {"size": choices["size"]}})
     if choices.get("seed") is not None:
         overrides.append({"seed": choices["seed"]})
-    for name in ("codec", "intra", "alpha", "upscale", "interpolate"):
+    for name in ("codec", "intra", "alpha", "alpha_mode", "upscale", "upscaler", "interpolate", "chapters"):
         if choices.get(name):
             overrides.append({"video": {name: choices[name]}})
-    if choices.get("upscaler"):
-        overrides.append({"video": {"upscaler": str(Path(choices["upscaler"]).absolute())}})
+    if choices.get("no_sound"):
+        overrides.append({"video": {"sound": False}})
     if choices.get("init"):
-        overrides.append({"walk": {"init": str(Path(choices["init"]).absolute())}})
+        overrides.append({"walk": {"init": choices["init"]}})
     if choices.get("loop"):
         overrides.append({"walk": {"loop": True}})
     if choices.get("feedback"):
@@ -195,6 +218,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"effects": choices["effects"] == "on"})
     if choices.get("allow_flashes"):
         overrides.append({"safety": {"allow_flashes": True}})
+    if driving := sources_of(choices):
+        overrides.append({"sources": driving})
     if addons := addons_of(choices):
         overrides.append({"model": addons})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Skip videos that are finished and resume the others.")
 @click.option("--dry-run", is_flag=True, help="Check everything and estimate the time, but render nothing.")
+@click.option("--trust-paths", is_flag=True, help="Allow files outside the folder of the set list.")
 @overwriting
 @modelling
 @telling
@@ -35,6 +36,7 @@ def set_(
     output: Path | None,
     resume: bool,
     dry_run: bool,
+    trust_paths: bool,
     overwrite: bool,
     quiet: bool,
     verbose: bool,
@@ -62,7 +64,7 @@ def set_(
 
     as_json = choices["json_events"]
     with following(choices, quiet=quiet, verbose=verbose) as tell:
-        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], on_event=tell)
+        jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], trust_paths=trust_paths, on_event=tell)
         needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
         seconds = seconds_of(jobs, models=models, options=options, tell=tell)
         waiting = [job for job in jobs if job.status == "waiting"]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from beatwalk.errors import OutputError
 
-# Second 0 is what a player plays first; a late start and gaps are filled with silence. What is analysed and what is
-# muxed are both decoded with this filter, so both agree to the sample.
-SOUND_FROM_ZERO = "aresample=async=1:first_pts=0"
+# Gaps are filled with silence. A late start is not (`first_pts=0` would do it): where the channels change midway,
+# ffmpeg sets its filters up again, and all that has played would be filled in once more.
+GAPS_FILLED = "aresample=async=1"
 # What ffmpeg may open. Play lists, scripts and descriptions that name other files or hosts (concat, HLS, DASH, SDP,
 # image sequences and the like) are not among the formats, and the network is not among the protocols.
 PROTOCOLS = "file,pipe,fd"
@@ -22,7 +25,10 @@ FORMATS = (
     "3gp,aac,ac3,aiff,amr,ape,asf,au,av1,avi,caf,dsf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4a,m4v,matroska,mjpeg,mov,mp3,"
     "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
 )
+SILENT_S = 120.0  # a child that has written nothing for so long waits for something that never comes
+_PART_OF_A_FILE = "subfile,,start,"
 _NOT_LISTED = "Format not on whitelist"
+PIPE_BYTES = 2**20  # of a pipe, where the system can: a frame then passes in one step rather than in a dozen
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 _NOISE = re.compile(  # messages that only follow from the one that matters
     r"Conversion failed|Last message repeated|Error opening (in|out)put|Failed to set value"
@@ -50,9 +56,15 @@ def executable() -> str:
         ) from error
 
 
-def name(path: Path) -> str:
-    """`path` as an ffmpeg argument: absolute, so that it is never taken for an option or a protocol."""
-    return str(path.absolute())
+def name(path: Path, skipped: int = 0) -> str:
+    """`path` as an ffmpeg argument: absolute, so that it is never taken for an option or a protocol.
+
+    Parameters
+    ----------
+    skipped
+        Number of bytes at its beginning that are not read.
+    """
+    return f"{_PART_OF_A_FILE}{skipped},end,0,,:{path.absolute()}" if skipped else str(path.absolute())
 
 
 def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
@@ -61,18 +73,23 @@ def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         pipes["start_new_session"] = True
-    return subprocess.Popen([executable(), *QUIET, *_guarded(arguments)], **pipes)
+    command = [executable(), *QUIET, *_guarded(arguments)]
+    try:
+        return subprocess.Popen(command, pipesize=PIPE_BYTES, **pipes)
+    except OSError:  # the user's pipes hold as much as they may
+        return subprocess.Popen(command, **pipes)
 
 
 def _guarded(arguments: Sequence[str]) -> list[str]:
     """The arguments with white lists before every input; a format that is given by name (`-f`) is the only one."""
     guarded: list[str] = []
     formats = FORMATS
-    for before, word in zip(["", *arguments], arguments, strict=False):
+    for before, word, after in zip(["", *arguments], arguments, [*arguments[1:], ""], strict=False):
         if before == "-f":
             formats = word
         if word == "-i":
-            guarded += ["-protocol_whitelist", PROTOCOLS, "-format_whitelist", formats]
+            protocols = f"{PROTOCOLS},subfile" if after.startswith(_PART_OF_A_FILE) else PROTOCOLS
+            guarded += ["-protocol_whitelist", protocols, "-format_whitelist", formats]
             formats = FORMATS
         guarded.append(word)
     return guarded
@@ -89,12 +106,57 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, bytes, str]:
     """Run ffmpeg to its end: exit status, stdout, and its complaint ("" where it has none)."""
-    process = start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
-    try:
-        output, errors = process.communicate()
-    finally:
-        stop(process)
-    return process.returncode, output, complaint(errors)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=cwd)
+
+        def written() -> tuple[object, ...]:
+            with contextlib.suppress(OSError):
+                out = os.stat(arguments[-1])
+                return os.fstat(output.fileno()).st_size, out.st_size, out.st_mtime_ns
+            return (os.fstat(output.fileno()).st_size,)
+
+        try:
+            alive = _wait(process, written)
+        finally:
+            stop(process)
+        output.seek(0)
+        said = complaint(tail(errors)) if alive else f"no byte came out of ffmpeg for {SILENT_S:g} s; it was stopped"
+        return process.returncode, output.read(), said
+
+
+def _wait(process: subprocess.Popen[bytes], written: Callable[[], object]) -> bool:
+    """Wait for the end of ffmpeg; False, and its end, where nothing was written for `SILENT_S`."""
+    seen, since = written(), time.monotonic()
+    while True:
+        try:
+            process.wait(timeout=min(1.0, SILENT_S / 4))
+            return True
+        except subprocess.TimeoutExpired:
+            now = written()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > SILENT_S:
+                process.kill()
+                return False
+
+
+def feed(arguments: Sequence[str], blocks: Iterable[memoryview]) -> tuple[int, str]:
+    """Run ffmpeg on `blocks` as its standard input: exit status, and its complaint ("" where it has none)."""
+    with tempfile.TemporaryFile() as errors:
+        process = start(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
+        try:
+            pipe = cast(IO[bytes], process.stdin)
+            for block in blocks:
+                try:
+                    pipe.write(block)
+                except OSError:  # it has enough, or it failed and says so
+                    break
+            with contextlib.suppress(OSError):
+                pipe.close()
+            process.wait()
+        finally:
+            stop(process)
+        return process.returncode, complaint(tail(errors))
 
 
 def complaint(errors: bytes) -> str:

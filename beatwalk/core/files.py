@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import zlib
@@ -17,12 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core.text_files import NotTextError, decode_text, read_bytes
 from beatwalk.errors import BeatwalkError, OutputError
 
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+SCRATCH = re.compile(r"\.[a-z0-9_]{1,16}\.partial\.d")  # folders of `folder_in`
 PARTIAL_GLOB = ".*.partial*"  # temporary files and folders that an interrupted run may have left
 
 _PARTIAL = re.compile(r"\.[^/]{1,40}-[0-9a-f]{8}\.[^.]+\.partial(\..+)?", re.DOTALL)
-_NUMBERS = re.compile(r"\[\s(?:[-+.\deE,\s]|null)*\]")
+_NUMBERS = re.compile(r"\[\n(?:[-+.\deE,\s]|null)*\]")
 _SURROGATES = re.compile(
     "[\ud800-\udfff]"
 )  # file names that are not UTF-8 contain these; text cannot hold them, JSON can
@@ -35,9 +39,28 @@ def _mark(path: Path) -> str:
 
 
 def partial_path(path: Path) -> Path:
-    """A temporary name next to `path`; it keeps the suffix, from which ffmpeg takes the format."""
+    """A random temporary name next to `path`; it keeps the suffix, from which ffmpeg takes the format."""
     suffix = path.suffix if len(path.suffix) <= 8 else ""
-    return path.with_name(f"{_mark(path)}.{os.getpid()}.partial{suffix}")
+    return path.with_name(f"{_mark(path)}.{secrets.token_hex(8)}.partial{suffix}")
+
+
+def reserve(partial: Path) -> None:
+    """Make an empty temporary file; what may be there already, a link to another file included, is never opened.
+
+    Raises
+    ------
+    OSError
+        Something is there, or the file cannot be made.
+    """
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o666))
+
+
+def remove_own(path: Path) -> None:
+    """Remove a temporary file, a temporary folder with all that is in it, or a link, which is not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        discard(path)
 
 
 @contextlib.contextmanager
@@ -57,6 +80,7 @@ def whole_or_nothing(path: Path, within: Path | None = None) -> Iterator[Path]:
     check_place(path)
     partial = partial_path(path if within is None else within / path.name)
     try:
+        reserve(partial)
         yield partial
         publish(partial, path)
     except OSError as error:
@@ -114,7 +138,7 @@ def sweep(path: Path) -> None:
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
             if ours.fullmatch(left.name):
-                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+                remove_own(left)
 
 
 def check_place(path: Path) -> None:
@@ -140,7 +164,7 @@ def publish(partial: Path, path: Path) -> None:
         The file cannot be written there.
     """
     try:
-        with open(partial, "rb+") as file:
+        with os.fdopen(os.open(partial, os.O_RDWR | NOFOLLOW), "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
@@ -176,7 +200,7 @@ def to_json(data: Any) -> str:
     )
 
 
-def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, Any]:
+def read_json(path: Path, error: type[BeatwalkError], what: str, *, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Read a JSON object.
 
     Parameters
@@ -185,14 +209,12 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
         Raised with a one-line message if the file holds no such object.
     what
         Name of the expected content for the message, such as "a plan".
+    limit
+        The most bytes that it may have.
     """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise error(f"{path}: {path.stat().st_size} bytes are too many for {what}")
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise error(f"{path}: no such file; expected {what}") from None
-    except UnicodeDecodeError:
+        data = json.loads(decode_text(read_bytes(path, error, what, limit)))
+    except NotTextError:
         raise error(f"{path}: not UTF-8 text; expected {what} as JSON") from None
     except json.JSONDecodeError as problem:
         raise error(f"{path}:{problem.lineno}:{problem.colno}: not valid JSON: {problem.msg}") from None
@@ -200,8 +222,6 @@ def read_json(path: Path, error: type[BeatwalkError], what: str) -> dict[str, An
         raise error(f"{path}: holds a number too long for {what}") from None
     except RecursionError:
         raise error(f"{path}: nested too deeply for {what}") from None
-    except OSError as problem:
-        raise error(f"{path}: cannot be read: {problem.strerror or problem}") from None
     if not isinstance(data, dict):
         raise error(f"{path}: expected {what}, a JSON object, found {type(data).__name__}")
     return data

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from beatwalk._version import __version__
 from beatwalk.core.keyframe_images import unreadable
+from beatwalk.core.opening import open_regular
 from beatwalk.settings import Settings
-from beatwalk.types import Float, Keyframe, ModelInfo, Plan, Targets
+from beatwalk.types import Curve, Events, Float, Keyframe, ModelInfo, Plan, Targets
 
 PICTURE_FIELDS = ("image", "strength")  # of a keyframe
 PLACING = {"change_every", "least_change", "init", "speed"}  # settings of the walk that end in keyframes and targets
@@ -32,7 +34,7 @@ ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a f
 
 def file_sha256(path: Path) -> bytes:
     """SHA-256 of a file's content, 32 bytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
@@ -161,18 +163,28 @@ def video_differences(
 
     others = [name for name in facts[0] if name not in ("frame", "prompt", "negative", "seed", *PICTURE_FIELDS)]
     differing = {
-        "song": song.get("sha256") != plan.analysis.song.sha256,
+        "song": (song.get("sha256"), song.get("track")) != (plan.analysis.song.sha256, plan.analysis.song.track),
         "excerpt or length": (song.get("start"), manifest.get("frames"))
         != (plan.timeline.start_s, plan.timeline.n_frames),
         "what is heard in the song": not _moves_as(manifest, targets),
         "prompts": rows_differ("frame", "prompt", "negative", *others),
         "seeds": rows_differ("seed"),
         "pictures": rows_differ(*PICTURE_FIELDS),
+        "files that drive it": manifest.get("files", []) != [file.to_json() for file in plan.files],
         "model": model is not None and of_model.get("fingerprint") != model,
     }
     wanted = compared_settings(plan.settings)
+    made = _completed(found)
     names = [name for name, differs in differing.items() if differs]
-    return names + [name for name in wanted if found.get(name) != wanted[name]]
+    return names + [name for name in wanted if made.get(name) != wanted[name]]
+
+
+def _completed(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of a manifest, and the defaults of those that are newer than it."""
+    try:
+        return compared_settings(Settings.model_validate(found))
+    except ValidationError:  # of a version that had others
+        return found
 
 
 def manifest_row(keyframe: Keyframe, images: Mapping[Path, str]) -> dict[str, Any]:
@@ -229,9 +241,16 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
     keyframes = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
     levels = [np.round(curve.values, 6) for _, curve in sorted(analysis.curves.items())]
     heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
+    heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in analysis.sources.items()]
     song = [analysis.song.sha256, start_s, end_s]
     settings = compared_settings(plan.settings)
     return digest([keyframes, settings, model, plan.size, str(plan.timeline.fps), song, heard, sound])
+
+
+def _numbers_of(source: Curve | Events) -> Float:
+    return (
+        source.values if isinstance(source, Curve) else np.stack([source.times_s, source.strength, source.lengths_s])
+    )
 
 
 def _digest_of(values: Float) -> str:

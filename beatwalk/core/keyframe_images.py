@@ -96,5 +96,5 @@ def _opened(path: Path, least: int) -> Iterator[Image]:
 def unreadable(path: Path, error: OSError) -> InputError:
     """The error for a picture file that cannot be opened."""
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{path}: no such picture; in a prompt file, names are relative to that file's folder")
+        return InputError(f"{path}: no such picture; file names count from the file that they are written in")
     return InputError(f"{path}: cannot be read as a picture: {error.strerror or error}; {HINT}")

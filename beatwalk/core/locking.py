@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from beatwalk.core.files import NOFOLLOW
 from beatwalk.errors import OutputError
 
 LOCK_FILE = "lock"
@@ -53,7 +55,7 @@ def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
     for _ in range(TRIES):
         try:
             work.mkdir(exist_ok=True)
-            lock.touch()
+            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o666))
             before = lock.stat().st_ino
         except FileNotFoundError:
             if work.parent.is_dir():
@@ -87,7 +89,7 @@ def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
 def is_held(work: Path) -> bool:
     """Whether a running process holds a work folder."""
     lock = work / LOCK_FILE
-    if not lock.is_file():
+    if not lock.is_file() or lock.is_symlink():
         return False
     place = f"{lock.absolute().as_uri()}?mode=rw"  # if it vanishes at this moment, it must not be created again
     try:

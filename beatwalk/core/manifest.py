@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,7 @@ def build_manifest(
     seeds: Sequence[dict[str, Any]],
     motion: dict[str, list[float | None]],
     report: dict[str, Any],
+    analysis: dict[str, Any],
     pictures: Mapping[Path, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The record of a finished render, as plain data.
@@ -39,6 +41,8 @@ def build_manifest(
         For each keyframe its position on the noise chain, {"seed", "travel"}.
     motion
         Target, measured change and position, one entry per frame.
+    analysis
+        The beats, bars, onsets and sections that it was rendered from, as in an analysis file.
     pictures
         `picture_digests` at the start of the render.
     report
@@ -56,11 +60,14 @@ def build_manifest(
             "sha256": plan.analysis.song.sha256,
             "start": plan.timeline.start_s,
             "duration": plan.timeline.duration_s,
+            **({} if plan.analysis.song.track is None else {"track": plan.analysis.song.track}),
         },
         "model": {
             "name": info.name, "family": info.family, "fingerprint": info.fingerprint,
             "device": info.device, "dtype": info.dtype,
         },
+        "analysis": analysis,
+        "files": [file.to_json() for file in plan.files],
         "fps": f"{plan.timeline.fps.numerator}/{plan.timeline.fps.denominator}",
         "frames": plan.timeline.n_frames,
         "size": list(size),
@@ -93,8 +100,24 @@ def interpolation_of(manifest: Mapping[str, Any]) -> int:
     return times if isinstance(times, int) and 1 <= times <= 8 else 1
 
 
-def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tuple[Keyframe, ...]]:
-    """Song, timeline and keyframes of a manifest.
+def _rate(value: object) -> Fraction:
+    """A frame rate; exponents are refused, because Python would write out all their zeros."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9}|/\d{1,9})?", str(value)):
+        raise ValueError
+    return Fraction(str(value))
+
+
+def song_named(manifest: Mapping[str, Any]) -> tuple[Path, int | None] | None:
+    """The song of a manifest, and which of its sounds was taken (None: the default); None where it names none."""
+    song = manifest.get("song")
+    name, track = (song.get("path"), song.get("track")) if isinstance(song, dict) else (None, None)
+    if not isinstance(name, str) or not (track is None or (isinstance(track, int) and track > 0)):
+        return None
+    return Path(name), track
+
+
+def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Timeline, tuple[Keyframe, ...]]:
+    """Timeline and keyframes of a manifest.
 
     Raises
     ------
@@ -102,7 +125,7 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
         An entry is missing or of the wrong kind.
     """
     try:
-        fps, n_frames = Fraction(str(manifest["fps"])[:32]), manifest["frames"]
+        fps, n_frames = _rate(manifest["fps"]), manifest["frames"]
         start_s = float(manifest["song"]["start"])
         if not isinstance(n_frames, int) or n_frames < 1 or not 1 <= fps <= 240 or not 0 <= start_s < 1e6:
             raise ValueError
@@ -111,6 +134,6 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Path, Timeline, tu
         keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
         if any(not 0 <= k.frame <= n_frames for k in keyframes):
             raise ValueError
-        return Path(str(manifest["song"]["path"])), timeline, keyframes
+        return timeline, keyframes
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

@@ -28,3 +28,8 @@ def in_words(n_bytes: float) -> str:
     """A size as people read it: 0.3 MB, 12 MB, 1.4 GB, 230 GB."""
     value, unit = (n_bytes / 1e9, "GB") if n_bytes >= 0.9995e9 else (n_bytes / 1e6, "MB")
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey or an encoder refuse: escape codes, half characters, overrides."""
+    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)

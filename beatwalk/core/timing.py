@@ -1,10 +1,11 @@
-"""Seconds by stage, and the peak of memory.
+"""Seconds by stage, the time that each thread computes, and the peak of memory.
 
 Stages may run at the same time on several threads, so their seconds may add up to more than wall time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -17,25 +18,87 @@ SAMPLE_S = 0.05  # between two samples of the memory in use
 
 
 class Stages(dict[str, float]):
-    """Seconds by stage; threads in the same stage add up."""
+    """Seconds by stage; threads in the same stage add up. `cpu` has what of them the threads were computing."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.cpu: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
         """Add the duration of a block to a stage, even if it fails."""
-        begin = time.perf_counter()
+        begin, computed = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
-            self.add(stage, time.perf_counter() - begin)
+            self.add(stage, time.perf_counter() - begin, time.thread_time() - computed)
 
-    def add(self, stage: str, seconds: float) -> None:
-        """Add seconds to a stage."""
+    def add(self, stage: str, seconds: float, computing: float = 0.0) -> None:
+        """Add seconds to a stage, and what of them was spent computing."""
         with self._lock:
             self[stage] = self.get(stage, 0.0) + seconds
+            self.cpu[stage] = self.cpu.get(stage, 0.0) + computing
+
+
+class CpuTimes:
+    """CPU seconds of each thread of this process and of each child, sampled.
+
+    Used as a context manager; the results stay readable afterwards. What a thread or a child does after its last
+    sample is missed: at most `sample_s`.
+    """
+
+    def __init__(self, sample_s: float = SAMPLE_S) -> None:
+        self.total = 0.0  # of the process, its children not included
+        self._sample_s = sample_s
+        self._threads: dict[int, tuple[str, float, float]] = {}  # name, at the beginning and last, by thread
+        self._children: dict[int, tuple[str, float]] = {}  # command line and seconds, by process
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="times", daemon=True)
+
+    @property
+    def threads(self) -> dict[str, float]:
+        """Seconds by the name of the thread; "" are those that libraries have started."""
+        seconds: dict[str, float] = {}
+        for name, begin, last in self._threads.values():
+            seconds[name] = seconds.get(name, 0.0) + last - begin
+        return seconds
+
+    @property
+    def children(self) -> list[tuple[str, float]]:
+        """Command line and seconds of every child."""
+        return list(self._children.values())
+
+    def __enter__(self) -> Self:
+        self._begin = time.process_time()
+        self._look(first=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+        self.total = time.process_time() - self._begin
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._sample_s):
+            self._look()
+
+    def _look(self, *, first: bool = False) -> None:
+        import psutil
+
+        process, names = psutil.Process(os.getpid()), {each.native_id: each.name for each in threading.enumerate()}
+        for each in process.threads():
+            seconds = each.user_time + each.system_time
+            name, begin, _ = self._threads.get(each.id, ("", seconds if first else 0.0, 0.0))
+            self._threads[each.id] = (names.get(each.id) or name, begin, seconds)
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has ended
+                times = child.cpu_times()
+                self._children[child.pid] = (" ".join(child.cmdline()), times.user + times.system)
 
 
 class PeakMemory:

@@ -4,30 +4,47 @@
     out.mp4.beatwalk.json        its manifest
     out.mp4.beatwalk/            its work folder: gone when the video is finished, unless frames are kept
         lock                     held by the process at work
-        render.json              fingerprints of what the frames depend on, by name
+        render.json              fingerprints of what the frames depend on, by name; the mark of a folder of ours
         plan.json                the plan
         survey.json              the path of every segment
         segment-0003.mkv         frames, lossless
         segment-0003.npz         the record of these frames; a segment without one counts for nothing
 
-Whatever beatwalk does to these files, it does here or through the paths given here.
+Whatever beatwalk does to these files, it does here or through the paths given here. A folder of this name without the
+mark is somebody else's: it is neither used nor cleaned. Files are removed by their exact names, and links are not
+followed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beatwalk.core.files import PARTIAL_GLOB, discard, folder_in, read_json, write_json
+from beatwalk.core.files import (
+    MAX_JSON_BYTES,
+    SCRATCH,
+    folder_in,
+    is_partial_name,
+    read_json,
+    remove_own,
+    to_json,
+    whole_or_nothing,
+    write_json,
+)
 from beatwalk.core.locking import LOCK_FILE, alone_in, is_held
+from beatwalk.core.opening import read_regular
 from beatwalk.errors import OutputError
 
 SUFFIX = ".beatwalk"
 RECORDS, FRAMES = "segment-*.npz", "segment-*.mkv"
+_SEGMENT = re.compile(r"segment-\d{4,6}\.(npz|mkv)")
+VERSION = 1
 
 
 def manifest_path(video: Path) -> Path:
@@ -92,10 +109,36 @@ class WorkFolder:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the folder at this place looks like one that beatwalk made."""
-        return (
-            self.identity_file.is_file() or (self.path / LOCK_FILE).is_file() or any(self.path.glob(".*.partial.d"))
-        )
+        """Whether the folder at this place is one that beatwalk made: it carries the mark, or holds only scratch."""
+        if not self.path.is_dir() or self.path.is_symlink():
+            return False
+        if self._identity() is not None:
+            return True
+        scratch = [path for path in self.path.iterdir() if not _is_empty_lock(path)]
+        return bool(scratch) and all(_is_scratch(path) for path in scratch)
+
+    def check_ours(self) -> None:
+        """Check that nothing of somebody else's lies at this place.
+
+        Raises
+        ------
+        OutputError
+            A link, a file, or a folder that beatwalk did not make.
+        """
+        if self.path.is_symlink():
+            raise OutputError(
+                f"{self.path}: a link, and beatwalk follows none here; remove it, or choose another name"
+            )
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                if all(_is_empty_lock(path) for path in self.path.iterdir()) or self.is_ours:
+                    return
+            except NotADirectoryError:
+                pass
+            raise OutputError(
+                f"{self.path}: not made by beatwalk, which needs this name for its work; move it, or choose another "
+                "name for the video"
+            )
 
     @property
     def is_held(self) -> bool:
@@ -124,8 +167,9 @@ class WorkFolder:
         Raises
         ------
         OutputError
-            Another process holds it, or it cannot be made.
+            Another process holds it, it is somebody else's, or it cannot be made.
         """
+        self.check_ours()
         with alone_in(self.path, self._taken()):
             yield
 
@@ -153,7 +197,7 @@ class WorkFolder:
             except OSError as error:
                 raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from None
             try:
-                write_json(self.identity_file, {"version": 1, "identity": identity})
+                self._record(identity, self._recorded().get("survey"))
                 yield
             except Exception:
                 if not self.has_segments:
@@ -179,10 +223,45 @@ class WorkFolder:
 
     def _identity(self) -> dict[str, Any] | None:
         """What the frames depend on; None if that is unknown."""
+        data = self._recorded()
+        found = data.get("identity")
+        named = isinstance(found, dict) and bool(found) and all(isinstance(each, str) for each in found.values())
+        return found if named and data.get("version") == VERSION else None
+
+    def _recorded(self) -> dict[str, Any]:
+        """The record of the render; empty if there is none."""
         with contextlib.suppress(OutputError):
-            found = read_json(self.identity_file, OutputError, "the record of a render").get("identity")
-            return found if isinstance(found, dict) else None
-        return None
+            if not self.identity_file.is_symlink():
+                return read_json(self.identity_file, OutputError, "the record of a render")
+        return {}
+
+    def _record(self, identity: Mapping[str, str] | None, survey: Any) -> None:
+        known = {"survey": survey} if isinstance(survey, str) else {}
+        write_json(self.identity_file, {"version": VERSION, "identity": identity, **known})
+
+    def keep_survey(self, data: Mapping[str, Any]) -> None:
+        """Keep a survey, and its checksum in the record of the render.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        text = to_json(data).encode()
+        with whole_or_nothing(self.survey_file) as partial:
+            partial.write_bytes(text)
+        self._record(self._identity(), hashlib.sha256(text).hexdigest())
+
+    def kept_survey(self) -> dict[str, Any] | None:
+        """The survey of an earlier run; None where it is missing, or not the one that was kept."""
+        try:
+            text = read_regular(self.survey_file, MAX_JSON_BYTES)
+            if hashlib.sha256(text).hexdigest() != self._recorded().get("survey"):
+                return None
+            data = json.loads(text)
+        except (OSError, ValueError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
 
     def clear(self) -> None:
         """Remove beatwalk's own files, and the folder if nothing else is in it.
@@ -190,17 +269,21 @@ class WorkFolder:
         Records go first and the identity goes last: wherever this is interrupted, nothing is left that could be
         mistaken for frames of another render.
         """
+        if self.path.is_symlink():
+            return
         for pattern in (RECORDS, FRAMES, self.survey_file.name, self.plan_file.name):
             for path in self.path.glob(pattern):
-                path.unlink(missing_ok=True)
+                if "*" not in pattern or _SEGMENT.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
         self._remove_partial()
         self.identity_file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
     def _remove_partial(self) -> None:
-        for left in self.path.glob(PARTIAL_GLOB):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else discard(left)
+        for left in list(self.path.iterdir()) if self.path.is_dir() else ():
+            if SCRATCH.fullmatch(left.name) or is_partial_name(left.name):
+                remove_own(left)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -209,8 +292,9 @@ class WorkFolder:
         Raises
         ------
         OutputError
-            It cannot be made.
+            It cannot be made, or is somebody else's.
         """
+        self.check_ours()
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
@@ -222,3 +306,13 @@ class WorkFolder:
         finally:
             with contextlib.suppress(OSError):
                 self.path.rmdir()
+
+
+def _is_empty_lock(path: Path) -> bool:
+    """Whether this is the lock of a process, which may have been killed before it made anything else."""
+    return path.name == LOCK_FILE and path.is_file() and not path.is_symlink() and not path.stat().st_size
+
+
+def _is_scratch(path: Path) -> bool:
+    """Whether this is temporary and ours, by its name."""
+    return not path.is_symlink() and (SCRATCH.fullmatch(path.name) is not None or is_partial_name(path.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.jobs.bench import Bench, BenchReport, run_bench
+from beatwalk.jobs.ceiling import Ceiling, CeilingReport, measure_ceiling
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
@@ -15,11 +16,14 @@ __all__ = [
     "BeatGrid",
     "Bench",
     "BenchReport",
+    "Ceiling",
+    "CeilingReport",
     "check_clips",
     "check_places",
     "clips_of",
     "jobs_of",
     "leftovers",
+    "measure_ceiling",
     "picture_seeds",
     "preview_overrides",
     "read_setlist",

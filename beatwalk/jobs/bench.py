@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from beatwalk.core import PeakMemory, Stages
+from beatwalk.jobs.song import PROMPTS, write_song
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled, DiffusionGenerator
     from beatwalk.settings import VideoSettings
     from beatwalk.walk import Walk
 
-SAMPLE_RATE_HZ = 22_050
-BPM = 120
-PROMPTS = ("a neon city in the rain", "a forest at dawn", "a calm ocean at night", "golden fireworks")
 ENCODED_FRAMES = 96  # frames that time the encoder alone
 PLAIN_FRAMES = 64  # the diffusers baseline takes the same time for each frame, so this many are enough
 
@@ -186,6 +181,7 @@ def run_bench(
     """
     from beatwalk import api, listen, preflight
     from beatwalk.models import TimedGenerator, reference_gflops, should_compile
+    from beatwalk.video import codec_named
 
     warm_up()
     timed = TimedGenerator(generator)
@@ -202,15 +198,16 @@ def run_bench(
             plan = api.plan(
                 song, PROMPTS, preset=asked.preset, overrides=(settings, *asked.overrides), analysis=analysis
             )
+            output = folder / f"out{codec_named(plan.settings.video.codec).suffixes[0]}"
             compiled = None
             if should_compile(plan.settings.model.compile, plan.timeline.n_frames, generator.info.device):
                 paused = time.perf_counter()
                 compiled = preflight.compile_if_worth(*api.prepare(plan, generator))
                 begin += time.perf_counter() - paused
-            result = api.render(plan, folder / "out.mp4", generator=timed, overwrite=True)
+            result = api.render(plan, output, generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin
         plan, walk = api.prepare(plan, generator)
-        encoding_s = encoding_alone(folder / "out.mp4", result.frames, plan.settings.video)
+        encoding_s = encoding_alone(output, result.frames, plan.settings.video)
         compared = run_plain(asked, plain, walk, song) if plain is not None else None
     info, device_peak = generator.info, timed.peak_memory()
     stages.update(timed.stages)
@@ -273,29 +270,11 @@ def warm_up() -> None:
         listen.analyze(write_song(Path(name) / "warm.wav", 4.0))
 
 
-def write_song(path: Path, seconds: float) -> Path:
-    """Write a song with a kick on every beat and a chord, loud and quiet in turn, in blocks of constant memory."""
-    rng = np.random.default_rng(7)
-    beat, block = 60 / BPM, SAMPLE_RATE_HZ * 10
-    total = round(seconds * SAMPLE_RATE_HZ)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        for first in range(0, total, block):
-            t = np.arange(first, min(first + block, total)) / SAMPLE_RATE_HZ
-            loud = np.where((t // (16 * beat)) % 2 == 0, 0.35, 1.0)
-            since = t % beat
-            kick = np.sin(2 * np.pi * 55 * since) * np.exp(-since * 18)
-            hat = rng.standard_normal(len(t)) * np.exp(-((t + beat / 2) % beat) * 60)
-            chord = sum(np.sin(2 * np.pi * note * t) for note in (220.0, 261.6, 329.6))
-            sound = loud * (0.5 * kick + 0.15 * hat) + 0.06 * loud**2 * chord
-            file.writeframes((np.clip(sound, -1, 1) * 32_000).astype("<i2").tobytes())
-    return path
-
-
 def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:
     """The diffusers baseline: one pipeline call per frame, PNGs, then moviepy."""
+    from beatwalk.video import prepare_moviepy
+
+    prepare_moviepy()
     from moviepy import AudioFileClip, ImageSequenceClip
 
     from beatwalk.jobs.plain_baseline import plain_pictures

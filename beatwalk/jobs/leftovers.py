@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from beatwalk.core import SUFFIX, WorkFolder, discard, is_partial_name
+from beatwalk.core import SUFFIX, WorkFolder, is_partial_name, remove_own
 from beatwalk.errors import OutputError
 
 
@@ -54,10 +53,8 @@ def remove(left: Leftover) -> None:
             work = WorkFolder.at(left.path)
             with work.held():
                 work.clear()
-        elif left.path.is_dir():
-            shutil.rmtree(left.path)
         else:
-            discard(left.path)
+            remove_own(left.path)
     except OSError as error:
         raise OutputError(f"{left.path}: cannot be removed: {error.strerror or error}") from None
 

@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 
 from beatwalk.errors import PlanError
-from beatwalk.types import Analysis, Curve, Float, Keyframe, Plan, Section, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Keyframe, Plan, Section, frozen_array
 
 ROUNDS = 3  # repetitions of the bars; the loop is the middle one
 DRIFT_FRAMES = Fraction(1, 4)  # allowed drift per repetition: four repetitions stay within a frame
+ODD_BEATS = 0.75  # a bar that is longer or shorter by this breaks the grid; tempo drifts by less in a bar
 WHOLE_BPM = 0.05  # a tempo this close to a whole number is rounded to it
 
 
@@ -31,6 +32,37 @@ def bar_lines(analysis: Analysis) -> Float:
         )
     last = lines[-1] + float(np.median(np.diff(lines)))
     return np.append(lines, last) if last <= analysis.duration_s + 0.05 else lines
+
+
+def odd_bars(analysis: Analysis, lines: Float) -> list[int]:
+    """Indices of the bars that break the grid: a half bar, a bar of another metre alone, a pause.
+
+    Parameters
+    ----------
+    lines
+        Where bars begin, and the end of the last one, in seconds.
+    """
+    lengths_s, beats = np.diff(lines), analysis.beats_per_bar[: len(lines) - 1]
+    usual = int(np.median(beats)) if len(beats) else 0
+    beat_s = float(np.median(lengths_s / beats)) if len(beats) else 0.0
+    padded = np.concatenate([[0], beats, [0]])  # no bar has as many beats as what is outside the song
+    alone = (beats != usual) & (beats != padded[:-2]) & (beats != padded[2:])
+    paused = np.abs(lengths_s - beats * beat_s) > ODD_BEATS * beat_s
+    return [int(i) for i in np.flatnonzero(alone | paused)]
+
+
+def whole_windows(analysis: Analysis, lines: Float, bars: int, first: int) -> list[tuple[int, int]]:
+    """First and last bar line of every loop of `bars` bars; odd bars and changes of metre are passed over."""
+    odd, beats = set(odd_bars(analysis, lines)), analysis.beats_per_bar
+    windows: list[tuple[int, int]] = []
+    while first + bars < len(lines):
+        broken = [i for i in range(first, first + bars) if i in odd or (i > first and beats[i] != beats[i - 1])]
+        if broken:
+            first = broken[-1] + (broken[-1] in odd)
+        else:
+            windows.append((first, first + bars))
+            first += bars
+    return windows
 
 
 def rounded_tempo(bpm: float) -> float:
@@ -90,6 +122,16 @@ def repeated(
         values = (1 - share) * curve.at(np.interp(times, even, heard_s)) + share * lead_in
         return Curve(values=frozen_array(np.tile(values, ROUNDS)), rate_hz=n / length_s)
 
+    def again(events: Events) -> Events:
+        """The events inside the window, once in each repetition."""
+        kept = (events.times_s >= window[0]) & (events.times_s < window[1])
+        times_s = np.interp(events.times_s[kept], heard_s, even)
+        return Events(
+            times_s=frozen_array(np.concatenate([times_s + start for start in starts])),
+            strength=frozen_array(np.tile(events.strength[kept], ROUNDS)),
+            lengths_s=frozen_array(np.tile(events.lengths_s[kept] * length_s / (window[1] - window[0]), ROUNDS)),
+        )
+
     downbeats = beats_s[::per_bar]
     return replace(
         analysis,
@@ -105,6 +147,10 @@ def repeated(
         sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label="A") for start in starts),
         drop_s=None,
         curves={name: around(curve) for name, curve in analysis.curves.items()},
+        sources={
+            name: around(source) if isinstance(source, Curve) else again(source)
+            for name, source in analysis.sources.items()
+        },
     )
 
 

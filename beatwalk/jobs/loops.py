@@ -17,6 +17,7 @@ import numpy as np
 from beatwalk import api, preflight
 from beatwalk.core import (
     Cancel,
+    Note,
     OnEvent,
     Reporter,
     VideoEnded,
@@ -28,7 +29,16 @@ from beatwalk.core import (
     write_json,
 )
 from beatwalk.errors import OutputError, PlanError
-from beatwalk.jobs.loop_song import bar_lines, beat_times, exact_rate, loop_keyframes, repeated, rounded_tempo
+from beatwalk.jobs.loop_song import (
+    bar_lines,
+    beat_times,
+    exact_rate,
+    loop_keyframes,
+    odd_bars,
+    repeated,
+    rounded_tempo,
+    whole_windows,
+)
 from beatwalk.jobs.scout import contact_sheet
 from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import parse_prompts, place_times_s
@@ -60,7 +70,7 @@ class Clip:
         song = {"path": str(self.plan.analysis.song.path), "sha256": self.plan.analysis.song.sha256}
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
-        return {"song": {**song, **window}, "loop": loop}
+        return {"song": {**song, **window}, "loop": loop, "analysis": None}
 
 
 def start_of(text: str, analysis: Analysis) -> float:
@@ -85,6 +95,7 @@ def clips_of(
     count: int | None = None,
     start_s: float = 0.0,
     bpm: float | None = None,
+    on_event: OnEvent | None = None,
 ) -> list[Clip]:
     """Cut a plan of a whole song into loops.
 
@@ -99,6 +110,8 @@ def clips_of(
         The first loop begins with the first bar after this time, in seconds.
     bpm
         Tempo of the loops; None: the song's.
+    on_event
+        Told of bars that are left out.
 
     Raises
     ------
@@ -108,9 +121,18 @@ def clips_of(
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
     first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
-    windows = [(i, i + bars) for i in range(first, len(bar_lines_s) - bars, bars)]
+    windows = whole_windows(analysis, bar_lines_s, bars, first)
+    odd = [i for i in odd_bars(analysis, bar_lines_s) if i >= first]
+    if odd:
+        which = ", ".join(str(i + 1) for i in odd[:5]) + (", …" if len(odd) > 5 else "")
+        odd_ones = f"{analysis.song.path}: bar {which} is not as long as the others"
+        Reporter(on_event)(Note(text=f"{odd_ones}; no loop is cut across it"))
     if not windows:
         left = max(0, len(bar_lines_s) - 1 - first)
+        if left >= bars:
+            raise PlanError(
+                f"no {bars} bars from {start_s:.1f} s on are equally long; take fewer --bars, or correct the beats"
+            )
         raise PlanError(
             f"the song has {left} bars from {start_s:.1f} s on, but a loop takes {bars}; take fewer --bars"
         )
@@ -264,8 +286,11 @@ def _sound_of(clip: Clip) -> Callable[[Path, Path], None]:
     tempo = (clip.end_s - clip.start_s) / length_s
 
     def lay(pictures: Path, whole: Path) -> None:
-        song = clip.plan.analysis.song.path
-        mux(pictures, song, whole, start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo)
+        song = clip.plan.analysis.song
+        mux(
+            pictures, song.path, whole,
+            start_s=clip.start_s, duration_s=length_s, whole_song=False, tempo=tempo, track=song.track,
+        )  # fmt: skip
 
     return lay
 

@@ -20,8 +20,10 @@ settings = { walk = { pace = 0.6 } }
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import tomllib
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,10 +31,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
-from beatwalk.core import Listening, OnEvent, Reporter
+from beatwalk.core import Listening, Note, OnEvent, Reporter, read_toml
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen import analysis_for
-from beatwalk.types import Analysis, Plan
+from beatwalk.listen import analysis_for, open_song, read_analysis
+from beatwalk.plan import anchored, files_in, load_preset
+from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
 MAX_BYTES = 10**6  # of a set list
@@ -116,22 +119,13 @@ def read_setlist(path: Path) -> SetList:
         The file is broken; the message names the file, the key and what was expected.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes are too many for a set list")
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        found = SetList.model_validate(data)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such set list") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        found = SetList.model_validate(read_toml(path, InputError, "a set list", MAX_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "top level"
         known = ", ".join(_Song.model_fields if first["loc"][:1] == ("songs",) else SetList.model_fields)
         hint = f"; known here: {known}" if first["type"] == "extra_forbidden" else ""
         raise InputError(f"{path}: {key}: {first['msg'].lower()}{hint}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML
-        raise InputError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
     folder = Path(found.folder)
     if folder.is_absolute() or ".." in folder.parts or folder.drive:
         raise InputError(
@@ -148,8 +142,44 @@ def _plain(name: str) -> bool:
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable() and len(name) <= 100
 
 
+def check_paths(setlist: SetList, base: Path) -> None:
+    """Check that every file that a set list names lies below its own folder, links followed.
+
+    A set list from somebody else could otherwise put the words of any file of yours into a published video.
+
+    Raises
+    ------
+    InputError
+        One lies elsewhere.
+    """
+    root = base.resolve()
+    choices: list[_Choices] = [setlist.defaults, *setlist.songs]
+    names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
+    names += [name for song in setlist.songs for name in (song.song, song.analysis)]
+    settings = [{"video": output} for output in setlist.outputs.values()] + [each.settings for each in choices]
+    for preset in {str(name) for each in choices for name in each.presets or () if (base / name).is_file()}:
+        with contextlib.suppress(BeatwalkError):  # a broken preset is reported where it is used
+            settings.append(load_preset(str(base / preset)))
+    names += [str(file) for values in settings for file in files_in(values)]
+    for name in names:
+        try:
+            outside = name is not None and not (base / name).resolve().is_relative_to(root)
+        except (OSError, RuntimeError, ValueError):  # links in a circle
+            outside = True
+        if outside:
+            raise InputError(
+                f"{str(name)!r} lies outside the set list's folder; if the set list is your own, add --trust-paths"
+            )
+
+
 def jobs_of(
-    setlist: SetList, base: Path, folder: Path, *, model: str | None = None, on_event: OnEvent | None = None
+    setlist: SetList,
+    base: Path,
+    folder: Path,
+    *,
+    model: str | None = None,
+    trust_paths: bool = False,
+    on_event: OnEvent | None = None,
 ) -> list[Job]:
     """Every video of a set list, each with its plan or its problem.
 
@@ -161,25 +191,42 @@ def jobs_of(
         Where the videos go.
     model
         Used if the set list names none.
+    trust_paths
+        Whether files may lie outside `base`.
     on_event
-        Told of every song that is listened to.
+        Told of every song that is listened to, and what people should know of it.
 
     Raises
     ------
     InputError
-        Two videos would have the same name, an output is not declared, or there is nothing to make.
+        Two videos would have the same name, an output is not declared, there is nothing to make, or a file lies
+        outside `base`.
     """
+    if not trust_paths:
+        check_paths(setlist, base)
+    if sum(_n_jobs(setlist, song) for song in setlist.songs) > MAX_JOBS:
+        raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     jobs: list[Job] = []
     tell = Reporter(on_event)
     for song in setlist.songs:
         jobs += _jobs_of_song(setlist, song, base, folder, model, tell)
-        if len(jobs) > MAX_JOBS:
-            raise InputError(f"the set list asks for more than {MAX_JOBS} videos; split it into several set lists")
     names = [str(job.path).casefold() for job in jobs]
+    times = Counter(names)
     for job, name in zip(jobs, names, strict=True):
-        if names.count(name) > 1:
+        if times[name] > 1:
             raise InputError(f"the set list makes {job.path.name} twice; give one of the songs another name")
     return jobs
+
+
+def _n_jobs(setlist: SetList, song: _Song) -> int:
+    """How many videos a song asks for, before any of them is planned."""
+    defaults = setlist.defaults
+    lists = (
+        song.prompts or defaults.prompts,
+        song.presets or defaults.presets,
+        song.outputs or defaults.outputs or tuple(setlist.outputs),
+    )
+    return math.prod(len(each) if each else 1 for each in lists)
 
 
 def _jobs_of_song(
@@ -196,7 +243,7 @@ def _jobs_of_song(
                 f"{song.song}: unknown output {output!r}; known outputs: {', '.join(setlist.outputs) or 'none'}"
             )
     jobs: list[Job] = []
-    analysis: Analysis | BeatwalkError | None = None
+    heard: tuple[Audio, Analysis] | BeatwalkError | None = None
     for script, preset, output in itertools.product(scripts, presets, outputs):
         parts = [song.name or Path(song.song).stem]
         parts += [Path(script).stem] if len(scripts) > 1 else []
@@ -206,17 +253,20 @@ def _jobs_of_song(
         job = Job(path=folder / stem, song=song.song, preset=preset, prompts=script, output=output)
         jobs.append(job)
         try:
-            if analysis is None:
-                tell(Listening(song=base / song.song))
-                analysis = _listen(song, base)
-            if isinstance(analysis, BeatwalkError):
-                raise analysis
+            if heard is None:
+                heard = _listen(song, base, tell)
+            if isinstance(heard, BeatwalkError):
+                raise heard
+            audio, analysis = heard
             found = base / preset
             plan = api.plan(
-                base / song.song,
+                audio,
                 base / script,
                 preset=str(found) if preset.endswith(".toml") else preset,
-                overrides=[defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings],
+                overrides=[
+                    anchored(values, base)
+                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings)
+                ],
                 analysis=analysis,
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,
@@ -226,17 +276,20 @@ def _jobs_of_song(
             job.plan = plan
             job.path = folder / (stem + codec_named(plan.settings.video.codec).suffixes[0])
         except BeatwalkError as error:
-            analysis = error if analysis is None else analysis
             job.fail(error)
     return jobs
 
 
-def _listen(song: _Song, base: Path) -> Analysis | BeatwalkError:
-    """The song's analysis, or why there is none; called once a song."""
-    from beatwalk.listen import read_analysis
-
+def _listen(song: _Song, base: Path, tell: Reporter) -> tuple[Audio, Analysis] | BeatwalkError:
+    """The song and its analysis, or why there is none; called once a song."""
+    path = base / song.song
+    tell(Listening(song=path))
     try:
-        return read_analysis(base / song.analysis) if song.analysis else analysis_for(base / song.song)
+        given = read_analysis(base / song.analysis) if song.analysis else None
+        audio = open_song(path, given.song.track if given else None)
+        for remark in audio.remarks:
+            tell(Note(text=f"{path}: {remark}"))
+        return audio, given or analysis_for(audio)
     except BeatwalkError as error:
         return error
 

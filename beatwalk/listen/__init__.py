@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json, read_analysis, write_analysis
+from beatwalk.listen.analysis_json import (
+    analysis_from_json,
+    analysis_to_json,
+    grid_to_json,
+    read_analysis,
+    write_analysis,
+)
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
@@ -10,16 +16,20 @@ from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
+from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
     analyze,
     correct,
     open_song,
+    rendered_analysis,
     stored_analysis,
     stored_path,
+    with_curves,
     with_song,
 )
 from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
@@ -27,6 +37,7 @@ from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhyt
 __all__ = [
     "ANALYSIS_RATE_HZ",
     "DECODING",
+    "DRUM_CHANNEL",
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "NETWORK_INPUTS",
@@ -35,7 +46,10 @@ __all__ = [
     "Corrections",
     "Decoding",
     "Features",
+    "HeardFiles",
     "Hint",
+    "MidiFile",
+    "MidiNote",
     "Network",
     "PathLike",
     "Pulse",
@@ -44,21 +58,28 @@ __all__ = [
     "analysis_from_json",
     "analysis_to_json",
     "analyze",
+    "check_part",
     "correct",
     "extract_features",
+    "files_of",
     "find_onsets",
     "find_pulse",
+    "grid_to_json",
+    "hear_files",
     "open_audio",
     "open_song",
     "read_analysis",
+    "read_midi",
     "read_network",
     "read_taps",
+    "rendered_analysis",
     "run_network",
     "stored_analysis",
     "stored_path",
     "track_beats",
     "track_rhythm",
     "with_bars",
+    "with_curves",
     "with_rhythm",
     "with_song",
     "write_analysis",

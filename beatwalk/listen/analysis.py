@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from beatwalk.errors import SettingsError
@@ -12,10 +13,10 @@ from beatwalk.listen.curves import song_curves
 from beatwalk.listen.features import Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.network import Activations, run_network
-from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.onsets import Onsets, find_onsets
 from beatwalk.listen.sections import find_drop, find_sections
 from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
-from beatwalk.types import Analysis, Audio
+from beatwalk.types import Analysis, Audio, Curve
 
 TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
 
@@ -65,6 +66,18 @@ def track_again(analysis: Analysis, audio: Audio, hint: Hint) -> Analysis:
         features = extract_features(audio)
         rhythm = track_rhythm(features, run_network(features), hint)
     return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+
+def hear_curves(audio: Audio) -> Mapping[str, Curve]:
+    """Listen to the curves of a song alone, without beats and sections."""
+    return hear_sound(audio, onsets=False)[0]
+
+
+def hear_sound(audio: Audio, *, onsets: bool) -> tuple[Mapping[str, Curve], Onsets | None]:
+    """Listen to curves, and to onsets where they are wanted, without beats and sections."""
+    with _one_thread():
+        features = extract_features(audio)
+        return song_curves(features), find_onsets(features, run_network(features)) if onsets else None
 
 
 def _rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:

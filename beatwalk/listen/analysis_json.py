@@ -5,7 +5,8 @@ Conventions
 - Times in seconds from the start of the song, rounded to 0.1 ms; `song.duration_s` is exact.
 - People correct beats, downbeats and sections. What follows from them may be missing or out of date: a list with
   one entry a beat, bar or onset is replaced where its length no longer fits, with confidence and strength 1. Without
-  `downbeats` every fourth beat is one. Without `sections` the song is one section. A missing curve is flat.
+  `downbeats` every fourth beat is one. Without `sections` the song is one section. A curve may be missing:
+  `store.with_curves` hears it again where a rule needs it.
 - A downbeat within `SNAP_S` of a beat means that beat. A section's `end` may be missing.
 """
 
@@ -24,20 +25,18 @@ from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
-from beatwalk.types import Analysis, Curve, Float, Section, Song, frozen_array
+from beatwalk.sources import ANALYSIS_VERSION, CURVES
+from beatwalk.types import Analysis, Curve, Events, Float, Section, Song, frozen_array
 
-VERSION = 1
 SNAP_S = 0.05
-CURVES = ("energy", "bass", "mid", "high", "brightness")
 
 _KEYS = (
     *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
-    *("onsets", "onset_strength", "sections", "drop", "curves"),
+    *("onsets", "onset_strength", "sections", "drop", "curves", "sources"),
 )
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
 _DECIMALS = 4
-_FLAT = 0.5  # value of a curve that is not given
 _HUGE = 1e15  # larger than any number in an analysis
 _MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
 
@@ -46,13 +45,14 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     """Convert `analysis` to plain numbers, texts, lists and dicts."""
     song = analysis.song
     return {
-        "version": VERSION,
+        "version": ANALYSIS_VERSION,
         "song": {
             "path": str(song.path),
             "sha256": song.sha256,
             "duration_s": song.duration_s,
             "sample_rate": song.sample_rate,
             "channels": song.channels,
+            **({} if song.track is None else {"track": song.track}),
         },
         "tempo_bpm": round(analysis.tempo_bpm, _DECIMALS),
         "tempo_curve": _rounded(analysis.tempo_curve),
@@ -71,7 +71,26 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             name: {"rate_hz": curve.rate_hz, "values": _rounded(curve.values)}
             for name, curve in analysis.curves.items()
         },
+        **({"sources": _sources_to_json(analysis.sources)} if analysis.sources else {}),
     }
+
+
+def _sources_to_json(sources: Mapping[str, Curve | Events]) -> dict[str, Any]:
+    return {
+        name: {"rate_hz": found.rate_hz, "values": _rounded(found.values)}
+        if isinstance(found, Curve)
+        else {
+            "times": _rounded(found.times_s),
+            "strength": _rounded(found.strength),
+            "lengths": _rounded(found.lengths_s),
+        }
+        for name, found in sources.items()
+    }
+
+
+def grid_to_json(analysis: Analysis) -> dict[str, Any]:
+    """Convert `analysis` without curves and sources, which are long; `analysis_from_json` reads it."""
+    return {key: value for key, value in analysis_to_json(analysis).items() if key not in ("curves", "sources")}
 
 
 def as_stored(analysis: Analysis) -> Analysis:
@@ -111,9 +130,9 @@ def analysis_from_json(data: object, where: str) -> Analysis:
     """
     read = _Reader(where)
     top = read.mapping(data, "the analysis", _KEYS, required=("song", "beats"))
-    version = top.get("version", VERSION)
-    if version != VERSION:
-        read.fail('"version"', repr(version), f"{VERSION}; this file is from another beatwalk")
+    version = read.whole(top.get("version", ANALYSIS_VERSION), '"version"', 1)
+    if version > ANALYSIS_VERSION:
+        read.fail('"version"', repr(version), f"at most {ANALYSIS_VERSION}; this file is from a newer beatwalk")
     song = _read_song(read, top["song"])
     beats_s = read.times(top["beats"], '"beats"', song.duration_s)
     downbeats_s, beats_per_bar = _read_bars(read, top, beats_s, song.duration_s)
@@ -135,6 +154,7 @@ def analysis_from_json(data: object, where: str) -> Analysis:
         sections=_read_sections(read, top.get("sections"), song.duration_s),
         drop_s=drop_s,
         curves=_read_curves(read, top.get("curves", {})),
+        sources=_read_sources(read, top.get("sources", {}), song.duration_s),
     )
 
 
@@ -208,7 +228,7 @@ def _kind(value: object) -> str:
 
 
 def _read_song(read: _Reader, value: object) -> Song:
-    song = read.mapping(value, '"song"', _SONG_KEYS, required=_SONG_KEYS)
+    song = read.mapping(value, '"song"', (*_SONG_KEYS, "track"), required=_SONG_KEYS)
     duration_s = read.number(song["duration_s"], '"song.duration_s"', 0.0, _MAX_DURATION_S)
     if duration_s <= 0:
         read.fail('"song.duration_s"', f"{duration_s:g}", "more than 0")
@@ -218,6 +238,7 @@ def _read_song(read: _Reader, value: object) -> Song:
         duration_s=duration_s,
         sample_rate=read.whole(song["sample_rate"], '"song.sample_rate"', 1),
         channels=read.whole(song["channels"], '"song.channels"', 1),
+        track=None if song.get("track") is None else read.whole(song["track"], '"song.track"', 1),
     )
 
 
@@ -243,7 +264,9 @@ def _nearest_beats(read: _Reader, downbeats_s: Float, beats_s: Float) -> NDArray
     """Find the index of the beat that each downbeat means."""
     indices: list[int] = []
     for i, time_s in enumerate(downbeats_s, 1):
-        nearest = int(np.argmin(np.abs(beats_s - time_s))) if len(beats_s) else -1
+        after = int(np.searchsorted(beats_s, time_s))
+        around = [each for each in (after - 1, after) if 0 <= each < len(beats_s)]
+        nearest = min(around, key=lambda each: abs(float(beats_s[each] - time_s)), default=-1)
         if nearest < 0 or abs(beats_s[nearest] - time_s) > SNAP_S:
             near = f" (the nearest is at {beats_s[nearest]:g} s)" if nearest >= 0 else "; there are no beats"
             read.fail(f'"downbeats", entry {i}', f"{time_s:g} s", f'one of the "beats"{near}')
@@ -296,15 +319,40 @@ def _read_sections(read: _Reader, value: object, duration_s: float) -> tuple[Sec
 
 
 def _read_curves(read: _Reader, value: object) -> dict[str, Curve]:
-    """Read the five curves; a missing one is flat."""
+    """Read the curves that are given."""
     curves = read.mapping(value, '"curves"', CURVES)
-    read_curves = {}
-    for name in CURVES:
-        entry = read.mapping(curves.get(name, {}), f'"curves.{name}"', ("rate_hz", "values"))
-        values = read.numbers(entry.get("values", [_FLAT]), f'"curves.{name}.values"', 0.0, 1.0)
-        rate_hz = read.number(entry.get("rate_hz", 1.0), f'"curves.{name}.rate_hz"', 0.01, 1000.0)
-        read_curves[name] = Curve(values=frozen_array(values), rate_hz=rate_hz)
-    return read_curves
+    return {name: _read_curve(read, curves[name], f"curves.{name}") for name in CURVES if name in curves}
+
+
+def _read_curve(read: _Reader, value: object, key: str) -> Curve:
+    entry = read.mapping(value, f'"{key}"', ("rate_hz", "values"), ("values",))
+    values = read.numbers(entry["values"], f'"{key}.values"', 0.0, 1.0)
+    rate_hz = read.number(entry.get("rate_hz", 1.0), f'"{key}.rate_hz"', 0.01, 1000.0)
+    return Curve(values=frozen_array(values), rate_hz=rate_hz)
+
+
+def _read_sources(read: _Reader, value: object, duration_s: float) -> dict[str, Curve | Events]:
+    """Read what was heard in stems, MIDI files and curves."""
+    if not isinstance(value, dict):
+        read.fail('"sources"', _kind(value), "an object")
+    return {str(name): _read_source(read, entry, f"sources.{name}", duration_s) for name, entry in value.items()}
+
+
+def _read_source(read: _Reader, value: object, key: str, duration_s: float) -> Curve | Events:
+    if not isinstance(value, dict) or "times" not in value:
+        return _read_curve(read, value, key)
+    entry = read.mapping(value, f'"{key}"', ("times", "strength", "lengths"))
+    times_s = read.times(entry["times"], f'"{key}.times"', duration_s)
+    return Events(
+        times_s=frozen_array(times_s),
+        strength=frozen_array(_read_fractions(read, entry, "strength", len(times_s))),
+        lengths_s=frozen_array(_read_lengths(read, entry, key, len(times_s))),
+    )
+
+
+def _read_lengths(read: _Reader, entry: Mapping[str, Any], key: str, n: int) -> Float:
+    lengths_s = read.numbers(entry.get("lengths", []), f'"{key}.lengths"', 0.0, _MAX_DURATION_S)
+    return lengths_s if len(lengths_s) == n else np.zeros(n)
 
 
 def _rounded(values: NDArray[Any]) -> list[Any]:

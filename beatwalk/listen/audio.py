@@ -2,66 +2,63 @@
 
 Conventions
 -----------
-- A block is float32, shape (n,), mono (the mean of all channels), at `ANALYSIS_RATE_HZ`; full scale is 1. Where the
-  channels cancel each other (one side inverted), it is the first channel alone.
-- Second 0 is the first sample that a player plays: encoder delay (MP3, AAC, Opus) is cut off, and silence precedes
-  sound that starts late in a video file.
-- `open_audio` decodes the file once without keeping it. That counts its length (headers of compressed files lie) and
-  finds bad samples at once. An hour of sound is never in memory.
-- **Truncated files**: the song is what can be decoded, as in a player, if that is at least `MIN_DURATION_S`.
-
-libsndfile decodes uncompressed and lossless files and Vorbis; ffmpeg decodes the rest.
+- A block is float32, shape (n,), mono (the mean of all channels that carry sound), at `ANALYSIS_RATE_HZ`; full scale
+  is 1. Where the channels cancel each other (one side inverted), it is the first channel alone.
+- A constant offset is taken away, and a song whose loud parts are below `_QUIET_DB` is amplified: neither can be
+  heard as music, and both would change what is found in it.
+- `beatwalk.core.open_sound` decodes, for the analysis as for the video's sound. libsndfile decodes what it can as
+  well, and a difference is reported. An hour of sound is never in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beatwalk.core import ffmpeg
-from beatwalk.errors import AudioError, OutputError
-from beatwalk.types import Audio, Float32, Song
+from beatwalk.core import Sound, open_sound, require_file
+from beatwalk.errors import AudioError
+from beatwalk.types import Audio, Float, Float32, Song
 
 ANALYSIS_RATE_HZ = 22050
 MIN_DURATION_S = 1.0
 
-_CHUNK_FRAMES = 1 << 16  # sample frames of the file decoded at a time
 _CANCELLED = 0.01  # the mean of the channels has less than this share of their power: 20 dB are gone
-_MAX_CHANNELS = 64  # a header that claims more is garbage
+_IN_USE = 1e-4  # a channel whose power is a smaller part of the loudest one's carries nothing
+_OFFSET = 1e-3  # constant offsets from here on are taken away; dither and fades leave less
+_QUIET_DB, _USUAL_DB = -40.0, -14.0  # mean level of loud parts: below the first, songs are amplified to the second
+_SILENT_DB = -85.0  # nothing but noise; 16 bits end at -98 dB
+_SAME = 0.01  # of the power, by which two decoders of the same samples may differ (Vorbis: 1e-9)
 # First bytes of WAV, RF64, W64, AIFF, FLAC, Ogg, CAF and AU. Nothing else is given to libsndfile: its MP3 decoder
 # writes warnings to the terminal.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"caff", b".snd")
-# ffmpeg decodes these in any container, so that length and delay are those of the sound muxed into the video.
-_FFMPEG_SUBTYPES = frozenset({"OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
-# Containers that hold sound. Text, pictures, and play lists that name other files are not among them.
-_FFMPEG_CONTAINERS = (
-    "3gp,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,"
-    "mxf,nut,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv"
-)
-_AU_FLOAT32 = 6  # the encoding number of big-endian float32 in a Sun AU header
-_AU_HEADER_BYTES = 24
+# libsndfile takes encoder delay for music in these.
+_NOT_COMPARED = frozenset({"OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stream:
-    """Sound being decoded."""
+class _Mono:
+    """How channels become one, chosen from the whole song."""
 
-    rate_hz: int
-    channels: int
-    chunks: Iterator[Float32]  # shape (n, channels)
+    weights: Float32  # shape (channels,)
+    offset: float
+    gain: float
 
 
-def open_audio(path: Path | str) -> Audio:
+def open_audio(path: Path | str, track: int | None = None) -> Audio:
     """Open the song at `path` and check it from end to end.
+
+    Parameters
+    ----------
+    track
+        Which of several sounds, counted from 1; None: the one that players choose.
 
     Raises
     ------
@@ -70,25 +67,26 @@ def open_audio(path: Path | str) -> Audio:
         samples that are not numbers.
     """
     path = Path(path)
-    _require_file(path)
-    stream = _open_stream(path)
-    n_frames, cancels = _scan(path, stream)
-    duration_s = n_frames / stream.rate_hz
-    if duration_s < MIN_DURATION_S:
-        found = f"{duration_s:.2g} s of sound" if n_frames else "no sound that can be decoded"
+    require_file(path)
+    sound, scan, witness = _opened(path, track)
+    if sound.duration_s < MIN_DURATION_S:
+        found = f"{sound.duration_s:.2g} s of sound" if sound.n_frames else "no sound that can be decoded"
         raise AudioError(f"{path}: {found}; a song needs at least {MIN_DURATION_S:g} s (is the file complete?)")
+    mono, remarks = scan.mono()
 
     def read_blocks() -> Iterator[Float32]:
-        _require_file(path)
-        return _resampled(_mono(_open_stream(path), n_frames, first_only=cancels), stream.rate_hz)
+        require_file(path)
+        return _resampled(_mixed(sound, mono), sound.rate_hz)
 
     return Audio(
         path=path,
-        duration_s=duration_s,
-        sample_rate=stream.rate_hz,
-        channels=stream.channels,
+        duration_s=sound.duration_s,
+        sample_rate=sound.rate_hz,
+        channels=sound.channels,
         analysis_rate=ANALYSIS_RATE_HZ,
         read_blocks=read_blocks,
+        track=track,
+        remarks=sound.remarks + remarks + witness.remarks,
     )
 
 
@@ -116,30 +114,139 @@ def song_of(audio: Audio) -> Song:
         duration_s=audio.duration_s,
         sample_rate=audio.sample_rate,
         channels=audio.channels,
+        track=audio.track,
     )
 
 
-def _require_file(path: Path) -> None:
-    """Refuse anything but a readable, non-empty file."""
-    if path.is_dir():
-        raise AudioError(f"{path}: is a directory; give a song file (many songs are a set list)")
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise AudioError(f"{path}: the file is empty; export or download the song again")
-    except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the song's name and folder") from None
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
+class _Scan:
+    """One pass over a song's samples: chooses how its channels become one, and finds what people should know."""
+
+    def __init__(self, witness: _Witness | None = None) -> None:
+        self._witness = witness
+        self._together = 0.0  # power of the mean of channels
+        self._powers: list[Float] = []  # of every quarter of a second, by channel
+        self._sums: list[Float] = []
+        self._sizes: list[NDArray[np.int64]] = []
+
+    def hear(self, chunk: Float32, rate_hz: int) -> None:
+        """Measure the next samples."""
+        starts = np.arange(0, len(chunk), max(1, rate_hz // 4))
+        self._powers.append(np.add.reduceat(np.square(chunk, dtype=np.float64), starts))
+        self._sums.append(np.add.reduceat(chunk, starts, dtype=np.float64))
+        self._sizes.append(np.diff(np.append(starts, len(chunk))))
+        self._together += float(np.square(chunk.mean(axis=1, dtype=np.float64)).sum())
+        if self._witness is not None:
+            self._witness.hear(chunk)
+
+    def mono(self) -> tuple[_Mono, tuple[str, ...]]:
+        """How channels become one, and what people should know of the sound."""
+        power, total = np.concatenate(self._powers), np.concatenate(self._sums)
+        size = np.concatenate(self._sizes)[:, None]
+        count = int(size.sum())
+        offsets = total.sum(axis=0) / count
+        offsets[np.abs(offsets) < _OFFSET] = 0
+        # The power of what is left when the offsets are gone.
+        heard = np.maximum(power - 2 * offsets * total + size * np.square(offsets), 0)
+        weights = _weights(heard.sum(axis=0), self._together - count * float(offsets.mean()) ** 2)
+        loud = float(np.percentile((heard / size) @ (weights > 0) / np.count_nonzero(weights), 95))
+        gain, remarks = _gain(loud)
+        return _Mono(weights=weights.astype(np.float32), offset=float(offsets @ weights), gain=gain), remarks
 
 
-def _open_stream(path: Path) -> _Stream:
-    """Start decoding: with libsndfile where it is exact, else with ffmpeg."""
-    return _open_sndfile(path) or _open_ffmpeg(path)
+def _opened(path: Path, track: int | None) -> tuple[Sound, _Scan, _Witness]:
+    """Open a song and measure it; in one pass, unless its samples must be changed before they can be heard."""
+    with _Witness(path) as witness:
+        scan = _Scan(witness)
+        sound = open_sound(path, track, scan.hear)
+        witness.finish(sound)
+    if not sound.plain:
+        scan = _Scan()
+        for chunk in sound.chunks():
+            scan.hear(chunk, sound.rate_hz)
+    return sound, scan, witness
 
 
-def _open_sndfile(path: Path) -> _Stream | None:
-    """Start decoding with libsndfile; None where ffmpeg should try."""
+def _weights(power: Float, together: float) -> Float:
+    """The weight of each channel: the mean of all, but of more than two only of those that carry sound.
+
+    Parameters
+    ----------
+    together
+        Power of the mean of all channels; where hardly any is left, the first channel is taken alone.
+    """
+    used = np.ones(len(power), bool)
+    if len(power) > 2 and power.any():
+        used = power > _IN_USE * power.max()
+    if together < _CANCELLED * power.mean():
+        used = np.arange(len(power)) == int(np.argmax(used))
+    return used / np.count_nonzero(used)
+
+
+def _gain(loud: float) -> tuple[float, tuple[str, ...]]:
+    """The factor that makes a very quiet song as loud as others, from the mean power of its loud parts."""
+    loud_db = 10 * np.log10(max(loud, 1e-20))
+    if loud_db >= _QUIET_DB:
+        return 1.0, ()
+    if loud_db < _SILENT_DB:
+        return 1.0, ("is silent or nearly so, and there is no music to follow in it",)
+    gain_db = _USUAL_DB - loud_db
+    remark = f"is very quiet ({loud_db:.0f} dB in its loud parts); it is analysed {gain_db:.0f} dB louder"
+    return float(10 ** (gain_db / 20)), (remark,)
+
+
+class _Witness:
+    """Reads along with libsndfile, where that can read the file, and compares."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _open_sndfile(path)
+        self._n_frames, self._difference, self._power = 0, 0.0, 0.0
+        self.remarks: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def hear(self, chunk: Float32) -> None:
+        """Compare what ffmpeg decoded with the next samples."""
+        if self._file is None:
+            return
+        own = self._read(len(chunk))
+        self._n_frames += len(own)
+        if own.shape[1] == chunk.shape[1]:
+            self._difference += float(np.square(own - chunk[: len(own)], dtype=np.float64).sum())
+        self._power += float(np.square(own, dtype=np.float64).sum() + np.square(chunk, dtype=np.float64).sum())
+
+    def finish(self, sound: Sound) -> None:
+        """Remark what the two decoders do not agree on, where the sound is the file's own."""
+        if self._file is None or not sound.plain:
+            return
+        while len(rest := self._read(1 << 16)):
+            self._n_frames += len(rest)
+        file = self._file
+        same = (file.samplerate, file.channels) == (sound.rate_hz, sound.channels)
+        apart_s = abs(self._n_frames / file.samplerate - sound.duration_s)
+        if same and apart_s < 0.1 and self._difference <= _SAME * self._power:
+            return
+        theirs = f"{file.format} {file.subtype} of {self._n_frames / file.samplerate:.2f} s"
+        ours = f"{sound.codec} of {sound.duration_s:.2f} s"
+        disagree = f"two decoders disagree about it: {theirs}, or {ours}"
+        self.remarks = (f"{disagree}; what is analysed and played is the latter",)
+
+    def _read(self, n_frames: int) -> Float32:
+        import soundfile
+
+        try:
+            read: Float32 = self._file.read(n_frames, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:  # the rest of a truncated file
+            return np.zeros((0, self._file.channels), np.float32)
+        return read
+
+
+def _open_sndfile(path: Path) -> Any:
+    """Open a file with libsndfile; None where that cannot read it, or reads it with the encoder's delay."""
     import soundfile
 
     with path.open("rb") as header:
@@ -150,105 +257,20 @@ def _open_sndfile(path: Path) -> _Stream | None:
         file = soundfile.SoundFile(path if sys.platform == "win32" else os.fsencode(path))
     except soundfile.LibsndfileError:
         return None
-    if file.subtype in _FFMPEG_SUBTYPES or not file.frames:
+    if file.subtype in _NOT_COMPARED or not file.frames:
         file.close()
         return None
-
-    def chunks() -> Iterator[Float32]:
-        with file:
-            while True:
-                try:
-                    chunk: Float32 = file.read(_CHUNK_FRAMES, dtype="float32", always_2d=True)
-                except soundfile.LibsndfileError:
-                    return  # the rest of a truncated file
-                if not len(chunk):
-                    return
-                yield chunk
-
-    return _Stream(rate_hz=file.samplerate, channels=file.channels, chunks=chunks())
+    return file
 
 
-def _open_ffmpeg(path: Path) -> _Stream:
-    """Start decoding a file's first sound stream with ffmpeg, through a pipe."""
-    arguments = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _FFMPEG_CONTAINERS]
-    arguments += ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", ffmpeg.SOUND_FROM_ZERO]
-    # An AU header is 24 fixed bytes with rate and channels: nothing to guess from ffmpeg's messages.
-    arguments += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-    messages = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would block ffmpeg
-    try:
-        process = ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
-    except OutputError as error:
-        raise AudioError(f"{path}: cannot be decoded: {error}") from error
-    pipe = cast(IO[bytes], process.stdout)
-    header = pipe.read(_AU_HEADER_BYTES)
-    if len(header) < _AU_HEADER_BYTES or header[:4] != b".snd":
-        ffmpeg.stop(process)
-        raise AudioError(f"{path}: {_explain(path, messages)}")
-    offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
-    if encoding != _AU_FLOAT32 or not 0 < channels <= _MAX_CHANNELS or not rate_hz:
-        ffmpeg.stop(process)
-        raise AudioError(f"{path}: its sound cannot be decoded as expected; convert the song to WAV or FLAC")
-    pipe.read(max(0, offset - _AU_HEADER_BYTES))
-
-    def chunks() -> Iterator[Float32]:
-        try:
-            while data := pipe.read(_CHUNK_FRAMES * channels * 4):
-                samples = np.frombuffer(data[: len(data) // (4 * channels) * (4 * channels)], ">f4")
-                yield samples.astype(np.float32).reshape(-1, channels)
-        finally:
-            ffmpeg.stop(process)
-            messages.close()
-
-    return _Stream(rate_hz=rate_hz, channels=channels, chunks=chunks())
-
-
-def _explain(path: Path, messages: IO[bytes]) -> str:
-    """Explain ffmpeg's messages to the person who gave the file, and close them."""
-    with messages:
-        messages.seek(0)
-        text = messages.read().decode("utf-8", "replace")
-    if "matches no streams" in text:
-        return "there is no sound in this file; give a song, or a video with sound"
-    if (
-        "Decoder not found" in text
-        or "no decoder found" in text
-        or "Unknown decoder" in text
-        or "Decoder (codec" in text
-    ):
-        return "its sound has a codec that cannot be decoded; convert the song to WAV or FLAC"
-    with path.open("rb") as file:
-        is_mp4 = file.read(8)[4:] == b"ftyp"
-    if is_mp4:
-        return "the end of the file is missing, and without it nothing can be decoded; copy or export it again"
-    return "not a sound file that can be decoded; use WAV, FLAC, AIFF, Ogg, Opus, MP3, M4A or a video with sound"
-
-
-def _scan(path: Path, stream: _Stream) -> tuple[int, bool]:
-    """Count the sample frames and tell whether the channels cancel each other; refuse NaN and infinity."""
-    n_frames = 0
-    together, apart = 0.0, 0.0  # power of the mean of channels, mean power of channels
-    for chunk in stream.chunks:
-        finite = np.isfinite(chunk).all(axis=1)
-        if not finite.all():
-            time_s = (n_frames + int(np.argmin(finite))) / stream.rate_hz
-            raise AudioError(
-                f"{path}: the sample at {time_s:.3f} s is not a number (NaN or infinity); export the song again"
-            )
-        n_frames += len(chunk)
-        if stream.channels > 1:
-            together += float(np.square(chunk.mean(axis=1), dtype=np.float64).sum())
-            apart += float(np.square(chunk, dtype=np.float64).mean(axis=1).sum())
-    return n_frames, together < _CANCELLED * apart
-
-
-def _mono(stream: _Stream, n_frames: int, first_only: bool) -> Iterator[Float32]:
-    """Mix all channels, or take the first alone; at most `n_frames` sample frames."""
-    left = n_frames
-    for chunk in stream.chunks:
-        if left <= 0:
-            return
-        yield np.ascontiguousarray(chunk[:left, 0]) if first_only else chunk[:left].mean(axis=1, dtype=np.float32)
-        left -= len(chunk)
+def _mixed(sound: Sound, mono: _Mono) -> Iterator[Float32]:
+    """Decode the song and mix its channels."""
+    only = np.flatnonzero(mono.weights)
+    for chunk in sound.chunks():
+        block = chunk[:, only[0]] if len(only) == 1 else chunk[:, only].mean(axis=1, dtype=np.float32)
+        if mono.offset:
+            block = block - np.float32(mono.offset)
+        yield np.ascontiguousarray(block if mono.gain == 1 else block * np.float32(mono.gain))
 
 
 def _resampled(blocks: Iterator[Float32], rate_hz: int) -> Iterator[Float32]:

@@ -11,20 +11,26 @@ Conventions
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import read_text
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
+MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
 MAX_BPM = 400.0
 
+READ_S = 0.1  # a section begins for a person by so much earlier
+_LABEL = re.compile(r"[^\W\d_][\w-]{0,39}")
 _GAP = 1.6  # usual intervals without a beat after which another run begins
 
 Indices = NDArray[np.int64]
@@ -32,7 +38,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corrections:
-    """What a person says about beats and bars; a field that is not given changes nothing."""
+    """What a person says about beats, bars and sections; a field that is not given changes nothing."""
 
     tempo_bpm: float | None = None  # track again, at about this tempo
     taps_s: Float | None = None  # track again, with beats where somebody tapped
@@ -41,10 +47,13 @@ class Corrections:
     beats_per_bar: int | None = None
     first_beat_s: float | None = None  # the first beat of the first bar
     shift_downbeat: int | None = None  # beats by which bars begin later
+    labels: tuple[tuple[float, str], ...] = ()  # what the section at a moment (s) is called
 
     def __bool__(self) -> bool:
         said = [getattr(self, field.name) for field in fields(self) if field.name != "taps_s"]
-        return self.taps_s is not None or any(value is not None and value is not False for value in said)
+        return self.taps_s is not None or any(
+            value is not None and value is not False and value != () for value in said
+        )
 
     @property
     def needs_tracking(self) -> bool:
@@ -74,7 +83,33 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
         analysis = with_first_beat(analysis, corrections.first_beat_s)
     if corrections.shift_downbeat:
         analysis = shift_downbeats(analysis, corrections.shift_downbeat)
-    return analysis
+    return with_labels(analysis, corrections.labels) if corrections.labels else analysis
+
+
+def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Analysis:
+    """Call the section at each moment by a name, and with it those that had its label and are not named themselves.
+
+    Raises
+    ------
+    SettingsError
+        A moment lies outside the song, or a name is not a word.
+    """
+    own: dict[int, str] = {}
+    shared: dict[str, str] = {}
+    for time_s, label in labels:
+        if not _LABEL.fullmatch(label):
+            raise SettingsError(f"--label: expected a word such as chorus, found {label[:40]!r}")
+        if not 0 <= time_s < analysis.duration_s:
+            end_s = analysis.duration_s
+            raise SettingsError(f"--label {label}: {time_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
+        # People read the beginning of a section in tenths of a second.
+        ends_s = [part.end_s - READ_S for part in analysis.sections[:-1]]
+        index = sum(time_s >= end_s for end_s in ends_s)
+        own[index] = label
+        shared.setdefault(analysis.sections[index].label, label)
+    named = (own.get(i, shared.get(part.label, part.label)) for i, part in enumerate(analysis.sections))
+    sections = tuple(replace(part, label=label) for part, label in zip(analysis.sections, named, strict=True))
+    return replace(analysis, sections=sections)
 
 
 def double(analysis: Analysis) -> Analysis:
@@ -140,31 +175,38 @@ def with_rhythm(analysis: Analysis, beats: Beats, bars: Bars) -> Analysis:
     return replace(made, downbeats_s=bars.downbeats_s, beats_per_bar=bars.beats_per_bar)
 
 
+_HEADER = re.compile(r"time|times|start|seconds|time_s|timestamp|begin|position", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"\d+,\d+")
+_COLUMNS = re.compile(r"\s*,\s*|\s+(?=[\d.]+(?:\s|$))")
+
+
 def read_taps(path: Path) -> Float:
     """Read the times in a file, one a line, in seconds or minutes:seconds; `#` begins a comment.
+
+    Of files with columns (Audacity's labels, our cue sheets, other CSV), the first column counts.
 
     Raises
     ------
     InputError
         The file is missing, a line is not a time, times do not increase, or there are too few.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise InputError(f"{path}: cannot be read ({reason}); expected times tapped along, one a line") from None
     times_s: list[float] = []
-    for number, line in enumerate(lines, 1):
-        text = line.split("#")[0].strip()
-        if not text:
+    text = read_text(path, InputError, "times tapped along, one a line")
+    for number, line in enumerate(text.split("\n"), 1):
+        first = _first_column(line.split("#")[0])
+        if not first or first == "\\":  # Audacity writes frequencies behind a backslash
+            continue
+        if not times_s and _HEADER.fullmatch(first):
             continue
         try:
-            minutes, _, seconds = text.rpartition(":")
+            minutes, _, seconds = first.rpartition(":")
             time_s = 60 * float(minutes or 0) + float(seconds)
         except ValueError:
             time_s = math.nan
         if not 0 <= time_s < math.inf:
-            raise InputError(f'{path}:{number}: "{text}" is not a time; write seconds or minutes:seconds, one a line')
+            raise InputError(
+                f'{path}:{number}: "{first}" is not a time; write seconds or minutes:seconds, one a line'
+            )
         if times_s and time_s <= times_s[-1]:
             raise InputError(
                 f"{path}:{number}: {time_s:g} s does not come after {times_s[-1]:g} s; sort the taps by time"
@@ -173,6 +215,18 @@ def read_taps(path: Path) -> Float:
     if len(times_s) < MIN_TAPS:
         raise InputError(f"{path}: {len(times_s)} taps are too few; tap along for at least {MIN_TAPS} beats")
     return np.array(times_s)
+
+
+def _first_column(line: str) -> str:
+    """The first column of a line: behind it comes a tab or a semicolon, a comma, or white space and a number.
+
+    A lone number with a comma (0,5) is left whole, because it could be two columns.
+    """
+    columned = re.split(r"[\t;]", line.strip())
+    if len(columned) > 1 and re.fullmatch(r"\d+,\d+", columned[0].strip()):
+        return columned[0].strip().replace(",", ".")  # a decimal comma
+    first = columned[0].strip().strip('"')
+    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0]
 
 
 def usual_meter(analysis: Analysis) -> int:

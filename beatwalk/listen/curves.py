@@ -30,7 +30,7 @@ _SILENCE = 10 ** (SILENCE_DB / 10)
 
 
 def song_curves(features: Features) -> Mapping[str, Curve]:
-    """Compute energy, bass, mid, high and brightness at `CURVE_RATE_HZ`."""
+    """Compute the curves that `beatwalk.sources.CURVES` lists, at `CURVE_RATE_HZ`."""
     loudness = _halved(features.loudness)
     reference = _loudest(loudness)
     energy = _stevens(loudness, reference)

@@ -7,12 +7,14 @@ song.wav.analysis.json     its analysis, used whenever it is rendered; see `beat
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from beatwalk.core import manifest_path, read_manifest
 from beatwalk.errors import PlanError
-from beatwalk.listen.analysis import TRACKERS, analyze_audio, track_again
-from beatwalk.listen.analysis_json import as_stored, read_analysis
+from beatwalk.listen.analysis import TRACKERS, analyze_audio, hear_curves, track_again
+from beatwalk.listen.analysis_json import analysis_from_json, as_stored, read_analysis
 from beatwalk.listen.audio import open_audio, sha256_of, song_of
 from beatwalk.listen.corrections import Corrections, apply_corrections
 from beatwalk.listen.tracking import Hint
@@ -24,15 +26,20 @@ _MAX_LENGTH_DIFFERENCE_S = 0.1  # between a song and the one that its analysis w
 _log = logging.getLogger("beatwalk")
 
 
-def open_song(song: PathLike) -> Audio:
+def open_song(song: PathLike, track: int | None = None) -> Audio:
     """Check a song and make it ready to be read.
+
+    Parameters
+    ----------
+    track
+        Which of several sounds, counted from 1; None: the one that players choose.
 
     Raises
     ------
     AudioError
         The file is missing, broken, too short, or holds no sound.
     """
-    return open_audio(song)
+    return open_audio(song, track)
 
 
 def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
@@ -89,6 +96,10 @@ def stored_analysis(audio: Audio) -> Analysis | None:
     if analysis.song.sha256 != sha256_of(audio.path):
         _log.warning("%s is of another recording and is not used; delete it, or analyze --save again", path)
         return None
+    if analysis.song.track != audio.track:
+        which = "the default sound" if analysis.song.track is None else f"sound {analysis.song.track} (--track)"
+        _log.warning("%s is of %s of this file and is not used", path, which)
+        return None
     return with_song(analysis, audio)
 
 
@@ -102,6 +113,46 @@ def analysis_for(song: PathLike | Audio) -> Analysis:
     """
     audio = song if isinstance(song, Audio) else open_song(song)
     return stored_analysis(audio) or analyze(audio)
+
+
+def with_curves(analysis: Analysis, song: PathLike | Audio, names: Iterable[str]) -> Analysis:
+    """Add curves to an analysis from a file that lacks them; the song is heard again for them, its beats are not.
+
+    Raises
+    ------
+    AudioError
+        The song cannot be read.
+    """
+    heard = hear_curves(song if isinstance(song, Audio) else open_song(song))
+    return as_stored(replace(analysis, curves={**analysis.curves, **{name: heard[name] for name in names}}))
+
+
+def rendered_analysis(video: Path, song: PathLike | None = None) -> Analysis | None:
+    """What a video was rendered from, without curves, as its manifest says.
+
+    Parameters
+    ----------
+    song
+        The recording that is meant; None: the one that the video was rendered from.
+
+    Returns
+    -------
+    Analysis | None
+        None if no manifest says it, or if it is of another recording.
+
+    Raises
+    ------
+    InputError, PlanError
+        The manifest is broken.
+    """
+    manifest = read_manifest(video)
+    if manifest is None or "loop" in manifest:  # a loop has beats of its own
+        return None
+    if (grid := manifest.get("analysis")) is None:
+        _log.warning("%s: its manifest does not say which beats it was rendered from; the song is heard again", video)
+        return None
+    analysis = analysis_from_json(grid, str(manifest_path(video)))
+    return analysis if song is None or sha256_of(Path(song)) == analysis.song.sha256 else None
 
 
 def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:

@@ -8,18 +8,22 @@ from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
+from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import LoadOptions, ModelRequest
 from beatwalk.models.seam import Generator
 from beatwalk.models.timed import TimedGenerator, reference_gflops
 from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
 __all__ = [
+    "PROMPT_GROUPS",
     "Compiled",
     "DiffusionGenerator",
     "Generator",
     "LoadOptions",
     "ModelKeeper",
     "ModelRequest",
+    "PromptReader",
     "TimedGenerator",
     "check_upscaler",
     "compile_measured",

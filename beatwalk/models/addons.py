@@ -7,15 +7,18 @@ loaded, and LoRAs are merged into the weights, so a picture takes no longer than
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beatwalk.core import split_number
-from beatwalk.errors import MissingExtraError, ModelError
+from beatwalk.errors import ModelError
+from beatwalk.models.loras import add_loras, split_scale
+from beatwalk.models.prediction import ZERO_SNR, takes_zero_snr
 from beatwalk.models.sources import check_file, fingerprint
+from beatwalk.models.vae import channels_of
 from beatwalk.models.weights_check import load_component, reason_of
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from beatwalk.settings import ModelSettings
 
+log = logging.getLogger(__name__)
 # Names that people use → a class of diffusers and its changes to the configuration.
 SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
@@ -50,12 +54,13 @@ TINY_VAES: Mapping[str, str] = {
     "PixArtAlphaPipeline": "madebyollin/taesd",
     "StableDiffusionXLPipeline": "madebyollin/taesdxl",
     "PixArtSigmaPipeline": "madebyollin/taesdxl",
+    "AuraFlowPipeline": "madebyollin/taesdxl",
     "StableDiffusion3Pipeline": "madebyollin/taesd3",
     "FluxPipeline": "madebyollin/taef1",
+    "ChromaPipeline": "madebyollin/taef1",
     "Lumina2Pipeline": "madebyollin/taef1",
     "ZImagePipeline": "madebyollin/taef1",
 }
-ADAPTER = "beatwalk"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,9 @@ class AddOns:
     scheduler: str | None = None  # a name of SCHEDULERS, or a class of diffusers
     safety_checker: bool = False  # enable the model's own
     step_cache: int | None = None  # compute the network at one of N steps: see `beatwalk.models.step_cache`
+    prediction: str | None = (
+        None  # "epsilon" or "v", where the model's files do not say: `beatwalk.models.prediction`
+    )
 
     @classmethod
     def of(cls, model: ModelSettings) -> AddOns:
@@ -81,6 +89,7 @@ class AddOns:
             scheduler=model.scheduler,
             safety_checker=model.safety_checker,
             step_cache=model.step_cache,
+            prediction=model.prediction,
         )
 
     def __bool__(self) -> bool:
@@ -97,28 +106,13 @@ class AddOns:
             return model
         digest = hashlib.sha256(f"{model} {self.scheduler} {self.tiny_vae == 'auto'}".encode())
         digest.update(f"{self.safety_checker} {self.step_cache}".encode())
+        if self.prediction is not None:
+            digest.update(f"predicts {self.prediction}".encode())
         digest.update(repr([split_scale(lora)[1] for lora in self.loras]).encode())
         for path in self.files():
             inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
             digest.update(fingerprint(inside, path if path.is_dir() else path.parent).encode())
         return digest.hexdigest()
-
-
-def split_scale(lora: str) -> tuple[Path, float]:
-    """FILE:0.8 → (FILE, 0.8); a colon that is part of the path (C:\\…) stays.
-
-    Raises
-    ------
-    ModelError
-        What follows the colon is not a number, and the file does not exist.
-    """
-    try:
-        path, scale = split_number(lora)
-    except ValueError as error:
-        raise ModelError(
-            f'{lora}: expected FILE or FILE:scale, such as style.safetensors:0.8; "{error}" is not a number'
-        ) from None
-    return path, 1.0 if scale is None else scale
 
 
 def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
@@ -131,8 +125,9 @@ def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bo
     MissingExtraError
         One of them needs a library that is not installed.
     """
+    folders = {Path(each) for each in (addons.vae, addons.tiny_vae) if each is not None}
     for path in addons.files():
-        if not path.exists():
+        if not path.exists() or not (path.is_file() or (path.is_dir() and path in folders)):
             raise ModelError(f"{path}: no such file; give a local .safetensors file")
         if path.is_file():
             check_file(path, allow_pickle)
@@ -173,7 +168,10 @@ def set_scheduler(pipeline: Any, name: str) -> None:
     if not fits(cls_name):
         known = sorted(short for short, (cls, _) in SCHEDULERS.items() if fits(cls))
         raise ModelError(f'scheduler "{name}" does not go with this model; choose from {", ".join(known)}')
-    pipeline.scheduler = getattr(diffusers, cls_name).from_config(pipeline.scheduler.config, **changes)
+    cls = getattr(diffusers, cls_name)
+    if pipeline.scheduler.config.get(ZERO_SNR) and not takes_zero_snr(cls):
+        log.warning('the model was trained down to pure noise, where scheduler "%s" cannot start; try euler', name)
+    pipeline.scheduler = cls.from_config(pipeline.scheduler.config, **changes)
 
 
 def set_vae(pipeline: Any, path: Path) -> None:
@@ -235,7 +233,7 @@ def set_tiny_vae(pipeline: Any, family: str, name: str) -> None:
 
 
 def _replace_vae(pipeline: Any, vae: Any, source: str | Path) -> None:
-    has, wants = (int(each.config.latent_channels) for each in (vae, pipeline.vae))
+    has, wants = channels_of(vae), channels_of(pipeline.vae)
     if has != wants:
         raise ModelError(
             f"{source}: reads latents of {has} channels, but the model makes {wants}; use one of the same kind"
@@ -268,34 +266,3 @@ def add_embedding(pipeline: Any, path: Path) -> None:
             pipeline.load_textual_inversion(state, token=path.stem)
     except Exception as error:
         raise ModelError(f"{path}: cannot be used as a word for this model: {reason_of(error)}") from error
-
-
-def add_loras(pipeline: Any, loras: tuple[str, ...]) -> None:
-    """Merge LoRAs into the weights.
-
-    Raises
-    ------
-    MissingExtraError
-        Peft is not installed.
-    ModelError
-        A file does not fit the model.
-    """
-    try:
-        import peft  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("LoRAs need peft", "lora") from None
-    names, scales = [], []
-    for number, lora in enumerate(loras):
-        path, scale = split_scale(lora)
-        names.append(f"{ADAPTER}{number}")
-        scales.append(scale)
-        try:
-            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
-            adapters = pipeline.get_list_adapters()
-        except Exception as error:
-            raise ModelError(f"{path}: cannot be used as a LoRA for this model: {reason_of(error)}") from error
-        if not any(names[-1] in there for there in adapters.values()):
-            raise ModelError(f"{path}: nothing in it fits this model; it was made for another kind of model")
-    pipeline.set_adapters(names, scales)
-    pipeline.fuse_lora(adapter_names=names)
-    pipeline.unload_lora_weights()

@@ -16,7 +16,7 @@ import numpy as np
 
 from beatwalk.core import PeakMemory
 from beatwalk.models.library_logs import silence_libraries
-from beatwalk.models.vae import encoded
+from beatwalk.models.vae import decoded, encoded
 from beatwalk.types import Float32, Frames, ModelInfo
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _smooth_picture(size: tuple[int, int], like: Any) -> Any:
 
 
 def _decode(vae: Any, latents: Any) -> Any:
-    return vae.decode(latents, return_dict=False)[0].float().clamp(-1, 1)
+    return decoded(vae, latents).float().clamp(-1, 1)
 
 
 def write_map(leak: Leak, path: Path) -> None:

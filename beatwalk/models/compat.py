@@ -80,6 +80,12 @@ def callback_tensors(pipeline: Any) -> tuple[str, ...]:
     return tuple(getattr(pipeline, "_callback_tensor_inputs", ()))
 
 
+def allow_callback_tensor(pipeline: Any, name: str) -> None:
+    """Let a pipeline's callback change another of the pipeline's tensors; old pipelines have no such callback."""
+    if (allowed := callback_tensors(pipeline)) and name not in allowed:
+        pipeline._callback_tensor_inputs = [*allowed, name]
+
+
 def past_predictions(scheduler: Any) -> list[torch.Tensor | None] | None:
     """The predictions of earlier steps that a multistep solver keeps, to be changed in place; None for others."""
     outputs = getattr(scheduler, "model_outputs", None)

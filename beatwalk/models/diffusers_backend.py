@@ -31,10 +31,11 @@ from beatwalk.errors import ModelError
 from beatwalk.models.batching import Batches
 from beatwalk.models.cfg_batch import with_joined_passes
 from beatwalk.models.compile import compile_network, compile_options
-from beatwalk.models.families import Family, check_size, covering_size, embeds_guidance
+from beatwalk.models.families import Family, call_arguments, check_size, covering_size, embeds_guidance
 from beatwalk.models.image_pull import pull_arguments
-from beatwalk.models.latent_layout import LAYOUTS, from_tokens, latent_channels
+from beatwalk.models.latent_layout import LAYOUTS, latent_channels, to_grid
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.models.readback import to_host_bytes
 from beatwalk.models.seam import Generator
@@ -73,14 +74,17 @@ class DiffusionGenerator(Generator):
         Pictures at a time; None: by device and memory.
     step_cache
         Compute the network at one of N steps (`beatwalk.models.step_cache`); None: at every step.
+    reader
+        Words prompts as the model's captions are; None: it is given them as they are.
     """
 
     def __init__(
         self, pipeline: Any, family: Family, info: ModelInfo, *, multiple: int, scale: int, batch: int | None = None,
-        step_cache: int | None = None,
+        step_cache: int | None = None, reader: PromptReader | None = None,
     ) -> None:  # fmt: skip
         self._pipeline, self._family, self._info = pipeline, family, info
         self._multiple, self._scale, self._step_cache = multiple, scale, step_cache
+        self._reader = reader
         self._denoiser = getattr(pipeline, family.denoiser)
         self._batches = Batches(pipeline, self._denoiser.device, batch, single_thread=step_cache is not None)
         self._empty_text: Conditioning | None = None
@@ -154,6 +158,13 @@ class DiffusionGenerator(Generator):
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 
+    def notes_on(self, prompts: Sequence[str]) -> list[str]:
+        """How the model's reader understands prompts, where it words them anew."""
+        if self._reader is None:
+            return []
+        readings = {prompt: self._reader.read(prompt) for prompt in prompts if prompt.strip()}
+        return [read.to_text(self._info.name) for prompt, read in readings.items() if read.text != prompt]
+
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -164,6 +175,8 @@ class DiffusionGenerator(Generator):
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
+        if self._reader is not None:  # no words at all are not a prompt of which nothing is known
+            prompts = [self._reader.read(prompt).text if prompt.strip() else prompt for prompt in prompts]
         if self._last_text is not None and self._last_text[0] == tuple(
             prompts
         ):  # the estimate before a render encodes the same prompts
@@ -175,7 +188,7 @@ class DiffusionGenerator(Generator):
             for prompt in prompts:  # one by one: a prompt's embedding must not depend on the others
                 kept = self._encode_one(prompt, self._encode_arguments if prompt.strip() else plain)
                 row = {name: to_host(tensor) for name, tensor in kept.items()}
-                masks.append({name: row.pop(name) for name in self._family.masks})
+                masks.append({name: row.pop(name) for name in self._family.masks if name in row})
                 rows.append(row)
         rows, names = pad_rows(rows, masks, self._family), sorted(self._family.masks)
         tensors = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
@@ -202,7 +215,8 @@ class DiffusionGenerator(Generator):
         if lost := truncated_words(self._pipeline, self._family, prompt, arguments):
             self._warn_once(prompt, f"a prompt is longer than {self._info.name} reads; left out: {lost}")
         made = self._pipeline.encode_prompt(prompt=[prompt], **arguments)
-        return {n: t for n, t in zip(self._family.outputs, made, strict=False) if n is not None}
+        named = zip(self._family.outputs, made, strict=False)
+        return {n: t for n, t in named if n is not None and t is not None}  # no mask where all tokens count
 
     def _warn_once(self, prompt: str, message: str) -> None:
         if prompt not in self._reported:
@@ -306,8 +320,7 @@ class DiffusionGenerator(Generator):
     @staticmethod
     def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
         """A pipeline's latents as a grid, channels last."""
-        grid = from_tokens(latents, covering) if latents.ndim == 3 else latents
-        cells: Float32 = np.ascontiguousarray(to_host(grid).transpose(0, 2, 3, 1))
+        cells: Float32 = np.ascontiguousarray(to_host(to_grid(latents, covering)).transpose(0, 2, 3, 1))
         return cells
 
     def _in_batches(
@@ -367,7 +380,9 @@ class DiffusionGenerator(Generator):
             noise, conditioning = noise[rows], conditioning.rows(rows)
             negative = None if negative is None else negative.rows(rows)
             pulls = [pull.rows(rows) for pull in pulls]
-        arguments: dict[str, Any] = {**family.call_arguments, **self._tensors(conditioning, "")}
+        arguments: dict[str, Any] = {
+            **call_arguments(family, steps=steps, guidance=guidance), **self._tensors(conditioning, "")
+        }  # fmt: skip
         if negative is not None:
             arguments |= self._tensors(negative, "negative_")
             if "negative_prompt" in inspect.signature(self._pipeline.__call__).parameters:
@@ -377,6 +392,8 @@ class DiffusionGenerator(Generator):
         latents = LAYOUTS[family.latents](latents)
         seeded = self._seeded_globally() if pipeline is None else nullcontext()
         pipeline = pipeline or self._pipeline
+        if family.sizes is not None:
+            setattr(pipeline, family.sizes, [size])
         arguments |= pull_arguments(pipeline, pulls, latents)
         if family.separate_passes and negative is not None:
             pipeline = with_joined_passes(pipeline, arguments)
@@ -390,8 +407,6 @@ class DiffusionGenerator(Generator):
                     latents=latents,
                     width=size[0],
                     height=size[1],
-                    num_inference_steps=max(steps, family.fewest_steps),
-                    guidance_scale=float(guidance) + family.zero_guidance - 1.0,
                     generator=[torch.Generator("cpu").manual_seed(STEP_NOISE_SEED) for _ in range(len(noise))],
                     output_type=output_type,
                     **arguments,
@@ -399,7 +414,7 @@ class DiffusionGenerator(Generator):
             except ValueError as error:
                 reason = str(error).splitlines()[0] if str(error) else "no reason given"
                 raise ModelError(f"{self._info.name} cannot make this picture: {reason}") from error
-            return made.images[:count]
+            return made[0][:count]
 
     @contextmanager
     def _seeded_globally(self) -> Iterator[None]:
@@ -418,9 +433,14 @@ class DiffusionGenerator(Generator):
         for name, array in conditioning.tensors.items():
             tensor = torch.from_numpy(np.array(array, dtype=np.float32))
             tensor = tensor.to(self._device, self._denoiser.dtype)
-            named[prefix + name] = list(tensor) if self._family.lists else tensor
+            argument = prefix + self._family.renamed.get(name, name)
+            named[argument] = list(tensor) if self._family.lists else tensor
         for name, mask in conditioning.masks.items():
-            named[prefix + name] = torch.from_numpy(np.array(mask, dtype=np.int64)).to(self._device)
+            named[prefix + name] = torch.from_numpy(np.array(mask, dtype=bool)).to(self._device)
+        if self._family.lengths is not None:  # all prompts of a call have one length
+            count, tokens = conditioning.tensors["prompt_embeds"].shape[:2]
+            ends = torch.arange(count + 1, dtype=torch.int32) * tokens
+            named[prefix + self._family.lengths] = ends.to(self._device)
         return named
 
     def _covering(self, size: tuple[int, int]) -> tuple[int, int]:

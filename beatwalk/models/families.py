@@ -20,9 +20,10 @@ from beatwalk.core import read_json
 from beatwalk.errors import ModelError
 
 Config = Mapping[str, Any]
+MAX_CONFIG_BYTES = 4 * 2**20
 USER_MULTIPLE = 8  # of a picture's width and height, whatever multiple the model needs inside
 PREFERENCES_FILE = "beatwalk.json"  # a model folder may give its default steps, guidance and size here
-Latents = Literal["grid", "tokens", "patches"]
+Latents = Literal["grid", "tokens", "patches", "frames"]
 Padding = Literal["fixed", "cycle", "longest"]
 
 
@@ -34,14 +35,25 @@ class Family:
     denoiser: Literal["unet", "transformer"]
     outputs: tuple[str | None, ...]  # of encode_prompt, in order, by the argument that takes them; None: dropped
     masks: frozenset[str] = frozenset()  # the outputs that mark which tokens count
+    renamed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # outputs whose arguments have other names in the pipeline
+    lengths: str | None = None  # the argument for where each prompt of a batch begins and ends, in tokens
     # What happens to padding. fixed: it counts, as in training. cycle: all of it is filled by repeating the prompt's
     # own tokens. longest: likewise, up to the longest prompt encoded in the same call.
     padding: Padding = "fixed"
     lists: bool = False  # embeddings are a list of tensors, one per prompt, each of its own length
     encode_arguments: Mapping[str, Any] = field(default_factory=dict)
     call_arguments: Mapping[str, Any] = field(default_factory=dict)
+    unless_two_steps: Mapping[str, Any] = field(default_factory=dict)  # further ones, where steps are not two
+    guidance_argument: str = "guidance_scale"
+    sizes: str | None = None  # the pipeline's list of the only sizes it makes, which each call replaces by its own
     max_tokens: int | None = None  # where encode_prompt takes max_sequence_length
     tokenizer: str = "tokenizer"  # the one that takes the longest prompts
+    # What takes room within `max_tokens`: a text of the pipeline's before every prompt, by the name of its attribute,
+    # and tokens that mark where the prompt begins and ends.
+    preamble: str | None = None
+    marks: int = 0
     separate_passes: bool = False  # the pipeline runs guidance's two passes one by one: see cfg_batch
     # For a step cache: names of the denoiser's layers that it skips, and of the last layer.
     layers: str = r"(single_)?transformer_blocks\.\d+"
@@ -55,8 +67,13 @@ class Family:
     cells: int = 1  # … and of rows and columns of latents
     latents: Latents = "grid"  # the layout of latents: see latent_layout
     latents_dtype: Literal["model", "float32"] = "model"
+    # Normalisation of the autoencoder's latents: by its scale (and shift), or by the statistics of each channel.
+    normalised: Literal["shifted", "scaled", "statistics"] = "shifted"
+    restores: bool = False  # the pipeline itself undoes it in the latents that it returns
+    decodes: str = "latents"  # what of its last step the pipeline decodes, by its callback's name
     half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
     sample_size: int = 64  # rows and columns of latents at the native size, where the configuration has none
+    size_in_config: bool = True  # its sample_size is that of the published models
     steps: int = 25
     guidance: float = 5.0
     distilled: tuple[int, float] = (4, 8.5)  # steps and guidance of a distilled model
@@ -82,6 +99,7 @@ FAMILIES: Mapping[str, Family] = {
             **_UNET,
             outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
             empty_is_zero=True,
+            normalised="statistics",
             sample_size=128,
         ),
         Family(
@@ -89,6 +107,7 @@ FAMILIES: Mapping[str, Family] = {
             **_UNET,
             outputs=("prompt_embeds", None),
             has_negative=False,
+            decodes="denoised",
             steps=4,
             guidance=8.5,
         ),
@@ -143,6 +162,23 @@ FAMILIES: Mapping[str, Family] = {
             steps=20,
             guidance=4.5,
         ),
+        Family(
+            pipeline="SanaSprintPipeline",
+            denoiser="transformer",
+            **_MASKED,
+            padding="cycle",
+            call_arguments=_NO_BINNING,
+            unless_two_steps={"intermediate_timesteps": None},
+            max_tokens=300,
+            takes_instruction=True,
+            has_negative=False,
+            decodes="denoised",
+            multiple=32,
+            latents_dtype="float32",
+            half="bfloat16",
+            sample_size=32,
+            distilled=(2, 4.5),
+        ),
         Family(  # dev has guidance as an input, schnell has no guidance
             pipeline="FluxPipeline",
             denoiser="transformer",
@@ -158,10 +194,28 @@ FAMILIES: Mapping[str, Family] = {
             guidance=1.0,
             distilled=(28, 3.5),
         ),
+        Family(  # dev
+            pipeline="Flux2Pipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            max_tokens=512,
+            preamble="system_message",
+            marks=5,
+            has_negative=False,
+            cells=2,
+            latents="patches",
+            half="bfloat16",
+            sample_size=128,
+            steps=28,
+            guidance=4.0,
+            distilled=(28, 4.0),
+        ),
         Family(
             pipeline="Flux2KleinPipeline",
             denoiser="transformer",
             outputs=("prompt_embeds", None),
+            restores=True,
+            marks=12,
             separate_passes=True,
             max_tokens=512,
             cells=2,
@@ -181,6 +235,7 @@ FAMILIES: Mapping[str, Family] = {
             padding="longest",
             lists=True,
             max_tokens=512,
+            marks=8,
             zero_guidance=0.0,
             cells=2,
             latents_dtype="float32",
@@ -202,6 +257,83 @@ FAMILIES: Mapping[str, Family] = {
             sample_size=128,
             steps=30,
             guidance=4.0,
+        ),
+        Family(
+            pipeline="ChromaPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None, "prompt_attention_mask"),
+            masks=frozenset({"prompt_attention_mask"}),
+            padding="longest",
+            separate_passes=True,
+            max_tokens=512,
+            cells=2,
+            latents="tokens",
+            half="bfloat16",
+            sample_size=128,
+            steps=35,
+            guidance=5.0,
+        ),
+        Family(
+            pipeline="QwenImagePipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", "prompt_embeds_mask"),
+            masks=frozenset({"prompt_embeds_mask"}),
+            padding="longest",
+            guidance_argument="true_cfg_scale",
+            separate_passes=True,
+            max_tokens=512,
+            marks=5,
+            cells=2,
+            latents="tokens",
+            normalised="statistics",
+            half="bfloat16",
+            sample_size=128,
+            steps=50,
+            guidance=4.0,
+        ),
+        Family(
+            pipeline="CogView4Pipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", None),
+            separate_passes=True,
+            max_tokens=1024,
+            latents_dtype="float32",
+            normalised="scaled",
+            half="bfloat16",
+            sample_size=128,
+            steps=50,
+        ),
+        Family(
+            pipeline="AuraFlowPipeline",
+            denoiser="transformer",
+            **_MASKED,  # the mask is demanded, but the padding counts: it is zeros
+            layers=r"(joint|single)_transformer_blocks\.\d+",
+            max_tokens=256,
+            normalised="scaled",
+            sample_size=128,
+            size_in_config=False,
+            steps=50,
+            guidance=3.5,
+        ),
+        Family(
+            pipeline="Kandinsky5T2IPipeline",
+            denoiser="transformer",
+            outputs=("prompt_embeds", "pooled_prompt_embeds", None),
+            renamed={"prompt_embeds": "prompt_embeds_qwen", "pooled_prompt_embeds": "prompt_embeds_clip"},
+            lengths="prompt_cu_seqlens",
+            padding="longest",
+            sizes="resolutions",
+            separate_passes=True,
+            layers=r"(text|visual)_transformer_blocks\.\d+",
+            last_layer=r"out_layer\.out_layer",
+            max_tokens=512,
+            marks=1,
+            latents="frames",
+            normalised="scaled",
+            half="bfloat16",
+            sample_size=128,
+            steps=50,
+            guidance=3.5,
         ),
     )
 }
@@ -246,7 +378,7 @@ def _why_not(pipeline: str) -> str:
     import diffusers
 
     cls = getattr(diffusers, pipeline, None)
-    if cls is None:
+    if not isinstance(cls, type):
         return f"this diffusers has no class {pipeline}"
     arguments = inspect.signature(cls.__call__).parameters
     if not any(argument.startswith("prompt") for argument in arguments):
@@ -260,17 +392,28 @@ def _why_not(pipeline: str) -> str:
     return f"beatwalk has no record for {pipeline} yet"
 
 
+def call_arguments(family: Family, *, steps: int, guidance: float) -> dict[str, Any]:
+    """Arguments of a pipeline's call that depend on neither text nor noise; guidance 1 means none."""
+    return {
+        **family.call_arguments,
+        **({} if steps == 2 else family.unless_two_steps),
+        "num_inference_steps": max(steps, family.fewest_steps),
+        family.guidance_argument: float(guidance) + family.zero_guidance - 1.0,
+    }
+
+
 def vae_scale(vae: Config) -> int:
     """Pixels per latent cell, along one side."""
-    channels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or (0, 0, 0, 0)
-    return int(2 ** (len(channels) - 1))
+    levels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or vae.get("dim_mult") or (0,) * 4
+    return int(2 ** (len(levels) - 1))
 
 
 def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
     """The number that the model itself needs width and height to be divisible by."""
     patch = configs.get(family.denoiser, {}).get("patch_size") or 1
+    sides = patch if isinstance(patch, list | tuple) else (patch,)  # that of a video comes with its frames, 1
     return math.lcm(
-        USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(int(patch), family.cells)
+        USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(*map(int, sides), family.cells)
     )
 
 
@@ -303,7 +446,7 @@ def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
     denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
     distilled = bool(configs.get("pipeline", {}).get("is_distilled"))
     steps, guidance = family.distilled if distilled else _schedule_preferences(family, denoiser, scheduler)
-    sample = denoiser.get("sample_size") or family.sample_size
+    sample = (denoiser.get("sample_size") if family.size_in_config else None) or family.sample_size
     height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
     scale = vae_scale(configs.get("vae", {}))
     size = covering_size((int(width) * scale, int(height) * scale), USER_MULTIPLE)
@@ -393,4 +536,4 @@ def read_config(path: Path) -> dict[str, Any]:
     ModelError
         It cannot be read, or is not an object.
     """
-    return read_json(path, ModelError, "a model's configuration")
+    return read_json(path, ModelError, "a model's configuration", limit=MAX_CONFIG_BYTES)

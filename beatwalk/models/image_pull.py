@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beatwalk.models.compat import callback_tensors, past_predictions
+from beatwalk.models.noise_levels import noised, step_count
 from beatwalk.types import ImagePull
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def pull_arguments(pipeline: Any, pulls: Sequence[ImagePull], noise: torch.Tenso
     parameters = inspect.signature(type(pipeline).__call__).parameters
 
     def after_step(scheduler: Any, step: int, tensors: Sequence[torch.Tensor]) -> None:
-        count = len(scheduler.timesteps)
+        count = step_count(scheduler)
         due = [pull for pull in pulls if starting_step(pull.strength, count, scheduler.order) == step + 1]
         if not due:
             return
@@ -49,11 +50,11 @@ def pull_arguments(pipeline: Any, pulls: Sequence[ImagePull], noise: torch.Tenso
 
     if "callback_on_step_end" not in parameters:  # PixArt
         return {"callback": lambda step, time, latents: after_step(pipeline.scheduler, step, [latents])}
-    # LCM decodes its prediction of the end, not the latents of its last step.
+    # LCM and SANA-Sprint decode their prediction of the end, not the latents of their last step.
     ends = [name for name in callback_tensors(pipeline) if name == "denoised"]
 
     def on_step_end(pipe: Any, step: int, time: Any, given: dict[str, Any]) -> dict[str, Any]:
-        last = step + 1 == len(pipe.scheduler.timesteps)
+        last = step + 1 == step_count(pipe.scheduler)
         after_step(pipe.scheduler, step, [given["latents"], *(given[name] for name in ends if last)])
         return given
 
@@ -99,12 +100,7 @@ def _noised(pull: ImagePull, noise: torch.Tensor, scheduler: Any, step: int) -> 
     import torch
 
     clean = torch.tensor(pull.latents).to(noise)[None].expand_as(noise)
-    if step == len(scheduler.timesteps):
-        return clean
-    time = scheduler.timesteps[step : step + 1].to(noise.device).expand(len(noise))
-    if hasattr(scheduler, "scale_noise"):
-        return torch.as_tensor(scheduler.scale_noise(clean, time, noise))
-    return torch.as_tensor(scheduler.add_noise(clean, noise, time))
+    return noised(clean, noise, scheduler, step)
 
 
 def _mix_past_predictions(scheduler: Any, pulls: Sequence[ImagePull]) -> None:

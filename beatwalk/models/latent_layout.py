@@ -3,6 +3,7 @@
 - grid: that shape.
 - patches: two by two cells become one cell of four times the channels (Flux 2).
 - tokens: patches in one row (Flux).
+- frames: a video of one frame, channels last (Kandinsky 5).
 """
 
 from __future__ import annotations
@@ -33,8 +34,14 @@ def to_tokens(latents: torch.Tensor) -> torch.Tensor:
     return to_patches(latents).flatten(2).transpose(1, 2)
 
 
+def to_frames(latents: torch.Tensor) -> torch.Tensor:
+    """(n, c, h, w) → (n, 1, h, w, c)."""
+    return latents.permute(0, 2, 3, 1).unsqueeze(1)
+
+
 LAYOUTS: Mapping[Latents, Callable[[torch.Tensor], torch.Tensor]] = {
     "grid": lambda latents: latents,
+    "frames": to_frames,
     "patches": to_patches,
     "tokens": to_tokens,
 }
@@ -42,8 +49,15 @@ LAYOUTS: Mapping[Latents, Callable[[torch.Tensor], torch.Tensor]] = {
 
 def latent_channels(family: Family, denoiser: Config) -> int:
     """Channels of noise, from the denoiser's configuration."""
-    taken = int(denoiser["in_channels"])
-    return taken if family.latents == "grid" else taken // 4
+    taken = int(denoiser["in_visual_dim" if family.latents == "frames" else "in_channels"])
+    return taken if family.latents in ("grid", "frames") else taken // 4
+
+
+def to_grid(latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Latents as a pipeline returns them → (n, c, h, w), for pictures of `size` (width, height) in pixels."""
+    if latents.ndim == 5:
+        return latents.squeeze(1).permute(0, 3, 1, 2)
+    return from_tokens(latents, size) if latents.ndim == 3 else latents
 
 
 def from_tokens(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

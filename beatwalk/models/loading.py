@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from beatwalk.errors import BeatwalkError, DeviceError, ModelError
 from beatwalk.models.addons import AddOns, apply_addons
-from beatwalk.models.compat import checkpoint_kind, cpu_multiplies_bfloat16, lacks_component, read_pickled_checkpoint
+from beatwalk.models.allowed_classes import check_classes, check_no_code
+from beatwalk.models.compat import (
+    allow_callback_tensor,
+    checkpoint_kind,
+    cpu_multiplies_bfloat16,
+    lacks_component,
+    read_pickled_checkpoint,
+)
 from beatwalk.models.cpu_forward import use_cpu_forward
 from beatwalk.models.devices import pick_device, pick_dtype
 from beatwalk.models.diffusers_backend import DiffusionGenerator
@@ -26,9 +33,24 @@ from beatwalk.models.families import (
 )
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
+from beatwalk.models.loras import relative_of_lora
+from beatwalk.models.prediction import marks_of, set_prediction
+from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import ModelRequest
-from beatwalk.models.sources import Source, find_model, fingerprint, folder_fingerprint, read_header, read_index
-from beatwalk.models.weights_check import check_all_loaded, load_components, reason_of
+from beatwalk.models.sources import (
+    NEVER_LOADED,
+    Source,
+    components,
+    find_model,
+    fingerprint,
+    folder_fingerprint,
+    pipeline_of,
+    read_header,
+    read_index,
+)
+from beatwalk.models.text_only import load_tokenizers
+from beatwalk.models.weight_bounds import check_files, check_implied_size, check_schedule
+from beatwalk.models.weights_check import check_all_loaded, load_components, load_safety_checker, reason_of
 from beatwalk.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -50,7 +72,8 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
     import torch
 
     place, source = locate(request)
-    family = _folder_family(source) if source.kind == "folder" else _file_family(source, request.allow_pickle)
+    tensors = {} if source.kind == "folder" else _checkpoint_tensors(source)
+    family = _folder_family(source) if source.kind == "folder" else _file_family(source, tensors)
     precision, addons = pick_dtype(request.dtype, place, family), request.addons
     try:
         with silence_libraries(), default_dtype_restored():
@@ -59,6 +82,7 @@ def load_model(request: ModelRequest) -> DiffusionGenerator:
             else:
                 pipeline = _load_file(source, family, precision, request.model_config)
                 check_all_loaded(pipeline.components, str(source.path))
+            set_prediction(pipeline, marks_of(tensors), addons.prediction)
             apply_addons(pipeline, family.pipeline, addons, allow_pickle=request.allow_pickle, place=place)
             prepare_pipeline(pipeline, family, place, precision)
             return _wrap(pipeline, family, source, place, precision, request)
@@ -111,24 +135,25 @@ def _fingerprint(source: Source, addons: AddOns) -> str:
 
 
 def _folder_family(source: Source) -> Family:
-    """The family that a folder's index names; image-to-image runs as text-to-image, as in diffusers itself."""
-    named = str(read_index(source.path, source.name)["_class_name"])
-    return family_of(named.replace("Img2ImgPipeline", "Pipeline"), source.name)
+    """The family that a folder's index names."""
+    return family_of(pipeline_of(read_index(source.path, source.name)), source.name)
 
 
-def _file_family(source: Source, allow_pickle: bool) -> Family:
-    """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
+def _checkpoint_tensors(source: Source) -> Mapping[str, torch.Tensor]:
+    """The tensors of a single checkpoint by name, without their data where the file can be read without."""
     import torch
 
-    if source.path.suffix.lower() == ".safetensors":
-        header = read_header(source.path)
-        tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
-    else:
-        tensors = read_pickled_checkpoint(source.path)
+    if source.path.suffix.lower() != ".safetensors":
+        return read_pickled_checkpoint(source.path)
+    header = read_header(source.path)
+    return {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
+
+
+def _file_family(source: Source, tensors: Mapping[str, torch.Tensor]) -> Family:
+    """The family of a single checkpoint, from the names and shapes of its tensors, never from its file name."""
     if not any(name.startswith("model.diffusion_model.") for name in tensors):
-        what = (
-            "a LoRA, which changes a model but is not one" if any("lora" in name for name in tensors) else "one part"
-        )
+        relative = relative_of_lora(tensors) or ("a LoRA" if any("lora" in name for name in tensors) else None)
+        what = f"{relative}, which changes a model but is not one" if relative else "one part"
         raise ModelError(f"{source.path}: not a whole checkpoint but {what}; give a checkpoint or a diffusers folder")
     kind = checkpoint_kind(tensors)
     pipeline = SINGLE_FILE_PIPELINES.get(kind)
@@ -156,16 +181,22 @@ def _load_folder(source: Source, precision: torch.dtype, allow_pickle: bool, *, 
         "local_files_only": True,
     }
     parts = load_components(source.path, source.name, source.variant, **options)
+    text_only = load_tokenizers(source.path, source.name)
+    parts |= dict.fromkeys(text_only)
     if source.variant is not None:
         options["variant"] = source.variant
-    if "safety_checker" in read_index(source.path, source.name) and not checked:
-        options |= NO_SAFETY_CHECKER
+    if "safety_checker" in read_index(source.path, source.name):
+        found = load_safety_checker(source.path, source.name, **options) if checked else {}
+        parts |= found or NO_SAFETY_CHECKER
+    options["trust_remote_code"] = False
     try:
-        return AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
+        pipeline = AutoPipelineForText2Image.from_pretrained(str(source.path), **options, **parts)
     except ValueError as error:
         if "AutoPipeline can't find" not in str(error):
             raise
-        return DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
+        pipeline = DiffusionPipeline.from_pretrained(str(source.path), **options, **parts)
+    pipeline.register_modules(**text_only)
+    return pipeline
 
 
 def _load_file(source: Source, family: Family, precision: torch.dtype, model_config: Path | None) -> Any:
@@ -177,7 +208,7 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
     if family.pipeline != "StableDiffusionXLPipeline":
         options |= NO_SAFETY_CHECKER
     if model_config is not None:
-        read_index(model_config, str(model_config))
+        options |= _check_model_config(model_config, family, source.path)
         return cls.from_single_file(str(source.path), config=str(model_config), local_files_only=True, **options)
     try:
         return cls.from_single_file(str(source.path), local_files_only=True, **options)
@@ -188,6 +219,33 @@ def _load_file(source: Source, family: Family, precision: torch.dtype, model_con
             f"{source.path}: the configuration of its kind of model is not on this disk, and the model hub cannot be "
             "reached; connect once, or give a diffusers folder of the same kind (--model-config)"
         ) from error
+
+
+def _check_model_config(folder: Path, family: Family, checkpoint: Path) -> dict[str, None]:
+    """Refuse a `--model-config` of another family, of classes that are not allowed, or larger than its checkpoint.
+
+    Returns
+    -------
+    The components that are never loaded, each None.
+    """
+    import diffusers
+    import transformers
+
+    index = read_index(folder, str(folder))
+    if (named := pipeline_of(index)) != family.pipeline:
+        raise ModelError(f"{folder}: of a {named}, but the checkpoint needs that of a {family.pipeline}")
+    check_classes(index, str(folder))
+    libraries: Mapping[str, Any] = {"diffusers": diffusers, "transformers": transformers}
+    for name, library, class_name in components(index):
+        part, what, cls = folder / name, f"{folder}: its '{name}'", getattr(libraries[library], class_name, None)
+        if not part.is_dir():
+            continue
+        check_no_code(part, what)
+        check_files(part, what, allow_pickle=False)
+        check_schedule(part, what)
+        if isinstance(cls, type) and issubclass(cls, diffusers.ModelMixin | transformers.PreTrainedModel):
+            check_implied_size(cls, part, checkpoint.stat().st_size, what)
+    return {name: None for name in NEVER_LOADED if name in index}
 
 
 def _is_about_reaching_the_hub(error: BaseException) -> bool:
@@ -204,13 +262,16 @@ def prepare_pipeline(pipeline: Any, family: Family, place: torch.device, precisi
     import torch
 
     pipeline.set_progress_bar_config(disable=True)
+    allow_callback_tensor(pipeline, family.decodes)
     pipeline.to(place)
     if getattr(pipeline, family.denoiser).dtype != precision:  # some loaders ignore it
         pipeline.to(precision)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for weight in module.parameters():
+                if weight.ndim == 4:  # not the five of convolutions over a video
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
             if place.type == "cpu":
                 use_cpu_forward(module)
     if place.type == "cpu" and hasattr(pipeline.vae, "use_slicing"):
@@ -256,14 +317,15 @@ def _wrap(
         scale=scale,
         batch=request.batch,
         step_cache=request.addons.step_cache,
+        reader=PromptReader.of(source.path) if source.kind == "folder" else None,
     )
 
 
 def _check_channels(configs: Mapping[str, Config], family: Family, source: Source) -> None:
     """Refuse a denoiser that needs more than noise (inpainting, depth, upscaling)."""
     denoiser = configs.get(family.denoiser, {})
-    wants = latent_channels(family, denoiser) if denoiser.get("in_channels") else None
-    gets = configs.get("vae", {}).get("latent_channels")
+    wants = latent_channels(family, denoiser) if {"in_channels", "in_visual_dim"} & denoiser.keys() else None
+    gets = configs.get("vae", {}).get("latent_channels") or configs.get("vae", {}).get("z_dim")
     if wants is not None and gets is not None and wants != gets:
         raise ModelError(
             f"{source.name} is not supported: its {family.denoiser} needs {wants} channels and noise has {gets}, "

@@ -35,6 +35,10 @@ class Generator(Protocol):
         """Text → conditioning, one row per prompt, all padded to a common length."""
         ...
 
+    def notes_on(self, prompts: Sequence[str]) -> list[str]:
+        """Sentences on how the model reads prompts; none where it reads them as they are."""
+        return []
+
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture of `size` (width, height); depends on seed and size alone."""
         ...

@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from beatwalk.core import open_regular
 from beatwalk.errors import ModelError
-from beatwalk.models.families import read_config
+from beatwalk.models.allowed_classes import check_classes, check_no_code
+from beatwalk.models.families import FAMILIES, read_config
+from beatwalk.models.weight_bounds import check_files, check_schedule
 
 INDEX_FILE = "model_index.json"
+WORDS_FILE = "words.json"  # a vocabulary for `beatwalk.models.prompt_reader`
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 WEIGHTLESS = (
@@ -29,6 +33,7 @@ WEIGHTLESS = (
     "image_processor",
 )  # names of components without weights begin like this
 NEVER_LOADED = ("safety_checker", "feature_extractor", "image_encoder")  # components that are never loaded
+MAX_HEADER_BYTES = 100_000_000  # of safetensors, by its own rule
 EDGE_BYTES = 1 << 20  # of the beginning and of the end of a weights file, for the fingerprint
 PICKLE_ADVICE = (
     "a pickle can run any program hidden in it; get the .safetensors version, or allow it (--allow-pickle)"
@@ -121,11 +126,11 @@ def read_header(path: Path) -> dict[str, Any]:
         The file is not safetensors, or its end is missing.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            if not 2 <= length <= size - 8:
+            if not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
                 raise ModelError(f"{path}: broken or not safetensors (its header does not fit); get the file again")
             header = json.loads(file.read(length))
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
@@ -169,6 +174,11 @@ def read_index(folder: Path, shown: str) -> dict[str, Any]:
     return index
 
 
+def pipeline_of(index: dict[str, Any]) -> str:
+    """The pipeline's class that an index names; image-to-image runs as text-to-image, as in diffusers itself."""
+    return str(index["_class_name"]).replace("Img2ImgPipeline", "Pipeline")
+
+
 def components(index: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(name, library, class) of the components that a model folder must hold."""
     for name, entry in index.items():
@@ -186,12 +196,16 @@ def check_folder(folder: Path, shown: str, allow_pickle: bool, prefer_half: bool
         A component is missing, truncated or a pickle, or needs its own code.
     """
     found: list[set[str | None]] = []
-    for name, library, cls in components(read_index(folder, shown)):
+    index = read_index(folder, shown)
+    if pipeline_of(index) in FAMILIES:  # for others, `family_of` knows better why they cannot be walked
+        check_classes(index, shown)
+    for name, _, cls in components(index):
         part = folder / name
         if not part.is_dir():
             raise ModelError(f"{shown}: its '{name}' ({cls}) is missing; copy or download the whole model again")
-        if (part / f"{library}.py").is_file():
-            raise ModelError(f"{shown}: its '{name}' needs its own code; beatwalk runs no code from a model")
+        check_no_code(part, f"{shown}: its '{name}'")
+        check_files(part, f"{shown}: its '{name}'", allow_pickle=allow_pickle)
+        check_schedule(part, f"{shown}: its '{name}'")
         if name.startswith(WEIGHTLESS):
             continue
         found.append(_variants(part))
@@ -324,5 +338,5 @@ def folder_fingerprint(folder: Path, variant: str | None) -> str:
     texts = [
         path for name in names for path in (folder / name).iterdir() if path.suffix in (".json", ".txt", ".model")
     ]
-    files = [path for path in (folder / INDEX_FILE, folder / "beatwalk.json") if path.is_file()]
+    files = [path for path in (folder / INDEX_FILE, folder / "beatwalk.json", folder / WORDS_FILE) if path.is_file()]
     return fingerprint([*files, *sorted(texts), *weight_files(folder, variant)], folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,9 +34,21 @@ def truncated_words(pipeline: Any, family: Family, prompt: str, arguments: Mappi
     """
     tokenizer = tokenizer_of(pipeline, family)
     limit = int(arguments.get("max_sequence_length", tokenizer.model_max_length))
+    if hasattr(pipeline, "maybe_convert_prompt"):  # a learnt word of many vectors is as many tokens
+        prompt = pipeline.maybe_convert_prompt(prompt, tokenizer)
     tokens = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    room = limit - int(tokenizer.num_special_tokens_to_add())
-    return str(tokenizer.decode(tokens[room:])).strip() if len(tokens) > room else ""
+    room = limit - family.marks - int(tokenizer.num_special_tokens_to_add())
+    if family.preamble is not None:
+        room -= len(tokenizer(getattr(pipeline, family.preamble), add_special_tokens=False)["input_ids"])
+    return _as_written(tokenizer, tokens[room:]) if len(tokens) > room else ""
+
+
+def _as_written(tokenizer: Any, tokens: list[int]) -> str:
+    """Text of tokens; a learnt word of many vectors, which are tokens word word_1 word_2 …, is one word again."""
+    text = str(tokenizer.decode(tokens)).strip()
+    for word in {found[1] for token in tokenizer.get_added_vocab() if (found := re.fullmatch(r"(.+)_\d+", token))}:
+        text = re.sub(rf"({re.escape(word)})(_\d+)?(\s*{re.escape(word)}_\d+)*", r"\1", text)
+    return text
 
 
 def encode_arguments(pipeline: Any, family: Family) -> dict[str, Any]:
@@ -65,27 +79,35 @@ def pad_rows(rows: list[Row], masks: list[Row], family: Family) -> list[Row]:
     """
     if family.padding == "fixed":  # lengths differ only where compel read long prompts in parts
         longest = max(row["prompt_embeds"].shape[1] for row in rows)
-        return [{n: fit_length(t, longest) if t.ndim == 3 else t for n, t in row.items()} for row in rows]
+        return [_of_tokens(row, partial(fit_length, length=longest)) for row in rows]
     counts = [
-        next(iter(mask.values()), np.ones(next(iter(row.values())).shape[:2]))
+        next(iter(mask.values()), np.ones(row["prompt_embeds"].shape[:2]))
         for row, mask in zip(rows, masks, strict=True)
     ]
-    full = [{n: repeat_tokens(t, count) for n, t in row.items()} for row, count in zip(rows, counts, strict=True)]
+    full = [_of_tokens(row, partial(repeat_tokens, mask=count)) for row, count in zip(rows, counts, strict=True)]
     if family.padding == "cycle":
         return full
     lengths = [max(1, int(count.sum())) for count in counts]
-    return [
-        {name: fit_length(tensor[:, :length], max(lengths)) for name, tensor in row.items()}
-        for row, length in zip(full, lengths, strict=True)
-    ]
+    fill = partial(fit_length, length=max(lengths))
+    return [_of_tokens(row, partial(fill, own=own)) for row, own in zip(full, lengths, strict=True)]
 
 
-def fit_length(embeds: Float32, length: int) -> Float32:
+def _of_tokens(row: Mapping[str, Float32], change: Callable[[Float32], Float32]) -> Row:
+    """A prompt with its tensors of tokens changed; pooled ones stay as they are."""
+    return {name: change(tensor) if tensor.ndim == 3 else tensor for name, tensor in row.items()}
+
+
+def fit_length(embeds: Float32, length: int, own: int | None = None) -> Float32:
     """Exactly `length` tokens, shape (batch, length, width): the first ones, or all of them repeated in order.
 
     To cross-attention, which has no positions, whole repeats are the same text.
+
+    Parameters
+    ----------
+    own
+        Tokens that are the text's own, from the first; None: all.
     """
-    return embeds[:, np.arange(length) % embeds.shape[1]]
+    return embeds[:, np.arange(length) % (own or embeds.shape[1])]
 
 
 def fitted(text: Conditioning, other: Conditioning, family: Family) -> Conditioning:
@@ -94,7 +116,7 @@ def fitted(text: Conditioning, other: Conditioning, family: Family) -> Condition
     if family.lists or text.tensors["prompt_embeds"].shape[1] == length:
         return text
     return Conditioning(
-        tensors={n: fit_length(t, length) if t.ndim == 3 else t for n, t in text.tensors.items()},
+        tensors=_of_tokens(text.tensors, partial(fit_length, length=length)),
         masks={name: np.ones((len(text), length), np.int64) for name in text.masks},
     )
 

@@ -54,6 +54,10 @@ class TimedGenerator(Generator):
         with self.stages.time("text"):
             return self.generator.encode(prompts)
 
+    def notes_on(self, prompts: Sequence[str]) -> list[str]:
+        """Those of the timed generator."""
+        return self.generator.notes_on(prompts)
+
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Not timed."""
         return self.generator.start_noise(seed, size)

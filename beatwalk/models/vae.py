@@ -7,6 +7,7 @@ packs them into.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,36 @@ def encoded(vae: Any, pixels: Any) -> Any:
     pixels
         Shape (batch, 3, height, width), -1 to 1.
     """
+    if is_of_video(vae):
+        return vae.encode(pixels.unsqueeze(2)).latent_dist.mode().squeeze(2)
     made = vae.encode(pixels)
     if hasattr(made, "latent_dist"):
         return made.latent_dist.mode()
     return made.latent if hasattr(made, "latent") else made.latents
+
+
+def is_of_video(vae: Any) -> bool:
+    """Whether an autoencoder takes videos (Qwen-Image's); a picture is a video of one frame."""
+    return "temperal_downsample" in vae.config  # diffusers' own spelling
+
+
+def decoded(vae: Any, latents: Any) -> Any:
+    """Pictures, -1 to 1, shape (batch, 3, height, width), from an autoencoder of any class.
+
+    Parameters
+    ----------
+    latents
+        The autoencoder's own, shape (batch, channels, rows, columns).
+    """
+    if not is_of_video(vae):
+        return vae.decode(latents, return_dict=False)[0]
+    # A copy shares the weights; what an autoencoder of videos keeps from frame to frame is its own, for every thread.
+    return copy.copy(vae).decode(latents.unsqueeze(2), return_dict=False)[0].squeeze(2)
+
+
+def channels_of(vae: Any) -> int:
+    """Channels of an autoencoder's latents."""
+    return int(vae.config["z_dim" if is_of_video(vae) else "latent_channels"])
 
 
 def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -71,7 +98,7 @@ def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tupl
 
     vae = pipeline.vae
     with torch.inference_mode(), _precise(vae) as like:
-        made = vae.decode(_restored(vae, latents.to(like.device, like.dtype), family), return_dict=False)[0]
+        made = decoded(vae, _restored(vae, latents.to(like.device, like.dtype), family))
         pictures = made / 2 + 0.5
         if getattr(pipeline, "safety_checker", None) is None:
             return pictures.clamp(0, 1), 0
@@ -98,21 +125,30 @@ def _precise(vae: Any) -> Iterator[torch.Tensor]:
 
 def _normalised(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
     """An autoencoder's latents, normalised for the denoiser."""
-    import torch
-
-    if hasattr(vae, "bn"):  # Flux 2 normalises patches, by its own statistics
-        deviation = torch.sqrt(vae.bn.running_var.to(latents) + vae.config.batch_norm_eps).view(1, -1, 1, 1)
-        return from_patches((to_patches(latents) - vae.bn.running_mean.to(latents).view(1, -1, 1, 1)) / deviation)
+    if hasattr(vae, "bn"):
+        centre, deviation = _patch_statistics(vae, latents)
+        return from_patches((to_patches(latents) - centre) / deviation)
     centre, deviation, scale = _statistics(vae, latents, family)
     return (latents - centre) * scale / deviation
 
 
 def _restored(vae: Any, latents: torch.Tensor, family: Family) -> torch.Tensor:
-    """Undo `_normalised`, except where the pipeline itself has done so (Flux 2)."""
-    if hasattr(vae, "bn"):
+    """Undo `_normalised`, except where the pipeline itself has done so."""
+    if family.restores:
         return latents
+    if hasattr(vae, "bn"):
+        centre, deviation = _patch_statistics(vae, latents)
+        return from_patches(to_patches(latents) * deviation + centre)
     centre, deviation, scale = _statistics(vae, latents, family)
     return latents * deviation / scale + centre
+
+
+def _patch_statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centre and deviation of Flux 2's patches, which its autoencoder normalises by statistics of its own."""
+    import torch
+
+    deviation = torch.sqrt(vae.bn.running_var.to(like) + vae.config.batch_norm_eps).view(1, -1, 1, 1)
+    return vae.bn.running_mean.to(like).view(1, -1, 1, 1), deviation
 
 
 def _statistics(vae: Any, like: torch.Tensor, family: Family) -> tuple[Any, Any, float]:
@@ -121,7 +157,8 @@ def _statistics(vae: Any, like: torch.Tensor, family: Family) -> tuple[Any, Any,
 
     scale = float(getattr(vae.config, "scaling_factor", None) or 1.0)
     mean, std = (getattr(vae.config, key, None) for key in ("latents_mean", "latents_std"))
-    if mean is not None and std is not None and family.pipeline == "StableDiffusionXLPipeline":
+    if mean is not None and std is not None and family.normalised == "statistics":
         centre, deviation = (torch.tensor(values).view(1, -1, 1, 1).to(like) for values in (mean, std))
         return centre, deviation, scale
-    return float(getattr(vae.config, "shift_factor", None) or 0.0), 1.0, scale
+    shift = getattr(vae.config, "shift_factor", None) if family.normalised == "shifted" else None
+    return float(shift or 0.0), 1.0, scale

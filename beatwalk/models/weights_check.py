@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import ModelError
-from beatwalk.models.sources import components, read_index, variant_in
+from beatwalk.models.allowed_classes import check_classes, check_no_code
+from beatwalk.models.sources import NEVER_LOADED, components, read_index, variant_in
+from beatwalk.models.text_only import PROCESSORS
+from beatwalk.models.weight_bounds import bounded, check_files, check_implied_size, weight_bytes
 
 NAMED = 3  # a message names this many tensors at most
 UNUSED = re.compile(r"^lm_head\.|\.num_batches_tracked$")  # tensors that neither embeddings nor pictures need
@@ -21,7 +24,9 @@ WRONG_SHAPE = re.compile(r"because (\S+) expected shape torch\.Size\((.+?)\), bu
 
 
 def load_components(folder: Path, shown: str, variant: str | None, **options: Any) -> dict[str, Any]:
-    """Load the networks of a diffusers folder, by name; the pipeline's loader finds its other components.
+    """Load the components of a diffusers folder, by name; those that are never loaded are None.
+
+    The pipeline's loader is given all of them, so it imports nothing that the index names.
 
     Parameters
     ----------
@@ -30,24 +35,51 @@ def load_components(folder: Path, shown: str, variant: str | None, **options: An
     variant
         Of the weights, for components that have it.
     options
-        For `from_pretrained` of every component.
+        For `from_pretrained` of every network.
 
     Raises
     ------
     ModelError
-        A component lacks tensors, or has them in other shapes than its configuration says.
+        A component is of a class that is not allowed, lacks tensors, or has them in other shapes than its
+        configuration says.
     """
     import diffusers
     import transformers
 
     libraries = {"diffusers": diffusers, "transformers": transformers}
-    loaded: dict[str, Any] = {}
-    for name, library, class_name in components(read_index(folder, shown)):
-        cls = getattr(libraries.get(library), class_name, None)
-        if isinstance(cls, type) and issubclass(cls, diffusers.ModelMixin | transformers.PreTrainedModel):
+    index = read_index(folder, shown)
+    check_classes(index, shown)
+    loaded: dict[str, Any] = {name: None for name in NEVER_LOADED if name in index}
+    for name, library, class_name in components(index):
+        if class_name in PROCESSORS:
+            continue  # its tokenizer alone is loaded, by `load_tokenizers`
+        cls = getattr(libraries[library], class_name, None)
+        if not isinstance(cls, type):
+            raise ModelError(f"{shown}: its '{name}' is a {class_name}, which the installed {library} does not have")
+        if issubclass(cls, diffusers.ModelMixin | transformers.PreTrainedModel):
             own = variant_in(folder / name, variant)
             loaded[name] = load_component(cls, folder / name, f"{shown}: its '{name}'", variant=own, **options)
+        else:
+            loaded[name] = cls.from_pretrained(str(folder / name), local_files_only=True)  # type: ignore[attr-defined]
     return loaded
+
+
+def load_safety_checker(folder: Path, shown: str, **options: Any) -> dict[str, Any]:
+    """Load a model's own safety checker, and what prepares pictures for it; empty where it has none."""
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPImageProcessor
+
+    checker, extractor = folder / "safety_checker", folder / "feature_extractor"
+    if not (checker.is_dir() and extractor.is_dir()):
+        return {}
+    check_no_code(extractor, f"{shown}: its '{extractor.name}'")
+    check_files(extractor, f"{shown}: its '{extractor.name}'", allow_pickle=False)
+    return {
+        checker.name: load_component(
+            StableDiffusionSafetyChecker, checker, f"{shown}: its safety checker", **options
+        ),
+        extractor.name: CLIPImageProcessor.from_pretrained(str(extractor), local_files_only=True),
+    }
 
 
 def load_component(cls: Any, folder: Path | str, what: str, **options: Any) -> Any:
@@ -63,7 +95,21 @@ def load_component(cls: Any, folder: Path | str, what: str, **options: Any) -> A
     ModelError
         The network lacks tensors, or has them in other shapes than its configuration says.
     """
-    part, found = cls.from_pretrained(str(folder), output_loading_info=True, ignore_mismatched_sizes=True, **options)
+    import transformers
+
+    options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    if issubclass(cls, transformers.PreTrainedModel):
+        options["trust_remote_code"] = False  # None would ask
+    if not Path(folder).is_dir():  # one of the small autoencoders on the hub
+        part, found = cls.from_pretrained(str(folder), **options)
+    else:
+        here = Path(folder)
+        check_no_code(here, what)
+        check_files(here, what, allow_pickle=not options.get("use_safetensors"))
+        n_bytes = weight_bytes(here)
+        check_implied_size(cls, here, n_bytes, what)
+        with bounded(n_bytes, what):
+            part, found = cls.from_pretrained(str(folder), **options)
     check_shapes(found["mismatched_keys"], what)
     check_missing(found["missing_keys"], what)
     return part

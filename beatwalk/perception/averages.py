@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.types import Float32
 
@@ -34,9 +35,15 @@ def area_weights(size: int, cells: int) -> Float32:
 
 
 @lru_cache(maxsize=16)
+def pixel_edges(size: int, cells: int) -> NDArray[np.int64]:
+    """Edges of cells of whole pixels, which may differ by one; shape (cells + 1,)."""
+    return np.linspace(0, size, cells + 1).round().astype(np.int64)
+
+
+@lru_cache(maxsize=16)
 def pixel_weights(size: int, cells: int) -> Float32:
-    """Weights of whole pixels: each counts in one cell, and cells may differ by a pixel."""
-    edges = np.linspace(0, size, cells + 1).round()
+    """Weights of whole pixels: each counts in one of the cells of `pixel_edges`."""
+    edges = pixel_edges(size, cells)
     pixels = np.arange(size)
     inside = (pixels >= edges[:-1, None]) & (pixels < edges[1:, None])
     averaging: Float32 = (inside / inside.sum(1, keepdims=True)).astype(np.float32)

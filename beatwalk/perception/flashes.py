@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.perception.averages import averages, averages_on_device, pixel_weights
-from beatwalk.perception.srgb import linear_light, to_linear
+from beatwalk.perception.averages import averages, averages_on_device, pixel_edges, pixel_weights
+from beatwalk.perception.srgb import LINEAR_OF_BYTE, linear_light, to_linear
 from beatwalk.types import Float32, Frames
 
 if TYPE_CHECKING:
@@ -95,7 +95,14 @@ def window_frames(fps: Fraction) -> int:
 def light_grid(frame: Frames | Float32) -> Float32:
     """Mean linear light, shape (height, width, 3) → (rows, columns, 3), at most 96x96 cells."""
     step, grid = _sampling(frame.shape[0], frame.shape[1])
-    return averages(linear_light(frame[::step, ::step]), grid, pixel_weights)
+    if frame.dtype != np.uint8:
+        return averages(linear_light(frame[::step, ::step]), grid, pixel_weights)
+    from beatwalk.perception.kernels import table_means
+
+    edges = (pixel_edges(-(-side // step), cells) for side, cells in zip(frame.shape, grid, strict=False))
+    picture = np.require(frame, requirements=["C", "W"])
+    means: Float32 = table_means(picture, LINEAR_OF_BYTE, *edges, step)
+    return means
 
 
 def light_grids_on_device(pictures: Tensor) -> Tensor:
@@ -147,7 +154,20 @@ class _Glance:
     track: _Track
     turned: Bool
     turns: NDArray[np.int16]  # of each cell within the last second
-    flashes: int
+    area: float  # of a field that counts
+
+    @property
+    def flashes(self) -> int:
+        """The largest number of flashes that `area` of some field has gone through."""
+        for flashes in range(int(self.turns.max()) // 2, 0, -1):
+            if self.exceeds(flashes - 1):
+                return flashes
+        return 0
+
+    def exceeds(self, flashes: int) -> bool:
+        """Whether `area` of some field has gone through more flashes than this; cheaper than to count them."""
+        cells = self.turns >= 2 * (flashes + 1)
+        return bool(cells.any()) and _largest_share(cells) >= self.area
 
 
 class _Counter:
@@ -167,20 +187,12 @@ class _Counter:
         turns = turns + turned
         if len(self.recent) == self.recent.maxlen:
             turns = turns - self.recent[0]
-        return _Glance(track=track, turned=turned, turns=turns, flashes=_flashes(turns, self.area))
+        return _Glance(track=track, turned=turned, turns=turns, area=self.area)
 
     def accept(self, glance: _Glance) -> None:
         """Advance to that frame."""
         self.track, self.turns = glance.track, glance.turns
         self.recent.append(glance.turned)
-
-
-def _flashes(turns: NDArray[np.int16], area: float) -> int:
-    """The largest number of flashes that `area` of some field has gone through."""
-    for flashes in range(int(turns.max()) // 2, 0, -1):
-        if _largest_share(turns >= 2 * flashes) >= area:
-            return flashes
-    return 0
 
 
 def _largest_share(cells: Bool) -> float:
@@ -214,7 +226,10 @@ class FlashMeter:
     def update(self, frames: Frames | Float32) -> None:
         """Count the flashes of the next frames, uint8 or 0-1, shape (n, height, width, 3)."""
         for frame in frames:
-            self.accept(self.glance(light_grid(frame)))
+            glances = self.glance(light_grid(frame))
+            self.accept(glances)
+            for curve, glance in zip(self._curves, glances, strict=True):
+                curve.append(glance.flashes)
 
     def glance(self, grid: Float32) -> tuple[_Glance, _Glance]:
         """Return what a frame with this light (see `light_grid`) would do: general, red; change nothing."""
@@ -226,12 +241,11 @@ class FlashMeter:
         return self._general.glance(luminance, everything), self._red.glance(redness, saturated)
 
     def accept(self, glances: tuple[_Glance, _Glance]) -> None:
-        """Advance to that frame."""
-        for counter, curve, glance in zip((self._general, self._red), self._curves, glances, strict=True):
+        """Advance to that frame, without counting it for `result`."""
+        for counter, glance in zip((self._general, self._red), glances, strict=True):
             counter.accept(glance)
-            curve.append(glance.flashes)
 
     def result(self) -> FlashReport:
-        """Return what has been found so far."""
+        """Return what has been found in the frames of `update` so far."""
         general, red = (np.array(curve, np.int64) for curve in self._curves)
         return FlashReport(fps=self.fps, general=general, red=red)

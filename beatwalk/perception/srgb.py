@@ -34,13 +34,13 @@ def _linear(srgb: Float32) -> Float32:
     return linear.astype(np.float32)
 
 
-_LINEAR_OF_BYTE = _linear(np.linspace(0, 1, 256, dtype=np.float32))
+LINEAR_OF_BYTE = _linear(np.linspace(0, 1, 256, dtype=np.float32))
 
 
 def linear_light(srgb: NDArray[np.uint8] | Float32) -> Float32:
     """sRGB, 0-255 as uint8 or 0-1 as float, of any shape → linear light, 0-1."""
     if srgb.dtype == np.uint8:
-        linear: Float32 = _LINEAR_OF_BYTE[srgb]
+        linear: Float32 = LINEAR_OF_BYTE[srgb]
         return linear
     return _linear(np.clip(srgb, 0, 1).astype(np.float32))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.anchoring import anchored, files_in
 from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
@@ -16,12 +17,15 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
+from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
+    "anchored",
     "check_plan",
+    "files_in",
     "init_of",
     "list_presets",
     "load_preset",
@@ -36,7 +40,10 @@ __all__ = [
     "read_plan",
     "read_prompts",
     "resolve_model_path",
+    "script_sources",
     "settings_from",
     "shaped_source",
     "targets_of",
+    "used_curves",
+    "used_sources",
 ]

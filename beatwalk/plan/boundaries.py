@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from beatwalk.plan.modulation import compute_targets, every_beat_s
+from beatwalk.plan.modulation import compute_targets
+from beatwalk.plan.source_values import every_beat_s
 from beatwalk.settings import Settings, WalkSettings
 from beatwalk.types import Analysis, Float, Timeline
 

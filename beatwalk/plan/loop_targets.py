@@ -7,17 +7,15 @@ jump at the seam.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
 from beatwalk.plan.modulation import compute_targets
-from beatwalk.settings import MAX_TRAILS, Settings
+from beatwalk.settings import Settings
+from beatwalk.targets import TARGETS, TargetSpec
 from beatwalk.types import Analysis, Float, Targets, Timeline, frozen_array
 
-# Periods after which a quantity looks the same again: a turn of the picture, a turn of hues, a pan reflected twice.
-PERIODS = {"rotate": 360.0, "hue": 360.0, "pan_x": 2.0, "pan_y": 2.0}
-LIMITS = {"saturation": (0.0, np.inf), "trails": (0.0, MAX_TRAILS), "noise": (0.0, 1.0)}
 FADED, MEMORY_FRAMES = 0.2, 24  # what is left of a trail when it is ignored, and how long a trail lasts at most
 SEAM_SPEED, SEAM_STEP = 0.5, 0.8  # most that the walk, and each effect, moves across the seam, in medians
 
@@ -26,16 +24,24 @@ def closed_targets(analysis: Analysis, timeline: Timeline, settings: Settings) -
     """Compute the targets of a loop: frame n would be frame 0 again, and the step onto it is a small one."""
     n = timeline.n_frames
     longer = compute_targets(analysis, replace(timeline, n_frames=n + 1), settings)
-    curves = {}
-    for field in fields(Targets):
-        values = np.array(getattr(longer, field.name))
-        if field.name == "speed":
-            values = _quiet_end(values[:n], _memory(np.array(longer.trails)[:n]))
-        else:
-            values = _closed(values, PERIODS.get(field.name))
-            values = np.clip(values, *LIMITS.get(field.name, (-np.inf, np.inf)))
-        curves[field.name] = frozen_array(values)
-    return Targets(**curves)
+    memory = _memory(longer["trails.amount"][:n])
+    return Targets({key: frozen_array(closed(longer[key], spec, memory)) for key, spec in TARGETS.items()})
+
+
+def closed(values: Float, spec: TargetSpec, memory: int) -> Float:
+    """Close the curve of a target, as its form demands.
+
+    Parameters
+    ----------
+    values
+        Entries 0 to n, where n is the seam; n are returned.
+    memory
+        Frames of the loop's end that trails show at its seam.
+    """
+    if spec.form == "speed":
+        return _quiet_end(np.array(values[:-1]), memory)
+    returned = np.clip(_returned(values, spec.period), spec.low, spec.high)
+    return np.rint(returned) if spec.form == "whole" else returned
 
 
 def _quiet_end(speed: Float, memory: int) -> Float:
@@ -52,8 +58,8 @@ def _memory(trails: Float) -> int:
     return int(np.clip(frames, 1, min(MEMORY_FRAMES, max(1, len(trails) // 8))))
 
 
-def _closed(values: Float, period: float | None) -> Float:
-    """Close a curve of entries 0 to n, n being the seam: spread the drift evenly and return the first n entries."""
+def _returned(values: Float, period: float | None) -> Float:
+    """Spread the drift of entries 0 to n evenly, so that entry n is entry 0 again; return the first n entries."""
     n = len(values) - 1
     drift = values[n] - values[0]
     turns = round(drift / period) * period if period else 0.0

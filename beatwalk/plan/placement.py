@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from beatwalk.core import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
+from beatwalk.plan.evaluation import evaluate
 from beatwalk.plan.prompts import Place, PromptLine, Script
+from beatwalk.plan.source_values import Moments
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
 
 MIN_SEGMENT_FRAMES = 2
+CONDITION_FPS = 50  # at which conditions of prompts are looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,11 +135,42 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
         if analysis.drop_s is None:
             raise missing("@drop", "a place that exists: no clear drop was found; use @0:42 or @section")
         return [analysis.drop_s]
+    if place.kind == "when":
+        try:
+            times_s = moments_when(place.condition, analysis)
+        except PlanError as error:
+            raise missing(f"@when {place.condition}", f"a condition for this song ({error})") from None
+        if not times_s:
+            raise missing(f"@when {place.condition}", "a condition that becomes true somewhere in the song")
+        return times_s
     starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
     if not starts:
         labels = ", ".join(sorted({section.label for section in analysis.sections}))
-        raise missing(f"section {place.label}", f"one of the song's sections: {labels}")
-    return starts
+        others = "or another place, such as @bar 9, @drop or @1:02.5"
+        raise missing(f"section {place.label}", f"one of the song's sections: {labels} ({others})")
+    if place.number > len(starts):
+        raise missing(f"{place.label} {place.number}", f"1 to {len(starts)}: so often it comes in the song")
+    return starts[place.number - 1 : place.number] if place.number else starts
+
+
+def moments_when(condition: str, analysis: Analysis) -> list[float]:
+    """Bars that begin when a condition has become true, in seconds; in music without bars, when it becomes true.
+
+    Raises
+    ------
+    PlanError
+        The analysis lacks what it needs.
+    """
+    timeline = Timeline.spanning(analysis.duration_s, Fraction(CONDITION_FPS))
+    at = Moments.around(analysis, timeline, 0, 0)
+    true = evaluate(condition, at, "@when") != 0
+    begins_s = at.times_s[np.flatnonzero(true & ~np.concatenate([[False], true[:-1]]))]
+    bars_s = analysis.downbeats_s
+    if not len(bars_s):
+        return [float(time_s) for time_s in begins_s]
+    # Half a frame of the grid: a condition that becomes true on a bar counts for that bar.
+    nearest = np.searchsorted(bars_s, begins_s - 0.5 / CONDITION_FPS)
+    return [float(bars_s[i]) for i in dict.fromkeys(nearest.tolist()) if i < len(bars_s)]
 
 
 def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace) -> tuple[Keyframe, ...]:

@@ -15,9 +15,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from beatwalk.core import read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.plan.anchoring import anchored
 from beatwalk.plan.presets import settings_from
+from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.settings import Fps, Size
-from beatwalk.types import Keyframe, Plan, Timeline
+from beatwalk.sources import SOURCES
+from beatwalk.types import Keyframe, Plan, SourceFile, Timeline
 
 VERSION = 1
 
@@ -45,6 +48,12 @@ class _Keyframe(_Strict):
     strength: float = Field(default=0.6, ge=0, le=1)
 
 
+class _SourceFile(_Strict):
+    name: Text
+    path: Text
+    sha256: Text
+
+
 class _Plan(_Strict):
     version: int
     model: str | None = None
@@ -53,6 +62,7 @@ class _Plan(_Strict):
     start: float = Field(default=0.0, ge=0, le=1e6)
     size: Size = None
     keyframes: list[_Keyframe]
+    files: list[_SourceFile] = []
     settings: dict[str, Any]
     analysis: dict[str, Any]
 
@@ -78,13 +88,21 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "start": plan.timeline.start_s,
         "size": "auto" if plan.size is None else f"{plan.size[0]}x{plan.size[1]}",
         "keyframes": keyframes,
+        **({"files": [file.to_json() for file in plan.files]} if plan.files else {}),
         "settings": plan.settings.model_dump(mode="json"),
         "analysis": analysis_to_json(plan.analysis),
     }
 
 
-def plan_from_json(data: dict[str, Any], where: str) -> Plan:
+def plan_from_json(data: dict[str, Any], where: str, folder: Path | None = None) -> Plan:
     """Build a plan from plain data, and check it.
+
+    Parameters
+    ----------
+    where
+        Names the data in messages.
+    folder
+        The folder that relative file names count from; None: the current one.
 
     Raises
     ------
@@ -106,15 +124,17 @@ def plan_from_json(data: dict[str, Any], where: str) -> Plan:
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise PlanError(f"{where}: {key}: {message}, found {ascii(first['input'])[:80]}") from None
+    base = (folder or Path()).absolute()
     plan = Plan(
         analysis=analysis_from_json(parsed.analysis, where),
         timeline=Timeline(fps=parsed.fps, n_frames=parsed.frames, start_s=parsed.start),
-        settings=settings_from(parsed.settings, where=where),
+        settings=settings_from(anchored(parsed.settings, base), where=where),
         model=parsed.model,
         size=parsed.size,
         keyframes=tuple(
-            Keyframe(**{**k.model_dump(), "image": Path(k.image) if k.image else None}) for k in parsed.keyframes
+            Keyframe(**{**k.model_dump(), "image": base / k.image if k.image else None}) for k in parsed.keyframes
         ),
+        files=tuple(SourceFile(name=f.name, path=base / f.path, sha256=f.sha256) for f in parsed.files),
     )
     check_plan(plan, where)
     return plan
@@ -128,7 +148,7 @@ def read_plan(path: Path) -> Plan:
     PlanError, SettingsError
         The file is missing or wrong, as for `plan_from_json`.
     """
-    return plan_from_json(read_json(path, PlanError, "a plan"), str(path))
+    return plan_from_json(read_json(path, PlanError, "a plan"), str(path), path.parent)
 
 
 def check_plan(plan: Plan, where: str = "plan") -> None:
@@ -151,5 +171,11 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
         ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")
+    for source, target in used_sources(plan.settings).items():
+        if source not in SOURCES and source not in plan.analysis.sources:
+            raise PlanError(f"{where}: nothing was heard of {source!r}, which {target} uses; plan the song again")
+    for curve, target in used_curves(used_sources(plan.settings)).items():
+        if curve not in plan.analysis.curves:
+            raise PlanError(f"{where}: the analysis has no curve {curve!r}, which {target} uses; plan the song again")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")

@@ -15,11 +15,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from beatwalk.core import parse_toml, read_text
 from beatwalk.errors import SettingsError
+from beatwalk.plan.anchoring import anchored, model_in
+from beatwalk.plan.rule_sources import check_sources
 from beatwalk.settings import Settings
 
+MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
 
 
@@ -69,12 +73,9 @@ def find_preset(name: str) -> Path:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """Read a preset's keys and values from its file: parsed, not yet checked."""
+    """Read a preset's keys and values from its file: parsed, not yet checked; file names are absolute."""
     path = find_preset(name)
-    try:
-        return tomllib.loads(preset_text(name))
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    return anchored(parse_toml(preset_text(name), str(path), SettingsError), path.parent)
 
 
 def preset_text(name: str) -> str:
@@ -85,13 +86,7 @@ def preset_text(name: str) -> str:
     SettingsError
         There is no such preset, or it cannot be read.
     """
-    path = find_preset(name)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return read_text(find_preset(name), SettingsError, "a preset")
 
 
 def parse_override(text: str) -> dict[str, Any]:
@@ -118,13 +113,16 @@ def parse_override(text: str) -> dict[str, Any]:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Put the keys of `over` on top of `base`; tables merge, everything else is replaced.
 
-    A bare number is short for a table with that level, so a table on top of a number keeps it as its level.
+    A bare number is short for a table with that level, and a bare text for one with that expression, so a table on
+    top of one keeps it.
     """
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(below, int | float) and not isinstance(below, bool):
             below = {"level": below}
+        if isinstance(below, str) and isinstance(value, Mapping):
+            below = {"expression": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:
@@ -135,15 +133,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def load_settings(preset: str = DEFAULT_PRESET, overrides: Iterable[Mapping[str, Any]] = ()) -> Settings:
     """Load a preset, put overrides on top (later ones win), and check the result.
 
+    File names in a preset count from its folder, those in overrides from the current one.
+
     Raises
     ------
     SettingsError
         A setting is wrong; the message names the key, what was found and what was expected.
     """
     values: Mapping[str, Any] = load_preset(preset)
-    settings_from(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
+    checked(values, where=f"preset {preset}")  # so that a mistake in the preset names its file
     for override in overrides:
-        values = merge(values, override)
+        values = merge(values, anchored(override, Path()))
     return settings_from(values, where="settings")
 
 
@@ -156,6 +156,13 @@ def settings_from(values: Mapping[str, Any], *, where: str) -> Settings:
         A setting is wrong; the message names `where`, the key, what was found and what was expected, one mistake at a
         time.
     """
+    settings = checked(values, where=where)
+    check_sources(settings, where)
+    return settings
+
+
+def checked(values: Mapping[str, Any], *, where: str) -> Settings:
+    """Check plain data that may still lack the files that its rules name; otherwise as `settings_from`."""
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
@@ -185,17 +192,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        model = model_in(model.model_fields[part].annotation) if part in model.model_fields else None
         if model is None:
             return []
     return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> Any:
-    """Find the settings class inside an annotation such as tuple[Rule, ...] or Walk | None."""
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for inner in typing.get_args(annotation):
-        if (model := _model_in(inner)) is not None:
-            return model
-    return None

@@ -47,11 +47,13 @@ def draw_beats(panel: Any, analysis: Analysis) -> None:
 
 
 def draw_curve(panel: Any, analysis: Analysis, name: str, color: str, fill: float) -> None:
-    """Draw one curve, filled down to the bottom of the panel."""
+    """Draw one curve, filled down to the bottom of the panel; nothing where the analysis lacks it."""
+    panel.set_ylim(0, 1.08)
+    if name not in analysis.curves:
+        return
     times_s, values = curve_points(analysis, name)
     panel.plot(times_s, values, color=color, lw=1.0, alpha=0.9)
     panel.fill_between(times_s, 0, values, color=color, alpha=fill, lw=0)
-    panel.set_ylim(0, 1.08)
 
 
 def curve_points(analysis: Analysis, name: str) -> tuple[Float, Float]:

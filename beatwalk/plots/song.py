@@ -19,7 +19,6 @@ from beatwalk.plots.panels import (
 )
 from beatwalk.plots.theme import (
     ACCENT,
-    BAND_COLORS,
     FAINT,
     INK,
     WARM,
@@ -28,6 +27,7 @@ from beatwalk.plots.theme import (
     section_colors,
     time_figure,
 )
+from beatwalk.sources import SOURCES
 from beatwalk.types import Analysis, Audio, Float, Section
 
 
@@ -92,8 +92,9 @@ def _envelope(audio: Audio) -> tuple[Float, Float, Float]:
 
 
 def _draw_bands(panel: Any, analysis: Analysis) -> None:
-    """Draw the bands and the brightness above each other, each in its own lane."""
-    for lane, (name, color) in enumerate(BAND_COLORS.items()):
+    """Draw the curves that have a colour above each other, each in its own lane."""
+    lanes = [spec for spec in SOURCES.values() if spec.color and spec.name in analysis.curves]
+    for lane, (name, color) in enumerate((spec.name, spec.color) for spec in lanes):
         times_s, values = curve_points(analysis, name)
         panel.fill_between(times_s, lane, lane + 0.9 * values, color=color, alpha=0.75, lw=0)
         panel.annotate(
@@ -107,7 +108,7 @@ def _draw_bands(panel: Any, analysis: Analysis) -> None:
             color=color,
             size=8,
         )
-    panel.set_ylim(-0.05, len(BAND_COLORS))
+    panel.set_ylim(-0.05, max(1, len(lanes)))
 
 
 def _mark_boundaries(panel: Any, analysis: Analysis) -> None:

@@ -33,7 +33,6 @@ PALETTE = (  # sections and prompts, in order of appearance
     "#7aa8ff",
     "#d99bd8",
 )
-BAND_COLORS = {"bass": ALARM, "mid": "#ffd54a", "high": COOL, "brightness": INK}
 DPI = 110
 CHARACTER_INCHES = 0.077  # mean width at the size of prompts
 MAX_TICKS = 12

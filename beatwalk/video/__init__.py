@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from beatwalk.video.codecs import check_choices, check_name, codec_named, remarks
 from beatwalk.video.cues import cue_paths, cues_of, write_cues
-from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
+from beatwalk.video.finishing import Finisher, FinishReport, RenderedFrames, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
+from beatwalk.video.hardware import encoder_of
+from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
@@ -22,6 +24,7 @@ __all__ = [
     "FinishReport",
     "Finisher",
     "LosslessWriter",
+    "RenderedFrames",
     "VideoInfo",
     "check_choices",
     "check_interpolation",
@@ -29,8 +32,10 @@ __all__ = [
     "codec_named",
     "cue_paths",
     "cues_of",
+    "encoder_of",
     "finish_segments",
     "mux",
+    "prepare_moviepy",
     "probe",
     "read_averages",
     "read_frames",

@@ -1,6 +1,7 @@
 """The codecs: container, pixel format, sizes, sound and alpha of each, all in one table.
 
-Alpha is always premultiplied: transparent pixels are black.
+Alpha is straight unless premultiplied is asked for: programs that read these files take them for straight (see
+`docs/guide/vj.md`, by host).
 
 Colour tags of each codec, as read back:
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from beatwalk.core import ffmpeg
 from beatwalk.errors import OutputError, SettingsError
+from beatwalk.settings import AlphaMode
 
 TO_YUV = (
     "scale=out_color_matrix={matrix}:out_range={range}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -44,10 +46,12 @@ EVEN_MOTION = ("-bf", "0")
 # Measured on 8 s of a slow walk, mean change read back / change of the frames was 1.35 at crf 18 with x264's
 # defaults, 1.26 without their economies (crf 16), and 1.19 with finer colours too, which OKLab weighs as much as
 # light (crf 18). For a quick walk: 1.04, 1.02, 1.02. Files become two to four times as large; `--set video.crf=24`
-# reverts that. The preset "faster" regains the time without loss. The slowest walks (a thousandth of change a frame)
+# reverts that. The slowest walks (a thousandth of change a frame)
 # were still at 1.79: x264 saves bits where little moves, which is invisible for a moment and visible in a quiet
 # minute. `qcomp=0` gives every second about the same bits: 1.42, for files of the same size. With nano's better
-# decoder: 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (file sizes 1, 1.4, 1.6, 1.9). So 15 is the default.
+# decoder: 1.28 at crf 18, 1.20 at 16, 1.17 at 15, 1.15 at 14 (file sizes 1, 1.4, 1.6, 1.9).
+# The preset "superfast" at crf 19 keeps small changes as "faster" does at 15, in half the time, for files a third
+# larger (docs/performance.md has the table).
 FAITHFUL = (
     "-x264-params",
     "no-dct-decimate=1:no-mbtree=1:deadzone-inter=0:deadzone-intra=0:ipratio=1.1:chroma-qp-offset=-6:qcomp=0",
@@ -66,11 +70,16 @@ class Codec:
     options: tuple[str, ...]
     pixels: str  # pixel format
     alpha_pixels: str | None = None  # pixel format with alpha, where it has one
+    alpha_mode: AlphaMode = "straight"  # how its readers take colours that have alpha
     multiple: int = 1  # width and height are multiples of this
     least: int = 1  # and at least this
     matrix: str = "bt709"  # "rgb" where the codec keeps RGB itself, "jpeg" for JPEG's own
     quality: str | None = None  # the option that takes `crf`
+    crf: int = 15  # the usual one
+    quality_range: tuple[float, float] = (0, 51)  # what that option means by the best and the worst
+    upload: str | None = None  # a filter that takes pictures to a device, last
     sound: bool = True
+    chapters: bool = True  # False: for VJ programs, which take chapters for a track that they do not know
     bytes_a_pixel: float = 0.1  # roughly; predicts whether the disk has room
     most_fps: int | None = None  # frames a second
     instead: tuple[str, tuple[str, ...]] | None = (
@@ -84,7 +93,15 @@ class Codec:
             return f"format={pixels},{RGB709}"
         jpeg = self.matrix == "jpeg"
         scale = TO_YUV.format(matrix="bt601" if jpeg else "bt709", range="pc" if jpeg else "tv")
-        return f"{scale},format={pixels},{JPEG if jpeg else BT709}"
+        tagged = f"{scale},format={pixels},{JPEG if jpeg else BT709}"
+        return f"{tagged},{self.upload}" if self.upload else tagged
+
+    def quality_options(self, crf: int | None) -> list[str]:
+        """ffmpeg's option for a quality from 0, the best, to 51; None: the codec's usual one."""
+        if self.quality is None:
+            return []
+        best, worst = self.quality_range
+        return [self.quality, str(round(best + (worst - best) * (self.crf if crf is None else crf) / 51))]
 
 
 def _codecs(*codecs: Codec) -> dict[str, Codec]:
@@ -95,7 +112,7 @@ _VP9 = ("-b:v", "0", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1")
 CODECS = _codecs(
     Codec(
         name="h264", encoder="libx264", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2,
-        options=("-preset", "faster", *EVEN_MOTION, *FAITHFUL), quality="-crf",
+        options=("-preset", "superfast", *EVEN_MOTION, *FAITHFUL), quality="-crf", crf=19,
     ),
     Codec(
         name="h265", encoder="libx265", suffixes=(".mp4", ".mov", ".mkv"), pixels="yuv420p", multiple=2, least=16,
@@ -115,29 +132,29 @@ CODECS = _codecs(
         options=(*_VP9, "-auto-alt-ref", "0"), quality="-crf",
     ),
     Codec(
-        name="prores", encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
+        name="prores", chapters=False, encoder="prores_ks", suffixes=(".mov",), pixels="yuv422p10le", multiple=2,
         bytes_a_pixel=0.7, options=("-profile:v", "hq", "-vendor", "apl0"),
     ),
     Codec(
-        name="prores-4444", encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
+        name="prores-4444", chapters=False, encoder="prores_ks", suffixes=(".mov",), pixels="yuv444p10le",
         alpha_pixels="yuva444p10le", multiple=2,
         bytes_a_pixel=1.5, options=("-profile:v", "4444", "-vendor", "apl0", "-alpha_bits", "16"),
     ),
     Codec(
-        name="hap", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        name="hap", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
         bytes_a_pixel=0.5, options=("-format", "hap", "-chunks", "4"),
     ),
     Codec(
-        name="hap-alpha", encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba", multiple=4,
-        matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
+        name="hap-alpha", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", alpha_pixels="rgba",
+        multiple=4, matrix="rgb", bytes_a_pixel=1.0, options=("-format", "hap_alpha", "-chunks", "4"),
     ),
     Codec(
-        name="hap-q", encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
+        name="hap-q", chapters=False, encoder="hap", suffixes=(".mov",), pixels="rgba", multiple=4, matrix="rgb",
         bytes_a_pixel=1.0, options=("-format", "hap_q", "-chunks", "4"),
     ),
     # DXV's blocks are 16 pixels wide and high; other sizes are padded, and some players show the padding.
     Codec(
-        name="dxv", encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
+        name="dxv", chapters=False, encoder="dxv", suffixes=(".mov",), pixels="rgba", multiple=16, matrix="rgb",
         bytes_a_pixel=0.5, options=(),
     ),
     Codec(
@@ -145,8 +162,8 @@ CODECS = _codecs(
         bytes_a_pixel=1.5, options=("-level", "3", "-g", "1", "-slicecrc", "1"),
     ),
     Codec(
-        name="mjpeg", encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p", matrix="jpeg",
-        bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
+        name="mjpeg", chapters=False, encoder="mjpeg", suffixes=(".mov", ".mkv", ".avi"), pixels="yuvj444p",
+        matrix="jpeg", bytes_a_pixel=0.5, options=("-q:v", "2", "-huffman", "optimal"),
     ),
     Codec(
         name="gif", encoder="gif", suffixes=(".gif",), pixels="rgb24", matrix="rgb", bytes_a_pixel=0.7,
@@ -186,11 +203,6 @@ def encoders() -> frozenset[str]:
     process = ffmpeg.start(["-encoders"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output = process.communicate()[0].decode("utf-8", "replace")
     return frozenset(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
-
-
-def replace_encoder(codec: Codec, encoder: str, options: tuple[str, ...], quality: str) -> Codec:
-    """Return the same codec, written by another encoder."""
-    return replace(codec, encoder=encoder, options=options, quality=quality)
 
 
 def check_name(path: Path, name: str) -> None:
@@ -260,7 +272,7 @@ def writing_options(
     size: tuple[int, int],
     fps: Fraction,
     *,
-    crf: int,
+    crf: int | None,
     intra: bool,
     alpha: bool,
     upscale: int = 1,
@@ -294,8 +306,7 @@ def writing_options(
     chain = [*first, *chain]
     chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
-    if codec.quality:
-        options += [codec.quality, str(crf)]
+    options += codec.quality_options(crf)
     if intra:
         options += ["-g", "1", "-keyint_min", "1", "-tune", "fastdecode"]
     if path.suffix.lower() in ISO:

@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from beatwalk.core import interpolation_of, manifest_path, read_manifest, timing_of, whole_or_nothing, write_json
+from beatwalk.core import (
+    interpolation_of,
+    manifest_path,
+    read_manifest,
+    song_named,
+    timing_of,
+    whole_or_nothing,
+    write_json,
+)
 from beatwalk.errors import InputError
 from beatwalk.types import Analysis, Keyframe, Section, Song, Timeline, frozen_array
 from beatwalk.video.reading import probe, read_frames
@@ -53,18 +61,25 @@ def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, .
     return sorted(found, key=lambda marker: (marker.frame, order.index(marker.kind)))
 
 
-def chapters(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...]) -> list[tuple[float, str]]:
-    """List where prompts arrive or sections begin, in seconds of the video, with a title of both; the first at 0."""
+def chapters(
+    analysis: Analysis,
+    timeline: Timeline,
+    keyframes: tuple[Keyframe, ...],
+    kinds: tuple[Kind, ...] = ("section", "prompt"),
+) -> list[tuple[float, str]]:
+    """List where prompts arrive or sections begin, in seconds of the video, with a title of both; the first at 0.
+
+    Parameters
+    ----------
+    kinds
+        Which of the two begin a chapter, and are in its title.
+    """
     found: dict[int, str] = {}
-    section = prompt = ""
+    words: dict[Kind, str] = {}
     for marker in markers(analysis, timeline, keyframes):
-        if marker.kind == "section":
-            section = marker.label
-        elif marker.kind == "prompt":
-            prompt = marker.label
-        else:
-            continue
-        found[marker.frame] = f"{section}: {prompt}" if section else prompt
+        if marker.kind in kinds:
+            words[marker.kind] = marker.label
+            found[marker.frame] = ": ".join(words[kind] for kind in kinds if words.get(kind))
     return [(float(frame / timeline.fps), title) for frame, title in sorted(found.items())]
 
 
@@ -136,7 +151,9 @@ def _thumbnails(video: Path, n_frames: int) -> Any:
     return Image.fromarray(np.concatenate(kept, axis=1))
 
 
-def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], Analysis]) -> tuple[Path, ...]:
+def cues_of(
+    video: Path, analysis: Analysis | None, analyze: Callable[[Path, int | None], Analysis]
+) -> tuple[Path, ...]:
     """Write the cue sheet of a video that beatwalk made, and its thumbnails; return their paths.
 
     Parameters
@@ -146,7 +163,7 @@ def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], An
     analysis
         Of its song; None: the song is analysed.
     analyze
-        How a song is analysed.
+        How one of a song's sounds is analysed; None: the one that players choose.
 
     Raises
     ------
@@ -160,10 +177,13 @@ def cues_of(video: Path, analysis: Analysis | None, analyze: Callable[[Path], An
         raise InputError(
             f"{video}: no manifest next to the video, so its beats and prompts are unknown; render it again"
         )
-    song, timeline, keyframes = timing_of(manifest, video)
+    timeline, keyframes = timing_of(manifest, video)
     if "loop" in manifest:
         analysis, timeline = _grid_of(manifest["loop"], video), replace(timeline, start_s=0.0)
-    analysis = analyze(song) if analysis is None else analysis
+    elif analysis is None:
+        if (song := song_named(manifest)) is None:
+            raise InputError(f"{manifest_path(video)}: the manifest names no song; give its analysis")
+        analysis = analyze(*song)
     write_cues(video, analysis, timeline, keyframes, interpolate=interpolation_of(manifest))
     return cue_paths(video)
 

@@ -1,265 +1,290 @@
 """Effects: what the music does to rendered frames.
 
 The order is camera (where the view looks), colour (exposure, then saturation and hue), trails (how much of the frame
-before stays), grain. `finishing` applies them once to all frames, in order.
+before stays), grain. `finishing` applies them once to all frames, in order: on a CPU by compiled code, frame by frame
+(`beatwalk.video.kernels`), on other devices by torch, in batches. Both give the same pictures to within a level.
 
 Conventions
 -----------
-- Sizes are (width, height). Points are pixels from the picture's centre, x to the right, y **down**.
-- A camera matrix takes a point of the view to the point of the picture that is seen there: it pulls, never pushes.
-- Inside, a frame is float32, shape (3, height, width), encoded sRGB, 0-1. Frames are processed one by one, so that
-  the result does not depend on how they were grouped into batches.
+- Sizes are (width, height).
+- The result does not depend on how frames are grouped into batches.
 - A frame that no target changes stays as it is, bit for bit.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beatwalk.perception import RGB_TO_CONES, ROOTS_TO_LAB, power, to_linear, to_srgb
-from beatwalk.settings import MAX_TRAILS
-from beatwalk.types import Float, Frames, Targets
-from beatwalk.video.grain import grain
+from beatwalk.perception import Pictures, is_tensor
+from beatwalk.types import Float, Float32, Frames, Targets
+from beatwalk.video.camera import Camera
+from beatwalk.video.chain import NOTHING, Effect, Geometry, Grade, Indices, Trails
+from beatwalk.video.color import Color
+from beatwalk.video.grain import Grain, pattern
+from beatwalk.video.steps import GRAIN, KEEP, N_PARAMETERS, TRAIL
+
+Mask = NDArray[np.bool_]
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-KNEE = 0.6  # linear light above which a raised exposure is rolled off rather than clipped
-NOTHING = 1e-9  # a smaller movement or change is skipped
-MAX_THREADS = 8  # frames processed at once on a CPU
-# Colour is processed in pieces that stay in a core's cache and below the size from which torch starts threads of its
-# own inside every step: those wait for each other, which is slow on cores that are shared with the encoder.
-CACHED_PIXELS = 8192
-
-
-def camera_matrices(targets: Targets, size: tuple[int, int]) -> Float:
-    """Compute for every frame the affine map from a point of the view to the point of the picture seen there.
-
-    Zoom and rotation turn about the middle of the view; pan moves that middle over the picture, in picture widths and
-    heights, whatever the zoom.
-
-    Returns
-    -------
-    Float
-        Shape (n_frames, 3, 3), homogeneous, pixels from the centre.
-    """
-    reach = np.exp2(-targets.zoom)
-    angle = np.deg2rad(targets.rotate)
-    cosine, sine = reach * np.cos(angle), reach * np.sin(angle)
-    matrices = np.zeros((len(reach), 3, 3))
-    matrices[:, 0] = np.stack([cosine, -sine, targets.pan_x * size[0]], axis=1)
-    matrices[:, 1] = np.stack([sine, cosine, targets.pan_y * size[1]], axis=1)
-    matrices[:, 2, 2] = 1
-    return matrices
-
-
-def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Float, Float]:
-    """Compute two matrices that change colour in OKLab: linear sRGB → cones, roots of cones → changed roots of cones.
-
-    Saturation and hue scale and turn OKLab's colour plane at constant lightness. That is linear, so it needs no trip
-    through Lab itself; exposure scales light, so it goes into the first matrix.
-
-    Parameters
-    ----------
-    exposure
-        Stops.
-    saturation
-        Factor; below 0 counts as 0.
-    hue
-        Degrees.
-    """
-    angle, strength = np.deg2rad(hue), max(saturation, 0.0)
-    turn = np.eye(3)
-    turn[1:, 1:] = strength * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.exp2(exposure) * RGB_TO_CONES, np.linalg.inv(ROOTS_TO_LAB) @ turn @ ROOTS_TO_LAB
+CHAIN: tuple[type[Effect], ...] = (Camera, Color, Trails, Grain)  # in the order in which they are applied
+MAX_THREADS = 8  # that paint one frame on a CPU
+THREAD_PIXELS = 2**17  # least part of a frame that is worth a thread
+_NO_PLACES: Float32 = np.empty((2, 0, 0), np.float32)
+_NO_SOURCE: Float32 = np.empty((0, 0, 4), np.float32)
+_NO_PATTERN: Float32 = np.empty((0, 0), np.float32)
 
 
 class Effects:
-    """Applies camera, colour, trails and grain of one video; remembers the last finished frame for the trails.
+    """Applies the effects of one video; remembers the last finished frame for the trails.
 
     Parameters
     ----------
+    chain
+        The effects, in order.
     targets
         The targets of every frame.
     size
         Width, height of the frames.
     device
-        Where to compute, such as cpu or cuda.
+        Where to compute, such as cpu or cuda:0; frames that lie on the CPU are brought there.
     """
 
-    def __init__(self, targets: Targets, size: tuple[int, int], device: str = "cpu") -> None:
-        self.size = size
-        self.device = "cpu" if device.startswith("mps") else device  # torch has no bicubic sampling on Apple's GPUs
-        self.n_frames = len(targets.zoom)
-        self._cameras = camera_matrices(targets, size)
-        self._colors = np.stack([targets.exposure, targets.saturation, targets.hue], axis=1)
-        self._trails = np.clip(targets.trails, 0, MAX_TRAILS)
-        self._noise = np.clip(targets.noise, 0, 1)
-        if not all(np.isfinite(part).all() for part in (self._cameras, self._colors, self._trails, self._noise)):
-            raise ValueError("targets hold values that are not finite numbers")
-        self._moves = np.abs(self._cameras - np.eye(3)).max(axis=(1, 2)) > NOTHING
-        self._grades = np.abs(self._colors - [0, 1, 0]).max(axis=1) > NOTHING
-        self._trailing = self._trails > NOTHING
-        self._grainy = self._noise > NOTHING
-        self._busy = self._moves | self._grades | self._trailing | self._grainy
+    def __init__(
+        self, chain: Sequence[type[Effect]], targets: Targets, size: tuple[int, int], device: str = "cpu"
+    ) -> None:
+        self.size, self.n_frames, self.device = size, len(targets), device
+        made = [effect(targets, size) for effect in chain]
+        self._geometry = [effect for effect in made if isinstance(effect, Geometry)]
+        self._trails = next((effect for effect in made if isinstance(effect, Trails)), None)
+        at = made.index(self._trails) if self._trails is not None else len(made)
+        # Grades that leave trails, and those that come after them.
+        self._grades, self._shown = (
+            [(effect, effect.active) for effect in part if isinstance(effect, Grade)]
+            for part in (made[:at], made[at:])
+        )
+        self._compiled = device == "cpu" and all(
+            grade.kernel is not None for grade, _ in (*self._grades, *self._shown)
+        )
+        none = np.zeros(self.n_frames, bool)
+        self._moves = np.logical_or.reduce([none, *(effect.active for effect in self._geometry)])
+        self._trailing = none if self._trails is None else self._trails.active
+        self._share = np.zeros(self.n_frames) if self._trails is None else self._trails.share
+        self._busy = np.logical_or.reduce([none, *(effect.active for effect in made)])
         self._kept = np.append(self._trailing[1:], False)  # the next frame needs this one
+        if self._compiled and (self._busy | self._kept).any():
+            _prepare()
         self._next: int | None = None
-        self._before: Tensor | None = None
+        self._before: Float32 | Tensor | None = None
+        workers = min(os.cpu_count() or 1, MAX_THREADS, max(1, size[0] * size[1] // THREAD_PIXELS))
+        self._pool = ThreadPoolExecutor(workers, "effects") if workers > 1 else None
+        rows = np.linspace(0, size[1], workers + 1).astype(int)
+        self._parts = [(int(first), int(last)) for first, last in itertools.pairwise(rows)]
 
-    def apply(self, frames: Frames, first_frame: int) -> Frames:
+    def apply(self, frames: Pictures, first_frame: int) -> Pictures:
         """Apply the effects to the next frames; call with successive batches of any length.
 
         Parameters
         ----------
         frames
-            uint8, shape (n, height, width, 3).
+            The pictures, on any device.
         first_frame
-            Index of `frames[0]` in the video; the first call may start anywhere, the next one continues there.
+            Index of the first of them in the video; the first call may start anywhere, the next one continues there.
 
         Returns
         -------
-        Frames
-            The same shape; `frames` itself where nothing changes.
+        Pictures
+            The same number on the same device; `frames` itself where nothing changes.
         """
-        import torch
-
         last = first_frame + len(frames)
-        if frames.dtype != np.uint8 or frames.shape[1:] != (self.size[1], self.size[0], 3):
-            expected = f"uint8 frames of shape (n, {self.size[1]}, {self.size[0]}, 3)"
-            raise ValueError(f"expected {expected}, found {frames.dtype} {frames.shape}")
+        if frames.size != self.size:
+            raise ValueError(f"expected frames of {self.size}, found {frames.size}")
         if first_frame < 0 or last > self.n_frames or self._next not in (None, first_frame):
             due = f"frame {self._next}" if self._next is not None else "a frame"
             raise ValueError(f"expected {due} of {self.n_frames}, found frames {first_frame} to {last - 1}")
         self._next = last
-        if not (self._busy[first_frame:last] | self._kept[first_frame:last]).any():
+        touched = self._busy[first_frame:last] | self._kept[first_frame:last]
+        if not touched.any():
             self._before = None
             return frames
-        given = torch.from_numpy(np.require(frames, requirements=["C", "W"])).to(self.device)
-        done = given.clone()
-        # A few frames at a time; only trails need them in order.
-        workers = max(1, min(os.cpu_count() or 1, MAX_THREADS)) if self.device == "cpu" else 1
-        with ThreadPoolExecutor(workers, "effects") as pool, torch.inference_mode():
-            for at in range(0, len(frames), workers):
-                group = range(at, min(at + workers, len(frames)))
-                fresh = pool.map(self._fresh, (given[i] for i in group), (first_frame + i for i in group))
-                for i, picture in zip(group, fresh, strict=True):
-                    self._before = self._trail(picture, first_frame + i, done[i])
-        finished: Frames = done.cpu().numpy()
-        return finished
-
-    def _fresh(self, given: Tensor, index: int) -> Tensor | None:
-        """Apply camera and colour to one frame; None where neither this frame nor the next needs it."""
+        if is_tensor(frames.data):
+            return Pictures(self._on_device(frames.data, first_frame, touched), keep_tensor=True)
+        if self._compiled:
+            return Pictures(self._on_cpu(frames.host(), first_frame, touched))
         import torch
 
-        if not (self._busy[index] or self._kept[index]):
-            return None
-        with torch.inference_mode():  # holds for one thread
-            picture = given.permute(2, 0, 1).contiguous().float().div_(255)
-            if self._moves[index]:
-                picture = look(picture, self._cameras[index], smooth=True)
-            if self._grades[index]:
-                picture = grade(picture, *self._colors[index])
-            return picture.clamp_(0, 1)
+        given = torch.from_numpy(np.require(frames.host(), requirements=["C", "W"])).to(self.device)
+        return Pictures(self._on_device(given, first_frame, touched))
 
-    def _trail(self, picture: Tensor | None, index: int, done: Tensor) -> Tensor | None:
-        """Mix in the frame before, write the finished frame to `done`, return what the next frame's trail needs."""
-        if picture is None:
-            return None
-        if self._trailing[index] and self._before is not None:
-            # A point seen at p now was seen, a frame ago, where the camera of that frame looked at the same point.
-            drift = np.linalg.inv(self._cameras[index - 1]) @ self._cameras[index]
+    def _view(self, index: int) -> Float | None:
+        """Compose the geometries of a frame, shape (3, 3); None where one of them is not affine."""
+        composed: Float = np.eye(3)
+        for geometry in self._geometry:
+            if (matrix := geometry.matrix(index)) is None:
+                return None
+            composed = composed @ matrix
+        return composed
+
+    def _drift(self, index: int) -> Float | None:
+        """Give the map from a frame's view to the one before: where a point that is seen now was seen."""
+        before, now = self._view(index - 1), self._view(index)
+        return None if before is None or now is None else np.linalg.inv(before) @ now
+
+    def _places(self, index: int, device: str, *, drift: bool = False) -> Tensor:
+        """Give the points that a view shows, or where the view before showed them, shape (2, height, width)."""
+        from beatwalk.video.sampling import view_points
+
+        points = view_points(self.size, device)
+        for geometry in reversed(self._geometry):
+            points = geometry.seen(points, index)
+        for geometry in self._geometry if drift else ():
+            points = geometry.shown(points, index - 1)
+        return points
+
+    # ------------------------------------------------------------------------------------------------- compiled, CPU
+
+    def _on_cpu(self, frames: Frames, first: int, touched: Mask) -> Frames:
+        """Apply the effects frame by frame."""
+        done = np.empty_like(frames, order="C")
+        for i, frame in enumerate(frames):
+            if touched[i]:
+                self._paint(np.require(frame, requirements=["C", "W"]), first + i, done[i])
+            else:
+                done[i], self._before = frame, None
+        return done
+
+    def _paint(self, frame: Frames, index: int, done: Frames) -> None:
+        from beatwalk.video import kernels
+
+        source, seen, places = _NO_SOURCE, np.eye(3), _NO_PLACES
+        if self._moves[index]:
+            source, seen, places = self._source(frame, index)
+        before, drift, drift_places = _NO_SOURCE, np.eye(3), _NO_PLACES
+        steps = [(grade.kernel, grade.parameters(index)) for grade, active in self._grades if active[index]]
+        if self._trailing[index] and isinstance(self._before, np.ndarray):
             before = self._before
-            if np.abs(drift - np.eye(3)).max() > NOTHING:
-                before = look(before, drift, smooth=False)
-            picture = picture.lerp_(before, float(self._trails[index]))
-        if self._busy[index]:
-            shown = picture
-            if self._grainy[index]:
-                noise = grain(self.size[1], self.size[0], index, str(picture.device))
-                shown = picture.add(noise, alpha=float(self._noise[index])).clamp_(0, 1)
-            done.copy_((shown * 255).round_().permute(1, 2, 0))
-        return picture if self._kept[index] else None
+            steps.append((TRAIL, np.array([self._share[index]])))
+            drift, drift_places = self._pixels(self._drift(index), index, drift=True)
+        now = _NO_SOURCE
+        if self._kept[index]:
+            now = np.empty((self.size[1], self.size[0], 4), np.float32)
+            steps.append((KEEP, np.zeros(0)))
+        steps += [(grade.kernel, grade.parameters(index)) for grade, active in self._shown if active[index]]
+        codes = np.array([code for code, _ in steps], np.int64)
+        noise = pattern(self.size[1], self.size[0]) if GRAIN in codes else _NO_PATTERN
+        parameters = np.zeros((len(steps), N_PARAMETERS), np.float32)
+        for row, (_, values) in zip(parameters, steps, strict=True):
+            row[: len(values)] = values
+
+        def part(rows: tuple[int, int]) -> None:
+            kernels.paint(
+                frame, source, seen, places, codes, parameters, before, drift, drift_places, noise, now, done, *rows
+            )
+
+        if self._pool is None:
+            part(self._parts[0])
+        else:
+            list(self._pool.map(part, self._parts))
+        self._before = now if self._kept[index] else None
+
+    def _source(self, frame: Frames, index: int) -> tuple[Float32, Float, Float32]:
+        """Convert a frame that will be sampled; return it with the map of the view and its points."""
+        from beatwalk.video import kernels
+        from beatwalk.video.sampling import shrinking
+
+        source = np.empty((*frame.shape[:2], 4), np.float32)
+        kernels.as_source(frame, source)
+        matrix = self._view(index)
+        if matrix is not None and (amount := float(shrinking(matrix[None])[0])) > 0:
+            source = kernels.blurred(source, amount)
+        return source, *self._pixels(matrix, index)
+
+    def _pixels(self, matrix: Float | None, index: int, *, drift: bool = False) -> tuple[Float, Float32]:
+        """Give a map between pixels' indices, or the indices of all points where it is not affine."""
+        middle = np.array(self.size) / 2 - 0.5
+        if matrix is None:
+            points = self._places(index, "cpu", drift=drift).numpy()
+            return np.eye(3), np.ascontiguousarray(points + middle[:, None, None], np.float32)
+        moved = matrix.copy()
+        moved[:2, 2] += middle - matrix[:2, :2] @ middle
+        return moved, _NO_PLACES
+
+    # ------------------------------------------------------------------------------------------------- torch, batches
+
+    def _on_device(self, frames: Tensor, first: int, touched: Mask) -> Tensor:
+        """Apply the effects to a batch; only trails take one frame after the other."""
+        import torch
+
+        within = np.flatnonzero(touched)
+        indices = first + within
+        with torch.inference_mode():
+            rows = torch.from_numpy(within).to(frames.device)
+            pictures = frames[rows].permute(0, 3, 1, 2).contiguous().float().div_(255)
+            pictures = self._graded(self._sampled(pictures, indices), indices, self._grades).clamp_(0, 1)
+            self._trail(pictures, indices)
+            shown = self._graded(pictures, indices, self._shown)
+            busy = torch.from_numpy(self._busy[indices]).to(frames.device)
+            done = frames.clone()
+            done[rows[busy]] = (shown[busy] * 255).round_().to(torch.uint8).permute(0, 2, 3, 1)
+        return done
+
+    def _sampled(self, pictures: Tensor, indices: Indices) -> Tensor:
+        """Look through all geometries at once."""
+        import torch
+
+        from beatwalk.video.sampling import blur, grid_of, grids, sample, shrinking
+
+        if not (moving := np.flatnonzero(self._moves[indices])).size:
+            return pictures
+        device, views = str(pictures.device), [self._view(int(index)) for index in indices[moving]]
+        rows = torch.from_numpy(moving).to(pictures.device)
+        chosen = pictures[rows]
+        matrices = np.stack([np.eye(3) if view is None else view for view in views])
+        if (amounts := shrinking(matrices)).any():
+            chosen = blur(chosen, torch.from_numpy(amounts.astype(np.float32)).to(pictures.device))
+        grid = grids(matrices, self.size, device)
+        for n, view in enumerate(views):
+            if view is None:
+                grid[n] = grid_of(self._places(int(indices[moving[n]]), device))[0]
+        pictures[rows] = sample(chosen, grid, smooth=True)
+        return pictures
+
+    def _graded(self, pictures: Tensor, indices: Indices, grades: Sequence[tuple[Grade, Mask]]) -> Tensor:
+        """Apply grades to those pictures that they change; leave the given ones alone."""
+        import torch
+
+        for grade, active in grades:
+            if (chosen := np.flatnonzero(active[indices])).size:
+                rows = torch.from_numpy(chosen).to(pictures.device)
+                pictures = pictures.index_copy(0, rows, grade.apply(pictures[rows], indices[chosen]))
+        return pictures
+
+    def _trail(self, pictures: Tensor, indices: Indices) -> None:
+        """Mix into every picture, in place, the one before it as its view showed it."""
+        from beatwalk.video.sampling import grid_of, grids, sample
+
+        for picture, index in zip(pictures, indices.tolist(), strict=True):
+            before = self._before if index and self._kept[index - 1] else None
+            if self._trailing[index] and before is not None and not isinstance(before, np.ndarray):
+                drift, device = self._drift(index), str(pictures.device)
+                if drift is None:
+                    before = sample(before[None], grid_of(self._places(index, device, drift=True)), smooth=False)[0]
+                elif np.abs(drift - np.eye(3)).max() > NOTHING:
+                    before = sample(before[None], grids(drift[None], self.size, device), smooth=False)[0]
+                picture.lerp_(before, float(self._share[index]))
+            self._before = picture if self._kept[index] else None
 
 
-def look(picture: Tensor, camera: Float, *, smooth: bool) -> Tensor:
-    """Show the picture as a camera sees it, mirrored beyond its edges.
+def _prepare() -> None:
+    """Load the compiled code, or compile it in the first run: here, so that no frame waits for it."""
+    from beatwalk.video import kernels
 
-    Parameters
-    ----------
-    picture
-        Float, shape (3, height, width).
-    camera
-        Shape (3, 3), view → picture, pixels from the centre.
-    smooth
-        Bicubic sampling, which stays sharp; else bilinear, which never overshoots and so can be repeated endlessly.
-    """
-    import torch
-    import torch.nn.functional as F
-
-    height, width = picture.shape[-2:]
-    halves = np.array([width / 2, height / 2, 1])
-    # Without align_corners, -1 and 1 are the outer edges of the picture: half its size is the unit, and identity
-    # lands on the centres of the pixels. What a column adds to a point is the same in all rows, and a row in all
-    # columns: sums of both take a third of the time of torch's affine_grid, which multiplies matrices.
-    to_right, down, middle = torch.tensor(
-        (camera * halves / halves[:, None])[:2].T, dtype=torch.float32, device=picture.device
-    )
-    x, y = ((2 * torch.arange(n, device=picture.device) + 1) / n - 1 for n in (width, height))
-    grid = (x[:, None] * to_right + middle) + (y[:, None] * down)[:, None]
-    shrink = float(np.sqrt(abs(np.linalg.det(camera[:2, :2]))))
-    if smooth and shrink > 1 + NOTHING:
-        picture = blur(picture, min(shrink - 1, 1))
-    mode = "bicubic" if smooth else "bilinear"
-    return F.grid_sample(picture[None], grid[None], mode=mode, padding_mode="reflection", align_corners=False)[0]
-
-
-def blur(picture: Tensor, amount: float) -> Tensor:
-    """Blur over three pixels each way, against shimmer in pictures made smaller; 1 is binomial, 0 changes nothing."""
-    import torch.nn.functional as F
-
-    for axis, padding in ((-1, (1, 1, 0, 0)), (-2, (0, 0, 1, 1))):
-        length = picture.shape[axis]
-        padded = F.pad(picture[None], padding, mode="replicate")[0]
-        neighbours = padded.narrow(axis, 0, length) + padded.narrow(axis, 2, length)
-        picture = picture.lerp(neighbours / 2, amount / 2)
-    return picture
-
-
-def grade(picture: Tensor, exposure: float, saturation: float, hue: float) -> Tensor:
-    """Change exposure (stops, in linear light), saturation (factor) and hue (degrees), both in OKLab.
-
-    Parameters
-    ----------
-    picture
-        sRGB as encoded, 0-1, shape (3, height, width); a little beyond 0-1 counts as 0 or 1.
-    """
-    import torch
-
-    matrices = (*color_matrices(exposure, saturation, hue), np.linalg.inv(RGB_TO_CONES))
-    to_cones, mix, to_light = (torch.tensor(m, dtype=torch.float32, device=picture.device) for m in matrices)
-    flat, white = picture.reshape(3, -1), 2.0 ** max(exposure, 0.0)
-    done = torch.empty_like(flat)
-    piece = CACHED_PIXELS if picture.device.type == "cpu" else flat.shape[1]
-    for at in range(0, flat.shape[1], piece):
-        part = slice(at, at + piece)
-        roots = mix @ power(to_cones @ to_linear(flat[:, part]), 1 / 3)
-        done[:, part] = to_srgb(roll_off(to_light @ (roots * roots * roots), white))
-    return done.reshape(picture.shape)
-
-
-def roll_off(light: Tensor, white: float) -> Tensor:
-    """Bring linear light from 0..white into 0..1: straight up to the knee, then a curve that reaches 1 at `white`.
-
-    The curve is u / (1 + c u), whose slope at the knee is 1; with white = 1 it is a straight line.
-    """
-    if white <= 1:
-        return light.clamp_(0, 1)
-    reach = (white - KNEE) / (1 - KNEE)
-    light = light.clamp_(0, white)
-    above = (light - KNEE).clamp_(min=0).div_(1 - KNEE)
-    bent = above / (1 + (1 - 1 / reach) * above)
-    return light.clamp_(max=KNEE).add_(bent, alpha=1 - KNEE)
+    kernels.prepare()

@@ -7,30 +7,30 @@ under its name when it is whole; until then it grows in its work folder.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
 from beatwalk.core import Stages, WorkFolder, check_place, publish, sweep
 from beatwalk.errors import AudioError, PlanError
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import frame_interpolation
 from beatwalk.video.alpha import with_alpha
 from beatwalk.video.codecs import CODECS, check_name
 from beatwalk.video.cues import chapters
-from beatwalk.video.effects import Effects
+from beatwalk.video.effects import CHAIN, Effects
 from beatwalk.video.flash_limiter import FlashLimiter
-from beatwalk.video.muxing import mux
+from beatwalk.video.muxing import mark_chapters, mux
 from beatwalk.video.reading import probe, read_frames
 from beatwalk.video.writing import Encoder
 
@@ -38,7 +38,8 @@ BLOCK_BYTES, BLOCK_FRAMES = 32 * 2**20, 32  # limits of a block of rendered fram
 WARM_UP_FRAMES, WARM_UP_BYTES = 128, 128 * 2**20  # limits of a loop's end that runs ahead of its beginning
 QUEUE_BLOCKS = 2  # rendered blocks that may wait to be finished
 
-RenderedFrames = Path | Frames  # frames before effects: a segment on disk, or an array that was just made
+# Frames before effects: a segment on disk, or some that were just made.
+RenderedFrames = Path | Pictures | Frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class FinishReport:
     softened: int  # frames that the flash limiter changed
     encoder: str
     # seconds by stage; "wait" waits for rendered frames, "encode" for the encoder
-    stages: Mapping[str, float] = field(default_factory=dict, compare=False)
+    stages: Stages = field(default_factory=Stages, compare=False)
 
 
 def finish_segments(
@@ -64,6 +65,8 @@ def finish_segments(
     enlarge: Callable[[Frames], Frames] | None = None,
     sound: bool | Callable[[Path, Path], None] = True,
     before_publishing: Callable[[FinishReport], None] | None = None,
+    check: Callable[[], None] = lambda: None,
+    device: str = "cpu",
 ) -> FinishReport:
     """Make the video from rendered segments; an existing file of that name is only replaced by a whole one.
 
@@ -82,10 +85,14 @@ def finish_segments(
     enlarge
         Makes finished frames `plan.settings.video.upscale` times as wide and high. None: the encoder scales them.
     sound
-        Whether to add the song, where the codec's container takes sound. A function adds the sound itself; it gets
-        the pictures and the file to write.
+        Whether to add the song, where the codec's container takes sound and the settings ask for it. A function adds
+        the sound itself; it gets the pictures and the file to write.
     before_publishing
         Called when the video is whole, before it gets its name.
+    check
+        Called while the song is added; what it raises stops the work.
+    device
+        Where effects are computed.
 
     Raises
     ------
@@ -100,12 +107,12 @@ def finish_segments(
     """
     started, out, song = time.monotonic(), Path(out), plan.analysis.song
     check_place(out)
-    if sound is True and not Path(song.path).is_file():
+    if sound is True and plan.settings.video.sound and not Path(song.path).is_file():
         raise AudioError(f"{song.path}: no such file, but the plan was made for this song; put it back there")
     settings, timeline = plan.settings, plan.timeline
-    if len(targets.zoom) != timeline.n_frames:
+    if len(targets) != timeline.n_frames:
         raise PlanError(
-            f"targets for {len(targets.zoom)} frames, but the plan has {timeline.n_frames}; compute them again"
+            f"targets for {len(targets)} frames, but the plan has {timeline.n_frames}; compute them again"
         )
     size, segments = _sized(plan, segments)
     video, stages = settings.video, Stages()
@@ -115,21 +122,16 @@ def finish_segments(
         pictures = folder / f"pictures{out.suffix}"
         softened = _encode(
             segments, targets, plan, pictures, size,
-            stages=stages, progress=progress, overlay=overlay, enlarge=enlarge,
+            stages=stages, progress=progress, overlay=overlay, enlarge=enlarge, device=device,
         )  # fmt: skip
-        if sound and CODECS[video.codec].sound:
-            whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
-            whole, start_s, length_s = folder / f"whole{out.suffix}", timeline.start_s, timeline.duration_s
+        if sound is not False and CODECS[video.codec].sound:
+            whole = folder / f"whole{out.suffix}"
             with stages.time("mux"):
                 if sound is True:
-                    told = chapters(plan.analysis, timeline, plan.keyframes)
-                    mux(
-                        pictures, song.path, whole,
-                        start_s=start_s, duration_s=length_s, whole_song=whole_song, chapters=told,
-                    )  # fmt: skip
+                    pictures = _add_song(plan, pictures, whole, check)
                 else:
                     sound(pictures, whole)
-            pictures = whole
+                    pictures = whole
         report = FinishReport(
             frames=timeline.n_frames,
             seconds=time.monotonic() - started,
@@ -143,6 +145,40 @@ def finish_segments(
     return report
 
 
+def _add_song(plan: Plan, pictures: Path, whole: Path, check: Callable[[], None]) -> Path:
+    """Lay the plan's part of the song under the pictures, if the settings ask for it, and mark chapters.
+
+    Returns
+    -------
+    Path
+        `whole`, or `pictures` where there is nothing to add.
+    """
+    song, timeline, kinds = plan.analysis.song, plan.timeline, _chaptered(plan)
+    told = chapters(plan.analysis, timeline, plan.keyframes, kinds) if kinds else []
+    if not plan.settings.video.sound:
+        if told:
+            mark_chapters(pictures, whole, told)
+        return whole if told else pictures
+    whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+    mux(
+        pictures, song.path, whole,
+        start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song, track=song.track,
+        chapters=told, check=check,
+    )  # fmt: skip
+    return whole
+
+
+def _chaptered(plan: Plan) -> tuple[Literal["section", "prompt"], ...]:
+    """What begins a chapter in the video of a plan; nothing where it has no chapters."""
+    wanted = plan.settings.video.chapters
+    if wanted == "sections":
+        return ("section",)
+    if wanted == "prompts":
+        return ("prompt",)
+    left_out = plan.settings.walk.loop or not CODECS[plan.settings.video.codec].chapters
+    return () if wanted == "off" or left_out else ("section", "prompt")
+
+
 def _encode(
     segments: Iterable[RenderedFrames],
     targets: Targets,
@@ -154,6 +190,7 @@ def _encode(
     progress: Callable[[int, int], None] | None,
     overlay: Callable[[Frames, int], Frames] | None,
     enlarge: Callable[[Frames], Frames] | None,
+    device: str,
 ) -> int:
     """Finish frames into a file without sound; return how many of them the flash limiter changed."""
     settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
@@ -163,23 +200,26 @@ def _encode(
         segments = list(segments)
         warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
     warm = 0 if warm_up is None else len(warm_up)
-    effects = Effects(_turned(targets, warm), size) if settings.effects else None
+    effects = Effects(CHAIN, _turned(targets, warm), size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
 
-    def finished(frames: Frames, first: int) -> Frames:
+    def finished(pictures: Pictures, first: int) -> Frames:
         if effects is not None:
             with stages.time("effects"):
-                frames = effects.apply(frames, first + warm)
-        if limiter is None:
-            return frames
-        with stages.time("flashes"):
-            return limiter.limit(frames)
+                pictures = effects.apply(pictures, first + warm)
+        pictures.start_copy()
+        if limiter is not None:
+            with stages.time("flashes"):
+                pictures = limiter.limit(pictures)
+        with stages.time("copy"):
+            return pictures.host()
 
     if warm_up is not None:
-        finished(warm_up, -warm)
+        finished(Pictures(warm_up), -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
     factor = 1 if enlarge is None else video.upscale
+    mode = video.alpha_mode or CODECS[video.codec].alpha_mode
     plain_size, size = size, (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
@@ -189,12 +229,14 @@ def _encode(
     ) as encoder:  # fmt: skip
         for first, rendered in _rendered_frames(segments, plain_size, timeline.n_frames, stages):
             frames = finished(rendered, first)
-            frames = overlay(frames, first) if overlay is not None else frames
+            if overlay is not None:
+                # It may draw on what it is given, which the lossless file of the segment may still wait for.
+                frames = overlay(frames.copy(), first)
             if enlarge is not None:
                 with stages.time("upscale"):
                     frames = enlarge(frames)
             with stages.time("encode"):
-                encoder.write(with_alpha(frames, video.alpha) if video.alpha else frames)
+                encoder.write(with_alpha(frames, video.alpha, mode) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()
             if progress is not None:
                 progress(first + len(frames), timeline.n_frames)
@@ -207,9 +249,7 @@ def _turned(targets: Targets, count: int) -> Targets:
     """Put the targets of the last `count` frames before the first."""
     if not count:
         return targets
-    names = [one.name for one in dataclasses.fields(Targets)]
-    values = {name: getattr(targets, name) for name in names}
-    return Targets(**{name: np.concatenate([value[-count:], value]) for name, value in values.items()})
+    return Targets({key: np.concatenate([curve[-count:], curve]) for key, curve in targets.curves.items()})
 
 
 def _last_frames(segment_paths: Sequence[Path], size: tuple[int, int], total: int) -> Frames:
@@ -241,13 +281,13 @@ def _sized(plan: Plan, segments: Iterable[RenderedFrames]) -> tuple[tuple[int, i
     first = next(rest, None)
     if first is None:
         raise PlanError("no rendered frames; render the plan first")
-    size = probe(first).size if isinstance(first, Path) else (first.shape[2], first.shape[1])
+    size = probe(first).size if isinstance(first, Path) else _pictures(first).size
     return size, itertools.chain([first], rest)
 
 
 def _rendered_frames(
     segments: Iterable[RenderedFrames], size: tuple[int, int], total: int, stages: Stages
-) -> Iterator[tuple[int, Frames]]:
+) -> Iterator[tuple[int, Pictures]]:
     """Yield blocks of frames with the index of their first one, and decode the next block meanwhile.
 
     Raises
@@ -259,8 +299,8 @@ def _rendered_frames(
     block = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // (3 * width * height)))
     done = 0
     for frames in _ahead((part for segment in segments for part in _parts(segment, block)), stages):
-        if frames.shape[1:3] != (height, width):
-            found = f"{frames.shape[2]}x{frames.shape[1]}"
+        if frames.size != size:
+            found = f"{frames.size[0]}x{frames.size[1]}"
             raise PlanError(f"rendered frames are {found}, but the plan says {width}x{height}; render the plan again")
         if done + len(frames) > total:
             raise PlanError(f"more rendered frames than the plan's {total}; render the plan again")
@@ -270,15 +310,20 @@ def _rendered_frames(
         raise PlanError(f"{done} rendered frames, but the plan has {total}; render the plan to its end first")
 
 
-def _parts(segment: RenderedFrames, block: int) -> Iterator[Frames]:
+def _parts(segment: RenderedFrames, block: int) -> Iterator[Pictures]:
     """Cut a segment into blocks of at most `block` frames."""
     if isinstance(segment, Path):
-        yield from read_frames(segment, block=block, strict=True)
+        yield from map(Pictures, read_frames(segment, block=block, strict=True))
     else:
-        yield from (segment[first : first + block] for first in range(0, len(segment), block))
+        pictures = _pictures(segment)
+        yield from (pictures[first : first + block] for first in range(0, len(pictures), block))
 
 
-def _ahead(blocks: Iterable[Frames], stages: Stages) -> Iterator[Frames]:
+def _pictures(frames: Pictures | Frames) -> Pictures:
+    return frames if isinstance(frames, Pictures) else Pictures(frames)
+
+
+def _ahead(blocks: Iterable[Pictures], stages: Stages) -> Iterator[Pictures]:
     """Yield the same blocks, each fetched by a thread while the one before is worked on."""
     source = iter(blocks)
     with contextlib.ExitStack() as stack:

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from beatwalk.perception import LUMINANCE, MAX_FLASHES, FlashMeter, Thresholds, light_grid, linear_light, srgb_bytes
+from beatwalk.perception import (
+    LUMINANCE,
+    MAX_FLASHES,
+    FlashMeter,
+    Pictures,
+    Thresholds,
+    is_tensor,
+    light_grid,
+    linear_light,
+    srgb_bytes,
+)
 from beatwalk.types import Float32, Frames
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _Softening = Callable[[Float32, Float32, float], Float32]  # light now, light before, amount 0-1
+_Glances = list[tuple[Any, Any]]  # general and red, of both meters
 # Stricter thresholds for the limiter: a codec changes levels a little, and its output must still pass the check.
 CAUTIOUS = Thresholds(luminance=0.085, darker=0.85, red=0.05, area=0.2)
 
@@ -35,47 +50,53 @@ class FlashLimiter:
         self._fps = float(fps)
         self._meters = (FlashMeter(fps), FlashMeter(fps, CAUTIOUS))  # of the output
         self._incoming = FlashMeter(fps, CAUTIOUS)
-        self._before: tuple[Frames, Float32] | None = None  # the last frame of the output, and its grid
+        self._before: tuple[Pictures, Float32] | None = None  # the last frame of the output, and its grid
         self._mean: Float32 | None = None  # running mean of the incoming light, shape (3,)
         self._hold_s = 0.0  # how long brightness is still held near the mean
 
-    def limit(self, frames: Frames) -> Frames:
-        """Soften the next frames where needed; return the same array where none was softened."""
-        output = frames
-        for i, frame in enumerate(frames):
-            safe, grid = self._made_safe(frame)
-            if safe is not frame and not np.array_equal(safe, frame):
-                if output is frames:
-                    output = frames.copy()
-                output[i] = safe
+    def limit(self, pictures: Pictures) -> Pictures:
+        """Soften the next pictures where needed, on the host; return the same batch where none was softened."""
+        grids = _on_host(pictures.light_grid())
+        output: Frames | None = None
+        for i, light in enumerate(grids):
+            given = pictures[i : i + 1]
+            softened, grid, glances = self._made_safe(given, light)
+            if softened is not None and not np.array_equal(softened, given.host()[0]):
+                output = pictures.host().copy() if output is None else output
+                output[i] = softened
                 self.touched += 1
-            for meter in self._meters:
-                meter.accept(meter.glance(grid))
-            self._before = (np.array(safe), grid)
+            for meter, glance in zip(self._meters, glances, strict=True):
+                meter.accept(glance)
+            self._before = (given if softened is None else Pictures(softened[None]), grid)
             self.n_frames += 1
-        return output
+        return pictures if output is None else Pictures(output)
 
-    def _made_safe(self, frame: Frames) -> tuple[Frames, Float32]:
-        """Make a frame safe; return it with its grid."""
-        grid = light_grid(frame)
+    def _made_safe(self, given: Pictures, grid: Float32) -> tuple[Frames | None, Float32, _Glances]:
+        """Make a picture safe; return it (None: as it is), its grid, and what the meters say of that."""
         incoming, light = self._incoming.glance(grid), grid.mean((0, 1))
         self._incoming.accept(incoming)
-        if max(glance.flashes for glance in incoming) > MAX_FLASHES:
+        if any(glance.exceeds(MAX_FLASHES) for glance in incoming):
             self._hold_s = self.HOLD_S + self.RELEASE_S
         self._mean = light if self._mean is None else self._mean + (light - self._mean) / np.float32(self._fps)
-        if self._before is None:
-            return frame, grid
-        if self._hold_s > 0:
+        frame: Frames | None = None
+        if self._hold_s > 0 and self._before is not None:
             amount = min(1.0, self._hold_s / self.RELEASE_S)
-            frame = srgb_bytes(linear_light(frame) * _gain(light, self._mean, amount))
+            frame = srgb_bytes(linear_light(given.host()[0]) * _gain(light, self._mean, amount))
             grid = light_grid(frame)
             self._hold_s -= 1 / self._fps
-        if self._is_safe(grid):
-            return frame, grid
-        return self._soften(frame, grid, *self._before)
+        glances = self._glances(grid)
+        if self._before is None or _safe(glances):
+            return frame, grid, glances
+        before, grid_before = self._before
+        frame, grid = self._soften(given.host()[0] if frame is None else frame, grid, before.host()[0], grid_before)
+        return frame, grid, self._glances(grid)
+
+    def _glances(self, grid: Float32) -> _Glances:
+        """What the meters of the output would say of a picture with this grid."""
+        return [meter.glance(grid) for meter in self._meters]
 
     def _is_safe(self, grid: Float32) -> bool:
-        return all(g.flashes <= MAX_FLASHES for meter in self._meters for g in meter.glance(grid))
+        return _safe(self._glances(grid))
 
     def _soften(self, frame: Frames, grid: Float32, before: Frames, grid_before: Float32) -> tuple[Frames, Float32]:
         """Find the least softened frame that is safe; return it with its grid."""
@@ -109,6 +130,14 @@ class FlashLimiter:
             else:
                 low = middle
         return high
+
+
+def _on_host(grids: Float32 | Tensor) -> Float32:
+    return grids.cpu().numpy() if is_tensor(grids) else cast(Float32, grids)
+
+
+def _safe(glances: _Glances) -> bool:
+    return not any(glance.exceeds(MAX_FLASHES) for pair in glances for glance in pair)
 
 
 GAIN_BLUR_CELLS = 6.0  # makes the softening field far smoother than the picture

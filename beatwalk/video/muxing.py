@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from beatwalk.core import ffmpeg, folder_beside, whole_or_nothing
-from beatwalk.errors import AudioError, OutputError, VideoError
+from beatwalk.core import Sound, ffmpeg, folder_beside, layout_option, open_sound, printable, whole_or_nothing
+from beatwalk.errors import AudioError, OutputError
 from beatwalk.video import codecs
-from beatwalk.video.reading import SOUND, VideoInfo, channels_of, list_packets, probe
+from beatwalk.video.moviepy_setup import prepare_moviepy
+from beatwalk.video.reading import SOUND, VideoInfo, list_packets, probe
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 CHAPTERED = (".mp4", ".mov", ".mkv")
-MAX_CHANNELS = 8  # more are mixed down to two
+# Of one to eight channels, the only layouts that Opus has a place for; channels keep their order.
+OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ _KINDS = {
     ".mp4": _Kind("aac", ".m4a", ("-b:a", AAC_BITRATE, "-f", "ipod")),
     ".mov": _Kind("pcm_s16le", ".mov"),
     ".avi": _Kind("pcm_s16le", ".wav"),
-    ".webm": _Kind("libopus", ".mka", ("-b:a", OPUS_BITRATE, "-mapping_family", "255")),
+    ".webm": _Kind("libopus", ".mka", ("-b:a", OPUS_BITRATE)),
 }
 
 
@@ -50,7 +52,9 @@ def mux(
     duration_s: float,
     whole_song: bool,
     tempo: float = 1.0,
+    track: int | None = None,
     chapters: Sequence[tuple[float, str]] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the song to a video.
 
@@ -66,10 +70,14 @@ def mux(
         The part of the song that the video shows, in seconds.
     tempo
         Factor by which the sound plays faster; its pitch stays.
+    track
+        Which of the song's sounds, counted from 1; None: the one that players choose.
     chapters
         Start of each in seconds of the video, and its title; for containers that have chapters.
     whole_song
         Whether the video shows the whole song; a song in AAC is then copied as it is.
+    check
+        Called every few seconds of sound; what it raises stops the work and leaves no file.
 
     Raises
     ------
@@ -86,68 +94,89 @@ def mux(
     with whole_or_nothing(out) as partial, folder_beside(out) as folder:
         kind = _KINDS.get(out.suffix.lower(), _KINDS[".mp4"])
         sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
-        if not (whole_song and kind.codec == "aac" and _copy_sound(song, sound, picture)):
-            _encode_sound(song, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo)
+        heard = open_sound(song, track)
+        if not (whole_song and kind.codec == heard.codec == "aac" and _copy_sound(heard, sound, picture)):
+            _encode_sound(
+                heard, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo, check=check
+            )
+        check()
         _merge(video, sound, merged)
         _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
 
 
-def _copy_sound(song: Path, sound: Path, picture: VideoInfo) -> bool:
-    """Copy a song in AAC; False where it is not AAC, or would not end within half a frame of the pictures."""
-    try:
-        source = list_packets(song, SOUND)
-    except VideoError:
+def mark_chapters(video: Path, out: Path, chapters: Sequence[tuple[float, str]]) -> None:
+    """Copy a video without sound, with its chapters; the parameters are those of `mux`.
+
+    Raises
+    ------
+    VideoError
+        The video cannot be read.
+    OutputError
+        `out` cannot be written.
+    """
+    picture = probe(video)
+    with whole_or_nothing(out) as partial, folder_beside(out) as folder:
+        _write_index_first(video, partial, out, _chapter_file(chapters, folder, out, picture))
+
+
+def _copy_sound(song: Sound, place: Path, picture: VideoInfo) -> bool:
+    """Copy a song in AAC; False where more must be done, or it would not end within half a frame of the pictures."""
+    with song.path.open("rb") as file:
+        cuts_delay = file.read(8)[4:] == b"ftyp"  # others cannot say how much encoder delay a copy must cut off
+    if not song.plain or song.starts_s != 0 or not cuts_delay:
         return False
-    if not source or source[0].facts.get("codec_id") != "aac":
-        return False
-    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-c", "copy", *NO_TAGS, "-f", "ipod"]
-    status, _, _ = ffmpeg.run([*arguments, ffmpeg.name(sound)])
+    arguments = ["-i", ffmpeg.name(song.path), "-map", f"0:a:{song.track}", "-c", "copy", *NO_TAGS, "-f", "ipod"]
+    status, _, _ = ffmpeg.run([*arguments, ffmpeg.name(place)])
     if status != 0:
         return False
-    copied = list_packets(sound, SOUND)
+    copied = list_packets(place, SOUND)
     return bool(copied) and abs(copied[0].end_s - picture.n_frames / picture.fps) * picture.fps <= Fraction(1, 2)
 
 
 def _encode_sound(
-    song: Path, sound: Path, kind: _Kind, *, start_s: float, audible_s: Fraction, picture: VideoInfo, tempo: float
+    song: Sound,
+    place: Path,
+    kind: _Kind,
+    *,
+    start_s: float,
+    audible_s: Fraction,
+    picture: VideoInfo,
+    tempo: float,
+    check: Callable[[], None],
 ) -> None:
     """Cut the song, resample it where the codec needs that, pad it to the length of the pictures, and encode it."""
-    try:
-        facts = list_packets(song, SOUND)[0].facts
-        source_rate = int(facts["sample_rate"])
-    except (VideoError, LookupError) as error:
-        raise AudioError(f"{song}: no sound in it that ffmpeg can read; is it a whole sound file?") from error
-    rate = 44_100 if source_rate % 11_025 == 0 and kind.codec != "libopus" else 48_000
-    first, n = round(start_s * source_rate), round(audible_s * Fraction(tempo) * source_rate)
+    opus = kind.codec == "libopus"
+    rate = 44_100 if song.rate_hz % 11_025 == 0 and not opus else 48_000
+    first, n = round(start_s * song.rate_hz), round(audible_s * Fraction(tempo) * song.rate_hz)
     total = round(picture.n_frames / picture.fps * rate)
     filters = [
-        ffmpeg.SOUND_FROM_ZERO,
-        "asetpts=N/SR/TB",
         f"atrim=start_sample={first}:end_sample={first + n}",
         "asetpts=N/SR/TB",
         *([f"atempo={tempo:.9f}"] if tempo != 1 else []),
-        *_few_channels(facts.get("channel_layout_name", "")),
         f"aresample={rate}",
         f"apad=whole_len={total}",
         f"atrim=end_sample={total}",
     ]
-    arguments = ["-i", ffmpeg.name(song), "-map", SOUND, "-af", ",".join(filters), *NO_TAGS]
-    status, _, said = ffmpeg.run([*arguments, "-c:a", kind.codec, *kind.options, ffmpeg.name(sound)])
+    # Family 0 is what every player knows, and holds two channels; family 1 has named channels, up to eight.
+    family = ["-mapping_family", "0" if song.channels <= 2 else "1"] if opus else []
+    layout = OPUS_LAYOUTS[song.channels - 1] if opus else "stereo" if song.mix else song.layout
+    raw = ["-f", "f32le", "-ar", str(song.rate_hz), *layout_option(layout), "-i", "pipe:0"]
+    encoding = ["-c:a", kind.codec, *kind.options, *family, ffmpeg.name(place)]
+
+    def samples() -> Iterator[memoryview]:
+        for chunk in song.chunks():
+            check()
+            yield chunk.astype("<f4").data.cast("B")
+
+    status, said = ffmpeg.feed([*raw, "-af", ",".join(filters), *NO_TAGS, *encoding], samples())
     if status != 0:
-        raise AudioError(f"{song}: its sound cannot be encoded: {said}; is the file whole, and is there free space?")
-
-
-def _few_channels(layout: str) -> list[str]:
-    """Mix more channels than the codecs take to two: even ones to the left, odd ones to the right."""
-    count = channels_of(layout) or 2
-    if count <= MAX_CHANNELS:
-        return []
-    left, right = ("+".join(f"{2 / count:.6f}*c{i}" for i in range(side, count, 2)) for side in (0, 1))
-    return [f"pan=stereo|c0={left}|c1={right}"]
+        where = f"{song.path}: its sound cannot be encoded"
+        raise AudioError(f"{where}: {said}; is the file whole, and is there free space?")
 
 
 def _merge(video: Path, sound: Path, merged: Path) -> None:
     """Copy both streams into one file."""
+    prepare_moviepy()
     from moviepy.video.io.ffmpeg_tools import ffmpeg_merge_video_audio
 
     try:
@@ -165,18 +194,27 @@ def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path
     begins = [min(round(1000 * begin_s), end_ms) for begin_s, _ in chapters]
     lines = [";FFMETADATA1"]
     for begin, end, (_, title) in zip(begins, [*begins[1:], end_ms], chapters, strict=True):
-        text = re.sub(r"([=;#\\])", r"\\\1", " ".join(title.split()))
-        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={text}"]
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={_escaped(title)}"]
     path = folder / "chapters.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     return path
+
+
+def _escaped(title: str) -> str:
+    """A title as ffmpeg's metadata files have it.
+
+    Half a character cannot be written as UTF-8. A backslash before the end of a line joins the next line to it, also
+    where it is escaped, so a space follows it.
+    """
+    text = re.sub(r"([=;#\\])", r"\\\1", printable(" ".join(title.split())))
+    return text + " " if text.endswith("\\") else text
 
 
 def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
     """Copy the merged file with its index first, so that a player can start while it loads."""
     told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
     tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
-    arguments = ["-i", str(merged), *told, *tail]
+    arguments = ["-i", ffmpeg.name(merged), *told, *tail]
     status, _, said = ffmpeg.run(arguments)
     if status != 0:
         raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

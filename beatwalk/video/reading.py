@@ -15,12 +15,11 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core import ffmpeg
-from beatwalk.errors import VideoError
+from beatwalk.core import channels_of, ffmpeg, open_sound
+from beatwalk.errors import AudioError, VideoError
 from beatwalk.types import Float32, Frames
 
 PICTURE, SOUND = "0:V:0", "0:a:0"  # V, not v: a cover is not the picture
-_CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +121,6 @@ def _declared_rate(path: Path) -> Fraction:
     return Fraction(int(header[1]), int(header[2]))
 
 
-def channels_of(layout: str) -> int | None:
-    """Count the channels in one of ffmpeg's layout names: "stereo" → 2, "5.1(side)" → 6, "8 channels" → 8."""
-    digits = re.match(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", layout)
-    if digits:
-        return sum(int(part) for part in digits.groups() if part)
-    return _CHANNELS.get(layout)
-
-
 def read_frames(
     path: Path, *, size: tuple[int, int] | None = None, block: int = 32, strict: bool = False
 ) -> Iterator[Frames]:
@@ -211,23 +202,18 @@ def _ppm_blocks(pipe: IO[bytes], block: int) -> Iterator[NDArray[np.unsignedinte
         yield np.ascontiguousarray(rows[:, n_head:]).view(kind).reshape(n, height, width, 3)
 
 
-def read_sound(path: Path, rate: int) -> Float32:
-    """Decode the sound of a file, mixed to mono at `rate` Hz, shape (n,); empty where it has none."""
+def read_sound(path: Path, rate: int, track: int | None = None) -> Float32:
+    """Decode a sound of a file, mixed to mono at `rate` Hz, shape (n,); empty where it has none."""
+    import soxr
+
     _check_file(Path(path))
-    arguments = [
-        "-i",
-        ffmpeg.name(Path(path)),
-        "-map",
-        SOUND + "?",
-        "-af",
-        ffmpeg.SOUND_FROM_ZERO,
-        "-ac",
-        "1",
-        "-ar",
-        str(rate),
-    ]
-    status, output, _ = ffmpeg.run([*arguments, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"])
-    return np.frombuffer(output, "<f4") if status == 0 else np.zeros(0, np.float32)
+    try:
+        sound = open_sound(Path(path), track)
+    except AudioError:
+        return np.zeros(0, np.float32)
+    resampler = soxr.ResampleStream(sound.rate_hz, rate, 1, dtype="float32", quality="HQ")
+    blocks = [resampler.resample_chunk(chunk.mean(axis=1, dtype=np.float32)) for chunk in sound.chunks()]
+    return np.concatenate([*blocks, resampler.resample_chunk(np.zeros(0, np.float32), last=True)])
 
 
 def _check_file(path: Path) -> None:

@@ -19,18 +19,16 @@ from typing import IO, NoReturn, Self, cast
 
 import numpy as np
 
-from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish
+from beatwalk.core import check_place, discard, ffmpeg, partial_path, publish, reserve
 from beatwalk.errors import OutputError, SettingsError
+from beatwalk.perception import Pictures
 from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
-from beatwalk.video.nvenc import in_hardware
+from beatwalk.video.hardware import with_hardware
 
 QUEUE_BYTES = 64 * 2**20  # of frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # least and most frames that may wait
 LAST_WORDS_S = 5.0  # how long to wait for the reason after ffmpeg has closed its input
-
-FFV1_SLICES = 4  # threads that can work on one frame
-FFV1_SLICED_SIDE = 16  # least side of a frame that is cut into slices, in pixels
 
 
 class _FrameWriter:
@@ -51,7 +49,7 @@ class _FrameWriter:
         self._partial = partial_path(self.path)
         frame_bytes = channels * self.size[0] * self.size[1]
         room = min(max(QUEUE_BYTES // frame_bytes, QUEUE_FRAMES[0]), QUEUE_FRAMES[1])
-        self._queue: queue.Queue[bytes | None] = queue.Queue(room)
+        self._queue: queue.Queue[memoryview | None] = queue.Queue(room)
         self._broken = threading.Event()
 
     def __enter__(self) -> Self:
@@ -59,34 +57,42 @@ class _FrameWriter:
         width, height = self.size
         pixels = "rgb24" if self._channels == 3 else "rgba"
         source = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", str(self.fps))
+        try:
+            reserve(self._partial)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
         self._errors = tempfile.TemporaryFile()  # a pipe that nobody empties would block ffmpeg
         try:
             self._process = ffmpeg.start(
                 [*source, "-i", "pipe:0", "-an", *self._options, ffmpeg.name(self._partial)],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors, bufsize=0,
             )  # fmt: skip
         except BaseException:
             self._errors.close()
+            discard(self._partial)
             raise
         self._thread = threading.Thread(target=self._feed, name=f"encode {self.path.name}", daemon=True)
         self._thread.start()
         return self
 
-    def write(self, frames: Frames) -> None:
+    def write(self, frames: Frames | Pictures) -> None:
         """Hand over uint8 frames, shape (n, height, width, 3 or 4 with alpha); wait while too many are queued.
+
+        An array is not copied, so it must stay as it is until it is written.
 
         Raises
         ------
         OutputError
             The encoder has stopped; the message has its reason.
         """
+        frames = frames.host() if isinstance(frames, Pictures) else frames
         expected = (self.size[1], self.size[0], self._channels)
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
             raise ValueError(f"expected uint8 frames of shape (n, {expected}), found {frames.dtype} {frames.shape}")
         for frame in frames:
             if self._broken.is_set() and not (self._stops_early and self._process.poll() == 0):
                 self._fail()
-            self._queue.put(frame.tobytes())
+            self._queue.put(np.ascontiguousarray(frame).data.cast("B"))
             self.frames_written += 1
 
     def __exit__(
@@ -117,7 +123,8 @@ class _FrameWriter:
             while (frame := self._queue.get()) is not None:
                 if not self._broken.is_set():
                     try:
-                        pipe.write(frame)
+                        while frame:  # without a buffer, a part may be written
+                            frame = frame[pipe.write(frame) :]
                     except OSError:
                         self._broken.set()  # keep emptying the queue, so that `write` never waits for ever
         finally:
@@ -135,7 +142,10 @@ class _FrameWriter:
 
 
 class LosslessWriter(_FrameWriter):
-    """Writes FFV1 in Matroska: every pixel survives; every frame stands alone and carries a checksum.
+    """Writes Ut Video in Matroska: every pixel survives, and every frame stands alone.
+
+    It takes a quarter of the time that FFV1 takes, for a tenth more bytes. It has no checksums; the record of a
+    segment has one of the whole file.
 
     Parameters
     ----------
@@ -148,11 +158,7 @@ class LosslessWriter(_FrameWriter):
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
-        slices = FFV1_SLICES if min(size) >= FFV1_SLICED_SIDE else 1
-        options = (
-            "-c:v", "ffv1", "-level", "3", "-g", "1", "-slices", str(slices), "-slicecrc", "1",
-            "-pix_fmt", "bgr0", "-f", "matroska",
-        )  # fmt: skip
+        options = ("-c:v", "utvideo", "-pred", "median", "-pix_fmt", "gbrp", "-f", "matroska")
         super().__init__(path, size, fps, options)
 
 
@@ -170,11 +176,12 @@ class Encoder(_FrameWriter):
     codec
         A name in `codecs.CODECS`.
     crf
-        Quality, 0-51; a lower value looks better and makes a larger file. Codecs of fixed quality ignore it.
+        Quality, 0-51; a lower value looks better and makes a larger file. None: the codec's own. Codecs of fixed
+        quality ignore it.
     intra
         Write h264 as whole frames alone, for scrubbing.
     alpha
-        Frames have a fourth channel, and their colours are premultiplied by it.
+        Frames have a fourth channel.
     upscale
         Factor of width and height.
     interpolate
@@ -190,7 +197,7 @@ class Encoder(_FrameWriter):
         fps: Fraction,
         *,
         codec: str = "h264",
-        crf: int = 15,
+        crf: int | None = None,
         intra: bool = False,
         alpha: bool = False,
         upscale: int = 1,
@@ -205,7 +212,7 @@ class Encoder(_FrameWriter):
         options = codecs.writing_options(
             Path(path), codec, size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
-            **({"choose": in_hardware} if hardware else {}),
+            **({"choose": with_hardware} if hardware else {}),
         )  # fmt: skip
         self._stops_early = times > 1  # as soon as it has all the frames that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

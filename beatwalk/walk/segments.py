@@ -8,8 +8,8 @@ files are those of `beatwalk.core.workfolder`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,12 +25,10 @@ from beatwalk.core import (
     Surveying,
     WorkFolder,
     file_sha256,
-    read_json,
+    open_regular,
     record_file,
     whole_or_nothing,
-    write_json,
 )
-from beatwalk.errors import OutputError
 from beatwalk.perception import change
 from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
 from beatwalk.video import LosslessWriter
@@ -38,6 +36,8 @@ from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
 from beatwalk.walk.survey import Survey, progress_of, survey
 from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
+
+MAX_RECORD_BYTES = 256 * 2**20  # 16 bytes a frame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -200,36 +200,50 @@ class _Closer:
 
 def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, tell: OnEvent) -> Survey:
     """Read the survey of an earlier run of the same render, or survey and keep the result."""
-    path = work.survey_file
-    if path.is_file():
-        with contextlib.suppress(OutputError, KeyError, TypeError, ValueError):
-            found = survey_from_json(read_json(path, OutputError, "a survey"))
+    if (kept := work.kept_survey()) is not None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            found = survey_from_json(kept)
             if len(found.paths) == len(walk.plan.segments):
                 return found
     tell(Surveying(segment=0, done=0.0))
     found = survey(walk, targets, progress=lambda done, _: tell(Surveying(segment=done - 1, done=1.0)))
-    write_json(path, survey_to_json(found))
+    work.keep_survey(survey_to_json(found))
     return found
 
 
 def write_record(record: SegmentRecord) -> None:
     """Record that a segment is finished: its frames are on disk, and the record has their hash."""
     with whole_or_nothing(record_file(record.path)) as partial, partial.open("wb") as file:
+        frames = file_sha256(record.path)
         np.savez(
             file,
             positions=record.positions,
             measured=record.measured,
             ends=record.ends,
             replaced=record.replaced,
-            sha256=np.frombuffer(file_sha256(record.path), np.uint8),
+            sha256=np.frombuffer(frames, np.uint8),
+            checksum=np.frombuffer(_checksum(record, frames), np.uint8),
         )
+
+
+def _checksum(record: SegmentRecord, frames: bytes) -> bytes:
+    """A digest of a record and of what its frames hash to."""
+    digest = hashlib.sha256(frames + str(record.replaced).encode())
+    for values in (record.positions, record.measured, record.ends):
+        digest.update(f"{values.dtype} {values.shape}".encode() + values.tobytes())
+    return digest.digest()
 
 
 def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
     """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
     path = work.frames_file(segment.index)
     try:
-        with record_file(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+        if path.is_symlink():
+            return None
+        stored = record_file(path)
+        with open_regular(stored, MAX_RECORD_BYTES) as file, np.load(file, allow_pickle=False) as data:
+            if any(each.compress_type or each.file_size > MAX_RECORD_BYTES for each in data.zip.infolist()):
+                return None  # ours are not compressed
             record = SegmentRecord(
                 path=path,
                 positions=data["positions"],
@@ -238,8 +252,10 @@ def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
                 replaced=int(data["replaced"]),
             )
             whole = len(record.positions) == len(record.measured) == segment.n_frames
-            return record if whole and data["sha256"].tobytes() == file_sha256(path) else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            frames = data["sha256"].tobytes()
+            whole = whole and data["checksum"].tobytes() == _checksum(record, frames)
+            return record if whole and frames == file_sha256(path) else None
+    except Exception:  # damaged archives make numpy raise a dozen kinds; any doubt counts as not there
         return None
 
 

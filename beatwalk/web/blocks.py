@@ -23,7 +23,7 @@ from beatwalk.types import Analysis, Float, Plan
 SAME_S = 0.002  # a block as near as this to a beat lies on it
 DEFAULT_STRENGTH = 0.6
 PICTURES = "pictures"  # the folder of a project that holds its picture keyframes
-_PLACE = re.compile(r"@(bar|beat)\s+\d+", re.IGNORECASE)
+_PLACE = re.compile(r"@(bar|beat)\s+\d+(?=\s|$)", re.IGNORECASE)
 _LABEL = re.compile(r"[\w-]{1,24}")
 
 
@@ -158,9 +158,9 @@ def renumbered(text: str, old: Analysis, new: Analysis) -> str:
 
 
 def with_label(text: str, old: str, new: str) -> str:
-    """A prompt file in which `@section old` is called `@section new`."""
-    pattern = re.compile(rf"^(\s*@section\s+){re.escape(old)}(?=\s|$)", re.IGNORECASE | re.MULTILINE)
-    return pattern.sub(lambda match: match[1] + new, text)
+    """A prompt file in which `@section old`, or `@old`, is called `@section new`."""
+    pattern = re.compile(rf"^(\s*)@(?:section\s+)?{re.escape(old)}(?=\s|$)", re.IGNORECASE | re.MULTILINE)
+    return pattern.sub(lambda match: f"{match[1]}@section {new}", text)
 
 
 def check_label(label: str) -> str:

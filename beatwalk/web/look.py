@@ -14,27 +14,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.core import whole_or_nothing
 from beatwalk.errors import OutputError, SettingsError
-from beatwalk.plan import list_presets, load_settings, shaped_source
-from beatwalk.settings import Modulated, Rule, Settings, Shape, Source
+from beatwalk.plan import list_presets, load_settings, shaped_source, targets_of
+from beatwalk.settings import Rule, Settings, Shape
+from beatwalk.sources import SOURCES
+from beatwalk.targets import TARGETS
 from beatwalk.types import Analysis, Float, Plan, Timeline
 from beatwalk.web.projects import slug
 from beatwalk.web.toml_text import preset_toml
 
 MAX_POINTS = 6000  # of a curve over the song; an hour is then drawn with less than two points a second
 MAX_RATE_HZ, MIN_RATE_HZ = 25, 4
-# Targets of the modulation matrix: where each lies in a preset, its name, its unit, and how far a slider reaches.
-TARGETS: tuple[tuple[str, str, str, float], ...] = (
-    ("walk.speed", "Speed", "× full speed", 2.0),
-    ("camera.zoom", "Zoom", "octaves", 0.5),
-    ("camera.rotate", "Rotate", "degrees", 20.0),
-    ("camera.pan_x", "Pan across", "picture widths", 0.2),
-    ("camera.pan_y", "Pan down", "picture heights", 0.2),
-    ("color.exposure", "Exposure", "stops", 2.0),
-    ("color.saturation", "Saturation", "added to 1", 1.0),
-    ("color.hue", "Hue", "degrees", 180.0),
-    ("trails.amount", "Trails", "of the last frame", 0.95),
-    ("grain.noise", "Grain", "of full scale", 0.1),
-)
+# How far the slider of a target reaches, either way; a number beside it takes any value.
+REACH = {
+    "walk.speed": 2.0, "camera.zoom": 0.5, "camera.rotate": 20.0, "camera.pan_x": 0.2, "camera.pan_y": 0.2,
+    "color.exposure": 2.0, "color.saturation": 1.0, "color.hue": 180.0, "trails.amount": 0.95, "grain.noise": 0.1,
+}  # fmt: skip
+USUAL_REACH = 1.0
 
 
 class Wanted(BaseModel):
@@ -48,12 +43,19 @@ class Wanted(BaseModel):
 
 def words() -> dict[str, Any]:
     """Names of sources, curves and targets."""
+    targets = [
+        {
+            "path": spec.key,
+            "name": spec.name.replace("_", " ").capitalize(),
+            "unit": spec.unit,
+            "reach": REACH.get(spec.key, USUAL_REACH),
+        }
+        for spec in TARGETS.values()
+    ]
     return {
-        "sources": list(typing.get_args(Source)),
+        "sources": [{"name": spec.name, "text": spec.text, "kind": spec.kind} for spec in SOURCES.values()],
         "curves": list(typing.get_args(Shape)),
-        "targets": [
-            {"path": path, "name": name, "unit": unit, "reach": reach} for path, name, unit, reach in TARGETS
-        ],
+        "targets": targets,
     }
 
 
@@ -61,26 +63,14 @@ def curves_of(analysis: Analysis, settings: Settings, rules: Sequence[Rule]) -> 
     """The target speed over the whole song, and each rule's source as shaped by it (0-1)."""
     rate = int(np.clip(MAX_POINTS / analysis.duration_s, MIN_RATE_HZ, MAX_RATE_HZ))
     timeline = Timeline.spanning(analysis.duration_s, Fraction(rate))
-    plan = Plan(
-        analysis=analysis, timeline=timeline, model=None, size=None, keyframes=(),
-        settings=settings.model_copy(update={"walk": settings.walk.model_copy(update={"loop": False})}),
-    )  # fmt: skip
+    walk = settings.walk.model_copy(update={"loop": False})
+    alone = Settings(walk=walk, sources=settings.sources)  # the other targets are not drawn
+    plan = Plan(analysis=analysis, timeline=timeline, settings=alone, model=None, size=None, keyframes=())
     return {
         "rate_hz": rate,
-        "speed": _rounded(_speed(plan)),
+        "speed": _rounded(targets_of(plan).speed),
         "shaped": [_rounded(shaped_source(rule, analysis, timeline)) for rule in rules],
     }
-
-
-def _speed(plan: Plan) -> Float:
-    """The target speed alone: the other targets are not drawn and take as long each."""
-    speed: Modulated = plan.settings.walk.speed
-    total = np.full(plan.timeline.n_frames, speed.level)
-    for rule in speed.rules:
-        if rule.kind == "level":
-            total = total + rule.amount * shaped_source(rule, plan.analysis, plan.timeline)
-    floored: Float = np.maximum(total, 0.0)
-    return floored
 
 
 def _rounded(values: Float) -> list[float]:

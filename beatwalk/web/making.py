@@ -30,6 +30,7 @@ from beatwalk.types import Frames
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
 from beatwalk.web.projects import Project
+from beatwalk.web.state import check_paths
 
 SIDE = 256  # pixels of a still's or preview's longer side, for the model inside
 MAX_PREVIEW_S = 60.0
@@ -116,6 +117,7 @@ class Making:
         state = project.state
         values = merge(state.settings.model_dump(mode="json"), changes)
         wanted = settings_from(values, where="settings")
+        check_paths(wanted, state.settings)
         small = preview_overrides()
         size = _size_of(wanted, state.model)
         small["video"] |= {
@@ -190,6 +192,7 @@ class Making:
             The model cannot be loaded, or the plan has a mistake.
         """
         settings = settings_from(merge(project.state.settings.model_dump(mode="json"), changes), where="settings")
+        check_paths(settings, project.state.settings)
         plan = project.plan_of(project.state, settings=settings)
         key = _key(
             plan.model,

@@ -284,7 +284,8 @@ def project_routes(server: Server) -> "APIRouter":
         project = server.projects.get(name)
         values = merge(project.state.settings.model_dump(mode="json"), body.settings)
         settings = settings_from(values, where="settings")
-        return curves_of(project.analysis(), settings, body.rules)
+        check_paths(settings, project.state.settings)
+        return curves_of(project.heard(settings).analysis, settings, body.rules)
 
     @router.get("/projects/{name}/sound", response_class=FileResponse)
     def read_sound(name: str) -> FileResponse:

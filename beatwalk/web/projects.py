@@ -30,8 +30,26 @@ from typing import Any
 
 from beatwalk.core import read_json, whole_or_nothing, write_json
 from beatwalk.errors import BeatwalkError, OutputError, PlanError
-from beatwalk.listen import analysis_to_json, open_song, read_analysis, write_analysis
-from beatwalk.plan import check_plan, load_settings, parse_prompts, place_prompts, plan_to_json
+from beatwalk.listen import (
+    HeardFiles,
+    analysis_to_json,
+    hear_files,
+    open_song,
+    read_analysis,
+    with_curves,
+    write_analysis,
+)
+from beatwalk.plan import (
+    Script,
+    check_plan,
+    load_settings,
+    parse_prompts,
+    place_prompts,
+    plan_to_json,
+    script_sources,
+    used_curves,
+    used_sources,
+)
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.web.blocks import PICTURES, blocks_of
@@ -299,12 +317,29 @@ class Project:
                 raise PlanError(
                     f"prompts.txt:{line.line}: pictures are taken from {PICTURES}/ only; add the picture first"
                 )
+        settings = settings or state.settings
+        heard = self.heard(settings, script)
         made = place_prompts(
-            self.analysis(), script, settings or state.settings, model=state.model,
-            start_s=0.0 if whole else state.start_s, end_s=None if whole else state.end_s,
-        )  # fmt: skip
+            heard.analysis,
+            script,
+            settings,
+            model=state.model,
+            start_s=0.0 if whole else state.start_s,
+            end_s=None if whole else state.end_s,
+        )
+        made = replace(made, files=heard.files)
         check_plan(made)
         return made
+
+    def heard(self, settings: Settings, script: Script | None = None) -> HeardFiles:
+        """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names."""
+        sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings))}
+        analysis = self.analysis()
+        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
+            analysis = with_curves(analysis, self.audio, missing)
+        if not any((settings.sources.stems, settings.sources.midi, settings.sources.curves)):
+            return HeardFiles(analysis=analysis, files=(), remarks=())
+        return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)
 
     def _is_own_picture(self, path: Path) -> bool:
         inside = self.folder / PICTURES

@@ -58,7 +58,7 @@ def videos_of(project: Project) -> list[dict[str, Any]]:
 def _span(video: Path) -> tuple[float, float]:
     """Where in the song a video begins and how long it is, in seconds, by its manifest."""
     try:
-        _, timeline, _ = timing_of(read_manifest(video) or {}, video)
+        timeline, _ = timing_of(read_manifest(video) or {}, video)
     except InputError:
         return 0.0, 0.0
     return timeline.start_s, timeline.duration_s

@@ -7,16 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from beatwalk.errors import SettingsError
+from beatwalk.plan import files_in
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis
 
 MAX_STEPS = 300  # that can be undone
 ONE_GESTURE_S = 1.5  # changes of the same thing that follow each other as fast as this are undone together
-# Settings that name files. A page may keep what a preset on disk says, but never name a file itself.
-PATHS = (
-    ("walk", "init"), ("model", "lora"), ("model", "vae"), ("model", "tiny_vae"), ("model", "embedding"),
-    ("video", "upscaler"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,9 +85,6 @@ def check_paths(new: Settings, old: Settings) -> None:
     SettingsError
         They do.
     """
-    for group, name in PATHS:
-        value, known = (getattr(getattr(settings, group), name) for settings in (new, old))
-        if value not in (known, None, "auto", ()):
-            raise SettingsError(
-                f"{group}.{name}: files are not named from the page; write it into preset.toml instead"
-            )
+    named, known = (set(files_in(settings.model_dump(mode="json"))) for settings in (new, old))
+    if named - known:
+        raise SettingsError("files are not named from the page; write them into preset.toml instead")

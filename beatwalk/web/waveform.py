@@ -52,7 +52,17 @@ def playable(song: Path, cache: Path) -> Path:
     copy = cache / "sound.ogg"
     if not copy.is_file():
         with whole_or_nothing(copy) as partial:
-            filters = ["-map", "0:a:0", "-vn", "-af", ffmpeg.SOUND_FROM_ZERO, "-c:a", "libvorbis", "-q:a", "5"]
+            filters = [
+                "-map",
+                "0:a:0",
+                "-vn",
+                "-af",
+                ffmpeg.GAPS_FILLED,
+                "-c:a",
+                "libvorbis",
+                "-q:a",
+                "5",
+            ]
             status, _, complaint = ffmpeg.run(["-i", ffmpeg.name(song), *filters, ffmpeg.name(partial)])
             if status:
                 raise AudioError(f"{song.name}: its sound cannot be converted for browsers: {complaint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from beatwalk import api, preflight
+from beatwalk.cli import main
 from beatwalk.core import Event, Rendered
 from beatwalk.core.workfolder import WorkFolder, manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError, SettingsError, VideoError
+from beatwalk.listen import Corrections, correct
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.plan.presets import settings_from
@@ -170,3 +173,35 @@ def test_room_and_remarks_are_those_of_the_finished_video() -> None:
     assert "scaled to 512x512" in "".join(remarks_of(VideoSettings(codec="dxv"), (520, 520)))
     assert remarks_of(VideoSettings(codec="dxv", upscale=2), (520, 520)) == []
     assert "48 fps" in "".join(remarks_of(VideoSettings(codec="gif", interpolate=2), (64, 64)))
+
+
+def test_what_was_rendered_is_what_is_measured(planned: Plan, tmp_path: Path) -> None:
+    """`check` and `cues` use the grid of the manifest, also where it was never stored and the song is gone."""
+    slower = correct(planned.analysis, tmp_path / "song.wav", Corrections(halve=True))
+    assert len(slower.beats_s) < len(planned.analysis.beats_s)
+    video, cues = tmp_path / "out.mp4", tmp_path / "out.mp4.cues.json"
+    made = api.plan(tmp_path / "song.wav", ["a red sea"], overrides=[SMALL], analysis=slower, end_s=2.0)
+    render(made, video)
+    for _ in range(2):
+        report = api.check(video)
+        assert report.beats_s is not None
+        assert report.beats_s.tolist() == slower.beats_s.tolist()
+        main(["cues", str(video), "--overwrite"])
+        beats = [row["time"] for row in json.loads(cues.read_text())["markers"] if row["kind"] == "beat"]
+        assert len(beats) == (slower.beats_s < 2.0).sum()
+        (tmp_path / "song.wav").unlink(missing_ok=True)
+
+
+def test_an_older_manifest_is_reported_and_the_song_heard(
+    planned: Plan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not say which beats it was rendered from."""
+    caplog.set_level(logging.WARNING, "beatwalk")  # the command line may have made it quieter
+    render(planned, tmp_path / "out.mp4")
+    path = manifest_path(tmp_path / "out.mp4")
+    old = {key: value for key, value in json.loads(path.read_text()).items() if key != "analysis"}
+    path.write_text(json.dumps(old))
+    report = api.check(tmp_path / "out.mp4")
+    assert report.beats_s is not None
+    assert report.beats_s.tolist() == planned.analysis.beats_s.tolist()
+    assert "the song is heard again" in caplog.text

@@ -75,8 +75,9 @@ def test_what_a_killed_run_left_is_swept_away(tmp_path: Path) -> None:
             pass
         folder.mkdir()  # as if the run had been killed within
         (folder / "pictures.mp4").write_text("half")
-        partial_path(path).write_text("half")
-        left[path] = {folder, partial_path(path)}
+        partial = partial_path(path)
+        partial.write_text("half")
+        left[path] = {folder, partial}
     mine.write_text("whole")
     assert set(tmp_path.glob(PARTIAL_GLOB)) == left[mine] | left[other]
     sweep(mine)

@@ -55,7 +55,9 @@ def manifest_of(plan: Plan) -> dict[str, Any]:
     motion: dict[str, list[float | None]] = {"target": [None, *wanted(plan).speed[1:].tolist()]}
     seeds = [{"seed": 0, "travel": 0.0}] * len(plan.keyframes)
     pictures = fingerprints.picture_digests(plan)
-    return build_manifest(plan, INFO, (64, 48), scale=1.0, seeds=seeds, motion=motion, report={}, pictures=pictures)
+    return build_manifest(
+        plan, INFO, (64, 48), scale=1.0, seeds=seeds, motion=motion, report={}, analysis={}, pictures=pictures
+    )
 
 
 def differences(made: Plan, asked: Plan) -> list[str]:
@@ -135,6 +137,18 @@ def test_a_picture_counts_by_its_content(tmp_path: Path) -> None:
     assert differences(plan, with_first(plan, replace(plan.keyframes[0], strength=0.9))) == []
 
 
+def test_a_setting_that_is_newer_than_a_video_has_its_default_there() -> None:
+    """Videos of an earlier version are still the videos that are asked for; settings of other versions are not."""
+    plan = known_plan()
+    manifest = manifest_of(plan)
+    del manifest["settings"]["video"]["chapters"], manifest["settings"]["grain"]
+    compare = fingerprints.video_differences
+    assert compare(manifest, plan, wanted(plan), INFO.fingerprint) == []
+    assert compare(manifest, known_plan(video={"chapters": "off"}), wanted(plan), INFO.fingerprint) == ["video"]
+    manifest["settings"]["walk"]["stride"] = 2
+    assert "walk" in compare(manifest, plan, wanted(plan), INFO.fingerprint)
+
+
 def test_effects_change_a_finished_video_but_not_its_frames() -> None:
     """Frames are kept for such changes."""
     plan, other = known_plan(), known_plan(grain={"noise": 0.1})
@@ -153,5 +167,5 @@ def test_other_music_moves_otherwise() -> None:
 
 def test_every_setting_belongs_before_or_after_rendering() -> None:
     """A new group changes finished pictures, and `finish` may change it, or it changes frames."""
-    before = {"seed", "walk", "feedback", "model"}
+    before = {"seed", "sources", "walk", "feedback", "model"}
     assert set(Settings.model_fields) == {*AFTERWARDS, *before, "description"}

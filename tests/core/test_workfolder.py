@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,8 @@ def test_a_failure_before_the_first_segment_leaves_nothing(tmp_path: Path) -> No
         assert work.path.exists() == bool(after)
 
 
-def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
-    """Without the record of what they show, or where it is broken, finished segments are made anew."""
+def test_frames_of_which_nothing_is_known_are_left_alone(tmp_path: Path) -> None:
+    """Without the record of what they show, or where it is broken, they may be anybody's."""
     work = WorkFolder(tmp_path / "out.mp4")
     for content in (None, b"{broken"):
         work.path.mkdir()
@@ -64,10 +65,11 @@ def test_frames_of_which_nothing_is_known_are_not_used(tmp_path: Path) -> None:
         (work.path / "segment-0000.npz").write_bytes(b"x")
         if content is not None:
             (work.path / "render.json").write_bytes(content)
-        with work.claimed(IDENTITY, overwrite=False):
-            assert {path.name for path in work.path.iterdir()} == {"lock", "render.json"}
-        work.clear()
-        assert not work.path.exists()
+        before = {path.name for path in work.path.iterdir()}
+        with pytest.raises(OutputError, match="not made by beatwalk"), work.claimed(IDENTITY, overwrite=True):
+            pass
+        assert {path.name for path in work.path.iterdir()} == before
+        shutil.rmtree(work.path)
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:

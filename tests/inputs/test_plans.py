@@ -81,7 +81,7 @@ def test_hostile_manifests(video: Path, tmp_path: Path, key: Place) -> None:
         manifest_path(copied).write_text(json.dumps(changed(data, key, value)))
         survives(lambda value=value: timing_of(changed(data, key, value), copied))  # type: ignore[misc]
         if number % 7 == len(key):
-            survives(lambda: cues_of(copied, analysis, lambda song: analysis))
+            survives(lambda: cues_of(copied, analysis, lambda song, track: analysis))
             survives(lambda: api.check(copied, analysis=analysis))
 
 
@@ -101,12 +101,20 @@ BROKEN: dict[str, bytes] = {
 @pytest.mark.parametrize("content", BROKEN)
 @pytest.mark.parametrize("name", ["render.json", "survey.json", "plan.json", "segment-0000.npz", "segment-0000.mkv"])
 def test_hostile_work_folders(video: Path, tmp_path: Path, name: str, content: str) -> None:
-    """Whatever lies in a work folder, the render ends with the same video, and no pickle is loaded."""
+    """Whatever lies in a work folder of ours, the render ends with the same video, and no pickle is loaded.
+
+    Without our mark, the folder is somebody else's: it stays as it is.
+    """
     here = tmp_path / "here"
     work = WorkFolder(here / "out.mp4").path
     work.mkdir()
+    (work / "render.json").write_text('{"version": 1, "identity": {"prompts": "a"}}')
     (work / "segment-0000.npz").write_bytes(BROKEN["text"])
     (work / name).write_bytes(BROKEN[content])
-    survives(lambda: api.render(_small_plan(video.with_name("song.wav")), here / "out.mp4",
-                                     generator=FakeGenerator(), overwrite=True))  # fmt: skip
+    said = survives(lambda: api.render(_small_plan(video.with_name("song.wav")), here / "out.mp4",
+                                            generator=FakeGenerator(), overwrite=True))  # fmt: skip
+    if name == "render.json":
+        assert "not made by beatwalk" in str(said)
+        assert (work / name).read_bytes() == BROKEN[content]
+        return
     assert (here / "out.mp4").read_bytes()[:4096] == video.read_bytes()[:4096]

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from beatwalk.cli import main
-from beatwalk.jobs.bench import Bench, BenchReport, run_bench, write_song
+from beatwalk.jobs.bench import Bench, BenchReport, run_bench
+from beatwalk.jobs.song import write_song
 from beatwalk.models import DiffusionGenerator, TimedGenerator, diffusers_backend
 from tests.models import tiny
 from tests.models.tiny import on_cpu

@@ -148,7 +148,7 @@ def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     report = api.check(clip.path)
     assert report.tracking is not None
     assert report.sound is None
-    cues_of(clip.path, None, lambda song: pytest.fail("a loop's beats are known"))
+    cues_of(clip.path, None, lambda song, track: pytest.fail("a loop's beats are known"))
     told = json.loads((tmp_path / "loops" / "song_150bpm_02bars_01.mov.cues.json").read_text())["markers"]
     beats = [row["frame"] for row in told if row["kind"] == "beat"]
     assert beats == [round(i * 0.4 * 24 + 1e-9) for i in range(8)]
@@ -156,7 +156,7 @@ def test_a_clip_can_be_checked_and_cued(tmp_path: Path) -> None:
     manifest = json.loads(manifest_path(clip.path).read_text())
     manifest_path(clip.path).write_text(json.dumps({**manifest, "loop": {"bpm": -1}}))
     with pytest.raises(InputError, match="manifest is incomplete"):
-        cues_of(clip.path, None, lambda song: known_analysis())
+        cues_of(clip.path, None, lambda song, track: known_analysis())
 
 
 def test_sound_is_stretched_with_the_pictures(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_taps_file(tmp_path: Path) -> None:
         ("1\n2\n1.5\n4", "taps.txt:3: 1.5 s does not come after 2 s"),
         ("1\n2\n", "2 taps are too few"),
         ("1\ninf\n3\n4", 'taps.txt:2: "inf" is not a time'),
-        (None, "cannot be read"),
+        (None, "no such file; expected times tapped along"),
     ],
 )
 def test_mistakes_in_taps_are_named(tmp_path: Path, text: str | None, message: str) -> None:
@@ -233,3 +233,31 @@ def test_nothing_to_correct_without_beats() -> None:
     for corrections in (Corrections(double=True), Corrections(shift_downbeat=1), Corrections(first_beat_s=1.0)):
         with pytest.raises(SettingsError, match=r"no beats were found.*--tempo or --tap"):
             apply_corrections(none, corrections)
+
+
+def test_a_section_gets_its_name_and_lends_it_to_those_like_it() -> None:
+    """One that is named itself keeps its own; the last name for a section counts."""
+    song = known_analysis()
+    assert [part.label for part in apply_corrections(song, Corrections(labels=((8.0, "chorus"),))).sections] == [
+        *("A", "chorus", "A")
+    ]
+    read = apply_corrections(song, Corrections(labels=((6.6, "chorus"),)))  # begins at 6.67
+    assert [part.label for part in read.sections] == ["A", "chorus", "A"]
+    both = apply_corrections(song, Corrections(labels=((0.0, "verse"), (19.9, "outro"))))
+    assert [part.label for part in both.sections] == ["verse", "B", "outro"]
+    assert not Corrections()
+    assert Corrections(labels=((0.0, "verse"),))
+
+
+@pytest.mark.parametrize(
+    ("label", "match"),
+    [
+        ((99.0, "x"), "--label x: 99 s, expected 0 to the song.s end"),
+        ((1.0, "two words"), "expected a word"),
+        ((1, ""), "word"),
+    ],
+)
+def test_labels_that_cannot_be(label: tuple[float, str], match: str) -> None:
+    """Outside the song, or not a word."""
+    with pytest.raises(SettingsError, match=match):
+        apply_corrections(known_analysis(), Corrections(labels=(label,)))

@@ -7,10 +7,9 @@ import pytest
 
 from beatwalk.listen.curves import CURVE_RATE_HZ, song_curves
 from beatwalk.listen.features import extract_features
+from beatwalk.sources import CURVES
 from beatwalk.types import Curve
 from tests.songs import RATE_HZ, Samples, audio_of
-
-NAMES = ["energy", "bass", "mid", "high", "brightness"]
 
 
 def curves_of(samples: Samples, block: int = 50_000) -> dict[str, Curve]:
@@ -40,7 +39,7 @@ def test_silence_is_exactly_zero() -> None:
         (np.r_[np.zeros(5 * RATE_HZ), sine(99, 0.5)], slice(200)),
     ):
         curves = curves_of(samples)
-        assert list(curves) == NAMES
+        assert list(curves) == list(CURVES)
         for curve in curves.values():
             assert np.isfinite(curve.values).all()
             assert not curve.values[quiet].any()
@@ -65,7 +64,7 @@ def test_curves_span_the_song_and_do_not_depend_on_blocks() -> None:
     """One value every 1 / 45 s to the end; the size of blocks changes nothing."""
     samples = np.random.default_rng(0).standard_normal(int(3.3 * RATE_HZ)) * 0.1
     whole, pieces = curves_of(samples, block=len(samples)), curves_of(samples, block=777)
-    for name in NAMES:
+    for name in CURVES:
         np.testing.assert_allclose(whole[name].values, pieces[name].values, atol=1e-3)
         assert (len(whole[name].values) - 1) / CURVE_RATE_HZ == pytest.approx(3.3, abs=0.03)
         assert whole[name].values.min() >= 0

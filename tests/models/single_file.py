@@ -20,14 +20,16 @@ TOP = {
 }  # fmt: skip
 
 
-def write_checkpoint(pipeline: StableDiffusionPipeline, path: Path, without: str = "") -> Path:
-    """One .safetensors; tensors whose names begin with `without` are left out, where it is given."""
+def write_checkpoint(
+    pipeline: StableDiffusionPipeline, path: Path, without: str = "", marks: tuple[str, ...] = ()
+) -> Path:
+    """One .safetensors; tensors whose names begin with `without` are left out, and `marks` are empty ones."""
     tensors = {f"model.diffusion_model.{name}": t for name, t in unet_tensors(pipeline.unet).items()}
     tensors |= {f"first_stage_model.{name}": t for name, t in vae_tensors(pipeline.vae).items()}
     for name, tensor in pipeline.text_encoder.state_dict().items():
         tensors[f"cond_stage_model.transformer.text_model.{name.removeprefix('text_model.')}"] = tensor
     kept = {n: t.contiguous().clone() for n, t in tensors.items() if not (without and n.startswith(without))}
-    save_file(kept, path)
+    save_file(kept | {mark: torch.empty(0) for mark in marks}, path)
     return path
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import ModelError
-from beatwalk.models import DiffusionGenerator
-from beatwalk.models.addons import SCHEDULERS, AddOns, split_scale
+from beatwalk.models import DiffusionGenerator, diffusers_backend
+from beatwalk.models.addons import SCHEDULERS, AddOns
+from beatwalk.models.loras import split_scale
 from beatwalk.models.prompt_weights import to_compel, unweighted
 from tests.models import tiny
 from tests.models.test_diffusers_backend import LEVELS, PROMPTS, apart, pictures
@@ -75,6 +76,62 @@ def test_a_lora_of_another_model_is_refused(saved: Saved, lora: Path) -> None:
         load(saved("pixart"), loras=(str(lora),))
 
 
+def test_a_lora_that_fits_in_part_says_how_much_does_not(
+    saved: Saved, lora: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fits is merged as if it were alone; a whole one says nothing."""
+    tensors = load_file(lora)
+    whole = load(saved("sd"), loras=(str(lora),))
+    assert not caplog.records
+    elsewhere = {name.replace("attentions.0", "attentions.7"): t.clone() for name, t in tensors.items()}
+    strangers = {name: t for name, t in elsewhere.items() if name not in tensors}
+    save_file(tensors | strangers, lora.with_name("both.safetensors"))
+    part = load(saved("sd"), loras=(str(lora.with_name("both.safetensors")),))
+    assert apart(pictures(part), pictures(whole)) <= LEVELS
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    count = f"{len(strangers)} of its {len(tensors) + len(strangers)} tensors found no place"
+    assert count in said[0]
+    assert "both.safetensors" in said[0]
+
+
+def test_what_kohya_wrote_is_counted_after_its_translation(
+    saved: Saved, lora: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other names and alphas of their own are no reason to say that something is missing."""
+    tensors, kohya = load_file(lora), {}
+    for name, tensor in tensors.items():
+        layer, _, rest = name.removeprefix("unet.").partition(".lora")
+        ending = "lora_down.weight" if ("down" in rest or "A" in rest) else "lora_up.weight"
+        kohya[f"lora_unet_{layer.replace('.', '_')}.{ending}"] = tensor
+        kohya[f"lora_unet_{layer.replace('.', '_')}.alpha"] = torch.tensor(2.0)
+    save_file(kohya, lora.with_name("kohya.safetensors"))
+    made = load(saved("sd"), loras=(str(lora.with_name("kohya.safetensors")),))
+    assert apart(pictures(made), pictures(load(saved("sd"), loras=(str(lora),)))) <= LEVELS
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"lora_unet_mid_block_attentions_0.hada_w1_a": (4, 2)}, "it is a LoHa (Hadamard products)"),
+        ({"lora_unet_mid_block_attentions_0.lokr_w1": (4, 4)}, "it is a LoKr (Kronecker products)"),
+        ({"lora_unet_mid_block_attentions_0.oft_blocks": (4, 4)}, "it is an OFT (orthogonal finetuning)"),
+        ({"unet.mid_block.attentions.9.to_k.lora_A.weight": (2, 32),
+          "unet.mid_block.attentions.9.to_k.lora_B.weight": (32, 2)}, "a LoRA for this model"),
+    ],
+)  # fmt: skip
+def test_relatives_of_lora_are_named(
+    tensors: dict[str, tuple[int, ...]], said: str, saved: Saved, tmp_path: Path
+) -> None:
+    """They change a model in other ways; the message says which."""
+    pytest.importorskip("peft")
+    save_file({name: torch.ones(shape) for name, shape in tensors.items()}, str(tmp_path / "style.safetensors"))
+    with pytest.raises(ModelError, match=r"style\.safetensors: ") as caught:
+        load(saved("sd"), loras=(str(tmp_path / "style.safetensors"),))
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [("a.safetensors", ("a.safetensors", 1.0)), ("a:0.5", ("a", 0.5)), ("C:\\a", ("C:\\a", 1.0)),
@@ -133,6 +190,22 @@ def test_a_learnt_word_changes_what_its_name_means(saved: Saved, loaded: Loaded,
         assert np.array_equal(learnt, known) != changes
     with pytest.raises(ModelError, match="takes no textual inversions"):
         load(saved("sana"), embeddings=(str(tmp_path / "glimmer.safetensors"),))
+
+
+def test_a_learnt_word_of_many_vectors_takes_as_much_room(
+    saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Sixty vectors are sixty of 75 tokens; what is cut off is told by the words that were written."""
+    monkeypatch.setattr(diffusers_backend, "has_compel", lambda: False)
+    save_file({"emb_params": torch.full((60, 32), 3.0)}, str(tmp_path / "glimmer.safetensors"))
+    generator = load(saved("sd"), embeddings=(str(tmp_path / "glimmer.safetensors"),))
+    for prompt in ("glimmer calm ocean", "calm city rain"):  # letters are tokens
+        generator.encode([prompt])
+    assert not caplog.records
+    generator.encode(["glimmer calm ocean neon forest glass"])
+    generator.encode(["calm ocean neon rain glimmer"])
+    lost = [record.getMessage().rpartition("left out: ")[2].replace(" ", "") for record in caplog.records]
+    assert lost == ["restglass", "glimmer"]
 
 
 def test_schedulers_by_short_name_and_class(saved: Saved) -> None:

@@ -10,8 +10,9 @@ import pytest
 from tests.models.test_diffusers_backend import KINDS, LEVELS, apart, pictures
 from tests.models.tiny import Loaded
 
-NO_NEGATIVE = ("lcm", "flux", "flux-dev")
-ONE_BY_ONE = ("klein", "lumina2")  # diffusers' own pipelines call the denoiser for either half of guidance
+NO_NEGATIVE = ("lcm", "flux", "flux-dev", "flux2", "sana-sprint")
+# diffusers' own pipelines call the denoiser for either half of guidance
+ONE_BY_ONE = ("chroma", "cogview4", "kandinsky5", "klein", "lumina2", "qwen-image")
 
 
 @pytest.mark.parametrize("kind", KINDS)

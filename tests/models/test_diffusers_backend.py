@@ -12,7 +12,7 @@ import torch
 
 from beatwalk.errors import DeviceError, ModelError
 from beatwalk.models import DiffusionGenerator
-from beatwalk.models.latent_layout import from_patches, from_tokens, to_patches, to_tokens
+from beatwalk.models.latent_layout import LAYOUTS, from_patches, from_tokens, to_grid, to_patches, to_tokens
 from beatwalk.models.text_encoding import fit_length, repeat_tokens
 from beatwalk.types import Conditioning, Frames
 from beatwalk.walk.conditioning import mix_conditioning
@@ -22,7 +22,13 @@ from tests.models.tiny import PIPELINES, Loaded, on_cpu
 
 KINDS = sorted(PIPELINES)
 LEVELS = 2  # of 255: what float32 rounding may do to a picture when it is made in another batch
-LONGEST = ("z-image", "lumina2")  # a prompt's length is that of the longest beside it
+LONGEST = (
+    "chroma",
+    "kandinsky5",
+    "lumina2",
+    "qwen-image",
+    "z-image",
+)  # a prompt's length is that of the longest beside it
 PROMPTS = ("a neon city in the rain", "calm ocean")
 
 
@@ -191,10 +197,12 @@ def test_pictures_are_those_of_the_pipeline_itself(kind: str, loaded: Loaded) ->
 
 
 def test_packed_latents_become_a_grid_again() -> None:
-    """Patches and rows of tokens, wide and high."""
+    """Patches, rows of tokens and a video's frame, wide and high."""
     grid = torch.arange(2 * 3 * 4 * 6).reshape(2, 3, 4, 6)
     assert torch.equal(from_patches(to_patches(grid)), grid)
-    assert torch.equal(from_tokens(to_tokens(grid), (48, 32)), grid)
+    for layout in LAYOUTS.values():
+        if layout is not LAYOUTS["patches"]:  # pipelines that take patches return tokens
+            assert torch.equal(to_grid(layout(grid), (48, 32)), grid)
     upright = grid.reshape(2, 3, 6, 4)
     assert torch.equal(from_tokens(to_tokens(upright), (32, 48)), upright)
 
@@ -367,9 +375,10 @@ def test_where_text_weighs_by_its_length_only_shorter_prompts_are_filled(kind: s
 
 
 def test_flux_latents_are_packed_as_its_own_pipelines_pack_them(loaded: Loaded) -> None:
-    """Tokens as FluxPipeline makes them, patches as Flux2KleinPipeline does."""
+    """Tokens as FluxPipeline and QwenImagePipeline make them, patches as Flux2KleinPipeline does."""
     latents = torch.arange(2 * 4 * 4 * 6).reshape(2, 4, 4, 6).float()
     assert torch.equal(to_tokens(latents), loaded("flux").pipeline._pack_latents(latents, 2, 4, 4, 6))
+    assert torch.equal(to_tokens(latents), loaded("qwen-image").pipeline._pack_latents(latents, 2, 4, 4, 6))
     assert torch.equal(to_patches(latents), loaded("klein").pipeline._patchify_latents(latents))
 
 
@@ -381,6 +390,19 @@ def test_a_prompt_too_long_is_said_once(saved: Callable[[str], Any], caplog: pyt
     for _ in range(2):
         generator.encode(["calm " * 23 + "neon forest"])
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["neon forest"]
+
+
+def test_what_a_pipeline_says_itself_takes_room(
+    saved: Callable[[str], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Flux 2 reads a message before every prompt, and marks around both."""
+    generator = on_cpu(saved("flux2"))
+    message = generator.pipeline.tokenizer(generator.pipeline.system_message, add_special_tokens=False)["input_ids"]
+    room = 512 - len(message) - generator._family.marks - 1  # the tokenizer's own beginning
+    generator.encode(["calm " * room])
+    assert not caplog.records
+    generator.encode(["calm " * room + "neon forest"])
+    assert caplog.records[0].getMessage().endswith("left out: neon forest")
 
 
 @pytest.mark.parametrize("kind", KINDS)

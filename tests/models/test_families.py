@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 
 from beatwalk.errors import ModelError
 from beatwalk.models.devices import MAX_BATCH, pick_batch, pick_device, pick_dtype
-from beatwalk.models.families import FAMILIES, check_size, covering_size, native_multiple, preferences, vae_scale
+from beatwalk.models.families import (
+    FAMILIES,
+    call_arguments,
+    check_size,
+    covering_size,
+    native_multiple,
+    preferences,
+    vae_scale,
+)
 
-SD, SDXL, LCM, SANA, PIXART, SD3, FLUX, KLEIN, ZIMAGE, LUMINA = (
+(
+    SD, SDXL, LCM, SANA, PIXART, SD3, FLUX, KLEIN, ZIMAGE, LUMINA, SPRINT, FLUX2, CHROMA, QWEN, COGVIEW, AURA, KANDIN,
+) = (
     FAMILIES[f"{name}Pipeline"]
     for name in (
         "StableDiffusion",
@@ -26,8 +36,15 @@ SD, SDXL, LCM, SANA, PIXART, SD3, FLUX, KLEIN, ZIMAGE, LUMINA = (
         "Flux2Klein",
         "ZImage",
         "Lumina2",
+        "SanaSprint",
+        "Flux2",
+        "Chroma",
+        "QwenImage",
+        "CogView4",
+        "AuraFlow",
+        "Kandinsky5T2I",
     )
-)
+)  # fmt: skip
 KL8 = {"block_out_channels": [128, 256, 512, 512]}
 DC32 = {"encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024]}
 EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"}
@@ -58,6 +75,14 @@ TRAILING = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "traili
         (KLEIN, {}, {}, KL8, (50, 4.0, (1024, 1024))),
         (ZIMAGE, {}, {}, KL8, (9, 1.0, (1024, 1024))),
         (LUMINA, {"sample_size": 128}, {}, KL8, (30, 4.0, (1024, 1024))),
+        (SPRINT, {"sample_size": 32, "guidance_embeds": True}, {"_class_name": "SCMScheduler"}, DC32,
+         (2, 4.5, (1024, 1024))),
+        (FLUX2, {"guidance_embeds": True}, {}, KL8, (28, 4.0, (1024, 1024))),
+        (CHROMA, {}, {}, KL8, (35, 5.0, (1024, 1024))),
+        (QWEN, {"guidance_embeds": False}, {}, {"dim_mult": [1, 2, 4, 4]}, (50, 4.0, (1024, 1024))),
+        (COGVIEW, {"sample_size": 128}, {}, KL8, (50, 5.0, (1024, 1024))),
+        (AURA, {"sample_size": 64}, {}, KL8, (50, 3.5, (1024, 1024))),  # its files name a smaller size
+        (KANDIN, {"patch_size": [1, 2, 2]}, {}, KL8, (50, 3.5, (1024, 1024))),
         (SD, {"sample_size": [48, 64]}, {}, KL8, (25, 7.5, (512, 384))),  # height comes first
         (SD, {}, {}, {}, (25, 7.5, (512, 512))),
     ],
@@ -79,6 +104,8 @@ def test_scale_and_multiple_come_from_the_autoencoder_and_the_patches() -> None:
         16
     ] * 2
     assert preferences(KLEIN, {"pipeline": {"is_distilled": True}}).steps == 4
+    assert native_multiple(KANDIN, {"vae": KL8, "transformer": {"patch_size": [1, 2, 2]}}) == 16
+    assert native_multiple(QWEN, {"vae": {"dim_mult": [1, 2, 4, 4]}, "transformer": {"patch_size": 2}}) == 16
     assert native_multiple(SANA, {"vae": {"encoder_block_out_channels": [8] * 5}, "transformer": {}}) == 32
 
 
@@ -112,9 +139,12 @@ def test_records_name_what_pipelines_have() -> None:
     for family in FAMILIES.values():
         cls = getattr(diffusers, family.pipeline)
         call, encode = (set(inspect.signature(f).parameters) for f in (cls.__call__, cls.encode_prompt))
-        taken = {name for name in family.outputs if name}
-        assert family.masks <= taken
-        assert {*taken, *family.call_arguments, "latents", "generator", "output_type"} <= call
+        outputs = {name for name in family.outputs if name}
+        assert family.masks <= outputs
+        assert {*family.renamed} <= outputs
+        taken = {family.renamed.get(name, name) for name in outputs} | ({family.lengths} - {None})
+        ours = {*call_arguments(family, steps=3, guidance=1.0), "latents", "generator", "output_type"}
+        assert {*taken, *ours} <= call
         assert set(family.encode_arguments) <= encode
         if family.has_negative:
             assert {f"negative_{name}" for name in taken} <= call

@@ -27,10 +27,10 @@ def test_the_model_inside_comes_first(saved: Callable[[str], Path], tmp_path: Pa
     hub_cache(tmp_path, "someone/turbo", saved("turbo"))
     hub_cache(tmp_path, "another/model", saved("sd"))
     other = tmp_path / "models--another--model" / "snapshots" / ("0" * 40) / "model_index.json"
-    other.write_text(json.dumps(json.loads(other.read_text()) | {"_class_name": "AuraFlowPipeline"}))
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"_class_name": "BriaPipeline"}))
     listings = list_models(tmp_path)
     assert [each.name for each in listings] == ["nano", "another/model", "someone/turbo"]
-    assert [each.family for each in listings] == ["SanaPipeline", "AuraFlowPipeline", "StableDiffusionPipeline"]
+    assert [each.family for each in listings] == ["SanaPipeline", "BriaPipeline", "StableDiffusionPipeline"]
     assert [each.walkable for each in listings] == [True, False, True]
     assert [each.steps for each in listings] == [20, None, 1]
     assert [each.size for each in listings] == [(16, 16), None, (16, 16)]

@@ -193,6 +193,8 @@ def test_a_single_checkpoint_takes_its_configuration_from_the_cache(
     [
         ({"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "kind 'inpainting' is not supported"),
         ({"lora_unet_down_blocks_0.lora_up.weight": (4, 4)}, "a LoRA, which changes a model but is not one"),
+        ({"lora_unet_mid.hada_w1_a": (4, 4)}, "a LoHa (Hadamard products), which changes a model but is not one"),
+        ({"diffusion_model.layers.0.lokr_w1": (4, 4)}, "a LoKr (Kronecker products), which changes a model"),
         ({"encoder.conv_in.weight": (4, 4)}, "not a whole checkpoint but one part"),
         ({"model.diffusion_model.out.0.weight": (4,)}, "has no vae"),
         ({"model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": (4,)}, "kind 'flux-schnell'"),
@@ -214,7 +216,7 @@ def test_sdxl_checkpoints_are_known_by_their_tensors(tmp_path: Path) -> None:
     names = ["conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias", "first_stage_model.x"]
     tensors = {name: torch.zeros(1) for name in [*names, "model.diffusion_model.out.0.weight"]}
     save_file(tensors, tmp_path / "plain.safetensors")
-    family = _file_family(find_model(str(tmp_path / "plain.safetensors")), allow_pickle=False)
+    family = _file_family(find_model(str(tmp_path / "plain.safetensors")), tensors)
     assert family.pipeline == "StableDiffusionXLPipeline"
 
 
@@ -328,7 +330,7 @@ def test_an_allowed_pickle_loads(copy: Callable[[str], Path], loaded: Loaded) ->
         ("StableDiffusionInpaintPipeline", "starts from a picture"),
         ("DDPMPipeline", "takes no text"),
         ("NoSuchPipeline", "this diffusers has no class NoSuchPipeline"),
-        ("AuraFlowPipeline", "no record for AuraFlowPipeline yet"),
+        ("HunyuanDiTPipeline", "no record for HunyuanDiTPipeline yet"),
     ],
 )
 def test_pipelines_that_are_not_supported_say_why(pipeline: str, why: str, copy: Callable[[str], Path]) -> None:

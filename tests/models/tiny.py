@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import (
+    AuraFlowPipeline,
+    AuraFlowTransformer2DModel,
     AutoencoderDC,
     AutoencoderKL,
     AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
+    ChromaPipeline,
+    ChromaTransformer2DModel,
+    CogView4Pipeline,
+    CogView4Transformer2DModel,
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
+    Flux2Pipeline,
     Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
+    Kandinsky5T2IPipeline,
+    Kandinsky5Transformer3DModel,
     LatentConsistencyModelPipeline,
     LCMScheduler,
     Lumina2Pipeline,
@@ -27,8 +38,12 @@ from diffusers import (
     PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    QwenImagePipeline,
+    QwenImageTransformer2DModel,
     SanaPipeline,
+    SanaSprintPipeline,
     SanaTransformer2DModel,
+    SCMScheduler,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionLatentUpscalePipeline,
@@ -38,7 +53,7 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -46,11 +61,19 @@ from transformers import (
     CLIPTokenizer,
     Gemma2Config,
     Gemma2Model,
+    GlmConfig,
+    GlmModel,
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen3Config,
     Qwen3ForCausalLM,
     T5Config,
     T5EncoderModel,
+    UMT5Config,
+    UMT5EncoderModel,
 )
 
 from beatwalk.models import DiffusionGenerator, ModelRequest, load_model
@@ -169,12 +192,12 @@ def sdxl_turbo() -> StableDiffusionXLPipeline:
     return StableDiffusionXLPipeline(**{**made.components, "scheduler": scheduler})
 
 
-def sana(length: int = 24) -> SanaPipeline:
-    """The classes that the model inside has."""
+def sana_parts(length: int = 24, **changes: Any) -> dict[str, Any]:
+    """All but the scheduler of a Sana; `changes` are those of its transformer."""
     transformer = SanaTransformer2DModel(
         patch_size=1, in_channels=4, out_channels=4, num_layers=1, num_attention_heads=2, attention_head_dim=16,
         num_cross_attention_heads=2, cross_attention_head_dim=16, cross_attention_dim=32, caption_channels=16,
-        sample_size=8,
+        sample_size=8, **changes,
     )  # fmt: skip
     autoencoder = AutoencoderDC(
         in_channels=3, latent_channels=4, attention_head_dim=2,
@@ -191,10 +214,18 @@ def sana(length: int = 24) -> SanaPipeline:
             num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
         )
     )  # fmt: skip
-    return SanaPipeline(
-        tokenizer=tokenizer, text_encoder=text, vae=autoencoder, transformer=transformer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-    )  # fmt: skip
+    return {"tokenizer": tokenizer, "text_encoder": text, "vae": autoencoder, "transformer": transformer}
+
+
+def sana(length: int = 24) -> SanaPipeline:
+    """The classes that the model inside has."""
+    return SanaPipeline(**sana_parts(length), scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0))
+
+
+def sana_sprint() -> SanaSprintPipeline:
+    """A distilled Sana: trigonometric flow, guidance as an input."""
+    parts = sana_parts(guidance_embeds=True, guidance_embeds_scale=0.1, qk_norm="rms_norm_across_heads")
+    return SanaSprintPipeline(**parts, scheduler=SCMScheduler(prediction_type="trigflow", sigma_data=0.5))
 
 
 def pixart() -> PixArtSigmaPipeline:
@@ -287,15 +318,21 @@ def flux(*, guidance_embeds: bool = False) -> FluxPipeline:
     )  # fmt: skip
 
 
+def flux2_vae() -> AutoencoderKLFlux2:
+    """Normalises patches by statistics of its own."""
+    made = AutoencoderKLFlux2(
+        block_out_channels=(8,) * 4, latent_channels=4, norm_num_groups=4, layers_per_block=1, sample_size=64
+    )
+    made.bn.running_var.fill_(0.5)
+    made.bn.running_mean.fill_(0.1)
+    return made
+
+
 def klein(*, is_distilled: bool = False) -> Flux2KleinPipeline:
     """Latents as patches that the autoencoder normalises."""
     words = chat_tokenizer()
-    autoencoder = AutoencoderKLFlux2(
-        block_out_channels=(8,) * 4, latent_channels=4, norm_num_groups=4, layers_per_block=1, sample_size=64
-    )
-    autoencoder.bn.running_var.fill_(0.5)
     return Flux2KleinPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder, text_encoder=qwen(words, 28), tokenizer=words,
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=flux2_vae(), text_encoder=qwen(words, 28), tokenizer=words,
         transformer=Flux2Transformer2DModel(
             in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
             joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
@@ -335,6 +372,164 @@ def lumina2() -> Lumina2Pipeline:
     )  # fmt: skip
 
 
+def chat_words(length: int = 512) -> PreTrainedTokenizerFast:
+    """Words, marks and ends of lines as in Qwen's conversations, whose beginnings are cut off by their number."""
+    said = (
+        "system user assistant You are prompt engineer Describe image by detailing color shape size texture quantity"
+    )
+    said += " text spatial relationships objects and background"
+    marks = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>", "\n", ".", ",", ":"]
+    tokens = list(dict.fromkeys([*marks, *said.split(), *WORDS]))
+    backend = Tokenizer(models.WordLevel({token: number for number, token in enumerate(tokens)}, unk_token="<unk>"))
+    pieces = Regex(r"<\|im_start\|>|<\|im_end\|>|\n|\w+|[^\w\s]")
+    backend.pre_tokenizer = pre_tokenizers.Split(pieces, behavior="removed", invert=True)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", model_max_length=length
+    )
+
+
+def seeing_qwen(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
+    """A narrow Qwen 2.5 that could also see."""
+    return Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            text_config={
+                "vocab_size": len(tokenizer), "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+                "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
+                "bos_token_id": None, "eos_token_id": None,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]},
+            },
+            vision_config={
+                "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16,
+                "fullatt_block_indexes": [0],
+            },
+        )
+    )  # fmt: skip
+
+
+def flux2() -> Flux2Pipeline:
+    """Guidance as an input; the text encoder could also see, and takes a fixed message before every prompt."""
+    words = chat_tokenizer(512)
+    words.chat_template = "{% for m in messages %}{% for c in m['content'] %}{{ c['text'] }} {% endfor %}{% endfor %}"
+    text = Mistral3ForConditionalGeneration(
+        Mistral3Config(
+            text_config={
+                "model_type": "mistral", "vocab_size": len(words), "hidden_size": 16, "intermediate_size": 16,
+                "num_hidden_layers": 30, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8,
+                "max_position_embeddings": 512,
+            },
+            vision_config={
+                "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "head_dim": 8, "image_size": 28, "patch_size": 14,
+            },
+        )
+    )  # fmt: skip
+    transformer = Flux2Transformer2DModel(
+        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=True,
+    )  # fmt: skip
+    return Flux2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=flux2_vae(), text_encoder=text, tokenizer=words,
+        transformer=transformer,
+    )  # fmt: skip
+
+
+def chroma() -> ChromaPipeline:
+    """Flux's layout with one text encoder, under a mask, and a real negative."""
+    words = word_tokenizer(24)
+    return ChromaPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), text_encoder=t5(words), tokenizer=words,
+        transformer=ChromaTransformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=16, axes_dims_rope=(4, 4, 8), approximator_num_channels=8,
+            approximator_hidden_dim=16, approximator_layers=1,
+        ),
+    )  # fmt: skip
+
+
+def heard(network: Any, layer: str) -> Any:
+    """A network in which text counts: some of its layers are eight times as large as they were drawn."""
+    for name, weight in network.named_parameters():
+        if f".{layer}." in name:
+            weight.data *= 8
+    return network
+
+
+def qwen_image() -> QwenImagePipeline:
+    """An autoencoder of videos, which normalises every channel by itself."""
+    words = chat_words()
+    autoencoder = AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.0], latents_std=[0.8, 1.2, 1.0, 0.6],
+    )  # fmt: skip
+    return QwenImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder, text_encoder=seeing_qwen(words),
+        tokenizer=words,
+        transformer=heard(
+            QwenImageTransformer2DModel(
+                in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+                joint_attention_dim=16, axes_dims_rope=(4, 4, 8),
+            ), "add_v_proj",
+        ),
+    )  # fmt: skip
+
+
+def cogview4() -> CogView4Pipeline:
+    """Text filled up to a multiple of sixteen tokens, whose padding counts; an autoencoder without a shift."""
+    words = word_tokenizer(64)
+    return CogView4Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=wide_vae(), tokenizer=words,
+        text_encoder=GlmModel(
+            GlmConfig(
+                vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=2,
+                num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=64,
+                pad_token_id=0, bos_token_id=1, eos_token_id=2,
+            )
+        ),
+        transformer=heard(
+            CogView4Transformer2DModel(
+                sample_size=8, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+                num_attention_heads=4, text_embed_dim=16, time_embed_dim=16, condition_dim=8, pos_embed_max_size=64,
+                rope_axes_dim=(16, 16),
+            ), "to_v",
+        ),
+    )  # fmt: skip
+
+
+def aura_flow() -> AuraFlowPipeline:
+    """Padding is zeros, and counts; learnt positions."""
+    words = word_tokenizer(24)
+    return AuraFlowPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.73), vae=wide_vae(), tokenizer=words,
+        text_encoder=UMT5EncoderModel(
+            UMT5Config(
+                vocab_size=len(words), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0
+            )
+        ),
+        transformer=AuraFlowTransformer2DModel(
+            sample_size=8, patch_size=2, in_channels=4, num_mmdit_layers=1, num_single_dit_layers=1,
+            attention_head_dim=16, num_attention_heads=2, joint_attention_dim=16, caption_projection_dim=32,
+            pos_embed_max_size=1024,
+        ),
+    )  # fmt: skip
+
+
+def kandinsky5() -> Kandinsky5T2IPipeline:
+    """Latents as a video of one frame; two text encoders, one of which could also see."""
+    words = chat_words()
+    return Kandinsky5T2IPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=wide_vae(), text_encoder=seeing_qwen(words),
+        tokenizer=words, text_encoder_2=CLIPTextModel(clip_config()), tokenizer_2=clip_tokenizer(),
+        transformer=Kandinsky5Transformer3DModel(
+            in_visual_dim=4, in_text_dim=16, in_text_dim2=32, time_dim=16, out_visual_dim=4, model_dim=32, ff_dim=32,
+            num_text_blocks=1, num_visual_blocks=1, axes_dims=(4, 6, 6),
+        ),
+    )  # fmt: skip
+
+
+# Tokenizers that published models have as a part of a processor, which needs torchvision.
+PROCESSORS = {"flux2": "PixtralProcessor", "kandinsky5": "Qwen2_5_VLProcessor"}
+
+
 def save_upscaler(folder: Path, seed: int = 1) -> Path:
     """A latent upscaler on disk: a network of k-diffusion's blocks, and Stable Diffusion's other parts."""
     with torch.random.fork_rng(devices=[]):
@@ -361,7 +556,8 @@ PIPELINES: Mapping[str, Callable[[], Any]] = {
     "sd": stable_diffusion, "sd2": stable_diffusion_2, "turbo": turbo, "lcm": lcm, "sdxl": sdxl,
     "sdxl-turbo": sdxl_turbo, "sana": sana, "pixart": pixart, "pixart-alpha": pixart_alpha,
     "sd3": sd3, "flux": flux, "flux-dev": lambda: flux(guidance_embeds=True), "klein": klein,
-    "z-image": z_image, "lumina2": lumina2,
+    "z-image": z_image, "lumina2": lumina2, "sana-sprint": sana_sprint, "flux2": flux2, "chroma": chroma,
+    "qwen-image": qwen_image, "cogview4": cogview4, "aura-flow": aura_flow, "kandinsky5": kandinsky5,
 }  # fmt: skip
 
 
@@ -375,6 +571,10 @@ def save(kind: str, folder: Path, seed: int = 1) -> Path:
                 if float(weight.detach().abs().max()) == 0:
                     torch.nn.init.normal_(weight, std=0.1)
         pipeline.save_pretrained(folder, safe_serialization=True)
+    if kind in PROCESSORS:
+        index = json.loads((folder / "model_index.json").read_text())
+        index["tokenizer"] = ["transformers", PROCESSORS[kind]]
+        (folder / "model_index.json").write_text(json.dumps(index))
     return folder
 
 

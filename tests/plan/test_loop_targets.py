@@ -11,10 +11,11 @@ import pytest
 from beatwalk.core.workfolder import WorkFolder
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
-from beatwalk.plan.loop_targets import closed_targets
+from beatwalk.plan.loop_targets import closed, closed_targets
 from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
+from beatwalk.targets import TARGETS, TargetSpec
 from beatwalk.types import Plan
 from beatwalk.video import read_frames
 from beatwalk.video.finishing import finish_segments
@@ -22,7 +23,7 @@ from beatwalk.walk.segments import render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_analysis
 
-BUSY = {
+BUSY: dict[str, dict[str, object]] = {
     "walk": {"loop": True, "speed": {"level": 0.2, "rules": [{"source": "beat", "release_ms": 200}]}},
     "camera": {"zoom": {"rules": [{"source": "beat", "amount": 0.2, "release_ms": 200}]}, "rotate": {"rate": 50}},
     "color": {"hue": {"rate": 17}, "exposure": {"rules": [{"source": "downbeat", "amount": 0.3}]}},
@@ -58,16 +59,27 @@ def test_what_accumulates_comes_back() -> None:
     """Rotation and hue end a step before where they began, and no target jumps at the seam."""
     plan = looped("a red sea")
     found = closed_targets(plan.analysis, plan.timeline, plan.settings)
-    for field in dataclasses.fields(found):
-        values = np.array(getattr(found, field.name))
+    for key, spec in TARGETS.items():
+        values = np.array(found[key])
         assert len(values) == 96
-        if field.name == "speed":
+        if spec.form == "speed":
             assert values[-1] <= np.median(values)
             continue
         steps = np.abs(np.diff(values))
         seam = abs(values[0] - values[-1])
-        seam = min(seam, abs(seam - 360)) if field.name in ("rotate", "hue") else seam
-        assert seam <= np.median(steps) + 1e-9, field.name
+        seam = min(seam, abs(seam - (spec.period or np.inf)))
+        assert seam <= np.median(steps) + 1e-9, key
+
+
+def test_a_number_of_things_stays_whole() -> None:
+    """Its drift is spread in whole steps, and it does not jump at the seam."""
+    spec = TargetSpec(key="mirror.segments", form="whole", unit="segments", low=0, high=12)
+    values = np.r_[np.full(50, 2.0), np.full(51, 8.0)]
+    closed_ones = closed(values, spec, memory=1)
+    assert len(closed_ones) == 100
+    assert (closed_ones == np.rint(closed_ones)).all()
+    assert closed_ones.max() > 4
+    assert closed_ones[0] == closed_ones[-1]
 
 
 @pytest.mark.parametrize("prompts", ["a red sea", "a red sea\na blue wood"])

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beatwalk.plan.modulation import SPEED_FLOOR, compute_targets, curve, envelope, shaped_source
+from beatwalk.plan.modulation import compute_targets, shaped_source
+from beatwalk.plan.shaping import curve, envelope
 from beatwalk.settings import Rule, Settings
+from beatwalk.targets import TARGETS
 from beatwalk.types import Timeline, frozen_array
 from tests.helpers import known_analysis
 
@@ -83,7 +85,7 @@ def test_quiet_stays_quieter_than_loud_and_speed_never_stops() -> None:
     speed = compute_targets(SONG, TIMELINE, settings).speed
     assert speed[240] / speed[10] == pytest.approx(4.5)
     still = Settings.model_validate({"walk": {"speed": 0}})
-    np.testing.assert_array_equal(compute_targets(SONG, TIMELINE, still).speed, SPEED_FLOOR)
+    np.testing.assert_array_equal(compute_targets(SONG, TIMELINE, still).speed, TARGETS["walk.speed"].low)
 
 
 def test_rates_accumulate_and_levels_do_not() -> None:
@@ -103,16 +105,9 @@ def test_rates_accumulate_and_levels_do_not() -> None:
 def test_settings_that_say_nothing_change_nothing() -> None:
     """Defaults are the identity for camera and colour."""
     found = compute_targets(SONG, TIMELINE, Settings())
-    for name, value in (
-        ("zoom", 0),
-        ("rotate", 0),
-        ("pan_x", 0),
-        ("exposure", 0),
-        ("saturation", 1),
-        ("trails", 0),
-        ("noise", 0),
-    ):
-        np.testing.assert_array_equal(getattr(found, name), value)
+    for key, spec in TARGETS.items():
+        if not spec.needs_render:
+            np.testing.assert_array_equal(found[key], spec.neutral, err_msg=key)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.floats(0, 20), st.floats(0, 20))
@@ -139,21 +134,13 @@ def test_curves_keep_their_ends_and_their_order(shape: str) -> None:
 def test_the_wildest_settings_give_numbers_that_can_be_used(amount: float) -> None:
     """Everything at its limit: finite, speed above 0, and no zoom or exposure that overflows."""
     everything = {"level": amount, "rate": amount, "rules": [{"source": "beat", "amount": amount}]}
-    found = compute_targets(
-        SONG,
-        TIMELINE,
-        Settings.model_validate(
-            {
-                "walk": {"speed": everything},
-                "camera": dict.fromkeys(("zoom", "rotate", "pan_x", "pan_y"), everything) | {"zoom_range": 0.01},
-                "color": dict.fromkeys(("exposure", "saturation", "hue"), everything),
-                "trails": {"amount": everything},
-                "grain": {"noise": everything},
-            }
-        ),
-    )
-    for name, values in vars(found).items():
-        assert np.isfinite(values).all(), name
+    settings: dict[str, dict[str, object]] = {"camera": {"zoom_range": 0.01}}
+    for spec in TARGETS.values():
+        settings.setdefault(spec.group, {})[spec.setting] = everything
+    found = compute_targets(SONG, TIMELINE, Settings.model_validate(settings))
+    for key, spec in TARGETS.items():
+        assert np.isfinite(found[key]).all(), key
+        assert spec.low <= found[key].min() <= found[key].max() <= spec.high, key
     assert found.speed.min() > 0
     assert np.abs(found.zoom).max() <= 8
     assert np.abs(found.exposure).max() <= 16

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import PlanError, PromptError
+from beatwalk.listen.corrections import with_labels
 from beatwalk.plan.boundaries import Pace, boundaries_s
 from beatwalk.plan.placement import place_prompts
 from beatwalk.plan.plan_json import check_plan
 from beatwalk.plan.prompts import parse_prompts
 from beatwalk.settings import Settings
-from beatwalk.types import Analysis, Curve, Plan
+from beatwalk.types import Analysis, Curve, Plan, frozen_array
 from tests.helpers import known_analysis
 
 SONG = known_analysis(24.0)  # sections A, B, A at 0, 8 and 16 s; a bar every 2 s
@@ -241,3 +243,46 @@ def test_an_edited_plan_is_checked() -> None:
         check_plan(swapped)
     with pytest.raises(PlanError, match="begin at frame 0 and end at frame 576"):
         check_plan(replace(good, keyframes=good.keyframes[:-1]))
+
+
+def arrivals_s(prompts: str, song: Analysis = SONG, **settings: Any) -> list[float]:
+    """When keyframes after the first one arrive, in seconds."""
+    plan = place_prompts(song, parse_prompts(prompts), Settings.model_validate(settings))
+    return [round(plan.timeline.time_of(k.frame), 2) for k in plan.keyframes[1:-1]]
+
+
+def test_a_prompt_arrives_on_the_bar_after_its_condition() -> None:
+    """Every time that it becomes true; energy is 0.9 from 8 to 16 s."""
+    assert arrivals_s("a red sea\n@when energy>0.8 fireworks\n", walk={"change_every": "16 bars"}) == [8.0]
+    twice = arrivals_s("@0:00 a red sea\n@when (energy < 0.5 and since('drop') > 1) calm\n")
+    assert twice == [2.0, 16.0]  # before the drop, since counts from the song's beginning
+    no_bars = replace(SONG, downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
+    assert arrivals_s("@0:00 a red sea\n@when energy>0.8 fireworks\n", no_bars) == pytest.approx([8.0], abs=0.05)
+
+
+def test_a_section_is_named_and_counted() -> None:
+    """Section A comes twice; its second time alone is meant with a number."""
+    named = with_labels(SONG, [(0.0, "verse"), (8.5, "chorus")])
+    assert arrivals_s("a\n@chorus golden\n@verse 2 calm\n", named) == [8.0, 16.0]
+    assert arrivals_s("@0:00 a\n@section chorus golden\n", named) == [8.0]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "match"),
+    [
+        ("a\n@when energy>2 x", "<prompts>:2:1: found @when energy>2, expected a condition that becomes true"),
+        ("a\n@when section('X') x", "the song has none; its sections are A, B"),
+        (
+            "a\n@chorus x",
+            r"2:1: found section CHORUS, expected one of the song's sections: A, B \(or another place",
+        ),
+        ("a\n@A 3 x", "A 3, expected 1 to 2"),
+        ("a\n@when energy>> x", "2:7: found 'energy>>', expected a condition such as energy>0.8 .column 8.*brackets"),
+        ("a\n@when (energy > x", "expected a condition.*column"),
+        ("a\n@when", "no prompt|the end|condition"),
+    ],
+)
+def test_conditions_and_names_that_cannot_be(prompts: str, match: str) -> None:
+    """With line and column."""
+    with pytest.raises(PromptError, match=match):
+        arrivals_s(prompts)

@@ -60,7 +60,9 @@ def test_an_override_is_toml_or_a_bare_word(text: str, expected: dict[str, objec
         (f"walk.pace={'9' * 5000}", r"walk.pace: .*number"),
         ("video.size=big", r"video.size: expected a size such as 512x512"),
         ("walk.change_every=often", r"walk.change_every: .*found 'often'"),
-        ('walk.speed={rules=[{source="drums"}]}', r"walk.speed.rules.0.source: .*'drums'"),
+        ('walk.speed={rules=[{source="drums"}]}', r"walk.speed: no source 'drums'; known are energy"),
+        ('walk.speed={rules=[{source="enrgy"}]}', r"walk.speed: no source 'enrgy'; did you mean 'energy'"),
+        ('walk.speed={rules=[{source="No!"}]}', r"walk.speed.rules.0.source: column 3: '!' means nothing here"),
         (
             'walk.speed={rules=[{source="beat",amuont=2}]}',
             r"unknown key 'walk.speed.rules.0.amuont'; did you mean 'amount'",

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beatwalk.listen import MidiNote
 from beatwalk.training.ears import mma
 from beatwalk.training.ears.corpus import _Bar, from_json, grid, read_tunes, to_json
-from beatwalk.training.ears.midi_file import MidiNote, read_midi
 from beatwalk.training.ears.mma import Style, read_styles, to_score
 from beatwalk.training.ears.score import Hit, Note, Score, in_odd_bars, joined, without
-from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources, gathered, is_apart
-from beatwalk.training.ears.synth import Sound
 from beatwalk.training.ears.tunes import Tune, arrange
 
 
@@ -28,38 +26,6 @@ def plain(n_bars: int = 4, metre: int = 4) -> Score:
         notes=[Note(float(at), 0.5, 60 + at % metre, 90, "tune 0") for at in range(n)],
         hits=[Hit(float(at), 36, 100) for at in range(n)],
     )
-
-
-def test_midi_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Places, lengths, velocities, channels and programs come back; a tick is a millisecond, a quarter a second."""
-    path = tmp_path / "song.mid"
-    sounds = [Sound(0.5, 0.25, 36, 100, "drums"), Sound(1.0, 1.5, 60, 80, "bass"), Sound(3.0, 0.5, 60, 70, "bass")]
-    path.write_bytes(midi(sounds, {"bass": 33}, {"bass": 90, "drums": 100}))
-    assert read_midi(path) == [
-        MidiNote(0.5, 0.25, 36, 100, 9, 0),
-        MidiNote(1.0, 1.5, 60, 80, 0, 33),
-        MidiNote(3.0, 0.5, 60, 70, 0, 33),
-    ]
-
-
-def test_running_status_and_silent_note_ons(tmp_path: Path) -> None:
-    """A note-on of velocity 0 ends a note, and a status byte holds until the next one."""
-    track = bytes([0, 0x90, 60, 100, 0x60, 60, 0, 0, 62, 90, 0x60, 62, 0, 0, 0xFF, 0x2F, 0])
-    path = tmp_path / "song.mid"
-    path.write_bytes(b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x60MTrk" + len(track).to_bytes(4, "big") + track)
-    assert [(n.at, n.length, n.pitch) for n in read_midi(path)] == [(0.0, 1.0, 60), (1.0, 1.0, 62)]
-
-
-@pytest.mark.parametrize(
-    ("data", "match"),
-    [(b"RIFF" + bytes(20), "MThd"), (b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\xe7\x28", "video frames")],
-)
-def test_what_is_no_midi_file_is_refused(tmp_path: Path, data: bytes, match: str) -> None:
-    """The message says what was found."""
-    path = tmp_path / "song.mid"
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match=match):
-        read_midi(path)
 
 
 def test_styles_know_their_metre(tmp_path: Path) -> None:

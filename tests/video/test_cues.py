@@ -76,7 +76,7 @@ def test_frames_between_have_their_place_in_the_sheet(tmp_path: Path) -> None:
     plan = api.plan(tmp_path / "song.wav", ["a", "@0:02 b"], overrides=[changes], analysis=analysis)
     out = tmp_path / "out.mp4"
     api.render(plan, out, generator=FakeGenerator())
-    cues_of(out, analysis, lambda song: pytest.fail("an analysis was given"))
+    cues_of(out, analysis, lambda song, track: pytest.fail("an analysis was given"))
     sheet = json.loads(Path(f"{out}.cues.json").read_text(encoding="utf-8"))
     assert sheet["fps"] == "24/1"
     told = [row for row in sheet["markers"] if row["kind"] == "prompt"]

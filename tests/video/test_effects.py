@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from beatwalk.perception import Pictures
 from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
+from beatwalk.targets import TARGETS, key_of
 from beatwalk.types import Frames, Targets
-from beatwalk.video.effects import Effects, blur, camera_matrices, roll_off
+from beatwalk.video import kernels
+from beatwalk.video.camera import Camera, camera_matrices
+from beatwalk.video.chain import Geometry, Grade, Trails
+from beatwalk.video.color import roll_off
+from beatwalk.video.effects import CHAIN, Effects
+from beatwalk.video.grain import Grain
+from beatwalk.video.sampling import bicubic, blur, grids, sample
 
 SIZE = (96, 64)  # width, height
 ONE_LEVEL = 1  # of 255: what rounding may do
@@ -24,21 +33,9 @@ SUB_PIXEL = 0.05  # pixels: torch's bicubic kernel (a = -0.75) does not keep the
 
 def asking(n: int, **curves: object) -> Targets:
     """Targets that ask for nothing but `curves`; each a number or n of them."""
-    zero, one = np.zeros(n), np.ones(n)
-    still = Targets(
-        speed=one,
-        zoom=zero,
-        rotate=zero,
-        pan_x=zero,
-        pan_y=zero,
-        exposure=zero,
-        saturation=one,
-        hue=zero,
-        trails=zero,
-        noise=zero,
-    )
+    still = {spec.name: np.full(n, spec.neutral) for spec in TARGETS.values()}
     changes = {name: np.broadcast_to(np.asarray(values, float), (n,)) for name, values in curves.items()}
-    return dataclasses.replace(still, **changes)
+    return Targets({str(key_of(name)): values for name, values in (still | changes).items()})
 
 
 def noise(n: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Frames:
@@ -66,7 +63,12 @@ def centre(frame: NDArray[np.uint8]) -> tuple[float, float]:
 def finished(frames: Frames, **curves: object) -> Frames:
     """All frames through effects that ask for `curves`."""
     size = (frames.shape[2], frames.shape[1])
-    return Effects(asking(len(frames), **curves), size).apply(frames, 0)
+    return Effects(CHAIN, asking(len(frames), **curves), size).apply(Pictures(frames), 0).host()
+
+
+def on_device(frames: Frames) -> Pictures:
+    """The frames as another device than the CPU has them."""
+    return Pictures(torch.from_numpy(frames.copy()), keep_tensor=True)
 
 
 # ------------------------------------------------------------------------------------------------ what stays as it is
@@ -75,7 +77,8 @@ def finished(frames: Frames, **curves: object) -> Frames:
 def test_nothing_asked_returns_the_very_frames() -> None:
     """Identity costs nothing and copies nothing."""
     frames = noise(3)
-    assert finished(frames) is frames
+    for pictures in (Pictures(frames), on_device(frames)):
+        assert Effects(CHAIN, asking(3), SIZE).apply(pictures, 0) is pictures
 
 
 def test_frames_at_rest_between_moving_ones_stay_bit_for_bit() -> None:
@@ -170,13 +173,16 @@ def test_smaller_pictures_do_not_shimmer(octaves: float) -> None:
 
 def test_bluring_keeps_brightness() -> None:
     """A blur spreads light and loses none of it, the edges included."""
-    import torch
-
-    spot = torch.zeros(3, 9, 9)
-    spot[:, 4, 4] = 1
-    assert float(blur(spot, 1)[0].sum()) == pytest.approx(1)
-    assert blur(spot, 1)[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
-    assert torch.allclose(blur(torch.ones(3, 5, 5), 0.7), torch.ones(3, 5, 5))
+    spot = torch.zeros(2, 3, 9, 9)
+    spot[:, :, 4, 4] = 1
+    whole, none = blur(spot, torch.tensor([1.0, 0.0]))
+    assert float(whole[0].sum()) == pytest.approx(1)
+    assert whole[0, 4, 3:6].tolist() == pytest.approx([0.125, 0.25, 0.125])
+    assert torch.equal(none, spot[1])
+    assert torch.allclose(blur(torch.ones(1, 3, 5, 5), torch.tensor([0.7])), torch.ones(1, 3, 5, 5))
+    source = np.zeros((9, 9, 4), np.float32)
+    source[4, 4] = 1
+    np.testing.assert_allclose(kernels.blurred(source, 1.0)[..., 0], whole[0], atol=1e-7)
 
 
 def test_camera_matrix_of_no_movement_is_identity() -> None:
@@ -189,8 +195,6 @@ def test_camera_matrix_of_no_movement_is_identity() -> None:
 
 def test_srgb_curves_undo_each_other_and_pass_known_points() -> None:
     """IEC 61966-2-1: 0.5 encodes 0.2140; the straight part is /12.92."""
-    import torch
-
     ramp = torch.linspace(0, 1, 1001)
     light = to_linear(ramp)
     assert float(light[500]) == pytest.approx(0.21404, abs=1e-5)
@@ -222,10 +226,8 @@ def test_highlights_roll_off_without_clipping() -> None:
 @given(white=st.floats(1, 64), a=st.floats(0, 1), b=st.floats(0, 1))
 def test_roll_off_rises_from_zero_to_one(white: float, a: float, b: float) -> None:
     """Monotone, below the straight line, 1 at `white`."""
-    import torch
-
     low, high = sorted((a * white, b * white))
-    out = roll_off(torch.tensor([0.0, low, high, white], dtype=torch.float64), white)
+    out = roll_off(torch.tensor([0.0, low, high, white], dtype=torch.float64), torch.tensor(white).double())
     assert out[0] == 0
     assert out[1] <= out[2] + 1e-12
     assert out[2] <= high + 1e-12
@@ -309,6 +311,17 @@ def test_trails_begin_with_the_frame_before() -> None:
     assert done[2] == pytest.approx((frames[1].astype(float) + frames[2]) / 2, abs=0.51)
 
 
+@pytest.mark.parametrize("level", [0, 255])
+def test_the_ends_of_the_scale_leave_clean_trails(level: int) -> None:
+    """Black and white stay numbers through all steps: what is none would stay in the trails for ever."""
+    frames = np.concatenate([np.full((3, SIZE[1], SIZE[0], 3), level, np.uint8), noise(3)])
+    curves = {"exposure": 0.3, "saturation": 1.3, "hue": 20.0, "zoom": 0.1, "trails": 0.5}
+    done = finished(frames, **curves)
+    expected = Effects(CHAIN, asking(6, **curves), SIZE).apply(on_device(frames), 0).host()
+    assert np.abs(done[:3].astype(int) - level).max() <= ONE_LEVEL
+    assert np.abs(done.astype(int) - expected).max() <= ONE_LEVEL
+
+
 def test_a_trail_never_grows() -> None:
     """Even noise, warped again and again at the longest trail, fades towards what is given."""
     n = 60
@@ -331,28 +344,30 @@ def test_batches_do_not_matter(cuts: list[int], seed: int) -> None:
     spread = {"zoom": 0.3, "rotate": 20, "exposure": 0.5, "hue": 50, "trails": 0.4}
     curves = {name: (rng.random(n) < 0.6) * rng.normal(0, sd, n) for name, sd in spread.items()}
     targets = asking(n, **curves)
-    whole = Effects(targets, (40, 24)).apply(frames, 0)
-    effects, boundaries = Effects(targets, (40, 24)), [0, *sorted(cuts), n]
-    parts = [effects.apply(frames[a:b], a) for a, b in itertools.pairwise(boundaries)]
-    assert (np.concatenate(parts) == whole).all()
+    for pictures in (Pictures(frames), on_device(frames)):
+        whole = Effects(CHAIN, targets, (40, 24)).apply(pictures, 0).host()
+        effects, boundaries = Effects(CHAIN, targets, (40, 24)), [0, *sorted(cuts), n]
+        parts = [effects.apply(pictures[a:b], a).host() for a, b in itertools.pairwise(boundaries)]
+        assert (np.concatenate(parts) == whole).all()
 
 
 def test_frames_out_of_order_are_refused() -> None:
     """A skipped, repeated or surplus frame is a mistake of the caller."""
-    effects = Effects(asking(4, trails=0.5), SIZE)
-    effects.apply(noise(2), 0)
+    effects = Effects(CHAIN, asking(4, trails=0.5), SIZE)
+    effects.apply(Pictures(noise(2)), 0)
     with pytest.raises(ValueError, match="expected frame 2 of 4, found frames 3 to 3"):
-        effects.apply(noise(1), 3)
+        effects.apply(Pictures(noise(1)), 3)
     with pytest.raises(ValueError, match="found frames 2 to 4"):
-        effects.apply(noise(3), 2)
+        effects.apply(Pictures(noise(3)), 2)
 
 
 def test_other_sizes_and_wild_targets_are_refused() -> None:
     """Wrong shape or numbers that are none end in a clear message."""
-    with pytest.raises(ValueError, match=r"uint8 frames of shape \(n, 64, 96, 3\)"):
-        Effects(asking(1), SIZE).apply(noise(1, (64, 96)), 0)
-    with pytest.raises(ValueError, match="not finite"):
-        Effects(asking(2, zoom=[0, np.nan]), SIZE)
+    with pytest.raises(ValueError, match=r"expected frames of \(96, 64\), found \(64, 96\)"):
+        Effects(CHAIN, asking(1), SIZE).apply(Pictures(noise(1, (64, 96))), 0)
+    for name in ("zoom", "hue", "trails", "noise"):
+        with pytest.raises(ValueError, match="not finite"):
+            Effects(CHAIN, asking(2, **{name: [0, np.nan]}), SIZE)
 
 
 # -------------------------------------------------------------------------------------------------------------- grain
@@ -372,8 +387,8 @@ def test_grain_is_the_same_in_every_run_and_batch() -> None:
     """Frame 3 has its own, whichever frames come with it."""
     frames = noise(5)
     together = finished(frames, noise=0.1)
-    effects = Effects(asking(5, noise=0.1), SIZE)
-    apart = np.concatenate([effects.apply(frames[i : i + 1], i) for i in range(5)])
+    effects = Effects(CHAIN, asking(5, noise=0.1), SIZE)
+    apart = np.concatenate([effects.apply(Pictures(frames[i : i + 1]), i).host() for i in range(5)])
     np.testing.assert_array_equal(together, apart)
 
 
@@ -381,3 +396,130 @@ def test_grain_does_not_trail() -> None:
     """What stays of a frame is the frame without its grain: else trails would pile it up and blur it."""
     grey = np.full((6, 64, 64, 3), 128, np.uint8)
     np.testing.assert_array_equal(finished(grey, noise=0.05), finished(grey, noise=0.05, trails=0.9))
+
+
+# ----------------------------------------------------------------------------------------------- one chain, two ways
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "camera": {"zoom": 0.2, "rotate": 11.0, "pan_x": 0.3},
+    "smaller": {"zoom": -0.6, "rotate": 40.0},
+    "far away": {"zoom": -3.0, "pan_x": 2.7, "pan_y": -1.6},
+    "color": {"exposure": 0.7, "saturation": 1.6, "hue": 40.0},
+    "dark": {"exposure": -2.0, "saturation": 0.2},
+    "trails": {"trails": 0.6, "rotate": [0, 2, 5, 6, 8, 11], "zoom": [0, 0.1, 0.1, 0.3, 0.2, 0]},
+    "grain": {"noise": 0.08},
+    "all": {
+        "zoom": 0.1,
+        "exposure": 0.3,
+        "hue": [0, 9, 0, 0, 80, 3],
+        "trails": [0.5, 0, 0, 0.7, 0.7, 0],
+        "noise": 0.03,
+    },
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("size", [SIZE, (301, 77)])
+def test_the_cpu_and_other_devices_paint_alike(asked: str, size: tuple[int, int]) -> None:
+    """Compiled code and torch differ by rounding: one level, in few pixels, and no drift over many frames."""
+    frames = noise(6, size)
+    compiled = Effects(CHAIN, asking(6, **ASKED[asked]), size).apply(Pictures(frames), 0).host()
+    batched = Effects(CHAIN, asking(6, **ASKED[asked]), size).apply(on_device(frames), 0).host()
+    away = np.abs(compiled.astype(int) - batched)
+    assert away.max() <= ONE_LEVEL
+    assert away.mean() < 0.02
+    assert (compiled != frames).any()
+
+
+def test_bicubic_by_gathering_is_torchs_own() -> None:
+    """What Apple's GPUs lack is replaced by the same sampling."""
+    picture = torch.rand(2, 3, 20, 31, generator=torch.Generator().manual_seed(0))
+    matrices = camera_matrices(asking(2, zoom=[-0.7, 0.4], rotate=[20, 190], pan_x=[0.9, -0.2]), (31, 20))
+    grid = grids(matrices, (31, 20), "cpu")
+    torch.testing.assert_close(bicubic(picture, grid), sample(picture, grid, smooth=True), atol=2e-5, rtol=0)
+
+
+class Mirror(Geometry):
+    """The left half of the picture, and its mirror image: not affine, and without a matrix."""
+
+    uses = ("camera.pan_y",)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Where it is asked for."""
+        return np.asarray(self.curves["camera.pan_y"] > 0)
+
+    def seen(self, points: torch.Tensor, frame: int) -> torch.Tensor:
+        """Points to the right look to the left."""
+        return torch.stack([-points[0].abs(), points[1]]) if self.active[frame] else points
+
+    def shown(self, points: torch.Tensor, frame: int) -> torch.Tensor:
+        """Each point is shown where it is."""
+        return points
+
+
+class Turn(Camera):
+    """A camera that does not follow the target which the mirror is switched by."""
+
+    def __init__(self, targets: Targets, size: tuple[int, int]) -> None:
+        super().__init__(targets, size)
+        self.matrices = camera_matrices(asking(len(targets), rotate=targets.rotate, zoom=targets.zoom), size)
+
+
+class Inverted(Grade):
+    """A negative, without a kernel."""
+
+    uses = ("color.hue",)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Where it is asked for."""
+        return np.asarray(self.curves["color.hue"] > 0)
+
+    def apply(self, pictures: torch.Tensor, frames: NDArray[np.int64]) -> torch.Tensor:
+        """White becomes black."""
+        return 1 - pictures
+
+
+def test_geometries_are_composed_and_sampled_once() -> None:
+    """A mirror behind a camera shows the turned picture mirrored, as two passes would but sharper; trails follow."""
+    frames = np.repeat(blob(-20, 6, radius=4), 4, axis=0)
+    curves = {"rotate": [10.0, 14, 18, 22], "pan_y": 1.0}
+    chain = (Turn, Mirror, Trails)
+    for pictures in (Pictures(frames), on_device(frames)):
+        once = Effects(chain, asking(4, **curves), SIZE).apply(pictures, 0).host()
+        turned = finished(frames, rotate=curves["rotate"])
+        expected = turned.copy()
+        expected[:, :, SIZE[0] // 2 :] = turned[:, :, : SIZE[0] // 2][:, :, ::-1]
+        assert np.abs(once.astype(int) - expected).max() <= ONE_LEVEL
+        trailing = Effects(chain, asking(4, **curves, trails=0.8), SIZE).apply(pictures, 0).host()
+        assert np.abs(trailing.astype(int) - once).max() < 25  # no ghost, a little softer
+        still = Effects((Turn, Mirror), asking(4), SIZE).apply(pictures, 0)
+        assert still is pictures
+
+
+def test_a_grade_without_a_kernel_works_everywhere() -> None:
+    """The whole chain then runs in torch, with the same result."""
+    frames = noise(3)
+    curves = {"zoom": 0.2, "hue": [0, 1, 1], "noise": 0.02}
+    chain = (Camera, Inverted, Trails, Grain)
+    done = [
+        Effects(chain, asking(3, **curves), SIZE).apply(pictures, 0).host()
+        for pictures in (Pictures(frames), on_device(frames))
+    ]
+    assert (done[0] == done[1]).all()
+    plain = Effects(CHAIN, asking(3, zoom=0.2), SIZE).apply(Pictures(frames), 0).host().astype(int)
+    inverted = Effects(chain, asking(3, zoom=0.2, hue=1.0), SIZE).apply(Pictures(frames), 0).host()
+    assert np.abs(inverted - (255 - plain)).max() <= ONE_LEVEL
+
+
+@pytest.mark.gpu
+def test_cuda_paints_as_the_cpu_does() -> None:
+    """The same chain on a graphics card: one level."""
+    frames = noise(6)
+    expected = finished(frames, **ASKED["all"])
+    effects = Effects(CHAIN, asking(6, **ASKED["all"]), SIZE, "cuda")
+    done = effects.apply(Pictures(torch.from_numpy(frames).cuda()), 0)
+    assert done.device.startswith("cuda")
+    assert np.abs(done.host().astype(int) - expected).max() <= ONE_LEVEL

@@ -206,9 +206,8 @@ def test_missing_and_damaged_segments(tmp_path: Path) -> None:
     """A segment that is not there, or not whole, is named."""
     plan, targets, paths = plan_for(tmp_path), asking(N_FRAMES), segments(tmp_path, ramp())
     fails(tmp_path, VideoError, "nowhere.mkv", [paths[0], tmp_path / "nowhere.mkv"], plan, targets)
-    data = bytearray(paths[1].read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
-    paths[1].write_bytes(data)
+    data = paths[1].read_bytes()
+    paths[1].write_bytes(data[: len(data) // 2])
     fails(tmp_path, VideoError, "segment-0001.mkv", paths, plan, targets)
 
 

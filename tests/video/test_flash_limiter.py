@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beatwalk.perception import Pictures
 from beatwalk.perception.flashes import MAX_FLASHES, FlashMeter, FlashReport, light_grid, window_frames
 from beatwalk.perception.srgb import srgb_bytes
 from beatwalk.video import Encoder, read_frames
@@ -54,7 +56,7 @@ def measure(frames: np.ndarray, fps: Fraction = FPS, block: int = 7) -> FlashRep
 def limit(frames: np.ndarray, fps: Fraction = FPS, block: int = 7) -> tuple[np.ndarray, int]:
     """Limited frames, and how many were touched."""
     limiter = FlashLimiter(fps)
-    blocks = [limiter.limit(frames[first : first + block]) for first in range(0, len(frames), block)]
+    blocks = [limiter.limit(Pictures(frames[i : i + block])).host() for i in range(0, len(frames), block)]
     assert limiter.n_frames == len(frames)
     return np.concatenate(blocks), limiter.touched
 
@@ -135,10 +137,25 @@ def test_blocks_do_not_matter() -> None:
 @pytest.mark.parametrize(("on", "off"), [(WHITE, BLACK), (RED, BLACK)])
 def test_two_hertz_pass_bit_for_bit(on: tuple[int, int, int], off: tuple[int, int, int]) -> None:
     """What is within the limit is not touched, nor copied."""
-    frames = strobe(2, on, off)
+    for frames in (Pictures(strobe(2, on, off)), on_device(strobe(2, on, off))):
+        limiter = FlashLimiter(FPS)
+        assert limiter.limit(frames) is frames
+        assert limiter.touched == 0
+
+
+def on_device(frames: np.ndarray) -> Pictures:
+    """The frames as another device than the CPU has them."""
+    return Pictures(torch.from_numpy(frames.copy()), keep_tensor=True)
+
+
+def test_pictures_on_a_device_are_limited_alike() -> None:
+    """The grids differ by rounding, the softened frames by a step of softening at most."""
+    frames = strobe(7)
     limiter = FlashLimiter(FPS)
-    assert limiter.limit(frames) is frames
-    assert limiter.touched == 0
+    limited = limiter.limit(on_device(frames)).host()
+    expected, touched = limit(frames)
+    assert limiter.touched == touched
+    assert np.abs(limited.astype(int) - expected).max() <= 255 / FlashLimiter.STEPS
 
 
 @pytest.mark.parametrize("rate", [5, 12])

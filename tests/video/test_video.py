@@ -15,10 +15,9 @@ import pytest
 import soundfile
 
 from beatwalk import video
-from beatwalk.core import ffmpeg
+from beatwalk.core import channels_of, ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
-from beatwalk.errors import AudioError, OutputError, SettingsError, VideoError
-from beatwalk.video.reading import channels_of
+from beatwalk.errors import AudioError, CancelledError, OutputError, SettingsError, VideoError
 from tests.songs import write_bursts
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
@@ -63,9 +62,9 @@ def nothing_left(folder: Path) -> bool:
     return not list(folder.glob(PARTIAL_GLOB))
 
 
-@pytest.mark.parametrize("size", [(16, 16), (17, 33), (160, 90), (5, 1)])
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (160, 90), (5, 1), (512, 288)])
 def test_lossless_gives_every_pixel_back(tmp_path: Path, size: tuple[int, int]) -> None:
-    """FFV1 holds RGB exactly, at any odd size, whatever the blocks."""
+    """Segments hold RGB exactly, at any odd size, whatever the blocks."""
     frames = noise(7, size)
     with video.LosslessWriter(tmp_path / "a.mkv", size, NTSC_FILM) as writer:
         writer.write(frames[:3])
@@ -103,6 +102,25 @@ def test_index_comes_first(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         data = (tmp_path / name).read_bytes()
         assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_muxing_can_be_stopped(tmp_path: Path) -> None:
+    """Between two pieces of sound: what was asked to be raised is raised, and no file or process is left."""
+    encode(tmp_path / "a.mp4", noise(24))
+    soundfile.write(tmp_path / "s.wav", np.zeros(60 * 48_000), 48_000)
+    called: list[None] = []
+
+    def check() -> None:
+        called.append(None)
+        if len(called) > 1:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        video.mux(
+            tmp_path / "a.mp4", tmp_path / "s.wav", tmp_path / "b.mp4",
+            start_s=0, duration_s=1, whole_song=True, check=check,
+        )  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "s.wav"}
 
 
 def test_reading_scales_by_area(tmp_path: Path) -> None:
@@ -279,8 +297,8 @@ def test_videos_that_are_none(tmp_path: Path) -> None:
 
 
 def test_damage_is_noticed_when_asked(tmp_path: Path) -> None:
-    """A flipped byte and a cut end raise under `strict`; the frame count tells of the cut."""
-    with video.LosslessWriter(tmp_path / "a.mkv", (64, 48), Fraction(24)) as writer:
+    """A cut end, and a flipped byte where a codec has checksums, raise under `strict`; a cut shows in the count."""
+    with video.Encoder(tmp_path / "a.mkv", (64, 48), Fraction(24), codec="ffv1") as writer:
         writer.write(noise(10))
     data = bytearray((tmp_path / "a.mkv").read_bytes())
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
@@ -326,10 +344,10 @@ def test_a_dead_encoder_raises_in_the_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_full_disk_is_reported(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ffmpeg says about the disk reaches the user."""
     writer = video.LosslessWriter(tmp_path / "a.mkv", (64, 48), Fraction(24))
-    writer._partial.symlink_to("/dev/full")
+    monkeypatch.setattr("beatwalk.video.writing.reserve", lambda partial: partial.symlink_to("/dev/full"))
     with pytest.raises(OutputError, match="No space left"), writer:
         writer.write(noise(200))
     assert not (tmp_path / "a.mkv").exists()

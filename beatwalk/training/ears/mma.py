@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.training.ears.midi_file import DRUM_CHANNEL, MidiNote, read_midi
+from beatwalk.listen import DRUM_CHANNEL, MidiNote, read_midi
 from beatwalk.training.ears.score import Hit, Note, Score
 
 _TIMEOUT_S = 60
@@ -183,7 +183,7 @@ def compile_mma(text: str) -> list[MidiNote]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode or not song.exists():
             raise RuntimeError(f"mma: {done.stdout.strip()[-300:]}")
-        return read_midi(song)
+        return read_midi(song).notes
 
 
 def to_score(notes: list[MidiNote], style: Style, n_bars: int) -> Score:

@@ -93,7 +93,7 @@ async function open(id) {
   const [project, options] = await Promise.all([call("GET", `/projects/${encodeURIComponent(id)}`), call("GET", "/options")]);
   $("studio").hidden = false;
   store.options = options;
-  for (const source of ["energy", "bass", "mid", "high", "brightness"]) $("source").append(new Option(source, source));
+  for (const { name, kind } of options.sources) if (kind === "curve") $("source").append(new Option(name, name));
   beginStills();
   beginTimeline();
   beginBlocks();

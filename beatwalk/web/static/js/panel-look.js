@@ -25,7 +25,7 @@ const NEW = { source: "beat", amount: 0.1, kind: "level", attack_ms: 0, release_
 function modulated(target) {
   const [group, name] = target.path.split(".");
   const value = (store.draft ?? {})[group]?.[name] ?? store.project.settings[group][name];
-  return typeof value === "number" ? { level: value, rate: 0, rules: [] } : { level: 0, rate: 0, rules: [], ...value };
+  return { level: 0, rate: 0, expression: "", rules: [], ...(typeof value === "number" ? { level: value } : value) };
 }
 
 /** @param {Target} target @param {Modulated} value @returns {Record<string, any>} */
@@ -64,7 +64,7 @@ function draw() {
   canvases = [];
   const used = store.options.targets.filter((target) => {
     const value = modulated(target);
-    return value.rules.length || value.level || value.rate;
+    return value.rules.length || value.level || value.rate || value.expression;
   });
   const free = store.options.targets.filter((target) => !used.includes(target));
   const preset = presets.find((one) => one.name === store.project.preset);
@@ -172,6 +172,7 @@ function targetRows(target) {
       h("button", { class: "icon", type: "button", "aria-label": `Add a source to ${target.name}`, title: "Add a source", "data-name": `more-${target.path}`, onclick: () => put(target, { ...modulated(target), rules: [...modulated(target).rules, { ...NEW, amount: round(target.reach / 4) }] }, true) }, "+"),
     ),
     value.rate ? h("label", { class: "field" }, `Steady drift, ${target.unit} a second`, number(`${target.name} rate`, value.rate, (rate) => put(target, { ...modulated(target), rate }, true))) : "",
+    value.expression ? h("label", { class: "field" }, "Expression", h("input", { type: "text", value: value.expression, "data-name": `${target.path} expression`, spellcheck: false, onchange: (/** @type {any} */ event) => put(target, { ...modulated(target), expression: event.target.value }, true) })) : "",
     ...value.rules.map((rule, index) => ruleRow(target, rule, index)),
   );
 }
@@ -189,16 +190,21 @@ function ruleRow(target, rule, index) {
   const amount = number(`${name} amount`, rule.amount, (value) => set({ amount: value }, true));
   /** @param {string} label @param {keyof Rule} key @param {Record<string, any>} more */
   const field = (label, key, more) => h("label", { class: "field" }, label, number(`${name} ${label}`, Number(rule[key]), (value) => set({ [key]: value }), { min: 0, ...more }));
-  /** @param {string} label @param {keyof Rule} key @param {string[]} choices */
+  /** @param {string} label @param {"source"|"curve"} key @param {string[]} choices */
   const choice = (label, key, choices) =>
-    h("select", { "aria-label": `${name} ${label}`, "data-name": `${name} ${label}`, onchange: (/** @type {any} */ event) => set({ [key]: event.target.value }, true) }, ...choices.map((one) => h("option", { value: one, selected: one === rule[key] }, one.replace("_", " "))));
+    h(
+      "select",
+      { "aria-label": `${name} ${label}`, "data-name": `${name} ${label}`, onchange: (/** @type {any} */ event) => set({ [key]: event.target.value }, true) },
+      ...[...new Set([...choices, rule[key]])].map((one) => h("option", { value: one, selected: one === rule[key] }, one.replace("_", " "))),
+    );
+  const source = store.options.sources.find((one) => one.name === rule.source);
   return h(
     "div",
     { class: "rule" },
     h(
       "div",
       { class: "rule-top" },
-      choice("source", "source", store.options.sources),
+      choice("source", "source", store.options.sources.map((one) => one.name)),
       slider(`${name} slider`, rule.amount, -target.reach, target.reach, (value) => {
         amount.value = value;
         set({ amount: value });
@@ -207,13 +213,14 @@ function ruleRow(target, rule, index) {
       iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) }, true)),
     ),
     canvas,
+    rule.when ? h("p", { class: "dim small" }, `when ${rule.when}`) : "",
     h(
       "div",
       { class: "rule-rest" },
       field("attack ms", "attack_ms", { max: 10000 }),
       field("release ms", "release_ms", { max: 60000 }),
       h("label", { class: "field" }, "curve", choice("curve", "curve", store.options.curves)),
-      ["beat", "downbeat"].includes(rule.source) ? field("every", "every", { min: 1, max: 64, step: 1 }) : h("span"),
+      !source || source.kind === "event" ? field("every", "every", { min: 1, max: 64, step: 1 }) : h("span"),
     ),
   );
 }

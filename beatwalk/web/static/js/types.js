@@ -60,8 +60,9 @@
  * @property {string} curve
  * @property {number} every
  * @property {number} offset_beats
+ * @property {string} [when]
  */
-/** @typedef {{level: number, rate: number, rules: Rule[]}} Modulated */
+/** @typedef {{level: number, rate: number, expression: string, rules: Rule[]}} Modulated */
 /** @typedef {{path: string, name: string, unit: string, reach: number}} Target */
 /**
  * @typedef {object} Options
@@ -70,7 +71,7 @@
  * @property {{name: string, width: number, height: number}[]} aspects
  * @property {{name: string, suffix: string}[]} codecs
  * @property {string[]} fps
- * @property {string[]} sources
+ * @property {{name: string, text: string, kind: string}[]} sources
  * @property {string[]} curves
  * @property {Target[]} targets
  */

@@ -1,0 +1,7 @@
+"""The steps of `beatwalk.video.kernels`, by name, for those who must not wait for its compiler."""
+
+from __future__ import annotations
+
+COLOR, TRAIL, KEEP, GRAIN = range(4)  # codes
+N_PARAMETERS = 32  # of a step, at most
+KNEE = 0.6  # linear light above which a raised exposure is rolled off rather than clipped

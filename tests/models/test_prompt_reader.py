@@ -1,0 +1,137 @@
+"""People's prompts, read for a model that knows few words."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from pathlib import Path
+
+import pytest
+
+from beatwalk.embedded import nano_path
+from beatwalk.errors import ModelError
+from beatwalk.models import ModelRequest, load_model
+from beatwalk.models.prompt_reader import PromptReader
+from beatwalk.training.vocabulary import vocabulary
+
+
+@pytest.fixture(scope="module")
+def reader() -> PromptReader:
+    """Nano's own."""
+    found = PromptReader.of(nano_path())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a calm ocean at dawn",
+        "a burning tree in the desert",
+        "Neon city at night, oil painting",
+        "silver rings of light",
+    ],
+)
+def test_what_the_model_has_met_is_left_as_it_is(reader: PromptReader, prompt: str) -> None:
+    """A prompt of nothing but words of captions goes through unchanged."""
+    assert reader.read(prompt).text == prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (
+            "ethereal goddess of liquid chrome in a neon-drenched cyberpunk alley, rain, octane render, 8k",
+            "dreamy neon city with synthwave light",
+        ),
+        ("(golden:1.4) galaxy, [nebula], no stars --ar 16:9 --v 5", "gold galaxy"),
+        ("(forest:1.5) and ocean, highly detailed, artstation", "forest"),
+        ("ocean and [[forest]], octane render", "ocean"),
+        ("red and blue smoke swirling slowly", "red smoke with blue light"),
+        ("a lone wolf howling at the moon", "forest"),
+        ("galxy of strs", "galaxy"),
+        ("purple forrest, unreal engine", "purple forest"),
+        ("volumetric lighting through a forest", "forest"),
+        ("JELLYFISHES IN THE DEEP, PURPLE!!!", "purple jellyfish"),
+        ("ocean waves without foam, not blue", "ocean"),
+        ("🌊🌙💜", "purple ocean"),
+        ("une forêt enchantée au crépuscule, brume dorée", "misty gold forest at dusk"),
+        ("夜の東京、雨、ネオン", "neon city at night"),
+        ("霓虹城市，雨夜", "neon city at night"),
+        ("노을 지는 바다, 보라색 하늘", "sunset-coloured ocean with purple light"),
+        ("ein leuchtender Wald bei Nacht, Nebel", "misty forest at night"),
+        ("un bosque oscuro con niebla azul", "misty blue forest"),
+        ("floresta ao amanhecer, verde esmeralda", "green forest with emerald light at dawn"),
+        ("una città di notte, blu", "blue city at night"),
+        ("сверкающий город ночью, неон, дождь", "glowing neon city at night"),
+    ],
+)
+def test_what_people_type_becomes_a_caption(reader: PromptReader, prompt: str, text: str) -> None:
+    """Boilerplate, weights, flags, negatives, slips, plurals, pictographs, eight languages."""
+    assert reader.read(prompt).text == text
+
+
+def test_the_colour_nearest_to_the_subject_leads(reader: PromptReader) -> None:
+    """Adjectives belong to their nouns."""
+    assert reader.read("pink flower, teal background, artstation").text == "pink flower with teal light"
+    assert reader.read("teal background, pink flower, artstation").text == "pink flower with teal light"
+
+
+def test_nothing_known_gives_a_mood_of_its_own(reader: PromptReader) -> None:
+    """Stable, of the text's own, and always something that the painter could have painted."""
+    readings = [reader.read(text) for text in ("asdf qwer", "asdf qwer ", "lorem ipsum", "x" * 5000, "\ud83d", "?!")]
+    assert all(reading.invented for reading in readings)
+    assert readings[0].text == readings[1].text != readings[2].text
+    assert len({reader.read(f"qx{i}zv").text for i in range(50)}) > 30
+
+
+def test_what_was_read_is_said(reader: PromptReader) -> None:
+    """In one line."""
+    said = reader.read("a goddess in a neon zxqv city, 8k").to_text("nano")
+    assert said == "nano reads: city, neon · unknown: zxqv"
+    assert "mood of its own" in reader.read("asdf").to_text("nano")
+
+
+def test_any_text_is_read_twice_the_same_and_soon(reader: PromptReader) -> None:
+    """Random letters of all scripts, brackets and numbers; what comes out is read as itself."""
+    rng = random.Random(0)
+    letters = string.printable + "()[]:.,<>{}|-–—éßñ日本語中文한국어Русский🌊🔥\u200d\ufe0f\x00\u202e"
+    for _ in range(400):
+        text = "".join(rng.choice(letters) for _ in range(rng.randrange(120)))
+        reading = reader.read(text)
+        assert reading.text == text or set(reading.text) <= set(string.ascii_lowercase + " ,-")
+        assert reader.read(text) == reading
+
+
+def test_the_file_is_what_the_recipe_makes() -> None:
+    """`python -m beatwalk.training.vocabulary` was run after the last change of words."""
+    assert json.loads((nano_path() / "words.json").read_text(encoding="utf-8")) == vocabulary()
+
+
+def test_every_language_has_the_words_that_matter() -> None:
+    """Subjects, colours, light, weather and moods in nine languages beside English."""
+    words = vocabulary()["words"]
+    listed = [word for group in words.values() for entry in group.values() for word in entry["others"]]
+    for sign in ("ciudad*", "cidade*", "ville*", "stadt*", "città", "город*", "都市", "城市", "도시"):
+        assert sign in listed
+
+
+def test_a_damaged_vocabulary_is_named(tmp_path: Path) -> None:
+    """With its file."""
+    for text in ("", "[]", '{"version": 2}', '{"version": 1, "words": {}}'):
+        (tmp_path / "words.json").write_text(text)
+        with pytest.raises(ModelError, match=r"words\.json: not a vocabulary"):
+            PromptReader.of(tmp_path)
+    (tmp_path / "words.json").unlink()
+    assert PromptReader.of(tmp_path) is None
+
+
+def test_the_model_inside_reads_with_it() -> None:
+    """What is encoded is what was read, and it is said."""
+    nano = load_model(ModelRequest())
+    one, other = (
+        nano.encode([text]).tensors["prompt_embeds"] for text in ("夜の東京、雨、ネオン", "neon city at night")
+    )
+    assert (one == other).all()
+    assert nano.notes_on(["neon city at night", "夜の東京、雨、ネオン"]) == ["nano reads: city, neon, at night"]
