@@ -105,6 +105,7 @@ def _bound(host: str, port: int) -> socket.socket:
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
+        made.listen()  # before the address is said: who comes at once waits, and is not refused
     except OSError as error:
         raise OutputError(f"port {port} of {host} cannot be used ({error.strerror or error}); try --port 0") from None
     return made

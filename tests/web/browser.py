@@ -89,7 +89,7 @@ def watched(browser: Browser, served: Served, problems: list[str], **options: An
     page.on("pageerror", lambda error: problems.append(str(error)))
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and "status of 422" not in message.text:  # what the page shows beside its cause
             problems.append(message.text)
 
     def see(request: Request) -> None:

@@ -67,6 +67,7 @@ function beginBar() {
   });
   store.on("project", () => {
     const { project } = store;
+    $("studio-title").textContent = project.name;
     document.title = `${project.name} – beatwalk`;
     if (document.activeElement !== $("project-name")) $("project-name").value = project.name;
     $("undo").disabled = !project.undo;

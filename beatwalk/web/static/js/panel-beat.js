@@ -20,7 +20,7 @@ const range = () => (store.range ? { start_s: store.range[0], end_s: store.range
 
 /** @param {string} label @param {string} sign @param {string} name @param {Record<string, any>} correction */
 function tile(label, sign, name, correction) {
-  return h("button", { class: "tile", type: "button", "data-name": name, "aria-label": label, title: label, onclick: () => store.correct(correction) }, h("b", {}, sign), h("span", {}, name));
+  return h("button", { class: "tile", type: "button", "data-name": name, title: label, onclick: () => store.correct(correction) }, h("b", { "aria-hidden": "true" }, sign), h("span", {}, name));
 }
 
 function draw() {
