@@ -90,7 +90,7 @@ class Project:
         self._planned: tuple[State, Plan | BeatwalkError] | None = None
         data = read_json(folder / "project.json", PlanError, "a project")
         self.name, self.revision = str(data.get("name", self.id)), int(data.get("revision", 0))
-        self.song_file, self.song_name = data.get("song_file"), str(data.get("song_name", ""))
+        self.song_file, self.song_name = _plain_name(data.get("song_file")), str(data.get("song_name", ""))
         self.state = self._read_state(data)
 
     def _read_state(self, data: dict[str, Any]) -> State:
@@ -482,6 +482,11 @@ class Projects:
         """Write everything that is not written yet."""
         for project in self._open.values():
             project.save_large()
+
+
+def _plain_name(name: object) -> str | None:
+    """The name of a file inside a project; None where it is none, or leads elsewhere."""
+    return name if isinstance(name, str) and name == Path(name).name and name not in ("", ".", "..") else None
 
 
 def slug(text: str) -> str:

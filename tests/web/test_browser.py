@@ -76,10 +76,13 @@ def until(page: Page, condition: str) -> None:
     )
 
 
-def in_known(served: Served, prompts: str = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n") -> Path:
+PROMPTS = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n"
+
+
+def in_known(served: Served, prompts: str = PROMPTS, size: str = "64x64") -> Path:
     """Start the server with the project `known`, small enough to be rendered in seconds."""
     folder = make_known(served.root, prompts)
-    (folder / "preset.toml").write_text('[video]\nfps = 8\nsize = "64x64"\n')
+    (folder / "preset.toml").write_text(f'[video]\nfps = 8\nsize = "{size}"\n')
     served.start()
     return folder
 
@@ -126,7 +129,7 @@ def test_a_dropped_song_becomes_a_video(served: Served, window: Open, tmp_path: 
     page.wait_for_selector(".job")
     page.wait_for_selector(".figures")
     page.click("text=Watch")
-    page.wait_for_function("document.getElementById('film').currentTime > 0.3")
+    page.wait_for_function("() => document.getElementById('film').currentTime > 0.3")
     assert page.inner_text("#stage-badge") == "night-drive-1.mp4"
     page.click("#play")
     with page.expect_download() as download:
@@ -261,7 +264,7 @@ def test_two_tabs_show_the_same(served: Served, window: Open) -> None:
 
 def test_a_render_outlives_the_page_and_the_server(served: Served, window: Open) -> None:
     """Reload in the middle, kill the server, start it again: the render goes on; a cancelled one resumes."""
-    folder = in_known(served, "@0 a\n@bar 2 b\n@bar 4 c\n@bar 6 d\n")
+    folder = in_known(served, "@0 a\n@bar 2 b\n@bar 4 c\n@bar 6 d\n", size="160x160")
     page = window("project=known")
     page.wait_for_selector(".block >> nth=3")
     page.click("#render-now")

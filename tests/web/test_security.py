@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="the extra `ui` is not installed")
 
 from fastapi.testclient import TestClient
 
+from beatwalk.core import write_json
 from beatwalk.errors import SettingsError
 from beatwalk.web.app import create_app
 from beatwalk.web.security import TRIES, TRIES_S, Guard, is_loopback, kept_secret
@@ -266,6 +267,18 @@ def test_a_model_and_a_preset_are_chosen_from_lists(client: TestClient, tmp_path
         assert "not on this machine" in answer.json()["error"]
     assert client.patch(f"/api/projects/{name}", json={"model": "nano"}).status_code == 200
     assert client.patch(f"/api/projects/{name}", json={"preset": str(tmp_path / "x.toml")}).status_code == 422
+
+
+def test_a_project_from_a_stranger_names_no_song_elsewhere(tmp_path: Path) -> None:
+    """A `project.json` that leads out of its folder has no song."""
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    for number, name in enumerate(("../../secret.wav", "/etc/passwd", "..", 3)):
+        folder = tmp_path / "projects" / f"evil-{number}"
+        folder.mkdir(parents=True)
+        write_json(folder / "project.json", {"version": 1, "name": "evil", "song_file": name})
+        with client_of(tmp_path) as client:
+            assert client.get(f"/api/projects/evil-{number}").json()["song"] is None
+            assert client.get(f"/api/projects/evil-{number}/sound").status_code == 409
 
 
 def test_prompts_name_pictures_of_their_project_only(known: TestClient) -> None:
