@@ -117,8 +117,8 @@ def check_video(video: VideoSettings) -> None:
 
 
 def needed_bytes(work: WorkFolder, n_frames: int, size: tuple[int, int]) -> int:
-    """Largest size of the frames that are still to be rendered; lossless video takes about half of raw pixels."""
-    return max(0, n_frames * size[0] * size[1] * 3 // 2 - work.frames_bytes)
+    """Largest size of the frames that are still to be rendered; lossless video takes three fifths of raw pixels."""
+    return max(0, n_frames * size[0] * size[1] * 9 // 5 - work.frames_bytes)
 
 
 def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> int:

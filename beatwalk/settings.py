@@ -186,6 +186,7 @@ Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
 class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
+    # When the prompt changes: section, or a number of bars or beats such as "8 bars"
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
     change_share: float = Field(default=0.6, ge=0.01, le=1)  # last part of a segment, in which prompts change
     # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
@@ -194,9 +195,12 @@ class WalkSettings(_Frozen):
     path: Literal["both", "prompts", "noise"] = "both"  # what moves between keyframes
     spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
+    # How fast the picture changes, relative to `pace`
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
     init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
     loop: bool = False  # the end flows into the beginning
+    # Most memory for latents that are denoised ahead of the frames, in MB, host's or device's.
+    lookahead_mb: float = Field(default=256, ge=1, le=65_536)
 
 
 class CameraSettings(_Frozen):
@@ -275,9 +279,9 @@ class ModelSettings(_Frozen):
 class VideoSettings(_Frozen):
     """The file that comes out."""
 
-    fps: Fps = Fraction(24)
+    fps: Fps = Fraction(24)  # frames a second; a fraction such as 30000/1001 is exact
     size: Size = None  # None: the model's native size
-    codec: Codec = "h264"
+    codec: Codec = "h264"  # and with it the kinds of file; see beatwalk render --help
     # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
     crf: int | None = Field(default=None, ge=0, le=51)
     hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works

@@ -213,10 +213,9 @@ class SourceFile:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """What to render: everything but the model's weights."""
+class Storyboard:
+    """What pictures to make and when: a plan without the song that it was made for."""
 
-    analysis: Analysis
     timeline: Timeline
     settings: Settings
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
@@ -229,6 +228,13 @@ class Plan:
         """The segments; together they hold every frame once."""
         pairs = itertools.pairwise(self.keyframes)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan(Storyboard):
+    """What to render: everything but the model's weights."""
+
+    analysis: Analysis
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,12 +295,47 @@ class Conditioning:
             masks={name: mask[rows] for name, mask in self.masks.items()},
         )
 
-    def repeated(self, count: int) -> Conditioning:
-        """Every row `count` times."""
-        return Conditioning(
-            tensors={name: np.repeat(tensor, count, axis=0) for name, tensor in self.tensors.items()},
-            masks={name: np.repeat(mask, count, axis=0) for name, mask in self.masks.items()},
-        )
+    def repeated(self, count: int) -> MixedConditioning:
+        """The only row, `count` times."""
+        masks = {name: mask.repeat(count, axis=0) for name, mask in self.masks.items()}
+        return MixedConditioning(texts=(self,), weights=np.ones((count, 1)), masks=masks)
+
+    def made(self) -> Conditioning:
+        """The conditioning itself: nothing of it is left to be mixed."""
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MixedConditioning:
+    """Rows that are mixed of a few texts, once a batch of them is needed: all at once could be gigabytes."""
+
+    texts: tuple[Conditioning, ...]  # one row each
+    weights: Float  # of each text in each row, shape (rows, texts)
+    masks: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # of the rows
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def rows(self, rows: slice | NDArray[np.int64]) -> MixedConditioning:
+        """Some rows of the batch."""
+        masks = {name: mask[rows] for name, mask in self.masks.items()}
+        return MixedConditioning(texts=self.texts, weights=self.weights[rows], masks=masks)
+
+    def made(self) -> Conditioning:
+        """The mixture of all rows."""
+        tensors = {}
+        for name, first in self.texts[0].tensors.items():
+            column = (-1, *(1,) * (first.ndim - 1))
+            parts = [text.tensors[name] for text in self.texts]
+            weights = self.weights.astype(np.float32)
+            mixed = weights[:, 0].reshape(column) * parts[0]
+            for i, part in enumerate(parts[1:], 1):
+                mixed += weights[:, i].reshape(column) * part
+            tensors[name] = mixed
+        return Conditioning(tensors=tensors, masks=self.masks)
+
+
+Text = Conditioning | MixedConditioning
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """Pictures per second at full size, without any download: `python examples/gpu_bench.py --json figures.json`.
 
-The script builds the architectures of SD 1.5, SD-Turbo and SDXL with random weights, which cost as much as trained
-ones, and a tiny autoencoder of TAESD's shape. For each architecture one run measures
+The script builds the architectures of SD 1.5, SD-Turbo and SDXL with random weights (`gpu_models.py`) and a tiny
+autoencoder of TAESD's shape. For each architecture one run measures
 
 - beatwalk's own path: `generate` with large batches, channels last, uint8 off the device;
 - with --compile, the same path compiled without and with CUDA graphs;
@@ -20,102 +20,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import (
-    AutoencoderTiny,
-    EulerDiscreteScheduler,
-    StableDiffusionPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
+from gpu_models import build
 
 from beatwalk.models import DiffusionGenerator
-from beatwalk.models.families import FAMILIES
-from beatwalk.types import Conditioning, ModelInfo
 
-SD15: dict[str, Any] = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}
-SD21: dict[str, Any] = {
-    "sample_size": 64, "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20),
-    "use_linear_projection": True,
-}  # fmt: skip
-SDXL: dict[str, Any] = {
-    "sample_size": 128, "cross_attention_dim": 2048, "attention_head_dim": (5, 10, 20), "use_linear_projection": True,
-    "block_out_channels": (320, 640, 1280), "transformer_layers_per_block": (1, 2, 10),
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    "addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
-}  # fmt: skip
-ARCHITECTURES: dict[str, tuple[dict[str, Any], int]] = {
-    "sd15": (SD15, 512),
-    "sd-turbo": (SD21, 512),
-    "sdxl": (SDXL, 1024),
-}
-TOY = {"block_out_channels": (32, 32), "layers_per_block": 1, "norm_num_groups": 8, "cross_attention_dim": 16}
-POOLED = 1280
+MEASURED = ("sd15", "sd-turbo", "sdxl")
 MIN_SECONDS = 5.0  # of one measurement, at least
 
 
-class Wordless(DiffusionGenerator):
-    """A generator without a text encoder; `text_for` makes random text."""
-
-    decoding_steps = 1.0  # counting would need a text encoder
-
-
-def build(name: str, device: torch.device, dtype: torch.dtype, *, toy: bool) -> DiffusionGenerator:
-    """An architecture with random weights and a tiny autoencoder."""
-    config, side = ARCHITECTURES[name]
-    is_xl = "addition_embed_type" in config
-    config = {"in_channels": 4, "out_channels": 4, **config}
-    if toy:
-        attention, plain = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D", "UpBlock2D")
-        shape = {"down_block_types": (attention[0], plain[0]), "up_block_types": (plain[1], attention[1])}
-        config |= {**TOY, **shape, "attention_head_dim": 4, "transformer_layers_per_block": 1}
-        side = 64
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        unet, vae = UNet2DConditionModel(**config), AutoencoderTiny()
-    scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="trailing"
-    )
-    nothing = {"text_encoder": None, "tokenizer": None}
-    if is_xl:
-        pipeline: Any = StableDiffusionXLPipeline(
-            vae=vae, unet=unet, scheduler=scheduler, text_encoder_2=None, tokenizer_2=None, **nothing
-        )
-        pipeline.register_to_config(force_zeros_for_empty_prompt=False)
-    else:
-        pipeline = StableDiffusionPipeline(
-            vae=vae, unet=unet, scheduler=scheduler, safety_checker=None, feature_extractor=None,
-            requires_safety_checker=False, **nothing,
-        )  # fmt: skip
-    pipeline.to(device, dtype)
-    pipeline.set_progress_bar_config(disable=True)
-    for part in (unet, vae):
-        part.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    family = FAMILIES[type(pipeline).__name__]
-    info = ModelInfo(
-        name=name, family=family.pipeline, fingerprint=name, size=(side, side), size_multiple=8, steps=1,
-        guidance=1.0, device=str(device), dtype=str(dtype).removeprefix("torch."),
-    )  # fmt: skip
-    return Wordless(pipeline, family, info, multiple=8, scale=8)
-
-
-def text_for(generator: DiffusionGenerator, count: int) -> Conditioning:
-    """Random text, which costs as much as any other text."""
-    rng = np.random.default_rng(1)
-    width = generator.denoiser.config.cross_attention_dim
-    tensors = {"prompt_embeds": rng.standard_normal((count, 77, width)).astype(np.float32)}
-    if generator.info.family == "StableDiffusionXLPipeline":
-        tensors["pooled_prompt_embeds"] = rng.standard_normal((count, POOLED)).astype(np.float32)
-    return Conditioning(tensors=tensors)
-
-
-def beatwalks(generator: DiffusionGenerator, steps: int, block: int, seconds: float | None = None) -> float:
+def beatwalks(
+    generator: DiffusionGenerator, steps: int, block: int, seconds: float | None = None, *, guidance: float = 1.0
+) -> float:
     """Pictures per second of beatwalk's own path."""
-    size, text = generator.info.size, text_for(generator, block)
+    size, text = generator.info.size, generator.encode([str(number) for number in range(block)])
     noise = np.stack([generator.start_noise(seed, size) for seed in range(block)])
 
     def make() -> int:
-        return len(generator.generate(noise, text, None, size=size, steps=steps, guidance=1.0))
+        return len(generator.generate(noise, text, None, size=size, steps=steps, guidance=guidance))
 
     return rate(make, seconds)
 
@@ -127,7 +48,7 @@ def streaming(generator: DiffusionGenerator, steps: int) -> float:
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(steps, device=device)
     sigmas, times = scheduler.sigmas.to(device, dtype), scheduler.timesteps
-    text = text_for(generator, steps)
+    text = generator.encode([str(number) for number in range(steps)])
     embeds = torch.from_numpy(text.tensors["prompt_embeds"]).to(device, dtype)
     extra: dict[str, Any] = {}
     if "pooled_prompt_embeds" in text.tensors:
@@ -206,7 +127,7 @@ def measure(
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--architectures", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES))
+    parser.add_argument("--architectures", nargs="+", default=MEASURED, choices=MEASURED)
     parser.add_argument("--steps", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--block", type=int, default=64, help="Pictures per call. Default: 64.")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

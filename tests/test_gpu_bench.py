@@ -25,6 +25,7 @@ BLOCK, STEPS = 2, 4
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The script as a module, measuring briefly; on one thread."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location("gpu_bench", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

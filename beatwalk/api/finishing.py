@@ -19,14 +19,15 @@ from beatwalk.core import (
     OnEvent,
     Reporter,
     WorkFolder,
-    manifest_path,
+    anchored,
     read_manifest,
     write_json,
+    write_manifest,
 )
 from beatwalk.errors import PlanError, VideoError
 from beatwalk.listen import PathLike
 from beatwalk.models import load_upscaler
-from beatwalk.plan import anchored, merge, plan_to_json, read_plan, settings_from, targets_of
+from beatwalk.plan import check_song_named, merge, plan_to_json, read_plan, settings_from, targets_of
 from beatwalk.preflight import check_output, check_video, keep_the_song, remarks_of
 from beatwalk.settings import AFTERWARDS, VideoSettings
 from beatwalk.types import Frames, Plan, Targets
@@ -126,7 +127,8 @@ def _finish(
         raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
     if work.is_same(WorkFolder(output)):
         output = video  # the same place under another spelling
-    plan = read_plan(work.plan_file)
+    plan = read_plan(work.plan_file, trust_paths=True)
+    check_song_named(plan, video.parent)  # its pictures are rendered already
     values = plan.settings.model_dump(mode="json")
     for override in overrides:
         if needs_render := sorted(set(override) - set(AFTERWARDS)):
@@ -156,7 +158,7 @@ def _finish(
             if manifest is not None:
                 told = {**manifest.get("report", {}), "frames_softened_against_flashes": report.softened}
                 changed = {"settings": settings.model_dump(mode="json"), "report": told}
-                write_json(manifest_path(output), {**manifest, **changed}, within=WorkFolder(output).path)
+                write_manifest(output, {**manifest, **changed}, within=WorkFolder(output).path)
 
         progress = Progress.of_finishing(plan.timeline.n_frames)
         report = finish_into(

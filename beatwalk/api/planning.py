@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter
+from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter, check_below, picture_in
 from beatwalk.listen import (
     PathLike,
     analyze,
@@ -21,7 +21,10 @@ from beatwalk.listen import (
 )
 from beatwalk.plan import (
     DEFAULT_PRESET,
+    Script,
     check_plan,
+    find_preset,
+    load_preset,
     load_settings,
     parse_prompts,
     place_prompts,
@@ -47,6 +50,7 @@ def plan(
     start_s: float = 0.0,
     end_s: float | None = None,
     track: int | None = None,
+    trust_paths: bool = False,
     on_event: OnEvent | None = None,
     cancel: Cancel | None = None,
 ) -> Plan:
@@ -73,6 +77,8 @@ def plan(
     track
         Which of several sounds of a file, counted from 1; None: the one of `analysis`, otherwise the one that players
         choose.
+    trust_paths
+        Whether pictures that a prompt file or a preset names may lie outside its folder.
     on_event
         Told when the song is listened to, and what people should know.
     cancel
@@ -90,6 +96,8 @@ def plan(
         video = settings.video
         check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
         script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+        if not trust_paths:
+            _check_pictures_named(preset, script, prompts)
         for remark in script.remarks:
             tell(Note(text=remark))
         check_pictures(script, settings)
@@ -119,6 +127,15 @@ def plan(
         made = replace(made, files=heard.files)
         check_plan(made)
         return made
+
+
+def _check_pictures_named(preset: str, script: Script, prompts: PathLike | Iterable[str]) -> None:
+    """Check that the pictures that a prompt file and a preset name lie below their folders."""
+    if isinstance(prompts, str | Path):
+        images = [line.image.absolute() for line in script.lines if line.image is not None]
+        check_below(images, Path(prompts).parent, "the prompt file")
+    if (picture := picture_in(load_preset(preset))) is not None:
+        check_below([picture], find_preset(preset).parent, "the preset")
 
 
 def _heard(audio: Audio, tell: Reporter) -> Analysis:

@@ -18,6 +18,7 @@ from beatwalk.walk import Walk
 SAMPLES_A_FRAME = 0.75  # denoised where frames are interpolated between them (nano, the example: 0.74)
 FINISHING_PART = 0.05  # of a video's work, where it overlaps rendering: its last blocks
 LOOP_FINISHING_PART = 0.15  # of a loop's, which is finished after it is rendered
+BELIEVED_FRAMES = 24  # for how many frames that number counts beside what a render shows
 TELLING = 0.02  # of the work must be done in this run before its time is told
 PREVIEW_SIDE = 160  # pixels of a preview's longer side, at most
 MUXING_LEFT = 0.002  # of a video's work is left when its song is laid under it
@@ -30,8 +31,12 @@ class Progress:
     ----------
     frames
         Number of frames of each segment.
-    weights
-        Work of surveying, denoising, decoding and finishing, relative to one another.
+    survey, finish
+        Work of surveying and of finishing a frame, relative to that of rendering it.
+    steps, decoding_steps
+        Denoising steps of a sample, and the cost of decoding a frame in such steps.
+    samples_a_frame
+        Samples that are denoised for a frame, as far as that is known beforehand; it is learned on the way.
     clock
         Seconds, increasing.
     """
@@ -39,10 +44,19 @@ class Progress:
     def __init__(
         self,
         frames: Sequence[int],
-        weights: tuple[float, float, float, float],
+        *,
+        survey: float,
+        finish: float,
+        steps: float,
+        decoding_steps: float,
+        samples_a_frame: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._weights = tuple(part / sum(weights) for part in weights)
+        self._survey, self._finish = survey, finish
+        self._steps, self._decoding_steps, self._samples_a_frame = steps, decoding_steps, samples_a_frame
+        self._samples: dict[int, int] = {}  # of each segment
+        self._told = 0.0
+        self._left: tuple[float, float] | None = None  # when the time left was last worked out, and what it was
         self._frames, self._total = frames, sum(frames)
         count = len(frames)
         self._surveyed, self._denoised, self._rendered = [0.0] * count, [0.0] * count, [0.0] * count
@@ -56,22 +70,21 @@ class Progress:
         """Of a video that is about to be rendered."""
         feedback, loop = plan.settings.feedback, plan.settings.walk.loop
         survey = feedback.probe_share if feedback.enabled else 0.0
-        denoise = walk.steps * (SAMPLES_A_FRAME if feedback.enabled else 1.0)
-        decode = walk.generator.decoding_steps
         finish = LOOP_FINISHING_PART if loop else FINISHING_PART
-        frames = [segment.n_frames for segment in plan.segments]
-        work = (
-            survey,
-            denoise / (denoise + decode),
-            decode / (denoise + decode),
-            finish / (1 - finish) * (1 + survey),
+        return cls(
+            [segment.n_frames for segment in plan.segments],
+            survey=survey,
+            finish=finish / (1 - finish) * (1 + survey),
+            steps=walk.steps,
+            decoding_steps=walk.generator.decoding_steps,
+            samples_a_frame=SAMPLES_A_FRAME if feedback.enabled else 1.0,
+            clock=clock,
         )
-        return cls(frames, work, clock)
 
     @classmethod
     def of_finishing(cls, frames: int, clock: Callable[[], float] = time.monotonic) -> Progress:
         """Of a video whose frames are all rendered."""
-        return cls([frames], (0, 0, 0, 1), clock)
+        return cls([frames], survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0, clock=clock)
 
     def filled(self, event: Event) -> Event:
         """The event with what is known by now."""
@@ -80,11 +93,17 @@ class Progress:
         self._note(event)
         progress = self._progress(event)
         now = self._clock()
-        if self._begin is None:
-            self._begin = (now, progress)
+        if self._begin is None or progress <= self._begin[1]:
+            self._begin = (now, progress)  # what comes before the first segment says nothing about the rest
         begin, at = self._begin
         done = progress - at
-        left = (now - begin) * (1 - progress) / done if done > TELLING and now > begin else None
+        if isinstance(event, Finishing) and self._left is not None and self._decoding_steps > 0:
+            # It comes while the next batch is under way, whose work is not told yet.
+            known_at, left_s = self._left
+            left: float | None = max(0.0, left_s - (now - known_at))
+        else:
+            left = (now - begin) * (1 - progress) / done if done > TELLING and now > begin else None
+            self._left = None if left is None else (now, left)
         if isinstance(event, Rendered):
             self._begin_rendering = self._begin_rendering or now
             seconds, frames = now - self._begin_rendering, event.done - event.reused
@@ -95,6 +114,7 @@ class Progress:
         if isinstance(event, Surveying):
             self._surveyed[event.segment] = max(self._surveyed[event.segment], event.done)
         elif isinstance(event, Denoised):
+            self._samples[event.segment] = event.samples
             self._denoised[event.segment] = max(self._denoised[event.segment], event.position)
         elif isinstance(event, Rendered):
             self._reused = event.reused
@@ -112,8 +132,18 @@ class Progress:
         denoised = min(1.0, self._reused / self._total + part(self._denoised))
         surveyed = max(part(self._surveyed), denoised)
         stages = (surveyed, denoised, rendered, self._finished / self._total)
-        made = sum(weight * stage for weight, stage in zip(self._weights, stages, strict=True))
-        return max(made, 1 - MUXING_LEFT) if isinstance(event, Muxing) else min(made, 1.0)
+        weights = self._weights()
+        made = sum(weight * stage for weight, stage in zip(weights, stages, strict=True)) / sum(weights)
+        self._told = max(self._told, made, 1 - MUXING_LEFT if isinstance(event, Muxing) else 0.0)
+        return min(self._told, 1.0)
+
+    def _weights(self) -> tuple[float, float, float, float]:
+        """Work of surveying, denoising, decoding and finishing, relative to one another, as far as it is known."""
+        covered = sum(self._denoised[segment] * self._frames[segment] for segment in self._samples)
+        samples = self._samples_a_frame * BELIEVED_FRAMES + sum(self._samples.values())
+        denoise = self._steps * samples / (BELIEVED_FRAMES + covered)
+        render = max(denoise + self._decoding_steps, 1e-9)
+        return self._survey, denoise / render, self._decoding_steps / render, self._finish
 
 
 def preview_of(frames: Frames) -> bytes:

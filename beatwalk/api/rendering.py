@@ -28,10 +28,10 @@ from beatwalk.core import (
     Stages,
     WorkFolder,
     build_manifest,
-    manifest_path,
     picture_digests,
     render_identity,
     write_json,
+    write_manifest,
 )
 from beatwalk.errors import AudioError
 from beatwalk.listen import PathLike, grid_to_json
@@ -189,6 +189,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
     tell(Checking(output=output))
     check_resumable(plan, output, overwrite=request.overwrite, model=lambda: models.fingerprint(wanted))
     plan, walk = prepare(plan, models.of(wanted, tell))
+    walk = replace(walk, check=tell.check)
     tell(_prepared(plan, walk, output))
     for remark in remarks_of(plan.settings.video, walk.size):
         tell(Note(text=remark))
@@ -209,7 +210,7 @@ def _run(request: RenderRequest, models: ModelKeeper, tell: Reporter) -> RenderR
         tally.stop()
         manifest.update(_manifest_of(plan, walk, targets, survey, records, pictures, tally, report))
         manifest.update(request.record or {})
-        write_json(manifest_path(output), manifest, within=work.path)
+        manifest.update(write_manifest(output, manifest, within=work.path))
 
     def finish_all(frames: Iterable[RenderedFrames]) -> FinishReport:
         return finish_into(

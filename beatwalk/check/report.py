@@ -44,7 +44,7 @@ class CheckReport:
         """Convert to plain data for `json.dumps`, without NaN."""
         info, flashes = self.info, self.flashes
         return {
-            "video": str(self.path),
+            "video": self.path.name,
             "fps": f"{info.fps.numerator}/{info.fps.denominator}",
             "frames": info.n_frames,
             "frames_expected": self.frames_expected,

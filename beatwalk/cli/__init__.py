@@ -6,6 +6,8 @@ once. Nothing is imported into this package, because a verb's module and its com
 
 from __future__ import annotations
 
+import difflib
+import os
 import signal
 import sys
 import threading
@@ -20,6 +22,7 @@ __all__ = ["cli", "main"]
 
 EXIT_INTERRUPTED = 130
 DEFAULT_VERB = "render"
+ALIASES = {"analyse": "analyze", "setlist": "set", "loop": "loops", "preset": "presets", "model": "models"}
 
 # Every verb is the file of that name in this folder; the sentence is the first one of its docstring.
 VERBS = {
@@ -35,6 +38,7 @@ VERBS = {
     "set": "Render a whole set list.",
     "scout": "Draw a contact sheet: one prompt, many seeds.",
     "presets": "List the presets, or print one.",
+    "settings": "List the settings, or explain one.",
     "models": "List the models on this machine, or try one out.",
     "bench": "Measure how fast this machine makes a video.",
     "serve": "Serve the HTTP API of the page, without the page.",
@@ -63,8 +67,22 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb that comes first in `args`, else the default one with all of `args`."""
-        return super().resolve_command(ctx, args if args[0] in VERBS else [DEFAULT_VERB, *args])
+        """The verb that comes first in `args`, else the default one with all of `args`.
+
+        A verb may be written in capitals or as people spell it elsewhere, unless a file has that name.
+        """
+        first, rest = args[0], args[1:]
+        verb = ALIASES.get(first.lower(), first.lower())
+        if first not in VERBS and os.path.exists(first):
+            verb = ""
+        if verb == "help":
+            return super().resolve_command(ctx, [rest[0], "--help"] if rest else [DEFAULT_VERB, "--help"])
+        if verb in VERBS:
+            return super().resolve_command(ctx, [verb, *rest])
+        word = verb.isalpha() and not os.path.exists(first)
+        if word and (near := difflib.get_close_matches(verb, VERBS, n=1)):
+            raise click.UsageError(f"{first} is neither a song nor a command; did you mean: beatwalk {near[0]}?", ctx)
+        return super().resolve_command(ctx, [DEFAULT_VERB, *args])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, written without importing any; a star marks the default one."""
@@ -72,13 +90,14 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name + "*" * (name == DEFAULT_VERB), text) for name, text in VERBS.items()])
 
 
-@click.group(cls=LazyGroup, no_args_is_help=True)
+@click.group(cls=LazyGroup, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="beatwalk")
 def cli() -> None:
     """Make music videos that move with the music.
 
     \b
     beatwalk song.mp3 prompts.txt                 make song.mp4
+    beatwalk song.mp3 "a forest" "a neon city"    make it of prompts in quotes
     beatwalk song.mp3 prompts.txt --preset house  make it in another style
     beatwalk preview song.mp3 prompts.txt         make a small, fast one first
     beatwalk analyze song.mp3 --plot heard.png    see what was heard

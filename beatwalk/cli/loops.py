@@ -7,14 +7,25 @@ from typing import Any
 
 import click
 
+from beatwalk.cli.arguments import PROMPTS, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, PRESET_HELP, analysed, coding, modelling, overwriting, styling, telling
+from beatwalk.cli.options import (
+    FILE,
+    PRESET_HELP,
+    analysed,
+    coding,
+    modelling,
+    overwriting,
+    styling,
+    telling,
+    trusting,
+)
 from beatwalk.cli.resolve import load_options_of, plan_from_choices
 
 
 @click.command()
 @click.argument("song", type=FILE)
-@click.argument("prompts", type=FILE)
+@PROMPTS
 @click.option(
     "--bars",
     metavar="N",
@@ -52,11 +63,12 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @analysed
 @coding
 @styling
+@trusting
 @modelling
 @telling
 def loops(
     song: Path,
-    prompts: Path,
+    prompts: tuple[str, ...],
     bars: int,
     count: int | None,
     place: str | None,
@@ -80,7 +92,9 @@ def loops(
 
     folder = output or Path(f"{song.stem}-loops")
     with following(choices, quiet=quiet, verbose=verbose) as tell:
-        plan = plan_from_choices(tell, song, prompts, choices["model"], {**choices, "start": 0.0, "end": None})
+        plan = plan_from_choices(
+            tell, song, prompts_of(prompts, song), choices["model"], {**choices, "start": 0.0, "end": None}
+        )
         begin_s = start_of(place, plan.analysis) if place else 0.0
         clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm, on_event=tell)
         timeline = clips[0].plan.timeline

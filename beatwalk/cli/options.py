@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ FIGURES_HELP = "Write the figures as JSON; - is stdout."
 
 
 class Time(click.ParamType[float]):
-    """42.5, 1:02.5 or 1:02:03 → seconds."""
+    """42.5, 1:02.5, 1:02:03 or 1m2.5s → seconds; a comma is a point."""
 
     name = "time"
 
@@ -27,8 +28,9 @@ class Time(click.ParamType[float]):
         """Seconds; what is not a time is a usage error."""
         if isinstance(value, float):
             return value
+        text = re.sub(r"^(?:(\d+)h)?(?:(\d+)m)?(?:([\d.,]+)s?)?$", _with_colons, str(value).strip().lower())
         try:
-            parts = [float(part) for part in str(value).removesuffix("s").split(":")]
+            parts = [float(part.replace(",", ".")) for part in text.split(":")]
         except ValueError:
             parts = []
         if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
@@ -37,6 +39,13 @@ class Time(click.ParamType[float]):
         for part in parts:
             seconds = 60 * seconds + part
         return seconds
+
+
+def _with_colons(found: re.Match[str]) -> str:
+    hours, minutes, seconds = found.groups()
+    if not (hours or minutes):
+        return seconds or ""
+    return f"{hours or 0}:{minutes or 0}:{seconds or 0}"
 
 
 class Label(click.ParamType[tuple[float, str]]):
@@ -72,6 +81,11 @@ verbosity = options(
 telling = options(
     verbosity,
     click.option("--json-events", is_flag=True, help="Print what happens to stdout, one JSON object a line."),
+)
+trusting = click.option(
+    "--trust-paths",
+    is_flag=True,
+    help="Allow files outside the folder of the file that names them, and downloads of models that it names.",
 )
 addons = options(
     click.option("--negative", metavar="PROMPT", help="Keep this out of the pictures (needs guidance above 1)."),

@@ -7,25 +7,27 @@ from typing import Any
 
 import click
 
+from beatwalk.cli.arguments import PROMPTS, prompts_of
 from beatwalk.cli.console import console_for
 from beatwalk.cli.follow import Follower
-from beatwalk.cli.options import FILE, overwriting, planning, verbosity
+from beatwalk.cli.options import FILE, overwriting, planning, trusting, verbosity
 from beatwalk.cli.output import check_writable, emit_json
 from beatwalk.cli.resolve import plan_from_choices
 
 
 @click.command()
 @click.argument("song", type=FILE)
-@click.argument("prompts", type=FILE)
+@PROMPTS
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON; - is stdout.")
 @click.option("--plot", "plot_file", type=FILE, help="Draw the plan as a PNG.")
 @click.option("--model", metavar="MODEL", help="Name the model that will render the plan. Default: nano.")
 @overwriting
 @planning
+@trusting
 @verbosity
 def plan(
     song: Path,
-    prompts: Path,
+    prompts: tuple[str, ...],
     json_file: str | None,
     plot_file: Path | None,
     model: str | None,
@@ -48,7 +50,7 @@ def plan(
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     with Follower(console, json_events=False) as tell:
-        made = plan_from_choices(tell, song, prompts, model, choices)
+        made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
     if json_file is None and plot_file is None:
         lines = [*describe_song(made.analysis), *describe_plan(made), ""]
         lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]

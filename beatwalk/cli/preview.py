@@ -7,25 +7,27 @@ from typing import Any
 
 import click
 
+from beatwalk.cli.arguments import PROMPTS, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.render import render_plan
 from beatwalk.cli.resolve import codec_of, plan_from_choices
 
 
 @click.command()
 @click.argument("song", type=FILE)
-@click.argument("prompts", type=FILE)
+@PROMPTS
 @click.option(
     "-o", "--output", type=FILE, help="Write the preview here. Default: SONG.preview and the codec's ending."
 )
 @overwriting
 @planning
+@trusting
 @modelling
 @telling
 def preview(
     song: Path,
-    prompts: Path,
+    prompts: tuple[str, ...],
     output: Path | None,
     model: str | None,
     overwrite: bool,
@@ -46,8 +48,10 @@ def preview(
 
     first = preview_overrides()
     with following(choices, quiet=quiet, verbose=verbose) as tell:
+        choices = codec_by_ending(output, choices)
         codec = codec_of(choices, first=first)
-        output = output or Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
+        name = Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
+        output = made_folder(placed_output(output, name))
         check_output(output, overwrite=overwrite, codec=codec)
-        made = plan_from_choices(tell, song, prompts, model, choices, first=first)
+        made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices, first=first)
         render_plan(tell, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from beatwalk.cli.arguments import PROMPTS_OR_NONE, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling
+from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.resolve import codec_of, default_output, load_options_of, plan_from_choices, read_plan_instead
 
 if TYPE_CHECKING:
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("song", metavar="SONG|PLAN.json", type=FILE)
-@click.argument("prompts", metavar="[PROMPTS]", type=FILE, required=False)
+@PROMPTS_OR_NONE
 @click.option("-o", "--output", type=FILE, help="Write the video here. Default: the name of the song or plan.")
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the rendered frames for beatwalk finish.")
 @planning
+@trusting
 @modelling
 @telling
 def render(
     song: Path,
-    prompts: Path | None,
+    prompts: tuple[str, ...],
     output: Path | None,
     overwrite: bool,
     keep_frames: bool,
@@ -39,21 +41,24 @@ def render(
 ) -> None:
     """Make a video from a song and prompts, or from a plan.
 
+    PROMPTS is a prompt file, or prompts in quotes.
     After an interruption, run the same command again: it resumes where it stopped.
 
     \b
     beatwalk song.wav prompts.txt -o out.mp4 --preset drum-and-bass --fps 30
+    beatwalk song.wav "a calm ocean at dawn" "a swirling galaxy"
     beatwalk song.wav prompts.txt --from 0:30 --to 0:50 --size 768x512
     beatwalk song.wav prompts.txt --model stabilityai/sd-turbo --device cuda
     beatwalk render plan.json -o out.mp4
     """
     with following(choices, quiet=quiet, verbose=verbose) as tell:
-        if prompts is None:
-            plan = read_plan_instead(click.get_current_context(), song, model)
+        if not prompts:
+            plan = read_plan_instead(click.get_current_context(), song, model, choices)
             output = _place(output, song, codec_of(choices, plan), overwrite)
         else:  # check the place first, because listening to the song takes longer
+            choices = codec_by_ending(output, choices)
             output = _place(output, song, codec_of(choices, None), overwrite)
-            plan = plan_from_choices(tell, song, prompts, model, choices)
+            plan = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
         render_plan(tell, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
 
 
@@ -61,7 +66,7 @@ def _place(output: Path | None, song: Path, codec: str, overwrite: bool) -> Path
     """The file in which the video is to appear, checked."""
     from beatwalk.preflight import check_output
 
-    output = output or default_output(song, codec)
+    output = made_folder(placed_output(output, default_output(song, codec)))
     check_output(output, overwrite=overwrite, codec=codec)
     return output
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +46,7 @@ def load(choices: dict[str, Any], model: str | None, settings: ModelSettings | N
 def plan_from_choices(
     on_event: OnEvent,
     song: Path,
-    prompts: Path,
+    prompts: Path | list[str],
     model: str | None,
     choices: dict[str, Any],
     *,
@@ -73,11 +75,33 @@ def plan_from_choices(
         start_s=choices["start"],
         end_s=choices["end"],
         track=choices["track"],
+        trust_paths=choices["trust_paths"],
         on_event=on_event,
     )
 
 
-def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan:
+def ask_before_download(path: Path, named: Iterable[str | None], choices: dict[str, Any]) -> None:
+    """Ask whether models that a file names may be downloaded; `--model` on the command line is not asked about.
+
+    Raises
+    ------
+    ModelError
+        The answer is no, or nobody is there to answer.
+    """
+    from beatwalk.errors import ModelError
+    from beatwalk.models import must_download
+
+    for model in sorted({each for each in named if each is not None and each != choices["model"]}):
+        if not must_download(model, allow_pickle=choices["allow_pickle"]):
+            continue
+        names = f"{path} names the model {model}, which is not on this machine"
+        if not sys.stdin.isatty():
+            raise ModelError(f"{names}; to download it from the hub, add --trust-paths")
+        if not click.confirm(f"{names}. Download it from the hub?", err=True):
+            raise ModelError(f"{names}; give another one (--model)")
+
+
+def read_plan_instead(ctx: click.Context, path: Path, model: str | None, choices: dict[str, Any]) -> Plan:
     """Read a plan that was given instead of a song; what the plan decides cannot be given again.
 
     Raises
@@ -98,8 +122,12 @@ def read_plan_instead(ctx: click.Context, path: Path, model: str | None) -> Plan
         raise click.UsageError(f"{given[0]} belongs to planning; edit {path}, or plan again")
     from beatwalk.plan import read_plan, resolve_model_path
 
-    plan = read_plan(path)
-    return plan if model is None else replace(plan, model=resolve_model_path(model))
+    plan = read_plan(path, trust_paths=choices["trust_paths"])
+    if model is not None:
+        return replace(plan, model=resolve_model_path(model))
+    if not choices["trust_paths"]:
+        ask_before_download(path, [plan.model], {**choices, "model": None})
+    return plan
 
 
 def _planning_options() -> list[click.Parameter]:

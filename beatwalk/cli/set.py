@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, telling
-from beatwalk.cli.resolve import load_options_of
+from beatwalk.cli.options import FILE, modelling, overwriting, telling, trusting
+from beatwalk.cli.resolve import ask_before_download, load_options_of
 
 if TYPE_CHECKING:
     from beatwalk.types import Plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Skip videos that are finished and resume the others.")
 @click.option("--dry-run", is_flag=True, help="Check everything and estimate the time, but render nothing.")
-@click.option("--trust-paths", is_flag=True, help="Allow files outside the folder of the set list.")
+@trusting
 @overwriting
 @modelling
 @telling
@@ -65,6 +65,8 @@ def set_(
     as_json = choices["json_events"]
     with following(choices, quiet=quiet, verbose=verbose) as tell:
         jobs = jobs_of(listed, setlist.parent, folder, model=choices["model"], trust_paths=trust_paths, on_event=tell)
+        if not trust_paths:
+            ask_before_download(setlist, [job.plan.model for job in jobs if job.plan], choices)
         needed, free = check_places(jobs, resume=resume, overwrite=overwrite, fingerprint=fingerprint_of)
         seconds = seconds_of(jobs, models=models, options=options, tell=tell)
         waiting = [job for job in jobs if job.status == "waiting"]

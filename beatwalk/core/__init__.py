@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.core import ffmpeg
+from beatwalk.core.anchoring import anchored, check_below, files_in, model_in, picture_in, relative_name
 from beatwalk.core.events import (
     Cancel,
     Cancelled,
@@ -42,6 +43,7 @@ from beatwalk.core.files import (
 )
 from beatwalk.core.fingerprints import (
     clip_identity,
+    digest,
     file_sha256,
     frames_key,
     model_identity,
@@ -51,10 +53,17 @@ from beatwalk.core.fingerprints import (
     video_differences,
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
-from beatwalk.core.manifest import build_manifest, interpolation_of, read_manifest, song_named, timing_of
+from beatwalk.core.manifest import (
+    build_manifest,
+    interpolation_of,
+    read_manifest,
+    song_named,
+    timing_of,
+    write_manifest,
+)
 from beatwalk.core.opening import open_regular, read_regular
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
-from beatwalk.core.text import in_words, printable, split_number
+from beatwalk.core.text import in_words, near_name, printable, split_number
 from beatwalk.core.text_files import (
     NotTextError,
     decode_text,
@@ -97,15 +106,19 @@ __all__ = [
     "VideoStarted",
     "WorkFolder",
     "Working",
+    "anchored",
     "build_manifest",
     "channels_of",
+    "check_below",
     "check_picture",
     "check_place",
     "clip_identity",
     "decode_text",
+    "digest",
     "discard",
     "ffmpeg",
     "file_sha256",
+    "files_in",
     "folder_beside",
     "frames_key",
     "in_words",
@@ -115,12 +128,15 @@ __all__ = [
     "load_picture",
     "manifest_path",
     "model_identity",
+    "model_in",
+    "near_name",
     "odd_character",
     "open_regular",
     "open_sound",
     "parse_toml",
     "partial_path",
     "picture_digests",
+    "picture_in",
     "plan_identity",
     "printable",
     "publish",
@@ -131,6 +147,7 @@ __all__ = [
     "read_text",
     "read_toml",
     "record_file",
+    "relative_name",
     "remove_own",
     "render_identity",
     "require_file",
@@ -142,4 +159,5 @@ __all__ = [
     "video_differences",
     "whole_or_nothing",
     "write_json",
+    "write_manifest",
 ]

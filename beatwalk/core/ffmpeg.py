@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
+from beatwalk.core.watchdog import Watchdog
 from beatwalk.errors import OutputError
 
 # Gaps are filled with silence. A late start is not (`first_pts=0` would do it): where the channels change midway,
@@ -26,6 +27,7 @@ FORMATS = (
     "mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,yuv4mpegpipe"
 )
 SILENT_S = 120.0  # a child that has written nothing for so long waits for something that never comes
+SILENCE = f"nothing moved in ffmpeg for {SILENT_S:g} s, so it was stopped"
 _PART_OF_A_FILE = "subfile,,start,"
 _NOT_LISTED = "Format not on whitelist"
 PIPE_BYTES = 2**20  # of a pipe, where the system can: a frame then passes in one step rather than in a dozen
@@ -67,17 +69,30 @@ def name(path: Path, skipped: int = 0) -> str:
     return f"{_PART_OF_A_FILE}{skipped},end,0,,:{path.absolute()}" if skipped else str(path.absolute())
 
 
-def start(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
+class Process(subprocess.Popen[bytes]):
+    """A running ffmpeg, which is ended where a pipe of it gives or takes no byte for `SILENT_S`."""
+
+    def __init__(self, arguments: Sequence[str], *, bufsize: int = -1, **pipes: Any) -> None:
+        try:
+            super().__init__(arguments, bufsize=0, pipesize=PIPE_BYTES, **pipes)
+        except OSError:  # the user's pipes hold as much as they may
+            super().__init__(arguments, bufsize=0, **pipes)
+        piped = self.stdin is not None or self.stdout is not None
+        self._watchdog = Watchdog(self, SILENT_S, buffered=bufsize != 0) if piped else None
+
+    @property
+    def went_silent(self) -> bool:
+        """Whether it was ended for that."""
+        return self._watchdog is not None and self._watchdog.fired
+
+
+def start(arguments: Sequence[str], **pipes: Any) -> Process:
     """Start ffmpeg out of reach of the terminal's Ctrl-C, which beatwalk handles itself."""
     if sys.platform == "win32":
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         pipes["start_new_session"] = True
-    command = [executable(), *QUIET, *_guarded(arguments)]
-    try:
-        return subprocess.Popen(command, pipesize=PIPE_BYTES, **pipes)
-    except OSError:  # the user's pipes hold as much as they may
-        return subprocess.Popen(command, **pipes)
+    return Process([executable(), *QUIET, *_guarded(arguments)], **pipes)
 
 
 def _guarded(arguments: Sequence[str]) -> list[str]:
@@ -95,7 +110,7 @@ def _guarded(arguments: Sequence[str]) -> list[str]:
     return guarded
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: Process) -> None:
     """End ffmpeg now, whatever it is doing, and close the pipe that it writes to."""
     if process.poll() is None:
         process.kill()
@@ -109,23 +124,23 @@ def run(arguments: Sequence[str], *, cwd: Path | None = None) -> tuple[int, byte
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = start(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=cwd)
 
-        def written() -> tuple[object, ...]:
-            with contextlib.suppress(OSError):
-                out = os.stat(arguments[-1])
-                return os.fstat(output.fileno()).st_size, out.st_size, out.st_mtime_ns
-            return (os.fstat(output.fileno()).st_size,)
-
         try:
-            alive = _wait(process, written)
+            alive = wait(process, lambda: (os.fstat(output.fileno()).st_size, _size_of(arguments[-1])))
         finally:
             stop(process)
         output.seek(0)
-        said = complaint(tail(errors)) if alive else f"no byte came out of ffmpeg for {SILENT_S:g} s; it was stopped"
+        said = complaint(tail(errors)) if alive else SILENCE
         return process.returncode, output.read(), said
 
 
-def _wait(process: subprocess.Popen[bytes], written: Callable[[], object]) -> bool:
-    """Wait for the end of ffmpeg; False, and its end, where nothing was written for `SILENT_S`."""
+def wait(process: Process, written: Callable[[], object]) -> bool:
+    """Wait for the end of ffmpeg; False, and its end, where nothing was written for `SILENT_S`.
+
+    Parameters
+    ----------
+    written
+        Changes whenever ffmpeg has written something.
+    """
     seen, since = written(), time.monotonic()
     while True:
         try:
@@ -138,6 +153,14 @@ def _wait(process: subprocess.Popen[bytes], written: Callable[[], object]) -> bo
             elif time.monotonic() - since > SILENT_S:
                 process.kill()
                 return False
+
+
+def _size_of(path: str) -> tuple[int, int] | None:
+    """Size and time of a file that may not exist yet, or be no file."""
+    with contextlib.suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    return None
 
 
 def feed(arguments: Sequence[str], blocks: Iterable[memoryview]) -> tuple[int, str]:
@@ -153,10 +176,10 @@ def feed(arguments: Sequence[str], blocks: Iterable[memoryview]) -> tuple[int, s
                     break
             with contextlib.suppress(OSError):
                 pipe.close()
-            process.wait()
+            alive = wait(process, lambda: _size_of(arguments[-1])) and not process.went_silent
         finally:
             stop(process)
-        return process.returncode, complaint(tail(errors))
+        return process.returncode, complaint(tail(errors)) if alive else SILENCE
 
 
 def complaint(errors: bytes) -> str:

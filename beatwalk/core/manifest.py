@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from beatwalk._version import __version__
-from beatwalk.core.files import read_json
+from beatwalk.core.anchoring import anchored, relative, relative_name
+from beatwalk.core.files import read_json, write_json
 from beatwalk.core.fingerprints import manifest_row
 from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
@@ -79,8 +81,37 @@ def build_manifest(
     }  # fmt: skip
 
 
+def write_manifest(video: Path, manifest: Mapping[str, Any], within: Path | None = None) -> dict[str, Any]:
+    """Write the manifest next to a video; the files that it names are named as seen from there.
+
+    Parameters
+    ----------
+    within
+        A folder on the same disk for the temporary file.
+
+    Returns
+    -------
+    dict
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    path = manifest_path(video)
+    rows = [
+        {**row, "image": relative_name(row["image"], path.parent)} if "image" in row else row
+        for row in manifest["keyframes"]
+    ]
+    told = _with_song({**manifest, "keyframes": rows}, lambda name: relative_name(name, path.parent))
+    told["settings"] = relative(manifest["settings"], path.parent)
+    write_json(path, told, within=within)
+    return told
+
+
 def read_manifest(video: Path) -> dict[str, Any] | None:
-    """The manifest next to a video; None if there is none.
+    """The manifest next to a video, with absolute file names; None if there is none.
 
     Raises
     ------
@@ -88,7 +119,31 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
         It is broken.
     """
     path = manifest_path(video)
-    return read_json(path, InputError, "a manifest") if path.is_file() else None
+    if not path.is_file():
+        return None
+    manifest = read_json(path, InputError, "a manifest")
+    folder = path.parent.resolve()
+    manifest = _with_song(manifest, lambda name: os.path.normpath(folder / name))
+    if isinstance(settings := manifest.get("settings"), dict):
+        manifest["settings"] = anchored(settings, folder)
+    rows = manifest.get("keyframes")
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and isinstance(row.get("image"), str):
+            row["image"] = os.path.normpath(folder / row["image"])
+    return manifest
+
+
+def _with_song(manifest: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The manifest with another name of its song, which stands in its analysis as well."""
+
+    def renamed(table: Mapping[str, Any]) -> dict[str, Any]:
+        song = table.get("song")
+        if not isinstance(song, dict) or not isinstance(song.get("path"), str):
+            return dict(table)
+        return {**table, "song": {**song, "path": change(song["path"])}}
+
+    analysis = manifest.get("analysis")
+    return renamed({**manifest, "analysis": renamed(analysis)} if isinstance(analysis, dict) else manifest)
 
 
 def interpolation_of(manifest: Mapping[str, Any]) -> int:

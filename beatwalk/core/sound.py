@@ -24,11 +24,15 @@ from typing import IO, cast
 import numpy as np
 
 from beatwalk.core import ffmpeg
+from beatwalk.core.opening import open_regular
+from beatwalk.core.text import near_name
 from beatwalk.errors import AudioError, OutputError
 from beatwalk.types import Float, Float32
 
 MAX_CHANNELS = 8  # more are mixed down to two
 _MOST_CHANNELS = 64  # a header that claims more is garbage
+_MIN_RATE_HZ, _MAX_RATE_HZ = 2_000, 1_000_000  # at 1 Hz, 300 kB last for days
+_MAX_DURATION_S = 24 * 3600.0
 _CHUNK_FRAMES = 1 << 16  # sample frames of the file decoded at a time
 _IN_USE = 1e-4  # a channel whose power is a smaller part of the loudest one's carries nothing
 _LOUDEST = 2.0  # encoders take this much; samples beyond it are an error of one program or another
@@ -142,11 +146,11 @@ def require_file(path: Path) -> None:
     if path.is_dir():
         raise AudioError(f"{path}: is a directory; give a song file (many songs are a set list)")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if not file.read(1):
                 raise AudioError(f"{path}: the file is empty; export or download the song again")
     except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the song's name and folder") from None
+        raise AudioError(f"{path}: no such file{near_name(path) or '; check its name and folder'}") from None
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
 
@@ -195,6 +199,7 @@ def _tracks(path: Path) -> list[Track]:
     """
     with tempfile.TemporaryFile() as messages:
         process = _start(path, ["-loglevel", "info", *_input(path)], messages)
+        cast(IO[bytes], process.stdout).read()  # it writes nothing, and its end is watched
         process.wait()
         ffmpeg.stop(process)
         text = _read(messages)
@@ -205,7 +210,7 @@ def _tracks(path: Path) -> list[Track]:
             for match in _TRACK.finditer(text)
         ]
         if not found:
-            raise AudioError(f"{path}: {_explain(path, text, readable='Input #0' in text)}")
+            raise AudioError(f"{path}: {_explain(path, process, text, readable='Input #0' in text)}")
     return found
 
 
@@ -235,12 +240,15 @@ def _begin(path: Path, number: int, chosen: Track) -> Sound:
         first = re.search(r"^0,\s*-?\d+,\s*(-?\d+)", output, re.MULTILINE)
         layout = facts.get("channel_layout_name", "").strip()
         if first is None or not facts.get("sample_rate", "").isdigit() or not int(facts["sample_rate"]):
-            raise AudioError(f"{path}: {_explain(path, _read(messages))}")
+            raise AudioError(f"{path}: {_explain(path, process, _read(messages))}")
     if not 0 < (channels_of(layout) or 0) <= _MOST_CHANNELS:
         raise AudioError(f"{path}: its sound has unusual channels ({layout}); convert the song to stereo WAV or FLAC")
-    starts_s = int(first[1]) * Fraction(facts["tb"])
+    rate_hz, starts_s = int(facts["sample_rate"]), int(first[1]) * Fraction(facts["tb"])
+    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
+        raise AudioError(f"{path}: {rate_hz} samples a second are not music; export the song again")
+    _check_length(path, float(abs(starts_s)))
     return Sound(
-        path=path, track=number, codec=chosen.codec, rate_hz=int(facts["sample_rate"]), layout=layout,
+        path=path, track=number, codec=chosen.codec, rate_hz=rate_hz, layout=layout,
         n_frames=2**62, timed=chosen.timed, starts_s=starts_s,
     )  # fmt: skip
 
@@ -259,7 +267,7 @@ def _decoded(sound: Sound, formats: list[tuple[int, str]] | None = None) -> Iter
         try:
             header = pipe.read(_AU_HEADER_BYTES)
             if len(header) < _AU_HEADER_BYTES or header[:4] != b".snd":
-                raise AudioError(f"{sound.path}: {_explain(sound.path, _read(messages))}")
+                raise AudioError(f"{sound.path}: {_explain(sound.path, process, _read(messages))}")
             offset, _, encoding, rate_hz, channels = np.frombuffer(header[4:], ">u4").tolist()
             if (encoding, rate_hz, channels) != (_AU_FLOAT32, sound.rate_hz, channels_of(sound.layout)):
                 unexpected = "ffmpeg decodes it to something unexpected; convert the song to WAV or FLAC"
@@ -276,6 +284,8 @@ def _decoded(sound: Sound, formats: list[tuple[int, str]] | None = None) -> Iter
                     yield chunk[early:]
         finally:
             ffmpeg.stop(process)
+        if process.went_silent:
+            raise AudioError(f"{sound.path}: {ffmpeg.SILENCE}; convert the song to WAV or FLAC")
         if formats is not None:
             formats[:] = dict.fromkeys([(rate_hz, sound.layout)])
             changes = [(int(match[1]), match[2]) for match in _CHANGED.finditer(_read(messages))]
@@ -335,11 +345,18 @@ def _scan(sound: Sound, hear: Callable[[Float32, int], None]) -> tuple[_Levels, 
             raise AudioError(f"{sound.path}: {reason}; export the song again")
         hear(chunk, sound.rate_hz)
         found.n_frames += len(chunk)
+        _check_length(sound.path, found.n_frames / sound.rate_hz)
         found.power += np.square(chunk, dtype=np.float64).sum(axis=0)
         size = np.abs(chunk)
         if size.max() > _LIMITS[0]:
             found.beyond += [np.count_nonzero(size > limit) for limit in _LIMITS]
     return found, formats
+
+
+def _check_length(path: Path, duration_s: float) -> None:
+    if duration_s > _MAX_DURATION_S:
+        hours = _MAX_DURATION_S / 3600
+        raise AudioError(f"{path}: more than {hours:g} hours of sound are too many; cut the file into songs")
 
 
 def _mix(layout: str, power: Float) -> tuple[tuple[tuple[float, ...], tuple[float, ...]] | None, tuple[str, ...]]:
@@ -363,7 +380,7 @@ def _mix(layout: str, power: Float) -> tuple[tuple[tuple[float, ...], tuple[floa
     return cast(tuple[tuple[float, ...], tuple[float, ...]], mix), (remark,)
 
 
-def _start(path: Path, arguments: list[str], messages: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(path: Path, arguments: list[str], messages: IO[bytes]) -> ffmpeg.Process:
     try:
         return ffmpeg.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
     except OutputError as error:
@@ -375,8 +392,10 @@ def _read(messages: IO[bytes]) -> str:
     return messages.read().decode("utf-8", "replace")
 
 
-def _explain(path: Path, text: str, *, readable: bool = False) -> str:
+def _explain(path: Path, process: ffmpeg.Process, text: str, *, readable: bool = False) -> str:
     """Explain ffmpeg's messages to the person who gave the file."""
+    if process.went_silent:
+        return f"{ffmpeg.SILENCE}; convert the song to WAV or FLAC"
     if readable or "matches no streams" in text:
         return "there is no sound in this file; give a song, or a video with sound"
     if any(said in text for said in ("Decoder not found", "no decoder found", "Unknown decoder", "Decoder (codec")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 
@@ -33,3 +34,13 @@ def in_words(n_bytes: float) -> str:
 def printable(text: str) -> str:
     """The text without what a terminal would obey or an encoder refuse: escape codes, half characters, overrides."""
     return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+
+
+def near_name(path: Path) -> str:
+    """A hint at a file of nearly the same name in the same folder, for a message; "" where there is none."""
+    try:
+        names = [each.name for each in path.absolute().parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f"; did you mean {path.with_name(near[0])}?" if near else ""

@@ -48,13 +48,14 @@ class CpuTimes:
     sample is missed: at most `sample_s`.
     """
 
+    name = "times"  # of the thread that looks
+
     def __init__(self, sample_s: float = SAMPLE_S) -> None:
-        self.total = 0.0  # of the process, its children not included
         self._sample_s = sample_s
         self._threads: dict[int, tuple[str, float, float]] = {}  # name, at the beginning and last, by thread
         self._children: dict[int, tuple[str, float]] = {}  # command line and seconds, by process
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="times", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=self.name, daemon=True)
 
     @property
     def threads(self) -> dict[str, float]:
@@ -70,7 +71,6 @@ class CpuTimes:
         return list(self._children.values())
 
     def __enter__(self) -> Self:
-        self._begin = time.process_time()
         self._look(first=True)
         self._thread.start()
         return self
@@ -81,7 +81,6 @@ class CpuTimes:
         self._stop.set()
         self._thread.join()
         self._look()
-        self.total = time.process_time() - self._begin
 
     def _watch(self) -> None:
         while not self._stop.wait(self._sample_s):

@@ -6,7 +6,8 @@
         lock                     held by the process at work
         render.json              fingerprints of what the frames depend on, by name; the mark of a folder of ours
         plan.json                the plan
-        survey.json              the path of every segment
+        pilot.json               what every segment's survey builds on
+        survey-0003.json         the path of a segment
         segment-0003.mkv         frames, lossless
         segment-0003.npz         the record of these frames; a segment without one counts for nothing
 
@@ -33,8 +34,6 @@ from beatwalk.core.files import (
     is_partial_name,
     read_json,
     remove_own,
-    to_json,
-    whole_or_nothing,
     write_json,
 )
 from beatwalk.core.locking import LOCK_FILE, alone_in, is_held
@@ -42,9 +41,10 @@ from beatwalk.core.opening import read_regular
 from beatwalk.errors import OutputError
 
 SUFFIX = ".beatwalk"
-RECORDS, FRAMES = "segment-*.npz", "segment-*.mkv"
-_SEGMENT = re.compile(r"segment-\d{4,6}\.(npz|mkv)")
+RECORDS, FRAMES, SURVEYS = "segment-*.npz", "segment-*.mkv", "survey-*.json"
+_NUMBERED = re.compile(r"segment-\d{4,6}\.(npz|mkv)|survey-\d{4,6}\.json")
 VERSION = 1
+CHECKSUM = "sha256"
 
 
 def manifest_path(video: Path) -> Path:
@@ -84,9 +84,13 @@ class WorkFolder:
         return self.path / "plan.json"
 
     @property
-    def survey_file(self) -> Path:
-        """The path of every segment."""
-        return self.path / "survey.json"
+    def pilot_file(self) -> Path:
+        """What every segment's survey builds on."""
+        return self.path / "pilot.json"
+
+    def survey_file(self, index: int) -> Path:
+        """The path of the segment with this index."""
+        return self.path / f"survey-{index:04d}.json"
 
     def frames_file(self, index: int) -> Path:
         """Frames of the segment with this index."""
@@ -197,7 +201,7 @@ class WorkFolder:
             except OSError as error:
                 raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from None
             try:
-                self._record(identity, self._recorded().get("survey"))
+                write_json(self.identity_file, {"version": VERSION, "identity": identity})
                 yield
             except Exception:
                 if not self.has_segments:
@@ -235,33 +239,28 @@ class WorkFolder:
                 return read_json(self.identity_file, OutputError, "the record of a render")
         return {}
 
-    def _record(self, identity: Mapping[str, str] | None, survey: Any) -> None:
-        known = {"survey": survey} if isinstance(survey, str) else {}
-        write_json(self.identity_file, {"version": VERSION, "identity": identity, **known})
-
-    def keep_survey(self, data: Mapping[str, Any]) -> None:
-        """Keep a survey, and its checksum in the record of the render.
+    def keep(self, file: Path, data: Mapping[str, Any]) -> None:
+        """Keep plain data in one of the folder's files, with a checksum of it, of the file's name and of the render.
 
         Raises
         ------
         OutputError
             It cannot be written.
         """
-        text = to_json(data).encode()
-        with whole_or_nothing(self.survey_file) as partial:
-            partial.write_bytes(text)
-        self._record(self._identity(), hashlib.sha256(text).hexdigest())
+        write_json(file, {**data, CHECKSUM: self._checksum(file, data)})
 
-    def kept_survey(self) -> dict[str, Any] | None:
-        """The survey of an earlier run; None where it is missing, or not the one that was kept."""
+    def kept(self, file: Path) -> dict[str, Any] | None:
+        """The data that an earlier run of this render has kept; None where it is missing or anything else."""
         try:
-            text = read_regular(self.survey_file, MAX_JSON_BYTES)
-            if hashlib.sha256(text).hexdigest() != self._recorded().get("survey"):
-                return None
-            data = json.loads(text)
-        except (OSError, ValueError, RecursionError):
+            data = json.loads(read_regular(file, MAX_JSON_BYTES))
+            checksum = data.pop(CHECKSUM)
+            return data if checksum == self._checksum(file, data) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
-        return data if isinstance(data, dict) else None
+
+    def _checksum(self, file: Path, data: Mapping[str, Any]) -> str:
+        whole = json.dumps([self._identity(), file.name, data], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
 
     def clear(self) -> None:
         """Remove beatwalk's own files, and the folder if nothing else is in it.
@@ -271,9 +270,9 @@ class WorkFolder:
         """
         if self.path.is_symlink():
             return
-        for pattern in (RECORDS, FRAMES, self.survey_file.name, self.plan_file.name):
+        for pattern in (RECORDS, FRAMES, SURVEYS, self.pilot_file.name, self.plan_file.name):
             for path in self.path.glob(pattern):
-                if "*" not in pattern or _SEGMENT.fullmatch(path.name):
+                if "*" not in pattern or _NUMBERED.fullmatch(path.name):
                     path.unlink(missing_ok=True)
         self._remove_partial()
         self.identity_file.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from beatwalk.core import (
     clip_identity,
     read_json,
     read_manifest,
+    relative_name,
     whole_or_nothing,
     write_json,
 )
@@ -304,6 +305,7 @@ def _first_frame(path: Path, like: Path) -> Any:
 def _entry(clip: Clip) -> dict[str, Any]:
     timeline = clip.plan.timeline.finer(clip.plan.settings.video.interpolate)
     prompts = list(dict.fromkeys(k.prompt for k in clip.plan.keyframes))
+    song = relative_name(clip.plan.analysis.song.path, clip.path.parent)
     return {
         "file": clip.path.name,
         "bpm": clip.bpm,
@@ -313,7 +315,7 @@ def _entry(clip: Clip) -> dict[str, Any]:
         "frames": timeline.n_frames,
         "duration": timeline.duration_s,
         "frames_of_drift": float(math.fabs(timeline.n_frames - 60 * clip.beats / clip.bpm * float(timeline.fps))),
-        "song": {"path": str(clip.plan.analysis.song.path), "start": clip.start_s, "end": clip.end_s},
+        "song": {"path": song, "start": clip.start_s, "end": clip.end_s},
         "codec": clip.plan.settings.video.codec,
         "prompts": prompts,
         "seed": clip.plan.keyframes[0].seed,

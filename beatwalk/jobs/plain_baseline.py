@@ -32,5 +32,5 @@ def plain_pictures(
     for number in range(count):
         share = number / max(1, count - 1)
         noise = slerp(noises[0], noises[1], np.array([share]))
-        mixed = mix_conditioning(text.rows(slice(0, 1)), text.rows(slice(1, 2)), np.array([share]))
+        mixed = mix_conditioning(text.rows(slice(0, 1)), text.rows(slice(1, 2)), np.array([share])).made()
         yield generator.call_pipeline(noise, mixed, size=size, steps=steps, guidance=guidance, output_type="pil")[0]

@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +32,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from beatwalk import api
-from beatwalk.core import Listening, Note, OnEvent, Reporter, read_toml
+from beatwalk.core import Listening, Note, OnEvent, Reporter, anchored, check_below, files_in, read_toml
 from beatwalk.errors import BeatwalkError, InputError
 from beatwalk.listen import analysis_for, open_song, read_analysis
-from beatwalk.plan import anchored, files_in, load_preset
+from beatwalk.plan import load_preset
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
 
@@ -91,6 +92,7 @@ class Job:
     preset: str
     prompts: str
     output: str  # "" if there is only one
+    base: Path = Path()  # the set list's folder
     plan: Plan | None = None
     status: str = "waiting"  # then "done", "there" (finished by an earlier run) or "failed"
     problem: str = ""
@@ -106,8 +108,11 @@ class Job:
         """The job as plain data, for the report."""
         made = {"song": self.song, "preset": self.preset, "prompts": self.prompts, "output": self.output}
         frames = self.plan.timeline.n_frames if self.plan else None
-        outcome = {"status": self.status, "problem": self.problem, "seconds": round(self.seconds, 1)}
-        return {"video": str(self.path), **made, "frames": frames, "frames_of": self.frames_of, **outcome}
+        problem = self.problem
+        for folder in (self.base, self.path.parent, self.base.resolve(), self.path.parent.resolve()):
+            problem = problem.replace(f"{folder}{os.sep}", "")  # a report may be published beside its videos
+        outcome = {"status": self.status, "problem": problem, "seconds": round(self.seconds, 1)}
+        return {"video": self.path.name, **made, "frames": frames, "frames_of": self.frames_of, **outcome}
 
 
 def read_setlist(path: Path) -> SetList:
@@ -152,7 +157,6 @@ def check_paths(setlist: SetList, base: Path) -> None:
     InputError
         One lies elsewhere.
     """
-    root = base.resolve()
     choices: list[_Choices] = [setlist.defaults, *setlist.songs]
     names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
     names += [name for song in setlist.songs for name in (song.song, song.analysis)]
@@ -161,15 +165,7 @@ def check_paths(setlist: SetList, base: Path) -> None:
         with contextlib.suppress(BeatwalkError):  # a broken preset is reported where it is used
             settings.append(load_preset(str(base / preset)))
     names += [str(file) for values in settings for file in files_in(values)]
-    for name in names:
-        try:
-            outside = name is not None and not (base / name).resolve().is_relative_to(root)
-        except (OSError, RuntimeError, ValueError):  # links in a circle
-            outside = True
-        if outside:
-            raise InputError(
-                f"{str(name)!r} lies outside the set list's folder; if the set list is your own, add --trust-paths"
-            )
+    check_below(names, base, "the set list")
 
 
 def jobs_of(
@@ -209,7 +205,7 @@ def jobs_of(
     jobs: list[Job] = []
     tell = Reporter(on_event)
     for song in setlist.songs:
-        jobs += _jobs_of_song(setlist, song, base, folder, model, tell)
+        jobs += _jobs_of_song(setlist, song, base, folder, model, trust_paths, tell)
     names = [str(job.path).casefold() for job in jobs]
     times = Counter(names)
     for job, name in zip(jobs, names, strict=True):
@@ -230,7 +226,7 @@ def _n_jobs(setlist: SetList, song: _Song) -> int:
 
 
 def _jobs_of_song(
-    setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None, tell: Reporter
+    setlist: SetList, song: _Song, base: Path, folder: Path, model: str | None, trust_paths: bool, tell: Reporter
 ) -> list[Job]:
     defaults = setlist.defaults
     scripts, presets = song.prompts or defaults.prompts, song.presets or defaults.presets or ("default",)
@@ -250,7 +246,7 @@ def _jobs_of_song(
         parts += [Path(preset).stem] if len(presets) > 1 else []
         parts += [output] if len(outputs) > 1 else []
         stem = "-".join(parts)
-        job = Job(path=folder / stem, song=song.song, preset=preset, prompts=script, output=output)
+        job = Job(path=folder / stem, song=song.song, preset=preset, prompts=script, output=output, base=base)
         jobs.append(job)
         try:
             if heard is None:
@@ -271,6 +267,7 @@ def _jobs_of_song(
                 model=_model(song.model or defaults.model, base) or model,
                 start_s=song.start,
                 end_s=song.end,
+                trust_paths=trust_paths,
                 on_event=tell,
             )
             job.plan = plan

@@ -209,7 +209,7 @@ def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint) -> bool:
         return False
     try:
         work.check_same(model_identity(fingerprint(plan)), overwrite=False)
-        kept = read_plan(work.plan_file)
+        kept = read_plan(work.plan_file, trust_paths=True)
         return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
         return False

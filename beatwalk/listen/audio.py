@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core import Sound, open_sound, require_file
+from beatwalk.core import Sound, open_regular, open_sound, require_file
 from beatwalk.errors import AudioError
 from beatwalk.types import Audio, Float, Float32, Song
 
@@ -100,7 +100,7 @@ def sha256_of(path: Path | str) -> str:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error

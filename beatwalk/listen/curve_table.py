@@ -23,7 +23,8 @@ from beatwalk.errors import InputError
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Curve, Float, frozen_array
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 8 * 2**20  # a line every 5 ms of an hour
+SAME_LENGTH_S = 1.0  # a table may be longer than the song by so much without a word
 _TIMES = {"time_s": False, "time": False, "seconds": False, "t": False, "s": False, "frame": True, "frames": True}
 
 
@@ -88,6 +89,8 @@ def curve_of(table: CurveTable, duration_s: float, fps: Fraction, offset_s: floa
                 f"its first column is read as {'frames' if in_frames else 'seconds'}; a header would say it"
             )
     times_s = table.places / float(fps) if in_frames else table.places
+    if (end_s := float(times_s[-1]) + offset_s) > duration_s + SAME_LENGTH_S:
+        remarks.append(f"it lasts until {end_s:.1f} s, but the song until {duration_s:.1f} s")
     low, high = float(table.values.min()), float(table.values.max())
     values = table.values
     if low < 0 or high > 1:

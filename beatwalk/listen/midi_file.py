@@ -21,7 +21,7 @@ from beatwalk.types import Float
 
 DRUM_CHANNEL = 9
 BEND = 128  # number of the pitch bend among the controllers
-MAX_BYTES = 16 * 2**20  # more than any song
+MAX_BYTES = 4 * 2**20  # more than any song; a note takes 6 bytes in the file, and 200 here
 _HEADER = struct.Struct(">4sIHHH")
 _ARGUMENTS = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # bytes after each kind of message
 _QUARTER_S = 0.5  # of a quarter note, until a tempo is set: 120 beats a minute

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from beatwalk.core import split_number
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.analysis_json import as_stored
@@ -141,6 +143,9 @@ def _midi(
     path: Path, parts: list[str], duration_s: float, offset_s: float
 ) -> tuple[Mapping[str, Curve | Events], list[str]]:
     file, remarks = read_midi(path), []
+    last_s = float(file.seconds(np.array([note.at + note.length for note in file.notes])).max(initial=0.0)) + offset_s
+    if last_s > duration_s + SAME_LENGTH_S:
+        remarks.append(f"its last note ends at {last_s:.1f} s, but the song at {duration_s:.1f} s")
     found = {part: midi_source(file, MidiPart.of(part), duration_s, offset_s) for part in parts}
     for part, source in found.items():
         if not len(source.values if isinstance(source, Curve) else source.times_s):

@@ -11,7 +11,8 @@ from beatwalk.models.loading import fingerprint_of, load_model
 from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.request import LoadOptions, ModelRequest
-from beatwalk.models.seam import Generator
+from beatwalk.models.seam import Generator, proceed
+from beatwalk.models.sources import must_download
 from beatwalk.models.timed import TimedGenerator, reference_gflops
 from beatwalk.models.upscaling import check_upscaler, load_upscaler
 
@@ -31,6 +32,8 @@ __all__ = [
     "list_models",
     "load_model",
     "load_upscaler",
+    "must_download",
+    "proceed",
     "reference_gflops",
     "run_checkup",
     "should_compile",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from beatwalk.errors import DeviceError
 from beatwalk.models.devices import fitting_pictures, pick_batch
+from beatwalk.models.seam import proceed
 
 if TYPE_CHECKING:
     import torch
@@ -81,13 +82,17 @@ class Batches:
         full = count if self._full is None else self.limit(size)
         return np.minimum(np.arange(full), count - 1) if full > count else None
 
-    def run(self, count: int, size: tuple[int, int], make: Make[Made]) -> list[Made]:
+    def run(
+        self, count: int, size: tuple[int, int], make: Make[Made], check: Callable[[], None] = proceed
+    ) -> list[Made]:
         """What `make` returns for all rows, in order; the batch is halved each time memory runs out.
 
         Parameters
         ----------
         size
             Width, height of the pictures in pixels.
+        check
+            Called before every round of batches; what it raises ends the work.
 
         Raises
         ------
@@ -99,6 +104,7 @@ class Batches:
         made: list[Made] = []
         done = 0
         while done < count:
+            check()
             workers = self._workers_for(size)
             rows = split_rows(done, count, self.limit(size), workers.size)
             # torch compiles for a number of cores, so a single part gets all cores only where nothing is compiled.

@@ -38,11 +38,11 @@ from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.prompt_reader import PromptReader
 from beatwalk.models.prompt_weights import WRAPPERS, encode_weighted, has_compel, is_weighted, unweighted
 from beatwalk.models.readback import to_host_bytes
-from beatwalk.models.seam import Generator
+from beatwalk.models.seam import Generator, proceed
 from beatwalk.models.step_cache import step_cached
 from beatwalk.models.text_encoding import encode_arguments, fitted, pad_rows, to_host, truncated_words
 from beatwalk.models.vae import decode_latents, encode_picture
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
 if TYPE_CHECKING:
     import torch
@@ -249,7 +249,7 @@ class DiffusionGenerator(Generator):
         made: Float32 = LAYOUTS[self._family.latents](latents)[0].cpu().numpy()
         return made
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
         """Pictures of latents, uint8; any number, split into batches that fit.
 
         Raises
@@ -263,7 +263,7 @@ class DiffusionGenerator(Generator):
         def make(rows: slice, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
             return self._decode(latents[rows], size, pipeline or self._pipeline)
 
-        made = self._batches.run(len(latents), self._covering(size), make)
+        made = self._batches.run(len(latents), self._covering(size), make, check)
         if self._device.type == "cuda":  # copies to the host overlap with the next batches
             import torch
 
@@ -289,13 +289,14 @@ class DiffusionGenerator(Generator):
     def latents(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
+        check: Callable[[], None] = proceed,
     ) -> Float32:
         """Denoised latents for `decode`, shape (batch, rows, columns, channels), of a size that covers `size`.
 
@@ -315,7 +316,7 @@ class DiffusionGenerator(Generator):
             )  # fmt: skip
             return self._cells(made, covering)
 
-        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make))
+        return np.concatenate(self._in_batches(len(noise), conditioning, negative, size, guidance, make, check))
 
     @staticmethod
     def _cells(latents: torch.Tensor, covering: tuple[int, int]) -> Float32:
@@ -326,23 +327,26 @@ class DiffusionGenerator(Generator):
     def _in_batches(
         self,
         count: int,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         size: tuple[int, int],
         guidance: float,
         make: Callable[[slice, Conditioning, Conditioning | None, Any], Made],
+        check: Callable[[], None],
     ) -> list[Made]:
         """What `make` returns for all rows, their text and their negatives, in batches that fit."""
         guided = guidance > 1 and self._family.has_negative and not embeds_guidance(self._denoiser.config)
         if guided and negative is None:
             self._empty_text = self._empty_text or self.encode([""])
             negative = self._empty_text.repeated(count)
-        against = fitted(negative, conditioning, self._family) if guided and negative is not None else None
 
         def make_rows(rows: slice, pipeline: Any) -> Made:
-            return make(rows, conditioning.rows(rows), against.rows(rows) if against is not None else None, pipeline)
+            text, against = conditioning.rows(rows).made(), None
+            if guided and negative is not None:
+                against = fitted(negative.rows(rows).made(), text, self._family)
+            return make(rows, text, against, pipeline)
 
-        return self._batches.run(count, self._covering(size), make_rows)
+        return self._batches.run(count, self._covering(size), make_rows, check)
 
     def call_pipeline(
         self,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
+from beatwalk.models.seam import Generator, proceed
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
 CELL = 8  # pixels per latent cell, along one side
 
@@ -63,20 +63,22 @@ class FakeGenerator(Generator):
     def latents(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
+        check: Callable[[], None] = proceed,
     ) -> Float32:
         """Sum of plane waves whose phases are the noise and whose colours are the text; a cell for 8x8 pixels."""
+        check()
         self.denoised.append((len(noise), steps))
         width, height = size[0] // CELL, size[1] // CELL
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         x, y = x / width, y / height
-        text = conditioning.tensors["embeds"].reshape(len(noise), -1)
+        text = conditioning.made().tensors["embeds"].reshape(len(noise), -1)
         picture = np.zeros((len(noise), height, width, 3), np.float32)
         for k in range(8):
             phase = 0.5 * noise[:, 8 * k : 8 * k + 4].sum(1)[:, None, None]
@@ -90,8 +92,9 @@ class FakeGenerator(Generator):
             picture += kept * (pull.latents - picture)
         return picture
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
         """Linear interpolation between the centres of cells."""
+        check()
         self.decoded += len(latents)
         for axis in (1, 2):
             cells = latents.shape[axis]

@@ -70,6 +70,7 @@ class Family:
     # Normalisation of the autoencoder's latents: by its scale (and shift), or by the statistics of each channel.
     normalised: Literal["shifted", "scaled", "statistics"] = "shifted"
     restores: bool = False  # the pipeline itself undoes it in the latents that it returns
+    upcast: bool = False  # an autoencoder in float16 is used in float32, unless its configuration says it needs not
     decodes: str = "latents"  # what of its last step the pipeline decodes, by its callback's name
     half: Literal["float16", "bfloat16"] = "float16"  # on a GPU
     sample_size: int = 64  # rows and columns of latents at the native size, where the configuration has none
@@ -100,6 +101,7 @@ FAMILIES: Mapping[str, Family] = {
             outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
             empty_is_zero=True,
             normalised="statistics",
+            upcast=True,
             sample_size=128,
         ),
         Family(
@@ -310,6 +312,7 @@ FAMILIES: Mapping[str, Family] = {
             layers=r"(joint|single)_transformer_blocks\.\d+",
             max_tokens=256,
             normalised="scaled",
+            upcast=True,
             sample_size=128,
             size_in_config=False,
             steps=50,

@@ -10,7 +10,7 @@ from beatwalk.models.addons import AddOns
 
 if TYPE_CHECKING:
     from beatwalk.settings import ModelSettings
-    from beatwalk.types import Plan
+    from beatwalk.types import Storyboard
 
 
 class LoadOptions(TypedDict, total=False):
@@ -37,7 +37,7 @@ class ModelRequest:
     addons: AddOns = field(default_factory=AddOns)
 
     @classmethod
-    def of(cls, plan: Plan, **options: Unpack[LoadOptions]) -> ModelRequest:
+    def of(cls, plan: Storyboard, **options: Unpack[LoadOptions]) -> ModelRequest:
         """The model of a plan, with the add-ons and the batch size of its settings."""
         return cls.from_settings(plan.model, plan.settings.model, **options)
 

@@ -7,10 +7,14 @@ latents → pictures. Arrays are numpy float32 on the host: a few kilobytes a fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
+
+
+def proceed() -> None:
+    """Go on: the check of work that nobody can cancel."""
 
 
 class Generator(Protocol):
@@ -56,13 +60,14 @@ class Generator(Protocol):
     def latents(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
+        check: Callable[[], None] = proceed,
     ) -> Float32:
         """Noise denoised: what `decode` makes pictures of, shape (batch, rows, columns, channels).
 
@@ -80,18 +85,23 @@ class Generator(Protocol):
             `batch` rows, or None; used only where `guidance` is above 1.
         pulls
             Picture keyframes that attract the latents, each with `batch` weights.
+        check
+            Called before every batch; what it raises stops the work.
         """
         ...
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
-        """Latents, as `latents` returns them, to pictures, uint8, shape (batch, height, width, 3)."""
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
+        """Latents, as `latents` returns them, to pictures, uint8, shape (batch, height, width, 3).
+
+        `check` is called before every batch; what it raises stops the work.
+        """
         ...
 
     def generate(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,

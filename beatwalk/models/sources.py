@@ -6,6 +6,7 @@ The network is used only for a hub id that is not in the local cache.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -257,6 +258,27 @@ def weight_files(folder: Path, variant: str | None) -> list[Path]:
     return files
 
 
+def must_download(model: str, *, allow_pickle: bool) -> bool:
+    """Whether a model is a hub id that is not wholly in the cache."""
+    if Path(os.path.expanduser(model)).exists() or HUB_ID.fullmatch(model) is None:
+        return False
+    return _cached(model, allow_pickle=allow_pickle, prefer_half=False) is None
+
+
+def _cached(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path | None:
+    """The copy of a hub model in the cache; None where there is none, or an incomplete one."""
+    from diffusers import DiffusionPipeline
+
+    from beatwalk.models.library_logs import silence_libraries
+
+    with silence_libraries(), contextlib.suppress(Exception):  # several libraries raise many kinds
+        safe = None if allow_pickle else True
+        folder = Path(DiffusionPipeline.download(model, local_files_only=True, use_safetensors=safe))
+        check_folder(folder, model, allow_pickle, prefer_half)
+        return folder
+    return None
+
+
 def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
     """The local copy of a hub model; it is downloaded first where the cache is incomplete.
 
@@ -270,13 +292,9 @@ def hub_folder(model: str, *, allow_pickle: bool, prefer_half: bool) -> Path:
     from beatwalk.models.library_logs import silence_libraries
 
     safe = None if allow_pickle else True
+    if (cached := _cached(model, allow_pickle=allow_pickle, prefer_half=prefer_half)) is not None:
+        return cached
     with silence_libraries():
-        try:
-            folder = Path(DiffusionPipeline.download(model, local_files_only=True, use_safetensors=safe))
-            check_folder(folder, model, allow_pickle, prefer_half)
-            return folder
-        except Exception:  # not in the cache, or incomplete: try the network
-            pass
         problem: Exception | None = None
         for variant in ("fp16", None) if prefer_half else (None, "fp16"):
             try:

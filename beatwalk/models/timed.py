@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from beatwalk.core import Stages
-from beatwalk.models.seam import Generator
-from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo
+from beatwalk.models.seam import Generator, proceed
+from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
 if TYPE_CHECKING:
     from beatwalk.models.diffusers_backend import DiffusionGenerator
@@ -69,26 +69,28 @@ class TimedGenerator(Generator):
     def latents(
         self,
         noise: Float32,
-        conditioning: Conditioning,
-        negative: Conditioning | None,
+        conditioning: Text,
+        negative: Text | None,
         *,
         size: tuple[int, int],
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
+        check: Callable[[], None] = proceed,
     ) -> Float32:
         """Timed as "denoise"."""
         with self.stages.time("denoise"):
             made = self.generator.latents(
-                noise, conditioning, negative, size=size, steps=steps, guidance=guidance, pulls=pulls
-            )
+                noise, conditioning, negative,
+                size=size, steps=steps, guidance=guidance, pulls=pulls, check=check,
+            )  # fmt: skip
         self.denoised += len(made)
         return made
 
-    def decode(self, latents: Float32, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
         """Timed as "decode"."""
         with self.stages.time("decode"):
-            frames = self.generator.decode(latents, size=size)
+            frames = self.generator.decode(latents, size=size, check=check)
         self.pictures += len(frames)
         return frames
 

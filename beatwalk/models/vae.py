@@ -42,7 +42,7 @@ def encode_picture(pipeline: Any, family: Family, picture: Frames, name: str) ->
             f"{name} cannot take pictures: its autoencoder has no encoder; leave out pictures, or give another --vae"
         )
     pixels = torch.from_numpy(picture).permute(0, 3, 1, 2) / 127.5 - 1
-    with torch.inference_mode(), _precise(vae) as like:
+    with torch.inference_mode(), _precise(vae, family) as like:
         return _normalised(vae, encoded(vae, pixels.to(like.device, like.dtype)).float(), family)
 
 
@@ -97,7 +97,7 @@ def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tupl
     import torch
 
     vae = pipeline.vae
-    with torch.inference_mode(), _precise(vae) as like:
+    with torch.inference_mode(), _precise(vae, family) as like:
         made = decoded(vae, _restored(vae, latents.to(like.device, like.dtype), family))
         pictures = made / 2 + 0.5
         if getattr(pipeline, "safety_checker", None) is None:
@@ -108,12 +108,15 @@ def decode_latents(pipeline: Any, family: Family, latents: torch.Tensor) -> tupl
 
 
 @contextmanager
-def _precise(vae: Any) -> Iterator[torch.Tensor]:
-    """Use an autoencoder that overflows in float16 (SDXL's first) in float32; yields one of its weights."""
+def _precise(vae: Any, family: Family) -> Iterator[torch.Tensor]:
+    """Use an autoencoder that overflows in float16 (SDXL's first) in float32; yields one of its weights.
+
+    Its configuration alone does not tell: diffusers fills it in, so that every older autoencoder seems to overflow.
+    """
     import torch
 
     dtype = next(vae.parameters()).dtype
-    upcast = dtype == torch.float16 and bool(getattr(vae.config, "force_upcast", False))
+    upcast = family.upcast and dtype == torch.float16 and bool(getattr(vae.config, "force_upcast", False))
     if upcast:
         vae.to(torch.float32)
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.anchoring import anchored, files_in
 from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
-from beatwalk.plan.plan_json import check_plan, plan_to_json, read_plan
+from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
     DEFAULT_PRESET,
+    find_preset,
     list_presets,
     load_preset,
     load_settings,
@@ -18,14 +18,16 @@ from beatwalk.plan.presets import (
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
+from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
-    "anchored",
     "check_plan",
-    "files_in",
+    "check_song_named",
+    "described_settings",
+    "find_preset",
     "init_of",
     "list_presets",
     "load_preset",

@@ -6,16 +6,16 @@ is derived when the file is read.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from beatwalk.core import read_json
+from beatwalk.core import anchored, check_below, file_sha256, picture_in, read_json
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
-from beatwalk.plan.anchoring import anchored
 from beatwalk.plan.presets import settings_from
 from beatwalk.plan.rule_sources import used_curves, used_sources
 from beatwalk.settings import Fps, Size
@@ -140,15 +140,44 @@ def plan_from_json(data: dict[str, Any], where: str, folder: Path | None = None)
     return plan
 
 
-def read_plan(path: Path) -> Plan:
+def check_song_named(plan: Plan, folder: Path) -> None:
+    """Check that the song of a plan that was read lies below a folder, or is the very file that the plan was made of.
+
+    Who made the plan knew such a file; nothing of yours comes into a video that they did not have.
+
+    Raises
+    ------
+    InputError
+        It is neither.
+    """
+    song = plan.analysis.song
+    with contextlib.suppress(OSError):
+        if not song.path.exists() or file_sha256(song.path).hex() == song.sha256:
+            return  # a song that is gone is reported when it is needed
+    check_below([song.path.absolute()], folder, "the plan")
+
+
+def read_plan(path: Path, *, trust_paths: bool = False) -> Plan:
     """Read a plan from a JSON file.
+
+    Parameters
+    ----------
+    trust_paths
+        Whether its song and pictures may lie anywhere.
 
     Raises
     ------
     PlanError, SettingsError
         The file is missing or wrong, as for `plan_from_json`.
+    InputError
+        A picture or the song lies outside the plan's folder.
     """
-    return plan_from_json(read_json(path, PlanError, "a plan"), str(path), path.parent)
+    plan = plan_from_json(read_json(path, PlanError, "a plan"), str(path), path.parent)
+    if not trust_paths:
+        check_song_named(plan, path.parent)
+        pictures = [picture_in(plan.settings.model_dump()), *(keyframe.image for keyframe in plan.keyframes)]
+        check_below(pictures, path.parent, "the plan")
+    return plan
 
 
 def check_plan(plan: Plan, where: str = "plan") -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,14 +18,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from beatwalk.core import parse_toml, read_text
+from beatwalk.core import anchored, model_in, parse_toml, read_text
 from beatwalk.errors import SettingsError
-from beatwalk.plan.anchoring import anchored, model_in
 from beatwalk.plan.rule_sources import check_sources
 from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
+NICKNAMES = {"dnb": "drum-and-bass", "d-b": "drum-and-bass", "drum-n-bass": "drum-and-bass", "hiphop": "hip-hop"}
 
 
 def preset_folders() -> tuple[Path, ...]:
@@ -60,8 +61,9 @@ def find_preset(name: str) -> Path:
         There is no such preset; the message suggests or lists others.
     """
     presets = list_presets()
-    if name in presets:
-        return presets[name]
+    for known in (name, plain := re.sub(r"[ _&]+", "-", name.strip().lower()), NICKNAMES.get(plain, "")):
+        if known in presets:
+            return presets[known]
     path = Path(name)
     if path.suffix == ".toml" or len(path.parts) > 1:
         if path.is_file():

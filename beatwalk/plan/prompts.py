@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from beatwalk.core import NotTextError, decode_text, odd_character, read_bytes
+from beatwalk.core import NotTextError, decode_text, near_name, odd_character, read_bytes
 from beatwalk.errors import InputError, PromptError
 from beatwalk.expressions import ExpressionError, parse
 from beatwalk.plan.other_programs import (
@@ -88,7 +88,7 @@ def read_prompts(path: Path) -> Script:
         The file is not UTF-8 text, holds no prompt, or a line is wrong.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such prompt file")
+        raise InputError(f"{path}: no such prompt file{near_name(path)}")
     data = read_bytes(path, InputError, "a text file with one prompt a line", MAX_FILE_BYTES)
     try:
         text = decode_text(data)

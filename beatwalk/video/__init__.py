@@ -9,7 +9,7 @@ Conventions
 
 from __future__ import annotations
 
-from beatwalk.video.codecs import check_choices, check_name, codec_named, remarks
+from beatwalk.video.codecs import check_choices, check_name, codec_for, codec_named, remarks
 from beatwalk.video.cues import cue_paths, cues_of, write_cues
 from beatwalk.video.finishing import Finisher, FinishReport, RenderedFrames, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
@@ -29,6 +29,7 @@ __all__ = [
     "check_choices",
     "check_interpolation",
     "check_name",
+    "codec_for",
     "codec_named",
     "cue_paths",
     "cues_of",

@@ -223,6 +223,15 @@ def check_name(path: Path, name: str) -> None:
         raise OutputError(f"{path}: expected a name that ends in {wanted} for {name}{hint}")
 
 
+def codec_for(suffix: str, wanted: str) -> str | None:
+    """The codec that a file's ending asks for; None where the wanted one fits, or none does."""
+    suffix = suffix.lower()
+    fitting = [codec.name for codec in CODECS.values() if suffix in codec.suffixes]
+    if not fitting or wanted in fitting:
+        return None
+    return next((name for name in fitting if codec_named(name).suffixes == (suffix,)), fitting[0])
+
+
 def fitting_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
     """Find the nearest size that a codec can hold."""
     codec = codec_named(name)

@@ -176,7 +176,7 @@ def _read(
             status = process.wait()
         finally:
             ffmpeg.stop(process)
-        said = ffmpeg.complaint(ffmpeg.tail(errors))
+        said = ffmpeg.SILENCE if process.went_silent else ffmpeg.complaint(ffmpeg.tail(errors))
     if status != 0 or not n_frames or (strict and said):
         raise VideoError(
             f"{path}: cannot be read as a video ({said or 'no frame in it'}); is it a complete video file?"

@@ -111,8 +111,11 @@ class _FrameWriter:
     def _finish(self) -> None:
         self._queue.put(None)
         self._thread.join()
-        if (self._broken.is_set() and not self._stops_early) or self._process.wait() != 0:
+        if self._broken.is_set() and not self._stops_early:
             self._fail()
+        alive = ffmpeg.wait(self._process, lambda: self._partial.stat().st_size)
+        if not alive or self._process.returncode != 0:
+            self._fail(ffmpeg.SILENCE if not alive else "")
         if not self.frames_written:
             raise OutputError(f"{self.path}: no frame was given to the encoder, so there is no video to write")
         publish(self._partial, self.path)
@@ -133,11 +136,12 @@ class _FrameWriter:
             except OSError:
                 self._broken.set()
 
-    def _fail(self) -> NoReturn:
+    def _fail(self, said: str = "") -> NoReturn:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=LAST_WORDS_S)
         ffmpeg.stop(self._process)
-        said = ffmpeg.complaint(ffmpeg.tail(self._errors)) or f"ffmpeg ended with status {self._process.returncode}"
+        said = said or (ffmpeg.SILENCE if self._process.went_silent else ffmpeg.complaint(ffmpeg.tail(self._errors)))
+        said = said or f"ffmpeg ended with status {self._process.returncode}"
         raise OutputError(f"{self.path}: the encoder stopped: {said}; check free space and permissions")
 
 

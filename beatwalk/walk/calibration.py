@@ -2,12 +2,13 @@
 
 To measure a path cheaply, its latents are denoised in fewer steps (`Walk.probe_steps`) and not decoded: a
 `LatentPreview` predicts their colours. These change less than the pictures of all steps do, by a ratio that depends
-on what is painted. `SongCalibration` measures the ratio for the survey, on a few pictures. `Calibration` learns it
-while frames are made.
+on what is painted. `SongCalibration` measures the ratio for surveys, on a few pictures. `Calibration` learns it while
+frames are made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import log1p
 
@@ -31,50 +32,48 @@ class Cost:
     def plus(self, walk: Walk, *, denoised: int = 0, steps: int = 0, decoded: int = 0) -> Cost:
         """Add latents denoised in `steps` steps each, or latents decoded."""
         work = denoised * steps + decoded * walk.generator.decoding_steps
-        return Cost(n_probes=self.n_probes + denoised, frames=self.frames + work / steps_a_frame(walk))
+        return self + Cost(n_probes=denoised, frames=work / steps_a_frame(walk))
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(n_probes=self.n_probes + other.n_probes, frames=self.frames + other.frames)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SongCalibration:
-    """What the survey knows of the song so far. Every measurement returns a new state."""
+    """What is known of the song before its segments are surveyed."""
 
     preview: LatentPreview  # fitted to pictures along the song
     ratio: float  # change of pictures / change of their previews
-    known_chords: int  # that the ratio rests on
     noise_speed: float  # perceived change of a picture whose noise travels by one seed
-    cost: Cost
 
-    def preview_colors(
-        self, walk: Walk, segment: Segment, noise: Float32, progress: Float
-    ) -> tuple[Float32, SongCalibration]:
+    def preview_colors(self, walk: Walk, segment: Segment, noise: Float32, progress: Float) -> Float32:
         """Colours of latent previews, shape (n, values)."""
-        latents = walk.latents(segment, noise, progress, steps=walk.probe_steps)
-        cost = self.cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
-        return self.preview.colors(latents), replace(self, cost=cost)
+        colors = []
+        for first in range(0, len(progress), TUNING.at_a_time):  # so that few latents are in memory
+            rows = slice(first, first + TUNING.at_a_time)
+            latents = walk.latents(segment, noise[rows], progress[rows], steps=walk.probe_steps)
+            colors.append(self.preview.colors(latents))
+        return np.concatenate(colors)
 
     def compared(
         self, walk: Walk, segment: Segment, noise: Float32, progress: Float, colors: Float32
-    ) -> tuple[float, SongCalibration]:
+    ) -> tuple[float, Cost]:
         """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
 
         The ratio is much the same for near and for far positions, so few of them suffice. Where they are few, the
-        song's ratio counts too, and it learns from the segment's.
+        song's ratio counts too.
         """
         latents = walk.latents(segment, noise, progress, steps=walk.steps)
-        cost = self.cost.plus(walk, denoised=len(progress), steps=walk.steps)
-        cost = cost.plus(walk, decoded=len(latents))
+        cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
         real = float(successive_change(reduce_frames(walk.decode(latents))).sum())
         seen = float(preview_change(colors[:-1], colors[1:]).sum())
         chords = len(progress) - 1
         if min(real, seen) < TUNING.still * chords:
-            return self.ratio, replace(self, cost=cost)  # nothing moves there, so nothing is learned
+            return self.ratio, cost  # nothing moves there, so nothing is learned
         limit = TUNING.max_correction
         found = float(np.clip(real / seen, self.ratio / limit, self.ratio * limit))
         weight = chords / (chords + TUNING.prior_chords)
-        ratio = self.ratio ** (1 - weight) * found**weight
-        known = self.known_chords + chords
-        learned = self.ratio * (found / self.ratio) ** (chords / known)
-        return float(ratio), replace(self, ratio=learned, known_chords=known, cost=cost)
+        return float(self.ratio ** (1 - weight) * found**weight), cost
 
 
 def steps_a_frame(walk: Walk) -> float:
@@ -82,11 +81,13 @@ def steps_a_frame(walk: Walk) -> float:
     return walk.steps + walk.generator.decoding_steps
 
 
-def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> SongCalibration:
+def calibrate_song(
+    walk: Walk, nudge_travel: float = TUNING.nudge_travel, beat: Callable[[], None] = lambda: None
+) -> tuple[SongCalibration, Cost]:
     """Fit a latent preview to pictures along the song, and measure what it shows.
 
     At every other picture the noise is also moved a little, by `nudge_travel` seeds: this tells how fast the noise
-    changes the picture, and how much of a change previews show.
+    changes the picture, and how much of a change previews show. `beat` is called before every picture.
     """
     frame_steps, cost = steps_a_frame(walk), Cost()
     steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
@@ -95,6 +96,7 @@ def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> Son
     latents, pictures, previewed = [], [], []
     changes: list[float] = []
     for i, at in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
+        beat()
         segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
         moving = NoisePath(start=replace(walk.start(), travel=float(2 * i)), travel=nudge_travel)
         noise = walk.noise_on(moving, np.array([0.0, 1.0]))
@@ -111,13 +113,12 @@ def calibrate_song(walk: Walk, nudge_travel: float = TUNING.nudge_travel) -> Son
     preview = LatentPreview.fitted(np.concatenate(latents), np.concatenate(pictures))
     colors = preview.colors(np.concatenate(previewed))
     real, seen = float(np.mean(changes)), float(preview_change(colors[::2], colors[1::2]).mean())
-    return SongCalibration(
+    found = SongCalibration(
         preview=preview,
         ratio=real / seen if min(real, seen) > TUNING.still else 1.0,
-        known_chords=TUNING.prior_chords,
         noise_speed=max(real / nudge_travel, 1e-3),
-        cost=cost,
     )
+    return found, cost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,9 @@ from beatwalk.walk.lookahead import FrameProgress, Lookahead
 from beatwalk.walk.map_correction import MapCorrection
 from beatwalk.walk.tuning import TUNING
 
+MANY = 2**31 - 1  # samples: no limit
+MOST_GROWTH = 8  # blocks after which the number of samples grows no more
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodedSample:
@@ -40,24 +43,49 @@ class PaceController:
     Before each block of frames, ask for the `missing_samples` and give them with `with_samples`, then for those
     `to_decode` and give their pictures with `with_decoded`, until there are none. Then make the `frames`, and
     continue with `advanced`. Positions never run backwards, and the last is met exactly.
+
+    Samples go ahead as far as `TUNING.lead` and memory allow, but not at once: few before the first frames, so that
+    these do not wait long, then more and more.
     """
 
     arc: ArcMap  # of the segment, as it was surveyed, longer by what frames do not show of the path
     lookahead: Lookahead
     progress: FrameProgress
     spacing: float  # distance between decoded samples, about
+    room: int  # samples that memory has room for
     done: int = 0  # frames
+    blocks: int = 0  # of these frames
+    fresh: int = 0  # samples made since the last of them
+    made: int = 1  # samples of the segment so far
     calibration: Calibration = field(default_factory=Calibration)
     distance: float = 0.0  # of the last frame, on the lookahead
     decoded: DecodedSample | None = None  # the last
 
     @classmethod
-    def begin(cls, arc: ArcMap, progress: Float, latents: Float32, colors: Float32) -> PaceController:
-        """At a segment's first sample, given with a batch axis of 1; `progress` as `survey.progress_of` gives it."""
+    def begin(
+        cls, arc: ArcMap, progress: Float, latents: Float32, colors: Float32, memory_bytes: float = np.inf
+    ) -> PaceController:
+        """At a segment's first sample, given with a batch axis of 1.
+
+        Parameters
+        ----------
+        progress
+            As `SegmentJob.progress` gives it.
+        memory_bytes
+            That samples may take.
+        """
         frames = FrameProgress.of(progress, arc.length)
         longer = ArcMap(alphas=arc.alphas, distances=arc.distances * frames.longer)
         spacing = max(TUNING.decoded_spacing, TUNING.frames_a_decoded * arc.length / (len(progress) - 1))
-        return cls(arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing)
+        room = int(min(memory_bytes / (latents.nbytes + colors.nbytes), MANY))
+        return cls(
+            arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing, room=room
+        )
+
+    def next_block(self, most: int) -> int:
+        """How many frames to make next, at most `most`: few at first."""
+        left = len(self.progress.progress) - 1 - self.done
+        return min(most if self.done else min(most, TUNING.first_frames), left)
 
     def missing_samples(self, count: int) -> Float:
         """Positions of samples that the next `count` frames still need, shape (m,), increasing, maybe empty."""
@@ -65,11 +93,19 @@ class PaceController:
         covered = self._covered()
         needed = float(wanted[count - 1])
         lead = max(TUNING.lead, needed)
-        if self.lookahead.end < 1 and covered < max(needed, lead - TUNING.batch * TUNING.sample_spacing):
-            return self._farther(wanted - covered, lead - covered)
-        return self._between(needed / count)
+        spare = min(self.room - len(self.lookahead.alphas), self._allowed() - self.fresh)
+        few = covered < needed
+        if self.lookahead.end < 1 and (few or (spare > 0 and covered < lead - TUNING.batch * TUNING.sample_spacing)):
+            # Frames that are due have their samples, whatever the limits are.
+            return self._farther(wanted - covered, lead - covered, max(spare, count if few else 0))
+        return self._between(needed / count)[: max(spare, 0)]
 
-    def _farther(self, wanted: Float, least: float) -> Float:
+    def _allowed(self) -> int:
+        """Samples that may be made before the next frames."""
+        allowed: int = TUNING.first_samples * TUNING.growth ** min(self.blocks, MOST_GROWTH)
+        return allowed
+
+    def _farther(self, wanted: Float, least: float, most: int) -> Float:
         """Samples beyond the last one: at the predicted positions of those frames that are far enough apart.
 
         Parameters
@@ -78,6 +114,8 @@ class PaceController:
             Real distances of the frames ahead and of the end, from the last sample.
         least
             How far samples should go.
+        most
+            How many there may be.
         """
         ahead, chosen = self._beyond(), [0.0]
         # Both go to the segment's end, but may not agree how far that is.
@@ -85,7 +123,8 @@ class PaceController:
         for distance in fit * wanted[wanted > 0]:
             if distance - chosen[-1] >= TUNING.sample_spacing:
                 chosen.append(float(distance))
-            if len(chosen) > TUNING.batch and chosen[-1] >= least:
+            enough = len(chosen) > TUNING.batch and chosen[-1] >= least
+            if enough or len(chosen) > min(most, TUNING.at_a_time):
                 return ahead.alpha_at(np.array(chosen[1:]))
         # The end is near: its sample is the next keyframe.
         before = [distance for distance in chosen[1:] if ahead.length - distance >= TUNING.sample_spacing / 2]
@@ -102,7 +141,8 @@ class PaceController:
 
     def with_samples(self, alphas: Float, latents: Float32, colors: Float32) -> PaceController:
         """Return the state with the samples that were missing."""
-        return replace(self, lookahead=self.lookahead.with_samples(alphas, latents, colors))
+        lookahead = self.lookahead.with_samples(alphas, latents, colors)
+        return replace(self, lookahead=lookahead, fresh=self.fresh + len(alphas), made=self.made + len(alphas))
 
     def to_decode(self) -> NDArray[np.int_]:
         """Which samples of the lookahead to decode next, to calibrate its distances; shape (m,), increasing."""
@@ -166,8 +206,10 @@ class PaceController:
         shown = np.diff(distances, prepend=self.distance) * self.progress.seen[self.done : self.done + count]
         calibration, distance = self.calibration.updated(shown, measured, gain), float(distances[-1])
         lookahead = self.lookahead.without_passed(distance, self.decoded.alpha if self.decoded else 1.0)
-        done = self.done + count
-        return replace(self, lookahead=lookahead, calibration=calibration, distance=distance, done=done)
+        return replace(
+            self, lookahead=lookahead, calibration=calibration, distance=distance,
+            done=self.done + count, blocks=self.blocks + 1, fresh=0,
+        )  # fmt: skip
 
     def _covered(self) -> float:
         """Real distance from the last frame to the last sample."""

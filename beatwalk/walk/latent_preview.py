@@ -58,8 +58,9 @@ class LatentPreview:
 
 def preview_change(before: Float32, after: Float32) -> Float:
     """Root mean square difference in OKLab between colours of `LatentPreview.colors`, pair by pair; shape (n,)."""
-    squares = np.square(after.astype(np.float64) - before).mean(axis=1)
-    distance: Float = np.sqrt(3 * squares)  # three values a colour
+    # Pair by pair, because a song's worth of colours in double precision would be large.
+    squares = [np.square(b - a, dtype=np.float64).mean() for a, b in zip(before, after, strict=True)]
+    distance: Float = np.sqrt(3 * np.array(squares, np.float64))  # three values a colour
     return distance
 
 

@@ -6,6 +6,8 @@ Conventions
 - Noise travels along an endless **noise chain**: one smooth curve, a spline that meets the noise of seed number i of
   the chain at i and turns at a constant rate. **Travel** along it is counted in seeds. Great circles from seed to
   seed would have a corner at each, where the picture's speed jumps, by a factor of three at times.
+- A **detour** lengthens the way between two points of the chain: the noise leaves the chain, runs along a second one
+  that is the segment's own, and comes back. So a path's ends can be fixed before its length is known.
 - Arrays are float32 on the host. A batch is the first axis.
 """
 
@@ -13,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -23,6 +25,10 @@ from beatwalk.types import Float, Float32
 # Below this angle (radians) sin(θ) loses too many digits to divide by; the chord is the arc.
 _SMALL_ANGLE = 1e-4
 _TURN_SAMPLES = 513  # of the spline's angle; it is smooth, so that straight lines between them are exact to 1e-6
+_AWAY = np.pi / 4  # angle by which a long detour leaves its chain: half of the noise's variance is the detour's then
+_RAMP = 0.3  # part of a detour in which it leaves the chain, and in which it comes back; in between, the angle rests
+_HALFWAY = 0.5  # seeds by which a detour is longer than its chain where it leaves by half of that angle
+_MOST_DETOUR = 2.0**14  # seeds; far longer than any segment
 
 
 def lerp(a: Float32, b: Float32, t: Float) -> Float32:
@@ -66,6 +72,12 @@ def slerp(a: Float32, b: Float32, t: Float) -> Float32:
     return points
 
 
+def detour_origin(start: NoisePosition) -> int:
+    """The first seed of the second chain, on which a path that starts there makes its detour."""
+    digest = hashlib.sha256(f"beatwalk detour {start.origin} {start.travel!r}".encode()).digest()
+    return int.from_bytes(digest[:7], "little")
+
+
 def chain_seed(origin: int, index: int) -> int:
     """Seed number `index` of the chain that begins at seed `origin`; number 0 is `origin` itself.
 
@@ -87,11 +99,12 @@ class NoisePosition:
 
 @dataclass(frozen=True, kw_only=True)
 class NoisePath:
-    """Where the noise of one segment goes: along its chain and then, if the end is pinned, to that seed."""
+    """Where the noise of one segment goes: along its chain, with a detour or, if the end is pinned, to that seed."""
 
     start: NoisePosition
     travel: float  # along the chain, in seeds; at least 0
     pinned: int | None = None  # seed on which the segment ends
+    detour: float = 0.0  # by how many seeds the second chain's travel exceeds the chain's; 0: there is no detour
 
     @property
     def end(self) -> NoisePosition:
@@ -100,15 +113,61 @@ class NoisePath:
             return NoisePosition(origin=self.pinned)
         return self.after(self.travel)
 
-    @property
+    @cached_property
     def total_travel(self) -> float:
-        """Travel along the chain, and one seed more onto the pinned seed if that is another point."""
+        """Length of the whole path in seeds, with its detour, or with one seed more onto another, pinned seed."""
+        if self.detour > 0:
+            return float(self._turned[1][-1])
         stays = self.pinned == self.start.origin and self.start.travel == 0 and self.travel == 0
         return self.travel + (0.0 if self.pinned is None or stays else 1.0)
 
     def after(self, travel: float) -> NoisePosition:
         """The point of the chain that lies `travel` seeds from the start."""
         return NoisePosition(origin=self.start.origin, travel=self.start.travel + travel)
+
+    def lengthened(self, total: float) -> NoisePath:
+        """The path between the same ends that is about `total` seeds long, or as long as the chain if that is more.
+
+        Only for a path whose end is not pinned.
+        """
+        low, high = 0.0, 1.0
+        if total <= self.travel:
+            return replace(self, detour=0.0)
+        while replace(self, detour=high).total_travel < total and high < _MOST_DETOUR:
+            high *= 2
+        while high - low > 5e-4:
+            middle = (low + high) / 2
+            low, high = (middle, high) if replace(self, detour=middle).total_travel < total else (low, middle)
+        # Rounded, so that the rounding errors of pictures on other machines do not show.
+        return replace(self, detour=round(high, 3))
+
+    def position(self, alphas: Float) -> tuple[Float, Float, Float]:
+        """Travel along the chain and along the second one, in seeds, and the angle between chain and noise."""
+        if self.detour <= 0:
+            return np.asarray(alphas) * self.travel, np.zeros(len(alphas)), np.zeros(len(alphas))
+        parameters, turned = self._turned
+        at = np.interp(np.asarray(alphas, np.float64) * turned[-1], turned, parameters)
+        # The second chain is passed from its seed 0, at which detours of any length meet half way.
+        return at * self.travel, (at - 0.5) * (self.travel + self.detour), self._angle(at)[0]
+
+    def _angle(self, at: Float) -> tuple[Float, Float]:
+        """The angle by which the noise has left its chain, and its derivative, at parameters 0-1."""
+        most = _AWAY * self.detour / (self.detour + _HALFWAY)
+        ramp = np.clip(np.minimum(at, 1 - at) / _RAMP, 0, 1)
+        slope = np.where((ramp > 0) & (ramp < 1), np.sign(0.5 - at) / _RAMP, 0.0)
+        return most * ramp**2 * (3 - 2 * ramp), most * 6 * ramp * (1 - ramp) * slope
+
+    @cached_property
+    def _turned(self) -> tuple[Float, Float]:
+        """Parameters of a detour, and how many seeds the noise has turned by then.
+
+        Both chains and the angle between them turn the noise in directions of their own, so squares add up.
+        """
+        at = np.linspace(0, 1, _TURN_SAMPLES)
+        angle, turn = self._angle((at[1:] + at[:-1]) / 2)
+        chain, other = self.travel * np.cos(angle), (self.travel + self.detour) * np.sin(angle)
+        steps = np.sqrt(chain**2 + other**2 + (turn / seed_angle()) ** 2) / (len(at) - 1)
+        return at, np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def spline_weights(t: Float) -> Float:
@@ -126,7 +185,7 @@ def spline_weights(t: Float) -> Float:
     -------
     shape (n, 4), rows of norm 1; (0, 1, 0, 0) at 0 and (0, 0, 1, 0) at 1
     """
-    parameters, turned = _turning()
+    parameters, turned, _ = _turning()
     return _catmull_rom(np.interp(t, turned, parameters))
 
 
@@ -145,12 +204,17 @@ def _catmull_rom(t: Float) -> Float:
 
 
 @cache
-def _turning() -> tuple[Float, Float]:
-    """The spline's parameter, and how far the curve has turned by then, 0-1 from one seed to the next."""
+def _turning() -> tuple[Float, Float, float]:
+    """The spline's parameter, how far the curve has turned by then, 0-1 from one seed to the next, and its angle."""
     parameters = np.linspace(0, 1, _TURN_SAMPLES)
     steps = np.linalg.norm(np.diff(_catmull_rom(parameters), axis=0), axis=1)
     turned = np.concatenate([[0.0], np.cumsum(steps)])
-    return parameters, turned / turned[-1]
+    return parameters, turned / turned[-1], float(turned[-1])
+
+
+def seed_angle() -> float:
+    """The angle by which the spline turns from one seed to the next, in radians."""
+    return _turning()[2]
 
 
 def noise_at(point: NoisePosition, start_noise: Callable[[int], Float32]) -> Float32:
@@ -181,11 +245,20 @@ def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Flo
     -------
     shape (n, *noise)
     """
-    rows = []
-    for travel in np.asarray(alphas, np.float64) * path.total_travel:
-        if path.pinned is not None and travel >= path.travel:
-            beyond = np.array([travel - path.travel])
-            rows.append(slerp(noise_at(path.after(path.travel), start_noise), start_noise(path.pinned), beyond)[0])
-        else:
-            rows.append(noise_at(path.after(travel), start_noise))
+    alphas, rows = np.asarray(alphas, np.float64), []
+    if path.pinned is not None:
+        for travel in alphas * path.total_travel:
+            if travel >= path.travel:
+                beyond, landing = np.array([travel - path.travel]), noise_at(path.after(path.travel), start_noise)
+                rows.append(slerp(landing, start_noise(path.pinned), beyond)[0])
+            else:
+                rows.append(noise_at(path.after(travel), start_noise))
+        return np.stack(rows)
+    second = detour_origin(path.start)
+    for travel, beside, angle in zip(*path.position(alphas), strict=True):
+        noise = noise_at(path.after(travel), start_noise)
+        if angle > 0:
+            other = noise_at(NoisePosition(origin=second, travel=beside), start_noise)
+            noise = np.float32(np.cos(angle)) * noise + np.float32(np.sin(angle)) * other
+        rows.append(noise)
     return np.stack(rows)

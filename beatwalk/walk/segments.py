@@ -1,28 +1,29 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
 
 A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
-on the plan, the model and the survey alone, so they can be rendered in any order, and the result is the same. The
-files are those of `beatwalk.core.workfolder`.
+on the plan, the model and the pilot alone, so segments can be surveyed and rendered in any order and by any process,
+and the result is the same. Each is surveyed just before its first frame. The files are those of
+`beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from beatwalk.core import (
     OnEvent,
     Rendered,
-    Surveying,
     WorkFolder,
     file_sha256,
     open_regular,
@@ -30,13 +31,20 @@ from beatwalk.core import (
     whole_or_nothing,
 )
 from beatwalk.perception import change
-from beatwalk.types import Float, Float32, Frames, Plan, Segment, Targets
+from beatwalk.types import Float, Float32, Frames, Segment, Targets
 from beatwalk.video import LosslessWriter
-from beatwalk.walk.blocks import Block, SegmentJob, walk_blocks
-from beatwalk.walk.survey import Survey, progress_of, survey
-from beatwalk.walk.survey_json import survey_from_json, survey_to_json
+from beatwalk.walk.blocks import Block, walk_blocks
+from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
+from beatwalk.walk.pilot import run_pilot
+from beatwalk.walk.survey_json import (
+    pilot_from_json,
+    pilot_to_json,
+    survey_from_json,
+    survey_to_json,
+)
 from beatwalk.walk.walk import Walk
 
+Kept = TypeVar("Kept")
 MAX_RECORD_BYTES = 256 * 2**20  # 16 bytes a frame
 
 
@@ -51,16 +59,14 @@ class SegmentRecord:
     replaced: int = 0  # frames that a safety checker made black
 
 
-def segment_jobs(plan: Plan, targets: Targets, found: Survey) -> list[SegmentJob]:
-    """The segments of a surveyed plan, each ready to be rendered by itself."""
-    return [
-        SegmentJob(segment=segment, path=path, progress=progress_of(targets, segment), preview=found.preview)
-        for segment, path in zip(plan.segments, found.paths, strict=True)
-    ]
-
-
-def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Block], None]) -> SegmentRecord:
-    """Make the frames of one segment.
+def render_segment(
+    walk: Walk,
+    job: SegmentJob,
+    file: Path,
+    write: Callable[[Block], None],
+    tell: OnEvent = lambda event: None,
+) -> SegmentRecord:
+    """Make the frames of one segment; its survey is made first if the job has none.
 
     Parameters
     ----------
@@ -68,12 +74,14 @@ def render_segment(walk: Walk, job: SegmentJob, file: Path, write: Callable[[Blo
         Where `write` puts the frames; the record names it.
     write
         Called with every block of frames, in order.
+    tell
+        Told of the survey, and of samples that were denoised ahead; what it raises ends the work.
     """
     positions: list[Float] = []
     measured: list[Float] = []
     ends: list[Float32] = []
     replaced = 0
-    for block in walk_blocks(walk, job):
+    for block in walk_blocks(walk, job, job.surveyed(walk, tell), tell):
         write(block)
         positions.append(block.positions)
         measured.append(block.measured)
@@ -103,7 +111,7 @@ def render_segments(
     work
         An existing folder, claimed for this render.
     tell
-        Told of every segment surveyed and of every block of frames; what it raises ends the render.
+        Told of what is surveyed and denoised, and of every block of frames; what it raises ends the render.
     sink
         Given all frames in order: new ones as arrays, those of finished segments as their files.
 
@@ -114,7 +122,7 @@ def render_segments(
     """
     plan = walk.plan
     tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
-    found = _survey_once(walk, targets, work, tell)
+    pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets, tell))
     total = plan.timeline.n_frames
     records = {s.index: read_record(work, s) for s in plan.segments}
     reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
@@ -123,12 +131,17 @@ def render_segments(
         tell(Rendered(done=done, total=total, reused=reused, segment=segment, in_segment=in_segment))
 
     told(0, 0)
+    surveys = []
     with _Closer() as closer:
-        for job in segment_jobs(plan, targets, found):
-            if (there := records[job.segment.index]) is not None:
+        for job in segment_jobs(plan, targets, pilot):
+            index = job.segment.index
+            make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(index)
+            survey = _kept(work, file, survey_from_json, survey_to_json, make)
+            surveys.append(survey)
+            if (there := records[index]) is not None:
                 sink(there.path)
                 continue
-            file, begin = work.frames_file(job.segment.index), done
+            file, begin = work.frames_file(index), done
             with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
 
                 def write(
@@ -140,10 +153,10 @@ def render_segments(
                     done += len(block.frames)
                     told(job.segment.index, done - begin)
 
-                record = render_segment(walk, job, file, write)
+                record = render_segment(walk, replace(job, survey=survey), file, write, tell)
             closer.close(writer, record)
-            records[job.segment.index] = record
-    return found, [record for record in records.values() if record is not None]
+            records[index] = record
+    return Survey.of(pilot, surveys), [record for record in records.values() if record is not None]
 
 
 class _Closer:
@@ -198,17 +211,20 @@ class _Closer:
             self._closing.result()
 
 
-def _survey_once(walk: Walk, targets: Targets, work: WorkFolder, tell: OnEvent) -> Survey:
-    """Read the survey of an earlier run of the same render, or survey and keep the result."""
-    if (kept := work.kept_survey()) is not None:
+def _kept(
+    work: WorkFolder,
+    file: Path,
+    read: Callable[[dict[str, Any]], Kept],
+    write: Callable[[Kept], dict[str, Any]],
+    make: Callable[[], Kept],
+) -> Kept:
+    """What an earlier run of the same render has kept; where that is missing or damaged, make it and keep it."""
+    if (kept := work.kept(file)) is not None:
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            found = survey_from_json(kept)
-            if len(found.paths) == len(walk.plan.segments):
-                return found
-    tell(Surveying(segment=0, done=0.0))
-    found = survey(walk, targets, progress=lambda done, _: tell(Surveying(segment=done - 1, done=1.0)))
-    work.keep_survey(survey_to_json(found))
-    return found
+            return read(kept)
+    made = make()
+    work.keep(file, write(made))
+    return made
 
 
 def write_record(record: SegmentRecord) -> None:

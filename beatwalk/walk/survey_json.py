@@ -1,67 +1,117 @@
-"""A survey as plain data, and back."""
+"""Pilot and surveys as plain data, and back."""
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from beatwalk.types import Float32
 from beatwalk.walk.arc import ArcMap
+from beatwalk.walk.calibration import Cost, SongCalibration
 from beatwalk.walk.latent_preview import LatentPreview
 from beatwalk.walk.noise import NoisePath, NoisePosition
+from beatwalk.walk.pilot import Pilot
 from beatwalk.walk.segment_path import SegmentPath
-from beatwalk.walk.survey import Survey
+from beatwalk.walk.survey import SegmentSurvey
 
 
-def survey_to_json(found: Survey) -> dict[str, Any]:
-    """Write a survey as plain data."""
-    return {
-        "scale": found.scale,
-        "probes": found.n_probes,
-        "cost": found.cost,
-        "preview": found.preview and found.preview.weights.tolist(),
-        "paths": [
-            {
-                "origin": path.noise.start.origin,
-                "start": path.noise.start.travel,
-                "travel": path.noise.travel,
-                "pinned": path.noise.pinned,
-                "change_share": path.change_share,
-                "time_ratio": path.time_ratio,
-                "alphas": path.arc.alphas.tolist(),
-                "distances": path.arc.distances.tolist(),
-            }
-            for path in found.paths
-        ],
+def pilot_to_json(pilot: Pilot) -> dict[str, Any]:
+    """Write a pilot as plain data."""
+    song = pilot.song and {
+        "preview": _array_to_json(pilot.song.preview.weights),
+        "ratio": pilot.song.ratio,
+        "noise_speed": pilot.song.noise_speed,
     }
+    noise = [_noise_to_json(path) for path in pilot.noise]
+    return {"scale": pilot.scale, "song": song, "noise": noise, **_cost_to_json(pilot.cost)}
 
 
-def survey_from_json(data: dict[str, Any]) -> Survey:
-    """Read a survey from the data of `survey_to_json`.
+def pilot_from_json(data: Mapping[str, Any]) -> Pilot:
+    """Read a pilot from the data of `pilot_to_json`.
 
     Raises
     ------
     KeyError, TypeError, ValueError
         The data is something else.
     """
-    paths = tuple(
-        SegmentPath(
-            noise=NoisePath(
-                start=NoisePosition(origin=int(row["origin"]), travel=float(row["start"])),
-                travel=float(row["travel"]),
-                pinned=None if row["pinned"] is None else int(row["pinned"]),
-            ),
-            change_share=float(row["change_share"]),
-            arc=ArcMap(alphas=np.array(row["alphas"], float), distances=np.array(row["distances"], float)),
-            time_ratio=float(row["time_ratio"]),
-        )
-        for row in data["paths"]
+    song = data["song"] and SongCalibration(
+        preview=LatentPreview(weights=_array_from_json(data["song"]["preview"])),
+        ratio=float(data["song"]["ratio"]),
+        noise_speed=float(data["song"]["noise_speed"]),
     )
-    weights = data["preview"]
-    return Survey(
+    return Pilot(
         scale=data["scale"],
-        paths=paths,
-        n_probes=int(data["probes"]),
-        cost=float(data["cost"]),
-        preview=None if weights is None else LatentPreview(weights=np.array(weights, np.float32)),
+        song=song,
+        noise=tuple(_noise_from_json(path) for path in data["noise"]),
+        cost=_cost_from_json(data),
     )
+
+
+def survey_to_json(survey: SegmentSurvey) -> dict[str, Any]:
+    """Write a segment's survey as plain data."""
+    path = survey.path
+    return {
+        "noise": _noise_to_json(path.noise),
+        "change_share": path.change_share,
+        "time_ratio": path.time_ratio,
+        "alphas": path.arc.alphas.tolist(),
+        "distances": path.arc.distances.tolist(),
+        **_cost_to_json(survey.cost),
+    }
+
+
+def survey_from_json(data: Mapping[str, Any]) -> SegmentSurvey:
+    """Read a segment's survey from the data of `survey_to_json`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The data is something else.
+    """
+    arc = ArcMap(alphas=np.array(data["alphas"], float), distances=np.array(data["distances"], float))
+    path = SegmentPath(
+        noise=_noise_from_json(data["noise"]),
+        change_share=float(data["change_share"]),
+        arc=arc,
+        time_ratio=float(data["time_ratio"]),
+    )
+    return SegmentSurvey(path=path, cost=_cost_from_json(data))
+
+
+def _noise_to_json(path: NoisePath) -> dict[str, Any]:
+    start = path.start
+    return {
+        "origin": start.origin, "start": start.travel, "travel": path.travel, "detour": path.detour,
+        "pinned": path.pinned,
+    }  # fmt: skip
+
+
+def _noise_from_json(data: Mapping[str, Any]) -> NoisePath:
+    return NoisePath(
+        start=NoisePosition(origin=int(data["origin"]), travel=float(data["start"])),
+        travel=float(data["travel"]),
+        detour=float(data["detour"]),
+        pinned=None if data["pinned"] is None else int(data["pinned"]),
+    )
+
+
+def _cost_to_json(cost: Cost) -> dict[str, Any]:
+    return {"probes": cost.n_probes, "cost": cost.frames}
+
+
+def _cost_from_json(data: Mapping[str, Any]) -> Cost:
+    return Cost(n_probes=int(data["probes"]), frames=float(data["cost"]))
+
+
+def _array_to_json(array: Float32) -> dict[str, Any]:
+    """Numbers as base64 of little-endian float32: a third of the size that digits take, and exact."""
+    return {"shape": list(array.shape), "float32": b64encode(array.astype("<f4").tobytes()).decode("ascii")}
+
+
+def _array_from_json(data: Mapping[str, Any]) -> Float32:
+    values = np.frombuffer(b64decode(data["float32"], validate=True), "<f4")
+    array: Float32 = values.reshape(data["shape"]).astype(np.float32)
+    return array

@@ -37,6 +37,11 @@ class WalkTuning:
     still: float = 1e-4  # change from probe to probe below which nothing moves, so that ratios tell nothing; by hand
     prior_chords: int = 1  # for how many chords the song's ratio counts in a segment's; by hand, from 2
 
+    # Pilot
+    # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
+    # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
+    fixed_travel: float = 0.5
+
     # Survey
     chord: float = 0.015  # length between neighbouring latent previews that is aimed at if they suffice; by hand
     max_unseen: float = 0.5  # of a path, between previews, is believed to be missed at most; by hand
@@ -65,7 +70,11 @@ class WalkTuning:
 
     # Controller
     batch: int = 4  # samples are made at least N at a time; by hand
-    lead: float = 3.0  # change that samples go ahead: mostly to a segment's end, within memory; by hand
+    lead: float = 3.0  # change that samples go ahead: mostly to a segment's end, where memory allows; by hand
+    at_a_time: int = 48  # samples or previews at most, so that events and cancelling do not wait long; by hand
+    first_samples: int = 16  # before a segment's first frames, so that they do not wait long
+    first_frames: int = 4  # those frames; few, because they are placed before the path is known
+    growth: int = 4  # times as many samples may be made before the next frames; by hand
     wide: float = 2.5  # times the wanted spacing: there the picture jumps, and a sample between is needed; by hand
     finest: int = 8  # samples a frame, at most, where the picture jumps; by hand
     decoded_spacing: float = 0.1  # change between decoded samples: pictures so near are far from unrelated

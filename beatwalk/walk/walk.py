@@ -6,7 +6,7 @@ Text is encoded once for the whole plan. The noise of a seed is made once while 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +14,23 @@ import numpy as np
 
 from beatwalk.core import load_picture
 from beatwalk.errors import ModelError, SettingsError
-from beatwalk.models import Generator
-from beatwalk.types import Conditioning, Float, Float32, Frames, ImagePull, Keyframe, Plan, Segment
+from beatwalk.models import Generator, proceed
+from beatwalk.types import (
+    Conditioning,
+    Float,
+    Float32,
+    Frames,
+    ImagePull,
+    Keyframe,
+    MixedConditioning,
+    Segment,
+    Storyboard,
+)
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
 from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along
 from beatwalk.walk.segment_path import SegmentPath
 
-NOISES_KEPT = 8  # seeds whose noise is kept in memory; a segment passes few at a time
+NOISES_KEPT = 16  # seeds whose noise is kept in memory; a point of a path needs up to eight
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,17 +40,19 @@ class Walk:
     Noise is cached, but two walks of the same plan give the same pictures.
     """
 
-    plan: Plan
+    plan: Storyboard
     generator: Generator
     size: tuple[int, int]  # width, height in pixels
     steps: int
     guidance: float
     texts: Mapping[str, Conditioning] = field(repr=False)  # prompts and negative prompts, encoded; one row each
     images: Mapping[Path, Float32] = field(repr=False)  # latents of picture keyframes
+    # Called between batches; what it raises ends the work.
+    check: Callable[[], None] = field(default=proceed, repr=False)
     _noises: OrderedDict[int, Float32] = field(default_factory=OrderedDict, init=False, repr=False)
 
     @classmethod
-    def of(cls, *, plan: Plan, generator: Generator, size: tuple[int, int]) -> Walk:
+    def of(cls, *, plan: Storyboard, generator: Generator, size: tuple[int, int]) -> Walk:
         """Encode the prompts and pictures of a plan.
 
         Parameters
@@ -95,6 +107,11 @@ class Walk:
         texts, pictures = (one.prompt, other.prompt), ((one.image, one.strength), (other.image, other.strength))
         return all(a == b for a, b in (texts, negatives, pictures))
 
+    def prompt_moves(self, segment: Segment) -> bool:
+        """Whether text or picture changes within a segment."""
+        moves = self.plan.settings.walk.path != "noise"
+        return moves and (self.bends or not self.looks_alike(segment.start, segment.end))
+
     def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""
         seed = self.plan.keyframes[0].seed
@@ -112,20 +129,20 @@ class Walk:
         """Latents from noise and progress of the prompt, shape (n, rows, columns, channels)."""
         text, negative = self._text(segment, progress)
         return self.generator.latents(
-            noise, text, negative,
-            size=self.size, steps=steps, guidance=self.guidance, pulls=self._pulls(segment, progress),
+            noise, text, negative, size=self.size, steps=steps, guidance=self.guidance,
+            pulls=self._pulls(segment, progress), check=self.check,
         )  # fmt: skip
 
     def decode(self, latents: Float32) -> Frames:
         """Pictures, shape (n, height, width, 3)."""
-        frames = self.generator.decode(latents, size=self.size)
+        frames = self.generator.decode(latents, size=self.size, check=self.check)
         if frames.shape != (len(latents), self.size[1], self.size[0], 3):
             raise ModelError(
                 f"{self.generator.info.name} made pictures of shape {frames.shape[1:3]}, not {self.size}"
             )
         return frames
 
-    def _text(self, segment: Segment, progress: Float) -> tuple[Conditioning, Conditioning | None]:
+    def _text(self, segment: Segment, progress: Float) -> tuple[MixedConditioning, MixedConditioning | None]:
         """The prompt and, where the model uses it, the negative prompt, at the progress of the prompt."""
         keyframes = self._around(segment) if self.bends else self._ends(segment)
         text = self._mixed([k.prompt for k in keyframes], progress)
@@ -133,7 +150,7 @@ class Walk:
             return text, None
         return text, self._mixed([k.negative for k in keyframes], progress)
 
-    def _mixed(self, texts: Sequence[str], progress: Float) -> Conditioning:
+    def _mixed(self, texts: Sequence[str], progress: Float) -> MixedConditioning:
         """Mix two texts on a straight line, or four on a spline."""
         if len(texts) == 2:
             start, end = (self.texts[text] for text in texts)

@@ -57,6 +57,7 @@ class Making:
         self._hub, self._models = hub, models or ModelKeeper()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._awaited: dict[str, tuple[str, Cancel]] = {}  # the preview that each project waits for
+        self._failed: dict[str, Exception] = {}  # why the last preview that failed did
         self._pending: set[str] = set()  # keys of stills that are on their way
         self._pace: dict[str, float] = {}  # seconds a frame, by model, device, size and steps
         self._lock = threading.Lock()
@@ -131,6 +132,8 @@ class Making:
         key = f"{frames}-{_key(look)}"
         folder = _folder(project, "previews")
         with self._lock:
+            if key in self._failed:  # said once to whoever asks again, who may know no events
+                raise self._failed.pop(key)
             awaited = self._awaited.get(project.id)
             if awaited is not None and awaited[0] == key:
                 return {"key": key, "ready": False}
@@ -164,6 +167,7 @@ class Making:
             except CancelledError:
                 self._hub.publish("preview", project=project.id, key=key, cancelled=True)
             except Exception as error:
+                self._failed = {key: error}
                 self._hub.publish("preview", project=project.id, key=key, problem=as_json(error))
             finally:
                 self._forget_awaited(project.id, key)

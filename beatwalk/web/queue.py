@@ -240,8 +240,9 @@ class Queue:
     def _render(self, job: Job, cancel: Cancel) -> None:
         try:
             project = self._projects.get(job.project)
+            # The plan is the queue's own; its song lies one folder above it.
             request = api.RenderRequest(
-                plan=read_plan(_plan_file(project.videos, job.file)),
+                plan=read_plan(_plan_file(project.videos, job.file), trust_paths=True),
                 output=project.videos / job.file,
                 device=job.device,
                 previews=True,

@@ -20,7 +20,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")
 def check_video(project: Project, file: str) -> None:
     """Measure a finished video, and write its report, plot and cue sheets beside it."""
     video = project.videos / file
-    plan = read_plan(video.with_name(f"{video.stem}.plan.json"))
+    plan = read_plan(video.with_name(f"{video.stem}.plan.json"), trust_paths=True)
     report = api.check(video, analysis=plan.analysis, song=plan.analysis.song.path)
     write_json(_report(video), report.to_json())
     plot_check(report, video.with_name(f"{video.stem}.report.png"))

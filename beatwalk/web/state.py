@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from beatwalk.core import files_in
 from beatwalk.errors import SettingsError
-from beatwalk.plan import files_in
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis
 

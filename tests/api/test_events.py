@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from beatwalk import api
+from beatwalk.api.progress import Progress
 from beatwalk.cli import main
 from beatwalk.core import (
     Cancel,
@@ -140,6 +141,47 @@ def test_two_renders_in_one_process(planned: Plan, tmp_path: Path) -> None:
         assert isinstance(events[-1], Done)
         assert events[-1].output.name == f"{name}.mp4"
         np.testing.assert_array_equal(decoded(tmp_path / f"{name}.mp4"), decoded(alone.path))
+
+
+class SlowGenerator(FakeGenerator):
+    """Every step of denoising, and all of a decoding, advance a clock; nothing sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def latents(self, noise: Any, *given: Any, **options: Any) -> Any:
+        """As the fake's."""
+        self.now += len(noise) * options["steps"]
+        return super().latents(noise, *given, **options)
+
+    def decode(self, latents: Any, **options: Any) -> Any:
+        """As the fake's."""
+        self.now += len(latents) * self.decoding_steps
+        return super().decode(latents, **options)
+
+
+@pytest.mark.parametrize("prompts", [["a red sea", "@4 a blue wood", "@9 a white hill"], ["a red sea"]])
+def test_the_time_left_is_within_a_fifth_from_a_quarter_on(tmp_path: Path, prompts: list[str]) -> None:
+    """By a clock that counts the model's work; and the bar takes no long step."""
+    song, generator, told = tmp_path / "song.wav", SlowGenerator(), list[tuple[float, Working]]()
+    click_song(song, duration_s=16.0)
+    plan, walk = api.prepare(api.plan(song, prompts, overrides=[SMALL]), generator)
+    progress = Progress.of(plan, walk, clock=lambda: generator.now)
+
+    def note(event: Event) -> None:
+        if isinstance(event, Working):
+            filled = progress.filled(event)
+            assert isinstance(filled, Working)
+            told.append((generator.now, filled))
+
+    api.render(plan, tmp_path / "out.mp4", generator=generator, on_event=note)
+    begin, end = told[0][0], generator.now
+    late = [(now, event.left_s) for now, event in told if now - begin > 0.25 * (end - begin)]
+    assert len(late) > 20
+    for now, left_s in late:
+        assert left_s == pytest.approx(end - now, rel=0.2, abs=0.05 * (end - begin))
+    assert max(np.diff([event.progress for _, event in told])) < 0.1
 
 
 def test_events_as_json(planned: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

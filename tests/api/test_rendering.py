@@ -139,7 +139,7 @@ def test_room_is_needed_only_for_what_is_to_be_made(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 1000))
     with pytest.raises(OutputError, match="free"):
         preflight.check_space(work, 1, (64, 32), VideoSettings())
-    work.frames_file(0).write_bytes(bytes(2500))
+    work.frames_file(0).write_bytes(bytes(3000))
     preflight.check_space(work, 1, (64, 32), VideoSettings())
     with pytest.raises(OutputError, match="frames and video"):  # ffv1 of the same would take more
         preflight.check_space(work, 1, (64, 32), VideoSettings(codec="ffv1"))

@@ -24,8 +24,9 @@ from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk.calibration import calibrate_song
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
+from beatwalk.walk.pilot import run_pilot, wanted_steps
 from beatwalk.walk.segment_path import SegmentPath
-from beatwalk.walk.survey import survey
+from beatwalk.walk.survey import survey_segment
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
@@ -74,10 +75,12 @@ def scene(generator: Generator, side: int) -> Scene:
     """Survey a small plan for this model."""
     plan = known_plan(n_frames=120, walk={"pace": 0.4, "speed": {"level": 1.0}})
     walk = Walk.of(plan=replace(plan, size=(side, side)), generator=generator, size=(side, side))
-    found = survey(walk, compute_targets(plan.analysis, plan.timeline, plan.settings))
-    if found.preview is None:
-        raise ValueError("the plan of this script has feedback, so its survey has a latent preview")
-    return Scene(walk=walk, segment=plan.segments[0], path=found.paths[0], preview=found.preview)
+    targets, segment = compute_targets(plan.analysis, plan.timeline, plan.settings), plan.segments[0]
+    pilot = run_pilot(walk, targets)
+    if pilot.song is None:
+        raise ValueError("the plan of this script has feedback, so its pilot has a latent preview")
+    path = survey_segment(walk, pilot, segment, wanted_steps(targets, segment)).path
+    return Scene(walk=walk, segment=segment, path=path, preview=pilot.song.preview)
 
 
 def derive_sample_spacing(place: Scene) -> Derived:
@@ -154,7 +157,7 @@ def calibration_latents(walk: Walk, segment: Segment, i: int) -> Float32:
 
 def derive_ratio(place: Scene) -> Derived:
     """How much the song's ratio of change depends on the nudge that it is measured with."""
-    ratios = [calibrate_song(place.walk, nudge).ratio for nudge in NUDGES]
+    ratios = [calibrate_song(place.walk, nudge)[0].ratio for nudge in NUDGES]
     text = "ratio " + listed(NUDGES, ratios)
     at = NUDGES.index(TUNING.nudge_travel)
     return Derived(name="(song's ratio)", constant=1.0, derived=ratios[at], evidence=text)

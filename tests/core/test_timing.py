@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from beatwalk.core.timing import PeakMemory, Stages
+from beatwalk.core.timing import CpuTimes, PeakMemory, Stages
 
 
 def test_stages_add_up_also_where_they_fail() -> None:
@@ -30,3 +31,36 @@ def test_peak_memory_sees_what_came_and_went() -> None:
     with PeakMemory(0.005) as peak:
         subprocess.run([sys.executable, "-c", "block = b'x' * 100_000_000; import time; time.sleep(0.3)"], check=True)
     assert peak.peak_mb > nothing.peak_mb + 60
+
+
+def test_stages_know_computing_from_waiting() -> None:
+    """A stage that sleeps takes wall time and no CPU time; one that computes takes both."""
+    stages = Stages()
+    with stages.time("sleep"):
+        time.sleep(0.1)
+    with stages.time("compute"):
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+    assert stages["sleep"] >= 0.1
+    assert stages.cpu["sleep"] < 0.05
+    assert stages.cpu["compute"] >= 0.05
+
+
+def test_each_thread_and_each_child_has_its_own_time() -> None:
+    """A thread is found by its name although it has ended, and a child by its command."""
+    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\ntime.sleep(0.3)"
+
+    def work() -> None:
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        time.sleep(0.1)
+
+    with CpuTimes(0.02) as times:
+        thread = threading.Thread(target=work, name="busy")
+        thread.start()
+        subprocess.run([sys.executable, "-c", burn], check=True)
+        thread.join()
+    assert 0.1 < times.threads["busy"] < 0.5
+    assert 0.2 < sum(seconds for line, seconds in times.children if "process_time" in line) < 1

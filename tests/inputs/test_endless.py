@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from beatwalk.core import (
     ffmpeg,
     file_sha256,
     manifest_path,
     open_regular,
+    open_sound,
     read_json,
     read_manifest,
     read_regular,
+    sound,
     timing_of,
 )
-from beatwalk.errors import InputError, PlanError
+from beatwalk.errors import BeatwalkError, InputError, PlanError
 from beatwalk.jobs.setlist import MAX_JOBS, jobs_of, read_setlist
-from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.listen import analysis_from_json, analysis_to_json, open_song, read_analysis
 from beatwalk.listen.corrections import read_taps
 from beatwalk.models import ModelRequest, load_model
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.plan.presets import load_preset
 from beatwalk.plan.prompts import read_prompts
-from beatwalk.video import probe
+from beatwalk.video import probe, read_averages, read_frames
 from tests.helpers import known_analysis
 from tests.inputs.wrong import refuses, survives
 
@@ -36,12 +41,14 @@ READERS: dict[str, Callable[[Path], object]] = {
     "preset": lambda path: load_preset(str(path)),
     "set list": read_setlist,
     "taps": read_taps,
+    "song": open_song,
+    "analysis": read_analysis,
     "plan": read_plan,
     "video": probe,
     "model": lambda path: load_model(ModelRequest(model=str(path), device="cpu")),
     "json": lambda path: read_json(path, PlanError, "a plan"),
 }
-SUFFIX = {"preset": ".toml", "set list": ".toml", "model": ".safetensors", "video": ".mp4"}
+SUFFIX = {"song": ".wav", "preset": ".toml", "set list": ".toml", "model": ".safetensors", "video": ".mp4"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="this system has no pipes in folders")
@@ -142,7 +149,56 @@ def test_a_child_that_is_silent_is_stopped(tmp_path: Path, monkeypatch: pytest.M
     assert survives(lambda: found.append(ffmpeg.run(["-f", "wav", "-i", str(pipe), str(out)]))) is None
     status, _, said = found[0]
     assert status != 0
-    assert "no byte" in said
+    assert "nothing moved" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this system has no pipes in folders")
+def test_pipes_to_and_from_a_silent_child_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither gives what is read nor takes what is written, and both end."""
+    monkeypatch.setattr(ffmpeg, "SILENT_S", 0.5)
+    pipe = tmp_path / "here" / "pipe"
+    os.mkfifo(pipe)
+    process = ffmpeg.start(["-f", "wav", "-i", str(pipe), "-f", "wav", "pipe:1"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
+    ffmpeg.stop(process)
+    assert process.went_silent
+    blocks = iter(lambda: memoryview(bytes(1 << 20)), b"")
+    waiting = ["-f", "wav", "-i", str(pipe), "-f", "f32le", "-i", "pipe:0", str(tmp_path / "here" / "out.wav")]
+    status, said = ffmpeg.feed(waiting, blocks)
+    assert status != 0
+    assert said == ffmpeg.SILENCE
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+@pytest.mark.parametrize("reader", ["song", "frames", "averages", "sound"])
+def test_a_decoder_that_hangs_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
+    """Whatever is read through a pipe, the file is named, and how long was waited."""
+    path, hangs = tmp_path / "here" / "a.mp4", tmp_path / "here" / "hangs"
+    path.write_bytes(bytes(100))
+    hangs.write_text("#!/bin/sh\nexec sleep 100\n")
+    hangs.chmod(0o755)
+    monkeypatch.setattr(ffmpeg, "SILENT_S", 0.5)
+    monkeypatch.setattr(ffmpeg, "executable", lambda: str(hangs))
+    readers: dict[str, Callable[[], object]] = {
+        "song": lambda: open_song(path),
+        "frames": lambda: list(read_frames(path)),
+        "averages": lambda: list(read_averages(path, (8, 8))),
+        "sound": lambda: open_sound(path),
+    }
+    with pytest.raises(BeatwalkError, match=r"a\.mp4: .*nothing moved"):
+        readers[reader]()
+
+
+def test_a_song_of_days_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few bytes: a rate of 1 Hz, and silence that is packed tightly."""
+    here = tmp_path / "here"
+    monkeypatch.setattr(sound, "_MAX_DURATION_S", 60.0)
+    soundfile.write(here / "a.wav", np.zeros(172_800), 1)
+    status, _, said = ffmpeg.run(["-f", "lavfi", "-i", "anullsrc=r=8000", "-t", "90", str(here / "b.flac")])
+    assert (status, said) == (0, "")
+    for name in ("a.wav", "b.flac"):
+        refuses(lambda name=name: open_song(here / name))  # type: ignore[misc]
 
 
 def test_a_child_that_works_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.helpers import known_analysis
 from tests.inputs.wrong import refuses
 from tests.songs import click_song
 
-OURS = ("segment-0000.mkv", "segment-0000.npz", "segment-0001.mkv", "survey.json", "plan.json")
+OURS = ("segment-0000.mkv", "segment-0000.npz", "segment-0001.mkv", "survey-0001.json", "pilot.json", "plan.json")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="links need a right here")
 
 
@@ -172,8 +172,7 @@ def _flip(path: Path, at: float) -> None:
 
 def _other_survey(path: Path) -> None:
     data = json.loads(path.read_text())
-    for row in data["paths"]:
-        row["distances"] = [float(each) ** 2 for each in row["distances"]]
+    data["distances"] = [float(each) ** 2 for each in data["distances"]]
     path.write_text(json.dumps(data))
 
 
@@ -197,11 +196,12 @@ def _flipped(at: float) -> Callable[[Path], object]:
 
 
 DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
-    **{f"survey {at}": ("survey.json", _flipped(at)) for at in (0.0, 0.5, 1.0)},
+    **{f"survey {at}": ("survey-0000.json", _flipped(at)) for at in (0.0, 0.5, 1.0)},
+    **{f"pilot {at}": ("pilot.json", _flipped(at)) for at in (0.0, 0.3, 0.9)},
     **{f"record {at}": ("segment-0000.npz", _flipped(at)) for at in (0.0, 0.1, 0.5, 1.0)},
-    "another survey": ("survey.json", _other_survey),
-    "a survey of numbers": ("survey.json", lambda path: path.write_text('{"paths": 3, "scale": "x"}')),
-    "a deep survey": ("survey.json", lambda path: path.write_text("[" * 100_000)),
+    "another survey": ("survey-0000.json", _other_survey),
+    "a survey of numbers": ("survey-0000.json", lambda path: path.write_text('{"noise": 3, "alphas": "x"}')),
+    "a deep survey": ("survey-0000.json", lambda path: path.write_text("[" * 100_000)),
     "another record": ("segment-0000.npz", _other_record),
     "an archive that swells": ("segment-0000.npz", _bomb),
     "a short record": ("segment-0000.npz", lambda path: path.write_bytes(path.read_bytes()[:100])),

@@ -99,7 +99,10 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", BROKEN)
-@pytest.mark.parametrize("name", ["render.json", "survey.json", "plan.json", "segment-0000.npz", "segment-0000.mkv"])
+@pytest.mark.parametrize(
+    "name",
+    ["render.json", "pilot.json", "survey-0000.json", "plan.json", "segment-0000.npz", "segment-0000.mkv"],
+)
 def test_hostile_work_folders(video: Path, tmp_path: Path, name: str, content: str) -> None:
     """Whatever lies in a work folder of ours, the render ends with the same video, and no pickle is loaded.
 

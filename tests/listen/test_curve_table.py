@@ -54,6 +54,7 @@ def test_frames_are_told_by_the_length_of_the_song(tmp_path: Path) -> None:
     assert "read as seconds" in remarks(tmp_path, "0,0\n5,1\n")[0]
     assert remarks(tmp_path, "0.0,0\n5.5,1\n") == []
     assert remarks(tmp_path, "time,v\n0,0\n5,1\n") == []
+    assert remarks(tmp_path, "time,v\n0,0\n15,1\n") == ["it lasts until 15.0 s, but the song until 10.0 s"]
 
 
 def test_other_values_are_scaled_and_said(tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ def test_midi_drives_by_velocity_and_gate(folder: Path) -> None:
     assert told == []
     _, told = planned(folder, {"midi": {"midi": "song.mid"}}, "midi.snare")
     assert told == ["song.mid: nothing of snare is in it within the song; its notes are 36"]
+    _, told = planned(folder, {"midi": {"midi": "song.mid:12"}}, "midi.kick")
+    assert told[0] == "song.mid: its last note ends at 13.0 s, but the song at 10.0 s"
 
 
 def test_a_curve_drives_and_travels_in_the_plan(folder: Path) -> None:

@@ -412,6 +412,26 @@ def test_every_family_works_in_bfloat16(kind: str, saved: Callable[[str], Any]) 
     assert pictures(generator, guidance=4.0).std(axis=(1, 2, 3)).min() > 5
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("sd", torch.float16), ("sdxl", torch.float32)])
+def test_only_autoencoders_that_overflow_in_float16_are_used_in_float32(
+    kind: str, expected: torch.dtype, saved: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As diffusers' own pipelines do it, although both configurations say the same; all weights are float16 again."""
+    generator = on_cpu(saved(kind), dtype="float16")
+    vae, seen = generator.pipeline.vae, []
+    assert vae.config.force_upcast
+    decode = vae.decode
+
+    def spying(latents: torch.Tensor, **options: Any) -> Any:
+        seen.append(latents.dtype)
+        return decode(latents, **options)
+
+    monkeypatch.setattr(vae, "decode", spying)
+    generator.decode(np.zeros((1, 8, 12, 4), np.float32), size=(24, 16))
+    assert seen == [expected]
+    assert {weight.dtype for weight in vae.parameters()} == {torch.float16}
+
+
 def test_bfloat16_makes_nearly_the_same_picture(saved: Callable[[str], Any], loaded: Loaded) -> None:
     """Half precision moves a tiny model's picture by a few levels on average."""
     half = on_cpu(saved("sana"), dtype="bfloat16")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -48,13 +49,16 @@ os.execv(real, [real, *head, *counted, "-pix_fmt", "yuv420p", "-c:v", "libx264",
 
 
 @pytest.fixture(autouse=True)
-def _untried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Forget earlier trials, and pretend that there is one card which may be asked by VAAPI."""
+def _untried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Forget trials, earlier ones and these, and pretend that there is one card which may be asked by VAAPI."""
     works.cache_clear()
     encoders.cache_clear()
     (tmp_path / "dri").mkdir()
     (tmp_path / "dri" / "renderD128").touch()
     monkeypatch.setattr(hardware, "RENDER_NODES", tmp_path / "dri")
+    yield
+    works.cache_clear()
+    encoders.cache_clear()
 
 
 def fake_ffmpeg(monkeypatch: pytest.MonkeyPatch, folder: Path, working: list[str]) -> Path:

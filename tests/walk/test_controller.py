@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -54,8 +55,8 @@ def walk(
     alphas: list[float] = []
     distances: list[float] = []
     made = [0.0]
-    for first in range(0, len(progress) - 1, block):
-        count = min(block, len(progress) - 1 - first)
+    while (first := len(alphas)) < len(progress) - 1:
+        count = controller.next_block(block)
         for _ in range(1000):
             if len(new := controller.missing_samples(count)):
                 made.extend(new)
@@ -103,18 +104,61 @@ def test_frames_follow_their_target() -> None:
     assert np.corrcoef(np.log(ratio * wanted), np.log(wanted))[0, 1] > 0.99
 
 
-def test_a_path_is_known_before_its_first_frame() -> None:
-    """A map that is a third too long does not show, for all samples are there; of a long path, only some are."""
+def test_a_path_is_known_after_its_first_frames() -> None:
+    """A map that is a third too long shows in four frames, then all samples are there; of a long path, some are."""
     wrong = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 4 / 3, 9))
     _, distances, _ = walk(lambda a: a, even(120), wrong)
     steps = np.diff(distances)
-    assert steps[:12].mean() == pytest.approx(steps[-12:].mean(), rel=0.02)
+    first = TUNING.first_frames
+    assert steps[:first].mean() == pytest.approx(steps[-12:].mean(), rel=0.3)
+    assert steps[first : first + 12].mean() == pytest.approx(steps[-12:].mean(), rel=0.02)
     length = 4 * TUNING.lead
     arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, length, 9))
     controller = PaceController.begin(arc, even(2000), *samples(lambda a: length * a, np.zeros(1)))
-    while len(new := controller.missing_samples(12)):
-        controller = controller.with_samples(new, *samples(lambda a: length * a, new))
-    assert TUNING.lead / 2 < controller.lookahead.length < 1.2 * TUNING.lead
+    for count in (4, 12, 12):
+        while len(new := controller.missing_samples(count)):
+            controller = controller.with_samples(new, *samples(lambda a: length * a, new))
+        reached = controller.lookahead.length
+        controller = controller.advanced(np.full(count, length / 2000), 0.7)
+    assert TUNING.lead / 2 < reached < 1.2 * TUNING.lead
+
+
+def test_the_first_frames_wait_for_few_samples() -> None:
+    """At most 16 for the first four frames; then four times as many before each block, until all are there."""
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 4, 9))
+    controller = PaceController.begin(arc, even(400), *samples(straight(4), np.zeros(1)))
+    counts, made = [], []
+    while controller.done < 100:
+        count = controller.next_block(12)
+        before = controller.made
+        while len(new := controller.missing_samples(count)):
+            controller = controller.with_samples(new, *samples(straight(4), new))
+        counts.append(count)
+        made.append(controller.made - before)
+        controller = controller.advanced(np.full(count, 0.01), 0.7)
+    assert counts[:3] == [4, 12, 12]
+    assert made[0] <= TUNING.first_samples
+    assert made[1] <= TUNING.first_samples * TUNING.growth
+    assert sum(made[:3]) > 0.7 * TUNING.lead / TUNING.sample_spacing
+
+
+def test_samples_stay_within_their_memory() -> None:
+    """With room for 40 samples there are never more, but frames that are due have theirs; the walk still arrives."""
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, 4, 9))
+    latents, colors = samples(straight(4), np.zeros(1))
+    for room in (40, 1):
+        memory = room * (latents.nbytes + colors.nbytes)
+        controller = PaceController.begin(arc, even(300), latents, colors, memory)
+        most, alphas = 0, list[float]()
+        while count := controller.next_block(12):
+            while len(new := controller.missing_samples(count)):
+                assert len(new) <= TUNING.at_a_time
+                controller = controller.with_samples(new, *samples(straight(4), new))
+            most = max(most, len(controller.lookahead.alphas))
+            alphas.extend(controller.frames(count)[0])
+            controller = controller.advanced(np.full(count, 4 / 300), 0.7)
+        assert most <= max(room, 2 * 12 + 1)
+        np.testing.assert_allclose(alphas, even(300)[:-1], atol=0.005)
 
 
 def test_slow_frames_share_samples() -> None:
@@ -187,6 +231,7 @@ def test_few_samples_are_decoded() -> None:
     ):
         arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, length, 9))
         controller = PaceController.begin(arc, even(n_frames), *samples(straight(length), np.zeros(1)))
+        controller = replace(controller, blocks=4)  # so many that all samples may be made
         while len(new := controller.missing_samples(12)):
             controller = controller.with_samples(new, *samples(straight(length), new))
         index = controller.to_decode()

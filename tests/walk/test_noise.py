@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from beatwalk.types import Conditioning, Float32
 from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
-from beatwalk.walk.noise import NoisePath, NoisePosition, chain_seed, lerp, noise_along, noise_at, slerp
+from beatwalk.walk.noise import (
+    NoisePath,
+    NoisePosition,
+    chain_seed,
+    lerp,
+    noise_along,
+    noise_at,
+    seed_angle,
+    slerp,
+)
 
 PROGRESS = np.linspace(0, 1, 9)
 
@@ -57,10 +66,23 @@ def test_a_mixture_of_texts_keeps_the_masks_of_its_ends() -> None:
     """In between, a token counts where it counts in either."""
     a = Conditioning(tensors={"e": np.zeros((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 0, 0]])})
     b = Conditioning(tensors={"e": np.ones((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 1, 0]])})
-    mixed = mix_conditioning(a, b, np.array([0.0, 0.25, 1.0]))
+    mixed = mix_conditioning(a, b, np.array([0.0, 0.25, 1.0])).made()
     np.testing.assert_allclose(mixed.tensors["e"][:, 0, 0], [0, 0.25, 1])
     np.testing.assert_array_equal(mixed.masks["m"], [[1, 0, 0], [1, 1, 0], [1, 1, 0]])
     assert len(mixed) == 3
+
+
+def test_rows_of_a_mixture_are_mixed_as_in_the_whole() -> None:
+    """Any rows, by slice or number, with their masks."""
+    a = Conditioning(tensors={"e": np.ones((1, 3, 2), np.float32)}, masks={"m": np.array([[1, 0, 0]])})
+    b = Conditioning(tensors={"e": np.full((1, 3, 2), 5, np.float32)}, masks={"m": np.array([[1, 1, 0]])})
+    mixed = mix_conditioning(a, b, PROGRESS)
+    whole = mixed.made()
+    for rows in (slice(2, 5), np.array([8, 8, 0])):
+        part = mixed.rows(rows)
+        assert len(part) == len(whole.tensors["e"][rows])
+        np.testing.assert_array_equal(part.made().tensors["e"], whole.tensors["e"][rows])
+        np.testing.assert_array_equal(part.made().masks["m"], whole.masks["m"][rows])
 
 
 def text(value: float) -> Conditioning:
@@ -71,14 +93,14 @@ def text(value: float) -> Conditioning:
 def test_a_spline_of_texts_meets_its_keyframes_and_turns_smoothly_there() -> None:
     """At a keyframe both sides have the same velocity, the chord of its neighbours; on a line it is the line."""
     a, b, c, d, e = (text(value) for value in (0.0, 1.0, 3.0, 4.0, 2.0))
-    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).tensors["e"][:, 0]
-    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).tensors["e"][:, 0]
+    into = bend_conditioning(a, b, c, d, np.array([0.0, 0.999, 1.0])).made().tensors["e"][:, 0]
+    out = bend_conditioning(b, c, d, e, np.array([0.0, 0.001])).made().tensors["e"][:, 0]
     np.testing.assert_allclose(into[[0, 2]], [[1, 1], [3, 9]])
     np.testing.assert_allclose(out[0], [3, 9])
     np.testing.assert_allclose(into[2] - into[1], [0.0015, 0.0075], rtol=0.01, atol=1e-5)
     np.testing.assert_allclose(out[1] - out[0], into[2] - into[1], rtol=0.02, atol=1e-5)
     a, b, c, d = (text(value) for value in (0.0, 1.0, 2.0, 3.0))
-    even = bend_conditioning(a, b, c, d, PROGRESS).tensors["e"][:, 0, 0]
+    even = bend_conditioning(a, b, c, d, PROGRESS).made().tensors["e"][:, 0, 0]
     np.testing.assert_allclose(even, 1 + PROGRESS, atol=1e-6)
 
 
@@ -99,6 +121,37 @@ def test_noise_paths_join_without_a_step(begin: float, travel: float, pinned: in
     np.testing.assert_allclose(noise[0], noise_at(path.start, gaussian), atol=1e-5)
     np.testing.assert_allclose(noise[2], noise_at(path.end, gaussian), atol=1e-5)
     assert noise.std(axis=(1, 2, 3)) == pytest.approx([1, 1, 1], abs=0.06)
+
+
+@given(st.floats(0, 4), st.floats(0, 4), st.floats(0, 12))
+def test_a_detour_has_the_length_asked_for_and_the_same_ends(begin: float, travel: float, total: float) -> None:
+    """Whatever the length, it leaves and joins the chain where the chain alone does, and turns at a constant rate."""
+    shortest = NoisePath(start=NoisePosition(origin=3, travel=begin), travel=travel)
+    path = shortest.lengthened(total)
+    assert path.total_travel == pytest.approx(max(total, travel), abs=0.003)
+    noise = noise_along(path, np.linspace(0, 1, 41), gaussian)
+    np.testing.assert_allclose(noise[[0, -1]], noise_along(shortest, np.array([0.0, 1.0]), gaussian), atol=1e-6)
+    assert path.end == shortest.end
+    assert noise.std(axis=(1, 2, 3)) == pytest.approx(np.ones(41), abs=0.06)
+
+
+def test_noise_turns_at_a_constant_rate_on_a_detour() -> None:
+    """Equal steps are equal angles, within the chance by which seeds are not quite independent."""
+    path = NoisePath(start=NoisePosition(origin=3, travel=0.4), travel=1.0).lengthened(4.0)
+    noise = noise_along(path, np.linspace(0, 1, 161), gaussian).reshape(161, -1)
+    steps = np.linalg.norm(np.diff(noise, axis=0), axis=1) / np.sqrt(noise.shape[1])
+    assert steps.sum() == pytest.approx(4 * seed_angle(), rel=0.02)
+    np.testing.assert_allclose(steps, steps.mean(), rtol=0.06)
+
+
+def test_every_segment_has_a_detour_of_its_own() -> None:
+    """Two detours from different points of a chain go different ways."""
+    ways = []
+    for begin in (0.0, 0.5):
+        path = NoisePath(start=NoisePosition(origin=3, travel=begin), travel=0.0).lengthened(2.0)
+        ways.append(noise_along(path, np.array([0.5]), gaussian)[0] - noise_at(path.start, gaussian))
+    cosine = np.vdot(*ways) / np.prod([np.linalg.norm(way) for way in ways])
+    assert abs(cosine) < 0.6
 
 
 def test_a_path_onto_its_own_seed_stands_still() -> None:

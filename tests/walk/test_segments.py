@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +13,23 @@ import numpy as np
 import pytest
 
 from beatwalk.core.events import Event, Rendered
-from beatwalk.core.workfolder import WorkFolder
+from beatwalk.core.workfolder import WorkFolder, record_file
+from beatwalk.models import Generator, ModelRequest, load_model
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
-from beatwalk.walk.blocks import SegmentJob
+from beatwalk.walk.job import SegmentJob, segment_jobs
+from beatwalk.walk.job_json import job_from_json, job_to_json
 from beatwalk.walk.noise import noise_at
+from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.segments import (
     SegmentRecord,
     motion_of,
     read_record,
     render_segment,
     render_segments,
-    segment_jobs,
 )
-from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -116,9 +120,11 @@ def test_an_interrupted_render_resumes_and_ends_the_same(tmp_path: Path) -> None
     walk, _ = prepared()
     seen: list[Event] = []
     render_segments(walk, music, work, tell=seen.append)
-    assert seen[0] == Rendered(done=30, total=60, reused=30, segment=0, in_segment=0)
+    assert next(one for one in seen if isinstance(one, Rendered)) == Rendered(
+        done=30, total=60, reused=30, segment=0, in_segment=0
+    )
     assert isinstance(walk.generator, FakeGenerator)
-    assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples
+    assert 30 <= walk.generator.decoded < 40  # frames, and decoded samples; nothing is surveyed again
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
     assert not list(work.path.glob(".*partial*"))
 
@@ -152,12 +158,49 @@ def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, SegmentRe
     return np.concatenate(blocks), record
 
 
+def test_rendering_begins_once_its_own_segment_is_surveyed(tmp_path: Path) -> None:
+    """The second segment is surveyed after the first is rendered, and its survey is stored."""
+    walk, music = prepared()
+    work = folder_in(tmp_path)
+    surveyed: dict[int, bool] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done:
+            surveyed[event.done] = work.survey_file(1).exists()
+
+    render_segments(walk, music, work, tell=note)
+    assert surveyed == {done: done > 30 for done in (4, 16, 28, 30, 34, 46, 58, 60)}
+
+
+@pytest.mark.parametrize("damage", ["number", "half", "other", "swapped"])
+@pytest.mark.parametrize("name", ["pilot.json", "survey-0001.json"])
+def test_a_damaged_survey_is_made_again(tmp_path: Path, name: str, damage: str) -> None:
+    """Even a single changed digit is noticed: the frames are those of an undamaged run."""
+    walk, music = prepared()
+    whole, work = folder_in(tmp_path / "whole"), folder_in(tmp_path / "part")
+    render_segments(walk, music, whole)
+    render_segments(walk, music, work)
+    for file in (work.frames_file(1), record_file(work.frames_file(1))):
+        file.unlink()
+    path = work.path / name
+    text = path.read_text()
+    if damage == "number":
+        path.write_text(text.replace('"travel": ', '"travel": 1', 1))
+    elif damage == "swapped":
+        path.write_bytes(work.survey_file(0).read_bytes())
+    else:
+        path.write_text(text[: len(text) // 2] if damage == "half" else '{"sha256": 1}')
+    render_segments(prepared()[0], music, work)
+    np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
+    assert path.read_text() == text
+
+
 def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
     """The second alone, and all in reverse order with one walk: every frame equals that of the whole render."""
     walk, music = prepared()
     work = folder_in(tmp_path)
-    found, records = render_segments(walk, music, work)
-    whole, jobs = frames_in(work, walk), segment_jobs(walk.plan, music, found)
+    _, records = render_segments(walk, music, work)
+    whole, jobs = frames_in(work, walk), segment_jobs(walk.plan, music, run_pilot(walk, music))
     second = walk.plan.segments[1]
     frames, record = rendered(jobs[1], prepared()[0], tmp_path / "alone.mkv")
     np.testing.assert_array_equal(frames, whole[second.first : second.last])
@@ -169,11 +212,38 @@ def test_segments_do_not_depend_on_each_other(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(backwards[::-1]), whole)
 
 
-def test_a_segment_is_rendered_from_json_alone(tmp_path: Path) -> None:
-    """A survey that went through JSON gives the same frames: another process or machine needs nothing else."""
-    walk, music = prepared()
+def test_a_job_survives_json() -> None:
+    """Surveyed or not, with pictures and pinned seeds, it comes back as it was; a changed digit is refused."""
+    walk, music = prepared(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})
+    first, second, last = walk.plan.keyframes
+    second, pictured = replace(second, seed=7, negative="fog"), replace(last, image=Path("a.png"))
+    storyboard = replace(walk.plan, keyframes=(first, second, pictured))
+    walk = replace(walk, plan=replace(storyboard, keyframes=(first, second, last)))
+    job = segment_jobs(walk.plan, music, run_pilot(walk, music))[0]
+    for one in (job, replace(job, survey=job.surveyed(walk))):
+        text = json.dumps(job_to_json(one, storyboard))
+        assert job.pilot.song is not None
+        assert len(text) < 10_000 + 1.4 * job.pilot.song.preview.weights.nbytes
+        again, story = job_from_json(json.loads(text))
+        assert story.keyframes == storyboard.keyframes
+        assert story.settings == storyboard.settings
+        assert (story.timeline, story.size, story.model) == (storyboard.timeline, storyboard.size, storyboard.model)
+        assert job_to_json(again, story) == json.loads(text)
+        with pytest.raises(ValueError, match="damaged"):
+            job_from_json(json.loads(text.replace('"ratio": 1', '"ratio": 2')))
+
+
+@pytest.mark.parametrize("name", ["fake", "nano"])
+def test_each_segment_in_a_process_of_its_own(tmp_path: Path, name: str) -> None:
+    """From JSON alone, without the song and without a survey: every frame equals that of the whole render."""
+    plan = replace(known_plan(n_frames=32), size=(64, 64))
+    generator: Generator = FakeGenerator() if name == "fake" else load_model(ModelRequest.of(plan, device="cpu"))
+    walk, music = Walk.of(plan=plan, generator=generator, size=(64, 64)), wanted(plan)
     work = folder_in(tmp_path)
-    found, _ = render_segments(walk, music, work)
-    again = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
-    frames, _ = rendered(segment_jobs(walk.plan, music, again)[1], prepared()[0], tmp_path / "alone.mkv")
-    np.testing.assert_array_equal(frames, frames_in(work, walk)[walk.plan.segments[1].first :])
+    render_segments(walk, music, work)
+    whole, pilot = frames_in(work, walk), run_pilot(walk, music)
+    for job in segment_jobs(plan, music, pilot):
+        data, made = tmp_path / f"{job.segment.index}.json", tmp_path / f"{job.segment.index}.npy"
+        data.write_text(json.dumps(job_to_json(job, plan)))
+        subprocess.run([sys.executable, "-m", "tests.walk.one_segment", name, data, made], check=True)
+        np.testing.assert_array_equal(np.load(made), whole[job.segment.first : job.segment.last])

@@ -11,10 +11,10 @@ import pytest
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.modulation import compute_targets
-from beatwalk.walk.survey import progress_of, survey, wanted_steps
-from beatwalk.walk.survey_json import survey_from_json, survey_to_json
+from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
+from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.walk import Walk
-from tests.helpers import known_plan, pictures_on
+from tests.helpers import known_analysis, known_plan, pictures_on
 
 STEADY = {"speed": {"level": 1.0}, "pace": 0.4}
 
@@ -24,10 +24,22 @@ def walk_of(**settings: Any) -> Walk:
     return Walk.of(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
 
-def true_length(walk: Walk, index: int, found: object, count: int = 121) -> float:
+def jobs_of(walk: Walk) -> list[SegmentJob]:
+    """The segments of a walk after its pilot, not surveyed yet."""
+    targets = compute_targets(known_analysis(), walk.plan.timeline, walk.plan.settings)
+    return segment_jobs(walk.plan, targets, run_pilot(walk, targets))
+
+
+def surveyed(walk: Walk) -> Survey:
+    """The survey of a whole walk."""
+    jobs = jobs_of(walk)
+    return Survey.of(jobs[0].pilot, [job.surveyed(walk) for job in jobs])
+
+
+def true_length(walk: Walk, index: int, found: Survey, count: int = 121) -> float:
     """Perceived length of a path, from as many pictures as it has frames: of more, 8 bits would add up."""
     segment = walk.plan.segments[index]
-    path = found.paths[index]  # type: ignore[attr-defined]
+    path = found.paths[index]
     pictures = pictures_on(walk, segment, path, np.linspace(0, 1, count))
     return float(successive_change(reduce_frames(pictures)).sum())
 
@@ -36,11 +48,10 @@ def test_each_segment_is_as_long_as_the_music_wants() -> None:
     """Within a tenth, for a slow pace and a faster one."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
-        wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
-        found = survey(walk, wanted)
-        for segment in walk.plan.segments:
-            goal = found.scale * wanted_steps(wanted, segment).sum()
-            assert true_length(walk, segment.index, found) == pytest.approx(goal, rel=0.1)
+        found = surveyed(walk)
+        for job in jobs_of(walk):
+            goal = job.pilot.wanted_length(job.steps)
+            assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.1)
 
 
 def test_louder_music_sends_the_noise_further() -> None:
@@ -48,20 +59,18 @@ def test_louder_music_sends_the_noise_further() -> None:
     travel = []
     for level in (0.5, 1.0):
         walk = walk_of(walk={"speed": {"level": level}, "pace": 0.4, "path": "noise"})
-        found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-        travel.append(found.paths[0].noise.travel)
+        travel.append(surveyed(walk).paths[0].noise.total_travel)
     assert travel[1] / travel[0] == pytest.approx(2, rel=0.3)
 
 
 def test_a_prompt_too_long_for_its_time_starts_earlier_and_says_so() -> None:
     """With almost no budget the change takes the whole segment, and the shortfall is known."""
     walk = walk_of(walk={**STEADY, "pace": 0.015})
-    wanted = compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)
-    found = survey(walk, wanted)
+    found, job = surveyed(walk), jobs_of(walk)[0]
     assert found.paths[0].change_share == 1
     assert found.paths[0].time_ratio < 0.6
-    assert found.paths[0].noise.travel == 0
-    goal = found.scale * wanted_steps(wanted, walk.plan.segments[0]).sum()
+    assert found.paths[0].noise.total_travel == 0
+    goal = job.pilot.wanted_length(job.steps)
     assert found.paths[0].time_ratio == pytest.approx(goal / true_length(walk, 0, found, 9), rel=0.1)
 
 
@@ -70,7 +79,7 @@ def test_noise_on_its_way_to_a_seed_is_no_prompts_fault() -> None:
     walk = walk_of(walk={**STEADY, "pace": 0.015, "path": "noise"})
     keyframes = tuple(replace(k, seed=number) for number, k in enumerate(walk.plan.keyframes))
     walk = Walk.of(plan=replace(walk.plan, keyframes=keyframes), generator=walk.generator, size=(64, 48))
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     assert [path.noise.total_travel for path in found.paths] == [1, 1]
     assert [path.time_ratio for path in found.paths] == [1, 1]
 
@@ -80,19 +89,17 @@ def test_a_small_share_is_kept() -> None:
     costs = []
     for share in (0.05, 0.1, 0.2):
         walk = walk_of(walk=STEADY, feedback={"probe_share": share})
-        costs.append(
-            survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings)).cost / 240
-        )
+        costs.append(surveyed(walk).cost / 240)
     assert costs == sorted(costs)
     assert costs[0] < 0.1
     assert costs[1] < 0.12
     assert costs[2] < 0.21
 
 
-def test_courses_join_and_pinned_seeds_are_met() -> None:
+def test_paths_join_and_pinned_seeds_are_met() -> None:
     """Each noise starts where the one before ended."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     assert found.paths[1].noise.start == found.paths[0].noise.end
     assert found.paths[0].noise.start.origin == 1
     first, second, last = walk.plan.keyframes
@@ -101,7 +108,7 @@ def test_courses_join_and_pinned_seeds_are_met() -> None:
         generator=walk.generator,
         size=(64, 48),
     )
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     wanted = walk.generator.start_noise(7, (64, 48))
     for path, alpha in ((found.paths[0], 1.0), (found.paths[1], 0.0)):
         np.testing.assert_allclose(walk.noise_on(path.noise, np.array([alpha]))[0], wanted, atol=1e-6)
@@ -112,7 +119,7 @@ def test_probes_are_cheap() -> None:
     walk = walk_of(walk=STEADY)
     generator = walk.generator
     assert isinstance(generator, FakeGenerator)
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     denoised = sum(batch for batch, _ in generator.denoised)
     assert denoised == found.n_probes
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
@@ -123,31 +130,28 @@ def test_probes_are_cheap() -> None:
 def test_without_feedback_nothing_is_probed() -> None:
     """One seed a keyframe, even positions."""
     walk = walk_of(feedback={"enabled": False})
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     assert (found.n_probes, found.scale) == (0, None)
     assert [path.noise.travel for path in found.paths] == [1.0, 1.0]
 
 
 def test_progress_goes_from_nothing_to_exactly_one() -> None:
     """And grow with the target speed."""
-    plan = known_plan(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})
-    wanted = compute_targets(plan.analysis, plan.timeline, plan.settings)
-    for segment in plan.segments:
-        progress = progress_of(wanted, segment)
-        assert (progress[0], progress[-1], len(progress)) == (0, 1, segment.n_frames + 1)
+    for job in jobs_of(walk_of(walk={"speed": {"rules": [{"source": "beat", "release_ms": 200}]}})):
+        progress = job.progress
+        assert (progress[0], progress[-1], len(progress)) == (0, 1, job.segment.n_frames + 1)
         assert (np.diff(progress) > 0).all()
 
 
-def test_a_survey_survives_json() -> None:
-    """Resuming reads exactly what was chosen."""
+def test_a_survey_does_not_depend_on_the_others() -> None:
+    """In any order, and with a walk that has seen nothing else, each segment's path is the same."""
     walk = walk_of(walk=STEADY)
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
-    again = survey_from_json(survey_to_json(found))
-    assert again.paths[1].noise == found.paths[1].noise
-    np.testing.assert_array_equal(again.paths[0].arc.distances, found.paths[0].arc.distances)
-    assert again.preview is not None
-    assert found.preview is not None
-    np.testing.assert_array_equal(again.preview.weights, found.preview.weights)
+    jobs = jobs_of(walk)
+    forwards = [job.surveyed(walk) for job in jobs]
+    backwards = [job.surveyed(walk_of(walk=STEADY)) for job in reversed(jobs)]
+    for one, other in zip(forwards, reversed(backwards), strict=True):
+        assert one.path.noise == other.path.noise
+        np.testing.assert_array_equal(one.path.arc.distances, other.path.arc.distances)
 
 
 def test_short_segments_are_surveyed_cheaply_too() -> None:
@@ -159,16 +163,17 @@ def test_short_segments_are_surveyed_cheaply_too() -> None:
         for frame in (*range(0, 240, 40), 240)
     )
     walk = Walk.of(plan=replace(base, keyframes=keyframes), generator=FakeGenerator(), size=(64, 48))
-    found = survey(walk, compute_targets(walk.plan.analysis, walk.plan.timeline, walk.plan.settings))
+    found = surveyed(walk)
     fitting = 4 + 2 * ((4 + 4) + 2 * 2) / 8
-    assert found.cost - fitting <= 0.15 * 240
+    pilot = (2 * 6 + 1) * 2 / 8  # previews of keyframes, and half way between them
+    assert found.cost - fitting - pilot <= 0.15 * 240
 
 
 def test_on_a_spline_prompts_never_rest_and_pass_their_keyframes() -> None:
     """The change takes the whole path; at a keyframe the picture is the prompt's own, spline or not."""
     settings = {**STEADY, "path": "prompts"}
     straight, bent = walk_of(walk=settings), walk_of(walk={**settings, "spline": True})
-    found = survey(bent, compute_targets(bent.plan.analysis, bent.plan.timeline, bent.plan.settings))
+    found = surveyed(bent)
     assert all(path.change_share == 1 for path in found.paths)
     for segment, path in zip(bent.plan.segments, found.paths, strict=True):
         alphas = np.array([0.0, 0.3, 1.0])

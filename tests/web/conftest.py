@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
-from beatwalk.core import write_json
+from beatwalk.core import file_sha256, write_json
 from beatwalk.listen import write_analysis
 from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
@@ -86,7 +86,8 @@ def make_known(projects: Path, prompts: str = "a red sea\na blue wood\n") -> Pat
     folder.mkdir(parents=True)
     click_song(folder / "song.wav", duration_s=SONG_S)
     analysis = known_analysis(SONG_S, path=folder / "song.wav")
-    write_analysis(replace(analysis, song=replace(analysis.song, sample_rate=44100)), folder / "analysis.json")
+    sha256 = file_sha256(folder / "song.wav").hex()
+    write_analysis(replace(analysis, song=replace(analysis.song, sha256=sha256)), folder / "analysis.json")
     (folder / "prompts.txt").write_text(prompts)
     (folder / "preset.toml").write_text('[video]\nfps = 8\nsize = "64x48"\n')
     write_json(

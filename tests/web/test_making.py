@@ -51,10 +51,10 @@ def jobs(client: TestClient) -> list[dict[str, Any]]:
 class SlowGenerator(FakeGenerator):
     """Takes its time over every picture, so that a test can stop it."""
 
-    def decode(self, latents: Any, *, size: tuple[int, int]) -> Frames:
+    def decode(self, latents: Any, *, size: tuple[int, int], **more: Any) -> Frames:
         """Pictures, later."""
         time.sleep(0.02 * len(latents))
-        return super().decode(latents, size=size)
+        return super().decode(latents, size=size, **more)
 
 
 def test_a_render_ends_with_video_report_and_cues(known: TestClient, tmp_path: Path) -> None:
@@ -74,7 +74,9 @@ def test_a_render_ends_with_video_report_and_cues(known: TestClient, tmp_path: P
         assert "attachment" in answer.headers["content-disposition"]
     assert Image.open(io.BytesIO(known.get(f"/api/jobs/{job['id']}/frame").content)).format == "JPEG"
     videos = tmp_path / "projects" / "known" / "videos"
-    api.render(read_plan(videos / "known-1.plan.json"), tmp_path / "typed.mp4", generator=FakeGenerator())
+    api.render(
+        read_plan(videos / "known-1.plan.json", trust_paths=True), tmp_path / "typed.mp4", generator=FakeGenerator()
+    )
     assert (decoded(videos / "known-1.mp4") == decoded(tmp_path / "typed.mp4")).all()
 
 
@@ -179,8 +181,14 @@ def test_a_preview_reuses_frames_where_only_effects_change(tmp_path: Path) -> No
 
         def preview(**settings: Any) -> str:
             body = {"start_s": 1.0, "end_s": 3.0, "settings": settings}
-            until(lambda: client.post(f"{KNOWN}/preview", json=body).json()["ready"])
-            return str(client.post(f"{KNOWN}/preview", json=body).json()["key"])
+
+            def asked() -> dict[str, Any]:
+                answer = client.post(f"{KNOWN}/preview", json=body)
+                assert answer.status_code == 202, answer.text
+                return dict(answer.json())
+
+            until(lambda: asked()["ready"])
+            return str(asked()["key"])
 
         plain, bright, quick = preview(), preview(color={"exposure": 1.0}), preview(walk={"pace": 1.2})
         assert plain.split("-")[0] == bright.split("-")[0] != quick.split("-")[0]

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from beatwalk import api
+from beatwalk.core import anchored
 from beatwalk.jobs.setlist import jobs_of, read_setlist
-from beatwalk.plan import anchored, load_settings, plan_to_json, read_plan
+from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
 from tests.songs import click_song
 

@@ -1,16 +1,22 @@
-"""File names in settings count from the file that they are written in, whatever the current folder is."""
+"""File names in files count from the file that they are written in, and lie below its folder.
+
+A prompt file, preset, plan or set list from somebody else could otherwise put the words, pictures or sound of any
+file of yours into a published video.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from beatwalk.core import split_number
+from beatwalk.core.text import split_number
+from beatwalk.errors import InputError
 from beatwalk.settings import IsFile, Settings
 
 
@@ -42,6 +48,63 @@ def files_in(values: Mapping[str, Any]) -> list[Path]:
 
     _changed(values, Settings, note)
     return found
+
+
+def relative(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Make the file names in settings relative to a folder: the inverse of `anchored`."""
+    return _changed(values, Settings, lambda name: relative_name(name, folder))
+
+
+def relative_name(name: str | Path, folder: Path) -> str:
+    """A file's name as seen from a folder; on another drive, its last part alone."""
+    path = Path(name).absolute()
+    try:
+        # Without links on the way, so that .. leads where it should; the file's own name stays.
+        return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
+    except ValueError:
+        return path.name
+
+
+def picture_in(values: Mapping[str, Any]) -> str | None:
+    """The picture that settings name, without its strength; None where they name none.
+
+    Other settings name weights, of which nothing can be read in a video.
+    """
+    walk = values.get("walk")
+    name = walk.get("init") if isinstance(walk, Mapping) else None
+    if not isinstance(name, str):
+        return None
+    with contextlib.suppress(ValueError):
+        return str(split_number(name)[0])
+    return name
+
+
+def check_below(names: Iterable[str | Path | None], folder: Path, of: str) -> None:
+    """Check that files lie below a folder, links followed.
+
+    Parameters
+    ----------
+    names
+        Relative ones count from `folder`; None is passed over.
+    of
+        Whose folder it is, for the message, such as "the set list".
+
+    Raises
+    ------
+    InputError
+        One lies elsewhere.
+    """
+    root = folder.resolve()
+    for name in names:
+        if name is not None and not _is_below(folder / name, root):
+            raise InputError(f"{str(name)!r} lies outside the folder of {of}; if {of} is your own, add --trust-paths")
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a NUL
+        return False
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

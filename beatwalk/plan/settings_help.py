@@ -1,0 +1,102 @@
+"""Every setting with its default, its range and what it does, read from the settings themselves.
+
+What a field does is the comment on its line, or on the lines just above it, in `beatwalk.settings`: the same comments
+that the reference of the documentation shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from beatwalk import settings
+from beatwalk.settings import Modulated, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedSetting:
+    """One setting."""
+
+    key: str  # as --set takes it, such as "walk.pace"
+    default: str
+    limits: str  # "0.01 to 10"; "" where there are none
+    text: str  # what it does; "" where nothing says it
+
+
+def described_settings() -> list[DescribedSetting]:
+    """All settings, in the order of `beatwalk.settings`."""
+    return list(_described(Settings, ""))
+
+
+def _described(model: type[BaseModel], prefix: str) -> Iterator[DescribedSetting]:
+    said = _comments(model.__name__)
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner.__name__.endswith("Settings"):
+            yield from _described(inner, f"{prefix}{name}.")
+            continue
+        text = said.get(name, "")
+        yield DescribedSetting(
+            key=f"{prefix}{name}", default=_shown(field), limits=_limits(field), text=text[:1].upper() + text[1:]
+        )
+
+
+def _shown(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined:
+        return "(required)"
+    if isinstance(default, Modulated):
+        rules = [f"{rule.source} {rule.amount:g}" for rule in default.rules]
+        return ", ".join([f"{default.level:g}", *([f"rate {default.rate:g}"] if default.rate else []), *rules])
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "(none)" if default is None or default in ("", (), {}) else str(default)
+
+
+def _limits(field: FieldInfo) -> str:
+    limits: dict[str, Any] = {}
+    for one in field.metadata:
+        for name in ("ge", "gt", "le", "lt"):
+            if getattr(one, name, None) is not None:
+                limits[name] = getattr(one, name)
+    low = f"{limits['ge']:g}" if "ge" in limits else f"above {limits['gt']:g}" if "gt" in limits else ""
+    high = f"{limits['le']:g}" if "le" in limits else f"below {limits['lt']:g}" if "lt" in limits else ""
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else ""
+
+
+@cache
+def _comments(name: str) -> dict[str, str]:
+    """The comments on the fields of a class of `beatwalk.settings`."""
+    source = inspect.getsource(settings)
+    alone: dict[int, str] = {}
+    behind: dict[int, str] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            kept = alone if token.line.strip().startswith("#") else behind
+            kept[token.start[0]] = token.string.removeprefix("#").strip()
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.ClassDef) or node.name != name:
+            continue
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                last = field.end_lineno or field.lineno
+                parts = [behind[line] for line in range(field.lineno, last + 1) if line in behind]
+                line = field.lineno - 1
+                while line in alone:
+                    parts.insert(0, alone[line])
+                    line -= 1
+                found[field.target.id] = " ".join(parts)
+    return found

@@ -1,0 +1,65 @@
+"""A segment as a unit of work: all that its frames depend on, beside the model, and the survey of a whole song."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from beatwalk.core import OnEvent
+from beatwalk.types import Float, Segment, Storyboard, Targets
+from beatwalk.walk.pilot import Pilot, wanted_steps
+from beatwalk.walk.segment_path import SegmentPath
+from beatwalk.walk.survey import SegmentSurvey, survey_segment
+from beatwalk.walk.walk import Walk
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentJob:
+    """All that a segment's frames depend on, beside storyboard and model. Segments can be rendered in any order."""
+
+    segment: Segment
+    steps: Float  # target speed of each step, the one onto the next keyframe included; shape (n_frames,)
+    pilot: Pilot
+    survey: SegmentSurvey | None = None  # None: it is made before the first frame
+
+    @property
+    def progress(self) -> Float:
+        """Cumulated target speed divided by its total; shape (n_frames + 1,), from 0 to exactly 1.
+
+        Entry i belongs to the segment's frame i; the last is the next keyframe's.
+        """
+        progress: Float = np.concatenate([[0.0], np.cumsum(self.steps)]) / self.steps.sum()
+        progress[-1] = 1.0
+        return progress
+
+    def surveyed(self, walk: Walk, tell: OnEvent = lambda event: None) -> SegmentSurvey:
+        """The segment's survey, which is made if the job has none."""
+        return self.survey or survey_segment(walk, self.pilot, self.segment, self.steps, tell)
+
+
+def segment_jobs(storyboard: Storyboard, targets: Targets, pilot: Pilot) -> list[SegmentJob]:
+    """The segments, each ready to be surveyed and rendered by itself."""
+    return [
+        SegmentJob(segment=segment, steps=wanted_steps(targets, segment), pilot=pilot)
+        for segment in storyboard.segments
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What pilot and surveys found out about a whole song."""
+
+    scale: float | None  # c: change a frame at speed 1; None without feedback
+    paths: tuple[SegmentPath, ...]  # one a segment
+    n_probes: int  # pictures and latent previews
+    cost: float  # of them, in frames of the render
+
+    @classmethod
+    def of(cls, pilot: Pilot, surveys: Iterable[SegmentSurvey]) -> Survey:
+        """Put together what is known of all segments."""
+        surveys = tuple(surveys)
+        cost = sum((one.cost for one in surveys), start=pilot.cost)
+        paths = tuple(one.path for one in surveys)
+        return cls(scale=pilot.scale, paths=paths, n_probes=cost.n_probes, cost=cost.frames)
