@@ -6,6 +6,8 @@ the render queue. What is made is kept in the project's cache under a key of eve
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import shutil
@@ -26,11 +28,12 @@ from beatwalk.models import ModelKeeper, ModelRequest
 from beatwalk.plan import merge, settings_from, targets_of
 from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
 from beatwalk.settings import AFTERWARDS, Settings
-from beatwalk.types import Frames
+from beatwalk.types import Frames, Plan
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
 from beatwalk.web.projects import Project
 from beatwalk.web.state import check_paths
+from beatwalk.web.turns import Turns
 
 SIDE = 256  # pixels of a still's or preview's longer side, for the model inside
 MAX_PREVIEW_S = 60.0
@@ -53,8 +56,8 @@ class Still(BaseModel):
 class Making:
     """Makes small things in the background."""
 
-    def __init__(self, hub: Hub, models: ModelKeeper | None = None) -> None:
-        self._hub, self._models = hub, models or ModelKeeper()
+    def __init__(self, hub: Hub, models: ModelKeeper | None = None, turns: Turns | None = None) -> None:
+        self._hub, self._models, self._turns = hub, models or ModelKeeper(), turns or Turns()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._awaited: dict[str, tuple[str, Cancel]] = {}  # the preview that each project waits for
         self._failed: dict[str, Exception] = {}  # why the last preview that failed did
@@ -82,7 +85,7 @@ class Making:
                     self._pending.add(f"{project.id}/{key}")
                     missing.append((key, one))
         for key, one in missing:
-            self._pool.submit(self._make_still, project, key, one, settings, model)
+            self._soon(functools.partial(self._make_still, project, key, one, settings, model))
         return [{"key": key, "ready": (folder / f"{key}.jpg").is_file()} for key in keys]
 
     def _make_still(self, project: Project, key: str, still: Still, settings: Settings, model: str | None) -> None:
@@ -172,7 +175,7 @@ class Making:
             finally:
                 self._forget_awaited(project.id, key)
 
-        self._pool.submit(make)
+        self._soon(make)
         return {"key": key, "ready": False, "frames_kept": (folder / f"{frames}.mp4").is_file()}
 
     def stop_preview(self, project: str) -> None:
@@ -219,8 +222,21 @@ class Making:
         free = shutil.disk_usage(project.folder).free
         return {"seconds": seconds, "bytes": needed, "free_bytes": free, "frames": frames, "size": list(size)}
 
+    def warm(self, plan: Plan) -> None:
+        """Load the model inside before a render of it begins, so that stills need not wait until it ends.
+
+        Another model is not loaded twice unless somebody asks for a picture: it may fill the memory.
+        """
+        if plan.model is None:
+            with contextlib.suppress(RuntimeError):  # the server closes
+                self._soon(lambda: self._models.of(ModelRequest.of(plan))).result()
+
     def _soon(self, work: Callable[[], T]) -> Future[T]:
-        return self._pool.submit(work)
+        def working() -> T:
+            with self._turns.working():
+                return work()
+
+        return self._pool.submit(working)
 
 
 def cached_file(project: Project, kind: str, key: str, suffix: str) -> Path | None:

@@ -44,6 +44,7 @@ from beatwalk.video import codec_named
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import BusyError, NotThereError
 from beatwalk.web.projects import Project, Projects, slug
+from beatwalk.web.turns import Turns
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_NOTES = 20
@@ -76,7 +77,9 @@ class Queue:
     Parameters
     ----------
     finished
-        Called in that thread with the folder of a finished job's project and the job.
+        Called in that thread with a finished job's project and the job.
+    prepare
+        Called in that thread before a plan is rendered.
     """
 
     def __init__(
@@ -85,9 +88,12 @@ class Queue:
         hub: Hub,
         models: ModelKeeper | None = None,
         finished: Callable[[Project, Job], None] | None = None,
+        prepare: Callable[[Plan], None] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._projects, self._hub = projects, hub
-        self._models, self._finished = models or ModelKeeper(), finished
+        self._models, self._finished, self._prepare = models or ModelKeeper(), finished, prepare
+        self._turns = turns or Turns()
         self._file = projects.root / "queue.json"
         self._jobs: list[Job] = self._read()
         self._pictures: dict[str, bytes] = {}  # the latest frame of each job, as a small JPEG
@@ -241,13 +247,17 @@ class Queue:
         try:
             project = self._projects.get(job.project)
             # The plan is the queue's own; its song lies one folder above it.
+            plan = read_plan(_plan_file(project.videos, job.file), trust_paths=True)
+            if self._prepare is not None:
+                self._prepare(plan)
             request = api.RenderRequest(
-                plan=read_plan(_plan_file(project.videos, job.file), trust_paths=True),
+                plan=plan,
                 output=project.videos / job.file,
                 device=job.device,
                 previews=True,
             )
-            api.run(request, models=self._models, on_event=lambda event: self._see(job, event), cancel=cancel)
+            with self._turns.working():
+                api.run(request, models=self._models, on_event=lambda event: self._see(job, event), cancel=cancel)
             self._end(job, "done")
             if self._finished is not None:
                 self._finished(project, job)

@@ -89,7 +89,9 @@ def watched(browser: Browser, served: Served, problems: list[str], **options: An
     page.on("pageerror", lambda error: problems.append(str(error)))
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type == "error" and "status of 422" not in message.text:  # what the page shows beside its cause
+        # A refusal is shown beside its cause, and a server that a test kills cannot be reached.
+        expected = ("status of 422", "net::ERR_CONNECTION", "net::ERR_INCOMPLETE")
+        if message.type == "error" and not any(text in message.text for text in expected):
             problems.append(message.text)
 
     def see(request: Request) -> None:

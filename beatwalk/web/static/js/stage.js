@@ -18,7 +18,7 @@ let film = null;
 let preview = null;
 /** @type {{key: string, start: number, end: number}|null} */
 let awaited = null;
-/** @type {{id: string, n: number}|null} */
+/** @type {{id: string, n: number, time: number}|null} the frame that was rendered last, and its moment */
 let rendering = null;
 
 /** The film that shows the moment that is heard. */
@@ -35,12 +35,13 @@ function show() {
   const { blocks } = store.project;
   const block = blocks.length ? blocks[store.blockAt(player.time)] : null;
   $("now-prompt").textContent = block?.prompt ?? "";
-  const picture = now ? null : rendering ? `/api/jobs/${rendering.id}/frame?n=${rendering.n}` : block && stillOf(block);
+  const latest = rendering && blocks.length && store.blockAt(rendering.time) === store.blockAt(player.time) ? rendering : null;
+  const picture = now ? null : latest ? `/api/jobs/${latest.id}/frame?n=${latest.n}` : block && stillOf(block);
   video.hidden = !now;
   still.hidden = !picture;
   if (picture && still.getAttribute("src") !== picture) still.src = picture;
   still.alt = block?.prompt ?? "";
-  const badge = now ? now.name : picture && rendering ? "latest frame" : picture ? "still" : "";
+  const badge = now ? now.name : picture && latest ? "latest frame" : picture ? "still" : "";
   $("stage-badge").hidden = !badge;
   $("stage-badge").textContent = badge;
   $("stage-empty").hidden = Boolean(now || picture);
@@ -115,6 +116,12 @@ const live = paused(350, () => {
   if ($("live").checked && preview) makePreview([preview.start, preview.start + preview.length]);
 });
 
+/** Frames a second, from a number or a fraction. @param {string} fps */
+function rate(fps) {
+  const [above, below] = fps.split("/").map(Number);
+  return above / (below || 1);
+}
+
 /** Sets up once. */
 export function beginStage() {
   player.addEventListener("move", show);
@@ -134,7 +141,7 @@ export function beginStage() {
   store.on("job", (/** @type {import("./types.js").Job} */ job) => {
     if (job.project !== store.project.id) return;
     if (job.status !== "running") rendering = null;
-    else if (job.done) rendering = { id: job.id, n: job.done };
+    else if (job.done) rendering = { id: job.id, n: job.done, time: store.project.start_s + (job.done - 1) / rate(job.facts.fps) };
     show();
   });
   store.on("watch", (video) => {
