@@ -12,10 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+from typing import IO, Any, cast
 
 _SLICE_BYTES = 1 << 20  # written at once; a slow encoder takes a large picture piece by piece
 
@@ -82,11 +79,11 @@ class _Watched(io.RawIOBase):
     def fileno(self) -> int:
         return int(self._pipe.fileno())
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         with self._dog.waiting():
             return int(self._pipe.readinto(buffer))
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Any) -> int:
         with self._dog.waiting():
             return int(self._pipe.write(memoryview(data)[:_SLICE_BYTES]))
 

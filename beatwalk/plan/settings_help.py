@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from beatwalk import settings
 from beatwalk.settings import Modulated, Settings
@@ -52,9 +51,9 @@ def _described(model: type[BaseModel], prefix: str) -> Iterator[DescribedSetting
 
 
 def _shown(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
-    if default is PydanticUndefined:
+    if field.is_required():
         return "(required)"
+    default = field.get_default(call_default_factory=True)
     if isinstance(default, Modulated):
         rules = [f"{rule.source} {rule.amount:g}" for rule in default.rules]
         return ", ".join([f"{default.level:g}", *([f"rate {default.rate:g}"] if default.rate else []), *rules])

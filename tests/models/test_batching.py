@@ -157,6 +157,10 @@ class Clock:
         """The time."""
         return self.now
 
+    def thread_time(self) -> float:
+        """What a thread was computing: all the time."""
+        return self.now
+
     def pass_by(self, seconds: float) -> None:
         """Let seconds pass, for all threads."""
         self.now += seconds
