@@ -58,9 +58,7 @@ class RenderRequest:
     model_config: Path | None = None  # a folder with the configuration of a single-file checkpoint
     allow_pickle: bool = False  # accept weights that are not safetensors
     overwrite: bool = False  # whether an existing video, or an unfinished render of something else, may be replaced
-    keep_frames: bool = (
-        False  # keep the rendered frames next to the video, so that `finish` can give it other effects
-    )
+    keep_frames: bool = False  # next to the video, so that `finish` can give it other effects
     previews: bool = False  # tell of rendered frames with a small picture
     videos: int = 1  # of this length that the model will make in all, which decides whether compiling it pays
     overlay: Overlay | None = None  # draws on finished frames, given uint8 frames and the index of the first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -59,20 +60,22 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def placed_output(output: Path | None, default: Path) -> Path:
+def placed_output(output: str | None, default: Path) -> Path:
     """Where a video goes: as it was said, in the folder that was named, or with the ending that was left out.
 
     Parameters
     ----------
+    output
+        As it was typed, because a path has lost the slash that makes a folder of it.
     default
         A name in the current folder, with the codec's ending.
     """
     if output is None:
         return default
-    said, output = str(output), output.expanduser()
-    if output.is_dir() or said.endswith(("/", "\\")):
-        return output / default.name
-    return output if output.suffix else output.with_name(output.name + default.suffix)
+    path = Path(output).expanduser()
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return path / default.name
+    return path if path.suffix else path.with_name(path.name + default.suffix)
 
 
 def made_folder(path: Path) -> Path:
@@ -92,12 +95,13 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def codec_by_ending(output: Path | None, choices: dict[str, Any]) -> dict[str, Any]:
+def codec_by_ending(output: str | None, choices: dict[str, Any]) -> dict[str, Any]:
     """The choices, with the codec that the ending of the output asks for where no codec was chosen."""
     from beatwalk.cli.resolve import codec_of
     from beatwalk.video import codec_for
 
-    if output is None or choices.get("codec") is not None or not output.suffix:
+    suffix = Path(output or "").suffix
+    if not suffix or choices.get("codec") is not None:
         return choices
-    chosen = codec_for(output.suffix, codec_of(choices))
+    chosen = codec_for(suffix, codec_of(choices))
     return {**choices, "codec": chosen} if chosen is not None else choices

@@ -13,6 +13,7 @@ from beatwalk.targets import EFFECT_GROUPS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
+OUTPUT = click.Path()  # of a video, as it was typed; see `arguments.placed_output`
 PRESET_HELP = "Use a preset by name (see: beatwalk presets), or a TOML file."
 EFFECTS_HELP = f"Apply the effects: {', '.join(EFFECT_GROUPS)}."
 FLASHES_HELP = "Do not soften flashes. They may harm people with epilepsy."

@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.arguments import PROMPTS, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
+from beatwalk.cli.options import FILE, OUTPUT, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.render import render_plan
 from beatwalk.cli.resolve import codec_of, plan_from_choices
 
@@ -18,7 +18,7 @@ from beatwalk.cli.resolve import codec_of, plan_from_choices
 @click.argument("song", type=FILE)
 @PROMPTS
 @click.option(
-    "-o", "--output", type=FILE, help="Write the preview here. Default: SONG.preview and the codec's ending."
+    "-o", "--output", type=OUTPUT, help="Write the preview here. Default: SONG.preview and the codec's ending."
 )
 @overwriting
 @planning
@@ -28,7 +28,7 @@ from beatwalk.cli.resolve import codec_of, plan_from_choices
 def preview(
     song: Path,
     prompts: tuple[str, ...],
-    output: Path | None,
+    output: str | None,
     model: str | None,
     overwrite: bool,
     quiet: bool,
@@ -51,7 +51,7 @@ def preview(
         choices = codec_by_ending(output, choices)
         codec = codec_of(choices, first=first)
         name = Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
-        output = made_folder(placed_output(output, name))
-        check_output(output, overwrite=overwrite, codec=codec)
+        path = made_folder(placed_output(output, name))
+        check_output(path, overwrite=overwrite, codec=codec)
         made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices, first=first)
-        render_plan(tell, made, output, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)
+        render_plan(tell, made, path, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)

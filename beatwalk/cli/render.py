@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.arguments import PROMPTS_OR_NONE, codec_by_ending, made_folder, placed_output, prompts_of
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import FILE, modelling, overwriting, planning, telling, trusting
+from beatwalk.cli.options import FILE, OUTPUT, modelling, overwriting, planning, telling, trusting
 from beatwalk.cli.resolve import codec_of, default_output, load_options_of, plan_from_choices, read_plan_instead
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("song", metavar="SONG|PLAN.json", type=FILE)
 @PROMPTS_OR_NONE
-@click.option("-o", "--output", type=FILE, help="Write the video here. Default: the name of the song or plan.")
+@click.option("-o", "--output", type=OUTPUT, help="Write the video here. Default: the name of the song or plan.")
 @overwriting
 @click.option("--keep-frames", is_flag=True, help="Keep the rendered frames for beatwalk finish.")
 @planning
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def render(
     song: Path,
     prompts: tuple[str, ...],
-    output: Path | None,
+    output: str | None,
     overwrite: bool,
     keep_frames: bool,
     model: str | None,
@@ -54,21 +54,21 @@ def render(
     with following(choices, quiet=quiet, verbose=verbose) as tell:
         if not prompts:
             plan = read_plan_instead(click.get_current_context(), song, model, choices)
-            output = _place(output, song, codec_of(choices, plan), overwrite)
+            path = _place(output, song, codec_of(choices, plan), overwrite)
         else:  # check the place first, because listening to the song takes longer
             choices = codec_by_ending(output, choices)
-            output = _place(output, song, codec_of(choices, None), overwrite)
+            path = _place(output, song, codec_of(choices, None), overwrite)
             plan = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
-        render_plan(tell, plan, output, choices, overwrite=overwrite, keep_frames=keep_frames)
+        render_plan(tell, plan, path, choices, overwrite=overwrite, keep_frames=keep_frames)
 
 
-def _place(output: Path | None, song: Path, codec: str, overwrite: bool) -> Path:
+def _place(output: str | None, song: Path, codec: str, overwrite: bool) -> Path:
     """The file in which the video is to appear, checked."""
     from beatwalk.preflight import check_output
 
-    output = made_folder(placed_output(output, default_output(song, codec)))
-    check_output(output, overwrite=overwrite, codec=codec)
-    return output
+    path = made_folder(placed_output(output, default_output(song, codec)))
+    check_output(path, overwrite=overwrite, codec=codec)
+    return path
 
 
 def render_plan(

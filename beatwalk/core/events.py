@@ -1,6 +1,7 @@
 """What is told while beatwalk works: typed, frozen events, each with a JSON form, and the token that stops the work.
 
-Everything that a person should know about a render is an event; nothing of it is a log line. Events come one at a
+What a person should know about a render is an event. Warnings of the log are about this machine and its libraries,
+and about stored files that are not used. Events come one at a
 time, in the order in which things happen, but from whichever thread notices them: a function that receives them must
 not assume its caller's thread, and should return soon, because the work waits for it.
 

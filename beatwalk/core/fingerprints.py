@@ -243,7 +243,8 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
     levels = [np.round(curve.values, 6) for _, curve in sorted(analysis.curves.items())]
     heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
     heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in analysis.sources.items()]
-    song = [analysis.song.sha256, start_s, end_s]
+    track = [] if analysis.song.track is None else [analysis.song.track]
+    song = [analysis.song.sha256, *track, start_s, end_s]
     settings = compared_settings(plan.settings)
     return digest([keyframes, settings, model, plan.size, str(plan.timeline.fps), song, heard, sound])
 

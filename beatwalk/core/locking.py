@@ -1,6 +1,6 @@
-"""One process at a time in a work folder, on every system.
+"""One process at a time in a work folder or in a piece of work, on every system.
 
-The lock is SQLite's lock on an empty file: the system releases it when its process ends, however it ends, and it
+A lock is SQLite's lock on an empty file: the system releases it when its process ends, however it ends, and it
 behaves the same on Linux, macOS and Windows.
 """
 
@@ -84,6 +84,28 @@ def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
                 return connection
         connection.close()
     raise OutputError(f"{work}: cannot be locked; is another program removing it?")
+
+
+@contextlib.contextmanager
+def in_turn(lock: Path, wait_s: float) -> Iterator[None]:
+    """Wait for every other process that does work guarded by a file; where no lock can be held, do the work at once.
+
+    Parameters
+    ----------
+    lock
+        An empty file, which is made, with its folder, and stays.
+    wait_s
+        After this time the work is done all the same.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, sqlite3.Error):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o666))
+            connection = sqlite3.connect(lock, timeout=wait_s, isolation_level=None)
+            held.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def is_held(work: Path) -> bool:

@@ -100,11 +100,7 @@ def write_manifest(video: Path, manifest: Mapping[str, Any], within: Path | None
         It cannot be written.
     """
     path = manifest_path(video)
-    rows = [
-        {**row, "image": relative_name(row["image"], path.parent)} if "image" in row else row
-        for row in manifest["keyframes"]
-    ]
-    told = _with_song({**manifest, "keyframes": rows}, lambda name: relative_name(name, path.parent))
+    told = _renamed(manifest, lambda name: relative_name(name, path.parent))
     told["settings"] = relative(manifest["settings"], path.parent)
     write_json(path, told, within=within)
     return told
@@ -123,27 +119,33 @@ def read_manifest(video: Path) -> dict[str, Any] | None:
         return None
     manifest = read_json(path, InputError, "a manifest")
     folder = path.parent.resolve()
-    manifest = _with_song(manifest, lambda name: os.path.normpath(folder / name))
+    manifest = _renamed(manifest, lambda name: os.path.normpath(folder / name))
     if isinstance(settings := manifest.get("settings"), dict):
         manifest["settings"] = anchored(settings, folder)
-    rows = manifest.get("keyframes")
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and isinstance(row.get("image"), str):
-            row["image"] = os.path.normpath(folder / row["image"])
     return manifest
 
 
-def _with_song(manifest: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The manifest with another name of its song, which stands in its analysis as well."""
+def _renamed(manifest: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The manifest with other names of the files that it names outside of its settings.
 
-    def renamed(table: Mapping[str, Any]) -> dict[str, Any]:
-        song = table.get("song")
-        if not isinstance(song, dict) or not isinstance(song.get("path"), str):
-            return dict(table)
-        return {**table, "song": {**song, "path": change(song["path"])}}
+    They are its song, which stands in its analysis as well, pictures of keyframes, and files that drive it. What is
+    malformed stays as it is.
+    """
 
-    analysis = manifest.get("analysis")
-    return renamed({**manifest, "analysis": renamed(analysis)} if isinstance(analysis, dict) else manifest)
+    def named(table: Any, key: str) -> Any:
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            return {**table, key: change(table[key])}
+        return table
+
+    renamed, analysis = dict(manifest), manifest.get("analysis")
+    if "song" in renamed:
+        renamed["song"] = named(renamed["song"], "path")
+    if isinstance(analysis, dict) and "song" in analysis:
+        renamed["analysis"] = {**analysis, "song": named(analysis["song"], "path")}
+    for rows, key in (("keyframes", "image"), ("files", "path")):
+        if isinstance(renamed.get(rows), list):
+            renamed[rows] = [named(row, key) for row in renamed[rows]]
+    return renamed
 
 
 def interpolation_of(manifest: Mapping[str, Any]) -> int:

@@ -41,7 +41,43 @@ class Stages(dict[str, float]):
             self.cpu[stage] = self.cpu.get(stage, 0.0) + computing
 
 
-class CpuTimes:
+class _Sampled:
+    """Looks again and again, from a thread of its own, while it is used as a context manager.
+
+    Parameters
+    ----------
+    name
+        Of the thread.
+    sample_s
+        Seconds between two looks.
+    """
+
+    def __init__(self, name: str, sample_s: float) -> None:
+        self._sample_s = sample_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
+
+    def _look(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._sample_s):
+            self._look()
+
+
+class CpuTimes(_Sampled):
     """CPU seconds of each thread of this process and of each child, sampled.
 
     Used as a context manager; the results stay readable afterwards. What a thread or a child does after its last
@@ -51,11 +87,9 @@ class CpuTimes:
     name = "times"  # of the thread that looks
 
     def __init__(self, sample_s: float = SAMPLE_S) -> None:
-        self._sample_s = sample_s
+        super().__init__(self.name, sample_s)
         self._threads: dict[int, tuple[str, float, float]] = {}  # name, at the beginning and last, by thread
         self._children: dict[int, tuple[str, float]] = {}  # command line and seconds, by process
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=self.name, daemon=True)
 
     @property
     def threads(self) -> dict[str, float]:
@@ -70,26 +104,11 @@ class CpuTimes:
         """Command line and seconds of every child."""
         return list(self._children.values())
 
-    def __enter__(self) -> Self:
-        self._look(first=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._look()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._sample_s):
-            self._look()
-
-    def _look(self, *, first: bool = False) -> None:
+    def _look(self) -> None:
         import psutil
 
-        process, names = psutil.Process(os.getpid()), {each.native_id: each.name for each in threading.enumerate()}
+        first, process = not self._threads, psutil.Process(os.getpid())
+        names = {each.native_id: each.name for each in threading.enumerate()}
         for each in process.threads():
             seconds = each.user_time + each.system_time
             name, begin, _ = self._threads.get(each.id, ("", seconds if first else 0.0, 0.0))
@@ -100,33 +119,15 @@ class CpuTimes:
                 self._children[child.pid] = (" ".join(child.cmdline()), times.user + times.system)
 
 
-class PeakMemory:
+class PeakMemory(_Sampled):
     """The largest memory that this process and its children (ffmpeg) held at once, sampled, in MB of 10⁶ bytes.
 
     Used as a context manager; `peak_mb` stays readable afterwards.
     """
 
     def __init__(self, sample_s: float = SAMPLE_S) -> None:
+        super().__init__("memory", sample_s)
         self.peak_mb = 0.0
-        self._sample_s = sample_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._look()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._look()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._sample_s):
-            self._look()
 
     def _look(self) -> None:
         import psutil

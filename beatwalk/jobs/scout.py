@@ -80,7 +80,7 @@ def picture_seeds(
     """One picture per seed, shape (len(seeds), height, width, 3)."""
     info = generator.info
     size = size or info.size
-    text = generator.encode([prompt])
+    text = generator.encode([generator.worded(prompt)])
     against = generator.encode([negative]) if negative.strip() else None
     batches = []
     for first in range(0, len(seeds), BATCH):

@@ -12,7 +12,6 @@ Conventions
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core import Sound, open_regular, open_sound, require_file
+from beatwalk.core import Sound, file_sha256, open_sound, require_file
 from beatwalk.errors import AudioError
 from beatwalk.types import Audio, Float, Float32, Song
 
@@ -100,8 +99,7 @@ def sha256_of(path: Path | str) -> str:
     """
     path = Path(path)
     try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path).hex()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -25,9 +25,7 @@ from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.types import Analysis, Float, frozen_array
 
-MAX_TAPS_BYTES = 16 * 2**20
 MIN_TAPS = 4
-MAX_BPM = 400.0
 
 READ_S = 0.1  # a section begins for a person by so much earlier
 _LABEL = re.compile(r"[^\W\d_][\w-]{0,39}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.types import Audio, Float, Float32
 
 FRAME_RATE_HZ = 90  # divides 22050: 11 ms, well below what the eye can tell in sync
@@ -125,9 +126,8 @@ class _Spectra:
     """The spectral filters, built once; a call turns frames, shape (n, _N_FFT), into n rows of each feature."""
 
     def __init__(self, rate_hz: int, log_gain: float) -> None:
-        from librosa import mel_frequencies
-        from librosa.filters import chroma, mel
-
+        librosa = import_librosa()
+        mel, chroma = librosa.filters.mel, librosa.filters.chroma
         self._log_gain = np.float32(log_gain)
         self._window = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
         self._short = np.hanning(_N_FFT_SHORT + 1)[:-1].astype(np.float32)
@@ -138,7 +138,7 @@ class _Spectra:
         self._hz = np.fft.rfftfreq(_N_FFT, 1 / rate_hz).astype(np.float32)
         self._ear = _ear_weight(self._hz)
         self._bands = np.stack([(self._hz >= lo) & (self._hz < hi) for lo, hi in BANDS_HZ.values()], axis=1)
-        centres = mel_frequencies(_N_MELS + 2, fmin=20, fmax=rate_hz / 2)[1:-1]
+        centres = librosa.mel_frequencies(_N_MELS + 2, fmin=20, fmax=rate_hz / 2)[1:-1]
         bins = np.searchsorted(centres, FLUX_BANDS_HZ)
         self.flux_bins = [slice(lo, hi) for lo, hi in itertools.pairwise(bins)]
 

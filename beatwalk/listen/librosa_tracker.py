@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
+from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.tempo import STEP_FRAMES, tempo_path, tempogram
 from beatwalk.types import Float
 
@@ -30,15 +31,13 @@ Indices = NDArray[np.int64]
 
 def track_beats(features: Features) -> Beats:
     """Find beats by dynamic programming (Ellis, 2007; librosa) along a tempo that may drift."""
-    from librosa.beat import beat_track
-
     envelope = onset_envelope(features)
     if not envelope.any() or features.flux.mean() < _MIN_FLUX:
         return no_beats()
     rows_bpm, rows_salience = tempo_path(tempogram(envelope))
     frames = np.arange(len(envelope) + _TAIL_FRAMES)
     rows = np.arange(len(rows_bpm)) * STEP_FRAMES
-    _, found = beat_track(
+    _, found = import_librosa().beat.beat_track(
         onset_envelope=np.pad(envelope, (0, _TAIL_FRAMES)),
         sr=FRAME_RATE_HZ,
         hop_length=1,

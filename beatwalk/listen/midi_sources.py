@@ -43,7 +43,6 @@ class MidiPart:
     channel: int | None = None  # from 0; None: all
     drum: bool = False  # on the drum channel, if the file has one
     control: int | None = None
-    gate: bool = False
 
     @classmethod
     def of(cls, part: str) -> MidiPart:
@@ -56,13 +55,15 @@ class MidiPart:
         """
         notes: tuple[int, ...] | None = None
         channel = control = None
-        drum = gate = False
+        drum = False
         for word in part.split(".") if part else ():
             numbered = _NUMBERED.fullmatch(word)
             if word in DRUMS:
                 notes, drum = DRUMS[word], True
-            elif word in ("gate", "bend"):
-                gate, control = gate or word == "gate", BEND if word == "bend" else control
+            elif word == "bend":
+                control = BEND
+            elif word == "gate":  # how a note drives, not which one: `plan.source_values` reads it
+                continue
             elif numbered is None:
                 known = (*DRUMS, "gate", "bend", "36 (a note)", "ch10 (a channel)", "cc1 (a controller)")
                 raise ValueError(f"no part {word!r} of a MIDI file; {hint(word, known)}")
@@ -72,7 +73,7 @@ class MidiPart:
                 notes, control = ((int(numbered[2]),), control) if not numbered[1] else (notes, int(numbered[2]))
             else:
                 raise ValueError(f"{word!r} is out of range; channels are 1 to 16, notes and controllers 0 to 127")
-        return cls(notes=notes, channel=channel, drum=drum, control=control, gate=gate)
+        return cls(notes=notes, channel=channel, drum=drum, control=control)
 
 
 def midi_source(file: MidiFile, part: MidiPart, duration_s: float, offset_s: float = 0.0) -> Curve | Events:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ from beatwalk.listen.audio import open_audio, sha256_of
 from beatwalk.listen.curve_table import curve_of, read_curve_table
 from beatwalk.listen.midi_file import read_midi
 from beatwalk.listen.midi_sources import MidiPart, midi_source
-from beatwalk.listen.stems import STEM_PARTS, hear_stem, place_in_song
+from beatwalk.listen.stems import STEM_PARTS, hear_stem, place_in_song, reduced
 from beatwalk.settings import SourcesSettings
 from beatwalk.sources import hint
-from beatwalk.types import Analysis, Audio, Curve, Events, SourceFile
+from beatwalk.types import Analysis, Audio, Curve, Events, Float32, SourceFile
 
 SAME_LENGTH_S = 1.0  # a stem may be shorter or longer by so much without a word
 
@@ -99,6 +100,7 @@ def hear_files(
     InputError, SettingsError
         A file cannot be read.
     """
+    reduced_song = cache(lambda: reduced(song))  # decoded once, if there is a stem at all
     found: dict[str, Curve | Events] = {}
     remarks: list[str] = []
     files: list[SourceFile] = []
@@ -109,7 +111,7 @@ def hear_files(
             continue
         files.append(SourceFile(name=name, path=path, sha256=sha256_of(path)))
         if name in sources.stems:
-            heard, said = _stem(path, parts, song, offset_s)
+            heard, said = _stem(path, parts, song.duration_s, reduced_song, offset_s)
         elif name in sources.midi:
             heard, said = _midi(path, parts, song.duration_s, offset_s)
         else:
@@ -122,13 +124,13 @@ def hear_files(
 
 
 def _stem(
-    path: Path, parts: list[str], song: Audio, offset_s: float
+    path: Path, parts: list[str], song_s: float, reduced_song: Callable[[], Float32], offset_s: float
 ) -> tuple[Mapping[str, Curve | Events], list[str]]:
     stem, remarks = open_audio(path), []
     end_s = stem.duration_s + offset_s
-    if abs(end_s - song.duration_s) > SAME_LENGTH_S:
-        remarks.append(f"it ends at {end_s:.1f} s, but the song at {song.duration_s:.1f} s")
-    place_s = place_in_song(stem, song, offset_s)
+    if abs(end_s - song_s) > SAME_LENGTH_S:
+        remarks.append(f"it ends at {end_s:.1f} s, but the song at {song_s:.1f} s")
+    place_s = place_in_song(stem, reduced_song(), offset_s)
     if place_s is None:
         remarks.append("it is not heard in the song, so whether it begins at the right time is unknown")
     elif place_s != offset_s:
@@ -136,7 +138,7 @@ def _stem(
         remarks.append(
             f"it seems to be {abs(place_s - offset_s):.2f} s {late}; if it is, write {path.name}:{place_s:.2f}"
         )
-    return hear_stem(stem, parts, song.duration_s, offset_s), remarks
+    return hear_stem(stem, parts, song_s, offset_s), remarks
 
 
 def _midi(

@@ -46,11 +46,13 @@ def _moved(curve: Curve, duration_s: float, offset_s: float) -> Curve:
     return Curve(values=frozen_array(np.where(inside, curve.at(times_s), 0.0)), rate_hz=curve.rate_hz)
 
 
-def place_in_song(stem: Audio, song: Audio, offset_s: float) -> float | None:
+def place_in_song(stem: Audio, song: Float32, offset_s: float) -> float | None:
     """Where a stem begins in a song, by cross-correlation of their sound.
 
     Parameters
     ----------
+    song
+        As `reduced` gives it.
     offset_s
         Where it is said to begin, in seconds.
 
@@ -61,7 +63,7 @@ def place_in_song(stem: Audio, song: Audio, offset_s: float) -> float | None:
     """
     from scipy.signal import correlate
 
-    part, whole = _reduced(stem), _reduced(song)
+    part, whole = reduced(stem), song
     size = float(np.sqrt(np.square(part, dtype=np.float64).sum() * np.square(whole, dtype=np.float64).sum()))
     if size == 0:
         return None
@@ -75,7 +77,7 @@ def place_in_song(stem: Audio, song: Audio, offset_s: float) -> float | None:
     return float(begins_s[best]) if likeness[best] > BETTER * said else offset_s
 
 
-def _reduced(audio: Audio) -> Float32:
+def reduced(audio: Audio) -> Float32:
     """Steps between averages of samples: without them low notes alone would decide."""
     kept: list[Float] = []
     rest = np.zeros(0, np.float32)

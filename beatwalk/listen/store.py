@@ -18,7 +18,7 @@ from beatwalk.listen.analysis_json import analysis_from_json, as_stored, read_an
 from beatwalk.listen.audio import open_audio, sha256_of, song_of
 from beatwalk.listen.corrections import Corrections, apply_corrections
 from beatwalk.listen.tracking import Hint
-from beatwalk.types import Analysis, Audio
+from beatwalk.types import Analysis, Audio, Song
 
 PathLike = str | Path
 STORED_SUFFIX = ".analysis.json"  # after the song's whole name
@@ -92,15 +92,15 @@ def stored_analysis(audio: Audio) -> Analysis | None:
     path = stored_path(audio.path)
     if not path.is_file():
         return None
-    analysis = read_analysis(path)
-    if analysis.song.sha256 != sha256_of(audio.path):
+    analysis, found = read_analysis(path), song_of(audio)
+    if analysis.song.sha256 != found.sha256:
         _log.warning("%s is of another recording and is not used; delete it, or analyze --save again", path)
         return None
     if analysis.song.track != audio.track:
         which = "the default sound" if analysis.song.track is None else f"sound {analysis.song.track} (--track)"
         _log.warning("%s is of %s of this file and is not used", path, which)
         return None
-    return with_song(analysis, audio)
+    return _of_song(analysis, found)
 
 
 def analysis_for(song: PathLike | Audio) -> Analysis:
@@ -163,7 +163,10 @@ def with_song(analysis: Analysis, song: PathLike | Audio) -> Analysis:
     PlanError
         The analysis is of another song.
     """
-    found = song_of(song if isinstance(song, Audio) else open_song(song))
+    return _of_song(analysis, song_of(song if isinstance(song, Audio) else open_song(song)))
+
+
+def _of_song(analysis: Analysis, found: Song) -> Analysis:
     if abs(found.duration_s - analysis.duration_s) > _MAX_LENGTH_DIFFERENCE_S:
         lengths = f"of {analysis.duration_s:.2f} s, but {found.path} is {found.duration_s:.2f} s long"
         raise PlanError(f"the analysis is of a song {lengths}; analyze it again: beatwalk analyze")

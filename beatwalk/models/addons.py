@@ -127,7 +127,7 @@ def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bo
     """
     folders = {Path(each) for each in (addons.vae, addons.tiny_vae) if each is not None}
     for path in addons.files():
-        if not path.exists() or not (path.is_file() or (path.is_dir() and path in folders)):
+        if not (path.is_file() or (path.is_dir() and path in folders)):
             raise ModelError(f"{path}: no such file; give a local .safetensors file")
         if path.is_file():
             check_file(path, allow_pickle)

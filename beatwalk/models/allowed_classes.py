@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import ModelError
-from beatwalk.models.families import read_config
+from beatwalk.models.configs import read_config
 
 _TEXT_ENCODERS = (
     "CLIPTextModel CLIPTextModelWithProjection T5EncoderModel UMT5EncoderModel Gemma2Model Gemma2ForCausalLM "

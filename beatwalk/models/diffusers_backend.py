@@ -5,11 +5,11 @@
   every picture, so that only the walk moves the picture.
 - Sizes: any multiple of 8. Where a model needs a larger multiple (32 for Sana), it makes the next larger size and the
   middle is kept.
-- In families with token masks the padding is filled by repeating the prompt's own tokens, and all tokens count. So
-  prompts of different lengths blend without the jump that a switching mask would cause. Cross-attention without
-  positions (Sana, PixArt) sees a set of tokens, so repeating leaves a prompt's picture nearly unchanged, whatever its
-  length. Where text and picture attend to each other (Z-Image, Lumina 2), repeating would make the text weigh more.
-  There only the shorter prompts of a walk are filled, up to the longest.
+- In families with token masks, except AuraFlow, the padding is filled by repeating the prompt's own tokens, and all
+  tokens count. So prompts of different lengths blend without the jump that a switching mask would cause.
+  Cross-attention without positions (Sana, PixArt) sees a set of tokens, so repeating leaves a prompt's picture nearly
+  unchanged, whatever its length. Where text and picture attend to each other (such as in Z-Image), repeating would
+  make the text weigh more. There only the shorter prompts of a walk are filled, up to the longest.
 - A model's safety checker is off unless the settings enable it: it replaces flagged pictures by black ones. Those are
   counted.
 """
@@ -31,7 +31,8 @@ from beatwalk.errors import ModelError
 from beatwalk.models.batching import Batches
 from beatwalk.models.cfg_batch import with_joined_passes
 from beatwalk.models.compile import compile_network, compile_options
-from beatwalk.models.families import Family, call_arguments, check_size, covering_size, embeds_guidance
+from beatwalk.models.configs import check_size, covering_size, embeds_guidance
+from beatwalk.models.families import Family, call_arguments
 from beatwalk.models.image_pull import pull_arguments
 from beatwalk.models.latent_layout import LAYOUTS, latent_channels, to_grid
 from beatwalk.models.library_logs import silence_libraries
@@ -158,6 +159,12 @@ class DiffusionGenerator(Generator):
         precision = self._info.dtype.removesuffix(COMPILED)
         self._info = replace(self._info, dtype=precision + (COMPILED if self.compiled else ""))
 
+    def worded(self, prompt: str) -> str:
+        """A prompt as the model's captions are worded, where the model brings a reader."""
+        if self._reader is None or not prompt.strip():  # no words are not a prompt of which nothing is known
+            return prompt
+        return self._reader.read(prompt).text
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """How the model's reader understands prompts, where it words them anew."""
         if self._reader is None:
@@ -175,8 +182,6 @@ class DiffusionGenerator(Generator):
 
         if not prompts:
             raise ModelError("no prompt to encode; give at least one")
-        if self._reader is not None:  # no words at all are not a prompt of which nothing is known
-            prompts = [self._reader.read(prompt).text if prompt.strip() else prompt for prompt in prompts]
         if self._last_text is not None and self._last_text[0] == tuple(
             prompts
         ):  # the estimate before a render encodes the same prompts

@@ -5,24 +5,19 @@ Conventions
 - A `Family` is looked up by the class of its diffusers pipeline; a new family is a new record.
 - Text becomes the named outputs of the pipeline's own `encode_prompt`. The same names are arguments of its
   `__call__`, and "negative_" before a name makes the argument for the negative.
-- A model's default steps, guidance and size are read from its configuration files, never from its name.
+- A model's default steps, guidance and size are read from its configuration files (`beatwalk.models.configs`), never
+  from its name.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from beatwalk.core import read_json
 from beatwalk.errors import ModelError
 
-Config = Mapping[str, Any]
-MAX_CONFIG_BYTES = 4 * 2**20
 USER_MULTIPLE = 8  # of a picture's width and height, whatever multiple the model needs inside
-PREFERENCES_FILE = "beatwalk.json"  # a model folder may give its default steps, guidance and size here
 Latents = Literal["grid", "tokens", "patches", "frames"]
 Padding = Literal["fixed", "cycle", "longest"]
 
@@ -32,8 +27,8 @@ class Family:
     """How the pipelines of one class are called."""
 
     pipeline: str  # class in diffusers
-    denoiser: Literal["unet", "transformer"]
     outputs: tuple[str | None, ...]  # of encode_prompt, in order, by the argument that takes them; None: dropped
+    denoiser: Literal["unet", "transformer"] = "transformer"
     masks: frozenset[str] = frozenset()  # the outputs that mark which tokens count
     renamed: Mapping[str, str] = field(
         default_factory=dict
@@ -115,7 +110,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="StableDiffusion3Pipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None, "pooled_prompt_embeds", None),
             encode_arguments=_SECOND_AND_THIRD_PROMPT,
             max_tokens=256,
@@ -128,7 +122,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="PixArtAlphaPipeline",
-            denoiser="transformer",
             **_MASKED,
             fewest_steps=2,  # it takes one step as a sign of a scheduler for distilled models
             padding="cycle",
@@ -140,7 +133,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="PixArtSigmaPipeline",
-            denoiser="transformer",
             **_MASKED,
             padding="cycle",
             call_arguments=_NO_BINNING,
@@ -151,7 +143,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="SanaPipeline",
-            denoiser="transformer",
             **_MASKED,
             padding="cycle",
             call_arguments=_NO_BINNING,
@@ -166,7 +157,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="SanaSprintPipeline",
-            denoiser="transformer",
             **_MASKED,
             padding="cycle",
             call_arguments=_NO_BINNING,
@@ -183,7 +173,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(  # dev has guidance as an input, schnell has no guidance
             pipeline="FluxPipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", "pooled_prompt_embeds", None),
             max_tokens=512,
             tokenizer="tokenizer_2",
@@ -198,7 +187,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(  # dev
             pipeline="Flux2Pipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None),
             max_tokens=512,
             preamble="system_message",
@@ -214,7 +202,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="Flux2KleinPipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None),
             restores=True,
             marks=12,
@@ -230,7 +217,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(  # Z-Image-Turbo's defaults: nothing in the files tells it from the base model
             pipeline="ZImagePipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None),
             layers=_REFINED,
             last_layer=r"all_final_layer\.[^.]+",
@@ -248,7 +234,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="Lumina2Pipeline",
-            denoiser="transformer",
             **_MASKED,
             separate_passes=True,
             layers=_REFINED,
@@ -262,7 +247,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="ChromaPipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None, "prompt_attention_mask"),
             masks=frozenset({"prompt_attention_mask"}),
             padding="longest",
@@ -277,7 +261,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="QwenImagePipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", "prompt_embeds_mask"),
             masks=frozenset({"prompt_embeds_mask"}),
             padding="longest",
@@ -295,7 +278,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="CogView4Pipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", None),
             separate_passes=True,
             max_tokens=1024,
@@ -307,7 +289,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="AuraFlowPipeline",
-            denoiser="transformer",
             **_MASKED,  # the mask is demanded, but the padding counts: it is zeros
             layers=r"(joint|single)_transformer_blocks\.\d+",
             max_tokens=256,
@@ -320,7 +301,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             pipeline="Kandinsky5T2IPipeline",
-            denoiser="transformer",
             outputs=("prompt_embeds", "pooled_prompt_embeds", None),
             renamed={"prompt_embeds": "prompt_embeds_qwen", "pooled_prompt_embeds": "prompt_embeds_clip"},
             lengths="prompt_cu_seqlens",
@@ -348,15 +328,6 @@ SINGLE_FILE_PIPELINES: Mapping[str, str] = {
     "xl_base": "StableDiffusionXLPipeline",
     "playground-v2-5": "StableDiffusionXLPipeline",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preferences:
-    """A model's default steps, guidance and size."""
-
-    steps: int
-    guidance: float  # 1: no guidance
-    size: tuple[int, int]  # width, height
 
 
 def family_of(pipeline: str, name: str) -> Family:
@@ -403,140 +374,3 @@ def call_arguments(family: Family, *, steps: int, guidance: float) -> dict[str, 
         "num_inference_steps": max(steps, family.fewest_steps),
         family.guidance_argument: float(guidance) + family.zero_guidance - 1.0,
     }
-
-
-def vae_scale(vae: Config) -> int:
-    """Pixels per latent cell, along one side."""
-    levels = vae.get("encoder_block_out_channels") or vae.get("block_out_channels") or vae.get("dim_mult") or (0,) * 4
-    return int(2 ** (len(levels) - 1))
-
-
-def native_multiple(family: Family, configs: Mapping[str, Config]) -> int:
-    """The number that the model itself needs width and height to be divisible by."""
-    patch = configs.get(family.denoiser, {}).get("patch_size") or 1
-    sides = patch if isinstance(patch, list | tuple) else (patch,)  # that of a video comes with its frames, 1
-    return math.lcm(
-        USER_MULTIPLE, family.multiple, vae_scale(configs.get("vae", {})) * math.lcm(*map(int, sides), family.cells)
-    )
-
-
-def covering_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """The smallest size that the model can make and that covers `size`; the margin is cropped later."""
-    width, height = size
-    return -(-width // multiple) * multiple, -(-height // multiple) * multiple
-
-
-def check_size(size: tuple[int, int], multiple: int = USER_MULTIPLE) -> None:
-    """Refuse a size that is not divisible by `multiple`; the message names the nearest sizes that are.
-
-    Raises
-    ------
-    ModelError
-        Width or height is not a positive multiple.
-    """
-    if all(side > 0 and side % multiple == 0 for side in size):
-        return
-    below = tuple(max(multiple, side // multiple * multiple) for side in size)
-    above = covering_size((max(size[0], 1), max(size[1], 1)), multiple)
-    nearest = " or ".join(f"{w}x{h}" for w, h in dict.fromkeys((below, above)))
-    raise ModelError(
-        f"size {size[0]}x{size[1]} cannot be made: width and height must be divisible by {multiple}; try {nearest}"
-    )
-
-
-def preferences(family: Family, configs: Mapping[str, Config]) -> Preferences:
-    """Steps, guidance and native size from the configurations of the model's components."""
-    denoiser, scheduler = configs.get(family.denoiser, {}), configs.get("scheduler", {})
-    distilled = bool(configs.get("pipeline", {}).get("is_distilled"))
-    steps, guidance = family.distilled if distilled else _schedule_preferences(family, denoiser, scheduler)
-    sample = (denoiser.get("sample_size") if family.size_in_config else None) or family.sample_size
-    height, width = sample if isinstance(sample, list | tuple) else (sample, sample)
-    scale = vae_scale(configs.get("vae", {}))
-    size = covering_size((int(width) * scale, int(height) * scale), USER_MULTIPLE)
-    return Preferences(steps=steps, guidance=guidance, size=size)
-
-
-def _schedule_preferences(family: Family, denoiser: Config, scheduler: Config) -> tuple[int, float]:
-    """Steps and guidance, from the scheduler and from what the denoiser was distilled to."""
-    if embeds_guidance(denoiser):  # distilled with guidance as an input
-        return family.distilled
-    if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
-        return 4, 1.0
-    if is_turbo(scheduler):
-        return 1, 1.0
-    return family.steps, family.guidance
-
-
-def embeds_guidance(denoiser: Config) -> bool:
-    """Whether guidance is an input of the network rather than a second pass."""
-    return denoiser.get("time_cond_proj_dim") is not None or bool(denoiser.get("guidance_embeds"))
-
-
-def is_turbo(scheduler: Config) -> bool:
-    """Whether an Euler scheduler starts at the last timestep: SD-Turbo and SDXL-Turbo ship one, made for one step.
-
-    Models with zero terminal SNR also start there, but they predict v or set `rescale_betas_zero_snr`.
-    """
-    return (
-        scheduler.get("_class_name") in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
-        and scheduler.get("timestep_spacing") == "trailing"
-        and scheduler.get("prediction_type", "epsilon") == "epsilon"
-        and not scheduler.get("rescale_betas_zero_snr")
-    )
-
-
-def read_configs(folder: Path) -> dict[str, Config]:
-    """The configuration of every component of a diffusers folder; no component is loaded."""
-    configs: dict[str, Config] = {}
-    for path in sorted(folder.glob("*/*.json")):
-        if path.name in ("config.json", "scheduler_config.json"):
-            configs[path.parent.name] = read_config(path)
-    if (folder / "model_index.json").is_file():
-        configs["pipeline"] = read_config(folder / "model_index.json")
-    return configs
-
-
-def own_preferences(folder: Path, default: Preferences) -> Preferences:
-    """`default`, changed by the folder's `beatwalk.json`: {"steps": 4, "guidance": 1.0, "size": [w, h]}.
-
-    Raises
-    ------
-    ModelError
-        A value in the file is not allowed.
-    """
-    path = folder / PREFERENCES_FILE
-    if not path.is_file():
-        return default
-    said = read_config(path)
-    steps, guidance, size = said.get("steps"), said.get("guidance"), said.get("size")
-    if steps is not None:
-        _expect(
-            isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= 200, path, "steps", "1 to 200"
-        )
-        default = replace(default, steps=steps)
-    if guidance is not None:
-        number = isinstance(guidance, int | float) and not isinstance(guidance, bool)
-        _expect(number and 0 <= guidance <= 50, path, "guidance", "0 to 50")
-        default = replace(default, guidance=float(guidance))
-    if size is not None:
-        pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
-        whole = pair and all(side % USER_MULTIPLE == 0 for side in size)
-        _expect(whole, path, "size", f"[width, height], divisible by {USER_MULTIPLE}")
-        default = replace(default, size=(size[0], size[1]))
-    return default
-
-
-def _expect(holds: bool, path: Path, key: str, expected: str) -> None:
-    if not holds:
-        raise ModelError(f"{path}: '{key}' must be {expected}; fix the file or remove it")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a JSON object of a model.
-
-    Raises
-    ------
-    ModelError
-        It cannot be read, or is not an object.
-    """
-    return read_json(path, ModelError, "a model's configuration", limit=MAX_CONFIG_BYTES)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from beatwalk.models.families import Config, Family, Latents
+from beatwalk.models.configs import Config
+from beatwalk.models.families import Family, Latents
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beatwalk.errors import ModelError
-from beatwalk.models.families import FAMILIES, own_preferences, preferences, read_configs
-from beatwalk.models.sources import INDEX_FILE, embedded_folder, read_index
+from beatwalk.models.configs import own_preferences, preferences, read_configs
+from beatwalk.models.families import FAMILIES
+from beatwalk.models.sources import INDEX_FILE, embedded_folder, pipeline_of, read_index
 
 CARD_HEAD = 20_000  # characters of a model card that are read to find the end of its head
 
@@ -68,7 +69,7 @@ def _cached(cache: Path | None) -> Iterator[ModelListing]:
 
 
 def _listing(name: str, folder: Path, n_bytes: int) -> ModelListing:
-    pipeline = str(read_index(folder, name)["_class_name"])
+    pipeline = pipeline_of(read_index(folder, name))
     family = FAMILIES.get(pipeline)
     likes = own_preferences(folder, preferences(family, read_configs(folder))) if family is not None else None
     return ModelListing(

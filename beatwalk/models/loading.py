@@ -17,20 +17,11 @@ from beatwalk.models.compat import (
     lacks_component,
     read_pickled_checkpoint,
 )
+from beatwalk.models.configs import Config, native_multiple, own_preferences, preferences, vae_scale
 from beatwalk.models.cpu_forward import use_cpu_forward
 from beatwalk.models.devices import pick_device, pick_dtype
 from beatwalk.models.diffusers_backend import DiffusionGenerator
-from beatwalk.models.families import (
-    SINGLE_FILE_PIPELINES,
-    USER_MULTIPLE,
-    Config,
-    Family,
-    family_of,
-    native_multiple,
-    own_preferences,
-    preferences,
-    vae_scale,
-)
+from beatwalk.models.families import SINGLE_FILE_PIPELINES, USER_MULTIPLE, Family, family_of
 from beatwalk.models.latent_layout import latent_channels
 from beatwalk.models.library_logs import silence_libraries
 from beatwalk.models.loras import relative_of_lora

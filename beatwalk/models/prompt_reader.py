@@ -69,7 +69,6 @@ class Reading:
     text: str  # what the model is given
     known: tuple[str, ...] = ()  # in its own words
     unknown: tuple[str, ...] = ()  # words that were left out
-    invented: bool = False  # nothing was known, and the text's hash chose
 
     def to_text(self, model: str) -> str:
         """One line for people."""
@@ -83,8 +82,8 @@ class PromptReader:
     """The vocabulary of a model, and how prompts are read with it."""
 
     names: Mapping[str, Mapping[str, str]]  # group → name → how captions word it
-    phrases: Mapping[str, tuple[str, str, float]]  # phrase → group, name, weight; a trailing * stands for any ending
-    hints: Mapping[str, tuple[str, float]]  # word → subject, weight; a trailing * stands for any ending
+    phrases: Mapping[str, Found]  # what each means; a trailing * stands for any ending
+    hints: Mapping[str, Found]  # words that only suggest a subject; likewise
     implied: Mapping[str, str]  # palette or mood → subject, where nothing hints at one
     seen: frozenset[str]  # words of captions: the model has met them, whatever they mean
     filler: frozenset[str]  # words that change nothing, and words that are no slips of known ones
@@ -112,24 +111,26 @@ class PromptReader:
         """From the plain data of `words.json`."""
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']}, but this beatwalk reads {VERSION}")
-        phrases: dict[str, tuple[str, str, float]] = {}
-        for group in GROUPS:
-            for name, entry in data["words"][group].items():
-                for phrase in entry["plain"]:
-                    phrases.setdefault(phrase, (group, name, 1.0))
-        for group in GROUPS:
-            for name, entry in data["words"][group].items():
-                for phrase in entry["others"]:
-                    phrases.setdefault(phrase, (group, name, SYNONYM))
-        faint = set(data["faint"])
-        seen = {part for phrase, (*_, weight) in phrases.items() if weight == 1.0 for part in phrase.split()}
+        phrases: dict[str, Found] = {}
+        for kind, weight in (("plain", 1.0), ("others", SYNONYM)):
+            for group in GROUPS:
+                for name, entry in data["words"][group].items():
+                    for phrase in entry[kind]:
+                        phrases.setdefault(phrase, Found(group=group, name=name, weight=weight))
+        subjects, faint = data["words"]["subjects"], set(data["faint"])
+        named = {*data["hints"], *data["implied"].values(), *data["own"]}
+        if unknown := {*(named - set(subjects)), *(set(data["words"]["moods"]) - set(_TELLING))}:
+            raise ValueError(f"it names {sorted(unknown)[0]!r}, which is no subject or mood of it")
+        if not data["own"]:
+            raise ValueError("it has no subjects for prompts of which nothing is known")
+        seen = {part for phrase, found in phrases.items() if found.weight == 1.0 for part in phrase.split()}
         return cls(
             seen=frozenset({*seen, *_FUNCTION}),
             implied=dict(data["implied"]),
             names={g: {n: entry["caption"] for n, entry in data["words"][g].items()} for g in GROUPS},
             phrases=phrases,
             hints={
-                word: (subject, FAINT if word in faint else HINT)
+                word: Found(group="subjects", name=subject, weight=FAINT if word in faint else HINT, hint=True)
                 for subject, words in data["hints"].items()
                 for word in words
             },
@@ -154,14 +155,12 @@ class PromptReader:
         if any(one.group == "subjects" and not one.hint for one in found) and self._is_plain(text):
             return Reading(text=prompt, known=tuple(dict.fromkeys(self._caption_of(one) for one in found)))
         chosen = _chosen(found, self._subject(text, found))
-        invented = not found
-        if invented:
+        if not found:
             chosen |= self._mood_of_its_own(text)
         return Reading(
             text=self._worded(chosen),
-            known=() if invented else tuple(self._caption_of(one) for ones in chosen.values() for one in ones),
+            known=tuple(self._caption_of(one) for ones in chosen.values() for one in ones) if found else (),
             unknown=tuple(dict.fromkeys(unknown)),
-            invented=invented,
         )
 
     def _is_plain(self, text: str) -> bool:
@@ -184,27 +183,16 @@ class PromptReader:
 
     def _known(self, phrase: str, *, single: bool) -> Found | None:
         for variant in _variants(phrase):
-            if variant in self.phrases:
-                group, name, weight = self.phrases[variant]
-                return Found(group=group, name=name, weight=weight)
-            if variant in self.hints:
-                return self._hint(variant)
+            if (known := self.phrases.get(variant) or self.hints.get(variant)) is not None:
+                return known
         if not single or phrase in self.filler:
             return None
         for length in range(len(phrase), 1, -1):
-            if (stem := phrase[:length]) in self._stems:
-                group, name, weight = self._stems[stem]
-                return Found(group=group, name=name, weight=weight)
-            if f"{stem}*" in self.hints:
-                return self._hint(f"{stem}*")
-        if (meant := self._slipped(phrase)) is not None:
-            group, name, weight = self.phrases[meant]
-            return Found(group=group, name=name, weight=weight)
-        return None
-
-    def _hint(self, word: str) -> Found:
-        name, weight = self.hints[word]
-        return Found(group="subjects", name=name, weight=weight, hint=True)
+            stem = f"{phrase[:length]}*"
+            if (known := self.phrases.get(stem) or self.hints.get(stem)) is not None:
+                return known
+        meant = self._slipped(phrase)
+        return None if meant is None else self.phrases[meant]
 
     def _inside(self, word: str) -> Iterator[Found | str]:
         """A word of a script without spaces: what is known in it, longest first; and the halves of neon-drenched."""
@@ -213,13 +201,11 @@ class PromptReader:
             while at < len(word):
                 for length in range(min(8, len(word) - at), 0, -1):
                     part = word[at : at + length]
-                    if part in self.hints and len(part) > 1:
-                        yield self._hint(part)
-                        at += length
-                        break
-                    if part in self.phrases and (length > 1 or ord(part) >= 0x3400):
-                        group, name, weight = self.phrases[part]
-                        yield Found(group=group, name=name, weight=weight)
+                    known = self.hints.get(part) if length > 1 else None
+                    if known is None and (length > 1 or ord(part) >= 0x3400):
+                        known = self.phrases.get(part)
+                    if known is not None:
+                        yield known
                         at += length
                         break
                 else:
@@ -230,11 +216,6 @@ class PromptReader:
             yield from self._matched([half for half in word.split("-") if half])
         else:
             yield word
-
-    @cached_property
-    def _stems(self) -> dict[str, tuple[str, str, float]]:
-        """Beginnings of words that may end in any way."""
-        return {phrase[:-1]: meaning for phrase, meaning in self.phrases.items() if phrase.endswith("*")}
 
     @cached_property
     def _long_words(self) -> list[str]:
@@ -282,11 +263,11 @@ class PromptReader:
         """A caption as the model learnt them: mood, colour, subject; what stands behind; style."""
         words = {group: [self._caption_of(one) for one in ones] for group, ones in chosen.items()}
         (subject,), palettes, moods = words["subjects"], words.get("palettes", []), words.get("moods", [])
-        behind = [mood for mood in moods if mood.startswith("at ")]
+        behind = [self._caption_of(one) for one in chosen.get("moods", []) if one.name in _BEHIND]
         before = [mood for mood in moods if mood not in behind]
-        body = " ".join([*before[:1], *palettes[:1], subject])
+        body = " ".join([*before, *palettes[:1], subject])
         body += f" with {palettes[1]} light" if len(palettes) > 1 else ""
-        body = " ".join([body, *behind[:1]])
+        body = " ".join([body, *behind])
         return ", ".join([body, *words.get("styles", []), *words.get("compositions", [])])
 
 
@@ -298,18 +279,22 @@ def _spaced(text: str) -> str:
 
 def _weighted(text: str) -> Iterator[tuple[list[str], float]]:
     """Runs of words with the weight that brackets and numbers give them; what is negated is left out."""
-    text = _WEIGHT.sub(lambda found: f"({found[1]})\x00{found[2]}\x00", text)
-    explicit = [float(number) for number in re.findall(r"\x00([0-9.]+)\x00", text)]
-    text = re.sub(r"\x00[0-9.]+\x00", "\x01", text)
+    numbers: list[float] = []
+
+    def marked(found: re.Match[str]) -> str:
+        numbers.append(float(found[2]))
+        return f"({found[1]})\x01"
+
+    text = _WEIGHT.sub(marked, text.replace("\x01", " "))
     depth_round = depth_square = 0
     run: list[tuple[str, float]] = []
     spans: list[tuple[list[str], float]] = []
     opened: list[int] = []
     negated = False
-    numbers = iter(explicit)
+    given = iter(numbers)
     for part in re.findall(rf"\x01|{_PART.pattern}", text):
         if part == "\x01":
-            factor, begin = next(numbers) / BRACKET, opened.pop() if opened else len(run)
+            factor, begin = next(given) / BRACKET, opened.pop() if opened else len(run)
             run = [(word, weight * factor if i >= begin else weight) for i, (word, weight) in enumerate(run)]
         elif part in "([":
             depth_round, depth_square = depth_round + (part == "("), depth_square + (part == "[")
@@ -318,7 +303,6 @@ def _weighted(text: str) -> Iterator[tuple[list[str], float]]:
             depth_round, depth_square = max(0, depth_round - (part == ")")), max(0, depth_square - (part == "]"))
         elif part in _STOP:
             negated = False
-            spans.append(([], 1.0))
             spans += _spans(run)
             run = []
             opened = []
@@ -326,7 +310,7 @@ def _weighted(text: str) -> Iterator[tuple[list[str], float]]:
             negated = True
         elif not negated and (word := part.strip("'’‘*#@~^_=")):
             run.append((word, BRACKET ** (depth_round - depth_square)))
-    yield from (span for span in [*spans, *_spans(run)] if span[0])
+    yield from [*spans, *_spans(run)]
 
 
 def _spans(run: Sequence[tuple[str, float]]) -> list[tuple[list[str], float]]:

@@ -1,7 +1,7 @@
 """The seam between the walk and the models that make pictures.
 
 The rest of the program sees a model as a `Generator`: text → `Conditioning`, seed → noise, (noise, conditioning) →
-latents → pictures. Arrays are numpy float32 on the host: a few kilobytes a frame, whatever the model.
+latents → pictures. Arrays are numpy float32 on the host.
 `beatwalk.models.fake` has a small smooth function behind the same seam, which tests the walk without torch.
 """
 
@@ -38,6 +38,10 @@ class Generator(Protocol):
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all padded to a common length."""
         ...
+
+    def worded(self, prompt: str) -> str:
+        """A prompt as the model is to be given it, for `encode`; most models take prompts as they are written."""
+        return prompt
 
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """Sentences on how the model reads prompts; none where it reads them as they are."""

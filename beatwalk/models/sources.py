@@ -20,20 +20,17 @@ from typing import Any, Literal
 from beatwalk.core import open_regular
 from beatwalk.errors import ModelError
 from beatwalk.models.allowed_classes import check_classes, check_no_code
-from beatwalk.models.families import FAMILIES, read_config
+from beatwalk.models.configs import read_config
+from beatwalk.models.families import FAMILIES
 from beatwalk.models.weight_bounds import check_files, check_schedule
 
 INDEX_FILE = "model_index.json"
 WORDS_FILE = "words.json"  # a vocabulary for `beatwalk.models.prompt_reader`
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-WEIGHTLESS = (
-    "tokenizer",
-    "scheduler",
-    "feature_extractor",
-    "image_processor",
-)  # names of components without weights begin like this
-NEVER_LOADED = ("safety_checker", "feature_extractor", "image_encoder")  # components that are never loaded
+WEIGHTLESS = ("tokenizer", "scheduler", "image_processor")  # names of components without weights begin like this
+# Components that are not loaded with the others; a safety checker and its extractor are, where they are enabled.
+NEVER_LOADED = ("safety_checker", "feature_extractor", "image_encoder")
 MAX_HEADER_BYTES = 100_000_000  # of safetensors, by its own rule
 EDGE_BYTES = 1 << 20  # of the beginning and of the end of a weights file, for the fingerprint
 PICKLE_ADVICE = (

@@ -54,6 +54,10 @@ class TimedGenerator(Generator):
         with self.stages.time("text"):
             return self.generator.encode(prompts)
 
+    def worded(self, prompt: str) -> str:
+        """As the timed generator words it."""
+        return self.generator.worded(prompt)
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """Those of the timed generator."""
         return self.generator.notes_on(prompts)

@@ -16,7 +16,7 @@ from typing import Any
 
 from beatwalk.core import in_words, read_json
 from beatwalk.errors import ModelError
-from beatwalk.models.families import read_config
+from beatwalk.models.configs import read_config
 
 MAX_INDEX_BYTES = 32 * 2**20
 MAX_TEXT_BYTES = 128 * 2**20  # of a vocabulary; Gemma's has 35 MB

@@ -151,8 +151,11 @@ def _every(values: Values, texts: Texts, at: Moments) -> Float:
 def held(values: Float, what: str, at: Moments) -> Float:
     """Hold the value at each moment until the next one; before the first one it is 0."""
     moments_s = _moments_s(what, at)
-    taken = np.concatenate([[0.0], np.interp(moments_s, at.times_s, values, left=0.0)])
-    kept: Float = taken[np.searchsorted(moments_s, at.times_s + 1e-9, side="right")]
+    # Of the frame in which a moment lies: a pulse is as high as its event is strong in that frame alone.
+    frames = np.searchsorted(at.times_s, moments_s - 0.5 / float(at.timeline.fps), side="left")
+    inside = frames < len(at.times_s)
+    taken = np.concatenate([[0.0], values[frames[inside]]])
+    kept: Float = taken[np.searchsorted(frames[inside], np.arange(len(at.times_s)), side="right")]
     return kept
 
 

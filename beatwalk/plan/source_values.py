@@ -89,7 +89,7 @@ def source_values(name: str, at: Moments, every: int = 1, offset_beats: float = 
         heard = _outside(at.analysis, name)
         if isinstance(heard, Curve):
             return heard.at(at.times_s)
-        if name.endswith(".gate"):
+        if "gate" in name.split(".")[1:]:
             return _sounding(heard, at.times_s)
         return _pulses(heard.times_s[::every], heard.strength[::every], offset_beats, at)
     if (kind := SOURCES[name].kind) == "event":

@@ -23,7 +23,6 @@ from beatwalk.walk.map_correction import MapCorrection
 from beatwalk.walk.tuning import TUNING
 
 MANY = 2**31 - 1  # samples: no limit
-MOST_GROWTH = 8  # blocks after which the number of samples grows no more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,7 +101,7 @@ class PaceController:
 
     def _allowed(self) -> int:
         """Samples that may be made before the next frames."""
-        allowed: int = TUNING.first_samples * TUNING.growth ** min(self.blocks, MOST_GROWTH)
+        allowed: int = TUNING.first_samples * TUNING.growth**self.blocks
         return allowed
 
     def _farther(self, wanted: Float, least: float, most: int) -> Float:

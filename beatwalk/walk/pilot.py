@@ -119,8 +119,14 @@ def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None])
         shown[segment.index] = colors if before is None else np.concatenate([before[-1:], colors])
     if not shown:
         return lengths, cost
-    ends = np.concatenate([colors[[0, -1]] for colors in shown.values()])
-    farthest = max(float(preview_change(np.broadcast_to(end, ends.shape), ends).max()) for end in ends)
+    # A keyframe that two segments share counts once, and so does every pair.
+    ends = np.stack(
+        [colors[i] for index, colors in shown.items() for i in ((0, -1) if index - 1 not in shown else (-1,))]
+    )
+    farthest = 0.0
+    for i, end in enumerate(ends[:-1], 1):
+        beat()
+        farthest = max(farthest, float(preview_change(np.broadcast_to(end, ends[i:].shape), ends[i:]).max()))
     for index, colors in shown.items():
         lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
     return lengths, cost

@@ -73,8 +73,9 @@ class Walk:
         check_video_size(size, info.size_multiple, info.name)
         guidance = info.guidance if model.guidance is None else model.guidance
         negatives = [k.negative for k in keyframes] if guidance > 1 else []
-        texts = list(dict.fromkeys([*(k.prompt for k in keyframes), *negatives]))
-        encoded = generator.encode(texts)
+        prompts = dict.fromkeys(k.prompt for k in keyframes)
+        texts = list(dict.fromkeys([*prompts, *negatives]))
+        encoded = generator.encode([generator.worded(text) if text in prompts else text for text in texts])
         images = dict.fromkeys(k.image for k in keyframes if k.image is not None)
         return cls(
             plan=plan,

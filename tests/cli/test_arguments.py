@@ -54,10 +54,11 @@ def test_an_output_is_a_file_a_folder_or_a_name_without_its_ending(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert placed_output(None, default) == default
-    assert placed_output(tmp_path, default) == tmp_path / "song.mp4"
-    assert placed_output(tmp_path / "out", default) == tmp_path / "out.mp4"
-    assert placed_output(tmp_path / "out.mkv", default) == tmp_path / "out.mkv"
-    assert placed_output(Path("~/out"), default) == tmp_path / "out.mp4"
+    assert placed_output(str(tmp_path), default) == tmp_path / "song.mp4"
+    assert placed_output(f"{tmp_path}/new/", default) == tmp_path / "new" / "song.mp4"
+    assert placed_output(f"{tmp_path}/out", default) == tmp_path / "out.mp4"
+    assert placed_output(f"{tmp_path}/out.mkv", default) == tmp_path / "out.mkv"
+    assert placed_output("~/out", default) == tmp_path / "out.mp4"
 
 
 @pytest.mark.parametrize(
@@ -75,8 +76,8 @@ def test_the_ending_chooses_a_codec_where_the_wanted_one_does_not_fit(
 def test_a_chosen_codec_stays() -> None:
     """--codec says it better than an ending."""
     choices = {"codec": "hap", "preset": "default"}
-    assert codec_by_ending(Path("out.webm"), choices) is choices
-    assert codec_by_ending(Path("out.webm"), {"codec": None, "preset": "default"})["codec"] == "webm"
+    assert codec_by_ending("out.webm", choices) is choices
+    assert codec_by_ending("out.webm", {"codec": None, "preset": "default"})["codec"] == "webm"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,20 @@ def test_presets_have_nicknames() -> None:
     """Capitals and spaces do not matter."""
     assert find_preset("dnb") == find_preset("Drum and Bass") == find_preset("drum-and-bass")
     assert find_preset("House") == find_preset("house")
+
+
+def test_a_new_folder_is_made_for_the_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slash at its end reaches the verb, and the video keeps the song's name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "song.mp4").touch()
+    for folder in ("videos/", "videos"):
+        code, text = said(capsys, "song.wav", "a forest", "-o", folder)
+        assert (code, "song.mp4 exists" in text) == (1, True)
+    said(capsys, "song.wav", "a forest", "-o", "more/videos/")
+    assert (tmp_path / "more" / "videos").is_dir()
 
 
 def test_every_setting_is_described(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,7 +139,11 @@ def absolute_names(text: str, folder: Path) -> bool:
 def test_manifests_and_reports_hold_relative_names(folder: Path) -> None:
     """Manifests move with their videos, and do not tell how folders are named; they are read as before."""
     (folder / "sub").mkdir()
-    out, settings = folder / "sub" / "out.mp4", {**SMALL, "walk": {"init": str(folder / "a.png")}}
+    (folder / "glow.csv").write_text("0,0\n4,1\n")
+    driven = {"curves": {"glow": str(folder / "glow.csv")}}
+    hue = {"hue": {"rules": [{"source": "glow", "amount": 9.0}]}}
+    out = folder / "sub" / "out.mp4"
+    settings = {**SMALL, "walk": {"init": str(folder / "a.png")}, "sources": driven, "color": hue}
     api.render(api.plan(folder / "song.wav", ["a", "b"], overrides=[settings]), out, generator=FakeGenerator())
     text = manifest_path(out).read_text()
     assert not absolute_names(text, folder)
@@ -149,6 +153,8 @@ def test_manifests_and_reports_hold_relative_names(folder: Path) -> None:
     assert found is not None
     assert Path(found["song"]["path"]).samefile(folder / "song.wav")
     assert Path(found["settings"]["walk"]["init"]).samefile(folder / "a.png")
+    assert [Path(row["path"]).name for row in found["files"]] == ["glow.csv"]
+    assert Path(found["files"][0]["path"]).samefile(folder / "glow.csv")
     report = api.check(out)
     assert report.sound is not None
     assert not absolute_names(json.dumps(report.to_json()), folder)

@@ -10,16 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.errors import ModelError
+from beatwalk.models.configs import check_size, covering_size, native_multiple, preferences, vae_scale
 from beatwalk.models.devices import MAX_BATCH, pick_batch, pick_device, pick_dtype
-from beatwalk.models.families import (
-    FAMILIES,
-    call_arguments,
-    check_size,
-    covering_size,
-    native_multiple,
-    preferences,
-    vae_scale,
-)
+from beatwalk.models.families import FAMILIES, call_arguments
 
 (
     SD, SDXL, LCM, SANA, PIXART, SD3, FLUX, KLEIN, ZIMAGE, LUMINA, SPRINT, FLUX2, CHROMA, QWEN, COGVIEW, AURA, KANDIN,

@@ -38,6 +38,15 @@ def test_the_model_inside_comes_first(saved: Callable[[str], Path], tmp_path: Pa
         assert each.n_bytes == sum(path.stat().st_size for path in each.path.rglob("*") if path.is_file())
 
 
+def test_an_image_to_image_folder_is_listed_as_it_is_loaded(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """It is walked as text-to-image."""
+    hub_cache(tmp_path, "another/model", saved("sd"))
+    index = tmp_path / "models--another--model" / "snapshots" / ("0" * 40) / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"_class_name": "StableDiffusionImg2ImgPipeline"}))
+    _, listing = list_models(tmp_path)
+    assert (listing.family, listing.walkable, listing.steps) == ("StableDiffusionPipeline", True, 25)
+
+
 def test_no_cache_is_no_trouble(tmp_path: Path) -> None:
     """A machine that never downloaded anything has the model inside."""
     assert [each.name for each in list_models(tmp_path / "nowhere")] == ["nano"]

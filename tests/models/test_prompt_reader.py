@@ -6,6 +6,7 @@ import json
 import random
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_the_colour_nearest_to_the_subject_leads(reader: PromptReader) -> None:
 def test_nothing_known_gives_a_mood_of_its_own(reader: PromptReader) -> None:
     """Stable, of the text's own, and always something that the painter could have painted."""
     readings = [reader.read(text) for text in ("asdf qwer", "asdf qwer ", "lorem ipsum", "x" * 5000, "\ud83d", "?!")]
-    assert all(reading.invented for reading in readings)
+    assert not any(reading.known for reading in readings)
     assert readings[0].text == readings[1].text != readings[2].text
     assert len({reader.read(f"qx{i}zv").text for i in range(50)}) > 30
 
@@ -93,7 +94,12 @@ def test_what_was_read_is_said(reader: PromptReader) -> None:
     assert "mood of its own" in reader.read("asdf").to_text("nano")
 
 
-def test_any_text_is_read_twice_the_same_and_soon(reader: PromptReader) -> None:
+def test_marks_of_its_own_in_a_text_do_no_harm(reader: PromptReader) -> None:
+    """Control characters, and weights beside them."""
+    assert reader.read("\x01 (ocean:1.2) \x00.\x00 zq").text == "ocean"
+
+
+def test_any_text_becomes_a_caption(reader: PromptReader) -> None:
     """Random letters of all scripts, brackets and numbers; what comes out is read as itself."""
     rng = random.Random(0)
     letters = string.printable + "()[]:.,<>{}|-–—éßñ日本語中文한국어Русский🌊🔥\u200d\ufe0f\x00\u202e"
@@ -101,7 +107,7 @@ def test_any_text_is_read_twice_the_same_and_soon(reader: PromptReader) -> None:
         text = "".join(rng.choice(letters) for _ in range(rng.randrange(120)))
         reading = reader.read(text)
         assert reading.text == text or set(reading.text) <= set(string.ascii_lowercase + " ,-")
-        assert reader.read(text) == reading
+        assert reader.read(reading.text).text == reading.text
 
 
 def test_the_file_is_what_the_recipe_makes() -> None:
@@ -111,15 +117,30 @@ def test_the_file_is_what_the_recipe_makes() -> None:
 
 def test_every_language_has_the_words_that_matter() -> None:
     """Subjects, colours, light, weather and moods in nine languages beside English."""
-    words = vocabulary()["words"]
-    listed = [word for group in words.values() for entry in group.values() for word in entry["others"]]
-    for sign in ("ciudad*", "cidade*", "ville*", "stadt*", "città", "город*", "都市", "城市", "도시"):
-        assert sign in listed
+    made = vocabulary()
+    heard = {word for group in made["words"].values() for entry in group.values() for word in entry["others"]}
+    heard |= {word for words in made["hints"].values() for word in words}
+    for signs in (
+        ("ciudad*", "azul*", "noche*", "tormenta*"), ("cidade*", "verde*", "noite*", "chuva*"),
+        ("ville*", "bleu*", "nuit*", "orage*"), ("stadt*", "grün*", "nacht*", "gewitter*"),
+        ("città", "giall*", "notte*", "temporale*"), ("город*", "син*", "ноч*", "гроз*"),
+        ("都市", "青", "夜", "嵐"), ("城市", "蓝色", "夜", "风暴"), ("도시", "파란", "밤", "폭풍"),
+    ):  # fmt: skip
+        assert set(signs) <= heard
 
 
 def test_a_damaged_vocabulary_is_named(tmp_path: Path) -> None:
     """With its file."""
-    for text in ("", "[]", '{"version": 2}', '{"version": 1, "words": {}}'):
+    whole = vocabulary()
+    moods = {**whole["words"], "moods": {"sulky": whole["words"]["moods"]["dark"]}}
+    unknown: tuple[dict[str, Any], ...] = (
+        {"own": ["cat"]},
+        {"hints": {"cat": ["kitten"]}},
+        {"implied": {"neon": "cat"}},
+        {"words": moods},
+    )
+    others = [json.dumps({**whole, **change}) for change in ({"own": []}, *unknown)]
+    for text in ("", "[]", '{"version": 2}', '{"version": 1, "words": {}}', *others):
         (tmp_path / "words.json").write_text(text)
         with pytest.raises(ModelError, match=r"words\.json: not a vocabulary"):
             PromptReader.of(tmp_path)
@@ -127,11 +148,11 @@ def test_a_damaged_vocabulary_is_named(tmp_path: Path) -> None:
     assert PromptReader.of(tmp_path) is None
 
 
-def test_the_model_inside_reads_with_it() -> None:
-    """What is encoded is what was read, and it is said."""
+def test_the_model_inside_words_prompts_with_it() -> None:
+    """And says so; no words are no prompt, and negatives are encoded as they are."""
     nano = load_model(ModelRequest())
-    one, other = (
-        nano.encode([text]).tensors["prompt_embeds"] for text in ("夜の東京、雨、ネオン", "neon city at night")
-    )
-    assert (one == other).all()
+    assert nano.worded("夜の東京、雨、ネオン") == nano.worded("neon city at night") == "neon city at night"
+    assert nano.worded(" ") == " "
     assert nano.notes_on(["neon city at night", "夜の東京、雨、ネオン"]) == ["nano reads: city, neon, at night"]
+    one, other = (nano.encode([text]).tensors["prompt_embeds"] for text in ("blurry", nano.worded("blurry")))
+    assert one.shape != other.shape or (one != other).any()

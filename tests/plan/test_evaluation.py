@@ -202,6 +202,15 @@ def test_gate_and_hold() -> None:
     np.testing.assert_allclose(held, 40 / 3 / 20, atol=1e-6)
 
 
+def test_a_held_pulse_keeps_its_height() -> None:
+    """Also where its event lies between two frames; before the first one it is 0."""
+    times_s, strength = frozen_array([0.52, 1.03, 1.47]), frozen_array([1.0, 0.5, 0.75])
+    struck = replace(SONG, onsets_s=times_s, onset_strength=strength)
+    held = shaped_source(Rule(source="onset", hold="onset"), struck, TIMELINE)
+    assert [held[TIMELINE.frame_at(time_s)] for time_s in times_s] == pytest.approx([1.0, 0.5, 0.75])
+    assert [held[i] for i in (0, 11, 20, 30, 479)] == pytest.approx([0, 0, 1.0, 0.5, 0.75])
+
+
 def test_smooth_follows_without_overshoot_or_with() -> None:
     """Critically damped it arrives from below; less damped it swings over; response moves it at once."""
     steps = np.r_[np.zeros(10), np.ones(200)]

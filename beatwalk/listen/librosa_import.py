@@ -1,0 +1,39 @@
+"""The only way to librosa: one process at a time compiles it.
+
+When librosa is first imported, numba compiles some of its functions and keeps the code on disk. Two processes that
+do so at the same time can leave a mixture of their files, which crashes every later process of the installation
+(numba issue 10128, open in numba 0.68). So whoever comes second waits, and finds the code finished.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from beatwalk.core.locking import in_turn
+
+_WAIT_S = 300.0  # compiling takes 10 to 60 s
+
+
+def import_librosa() -> ModuleType:
+    """Import librosa with `librosa.beat` and `librosa.filters`, whose import compiles all that is compiled so."""
+    with in_turn(_lock_file(), _WAIT_S):
+        import librosa.beat
+        import librosa.filters
+    return librosa
+
+
+def _lock_file() -> Path:
+    """Name a file beside the code that numba keeps, so that whoever shares the code shares the lock."""
+    spec = find_spec("librosa")
+    assert spec is not None and spec.origin is not None, "librosa is installed with beatwalk"
+    beside = Path(spec.origin).parent / "__pycache__"
+    if kept := os.environ.get("NUMBA_CACHE_DIR"):
+        beside = Path(kept)
+    elif not os.access(beside.parent, os.W_OK):
+        import platformdirs
+
+        beside = platformdirs.user_cache_path("beatwalk")
+    return beside / "beatwalk.lock"
