@@ -80,6 +80,7 @@ class Project:
     def __init__(self, folder: Path, hub: Hub) -> None:
         self.folder, self.id = folder, folder.name
         self.lock = threading.RLock()
+        self._saving = threading.Lock()  # taken before the other one
         self.history = History()
         self.problem: dict[str, Any] | None = None  # why there is no analysis
         self.listening = False
@@ -88,6 +89,7 @@ class Project:
         self._audio: Audio | None = None
         self._timer: threading.Timer | None = None
         self._planned: tuple[State, Plan | BeatwalkError] | None = None
+        self._stored: Analysis | None = None  # what analysis.json holds, once this server has written it
         data = read_json(folder / "project.json", PlanError, "a project")
         self.name, self.revision = str(data.get("name", self.id)), int(data.get("revision", 0))
         self.song_file, self.song_name = _plain_name(data.get("song_file")), str(data.get("song_name", ""))
@@ -160,7 +162,7 @@ class Project:
         AudioError
             It holds no sound that can be read.
         """
-        with self.lock:
+        with self._saving, self.lock:  # what was heard before is not written after it was removed
             audio = open_song(partial)
             file = f"song{partial.suffix}"
             if self.song is not None and self.song_file != file:
@@ -176,6 +178,7 @@ class Project:
             self.history = History()
             self.state = replace(self.state, analysis=None, anchors_s=(), start_s=0.0, end_s=None)
             (self.folder / "analysis.json").unlink(missing_ok=True)
+            self._stored = None
             del audio
             self._advance()
 
@@ -259,8 +262,7 @@ class Project:
     def _save_small(self) -> None:
         state = self.state
         for name, text in (("prompts.txt", state.prompts), ("preset.toml", preset_toml(state.settings))):
-            with whole_or_nothing(self.folder / name) as partial:
-                partial.write_text(text, encoding="utf-8", newline="\n")
+            _write_if_new(self.folder / name, text.encode())
         write_json(
             self.folder / "project.json",
             {
@@ -278,17 +280,24 @@ class Project:
         )
 
     def save_large(self) -> None:
-        """Write analysis and plan, where they changed since the last time."""
-        with self.lock:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            state = self.state
-            with contextlib.suppress(OSError, OutputError):  # the folder may have been deleted meanwhile
-                if state.analysis is not None:
-                    write_analysis(state.analysis, self.folder / "analysis.json")
+        """Write analysis and plan, where they changed since the last time.
+
+        That of an hour-long song takes seconds, in which the project can be changed.
+        """
+        with self._saving:
+            with self.lock:
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
+                analysis, plan = self.state.analysis, None
                 with contextlib.suppress(BeatwalkError):
-                    write_json(self.folder / "plan.json", plan_to_json(self.plan()))
+                    plan = self.plan()
+            with contextlib.suppress(OSError, OutputError):  # the folder may have been deleted meanwhile
+                if analysis is not None and analysis is not self._stored:
+                    write_analysis(analysis, self.folder / "analysis.json")
+                    self._stored = analysis
+                if plan is not None:
+                    write_json(self.folder / "plan.json", plan_to_json(plan))
 
     def plan(self) -> Plan:
         """The plan of the state now: of its excerpt, with its settings.
@@ -482,6 +491,15 @@ class Projects:
         """Write everything that is not written yet."""
         for project in self._open.values():
             project.save_large()
+
+
+def _write_if_new(path: Path, data: bytes) -> None:
+    """Write a small file, unless it holds that already: to be safe on the disk takes it milliseconds."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == data:
+            return
+    with whole_or_nothing(path) as partial:
+        partial.write_bytes(data)
 
 
 def _plain_name(name: object) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from beatwalk import api
 from beatwalk.listen import read_analysis
 from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
+from beatwalk.web import projects
+from beatwalk.web.hub import Hub
+from beatwalk.web.projects import Projects
 from beatwalk.web.toml_text import preset_toml
 from tests.songs import click_song
 from tests.web.conftest import client_of
@@ -144,6 +149,28 @@ def test_a_project_is_there_after_a_restart(tmp_path: Path) -> None:
         del before[left], after[left]
     assert before == after
     assert after["anchors"] == [2.05]
+
+
+def test_a_project_changes_while_its_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long plan takes seconds to write; a change meanwhile is made at once, and written after it."""
+    from tests.web.conftest import make_known
+
+    folder = make_known(tmp_path / "projects")
+    project = Projects(tmp_path / "projects", Hub()).get("known")
+    write, written, other = projects.write_json, [], ThreadPoolExecutor(1)
+
+    def slowly(path: Path, data: Any) -> None:
+        if path.name == "plan.json" and not written:
+            written.append(path)
+            changing = other.submit(project.change, "prompts", lambda state: replace(state, prompts="fog\n"))
+            changing.result(timeout=30)
+        write(path, data)
+
+    monkeypatch.setattr(projects, "write_json", slowly)
+    project.save_large()
+    project.save_large()
+    other.shutdown()
+    assert json.loads((folder / "plan.json").read_text())["keyframes"][0]["prompt"] == "fog"
 
 
 def test_blocks_become_lines_that_say_what_is_meant(known: TestClient) -> None:
@@ -346,8 +373,6 @@ def test_only_a_project_without_a_song_is_removed(known: TestClient) -> None:
 
 def test_an_hour_with_ten_thousand_beats(tmp_path: Path) -> None:
     """Blocks, curves and corrections of a long song hold together."""
-    from dataclasses import replace
-
     from beatwalk.listen import write_analysis
     from tests.helpers import known_analysis
     from tests.web.conftest import make_known
