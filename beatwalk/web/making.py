@@ -28,7 +28,8 @@ from beatwalk.models import ModelKeeper, ModelRequest
 from beatwalk.plan import merge, settings_from, targets_of
 from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
 from beatwalk.settings import AFTERWARDS, Settings
-from beatwalk.types import Frames, Plan
+from beatwalk.types import Plan
+from beatwalk.web.frames import jpeg_of
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
 from beatwalk.web.projects import Project
@@ -95,7 +96,8 @@ class Making:
                 generator, still.prompt, [still.seed], size=_size_of(settings, model), negative=still.negative,
                 steps=settings.model.steps, guidance=settings.model.guidance,
             )  # fmt: skip
-            _write_jpeg(pictures, _folder(project, "stills") / f"{key}.jpg")
+            with whole_or_nothing(_folder(project, "stills") / f"{key}.jpg") as partial:
+                partial.write_bytes(jpeg_of(pictures))
             self._hub.publish("still", project=project.id, key=key)
         except Exception as error:
             self._hub.publish("still", project=project.id, key=key, problem=as_json(error))
@@ -267,13 +269,6 @@ def _size_of(settings: Settings, model: str | None) -> tuple[int, int] | None:
     width, height = settings.video.size or (1, 1)
     scale = SIDE / max(width, height)
     return max(64, round(width * scale / 64) * 64), max(64, round(height * scale / 64) * 64)
-
-
-def _write_jpeg(pictures: Frames, path: Path) -> None:
-    from PIL import Image
-
-    with whole_or_nothing(path) as partial:
-        Image.fromarray(pictures[0]).save(partial, format="JPEG", quality=88)
 
 
 def _forget(folder: Path) -> None:

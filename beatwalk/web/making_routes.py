@@ -149,9 +149,9 @@ def making_routes(server: Server) -> "APIRouter":
         server.queue.remove(job)
 
     @router.get("/jobs/{job}/frame", tags=["renders"], response_class=Response)
-    def latest_frame(job: str) -> Response:
-        """The latest frame of a job, as a small JPEG."""
-        return Response(server.queue.picture(job), media_type="image/jpeg")
+    def rendered_frame(job: str, time_s: Time | None = None) -> Response:
+        """A frame of a job that is not done, before effects: at a moment of the song, or the latest one, small."""
+        return Response(server.queue.picture(job, time_s), media_type="image/jpeg")
 
     @router.get("/projects/{name}/videos", tags=["videos"])
     def list_videos(name: str) -> list[dict[str, Any]]:

@@ -38,9 +38,10 @@ from beatwalk.core import (
 )
 from beatwalk.errors import BeatwalkError, CancelledError, PlanError
 from beatwalk.models import ModelKeeper
-from beatwalk.plan import plan_to_json, read_plan
+from beatwalk.plan import plan_to_json
 from beatwalk.types import Plan
 from beatwalk.video import codec_named
+from beatwalk.web.frames import Strip, frame_of, frames_kept, plan_kept
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import BusyError, NotThereError
 from beatwalk.web.projects import Project, Projects, slug
@@ -96,7 +97,7 @@ class Queue:
         self._turns = turns or Turns()
         self._file = projects.root / "queue.json"
         self._jobs: list[Job] = self._read()
-        self._pictures: dict[str, bytes] = {}  # the latest frame of each job, as a small JPEG
+        self._strips: dict[str, Strip] = {}  # pictures of the running job, and the latest one of each that ran
         self._changed = threading.Condition(threading.RLock())
         self._cancel: tuple[str, Cancel] | None = None
         self._closing = False
@@ -122,7 +123,8 @@ class Queue:
         with self._changed:
             file = _free_name(project.videos, slug(project.name), suffix, {job.file for job in self._jobs})
             write_json(_plan_file(project.videos, file), plan_to_json(plan))
-            facts = {**facts, "frames": plan.timeline.n_frames, "duration_s": plan.timeline.duration_s}
+            timeline = plan.timeline
+            facts |= {"frames": timeline.n_frames, "start_s": timeline.start_s, "duration_s": timeline.duration_s}
             job = Job(
                 id=secrets.token_hex(6), project=project.id, title=project.name, file=file, device=device, facts=facts
             )
@@ -136,11 +138,37 @@ class Queue:
         with self._changed:
             return [asdict(job) for job in self._jobs if project in (None, job.project)]
 
-    def picture(self, job: str) -> bytes:
-        """The latest frame of a job, as a JPEG."""
-        if job not in self._pictures:
+    def picture(self, job_id: str, time_s: float | None = None) -> bytes:
+        """A frame of a job that is not done, as a JPEG: at a moment of the song, or the latest one.
+
+        Raises
+        ------
+        NotThereError
+            It has not been rendered yet, or is finished: the video has it then.
+        """
+        with self._changed:
+            job, strip = self._job(job_id), self._strips.get(job_id)
+        found = strip.latest if strip else b""
+        if time_s is not None:
+            plan = self._plan(self._projects.get(job.project), job)
+            frame = plan.timeline.frame_at(time_s)
+            rendered = 0 <= frame < job.done and job.status != "done"
+            video = self._projects.get(job.project).videos / job.file
+            found = (frame_of(plan, video, frame) or (strip and strip.near(frame)) or b"") if rendered else b""
+        if not found:
             raise NotThereError("no frame has been rendered yet")
-        return self._pictures[job]
+        return found
+
+    def _plan(self, project: Project, job: Job) -> Plan:
+        path = _plan_file(project.videos, job.file)
+        return plan_kept(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+    def _frames_kept(self, job: Job) -> int:
+        """Frames from which an unfinished job resumes."""
+        with contextlib.suppress(BeatwalkError):
+            project = self._projects.get(job.project)
+            return frames_kept(self._plan(project, job), project.videos / job.file)
+        return 0
 
     def cancel(self, job_id: str) -> None:
         """Stop a job, keeping what is finished."""
@@ -217,7 +245,7 @@ class Queue:
                 with contextlib.suppress(TypeError):
                     job = Job(**{key: value for key, value in row.items() if key in known})
                     if job.status == "running":
-                        job.status, job.stage = "queued", ""
+                        job.status, job.stage, job.done = "queued", "", 0  # what is kept is counted as it resumes
                     jobs.append(job)
         return jobs
 
@@ -246,8 +274,7 @@ class Queue:
     def _render(self, job: Job, cancel: Cancel) -> None:
         try:
             project = self._projects.get(job.project)
-            # The plan is the queue's own; its song lies one folder above it.
-            plan = read_plan(_plan_file(project.videos, job.file), trust_paths=True)
+            plan = self._plan(project, job)
             if self._prepare is not None:
                 self._prepare(plan)
             request = api.RenderRequest(
@@ -269,7 +296,11 @@ class Queue:
             self._end(job, "failed", f"{type(error).__name__}: {error}")
 
     def _end(self, job: Job, status: Status, message: str = "") -> None:
+        done = job.done if status == "done" else self._frames_kept(job)
         with self._changed:
+            if job.id in self._strips:
+                self._strips[job.id].clear()
+            job.done = done
             job.status, job.message, job.stage, job.left_s = status, message, "", None
             if status == "done":
                 job.progress = 1.0
@@ -284,7 +315,7 @@ class Queue:
             if isinstance(event, Rendered):
                 job.done, job.frames_per_s, job.stage = event.done, event.frames_per_s, "rendering"
                 if event.preview is not None:
-                    self._pictures[job.id] = event.preview
+                    self._strips.setdefault(job.id, Strip(event.total)).add(event.done - 1, event.preview)
             elif isinstance(event, Prepared):
                 job.facts |= {"size": [event.width, event.height], "model": event.model, "device": event.device}
             elif isinstance(event, Note) and not event.detail:

@@ -268,6 +268,10 @@ def test_a_render_outlives_the_page_and_the_server(served: Served, window: Open)
     page.click("#render-now")
     page.wait_for_selector(".job img.frame")
     page.click("[data-name=side]", trial=True)
+    page.wait_for_function(  # at the playhead, where the render has been already
+        "() => document.getElementById('stage-badge').textContent === 'rendered, before effects'"
+        " && document.getElementById('still').naturalWidth > 0"
+    )
     shot(page, "rendering")
     page.reload()
     page.click("#tab-render")

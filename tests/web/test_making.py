@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the extra `ui` is not installed")
@@ -23,9 +24,12 @@ from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import read_plan
 from beatwalk.types import Frames
+from beatwalk.video import read_frames
+from beatwalk.web.frames import Strip
 from beatwalk.web.hub import Hub
+from beatwalk.web.problems import NotThereError
 from beatwalk.web.projects import Projects
-from beatwalk.web.queue import Queue
+from beatwalk.web.queue import Job, Queue
 from tests.helpers import decoded
 from tests.web.conftest import client_of, make_known
 
@@ -116,10 +120,57 @@ def test_a_cancelled_render_keeps_its_frames_and_resumes(tmp_path: Path) -> None
     queue.cancel(job.id)
     until(lambda: job.status == "cancelled")
     assert work.has_segments
+    _check_frames_kept(queue, job, work)
     queue.resume(job.id)
     until(lambda: job.status == "done")
     queue.close()
     assert read_json(project.videos / f"{job.file}.beatwalk.json", PlanError, "x")["report"]["frames_reused"] > 0
+
+
+def _check_frames_kept(queue: Queue, job: Job, work: WorkFolder) -> None:
+    """Each moment of the finished segments is shown by its own frame; nothing else is."""
+    whole = np.concatenate([frames for n in range(work.n_segments) for frames in read_frames(work.frames_file(n))])
+    assert job.done == len(whole)
+    for frame in (0, 7, len(whole) - 1):  # 8 frames a second
+        shown = np.asarray(Image.open(io.BytesIO(queue.picture(job.id, time_s=frame / 8))))
+        distance = np.abs(whole.astype(float) - shown).mean(axis=(1, 2, 3))
+        assert int(distance.argmin()) == frame
+    for time_s in (job.done / 8, 19.9, 25.0):
+        with pytest.raises(NotThereError):
+            queue.picture(job.id, time_s=time_s)
+
+
+def test_pictures_that_pass_are_thinned() -> None:
+    """The nearest is shown; of a long render at most two thousand are kept; the latest always is."""
+    strip = Strip(100_000)
+    assert strip.near(5) is None
+    for frame in range(7, 100_000, 8):
+        strip.add(frame, str(frame).encode())
+    assert strip.latest == b"99999"
+    kept = {strip.near(frame) for frame in range(0, 100_000, 5)}
+    assert 1500 < len(kept) <= 2000
+    assert strip.near(0) == b"7"
+    assert abs(int(strip.near(50_000) or 0) - 50_000) <= 56
+    strip.clear()
+    assert (strip.near(7), strip.latest) == (None, b"99999")
+
+
+def test_moments_that_have_passed_have_pictures(tmp_path: Path) -> None:
+    """While a render runs; those ahead have none yet, and a finished video needs none."""
+    make_known(tmp_path / "projects")
+    projects = Projects(tmp_path / "projects", Hub())
+    project = projects.get("known")
+    queue = Queue(projects, Hub(), ModelKeeper.holding(SlowGenerator()))
+    job = queue.add(project, project.plan(), "auto", {})
+    queue.start()
+    until(lambda: job.done)
+    assert Image.open(io.BytesIO(queue.picture(job.id, time_s=0.0))).format == "JPEG"
+    with pytest.raises(NotThereError):
+        queue.picture(job.id, time_s=19.8)
+    until(lambda: job.status == "done")
+    queue.close()
+    with pytest.raises(NotThereError):
+        queue.picture(job.id, time_s=0.0)
 
 
 def test_the_queue_outlives_its_server(tmp_path: Path) -> None:

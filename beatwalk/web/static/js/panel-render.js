@@ -16,7 +16,7 @@ const frames = {};
 let device = "auto";
 /** @type {any} */
 let estimate = null;
-let estimating = false;
+let estimating = 0; // the newest question; an older answer is not shown
 let asked = "";
 
 /** Width and height that are wanted now; null: the model's own. @returns {[number, number]|null} */
@@ -85,7 +85,7 @@ function draw() {
     h("p", { class: "row" }, h("button", { class: "button primary", type: "button", "data-name": "render", disabled: !project.blocks.length, onclick: render }, "Render"), h("span", { class: "dim small" }, project.blocks.length ? "I and O on the timeline set where it begins and ends." : "Write a prompt first.")),
     h("hr"),
     h("h2", {}, "Queue"),
-    jobs.some((job) => job.status !== "done") ? h("div", { class: "cards", role: "list" }, ...jobs.filter((job) => job.status !== "done").map(jobCard)) : h("p", { class: "dim small" }, "Nothing is waiting. A render goes on when you close this page, and after a restart."),
+    jobs.some((job) => job.status !== "done") ? h("div", { class: "cards", role: "list" }, ...jobs.filter((job) => job.status !== "done").map(jobCard)) : h("p", { class: "dim small" }, "Nothing is waiting. A render continues when you close this page, and after a restart."),
     h("h2", {}, "Finished"),
     videos.length ? h("div", { class: "cards", role: "list" }, ...videos.map((one) => film(one, open.includes(one.file)))) : h("p", { class: "dim small" }, "Videos of this project appear here, with a report of how well they keep time."),
   );
@@ -170,11 +170,12 @@ export async function render() {
 
 const ask = paused(400, async () => {
   if (!store.project.blocks.length || $("panel-render").hidden) return;
-  estimating = true;
+  estimating += 1;
+  const question = estimating;
   estimate = null;
   draw();
   const answer = await call("POST", `${store.path}/estimate`, { device }).catch((error) => ({ error: error.message }));
-  estimating = false;
+  if (question !== estimating) return;
   estimate = answer;
   draw();
 });
@@ -182,7 +183,7 @@ const ask = paused(400, async () => {
 async function readJobs() {
   jobs = (await call("GET", "/jobs")).filter((/** @type {Job} */ job) => job.project === store.project.id || job.status !== "done");
   draw();
-  if (jobs.some((job) => job.status === "running")) store.tell("job", jobs.find((job) => job.status === "running"));
+  store.tell("jobs", jobs);
 }
 
 async function readVideos() {
@@ -217,11 +218,11 @@ export function beginRender() {
       const index = jobs.findIndex((job) => job.id === event.job.id);
       const moved = index < 0 || jobs[index].status !== event.job.status;
       if (index >= 0) jobs[index] = event.job;
+      store.tell("jobs", jobs);
       if (moved) {
         readJobs();
         if (event.job.status === "done") readVideos();
       } else update(event.job);
-      store.tell("job", event.job);
     } else if (event.kind === "jobs") readJobs();
     else if (event.kind === "videos" && event.project === store.project.id) readVideos();
   });

@@ -1,4 +1,5 @@
-// The picture: a finished video or a preview that plays with the song, the latest frame, or a still of the prompt.
+// The picture: a finished video or a preview that plays with the song, a frame of a render that is not finished, or a
+// still of the prompt.
 
 import { call } from "./api.js";
 import { $, h, paused, toast } from "./dom.js";
@@ -10,6 +11,7 @@ import { store } from "./store.js";
 const DRIFT_S = 0.09; // a film farther than this from the song is moved
 const PREVIEW_BARS = 4;
 const MAX_PREVIEW_S = 60;
+const STEP_S = 0.5; // between frames of an unfinished render, while the song plays
 
 /** @typedef {{url: string, start: number, length: number, name: string}} Film */
 /** @type {Film|null} */
@@ -18,8 +20,9 @@ let film = null;
 let preview = null;
 /** @type {{key: string, start: number, end: number}|null} */
 let awaited = null;
-/** @type {{id: string, n: number, time: number}|null} the frame that was rendered last, and its moment */
-let rendering = null;
+/** @type {import("./types.js").Job[]} of this project, not done */
+let jobs = [];
+let fetching = false; // a picture is on its way; the next frame waits for it
 
 /** The film that shows the moment that is heard. */
 function filmNow() {
@@ -27,21 +30,46 @@ function filmNow() {
   return [preview, film].find((one) => one && time >= one.start - 0.02 && time < one.start + one.length) ?? null;
 }
 
+/** @param {import("./types.js").Job} job @param {number} frame */
+const timeOf = (job, frame) => (job.facts.start_s ?? 0) + frame / rate(job.facts.fps);
+
+/** The frame at the playhead of a render that is not finished: of the running one, else of the newest that has it. */
+function frameNow() {
+  const running = jobs.find((job) => job.status === "running");
+  if (filmNow() && (player.playing || !running)) return null;
+  const job = [running, ...jobs.slice().reverse()].find((one) => one && player.time >= timeOf(one, 0) && player.time < timeOf(one, one.done - 0.5));
+  if (!job) return null;
+  const step = player.playing ? STEP_S : 1 / rate(job.facts.fps);
+  const time = timeOf(job, 0) + Math.floor((player.time - timeOf(job, 0)) / step + 1e-6) * step;
+  return `/api/jobs/${job.id}/frame?time_s=${time.toFixed(3)}`;
+}
+
+/** The frame that was rendered last, where its prompt is the one at the playhead. */
+function latestNow() {
+  const running = jobs.find((job) => job.status === "running" && job.done);
+  if (!running || !store.project.blocks.length || store.blockAt(timeOf(running, running.done - 1)) !== store.blockAt(player.time)) return null;
+  return `/api/jobs/${running.id}/frame?n=${running.done}`;
+}
+
 function show() {
   if (!store.project) return;
   const video = /** @type {HTMLVideoElement} */ ($("film"));
   const still = /** @type {HTMLImageElement} */ ($("still"));
-  const now = filmNow();
   const { blocks } = store.project;
   const block = blocks.length ? blocks[store.blockAt(player.time)] : null;
   $("now-prompt").textContent = block?.prompt ?? "";
-  const latest = rendering && blocks.length && store.blockAt(rendering.time) === store.blockAt(player.time) ? rendering : null;
-  const picture = now ? null : latest ? `/api/jobs/${latest.id}/frame?n=${latest.n}` : block && stillOf(block);
+  const frame = frameNow();
+  const now = frame ? null : filmNow();
+  const latest = frame || now ? null : latestNow();
+  const picture = now ? null : frame ?? latest ?? (block && stillOf(block));
   video.hidden = !now;
   still.hidden = !picture;
-  if (picture && still.getAttribute("src") !== picture) still.src = picture;
+  if (picture && still.getAttribute("src") !== picture && !(frame && fetching)) {
+    fetching = true;
+    still.src = picture;
+  }
   still.alt = block?.prompt ?? "";
-  const badge = now ? now.name : picture && latest ? "latest frame" : picture ? "still" : "";
+  const badge = now ? now.name : frame ? "rendered, before effects" : latest ? "latest frame, before effects" : picture ? "still" : "";
   $("stage-badge").hidden = !badge;
   $("stage-badge").textContent = badge;
   $("stage-empty").hidden = Boolean(now || picture);
@@ -138,12 +166,16 @@ export function beginStage() {
     else if (event.ready) ready();
     else $("stage-progress").value = event.progress;
   });
-  store.on("job", (/** @type {import("./types.js").Job} */ job) => {
-    if (job.project !== store.project.id) return;
-    if (job.status !== "running") rendering = null;
-    else if (job.done) rendering = { id: job.id, n: job.done, time: store.project.start_s + (job.done - 1) / rate(job.facts.fps) };
+  store.on("jobs", (/** @type {import("./types.js").Job[]} */ all) => {
+    jobs = all.filter((job) => job.project === store.project.id && job.status !== "done");
     show();
   });
+  for (const name of ["load", "error"]) {
+    $("still").addEventListener(name, () => {
+      fetching = false;
+      show();
+    });
+  }
   store.on("watch", (video) => {
     preview = null;
     film = asFilm(video);
@@ -158,7 +190,7 @@ export function beginStage() {
     show();
   });
   store.on("song", () => {
-    film = preview = awaited = rendering = null;
+    film = preview = awaited = null;
   });
 }
 
