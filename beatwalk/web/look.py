@@ -55,6 +55,7 @@ def words() -> dict[str, Any]:
     return {
         "sources": [{"name": spec.name, "text": spec.text, "kind": spec.kind} for spec in SOURCES.values()],
         "curves": list(typing.get_args(Shape)),
+        "holds": list(typing.get_args(Rule.model_fields["hold"].annotation)),
         "targets": targets,
     }
 

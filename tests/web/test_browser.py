@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from beatwalk.listen import write_analysis
 from tests.helpers import known_analysis
 from tests.processes import ROOT
 from tests.songs import click_song
-from tests.web.browser import DESKTOP, PHONE, Served, now_s, open_browser, position, project_of, watched
+from tests.web.browser import DESKTOP, PATIENCE_MS, PHONE, Served, now_s, open_browser, position, project_of, watched
 from tests.web.conftest import make_known
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ def shot(page: Page, name: str) -> None:
 
 def until(page: Page, condition: str) -> None:
     """Wait until something is true of the project, in JavaScript; `project` is what the page knows of it."""
-    page.wait_for_function(
-        f"async () => {{ const {{ project }} = (await import('/static/js/store.js')).store; return {condition}; }}",
-        polling=100,
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    # wait_for_function would take the promise that an import needs for true.
+    asked = (
+        f"async () => {{ const {{ project }} = (await import('/static/js/store.js')).store; return {condition}; }}"
     )
+    while page.evaluate(asked) is not True:
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
 
 
 PROMPTS = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n"
@@ -238,6 +243,26 @@ def test_a_look_is_chosen_and_changed(served: Served, window: Open) -> None:
     page.wait_for_timeout(300)
     page.evaluate("document.getElementById('panel-look').scrollTop = 340")
     shot(page, "look")
+    page.click("[data-name='Hue 1 conditions']")
+    when = page.locator("[data-name='Hue 1 when']")
+    when.fill("energy > ")
+    when.blur()
+    page.wait_for_selector(".rule .problem:not([hidden])")
+    assert project_of(page)["settings"]["color"]["hue"]["rules"][0]["when"] == ""
+    when.fill("energy > 0.6")
+    when.blur()
+    until(page, "project.settings.color.hue.rules[0].when === 'energy > 0.6'")
+    page.fill("[data-name='Hue 1 gate']", "0.5")
+    page.locator("[data-name='Hue 1 gate']").blur()
+    page.select_option("[data-name='Hue 1 hold']", "bar")
+    until(
+        page, "project.settings.color.hue.rules[0].gate === 0.5 && project.settings.color.hue.rules[0].hold === 'bar'"
+    )
+    assert "when energy > 0.6 · gate 0.5 · held for each bar" in page.inner_text("[data-name='Hue 1 conditions']")
+    page.fill("[data-name='Hue 1 gate']", "")
+    page.locator("[data-name='Hue 1 gate']").blur()
+    until(page, "project.settings.color.hue.rules[0].gate === null")
+    shot(page, "conditions")
     page.click("[aria-label='Remove beat from Hue']")
     until(page, "project.settings.color.hue.rules.length === 0")
     slider = page.locator("[data-name='Speed level']")

@@ -297,6 +297,29 @@ def test_curves_follow_settings_that_are_not_saved(known: TestClient) -> None:
     assert view_of(known)["settings"]["walk"]["speed"]["level"] != 0.25
 
 
+def test_curves_show_conditions(known: TestClient) -> None:
+    """Beats count in the loud section alone; a gate makes energy 0 or 1; a mistake is refused."""
+    rules = [
+        {"source": "beat", "when": "energy > 0.6"},
+        {"source": "energy", "gate": 0.6},
+        {"source": "beat", "hold": "section"},
+    ]
+    found = known.post(f"{KNOWN}/curves", json={"rules": rules}).json()
+    beats, gate, held = (np.array(values) for values in found["shaped"])
+    times_s = np.arange(len(gate)) / found["rate_hz"]
+    loud = (times_s > 6.8) & (times_s < 13.2)
+    quiet = (times_s < 6.5) | (times_s > 13.5)
+    assert beats[loud].sum() == pytest.approx(13)
+    assert beats[quiet].sum() == 0
+    assert set(gate[loud]) == {1.0}
+    assert set(gate[quiet]) == {0.0}
+    assert (np.diff(held) != 0).sum() <= 3
+    wrong = {"walk": {"speed": {"rules": [{"source": "beat", "when": "energy > "}]}}}
+    answer = known.post(f"{KNOWN}/curves", json={"settings": wrong})
+    assert answer.status_code == 422
+    assert "when" in answer.json()["error"]
+
+
 def test_a_preset_keeps_what_belongs_to_the_render(known: TestClient) -> None:
     """Size and rate stay; the look changes; the own preset that is saved from it can be chosen again."""
     view = view_of(known, preset="house")

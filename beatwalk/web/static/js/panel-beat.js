@@ -1,7 +1,7 @@
 // Fixing the grid: halve, double, shift, tap along, anchors, metre and tempo, of the song or of the marked stretch.
 
 import { call } from "./api.js";
-import { $, clock, h, toast } from "./dom.js";
+import { $, clock, h, noteTyping, toast, typing } from "./dom.js";
 import { player } from "./player.js";
 import { store } from "./store.js";
 import { letBeatsMove } from "./timeline.js";
@@ -26,6 +26,7 @@ function tile(label, sign, name, correction) {
 function draw() {
   const panel = $("panel-beat");
   const { heard } = store;
+  if (typing(panel)) return;
   if (!heard) {
     panel.replaceChildren(h("p", { class: "dim" }, "The beat appears here once beatwalk has listened to the song."));
     return;
@@ -131,6 +132,7 @@ async function use() {
 
 /** Sets up once. */
 export function beginBeat() {
+  noteTyping($("panel-beat"));
   for (const name of ["project", "range"]) store.on(name, draw);
   store.on("tab", (name) => {
     if (name === "beat" && store.heard) call("POST", `${store.path}/warm`).catch(() => {});

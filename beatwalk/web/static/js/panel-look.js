@@ -1,7 +1,7 @@
 // The look: a preset, and its modulation matrix as rows whose curves are drawn against the music.
 
-import { call } from "./api.js";
-import { $, h, iconButton, paused, toast } from "./dom.js";
+import { ApiError, call } from "./api.js";
+import { $, h, iconButton, noteTyping, paused, toast, typing } from "./dom.js";
 import { drawValues } from "./draw.js";
 import { store } from "./store.js";
 import { refreshCurves } from "./timeline.js";
@@ -19,7 +19,9 @@ let curves = null;
 let busy = false; // a slider is held
 
 /** @type {Rule} */
-const NEW = { source: "beat", amount: 0.1, kind: "level", attack_ms: 0, release_ms: 250, curve: "linear", every: 1, offset_beats: 0 };
+const NEW = { source: "beat", amount: 0.1, kind: "level", attack_ms: 0, release_ms: 250, curve: "linear", every: 1, offset_beats: 0, when: "", gate: null, hold: "" };
+/** @type {Set<string>} rows whose conditions are open */
+const opened = new Set();
 
 /** @param {Target} target @returns {Modulated} */
 function modulated(target) {
@@ -58,7 +60,7 @@ function collect() {
 
 function draw() {
   const panel = $("panel-look");
-  if (!store.options || busy) return;
+  if (!store.options || busy || typing(panel)) return;
   const focus = /** @type {HTMLElement|null} */ (panel.contains(document.activeElement) ? document.activeElement : null)?.dataset.name;
   const { scrollTop } = panel;
   canvases = [];
@@ -153,6 +155,26 @@ function number(name, value, change, more = {}) {
   return h("input", { type: "number", step: "any", value, "aria-label": name, "data-name": name, onchange: (/** @type {any} */ event) => change(Number(event.target.value)), ...more });
 }
 
+/**
+ * A field for an expression. One with a mistake is not taken; what is wrong with it is said below the field.
+ * @param {string} label @param {string} name @param {string} value @param {string} placeholder
+ * @param {(text: string) => [Target, Modulated]} changed what the text would make of the look
+ */
+function formula(label, name, value, placeholder, changed) {
+  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const take = async (/** @type {any} */ event) => {
+    const field = event.target;
+    const made = changed(field.value.trim());
+    const error = await call("POST", `${store.path}/curves`, { settings: override(...made) }).then(() => null, (error) => error);
+    if (error instanceof ApiError) {
+      field.setAttribute("aria-invalid", "true");
+      problem.textContent = error.message;
+      problem.hidden = false;
+    } else put(...made, true);
+  };
+  return h("label", { class: "field" }, label, h("input", { type: "text", value, placeholder, "data-name": name, "aria-label": name, spellcheck: false, autocomplete: "off", onchange: take }), problem);
+}
+
 /** @param {Target} target */
 function targetRows(target) {
   const value = modulated(target);
@@ -172,7 +194,7 @@ function targetRows(target) {
       h("button", { class: "icon", type: "button", "aria-label": `Add a source to ${target.name}`, title: "Add a source", "data-name": `more-${target.path}`, onclick: () => put(target, { ...modulated(target), rules: [...modulated(target).rules, { ...NEW, amount: round(target.reach / 4) }] }, true) }, "+"),
     ),
     value.rate ? h("label", { class: "field" }, `Steady drift, ${target.unit} a second`, number(`${target.name} rate`, value.rate, (rate) => put(target, { ...modulated(target), rate }, true))) : "",
-    value.expression ? h("label", { class: "field" }, "Expression", h("input", { type: "text", value: value.expression, "data-name": `${target.path} expression`, spellcheck: false, onchange: (/** @type {any} */ event) => put(target, { ...modulated(target), expression: event.target.value }, true) })) : "",
+    value.expression ? formula("Expression", `${target.name} expression`, value.expression, "", (expression) => [target, { ...modulated(target), expression }]) : "",
     ...value.rules.map((rule, index) => ruleRow(target, rule, index)),
   );
 }
@@ -213,7 +235,6 @@ function ruleRow(target, rule, index) {
       iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) }, true)),
     ),
     canvas,
-    rule.when ? h("p", { class: "dim small" }, `when ${rule.when}`) : "",
     h(
       "div",
       { class: "rule-rest" },
@@ -221,6 +242,41 @@ function ruleRow(target, rule, index) {
       field("release ms", "release_ms", { max: 60000 }),
       h("label", { class: "field" }, "curve", choice("curve", "curve", store.options.curves)),
       !source || source.kind === "event" ? field("every", "every", { min: 1, max: 64, step: 1 }) : h("span"),
+    ),
+    conditions(target, rule, index, set),
+  );
+}
+
+/**
+ * When a rule counts, its gate and what it holds: folded, with what is set in the heading.
+ * @param {Target} target @param {Rule} rule @param {number} index @param {(values: Partial<Rule>, again?: boolean) => void} set
+ */
+function conditions(target, rule, index, set) {
+  const name = `${target.name} ${index + 1}`;
+  const told = [rule.when && `when ${rule.when}`, rule.gate !== null && rule.gate !== undefined && `gate ${rule.gate}`, rule.hold && `held for each ${rule.hold}`].filter(Boolean);
+  const gate = (/** @type {any} */ event) => set({ gate: event.target.value === "" ? null : Math.min(1, Math.max(0, Number(event.target.value))) }, true);
+  return h(
+    "details",
+    { class: "conditions", open: opened.has(name), ontoggle: (/** @type {any} */ event) => opened[event.target.open ? "add" : "delete"](name) },
+    h("summary", { "data-name": `${name} conditions` }, told.length ? told.join(" · ") : "When, gate, hold"),
+    formula("Only when", `${name} when`, rule.when ?? "", "energy > 0.6", (when) => {
+      const now = modulated(target);
+      return [target, { ...now, rules: now.rules.map((one, at) => (at === index ? { ...one, when } : one)) }];
+    }),
+    h(
+      "div",
+      { class: "pair" },
+      h("label", { class: "field" }, "Gate: 1 from here up, else 0", h("input", { type: "number", min: 0, max: 1, step: "any", value: rule.gate ?? "", placeholder: "off", "data-name": `${name} gate`, "aria-label": `${name} gate`, onchange: gate })),
+      h(
+        "label",
+        { class: "field" },
+        "Hold the value for each",
+        h(
+          "select",
+          { "data-name": `${name} hold`, "aria-label": `${name} hold`, onchange: (/** @type {any} */ event) => set({ hold: event.target.value }, true) },
+          ...store.options.holds.map((one) => h("option", { value: one, selected: one === (rule.hold ?? "") }, one || "off")),
+        ),
+      ),
     ),
   );
 }
@@ -236,6 +292,7 @@ function drawCurves() {
 /** Sets up once. */
 export async function beginLook() {
   presets = await call("GET", "/presets");
+  noteTyping($("panel-look"));
   let shown = "";
   store.on("project", () => {
     const now = JSON.stringify([store.project.settings, store.project.preset]);

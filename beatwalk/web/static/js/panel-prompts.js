@@ -2,7 +2,7 @@
 
 import { upload } from "./api.js";
 import { deleteBlock, duplicateBlock, setBlock, splitBlock } from "./blocks.js";
-import { $, clock, h, paused, toast } from "./dom.js";
+import { $, clock, h, noteTyping, paused, toast, typing } from "./dom.js";
 import { player } from "./player.js";
 import { asStill, stillOf, stillUrl } from "./stills.js";
 import { store } from "./store.js";
@@ -19,7 +19,7 @@ function draw() {
   const focused = /** @type {HTMLElement|null} */ (document.activeElement);
   const keep = focused && panel.contains(focused) ? focused.dataset.name : undefined;
   const selection = focused instanceof HTMLTextAreaElement ? [focused.selectionStart, focused.selectionEnd] : null;
-  if (keep && focused instanceof HTMLTextAreaElement && focused.dataset.dirty) return; // somebody types; the answer can wait
+  if (typing(panel)) return;
   const { scrollTop } = panel;
   const head = h(
     "div",
@@ -63,10 +63,7 @@ function script() {
       spellcheck: false,
       value: project.prompts,
       placeholder: "a calm ocean at dawn\na glowing violet jellyfish\n@drop a swirling galaxy of stars",
-      oninput: (/** @type {any} */ event) => {
-        event.target.dataset.dirty = "yes";
-        send(event.target);
-      },
+      oninput: (/** @type {any} */ event) => send(event.target),
     }),
     h(
       "p",
@@ -94,9 +91,7 @@ function card(block, index) {
     "data-name": `prompt-${index}`,
     maxLength: 3500,
     onfocus: () => store.select(index),
-    oninput: (/** @type {any} */ event) => (event.target.dataset.dirty = "yes"),
     onchange: (/** @type {any} */ event) => {
-      delete event.target.dataset.dirty;
       if (event.target.value.trim()) setBlock(index, { prompt: event.target.value.trim() });
       else draw();
     },
@@ -196,6 +191,7 @@ async function addPicture(event, index) {
 
 /** Sets up once. */
 export function beginPrompts() {
+  noteTyping($("panel-prompts"));
   for (const name of ["project", "select", "stills"]) store.on(name, draw);
   let now = -1;
   store.on("time", () => {

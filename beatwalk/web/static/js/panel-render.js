@@ -1,7 +1,7 @@
 // Rendering: settings that people name, what it will take, the queue, and what is finished.
 
 import { call } from "./api.js";
-import { $, h, iconButton, paused, size, span, toast } from "./dom.js";
+import { $, h, iconButton, noteTyping, paused, size, span, toast, typing } from "./dom.js";
 import { store } from "./store.js";
 
 /** @typedef {import("./types.js").Job} Job */
@@ -52,7 +52,7 @@ function choice(label, name, choices, value, change) {
 
 function draw() {
   const panel = $("panel-render");
-  if (!store.options || !store.project) return;
+  if (!store.options || !store.project || typing(panel)) return;
   const focus = /** @type {HTMLElement|null} */ (panel.contains(document.activeElement) ? document.activeElement : null)?.dataset.name;
   const { options, project } = store;
   const { video, model } = project.settings;
@@ -194,6 +194,7 @@ async function readVideos() {
 
 /** Sets up once. */
 export function beginRender() {
+  noteTyping($("panel-render"));
   store.on("project", () => {
     draw();
     const { settings, model, start_s, end_s, blocks } = store.project;

@@ -61,6 +61,8 @@
  * @property {number} every
  * @property {number} offset_beats
  * @property {string} [when]
+ * @property {number|null} [gate]
+ * @property {string} [hold]
  */
 /** @typedef {{level: number, rate: number, expression: string, rules: Rule[]}} Modulated */
 /** @typedef {{path: string, name: string, unit: string, reach: number}} Target */
@@ -73,6 +75,7 @@
  * @property {string[]} fps
  * @property {{name: string, text: string, kind: string}[]} sources
  * @property {string[]} curves
+ * @property {string[]} holds
  * @property {Target[]} targets
  */
 /**
