@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.listen.analysis import TRACKERS, rhythm_of
 from beatwalk.listen.analysis_json import (
     analysis_from_json,
     analysis_to_json,
@@ -41,6 +42,7 @@ __all__ = [
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "NETWORK_INPUTS",
+    "TRACKERS",
     "Activations",
     "Beats",
     "Corrections",
@@ -73,6 +75,7 @@ __all__ = [
     "read_network",
     "read_taps",
     "rendered_analysis",
+    "rhythm_of",
     "run_network",
     "stored_analysis",
     "stored_path",

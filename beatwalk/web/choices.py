@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import typing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import ModelError
+from beatwalk.listen import TRACKERS
 from beatwalk.models import list_models
 from beatwalk.settings import Codec
 from beatwalk.video import codec_named
@@ -82,12 +84,13 @@ class Models:
 
 
 def options(models: Models) -> dict[str, Any]:
-    """All that the render tab offers."""
+    """All that the render tab offers, and the trackers that are installed."""
     codecs = [{"name": name, "suffix": codec_named(name).suffixes[0]} for name in typing.get_args(Codec)]
     return {
         "models": models.listed(),
         "devices": list(DEVICES),
         "aspects": [{"name": name, "width": width, "height": height} for name, width, height in ASPECTS],
         "codecs": codecs,
+        "trackers": [one for one in TRACKERS if one != "beat-this" or find_spec("beat_this") is not None],
         "fps": ["12", "24", "25", "30", "50", "60", "24000/1001", "30000/1001"],
     }

@@ -21,6 +21,7 @@ from beatwalk.listen import (
     analyze,
     extract_features,
     find_pulse,
+    rhythm_of,
     run_network,
     track_beats,
     with_bars,
@@ -104,6 +105,20 @@ class Hearing:
         ears = self.warm(project).result()
         pulse = find_pulse(ears.features, ears.activations, hint, other=ears.other)
         rhythm = with_bars(ears.features, pulse)
+        return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+    def listen_again(self, project: Project, analysis: Analysis, tracker: str) -> Analysis:
+        """Track the beats again with one of the trackers of `beatwalk analyze`.
+
+        Raises
+        ------
+        SettingsError
+            There is no such tracker.
+        MissingExtraError, ModelError
+            It belongs to another package, which is not installed or has no weights.
+        """
+        ears = self.warm(project).result()
+        rhythm = rhythm_of(project.audio, ears.features, ears.activations, tracker)
         return with_rhythm(analysis, rhythm.beats, rhythm.bars)
 
     def close(self) -> None:

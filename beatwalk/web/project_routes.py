@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.core import check_picture
 from beatwalk.errors import AudioError, ImageError, PlanError
-from beatwalk.listen import Corrections, analysis_from_json, analysis_to_json, correct
+from beatwalk.listen import TRACKERS, Corrections, analysis_from_json, analysis_to_json, correct
 from beatwalk.plan import merge, plan_to_json, settings_from
 from beatwalk.types import Analysis
 from beatwalk.web import grid
@@ -90,6 +90,7 @@ class Correction(_Body):
     beat: int | None = Field(default=None, ge=0)  # anchor: which one, from 0
     tempo_bpm: float | None = Field(default=None, ge=20, le=400)
     taps_s: list[Time] | None = Field(default=None, max_length=MAX_TAPS)
+    tracker: str = Field(default=TRACKERS[0], max_length=40)  # listen: one of those of `beatwalk analyze`
 
 
 class Revision(_Body):
@@ -407,7 +408,10 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
         made = grid.with_tempo(analysis, _given(body.tempo_bpm, "tempo_bpm"), start_s, end_s)
     elif body.action == "meter" and ranged:
         return grid.with_meter(analysis, _given(body.meter, "meter"), start_s, end_s), anchors
-    elif body.action in ("taps", "tempo", "listen"):
+    elif body.action == "listen":
+        heard = server.hearing.listen_again(project, analysis, body.tracker)
+        made = grid.spliced(analysis, heard, start_s, end_s) if ranged else heard
+    elif body.action in ("taps", "tempo"):
         taps = _given(body.taps_s, "taps_s") if body.action == "taps" else None
         bpm = _given(body.tempo_bpm, "tempo_bpm") if body.action == "tempo" else None
         heard = server.hearing.track(project, analysis, tempo_bpm=bpm, taps_s=taps)

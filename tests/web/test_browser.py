@@ -221,6 +221,8 @@ def test_a_beat_is_dragged_and_the_grid_is_tapped(served: Served, window: Open) 
     page.select_option("[data-name=meter]", "3")
     until(page, "project.undo === 'beats a bar' && new Set(project.heard.beats_per_bar).has(3)")
     page.mouse.click(position(page, 1.0), box["y"] + 60)
+    page.select_option("[data-name=tracker]", "librosa")
+    until(page, "project.undo === 'listening again' && !project.anchors.length")
     page.keyboard.press(" ")
     for _ in range(6):
         page.wait_for_timeout(450)

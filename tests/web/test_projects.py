@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from beatwalk import api
-from beatwalk.listen import read_analysis
+from beatwalk.listen import analyze, read_analysis
 from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
 from beatwalk.web import projects
@@ -269,6 +269,22 @@ def test_taps_set_the_beat_of_the_rest(known: TestClient) -> None:
     answer = known.post(f"{KNOWN}/grid", json={"action": "taps", "taps_s": [1.0, 2.0]})
     assert answer.status_code == 422
     assert "too few" in answer.json()["error"]
+
+
+def test_another_tracker_listens_as_analyze_does(known: TestClient, tmp_path: Path) -> None:
+    """The beats of `beatwalk analyze --tracker`; of the song, or of a stretch alone; an unknown one is refused."""
+    corrected(known, action="halve")
+    beats = np.array(corrected(known, action="listen", tracker="librosa", start_s=0.0, end_s=10.0)["heard"]["beats"])
+    assert np.median(np.diff(beats[beats < 9])) == pytest.approx(0.5, abs=0.03)
+    assert np.diff(beats[beats > 11]) == pytest.approx(1.0)
+    song = tmp_path / "projects" / "known" / "song.wav"
+    for tracker in ("librosa", "beatwalk"):
+        heard, typed = corrected(known, action="listen", tracker=tracker)["heard"], analyze(song, tracker=tracker)
+        assert heard["beats"] == typed.beats_s.tolist()
+        assert heard["downbeats"] == typed.downbeats_s.tolist()
+    answer = known.post(f"{KNOWN}/grid", json={"action": "listen", "tracker": "ears"})
+    assert answer.status_code == 422
+    assert "known are beatwalk, librosa" in answer.json()["error"]
 
 
 def test_a_section_is_named_and_its_prompts_follow(known: TestClient) -> None:

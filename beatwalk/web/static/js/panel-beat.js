@@ -9,6 +9,8 @@ import { letBeatsMove } from "./timeline.js";
 const PAUSE_MS = 2200; // after the last tap, they are used
 const MIN_TAPS = 4;
 const METERS = [2, 3, 4, 5, 6, 7, 8];
+/** @type {Record<string, string>} */
+const TRACKERS = { beatwalk: "beatwalk, as at first", librosa: "librosa, without a network" };
 
 /** @type {number[]} */
 let taps = [];
@@ -71,7 +73,18 @@ function draw() {
         }),
       ),
     ),
-    h("p", { class: "row" }, h("button", { class: "button small", type: "button", "data-name": "first", onclick: () => store.correct({ action: "first_beat", time_s: player.time }) }, "First beat at the playhead"), h("button", { class: "button small", type: "button", "data-name": "listen", onclick: () => store.correct({ action: "listen", ...range() }) }, "As first heard")),
+    h("p", { class: "row" }, h("button", { class: "button small", type: "button", "data-name": "first", onclick: () => store.correct({ action: "first_beat", time_s: player.time }) }, "First beat at the playhead")),
+    h(
+      "label",
+      { class: "field" },
+      "Listen again with",
+      h(
+        "select",
+        { "data-name": "tracker", onchange: (/** @type {any} */ event) => store.correct({ action: "listen", tracker: event.target.value, ...range() }) },
+        h("option", { value: "", selected: true, disabled: true }, "choose a beat tracker"),
+        ...store.options.trackers.map((one) => h("option", { value: one }, TRACKERS[one] ?? one)),
+      ),
+    ),
     h("hr"),
     h(
       "div",

@@ -72,6 +72,7 @@
  * @property {string[]} devices
  * @property {{name: string, width: number, height: number}[]} aspects
  * @property {{name: string, suffix: string}[]} codecs
+ * @property {string[]} trackers
  * @property {string[]} fps
  * @property {{name: string, text: string, kind: string}[]} sources
  * @property {string[]} curves
