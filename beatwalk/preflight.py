@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from beatwalk.models import Compiled
     from beatwalk.walk import Walk
 FINISHING = 0.2  # time to finish a video, relative to the time to render it
+FAT = ("vfat", "msdos", "fat", "fat12", "fat16", "fat32")  # as systems name it
+FAT_BYTES = 2**32 - 1  # of one file there
 
 
 def check_output(output: Path, *, overwrite: bool, codec: str = "h264") -> None:
@@ -145,6 +147,28 @@ def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: V
     if free < needed:
         what = "frames and video need"
         raise OutputError(f"{work.path.parent}: {in_words(free)} free, but {what} about {in_words(needed)}")
+    check_file_limit(work.video, output_bytes(video, n_frames, size))
+
+
+def check_file_limit(video: Path, n_bytes: int) -> None:
+    """Check that the disk can hold a video in one file: FAT ends at 4 GB, however much is free.
+
+    Raises
+    ------
+    OutputError
+        It cannot.
+    """
+    import psutil
+
+    folder = video.parent.resolve()
+    disks = [disk for disk in psutil.disk_partitions(all=True) if folder.is_relative_to(disk.mountpoint)]
+    kind = max(disks, key=lambda disk: len(disk.mountpoint)).fstype.lower() if disks else ""
+    if kind in FAT and n_bytes > FAT_BYTES:
+        raise OutputError(
+            f"{video}: needs about {in_words(n_bytes)}, but a file on this disk ({kind}) ends at "
+            f"{in_words(FAT_BYTES)}; "
+            "choose another disk, a smaller codec or a part of the song (--from, --to)"
+        )
 
 
 def check_pictures(script: Script, settings: Settings) -> None:

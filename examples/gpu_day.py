@@ -179,8 +179,7 @@ def video(case: Case, generator: DiffusionGenerator, rate: float, clock: Clock, 
     asked = Bench(seconds=seconds, steps=case.steps, overrides=({"model": model},))
     device = generator.denoiser.device
     busy = Utilisation(device)
-    with busy.watched():
-        report = run_bench(asked, generator)
+    report = run_bench(asked, generator, around=busy.watched())
     return video_figures(report, rate, busy.idle)
 
 

@@ -22,6 +22,7 @@ from beatwalk.listen import (
 from beatwalk.plan import (
     DEFAULT_PRESET,
     Script,
+    check_labels,
     check_plan,
     find_preset,
     load_preset,
@@ -126,6 +127,7 @@ def plan(
         made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
         made = replace(made, files=heard.files)
         check_plan(made)
+        check_labels(settings, made.analysis, "settings")
         return made
 
 

@@ -53,6 +53,7 @@ from beatwalk.core.fingerprints import (
     video_differences,
 )
 from beatwalk.core.keyframe_images import check_picture, load_picture
+from beatwalk.core.locking import in_turn
 from beatwalk.core.manifest import (
     build_manifest,
     interpolation_of,
@@ -121,6 +122,7 @@ __all__ = [
     "files_in",
     "folder_beside",
     "frames_key",
+    "in_turn",
     "in_words",
     "interpolation_of",
     "is_partial_name",

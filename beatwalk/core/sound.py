@@ -46,6 +46,7 @@ _AU_FLOAT32 = 6  # the encoding number of big-endian float32 in a Sun AU header
 _AU_HEADER_BYTES = 24
 _TRACK = re.compile(r"^  Stream #0:\d+(?:\[\w+\])?(?:\((\w+)\))?: Audio: ([^,\n]*)(.*)$", re.MULTILINE)
 _CHANGED = re.compile(r"audio parameters changed to (\d+) Hz, (.*), \w+$", re.MULTILINE)
+_CUT = re.compile(r"(Channel|Sample rate) change is not supported")
 _CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 
 
@@ -135,6 +136,9 @@ def open_sound(
         remarks += (f"sound changes midway ({_named(formats)}); all of it is converted to {_named([best])}",)
         sound = replace(sound, converted_to=best, rate_hz=best[0], layout=best[1])
         levels, _ = _scan(sound, lambda chunk, rate_hz: None)
+    if levels.cut:
+        ends = f"channels or sample rate change at {levels.n_frames / sound.rate_hz:.1f} s"
+        remarks += (f"{ends}, and the rest cannot be decoded and is left out; convert the song to WAV or FLAC",)
     scale, said = levels.scale(path)
     mix, mixed = _mix(sound.layout, levels.power)
     sound = replace(sound, n_frames=levels.n_frames, scale=scale, clipped=bool(levels.beyond[0]), mix=mix)
@@ -253,8 +257,8 @@ def _begin(path: Path, number: int, chosen: Track) -> Sound:
     )  # fmt: skip
 
 
-def _decoded(sound: Sound, formats: list[tuple[int, str]] | None = None) -> Iterator[Float32]:
-    """Decode all samples as they are; `formats` is given each rate and layout that they have."""
+def _decoded(sound: Sound, said: list[str] | None = None) -> Iterator[Float32]:
+    """Decode all samples as they are; `said` is given ffmpeg's messages at the end."""
     arguments = ["-nostats", "-loglevel", "info", *_input(sound.path), "-map", f"0:a:{sound.track}", "-vn", "-sn"]
     arguments += ["-dn", "-af", ffmpeg.GAPS_FILLED if sound.timed else "anull"]
     if sound.converted_to is not None:
@@ -286,10 +290,8 @@ def _decoded(sound: Sound, formats: list[tuple[int, str]] | None = None) -> Iter
             ffmpeg.stop(process)
         if process.went_silent:
             raise AudioError(f"{sound.path}: {ffmpeg.SILENCE}; convert the song to WAV or FLAC")
-        if formats is not None:
-            formats[:] = dict.fromkeys([(rate_hz, sound.layout)])
-            changes = [(int(match[1]), match[2]) for match in _CHANGED.finditer(_read(messages))]
-            formats[:] = dict.fromkeys([*formats, *(each for each in changes if channels_of(each[1]))])
+        if said is not None:
+            said.append(_read(messages))
 
 
 def _silence(n_frames: int, channels: int) -> Iterator[Float32]:
@@ -310,6 +312,7 @@ class _Levels:
     power: Float  # of each channel, its sum, shape (channels,)
     beyond: Float  # number of samples beyond each of _LIMITS, shape (n,)
     channels: int
+    cut: bool = False  # whether more follows that cannot be decoded
 
     def scale(self, path: Path) -> tuple[float, tuple[str, ...]]:
         """The factor that brings samples to a full scale of 1, and what should be known of it.
@@ -336,8 +339,8 @@ def _scan(sound: Sound, hear: Callable[[Float32, int], None]) -> tuple[_Levels, 
     """Decode once: count, measure, and refuse NaN and infinity."""
     channels = channels_of(sound.layout) or 2
     found = _Levels(0, np.zeros(channels), np.zeros(len(_LIMITS)), channels)
-    formats: list[tuple[int, str]] = []
-    for chunk in _decoded(sound, formats):
+    said: list[str] = []
+    for chunk in _decoded(sound, said):
         finite = np.isfinite(chunk).all(axis=1)
         if not finite.all():
             time_s = (found.n_frames + int(np.argmin(finite))) / sound.rate_hz
@@ -350,7 +353,10 @@ def _scan(sound: Sound, hear: Callable[[Float32, int], None]) -> tuple[_Levels, 
         size = np.abs(chunk)
         if size.max() > _LIMITS[0]:
             found.beyond += [np.count_nonzero(size > limit) for limit in _LIMITS]
-    return found, formats
+    text = "".join(said)
+    found.cut = _CUT.search(text) is not None
+    changes = [(int(match[1]), match[2]) for match in _CHANGED.finditer(text)]
+    return found, list(dict.fromkeys([(sound.rate_hz, sound.layout), *(c for c in changes if channels_of(c[1]))]))
 
 
 def _check_length(path: Path, duration_s: float) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-SAMPLE_S = 0.05  # between two samples of the memory in use
+SAMPLE_S = 0.05  # between two samples
 
 
 class Stages(dict[str, float]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from beatwalk.jobs.bench import Bench, BenchReport, run_bench
 from beatwalk.jobs.ceiling import Ceiling, CeilingReport, measure_ceiling
 from beatwalk.jobs.leftovers import leftovers, remove
-from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.jobs.loops import clips_of, render_clips, start_of
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
 from beatwalk.jobs.scout import picture_seeds, scout_seeds
 from beatwalk.jobs.setlist import jobs_of, read_setlist
@@ -18,7 +18,6 @@ __all__ = [
     "BenchReport",
     "Ceiling",
     "CeilingReport",
-    "check_clips",
     "check_places",
     "clips_of",
     "jobs_of",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -163,7 +164,12 @@ class BenchReport:
 
 
 def run_bench(
-    asked: Bench, generator: DiffusionGenerator, *, load_s: float = 0.0, plain: DiffusionGenerator | None = None
+    asked: Bench,
+    generator: DiffusionGenerator,
+    *,
+    load_s: float = 0.0,
+    plain: DiffusionGenerator | None = None,
+    around: AbstractContextManager[None] | None = None,
 ) -> BenchReport:
     """Render a synthetic song and measure it.
 
@@ -173,6 +179,8 @@ def run_bench(
         The same model, loaded as the diffusers baseline has it; None: the baseline is not measured.
     load_s
         Seconds that loading `generator` took.
+    around
+        Entered for the render alone, to watch what else is wanted.
 
     Raises
     ------
@@ -204,7 +212,8 @@ def run_bench(
                 paused = time.perf_counter()
                 compiled = preflight.compile_if_worth(*api.prepare(plan, generator))
                 begin += time.perf_counter() - paused
-            result = api.render(plan, output, generator=timed, overwrite=True)
+            with around or nullcontext():
+                result = api.render(plan, output, generator=timed, overwrite=True)
             wall_s = time.perf_counter() - begin
         plan, walk = api.prepare(plan, generator)
         encoding_s = encoding_alone(output, result.frames, plan.settings.video)

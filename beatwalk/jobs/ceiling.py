@@ -19,7 +19,7 @@ import numpy as np
 
 from beatwalk.core import CpuTimes, Stages
 from beatwalk.jobs.song import PROMPTS, write_song
-from beatwalk.models import Generator
+from beatwalk.models import Generator, proceed
 from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
 CELLS = (8, 8, 4)  # rows, columns and channels of its latents
@@ -55,11 +55,6 @@ class InstantGenerator(Generator):
         )  # fmt: skip
 
     @property
-    def replaced(self) -> int:
-        """It has no safety checker."""
-        return 0
-
-    @property
     def decoding_steps(self) -> float:
         """Decoding costs as much as its step: nothing."""
         return 1.0
@@ -87,14 +82,14 @@ class InstantGenerator(Generator):
         steps: int,
         guidance: float,
         pulls: Sequence[ImagePull] = (),
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[], None] = proceed,
     ) -> Float32:
         """Noise and text, added."""
         with self.stages.time("model"):
             moved: Float32 = noise + 0.1 * conditioning.made().tensors["embeds"].reshape(-1, 1, 1, 1)
             return moved
 
-    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = lambda: None) -> Frames:
+    def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
         """The views that the latents say, copied out of the large picture."""
         with self.stages.time("model"):
             width, height = self.size

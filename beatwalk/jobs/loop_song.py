@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
 
@@ -51,9 +51,11 @@ def odd_bars(analysis: Analysis, lines: Float) -> list[int]:
     return [int(i) for i in np.flatnonzero(alone | paused)]
 
 
-def whole_windows(analysis: Analysis, lines: Float, bars: int, first: int) -> list[tuple[int, int]]:
+def whole_windows(
+    analysis: Analysis, lines: Float, bars: int, first: int, odd: Collection[int]
+) -> list[tuple[int, int]]:
     """First and last bar line of every loop of `bars` bars; odd bars and changes of metre are passed over."""
-    odd, beats = set(odd_bars(analysis, lines)), analysis.beats_per_bar
+    beats = analysis.beats_per_bar
     windows: list[tuple[int, int]] = []
     while first + bars < len(lines):
         broken = [i for i in range(first, first + bars) if i in odd or (i > first and beats[i] != beats[i - 1])]
@@ -133,6 +135,7 @@ def repeated(
         )
 
     downbeats = beats_s[::per_bar]
+    label = next((part.label for part in reversed(analysis.sections) if part.start_s <= window[0] + 0.01), "A")
     return replace(
         analysis,
         song=replace(analysis.song, duration_s=ROUNDS * length_s),
@@ -144,7 +147,7 @@ def repeated(
         beats_per_bar=frozen_array(np.full(len(downbeats), per_bar), np.int64),
         onsets_s=frozen_array(np.concatenate([onsets + start for start in starts])),
         onset_strength=frozen_array(np.tile(analysis.onset_strength[inside], ROUNDS)),
-        sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label="A") for start in starts),
+        sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label=label) for start in starts),
         drop_s=None,
         curves={name: around(curve) for name, curve in analysis.curves.items()},
         sources={

@@ -122,9 +122,9 @@ def clips_of(
     analysis = plan.analysis
     bar_lines_s = bar_lines(analysis)
     first = int(np.searchsorted(bar_lines_s, start_s - 0.05))
-    windows = whole_windows(analysis, bar_lines_s, bars, first)
-    odd = [i for i in odd_bars(analysis, bar_lines_s) if i >= first]
-    if odd:
+    broken = odd_bars(analysis, bar_lines_s)
+    windows = whole_windows(analysis, bar_lines_s, bars, first, broken)
+    if odd := [i for i in broken if i >= first]:
         which = ", ".join(str(i + 1) for i in odd[:5]) + (", …" if len(odd) > 5 else "")
         odd_ones = f"{analysis.song.path}: bar {which} is not as long as the others"
         Reporter(on_event)(Note(text=f"{odd_ones}; no loop is cut across it"))
@@ -142,7 +142,7 @@ def clips_of(
     clips = []
     for index in range(count or min(len(windows), MAX_CLIPS)):
         begin, end = windows[index % len(windows)]
-        beats = int(analysis.beats_per_bar[np.minimum(np.arange(begin, end), len(analysis.beats_per_bar) - 1)].sum())
+        beats = int(analysis.beats_per_bar[begin:end].sum())
         name = f"{stem}_{tempo:g}bpm_{bars:02d}bars_{index + 1:02d}{suffix}"
         window = (float(bar_lines_s[begin]), float(bar_lines_s[end]))
         clips.append(_clip(plan, folder / name, window, index, bars, beats, tempo))

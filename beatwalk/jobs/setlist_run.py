@@ -34,7 +34,7 @@ from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
 from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.plan import read_plan, targets_of
-from beatwalk.preflight import FINISHING, needed_bytes, output_bytes, remarks_of
+from beatwalk.preflight import FINISHING, check_file_limit, needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS
 from beatwalk.types import Plan
 from beatwalk.video import write_cues
@@ -85,7 +85,12 @@ def check_places(
             continue
         size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
         frames = max(frames, needed_bytes(WorkFolder(job.path), n_frames, size))
-        videos += output_bytes(job.plan.settings.video, n_frames, size)
+        video = output_bytes(job.plan.settings.video, n_frames, size)
+        videos += video
+        try:
+            check_file_limit(job.path, video)
+        except OutputError as error:
+            job.fail(error)
     free, needed = shutil.disk_usage(folder).free, frames + videos
     if free < needed:
         what = f"the videos need about {in_words(videos)} and the longest one's frames {in_words(frames)}"

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from beatwalk.core.locking import in_turn
+from beatwalk.core import in_turn
 
 _WAIT_S = 300.0  # compiling takes 10 to 60 s
 
@@ -28,7 +28,8 @@ def import_librosa() -> ModuleType:
 def _lock_file() -> Path:
     """Name a file beside the code that numba keeps, so that whoever shares the code shares the lock."""
     spec = find_spec("librosa")
-    assert spec is not None and spec.origin is not None, "librosa is installed with beatwalk"
+    assert spec is not None
+    assert spec.origin is not None
     beside = Path(spec.origin).parent / "__pycache__"
     if kept := os.environ.get("NUMBA_CACHE_DIR"):
         beside = Path(kept)

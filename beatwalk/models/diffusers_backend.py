@@ -42,6 +42,7 @@ from beatwalk.models.readback import to_host_bytes
 from beatwalk.models.seam import Generator, proceed
 from beatwalk.models.step_cache import step_cached
 from beatwalk.models.text_encoding import encode_arguments, fitted, pad_rows, to_host, truncated_words
+from beatwalk.models.turns import computing
 from beatwalk.models.vae import decode_latents, encode_picture
 from beatwalk.types import Conditioning, Float32, Frames, ImagePull, ModelInfo, Text
 
@@ -137,6 +138,7 @@ class DiffusionGenerator(Generator):
         """Whether the networks are compiled."""
         return self._batches.fixed
 
+    @computing
     def compile(self, pictures: int | None, size: tuple[int, int] | None = None, *, graphs: bool = False) -> None:
         """Let torch compile denoiser and decoder at their next use.
 
@@ -172,6 +174,7 @@ class DiffusionGenerator(Generator):
         readings = {prompt: self._reader.read(prompt) for prompt in prompts if prompt.strip()}
         return [read.to_text(self._info.name) for prompt, read in readings.items() if read.text != prompt]
 
+    @computing
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text → conditioning, one row per prompt, all of one length; what a walk mixes must be encoded together.
 
@@ -228,6 +231,7 @@ class DiffusionGenerator(Generator):
             self._reported.add(prompt)
             log.warning("%s", message)
 
+    @computing
     def start_noise(self, seed: int, size: tuple[int, int]) -> Float32:
         """Unit Gaussian latents of one picture, shape (channels, rows, columns); the same on every device."""
         import torch
@@ -238,6 +242,7 @@ class DiffusionGenerator(Generator):
         noise: Float32 = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).numpy()
         return noise
 
+    @computing
     def encode_picture(self, picture: Frames) -> Float32:
         """A picture's latents; where the model makes a larger size, the picture's edge pixels are repeated around it.
 
@@ -254,6 +259,7 @@ class DiffusionGenerator(Generator):
         made: Float32 = LAYOUTS[self._family.latents](latents)[0].cpu().numpy()
         return made
 
+    @computing
     def decode(self, latents: Float32, *, size: tuple[int, int], check: Callable[[], None] = proceed) -> Frames:
         """Pictures of latents, uint8; any number, split into batches that fit.
 
@@ -291,6 +297,7 @@ class DiffusionGenerator(Generator):
             self._replaced += replaced
         return to_host_bytes(pictures[:count], size)
 
+    @computing
     def latents(
         self,
         noise: Float32,

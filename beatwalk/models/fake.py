@@ -32,11 +32,6 @@ class FakeGenerator(Generator):
         )  # fmt: skip
 
     @property
-    def replaced(self) -> int:
-        """It has no safety checker."""
-        return 0
-
-    @property
     def decoding_steps(self) -> float:
         """Decoding costs as much as all its steps."""
         return 4.0

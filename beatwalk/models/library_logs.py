@@ -6,14 +6,24 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from beatwalk.models.turns import TURNS
+
 
 @contextmanager
 def silence_libraries() -> Iterator[None]:
     """Let the model libraries log errors only and show no progress bars; restore their settings afterwards.
 
+    All threads share these settings, so no other thread computes meanwhile.
+
     Their FutureWarnings are for the author of the model's files, not for a person who makes a video. The hub warns of
     attempts before it reports the result, and peft warns of a second LoRA, which the person wanted.
     """
+    with TURNS.alone(), _silenced():
+        yield
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
     from diffusers.utils import logging as diffusers_logging
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging as transformers_logging

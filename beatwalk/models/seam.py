@@ -27,8 +27,8 @@ class Generator(Protocol):
 
     @property
     def replaced(self) -> int:
-        """Number of pictures so far that a safety checker replaced by black ones."""
-        ...
+        """Number of pictures so far that a safety checker replaced by black ones; most models have none."""
+        return 0
 
     @property
     def decoding_steps(self) -> float:

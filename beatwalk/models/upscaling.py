@@ -23,6 +23,7 @@ from beatwalk.models.loading import default_dtype_restored, locate, prepare_pipe
 from beatwalk.models.readback import to_host_bytes
 from beatwalk.models.request import ModelRequest
 from beatwalk.models.sources import check_folder, read_index
+from beatwalk.models.turns import computing
 from beatwalk.models.weights_check import load_components, reason_of
 from beatwalk.types import Frames
 
@@ -105,6 +106,7 @@ class Upscaler:
         self._pipeline, self._text = pipeline, text
         self._batches = Batches(pipeline, pipeline.device, None)
 
+    @computing
     def upscale(self, frames: Frames) -> Frames:
         """Frames, shape (n, height, width, 3) → (n, 2 height, 2 width, 3), in batches that fit memory.
 

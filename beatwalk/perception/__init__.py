@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.perception.change import GRID, change, reduce_frames, successive_change
+from beatwalk.perception.compiled import compiled
 from beatwalk.perception.flashes import LUMINANCE, MAX_FLASHES, FlashMeter, FlashReport, Thresholds, light_grid
 from beatwalk.perception.oklab import RGB_TO_CONES, ROOTS_TO_LAB, oklab
 from beatwalk.perception.pictures import Pictures, is_tensor
@@ -19,6 +20,7 @@ __all__ = [
     "Pictures",
     "Thresholds",
     "change",
+    "compiled",
     "is_tensor",
     "light_grid",
     "linear_light",

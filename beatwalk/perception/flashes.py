@@ -99,10 +99,9 @@ def light_grid(frame: Frames | Float32) -> Float32:
         return averages(linear_light(frame[::step, ::step]), grid, pixel_weights)
     from beatwalk.perception.kernels import table_means
 
-    edges = (pixel_edges(-(-side // step), cells) for side, cells in zip(frame.shape, grid, strict=False))
-    picture = np.require(frame, requirements=["C", "W"])
-    means: Float32 = table_means(picture, LINEAR_OF_BYTE, *edges, step)
-    return means
+    rows, columns = (pixel_edges(-(-side // step), cells) for side, cells in zip(frame.shape, grid, strict=False))
+    picture = np.require(frame, np.uint8, ["C", "W"])
+    return table_means(picture, LINEAR_OF_BYTE, rows, columns, step)
 
 
 def light_grids_on_device(pictures: Tensor) -> Tensor:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.perception.compiled import compiled
 from beatwalk.types import Float32, Frames
 
-_kernel = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
-
-@_kernel
+@compiled
 def table_means(
     frame: Frames, table: Float32, rows: NDArray[np.int64], columns: NDArray[np.int64], step: int
 ) -> Float32:

@@ -17,13 +17,14 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import script_sources, used_curves, used_sources
+from beatwalk.plan.rule_sources import check_labels, script_sources, used_curves, used_sources
 from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
     "Script",
+    "check_labels",
     "check_plan",
     "check_song_named",
     "described_settings",

@@ -18,6 +18,7 @@ from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
 from beatwalk.plan.evaluation import evaluate
 from beatwalk.plan.prompts import Place, PromptLine, Script
+from beatwalk.plan.rule_sources import unknown_label
 from beatwalk.plan.source_values import Moments
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
@@ -163,6 +164,8 @@ def moments_when(condition: str, analysis: Analysis) -> list[float]:
     """
     timeline = Timeline.spanning(analysis.duration_s, Fraction(CONDITION_FPS))
     at = Moments.around(analysis, timeline, 0, 0)
+    if problem := unknown_label(condition, analysis):
+        raise PlanError(problem)
     true = evaluate(condition, at, "@when") != 0
     begins_s = at.times_s[np.flatnonzero(true & ~np.concatenate([[False], true[:-1]]))]
     bars_s = analysis.downbeats_s

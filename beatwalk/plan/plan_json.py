@@ -17,7 +17,7 @@ from beatwalk.core import anchored, check_below, file_sha256, picture_in, read_j
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.plan.presets import settings_from
-from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.rule_sources import check_labels, used_curves, used_sources
 from beatwalk.settings import Fps, Size
 from beatwalk.sources import SOURCES
 from beatwalk.types import Keyframe, Plan, SourceFile, Timeline
@@ -137,6 +137,7 @@ def plan_from_json(data: dict[str, Any], where: str, folder: Path | None = None)
         files=tuple(SourceFile(name=f.name, path=base / f.path, sha256=f.sha256) for f in parsed.files),
     )
     check_plan(plan, where)
+    check_labels(plan.settings, plan.analysis, where)
     return plan
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from beatwalk.errors import PromptError, SettingsError
-from beatwalk.expressions import FUNCTIONS, parse, sources_in
+from beatwalk.errors import PlanError, PromptError, SettingsError
+from beatwalk.expressions import FUNCTIONS, Call, nodes, parse, sources_in
 from beatwalk.listen import check_part
 from beatwalk.plan.prompts import Script
 from beatwalk.settings import Modulated, Settings
 from beatwalk.sources import SOURCES, hint, is_name
 from beatwalk.targets import TARGETS
+from beatwalk.types import Analysis
 
 
 def used_sources(settings: Settings) -> dict[str, str]:
@@ -65,6 +66,30 @@ def check_sources(settings: Settings, where: str) -> None:
             raise SettingsError(f"{where}: {key}: {place}{problem}")
 
 
+def check_labels(settings: Settings, analysis: Analysis, where: str) -> None:
+    """Check that the song has every section that expressions name; a part of it, such as a loop, need not.
+
+    Raises
+    ------
+    PlanError
+        It has not; the message names the target, and the sections that the song has.
+    """
+    for expression, key in _expressions(settings):
+        if problem := unknown_label(expression, analysis):
+            raise PlanError(f"{where}: {key}: {problem}")
+
+
+def unknown_label(expression: str, analysis: Analysis) -> str:
+    """Why an expression asks for a section that the song has not; "" where it does not."""
+    labels = {section.label for section in analysis.sections}
+    for node in nodes(parse(expression)):
+        if isinstance(node, Call) and node.function == "section":
+            asked = node.texts["label"]
+            if asked.casefold() not in {label.casefold() for label in labels}:
+                return f"section {asked!r}: the song has none; its sections are {', '.join(sorted(labels))}"
+    return ""
+
+
 def problem_of(source: str, settings: Settings) -> str:
     """Why there is no such source, and which one may be meant; "" where there is one."""
     if source in SOURCES:
@@ -87,10 +112,19 @@ def _named(settings: Settings) -> Iterator[tuple[str, str, int]]:
         for rule in modulated.rules:
             if is_name(rule.source):
                 yield rule.source, key, 0
-            else:
-                yield from _inside(rule.source, key)
-            yield from _inside(rule.when, key)
-        yield from _inside(modulated.expression, key)
+    for expression, key in _expressions(settings):
+        yield from _inside(expression, key)
+
+
+def _expressions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Every expression, and the target that it drives."""
+    for key, spec in TARGETS.items():
+        modulated: Modulated = getattr(getattr(settings, spec.group), spec.setting)
+        for rule in modulated.rules:
+            found = (rule.when,) if is_name(rule.source) else (rule.source, rule.when)
+            yield from ((expression, key) for expression in found if expression)
+        if modulated.expression:
+            yield modulated.expression, key
 
 
 def _inside(expression: str, key: str) -> Iterator[tuple[str, str, int]]:

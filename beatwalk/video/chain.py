@@ -1,7 +1,7 @@
 """What an effect is: geometry, which says where the view looks, or a grade, which changes colours where they are.
 
 To add one, write a class below one of these, put it into `beatwalk.video.effects.CHAIN` at its place, and give it
-settings and targets (docs/how-it-works/effects.md has the list of places). Without a kernel it runs in torch, on the
+settings and targets (CONTRIBUTING.md has the list of places). Without a kernel it runs in torch, on the
 CPU too, and then all other effects of the chain do.
 
 Conventions

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -277,7 +277,7 @@ def check_choices(name: str, *, intra: bool, alpha: bool, fps: Fraction) -> None
 
 def writing_options(
     path: Path,
-    name: str,
+    codec: Codec,
     size: tuple[int, int],
     fps: Fraction,
     *,
@@ -286,34 +286,31 @@ def writing_options(
     alpha: bool,
     upscale: int = 1,
     first: Sequence[str] = (),
-    choose: Callable[[Codec, tuple[int, int]], Codec] = lambda codec, size: codec,
 ) -> tuple[str, ...]:
     """Build ffmpeg's output options for frames of any size and rate.
 
     Parameters
     ----------
+    codec
+        With the encoder that is to write, as `beatwalk.video.hardware.chosen` gives it.
     upscale
         Factor of width and height.
     first
         Filters that run before all others.
-    choose
-        May choose another encoder of the codec for a size; not called for whole frames alone.
 
     Raises
     ------
     SettingsError
-        The codec is unknown, or lacks an option.
+        The codec lacks an option.
     OutputError
         The file's ending does not fit the codec.
     """
-    codec = codec_named(name)
-    check_name(path, name)
-    check_choices(name, intra=intra, alpha=alpha, fps=fps)
-    fitting = fitting_size(name, (size[0] * upscale, size[1] * upscale))
-    codec = codec if intra else choose(codec, fitting)
+    check_name(path, codec.name)
+    check_choices(codec.name, intra=intra, alpha=alpha, fps=fps)
+    fitting = fitting_size(codec.name, (size[0] * upscale, size[1] * upscale))
     chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
     chain = [*first, *chain]
-    chain.append(_PALETTE if name == "gif" else codec.filters(alpha=alpha))
+    chain.append(_PALETTE if codec.name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
     options += codec.quality_options(crf)
     if intra:

@@ -15,6 +15,8 @@ from beatwalk.video.steps import COLOR, KNEE
 if TYPE_CHECKING:
     from torch import Tensor
 
+_CONES_TO_RGB, _LAB_TO_ROOTS = np.linalg.inv(RGB_TO_CONES), np.linalg.inv(ROOTS_TO_LAB)
+
 
 class Color(Grade):
     """Exposure (stops), saturation (a factor) and hue (degrees)."""
@@ -32,7 +34,7 @@ class Color(Grade):
     def parameters(self, frame: int) -> Float:
         """Give three matrices and the white that they reach."""
         exposure, saturation, hue = (float(self.curves[name][frame]) for name in self.uses)
-        matrices = (*color_matrices(exposure, saturation, hue), np.linalg.inv(RGB_TO_CONES))
+        matrices = (*color_matrices(exposure, saturation, hue), _CONES_TO_RGB)
         return np.concatenate([*(matrix.ravel() for matrix in matrices), [2.0 ** max(exposure, 0.0)]])
 
     def apply(self, pictures: Tensor, frames: Indices) -> Tensor:
@@ -79,7 +81,7 @@ def color_matrices(exposure: float, saturation: float, hue: float) -> tuple[Floa
     angle, strength = np.deg2rad(hue), max(saturation, 0.0)
     turn = np.eye(3)
     turn[1:, 1:] = strength * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.exp2(exposure) * RGB_TO_CONES, np.linalg.inv(ROOTS_TO_LAB) @ turn @ ROOTS_TO_LAB
+    return np.exp2(exposure) * RGB_TO_CONES, _LAB_TO_ROOTS @ turn @ ROOTS_TO_LAB
 
 
 def roll_off(light: Tensor, white: Tensor) -> Tensor:

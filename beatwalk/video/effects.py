@@ -281,6 +281,8 @@ class Effects:
                     before = sample(before[None], grids(drift[None], self.size, device), smooth=False)[0]
                 picture.lerp_(before, float(self._share[index]))
             self._before = picture if self._kept[index] else None
+        if self._before is not None and not isinstance(self._before, np.ndarray):
+            self._before = self._before.clone()  # a view would keep the whole batch in memory
 
 
 def _prepare() -> None:

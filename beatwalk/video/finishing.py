@@ -1,4 +1,4 @@
-"""RenderedFrames frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
+"""Rendered frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
 
 All of this runs once, in frame order, and can run again with other effects without rendering again. The video appears
 under its name when it is whole; until then it grows in its work folder.

@@ -46,49 +46,44 @@ class FlashLimiter:
 
     def __init__(self, fps: Fraction) -> None:
         self.touched = 0  # frames softened so far
-        self.n_frames = 0
         self._fps = float(fps)
         self._meters = (FlashMeter(fps), FlashMeter(fps, CAUTIOUS))  # of the output
         self._incoming = FlashMeter(fps, CAUTIOUS)
-        self._before: tuple[Pictures, Float32] | None = None  # the last frame of the output, and its grid
+        self._before: tuple[Frames, Float32] | None = None  # the last frame of the output, and its grid
         self._mean: Float32 | None = None  # running mean of the incoming light, shape (3,)
         self._hold_s = 0.0  # how long brightness is still held near the mean
 
     def limit(self, pictures: Pictures) -> Pictures:
         """Soften the next pictures where needed, on the host; return the same batch where none was softened."""
-        grids = _on_host(pictures.light_grid())
+        grids, frames = _on_host(pictures.light_grid()), pictures.host()
         output: Frames | None = None
-        for i, light in enumerate(grids):
-            given = pictures[i : i + 1]
-            softened, grid, glances = self._made_safe(given, light)
-            if softened is not None and not np.array_equal(softened, given.host()[0]):
-                output = pictures.host().copy() if output is None else output
-                output[i] = softened
+        for i, (frame, light) in enumerate(zip(frames, grids, strict=True)):
+            safe, grid, glances = self._made_safe(frame, light)
+            if safe is not frame and not np.array_equal(safe, frame):
+                output = frames.copy() if output is None else output
+                output[i] = safe
                 self.touched += 1
             for meter, glance in zip(self._meters, glances, strict=True):
                 meter.accept(glance)
-            self._before = (given if softened is None else Pictures(softened[None]), grid)
-            self.n_frames += 1
+            self._before = (safe, grid)
         return pictures if output is None else Pictures(output)
 
-    def _made_safe(self, given: Pictures, grid: Float32) -> tuple[Frames | None, Float32, _Glances]:
-        """Make a picture safe; return it (None: as it is), its grid, and what the meters say of that."""
+    def _made_safe(self, frame: Frames, grid: Float32) -> tuple[Frames, Float32, _Glances]:
+        """Make a picture safe; return it, its grid, and what the meters say of that."""
         incoming, light = self._incoming.glance(grid), grid.mean((0, 1))
         self._incoming.accept(incoming)
         if any(glance.exceeds(MAX_FLASHES) for glance in incoming):
             self._hold_s = self.HOLD_S + self.RELEASE_S
         self._mean = light if self._mean is None else self._mean + (light - self._mean) / np.float32(self._fps)
-        frame: Frames | None = None
         if self._hold_s > 0 and self._before is not None:
             amount = min(1.0, self._hold_s / self.RELEASE_S)
-            frame = srgb_bytes(linear_light(given.host()[0]) * _gain(light, self._mean, amount))
+            frame = srgb_bytes(linear_light(frame) * _gain(light, self._mean, amount))
             grid = light_grid(frame)
             self._hold_s -= 1 / self._fps
         glances = self._glances(grid)
         if self._before is None or _safe(glances):
             return frame, grid, glances
-        before, grid_before = self._before
-        frame, grid = self._soften(given.host()[0] if frame is None else frame, grid, before.host()[0], grid_before)
+        frame, grid = self._soften(frame, grid, *self._before)
         return frame, grid, self._glances(grid)
 
     def _glances(self, grid: Float32) -> _Glances:

@@ -5,7 +5,7 @@ Grain changes brightness alone, as film's does, and comes last: it neither trail
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,7 @@ class Grain(Grade):
         """The frames with noise."""
         return self._strength > NOTHING
 
-    @property
+    @cached_property
     def _strength(self) -> Float:
         return np.clip(self.curves["grain.noise"], 0, 1)
 

@@ -68,12 +68,16 @@ def with_hardware(codec: Codec, size: tuple[int, int]) -> Codec:
     return next((each for each in candidates(codec) if works(each, size)), codec)
 
 
+def chosen(name: str, size: tuple[int, int], *, hardware: bool, intra: bool) -> Codec:
+    """Choose the codec that writes a video of this size: hardware never writes whole frames alone."""
+    codec = codec_named(name)
+    return with_hardware(codec, size) if hardware and not intra else codec
+
+
 def encoder_of(video: VideoSettings, size: tuple[int, int]) -> str:
     """Name the encoder that writes a video of this size, as ffmpeg does."""
-    codec = codec_named(video.codec)
-    if not video.hardware or video.intra:
-        return codec.encoder
-    return with_hardware(codec, fitting_size(video.codec, video.enlarged(size))).encoder
+    size = fitting_size(video.codec, video.enlarged(size))
+    return chosen(video.codec, size, hardware=video.hardware, intra=video.intra).encoder
 
 
 @lru_cache(maxsize=32)

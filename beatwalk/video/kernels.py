@@ -22,10 +22,11 @@ from typing import Any
 import numba
 import numpy as np
 
+from beatwalk.perception import compiled
 from beatwalk.types import Float, Float32, Frames
+from beatwalk.video.chain import Indices
 from beatwalk.video.steps import COLOR, KEEP, KNEE, TRAIL
 
-_kernel = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 # Parts of a kernel need no way in from Python, whose compilation takes as long as theirs.
 _part = numba.njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _f32, _i32 = np.float32, np.int32
@@ -47,7 +48,7 @@ _CODE0, _CODE1, _CODE2, _CODE3, _CODE4, _CODE5 = (_f32(c) for c in _CODE)
 _ROOT_BITS = 709921077  # of the first guess at a cube root: a third of the exponent
 
 
-@_kernel
+@compiled
 def as_source(frame: Frames, source: Float32) -> None:
     """Convert a frame to a source."""
     bytes_, values = frame.reshape(-1), source.reshape(-1)
@@ -58,7 +59,7 @@ def as_source(frame: Frames, source: Float32) -> None:
         values[4 * i + 3] = _f32(0)  # what happens to lie there may be slow to compute with
 
 
-@_kernel
+@compiled
 def blurred(source: Float32, amount: float) -> Float32:
     """Blur over three pixels each way, against shimmer in pictures made smaller; 1 is binomial, 0 changes nothing."""
     height, width, _ = source.shape
@@ -77,13 +78,13 @@ def blurred(source: Float32, amount: float) -> Float32:
     return both
 
 
-@_kernel
+@compiled
 def paint(
     frame: Frames,
     source: Float32,
     seen: Float,
     places: Float32,
-    codes: Float,
+    codes: Indices,
     parameters: Float32,
     before: Float32,
     drift: Float,
@@ -154,6 +155,7 @@ def paint(
 @functools.cache
 def prepare() -> None:
     """Compile the kernels, or load what an earlier run has compiled, by painting a frame of one pixel."""
+    blurred(np.zeros((1, 1, 4), np.float32), 1.0)
     frame, source, still = np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1, 4), np.float32), np.eye(3)
     as_source(frame, source)
     nowhere, codes, parameters = np.empty((2, 0, 0), np.float32), np.zeros(0, np.int64), np.zeros((0, 1), np.float32)
@@ -189,7 +191,7 @@ def _bicubic(
     source: Float32,
     x_of: Float32,
     y_of: Float32,
-    corner: Float,
+    corner: Indices,
     along: Float32,
     down: Float32,
     taps: Float32,
@@ -241,7 +243,7 @@ def _bilinear(
     source: Float32,
     x_of: Float32,
     y_of: Float32,
-    corner: Float,
+    corner: Indices,
     along: Float32,
     down: Float32,
     taps: Float32,

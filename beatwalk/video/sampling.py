@@ -19,7 +19,7 @@ def view_points(size: tuple[int, int], device: str) -> Tensor:
     """Give the centres of all pixels of a view, in pixels from its centre, shape (2, height, width)."""
     import torch
 
-    x, y = ((torch.arange(n, device=device) + 0.5) - n / 2 for n in size)
+    x, y = (torch.arange(n, device=device, dtype=torch.float32) + 0.5 - n / 2 for n in size)
     return torch.stack([x.expand(size[1], -1), y[:, None].expand(-1, size[0])])
 
 
@@ -32,16 +32,14 @@ def grids(matrices: Float, size: tuple[int, int], device: str) -> Tensor:
 
     halves = np.array([size[0] / 2, size[1] / 2, 1])
     unit = (matrices * halves / halves[:, None])[:, :2].astype(np.float32)
-    x, y = ((2 * torch.arange(n, device=device) + 1) / n - 1 for n in size)
+    x, y = ((2 * torch.arange(n, device=device, dtype=torch.float32) + 1) / n - 1 for n in size)
     right, down, middle = torch.from_numpy(unit).to(device)[:, None, None].unbind(-1)
     return (x[None, None, :, None] * right + middle) + y[None, :, None, None] * down
 
 
 def grid_of(points: Tensor) -> Tensor:
     """Turn points of a picture, shape (2, height, width), into one of torch's grids, shape (1, height, width, 2)."""
-    import torch
-
-    halves = torch.tensor([points.shape[2] / 2, points.shape[1] / 2], device=points.device)
+    halves = points.new_tensor([points.shape[2] / 2, points.shape[1] / 2])
     return points.permute(1, 2, 0)[None] / halves
 
 

@@ -24,7 +24,7 @@ from beatwalk.errors import OutputError, SettingsError
 from beatwalk.perception import Pictures
 from beatwalk.types import Frames
 from beatwalk.video import codecs, frame_interpolation
-from beatwalk.video.hardware import with_hardware
+from beatwalk.video.hardware import chosen
 
 QUEUE_BYTES = 64 * 2**20  # of frames that may wait for the encoder
 QUEUE_FRAMES = (2, 64)  # least and most frames that may wait
@@ -214,9 +214,8 @@ class Encoder(_FrameWriter):
         times, frames = interpolate
         first = frame_interpolation.filters(fps, times, frames) if times > 1 else []
         options = codecs.writing_options(
-            Path(path), codec, size, Fraction(fps) * times,
+            Path(path), chosen(codec, self.written_size, hardware=hardware, intra=intra), size, Fraction(fps) * times,
             crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
-            **({"choose": with_hardware} if hardware else {}),
         )  # fmt: skip
         self._stops_early = times > 1  # as soon as it has all the frames that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

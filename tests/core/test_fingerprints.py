@@ -12,6 +12,7 @@ import pytest
 
 from beatwalk.core import fingerprints
 from beatwalk.core.manifest import build_manifest
+from beatwalk.listen import grid_to_json
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.settings import AFTERWARDS, Settings
 from beatwalk.types import Keyframe, ModelInfo, Plan, Targets
@@ -154,6 +155,29 @@ def test_effects_change_a_finished_video_but_not_its_frames() -> None:
     plan, other = known_plan(), known_plan(grain={"noise": 0.1})
     assert key_of(plan) == key_of(other)
     assert differences(plan, other) == ["grain"]
+
+
+def test_other_beats_bars_and_sections_are_another_video() -> None:
+    """They drive effects also where the speed does not follow them; videos without a grid are not asked."""
+    plan = known_plan()
+    manifest = manifest_of(plan) | {"analysis": grid_to_json(plan.analysis)}
+    part = replace(plan.analysis.sections[1], label="C")
+    changes: list[dict[str, Any]] = [
+        {},
+        {"beats_s": plan.analysis.beats_s + 0.02},
+        {"downbeats_s": plan.analysis.downbeats_s[1:]},
+        {"onsets_s": plan.analysis.onsets_s[:0]},
+        {"sections": (plan.analysis.sections[0], part, plan.analysis.sections[2])},
+        {"drop_s": None},
+    ]
+    for change in changes:
+        heard = replace(plan, analysis=replace(plan.analysis, **change))
+        found = fingerprints.video_differences(manifest, heard, wanted(plan), INFO.fingerprint)
+        assert found == (["what is heard in the song"] if change else [])
+    manifest["analysis"] = {"beats": "many"}
+    assert fingerprints.video_differences(manifest, plan, wanted(plan)) == ["what is heard in the song"]
+    del manifest["analysis"]
+    assert fingerprints.video_differences(manifest, plan, wanted(plan)) == []
 
 
 def test_other_music_moves_otherwise() -> None:

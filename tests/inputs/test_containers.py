@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from numpy.typing import NDArray
 
 from beatwalk import api
 from beatwalk.core import Event, Note, ffmpeg
+from beatwalk.errors import OutputError
 from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.listen import analyze, open_song
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.preflight import check_file_limit
 from beatwalk.types import Plan
 from beatwalk.video import probe
 from beatwalk.video.codecs import CODECS
@@ -152,3 +156,20 @@ def test_what_is_odd_about_a_song_is_told(tmp_path: Path) -> None:
     notes = [note.text for note in told if isinstance(note, Note) and "sound tracks" in note.text]
     assert len(notes) == 2
     assert all("--track N" in note for note in notes)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("vfat", True), ("FAT32", True), ("ext4", False), ("exfat", False)])
+def test_more_than_fat_holds_is_predicted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, refused: bool
+) -> None:
+    """A file on FAT ends at 4 GB, which would show hours later; the mount that lies nearest counts."""
+    disks = [SimpleNamespace(mountpoint="/", fstype="ext4" if refused else "vfat")]
+    disks.append(SimpleNamespace(mountpoint=str(tmp_path.resolve()), fstype=kind))
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks)
+    out = tmp_path / "here" / "long.mov"
+    check_file_limit(out, 4 * 10**9)
+    if refused:
+        with pytest.raises(OutputError, match=r"long\.mov: needs about 5\.0 GB, but a file on this disk"):
+            check_file_limit(out, 5 * 10**9)
+    else:
+        check_file_limit(out, 5 * 10**9)

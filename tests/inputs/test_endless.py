@@ -28,6 +28,8 @@ from beatwalk.errors import BeatwalkError, InputError, PlanError
 from beatwalk.jobs.setlist import MAX_JOBS, jobs_of, read_setlist
 from beatwalk.listen import analysis_from_json, analysis_to_json, open_song, read_analysis
 from beatwalk.listen.corrections import read_taps
+from beatwalk.listen.curve_table import read_curve_table
+from beatwalk.listen.midi_file import read_midi
 from beatwalk.models import ModelRequest, load_model
 from beatwalk.plan.plan_json import read_plan
 from beatwalk.plan.presets import load_preset
@@ -43,6 +45,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "taps": read_taps,
     "song": open_song,
     "analysis": read_analysis,
+    "curve": read_curve_table,
+    "midi": read_midi,
     "plan": read_plan,
     "video": probe,
     "model": lambda path: load_model(ModelRequest(model=str(path), device="cpu")),

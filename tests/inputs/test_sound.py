@@ -135,6 +135,21 @@ def test_a_song_is_opened_in_one_pass(
     assert sum("pcm_f32be" in words for words in started) == decodes
 
 
+@pytest.mark.parametrize(("kind", "rate_hz"), [("ogg", 48_000), ("ogg", 44_100), ("opus", 44_100)])
+def test_links_of_an_ogg_that_differ(here: Path, kind: str, rate_hz: int) -> None:
+    """ffmpeg cannot go on where channels or rate change there: the rest is left out in both, and that is reported."""
+    links = [
+        made(here / f"1.{kind}", noise(4, 2)),
+        made(here / f"2.{kind}", noise(4, 1, rate_hz, seed=1), rate_hz=rate_hz),
+    ]
+    song = joined(here / f"xy.{kind}", *links)
+    found = heard(song)
+    assert len(found) / ANALYSIS_RATE_HZ == pytest.approx(4.0, abs=0.1)
+    assert "the rest cannot be decoded and is left out" in remarks(song)
+    assert likeness(found, played(song)) > 0.98
+    assert "left out" not in remarks(links[0])
+
+
 def test_chained_ogg(here: Path) -> None:
     """All links are heard and played; one decoder of two stops after the first, and that is reported."""
     song = joined(here / "xx.ogg", made(here / "x.ogg", noise(4)), made(here / "y.ogg", noise(4, seed=1)))

@@ -19,6 +19,7 @@ from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
 from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
+from beatwalk.plan import targets_of
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
 from beatwalk.video.cues import cues_of
@@ -28,11 +29,11 @@ from tests.songs import click_song
 SMALL = {"video": {"fps": 24, "size": "64x48", "codec": "hap"}}
 
 
-def planned(folder: Path, *, bpm: float = 120.0, fps: int = 24, duration_s: float = 20.0) -> Plan:
-    """A plan of a whole song with a beat, in the preset for loops."""
+def planned(folder: Path, *, bpm: float = 120.0, fps: int = 24, duration_s: float = 20.0, **more: Any) -> Plan:
+    """A plan of a whole song with a beat, in the preset for loops, with `more` settings."""
     click_song(folder / "song.wav", duration_s=duration_s, bpm=bpm)
     analysis = known_analysis(duration_s, bpm, folder / "song.wav")
-    overrides: list[dict[str, Any]] = [SMALL, {"video": {"fps": fps}}]
+    overrides: list[dict[str, Any]] = [SMALL, {"video": {"fps": fps}}, more]
     prompts = ["a red sea", "a blue wood", "@0:06 a cave"]
     return api.plan(folder / "song.wav", prompts, preset="vj-loop", overrides=overrides, analysis=analysis)
 
@@ -72,6 +73,17 @@ def test_beats_are_at_their_frames(tmp_path: Path) -> None:
     assert clip.plan.analysis.duration_s == pytest.approx(3 * length_s)
     energy = clip.plan.analysis.curves["energy"]
     assert abs(energy.at(np.array([length_s]))[0] - energy.at(np.array([2 * length_s - 1e-3]))[0]) < 0.05
+
+
+def test_a_loop_lies_in_its_own_section(tmp_path: Path) -> None:
+    """What a preset does in section B alone happens in the loops of section B, and in no other."""
+    plan = planned(tmp_path, duration_s=24.0, color={"hue": {"level": 0.0, "expression": "section('B')"}})
+    clips = clips_of(plan, tmp_path, bars=1)
+    asked = [targets_of(clip.plan).hue for clip in clips]
+    starts_s = [clip.start_s for clip in clips]
+    assert len(clips) >= 10
+    for start_s, hue in zip(starts_s, asked, strict=True):
+        assert set(hue.tolist()) == ({1.0} if 8 <= start_s < 16 else {0.0})
 
 
 def test_places_to_begin(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def test_four_at_once_leave_sound_code(tmp_path: Path, monkeypatch: pytest.Monke
         for delay in ("0", "0.1", "0.4", "0.9")
     ]
     counts = [process.communicate()[0].strip() for process in started]
-    assert len(set(counts)) == 1 and int(counts[0]) > 60
+    assert len(set(counts)) == 1
+    assert int(counts[0]) > 60
     assert (
         subprocess.run([sys.executable, "-c", USE, "0"], capture_output=True, check=True).stdout.strip() == counts[0]
     )
@@ -52,14 +53,16 @@ def test_a_second_process_waits_until_the_first_is_gone(tmp_path: Path) -> None:
     """Also if it was killed; and it gives up waiting after its time."""
     lock, entered = tmp_path / "new" / "lock", []
     with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdout.readline() == b"held\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
         begin = time.monotonic()
         with in_turn(lock, 0.5):
             entered.append(time.monotonic() - begin)
         process.kill()
     with in_turn(lock, 60):
         entered.append(time.monotonic() - begin)
-    assert entered[0] >= 0.4 and entered[1] < 50
+    assert entered[0] >= 0.4
+    assert entered[1] < 50
 
 
 def test_where_no_lock_can_be_held_the_work_is_done(tmp_path: Path) -> None:

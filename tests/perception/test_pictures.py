@@ -120,3 +120,11 @@ def test_cuda_agrees_with_the_cpu() -> None:
     np.testing.assert_allclose(torch.as_tensor(card.light_grid()).cpu(), Pictures(frames).light_grid(), atol=LIGHT)
     card.start_copy()
     np.testing.assert_array_equal(card.host(), frames)
+
+
+def test_a_copy_to_the_host_is_made_once() -> None:
+    """Begun early or asked for twice, it is the same copy."""
+    pictures = on_device(noise(2, (40, 24)))
+    pictures.start_copy()
+    assert pictures._copy is pictures._copy
+    assert np.shares_memory(pictures.host(), pictures.host())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from beatwalk import api
 from beatwalk.errors import PlanError, SettingsError
 from beatwalk.expressions import FUNCTIONS
 from beatwalk.plan import settings_from
@@ -20,6 +22,7 @@ from beatwalk.plan.source_values import Moments
 from beatwalk.settings import Rule, Settings
 from beatwalk.types import Events, Float, Timeline, frozen_array
 from tests.helpers import known_analysis
+from tests.songs import click_song
 
 SONG = known_analysis()  # 20 s, 120 BPM, fours; energy 0.9 in section B (a third), else 0.2
 TIMELINE = Timeline.spanning(20.0, Fraction(24))  # 12 frames a beat, 48 a bar
@@ -116,13 +119,31 @@ def test_every_function_is_a_finite_number_at_every_frame(name: str) -> None:
         assert values.shape == (490,)
 
 
+def test_a_section_that_the_song_lacks_is_named_when_it_is_planned(tmp_path: Path) -> None:
+    """In a rule, a condition or an expression; a part of the song, such as a loop, need not have it."""
+    click_song(tmp_path / "song.wav", duration_s=20.0)
+    asked: list[dict[str, Any]] = [
+        {"expression": "section('X')"},
+        {"rules": [{"source": "energy", "when": "section('X') > 0"}]},
+        {"rules": [{"source": "energy * section('X')"}]},
+    ]
+    known = known_analysis(path=tmp_path / "song.wav")
+    for zoom in asked:
+        with pytest.raises(
+            PlanError, match=r"settings: camera\.zoom: section 'X': the song has none; its .* are A, B"
+        ):
+            api.plan(tmp_path / "song.wav", ["a"], overrides=[{"camera": {"zoom": zoom}}], analysis=known)
+    api.plan(
+        tmp_path / "song.wav", ["a"], overrides=[{"camera": {"zoom": {"expression": "section('b')"}}}], analysis=known
+    )
+    assert not worth("section('X')").any()
+
+
 def test_what_is_not_a_number_says_when(caplog: pytest.LogCaptureFixture) -> None:
     """Division by 0, roots of what is negative, numbers without end."""
     for expression in ("1/(energy - 0.2)", "(energy - 1)**0.5", "10**(1000*energy)"):
         with pytest.raises(PlanError, match=r"test: .* is not a finite number at \d"):
             worth(expression)
-    with pytest.raises(PlanError, match="section 'X': the song has none; its sections are A, B"):
-        worth("section('X')")
     with pytest.raises(PlanError, match="'energy' is a curve, not a series of moments"):
         worth("since('energy')")
     assert not caplog.messages

@@ -18,7 +18,7 @@ from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.targets import TARGETS, key_of
 from beatwalk.types import Frames, Targets
-from beatwalk.video import kernels
+from beatwalk.video import effects, kernels
 from beatwalk.video.camera import Camera, camera_matrices
 from beatwalk.video.chain import Geometry, Grade, Trails
 from beatwalk.video.color import roll_off
@@ -430,6 +430,17 @@ def test_the_cpu_and_other_devices_paint_alike(asked: str, size: tuple[int, int]
     assert away.max() <= ONE_LEVEL
     assert away.mean() < 0.02
     assert (compiled != frames).any()
+
+
+def test_rows_painted_by_several_threads_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moved, graded, with a trail: every row has the same bytes whoever paints it."""
+    frames, asked = noise(4), {"zoom": [0.1, 0.2, 0.3, 0.4], "hue": 40.0, "trails": 0.5, "noise": 0.03}
+    alone = finished(frames, **asked)
+    monkeypatch.setattr(effects, "THREAD_PIXELS", SIZE[0] * SIZE[1] // 4)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    together = Effects(CHAIN, asking(4, **asked), SIZE)
+    assert len(together._parts) == 4
+    np.testing.assert_array_equal(together.apply(Pictures(frames), 0).host(), alone)
 
 
 def test_bicubic_by_gathering_is_torchs_own() -> None:

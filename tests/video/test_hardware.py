@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from beatwalk.core import ffmpeg
+from beatwalk.settings import VideoSettings
 from beatwalk.video import Encoder, hardware, probe
 from beatwalk.video.codecs import CODECS, Codec, encoders, writing_options
-from beatwalk.video.hardware import candidates, with_hardware, works
+from beatwalk.video.hardware import candidates, chosen, encoder_of, works
 
 SIZE = (256, 144)
 OF_ALL_ENCODERS = {"-b:v", "-bf", "-tag:v", "-q:v", "-global_quality"}  # not listed for each one
@@ -129,18 +130,28 @@ def test_where_all_fail_the_processor_writes_the_video(monkeypatch: pytest.Monke
 def test_what_works_has_the_colours_of_the_software_codec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tagged BT.709, no B-frames, the quality that was asked; whole frames alone stay in software."""
     for kind, quality in zip(KINDS, ("-cq 20", "-q:v 65", "-global_quality 20", "-qp 20"), strict=True):
-        chosen = of_kind(kind)
-        monkeypatch.setattr(hardware, "works", lambda codec, size, chosen=chosen: codec == chosen)
-        options = {"crf": 20, "alpha": False, "choose": with_hardware}
-        words = " ".join(writing_options(tmp_path / "a.mp4", "h264", SIZE, Fraction(24), intra=False, **options))  # type: ignore[arg-type]
-        assert f"-c:v h264_{kind}" in words
-        assert quality in words
-        assert "-bf 0" in words
-        assert "bt709" in words
-        assert "x264" not in words
-        words = " ".join(writing_options(tmp_path / "a.mp4", "h264", SIZE, Fraction(24), intra=True, **options))  # type: ignore[arg-type]
-        assert "-c:v libx264" in words
-    assert with_hardware(CODECS["vp9"], SIZE) is CODECS["vp9"]
+        works_here = of_kind(kind)
+        monkeypatch.setattr(hardware, "works", lambda codec, size, works_here=works_here: codec == works_here)
+        words = {
+            intra: " ".join(
+                writing_options(
+                    tmp_path / "a.mp4", chosen("h264", SIZE, hardware=True, intra=intra), SIZE, Fraction(24),
+                    crf=20, intra=intra, alpha=False,
+                )
+            )
+            for intra in (False, True)
+        }  # fmt: skip
+        assert f"-c:v h264_{kind}" in words[False]
+        assert quality in words[False]
+        assert "-bf 0" in words[False]
+        assert "bt709" in words[False]
+        assert "x264" not in words[False]
+        assert "-c:v libx264" in words[True]
+        video = VideoSettings(codec="h264", hardware=True)
+        assert encoder_of(video, SIZE) == f"h264_{kind}"
+        assert encoder_of(video.model_copy(update={"intra": True}), SIZE) == "libx264"
+        assert encoder_of(video.model_copy(update={"hardware": False}), SIZE) == "libx264"
+    assert chosen("vp9", SIZE, hardware=True, intra=False) is CODECS["vp9"]
 
 
 def test_without_a_card_vaapi_is_not_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
