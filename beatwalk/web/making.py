@@ -6,17 +6,16 @@ the render queue. What is made is kept in the project's cache under a key of eve
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,20 +27,16 @@ from beatwalk.models import ModelKeeper, ModelRequest
 from beatwalk.plan import merge, settings_from, targets_of
 from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
 from beatwalk.settings import AFTERWARDS, Settings
-from beatwalk.types import Plan
 from beatwalk.web.frames import jpeg_of
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
 from beatwalk.web.projects import Project
 from beatwalk.web.state import check_paths
-from beatwalk.web.turns import Turns
 
 SIDE = 256  # pixels of a still's or preview's longer side, for the model inside
 MAX_PREVIEW_S = 60.0
 KEPT_PREVIEWS = 8  # stretches whose frames are kept
 MAX_STILLS = 64  # that one request may ask for
-
-T = TypeVar("T")
 
 
 class Still(BaseModel):
@@ -57,8 +52,8 @@ class Still(BaseModel):
 class Making:
     """Makes small things in the background."""
 
-    def __init__(self, hub: Hub, models: ModelKeeper | None = None, turns: Turns | None = None) -> None:
-        self._hub, self._models, self._turns = hub, models or ModelKeeper(), turns or Turns()
+    def __init__(self, hub: Hub, models: ModelKeeper) -> None:
+        self._hub, self._models = hub, models
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._awaited: dict[str, tuple[str, Cancel]] = {}  # the preview that each project waits for
         self._failed: dict[str, Exception] = {}  # why the last preview that failed did
@@ -86,7 +81,7 @@ class Making:
                     self._pending.add(f"{project.id}/{key}")
                     missing.append((key, one))
         for key, one in missing:
-            self._soon(functools.partial(self._make_still, project, key, one, settings, model))
+            self._pool.submit(functools.partial(self._make_still, project, key, one, settings, model))
         return [{"key": key, "ready": (folder / f"{key}.jpg").is_file()} for key in keys]
 
     def _make_still(self, project: Project, key: str, still: Still, settings: Settings, model: str | None) -> None:
@@ -177,7 +172,7 @@ class Making:
             finally:
                 self._forget_awaited(project.id, key)
 
-        self._soon(make)
+        self._pool.submit(make)
         return {"key": key, "ready": False, "frames_kept": (folder / f"{frames}.mp4").is_file()}
 
     def stop_preview(self, project: str) -> None:
@@ -217,28 +212,12 @@ class Making:
                 self._pace[key] = estimated_s(sized, walk) / sized.timeline.n_frames
             return self._pace[key] * plan.timeline.n_frames, walk.size
 
-        seconds, size = self._soon(measure).result()
+        seconds, size = self._pool.submit(measure).result()
         work = WorkFolder(project.videos / "estimate.mp4")
         frames = plan.timeline.n_frames
         needed = needed_bytes(work, frames, size) + output_bytes(settings.video, frames, size)
         free = shutil.disk_usage(project.folder).free
         return {"seconds": seconds, "bytes": needed, "free_bytes": free, "frames": frames, "size": list(size)}
-
-    def warm(self, plan: Plan) -> None:
-        """Load the model inside before a render of it begins, so that stills need not wait until it ends.
-
-        Another model is not loaded twice unless somebody asks for a picture: it may fill the memory.
-        """
-        if plan.model is None:
-            with contextlib.suppress(RuntimeError):  # the server closes
-                self._soon(lambda: self._models.of(ModelRequest.of(plan))).result()
-
-    def _soon(self, work: Callable[[], T]) -> Future[T]:
-        def working() -> T:
-            with self._turns.working():
-                return work()
-
-        return self._pool.submit(working)
 
 
 def cached_file(project: Project, kind: str, key: str, suffix: str) -> Path | None:

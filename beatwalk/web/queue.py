@@ -45,7 +45,6 @@ from beatwalk.web.frames import Strip, frame_of, frames_kept, plan_kept
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import BusyError, NotThereError
 from beatwalk.web.projects import Project, Projects, slug
-from beatwalk.web.turns import Turns
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_NOTES = 20
@@ -79,22 +78,17 @@ class Queue:
     ----------
     finished
         Called in that thread with a finished job's project and the job.
-    prepare
-        Called in that thread before a plan is rendered.
     """
 
     def __init__(
         self,
         projects: Projects,
         hub: Hub,
-        models: ModelKeeper | None = None,
+        models: ModelKeeper,
         finished: Callable[[Project, Job], None] | None = None,
-        prepare: Callable[[Plan], None] | None = None,
-        turns: Turns | None = None,
     ) -> None:
         self._projects, self._hub = projects, hub
-        self._models, self._finished, self._prepare = models or ModelKeeper(), finished, prepare
-        self._turns = turns or Turns()
+        self._models, self._finished = models, finished
         self._file = projects.root / "queue.json"
         self._jobs: list[Job] = self._read()
         self._strips: dict[str, Strip] = {}  # pictures of the running job, and the latest one of each that ran
@@ -275,16 +269,13 @@ class Queue:
         try:
             project = self._projects.get(job.project)
             plan = self._plan(project, job)
-            if self._prepare is not None:
-                self._prepare(plan)
             request = api.RenderRequest(
                 plan=plan,
                 output=project.videos / job.file,
                 device=job.device,
                 previews=True,
             )
-            with self._turns.working():
-                api.run(request, models=self._models, on_event=lambda event: self._see(job, event), cancel=cancel)
+            api.run(request, models=self._models, on_event=lambda event: self._see(job, event), cancel=cancel)
             self._end(job, "done")
             if self._finished is not None:
                 self._finished(project, job)

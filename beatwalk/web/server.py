@@ -13,7 +13,6 @@ from beatwalk.web.making import Making
 from beatwalk.web.projects import Project, Projects
 from beatwalk.web.queue import Job, Queue
 from beatwalk.web.results import check_video
-from beatwalk.web.turns import Turns
 
 DEFAULT_UPLOAD_BYTES = 2 * 2**30  # an hour of 24-bit sound takes 1 GB
 
@@ -48,10 +47,9 @@ class Server:
         self.projects = Projects(options.root, self.hub)
         self.hearing = Hearing(self.hub)
         self.models = Models(options.models)
-        turns = Turns()
-        rendering, previewing = keepers or (turns.keeper(), turns.keeper())
-        self.making = Making(self.hub, previewing, turns)
-        self.queue = Queue(self.projects, self.hub, rendering, self._measure, self.making.warm, turns)
+        rendering, previewing = keepers or (ModelKeeper(), ModelKeeper())
+        self.making = Making(self.hub, previewing)
+        self.queue = Queue(self.projects, self.hub, rendering, self._measure)
 
     def open(self, name: str) -> Project:
         """A project; its song is listened to if that was interrupted."""

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from beatwalk import api
+from beatwalk.core import write_json
 from beatwalk.listen import analyze, read_analysis
 from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
@@ -157,14 +158,15 @@ def test_a_project_changes_while_its_files_are_written(tmp_path: Path, monkeypat
 
     folder = make_known(tmp_path / "projects")
     project = Projects(tmp_path / "projects", Hub()).get("known")
-    write, written, other = projects.write_json, [], ThreadPoolExecutor(1)
+    written: list[Path] = []
+    other = ThreadPoolExecutor(1)
 
     def slowly(path: Path, data: Any) -> None:
         if path.name == "plan.json" and not written:
             written.append(path)
             changing = other.submit(project.change, "prompts", lambda state: replace(state, prompts="fog\n"))
             changing.result(timeout=30)
-        write(path, data)
+        write_json(path, data)
 
     monkeypatch.setattr(projects, "write_json", slowly)
     project.save_large()
