@@ -150,8 +150,12 @@ def making_routes(server: Server) -> "APIRouter":
 
     @router.get("/jobs/{job}/frame", tags=["renders"], response_class=Response)
     def rendered_frame(job: str, time_s: Time | None = None) -> Response:
-        """A frame of a job that is not done, before effects: at a moment of the song, or the latest one, small."""
-        return Response(server.queue.picture(job, time_s), media_type="image/jpeg")
+        """A frame of a job that is not done, before effects: at a moment of the song, or the latest one, small.
+
+        204: it has not been rendered yet, or the video is finished and has it.
+        """
+        picture = server.queue.picture(job, time_s)
+        return Response(status_code=204) if picture is None else Response(picture, media_type="image/jpeg")
 
     @router.get("/projects/{name}/videos", tags=["videos"])
     def list_videos(name: str) -> list[dict[str, Any]]:

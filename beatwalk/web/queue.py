@@ -118,7 +118,8 @@ class Queue:
             file = _free_name(project.videos, slug(project.name), suffix, {job.file for job in self._jobs})
             write_json(_plan_file(project.videos, file), plan_to_json(plan))
             timeline = plan.timeline
-            facts |= {"frames": timeline.n_frames, "start_s": timeline.start_s, "duration_s": timeline.duration_s}
+            span = {"start_s": timeline.start_s, "duration_s": timeline.duration_s}
+            facts = {**facts, "frames": timeline.n_frames, **span}
             job = Job(
                 id=secrets.token_hex(6), project=project.id, title=project.name, file=file, device=device, facts=facts
             )
@@ -132,26 +133,26 @@ class Queue:
         with self._changed:
             return [asdict(job) for job in self._jobs if project in (None, job.project)]
 
-    def picture(self, job_id: str, time_s: float | None = None) -> bytes:
+    def picture(self, job_id: str, time_s: float | None = None) -> bytes | None:
         """A frame of a job that is not done, as a JPEG: at a moment of the song, or the latest one.
+
+        None: it has not been rendered yet, or the video is finished and has it.
 
         Raises
         ------
         NotThereError
-            It has not been rendered yet, or is finished: the video has it then.
+            There is no such job.
         """
         with self._changed:
             job, strip = self._job(job_id), self._strips.get(job_id)
-        found = strip.latest if strip else b""
-        if time_s is not None:
-            plan = self._plan(self._projects.get(job.project), job)
-            frame = plan.timeline.frame_at(time_s)
-            rendered = 0 <= frame < job.done and job.status != "done"
-            video = self._projects.get(job.project).videos / job.file
-            found = (frame_of(plan, video, frame) or (strip and strip.near(frame)) or b"") if rendered else b""
-        if not found:
-            raise NotThereError("no frame has been rendered yet")
-        return found
+        if time_s is None:
+            return (strip and strip.latest) or None
+        project = self._projects.get(job.project)
+        plan = self._plan(project, job)
+        frame = plan.timeline.frame_at(time_s)
+        if job.status == "done" or not 0 <= frame < job.done:
+            return None
+        return frame_of(plan, project.videos / job.file, frame) or (strip and strip.near(frame)) or None
 
     def _plan(self, project: Project, job: Job) -> Plan:
         path = _plan_file(project.videos, job.file)
