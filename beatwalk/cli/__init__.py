@@ -33,7 +33,7 @@ VERBS = {
     "analyze": "Find the beats, bars, sections and energy of a song.",
     "check": "Measure a finished video: sync, motion, flashes, length.",
     "finish": "Change the effects of a video without rendering it again.",
-    "cues": "Write cue sheets and thumbnails next to a video.",
+    "cues": "Write cue sheets, or markers for editing programs.",
     "loops": "Make loops of whole bars for VJs, exact to the frame.",
     "set": "Render a whole set list.",
     "scout": "Draw a contact sheet: one prompt, many seeds.",

@@ -10,16 +10,19 @@ Conventions
 from __future__ import annotations
 
 from beatwalk.video.codecs import check_choices, check_name, codec_for, codec_named, remarks
-from beatwalk.video.cues import cue_paths, cues_of, write_cues
+from beatwalk.video.cues import KINDS, cue_paths, cues_of, markers_of, write_cues
 from beatwalk.video.finishing import Finisher, FinishReport, RenderedFrames, finish_segments
 from beatwalk.video.frame_interpolation import check_interpolation
 from beatwalk.video.hardware import encoder_of
+from beatwalk.video.marker_files import MARKER_FILES, marker_path, write_markers
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
+    "KINDS",
+    "MARKER_FILES",
     "Encoder",
     "FinishReport",
     "Finisher",
@@ -35,6 +38,8 @@ __all__ = [
     "cues_of",
     "encoder_of",
     "finish_segments",
+    "marker_path",
+    "markers_of",
     "mux",
     "prepare_moviepy",
     "probe",
@@ -43,4 +48,5 @@ __all__ = [
     "read_sound",
     "remarks",
     "write_cues",
+    "write_markers",
 ]

@@ -27,6 +27,7 @@ from beatwalk.video.reading import probe, read_frames
 THUMBNAILS, THUMBNAIL_SIDE = 12, 160  # how many, and the pixels of the longer side of each
 
 Kind = Literal["section", "prompt", "bar", "beat"]
+KINDS: tuple[Kind, ...] = ("section", "prompt", "bar", "beat")  # at the same frame, in this order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,7 @@ def markers(analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, .
         add(float(time_s), "bar", str(number))
     for number, time_s in enumerate(analysis.beats_s, start=1):
         add(float(time_s), "beat", str(number))
-    order = ("section", "prompt", "bar", "beat")
-    return sorted(found, key=lambda marker: (marker.frame, order.index(marker.kind)))
+    return sorted(found, key=lambda marker: (marker.frame, KINDS.index(marker.kind)))
 
 
 def chapters(
@@ -110,14 +110,8 @@ def write_cues(
     VideoError
         The video cannot be read.
     """
-    timeline = timeline.finer(interpolate)
-    keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
-    if (n_frames := probe(video).n_frames) != timeline.n_frames:
-        raise InputError(
-            f"{video}: has {n_frames} frames, but its manifest says {timeline.n_frames}; render it again"
-        )
+    found, timeline = _markers_of(video, analysis, timeline, keyframes, interpolate)
     json_path, csv_path, thumbnails_path = cue_paths(video)
-    found = markers(analysis, timeline, keyframes)
     rows = [{"time": round(m.time_s, 6), "frame": m.frame, "kind": m.kind, "label": m.label} for m in found]
     fps = f"{timeline.fps.numerator}/{timeline.fps.denominator}"
     write_json(json_path, {"version": 1, "video": video.name, "fps": fps, "markers": rows})
@@ -125,6 +119,19 @@ def write_cues(
         partial.write_text(_csv(rows), encoding="utf-8", newline="")
     with whole_or_nothing(thumbnails_path) as partial:
         _thumbnails(video, timeline.n_frames).save(partial, format="PNG")
+
+
+def _markers_of(
+    video: Path, analysis: Analysis, timeline: Timeline, keyframes: tuple[Keyframe, ...], interpolate: int
+) -> tuple[list[Marker], Timeline]:
+    """List the markers of a finished video, with the timeline that its frames have."""
+    timeline = timeline.finer(interpolate)
+    keyframes = tuple(replace(keyframe, frame=keyframe.frame * interpolate) for keyframe in keyframes)
+    if (n_frames := probe(video).n_frames) != timeline.n_frames:
+        raise InputError(
+            f"{video}: has {n_frames} frames, but its manifest says {timeline.n_frames}; render it again"
+        )
+    return markers(analysis, timeline, keyframes), timeline
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -156,6 +163,18 @@ def cues_of(
 ) -> tuple[Path, ...]:
     """Write the cue sheet of a video that beatwalk made, and its thumbnails; return their paths.
 
+    Parameters and errors are those of `markers_of`.
+    """
+    analysis, timeline, keyframes, interpolate = _rendered(video, analysis, analyze)
+    write_cues(video, analysis, timeline, keyframes, interpolate=interpolate)
+    return cue_paths(video)
+
+
+def markers_of(
+    video: Path, analysis: Analysis | None, analyze: Callable[[Path, int | None], Analysis]
+) -> tuple[list[Marker], Timeline]:
+    """List the markers of a video that beatwalk made, with its timeline.
+
     Parameters
     ----------
     video
@@ -172,6 +191,13 @@ def cues_of(
     AudioError
         Its song is gone, and no analysis is given; a loop needs neither.
     """
+    return _markers_of(video, *_rendered(video, analysis, analyze))
+
+
+def _rendered(
+    video: Path, analysis: Analysis | None, analyze: Callable[[Path, int | None], Analysis]
+) -> tuple[Analysis, Timeline, tuple[Keyframe, ...], int]:
+    """What a video was rendered from, by its manifest, and how many of its frames there are for each of those."""
     manifest = read_manifest(video)
     if manifest is None:
         raise InputError(
@@ -184,8 +210,7 @@ def cues_of(
         if (song := song_named(manifest)) is None:
             raise InputError(f"{manifest_path(video)}: the manifest names no song; give its analysis")
         analysis = analyze(*song)
-    write_cues(video, analysis, timeline, keyframes, interpolate=interpolation_of(manifest))
-    return cue_paths(video)
+    return analysis, timeline, keyframes, interpolation_of(manifest)
 
 
 def _grid_of(loop: Any, video: Path) -> Analysis:

@@ -89,7 +89,7 @@ def watched(browser: Browser, served: Served, problems: list[str], **options: An
 
     def hear(message: ConsoleMessage) -> None:
         # A refusal is shown beside its cause, and a server that a test kills cannot be reached.
-        expected = ("status of 422", "net::ERR_CONNECTION", "net::ERR_INCOMPLETE")
+        expected = ("status of 422", "net::ERR_CONNECTION", "net::ERR_INCOMPLETE", "net::ERR_CONTENT_LENGTH")
         if message.type == "error" and not any(text in message.text for text in expected):
             problems.append(message.text)
 
