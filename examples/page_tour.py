@@ -43,7 +43,7 @@ class Tour:
 
     def picture(self, name: str) -> None:
         """Keep a picture of the page."""
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(2000)
         self.page.screenshot(path=self._pictures / f"page-{name}.jpg", type="jpeg", quality=85)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], picture: str = "") -> None:
@@ -94,7 +94,8 @@ class Tour:
         self.page.fill("[data-name='Zoom 1 when']", "energy > 0.5")
         self.page.keyboard.press("Tab")
         self.page.wait_for_selector("text=when energy > 0.5")
-        self.page.locator("[aria-label=Zoom]").scroll_into_view_if_needed()
+        self.page.wait_for_selector("#saved:text-is('saved')")
+        self.page.evaluate("document.querySelector('section[aria-label=Zoom]').scrollIntoView()")
         self.picture("look")
         self.say("The preset is house, and its zoom counts in loud parts alone.")
 
