@@ -227,6 +227,42 @@ class TrailsSettings(_Frozen):
     amount: Modulation = Modulated()  # part of the previous frame that stays, 0-0.95
 
 
+class MirrorSettings(_Frozen):
+    """A kaleidoscope."""
+
+    segments: Modulation = Modulated()  # about the middle, every second one mirrored; 1 mirrors left and right
+
+
+class TileSettings(_Frozen):
+    """The picture several times, smaller."""
+
+    count: Modulation = Modulated()  # along each side, added to 1
+
+
+class PixelateSettings(_Frozen):
+    """Large pixels."""
+
+    amount: Modulation = Modulated()  # side of a cell, as a part of the picture's shorter side; 0.02 is coarse
+
+
+class AberrationSettings(_Frozen):
+    """Colours that drift apart, as in a cheap lens."""
+
+    amount: Modulation = Modulated()  # distance of red and blue in picture widths; 0.01 is plain to see
+
+
+class VignetteSettings(_Frozen):
+    """Darker corners."""
+
+    amount: Modulation = Modulated()  # part of the corners' light that is lost
+
+
+class StrobeSettings(_Frozen):
+    """Flashes of white, which the flash limiter softens where they could harm."""
+
+    amount: Modulation = Modulated()  # part of white that is mixed in
+
+
 class GrainSettings(_Frozen):
     """Film grain on the finished picture."""
 
@@ -317,8 +353,14 @@ class Settings(_Frozen):
     camera: CameraSettings = CameraSettings()
     color: ColorSettings = ColorSettings()
     trails: TrailsSettings = TrailsSettings()
+    mirror: MirrorSettings = MirrorSettings()
+    tile: TileSettings = TileSettings()
+    pixelate: PixelateSettings = PixelateSettings()
+    aberration: AberrationSettings = AberrationSettings()
+    vignette: VignetteSettings = VignetteSettings()
+    strobe: StrobeSettings = StrobeSettings()
     grain: GrainSettings = GrainSettings()
-    effects: bool = True  # apply camera, colour, trails and grain
+    effects: bool = True  # apply camera, colour and all other effects
     feedback: FeedbackSettings = FeedbackSettings()
     model: ModelSettings = ModelSettings()
     video: VideoSettings = VideoSettings()

@@ -71,12 +71,24 @@ _ALL = (
     TargetSpec(key="color.saturation", form="level", unit="added to a factor of 1", neutral=1.0, low=0.0),
     TargetSpec(key="color.hue", form="angle", unit="degrees", period=360.0),
     TargetSpec(
+        key="mirror.segments", form="whole", unit="about the middle; 1 mirrors left and right", low=0, high=64
+    ),
+    TargetSpec(key="tile.count", form="whole", unit="along each side", neutral=1.0, low=1.0, high=32.0),
+    TargetSpec(
+        key="pixelate.amount", form="share", unit="side of a cell; 1 is the picture's shorter side", low=0.0, high=0.5
+    ),
+    TargetSpec(
+        key="aberration.amount", form="share", unit="between red and blue, in picture widths", low=0.0, high=0.2
+    ),
+    TargetSpec(
         key="trails.amount",
         form="share",
         unit="the part of the frame before that stays, 0 to 0.95",
         low=0.0,
         high=0.95,  # a larger part would hardly ever fade
     ),
+    TargetSpec(key="vignette.amount", form="share", unit="of the corners' light that is lost", low=0.0, high=1.0),
+    TargetSpec(key="strobe.amount", form="share", unit="of white that is mixed in", low=0.0, high=1.0),
     TargetSpec(
         key="grain.noise", form="share", unit="deviation, in sRGB of 0 to 1; 0.05 is strong", low=0.0, high=1.0
     ),

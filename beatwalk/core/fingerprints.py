@@ -1,7 +1,7 @@
 """Is it the same render? Every rule about that is here.
 
 - **Pure frames** depend on the plan, the model and the targets of speed: `render_identity` names the parts, so that a
-  difference can be named. Camera, colour, trails, grain, codec and the song's file do not count; they come after.
+  difference can be named. Effects, codec and the song's file do not count; they come after.
 - **A finished video** depends on its settings too: `video_differences` compares its manifest with a plan.
 - **A loop** is cut from a longer song: `clip_identity`.
 

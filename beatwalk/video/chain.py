@@ -61,11 +61,19 @@ class Effect(ABC):
 
 
 class Geometry(Effect):
-    """An effect that moves what is seen. All geometries of a chain are composed, and the picture is sampled once."""
+    """An effect that moves what is seen. All geometries of a chain are composed, and the picture is sampled once.
+
+    Its methods are asked for frames in which it is active.
+    """
 
     def matrix(self, frame: int) -> Float | None:
         """Give the map of one frame from view to picture, homogeneous, shape (3, 3); None where it is not affine."""
         return None
+
+    def shrink(self, frame: int) -> float:
+        """How many times smaller the view shows things; what is smaller is softened against shimmer."""
+        matrix = self.matrix(frame)
+        return 1.0 if matrix is None else float(np.sqrt(np.abs(np.linalg.det(matrix[:2, :2]))))
 
     @abstractmethod
     def seen(self, points: Tensor, frame: int) -> Tensor:

@@ -1,8 +1,9 @@
 """Effects: what the music does to rendered frames.
 
-The order is camera (where the view looks), colour (exposure, then saturation and hue), trails (how much of the frame
-before stays), grain. `finishing` applies them once to all frames, in order: on a CPU by compiled code, frame by frame
-(`beatwalk.video.kernels`), on other devices by torch, in batches. Both give the same pictures to within a level.
+The order is geometry (where the view looks: camera, mirror, tiles, large pixels), colour (exposure, then saturation
+and hue), aberration, trails (how much of the frame before stays), vignette, strobe, grain. `finishing` applies them
+once to all frames, in order: on a CPU by compiled code, frame by frame (`beatwalk.video.kernels`), elsewhere by
+torch, in batches. Both give the same pictures to within a level.
 
 Conventions
 -----------
@@ -14,6 +15,7 @@ Conventions
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +29,9 @@ from beatwalk.types import Float, Float32, Frames, Targets
 from beatwalk.video.camera import Camera
 from beatwalk.video.chain import NOTHING, Effect, Geometry, Grade, Indices, Trails
 from beatwalk.video.color import Color
+from beatwalk.video.folding import Mirror, Pixelate, Tile
 from beatwalk.video.grain import Grain, pattern
+from beatwalk.video.light import Aberration, Strobe, Vignette
 from beatwalk.video.steps import GRAIN, KEEP, N_PARAMETERS, TRAIL
 
 Mask = NDArray[np.bool_]
@@ -35,7 +39,10 @@ Mask = NDArray[np.bool_]
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHAIN: tuple[type[Effect], ...] = (Camera, Color, Trails, Grain)  # in the order in which they are applied
+# In the order in which they are applied. Geometries work on views, so that the last one is nearest to the eye.
+CHAIN: tuple[type[Effect], ...] = (
+    Camera, Mirror, Tile, Pixelate, Color, Aberration, Trails, Vignette, Strobe, Grain,
+)  # fmt: skip
 MAX_THREADS = 8  # that paint one frame on a CPU
 THREAD_PIXELS = 2**17  # least part of a frame that is worth a thread
 _NO_PLACES: Float32 = np.empty((2, 0, 0), np.float32)
@@ -63,7 +70,7 @@ class Effects:
     ) -> None:
         self.size, self.n_frames, self.device = size, len(targets), device
         made = [effect(targets, size) for effect in chain]
-        self._geometry = [effect for effect in made if isinstance(effect, Geometry)]
+        self._geometry = [(effect, effect.active) for effect in made if isinstance(effect, Geometry)]
         self._trails = next((effect for effect in made if isinstance(effect, Trails)), None)
         at = made.index(self._trails) if self._trails is not None else len(made)
         # Grades that leave trails, and those that come after them.
@@ -75,7 +82,7 @@ class Effects:
             grade.kernel is not None for grade, _ in (*self._grades, *self._shown)
         )
         none = np.zeros(self.n_frames, bool)
-        self._moves = np.logical_or.reduce([none, *(effect.active for effect in self._geometry)])
+        self._moves = np.logical_or.reduce([none, *(active for _, active in self._geometry)])
         self._trailing = none if self._trails is None else self._trails.active
         self._share = np.zeros(self.n_frames) if self._trails is None else self._trails.share
         self._busy = np.logical_or.reduce([none, *(effect.active for effect in made)])
@@ -127,11 +134,19 @@ class Effects:
     def _view(self, index: int) -> Float | None:
         """Compose the geometries of a frame, shape (3, 3); None where one of them is not affine."""
         composed: Float = np.eye(3)
-        for geometry in self._geometry:
+        for geometry in self._moving(index):
             if (matrix := geometry.matrix(index)) is None:
                 return None
             composed = composed @ matrix
         return composed
+
+    def _moving(self, index: int) -> list[Geometry]:
+        """List the geometries that change a frame."""
+        return [geometry for geometry, active in self._geometry if active[index]]
+
+    def _shrink(self, index: int) -> float:
+        """Give how many times smaller than in the picture things are in the view."""
+        return math.prod(geometry.shrink(index) for geometry in self._moving(index))
 
     def _drift(self, index: int) -> Float | None:
         """Give the map from a frame's view to the one before: where a point that is seen now was seen."""
@@ -143,9 +158,9 @@ class Effects:
         from beatwalk.video.sampling import view_points
 
         points = view_points(self.size, device)
-        for geometry in reversed(self._geometry):
+        for geometry in reversed(self._moving(index)):
             points = geometry.seen(points, index)
-        for geometry in self._geometry if drift else ():
+        for geometry in self._moving(index - 1) if drift else ():
             points = geometry.shown(points, index - 1)
         return points
 
@@ -198,14 +213,13 @@ class Effects:
     def _source(self, frame: Frames, index: int) -> tuple[Float32, Float, Float32]:
         """Convert a frame that will be sampled; return it with the map of the view and its points."""
         from beatwalk.video import kernels
-        from beatwalk.video.sampling import shrinking
+        from beatwalk.video.sampling import softening
 
         source = np.empty((*frame.shape[:2], 4), np.float32)
         kernels.as_source(frame, source)
-        matrix = self._view(index)
-        if matrix is not None and (amount := float(shrinking(matrix[None])[0])) > 0:
+        if (amount := float(softening(np.array(self._shrink(index))))) > 0:
             source = kernels.blurred(source, amount)
-        return source, *self._pixels(matrix, index)
+        return source, *self._pixels(self._view(index), index)
 
     def _pixels(self, matrix: Float | None, index: int, *, drift: bool = False) -> tuple[Float, Float32]:
         """Give a map between pixels' indices, or the indices of all points where it is not affine."""
@@ -240,7 +254,7 @@ class Effects:
         """Look through all geometries at once."""
         import torch
 
-        from beatwalk.video.sampling import blur, grid_of, grids, sample, shrinking
+        from beatwalk.video.sampling import blur, grid_of, grids, sample, softening
 
         if not (moving := np.flatnonzero(self._moves[indices])).size:
             return pictures
@@ -248,7 +262,8 @@ class Effects:
         rows = torch.from_numpy(moving).to(pictures.device)
         chosen = pictures[rows]
         matrices = np.stack([np.eye(3) if view is None else view for view in views])
-        if (amounts := shrinking(matrices)).any():
+        shrinks = np.array([self._shrink(int(index)) for index in indices[moving]])
+        if (amounts := softening(shrinks)).any():
             chosen = blur(chosen, torch.from_numpy(amounts.astype(np.float32)).to(pictures.device))
         grid = grids(matrices, self.size, device)
         for n, view in enumerate(views):

@@ -1,4 +1,4 @@
-"""Rendered frames → the video: camera, colour, trails, grain, the flash limiter, the encoder, the song.
+"""Rendered frames → the video: effects, the flash limiter, the encoder, the song.
 
 All of this runs once, in frame order, and can run again with other effects without rendering again. The video appears
 under its name when it is whole; until then it grows in its work folder.
@@ -75,7 +75,7 @@ def finish_segments(
     segments
         The plan's rendered frames in order, as lossless files or arrays; a loop's must be files.
     targets
-        Camera, colour, trails and grain of every frame; unused where the plan's settings turn effects off.
+        What effects do to every frame; unused where the plan's settings turn effects off.
     out
         The video; its ending fits the codec.
     progress

@@ -25,7 +25,7 @@ import numpy as np
 from beatwalk.perception import compiled
 from beatwalk.types import Float, Float32, Frames
 from beatwalk.video.chain import Indices
-from beatwalk.video.steps import COLOR, KEEP, KNEE, TRAIL
+from beatwalk.video.steps import COLOR, KEEP, KNEE, SPLIT, TRAIL, VIGNETTE, WHITE
 
 # Parts of a kernel need no way in from Python, whose compilation takes as long as theirs.
 _part = numba.njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -147,6 +147,12 @@ def paint(
             elif code == KEEP:
                 for x in range(width):
                     now[y, x, 0], now[y, x, 1], now[y, x, 2], now[y, x, 3] = row[0, x], row[1, x], row[2, x], _f32(0)
+            elif code == VIGNETTE:
+                _vignette(row, own, y, height)
+            elif code == WHITE:
+                _white(row, own)
+            elif code == SPLIT:
+                _split(row, own, other)
             else:
                 _grain(row, own, pattern, y, height)
         _write(row, out[y])
@@ -317,6 +323,45 @@ def _grain(row: Float32, own: Float32, pattern: Float32, y: int, height: int) ->
         else:
             for x in range(width):
                 values[x] = min(max(values[x] + strength * line[left + x], _f32(0)), _f32(1))
+
+
+@_part
+def _vignette(row: Float32, own: Float32, y: int, height: int) -> None:
+    """Take away the part own[0] of the corners' light, and less towards the middle."""
+    width = row.shape[1]
+    down = _f32(y + 0.5 - height / 2)
+    scale = _f32(4 / (width * width + height * height))
+    for x in range(width):
+        across = _f32(x + 0.5 - width / 2)
+        away = (across * across + down * down) * scale
+        left = _f32(1) - own[0] * away * away * (_f32(3) - _f32(2) * away)
+        for c in range(3):
+            row[c, x] = _encoded(_linear(row[c, x]) * left)
+
+
+@_part
+def _white(row: Float32, own: Float32) -> None:
+    """Mix in the part own[0] of white, in linear light."""
+    for c in range(3):
+        for x in range(row.shape[1]):
+            light = _linear(row[c, x])
+            row[c, x] = min(_encoded(light + own[0] * (_f32(1) - light)), _f32(1))
+
+
+@_part
+def _split(row: Float32, own: Float32, other: Float32) -> None:
+    """Move red to the left and blue to the right by half of own[0], in widths; edges are mirrored."""
+    width = row.shape[1]
+    away = own[0] * _f32(width) / _f32(2)
+    first = _i32(math.floor(away))
+    share = _f32(away - first)
+    for c in range(0, 3, 2):
+        sign = 1 - c
+        for x in range(width):
+            other[c, x] = row[c, x]
+        for x in range(width):
+            near = other[c, _mirrored(x + sign * first, width)]
+            row[c, x] = near + share * (other[c, _mirrored(x + sign * (first + 1), width)] - near)
 
 
 @_part

@@ -43,9 +43,8 @@ def grid_of(points: Tensor) -> Tensor:
     return points.permute(1, 2, 0)[None] / halves
 
 
-def shrinking(matrices: Float) -> Float:
-    """Find how much to blur views that show more than the picture, 0-1, shape (n,)."""
-    shrink = np.sqrt(np.abs(np.linalg.det(matrices[:, :2, :2])))
+def softening(shrink: Float) -> Float:
+    """Find how much to blur pictures that a view shows `shrink` times smaller, 0-1, shape (n,)."""
     return np.where(shrink > 1 + NOTHING, np.minimum(shrink - 1, 1), 0.0)
 
 

@@ -28,7 +28,9 @@ MAX_RATE_HZ, MIN_RATE_HZ = 25, 4
 REACH = {
     "walk.speed": 2.0, "camera.zoom": 0.5, "camera.rotate": 20.0, "camera.pan_x": 0.2, "camera.pan_y": 0.2,
     "color.exposure": 2.0, "color.saturation": 1.0, "color.hue": 180.0, "trails.amount": 0.95, "grain.noise": 0.1,
+    "mirror.segments": 12.0, "tile.count": 4.0, "pixelate.amount": 0.1, "aberration.amount": 0.03,
 }  # fmt: skip
+NAMES = {"mirror.segments": "Mirror", "tile.count": "Tiles"}  # where the setting's own says too little
 USUAL_REACH = 1.0
 
 
@@ -43,15 +45,18 @@ class Wanted(BaseModel):
 
 def words() -> dict[str, Any]:
     """Names of sources, curves and targets."""
-    targets = [
-        {
-            "path": spec.key,
-            "name": spec.name.replace("_", " ").capitalize(),
-            "unit": spec.unit,
-            "reach": REACH.get(spec.key, USUAL_REACH),
-        }
-        for spec in TARGETS.values()
-    ]
+    targets = []
+    for spec in TARGETS.values():
+        reach = REACH.get(spec.key, USUAL_REACH)
+        targets.append(
+            {
+                "path": spec.key,
+                "name": NAMES.get(spec.key, spec.name.replace("_", " ").capitalize()),
+                "unit": spec.unit,
+                "reach": reach,
+                "low": max(-reach, spec.low - spec.neutral),
+            }
+        )
     return {
         "sources": [{"name": spec.name, "text": spec.text, "kind": spec.kind} for spec in SOURCES.values()],
         "curves": list(typing.get_args(Shape)),

@@ -409,6 +409,11 @@ ASKED: dict[str, dict[str, Any]] = {
     "dark": {"exposure": -2.0, "saturation": 0.2},
     "trails": {"trails": 0.6, "rotate": [0, 2, 5, 6, 8, 11], "zoom": [0, 0.1, 0.1, 0.3, 0.2, 0]},
     "grain": {"noise": 0.08},
+    "mirror": {"segments": [0, 1, 2, 5, 6, 6], "rotate": 20.0, "trails": 0.4},
+    "tiles": {"count": [1, 2, 3, 3, 2, 1], "zoom": 0.2, "trails": 0.3},
+    "large pixels": {"pixelate": [0, 0.02, 0.1, 0.3, 0.05, 0], "pan_x": 0.1},
+    "light": {"vignette": [0, 0.3, 0.6, 1, 0.5, 0], "strobe": [0.2, 0, 0, 0.7, 0, 1]},
+    "aberration": {"aberration": [0, 0.001, 0.01, 0.02, 0.1, 0.2]},
     "all": {
         "zoom": 0.1,
         "exposure": 0.3,

@@ -273,6 +273,9 @@ def test_options_name_what_the_engine_can(client: TestClient) -> None:
     """Every codec, source and curve; targets that exist; the model inside."""
     options = client.get("/api/options").json()
     assert "nano" in [one["name"] for one in options["models"]]
+    low = {target["path"]: target["low"] for target in options["targets"]}
+    assert [low[path] for path in ("walk.speed", "color.saturation", "color.exposure", "tile.count")] == [0, -1, -2, 0]
+    assert len({target["name"] for target in options["targets"]}) == len(options["targets"])
     settings = client.get("/api/presets/house").json()
     for target in options["targets"]:
         group, name = target["path"].split(".")

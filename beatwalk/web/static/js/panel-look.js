@@ -186,7 +186,7 @@ function targetRows(target) {
       "div",
       { class: "target-head" },
       h("h2", { title: target.unit }, target.name),
-      slider(`${target.name} level`, value.level, target.path === "walk.speed" ? 0 : -target.reach, target.reach, (level) => {
+      slider(`${target.name} level`, value.level, target.low, target.reach, (level) => {
         base.value = level;
         put(target, { ...modulated(target), level });
       }),

@@ -65,7 +65,7 @@
  * @property {string} [hold]
  */
 /** @typedef {{level: number, rate: number, expression: string, rules: Rule[]}} Modulated */
-/** @typedef {{path: string, name: string, unit: string, reach: number}} Target */
+/** @typedef {{path: string, name: string, unit: string, reach: number, low: number}} Target */
 /**
  * @typedef {object} Options
  * @property {{name: string, family: string, size: number[]|null, steps: number|null}[]} models
