@@ -274,7 +274,8 @@ def test_options_name_what_the_engine_can(client: TestClient) -> None:
     options = client.get("/api/options").json()
     assert "nano" in [one["name"] for one in options["models"]]
     low = {target["path"]: target["low"] for target in options["targets"]}
-    assert [low[path] for path in ("walk.speed", "color.saturation", "color.exposure", "tile.count")] == [0, -1, -2, 0]
+    expected = {"walk.speed": 0.02, "color.saturation": -1, "color.exposure": -2, "tile.count": 0, "trails.amount": 0}
+    assert {path: low[path] for path in expected} == expected
     assert len({target["name"] for target in options["targets"]}) == len(options["targets"])
     settings = client.get("/api/presets/house").json()
     for target in options["targets"]:
