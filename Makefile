@@ -16,17 +16,23 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-all check check-page format docs clean
+.PHONY: help install demo ui test test-all check check-page format lock docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1 — /'
 
-install: $(STAMP)  ## make .venv with pinned versions
+install: $(STAMP)  ## make .venv with pinned versions (LOCKED=torch, LOCKED=torch-cpu: with hashes, see CONTRIBUTING.md)
 
 $(STAMP): pyproject.toml constraints.txt beatwalk/_version.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "beatwalk needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifdef LOCKED
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .locks/packages.txt -r .locks/$(LOCKED).txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+endif
 	@touch $@
 
 demo: $(STAMP)  ## install, then render the example song to out/demo.mp4
@@ -66,6 +72,9 @@ format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the 
 	$(BIN)/ruff check --fix .
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/function_plots.py
+
+lock:  ## write .locks/ from pyproject.toml and constraints.txt (needs uv)
+	$(PYTHON) .ci/lock.py
 
 docs: $(DOCS_STAMP)  ## build the documentation into site/ (a broken link or docstring fails)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -78,8 +78,8 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
     Raises
     ------
     OutputError
-        The frames belong to another render (the message names the differences), or another process is at work on the
-        video.
+        The frames belong to another render (the message names the differences), another process is at work on the
+        video, or the name of its work folder is somebody else's.
     SettingsError, ModelError
         See `check_video`.
     """
@@ -87,6 +87,7 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
     check_video(plan.settings.video)
     keep_the_song(plan, output)
     work = WorkFolder(output)
+    work.check_ours()
     work.check_free()
     if not overwrite and work.has_segments:
         of_model = {} if model is None else model_identity(model())

@@ -4,12 +4,13 @@ python -m tests.kills --kills 200        (half with the model that ships inside,
 
 Each render runs in a forked process, which is killed as `kill -9` does: somewhere within a phase, drawn by chance. It
 reports its phases through a pipe, so the phase of each kill is known. The next call, in this process, must end with
-the frames of an uninterrupted render and leave nothing behind.
+the frames of an uninterrupted render and leave nothing behind. Ctrl-C ends the run and prints what was found so far.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -139,22 +140,23 @@ def check_after(case: Case, folder: Path, output: Path) -> None:
     assert names(folder) == {"song.wav", "out.mp4", "out.mp4.beatwalk.json"}, names(folder)
 
 
-def run(cases: list[Case], folder: Path, kills: int, seed: int) -> Counter[tuple[str, str]]:
-    """Kill until there are `kills` of them, in turn by case and phase; return how many hit which phase of which."""
-    chance, found, output, number = random.Random(seed), Counter[tuple[str, str]](), folder / "out.mp4", 0
+def run(cases: list[Case], folder: Path, kills: int, seed: int, found: Counter[tuple[str, str]]) -> None:
+    """Kill until there are `kills` of them, in turn by case and phase; `found` counts those that left no trace."""
+    chance, output, number = random.Random(seed), folder / "out.mp4", 0
     while found.total() < kills:
         case, phase = cases[number % len(cases)], PHASES[number // len(cases) % len(PHASES)]
         number += 1
+        hits: Counter[tuple[str, str]] = Counter()
         for _ in range(chance.randint(1, 2)):  # some are killed twice before they may end
             hit = killed_in(case, output, phase, chance.random() * case.lasts_s.get(phase, 0.0))
             if hit is not None:
-                found[(case.name, hit)] += 1
+                hits[(case.name, hit)] += 1
             if output.exists():
                 break
         check_after(case, folder, output)
+        found += hits
         output.unlink()
         manifest_path(output).unlink()
-    return found
 
 
 def cases_in(folder: Path) -> list[Case]:
@@ -185,8 +187,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kills-") as place:
-        found = run(cases_in(Path(place)), Path(place), given.kills, given.seed)
+    found: Counter[tuple[str, str]] = Counter()
+    with tempfile.TemporaryDirectory(prefix="kills-") as place, contextlib.suppress(KeyboardInterrupt):
+        run(cases_in(Path(place)), Path(place), given.kills, given.seed, found)
     print("\n".join(table(found)))
     sys.exit(found.total() < given.kills)
 

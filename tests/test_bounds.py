@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 UNPINNED = {"beat-this"}  # installed by nobody here: its weights cannot be had without a network
 BY_TORCH = ("cuda-", "nvidia-", "triton")  # torch names the exact versions of these itself
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 IMPORTED_AS = {"PIL": "pillow"}  # where the name of the import is not the package's
 
 
@@ -83,6 +85,30 @@ def test_all_that_is_installed_with_beatwalk_is_pinned() -> None:
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
                 open_ends.append(text)
     assert missing == set()
+
+
+def locked(name: str) -> dict[str, tuple[str, int]]:
+    """Package → version and number of hashes, of a file in .locks/."""
+    text = (ROOT / ".locks" / f"{name}.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"^([\w.-]+)==(\S+)(.*(?:\n .*)*)$", text, re.MULTILINE)
+    found: dict[str, tuple[str, int]] = {
+        canonicalize_name(each): (version, len(HASH.findall(rest))) for each, version, rest in entries
+    }
+    assert len(found) == len(entries)
+    assert sum(n for _, n in found.values()) == text.count("--hash="), "a hash of another kind, or of no package"
+    return found
+
+
+def test_locks_have_the_pinned_versions() -> None:
+    """`make lock` was run after the last change: every pin is locked, nothing else is, and each has hashes."""
+    packages, torch, cpu = locked("packages"), locked("torch"), locked("torch-cpu")
+    by_torch = {name for name in torch if name.startswith(BY_TORCH)}
+    assert all(n > 0 for lock in (packages, torch, cpu) for _, n in lock.values())
+    assert {name: Version(version) for name, (version, _) in packages.items()} == {
+        name: version for name, version in pinned().items() if name != "torch"
+    }
+    assert set(torch) - by_torch == set(cpu) == {"torch"}
+    assert Version(torch["torch"][0]) == Version(cpu["torch"][0]) == pinned()["torch"]
 
 
 def test_what_is_imported_is_required() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.kills import PHASES, cases_in, run, table
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_in_every_phase(tmp_path: Path) -> None:
     """Survey, render, finish, mux and publish, with the fake and with the model inside: the same frames each time."""
-    found = run(cases_in(tmp_path), tmp_path, kills=40, seed=1)
+    found: Counter[tuple[str, str]] = Counter()
+    run(cases_in(tmp_path), tmp_path, kills=40, seed=1, found=found)
     print("\n".join(table(found)))
     assert {phase for _, phase in found} >= set(PHASES)

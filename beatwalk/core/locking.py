@@ -7,6 +7,7 @@ behaves the same on Linux, macOS and Windows.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from beatwalk.core.files import NOFOLLOW
+from beatwalk.core.files import NOFOLLOW, discard, partial_path
 from beatwalk.errors import OutputError
 
 LOCK_FILE = "lock"
@@ -49,13 +50,16 @@ def alone_in(work: Path, taken: OutputError) -> Iterator[None]:
             lock.unlink()
             work.rmdir()
         connection.close()
+        # NFS and FUSE keep an open file under another name when it is removed, so there the folder goes only now.
+        with contextlib.suppress(OSError):
+            work.rmdir()
 
 
 def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
     for _ in range(TRIES):
         try:
             work.mkdir(exist_ok=True)
-            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o666))
+            _make(lock)
             before = lock.stat().st_ino
         except FileNotFoundError:
             if work.parent.is_dir():
@@ -68,15 +72,12 @@ def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             continue  # the folder was removed between these two lines
         try:
-            connection.execute("PRAGMA journal_mode = OFF")  # nothing is written and no second file appears
-            connection.execute("BEGIN EXCLUSIVE")
+            _lock(connection)
         except sqlite3.Error as error:
-            if "locked" in str(error):
+            if _is_taken(error, lock):
                 connection.close()
                 raise taken from None
-            log.warning(
-                "%s: this disk supports no locks (%s); do not start a second render of the same video", lock, error
-            )
+            log.warning("%s: this disk supports no locks; do not start a second render of the same video", lock)
         with contextlib.suppress(OSError):
             if (
                 lock.stat().st_ino == before
@@ -100,11 +101,15 @@ def in_turn(lock: Path, wait_s: float) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, sqlite3.Error):
             lock.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o666))
-            connection = sqlite3.connect(lock, timeout=wait_s, isolation_level=None)
+            _make(lock)
+            connection = sqlite3.connect(lock, timeout=0, isolation_level=None)
             held.callback(connection.close)
-            connection.execute("PRAGMA journal_mode = OFF")
-            connection.execute("BEGIN EXCLUSIVE")
+            try:
+                _lock(connection)
+            except sqlite3.Error as error:
+                if _is_taken(error, lock):
+                    connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+                    _lock(connection)
         yield
 
 
@@ -118,5 +123,46 @@ def is_held(work: Path) -> bool:
         with contextlib.closing(sqlite3.connect(place, uri=True, timeout=0, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
-        return "locked" in str(error)
+        return _is_taken(error, lock)
     return False
+
+
+def _make(lock: Path) -> None:
+    """Make a lock's file where there is none.
+
+    One that is there is not opened: when any of its descriptors is closed, the system releases the locks that other
+    threads of this process hold on it.
+    """
+    try:
+        os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o666))
+    except FileExistsError:
+        if lock.is_symlink():
+            raise OSError(errno.ELOOP, "a link where the lock should be") from None
+
+
+def _lock(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = OFF")  # nothing is written and no second file appears
+    connection.execute("BEGIN EXCLUSIVE")
+
+
+def _is_taken(error: sqlite3.Error, lock: Path) -> bool:
+    """Whether SQLite failed because somebody else holds the lock.
+
+    It says "locked" too where the disk has no locks (ENOLCK), as on NFS without its lock service.
+    """
+    return "locked" in str(error) and _has_locks(lock)
+
+
+def _has_locks(lock: Path) -> bool:
+    """Whether files beside this one can be locked."""
+    if sys.platform == "win32":
+        return True
+    probe = partial_path(lock)
+    try:
+        with probe.open("xb") as file:
+            os.lockf(file.fileno(), os.F_TLOCK, 0)
+    except OSError as error:
+        return error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+    finally:
+        discard(probe)
+    return True

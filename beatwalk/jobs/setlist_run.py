@@ -80,17 +80,14 @@ def check_places(
                 continue
             model = functools.partial(fingerprint, job.plan) if fingerprint else None
             preflight.check_resumable(job.plan, job.path, overwrite=overwrite, model=model)
+            size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
+            video = output_bytes(job.plan.settings.video, n_frames, size)
+            check_file_limit(job.path, video)
         except BeatwalkError as error:
             job.fail(error)
             continue
-        size, n_frames = job.plan.size or (512, 512), job.plan.timeline.n_frames
         frames = max(frames, needed_bytes(WorkFolder(job.path), n_frames, size))
-        video = output_bytes(job.plan.settings.video, n_frames, size)
         videos += video
-        try:
-            check_file_limit(job.path, video)
-        except OutputError as error:
-            job.fail(error)
     free, needed = shutil.disk_usage(folder).free, frames + videos
     if free < needed:
         what = f"the videos need about {in_words(videos)} and the longest one's frames {in_words(frames)}"

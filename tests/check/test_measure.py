@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -257,9 +258,25 @@ def test_a_foreign_video_gives_what_it_has(tmp_path: Path, clip: Callable[[float
     assert data["change"][0] is None
     assert len(data["change"]) == 96
     assert "0 red in a second" in report.to_text()
+    assert "verdict" not in report.to_text()
     silent = measure_video(tmp_path / "v.mp4")
     assert silent.end_gap_frames is None
     assert "sound     none" in silent.to_text()
+
+
+def test_one_line_says_whether_it_is_good(tmp_path: Path) -> None:
+    """On the beat or beside it; with the music or not."""
+    times, beats = np.arange(96) / 24, np.arange(0.5, 4, 0.5)
+    speeds, analysis = pulsing(times, beats), known_analysis(4)
+    report = measure_video(write(tmp_path / "v.mp4", walk(speeds)), analysis=analysis, manifest=manifest_of(speeds))
+    assert report.sync is not None
+    hit = round(report.sync.recall * report.sync.n_beats)
+    assert f"verdict   in time: {hit} of {report.sync.n_beats} beats are hit within 1.5 frames" in report.to_text()
+    assert re.search(r"; motion follows the music \((0\.9\d|1\.00) of 1\)\n", report.to_text())
+    late = pulsing(times, beats + 0.25)
+    report = measure_video(write(tmp_path / "v.mp4", walk(late)), analysis=analysis, manifest=manifest_of(speeds))
+    assert "verdict   not in time: 0 of " in report.to_text()
+    assert "motion hardly follows the music (" in report.to_text()
 
 
 def test_everything_is_told_and_drawn(tmp_path: Path, clip: Callable[[float], Path], song: Path) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sqlite3
+import sys
 import threading
+import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from beatwalk.core.locking import alone_in, is_held
+from beatwalk.core.locking import alone_in, in_turn, is_held
 from beatwalk.errors import OutputError
 from tests import processes
 
@@ -80,6 +87,69 @@ def test_never_two_at_once(tmp_path: Path) -> None:
         thread.join()
     assert worst == 1
     assert entered > 0
+
+
+HELD = """
+import sys
+from pathlib import Path
+from beatwalk.core.locking import is_held
+print(is_held(Path(sys.argv[1])))
+"""
+
+
+def test_a_second_try_of_the_same_process_keeps_the_lock(tmp_path: Path) -> None:
+    """Whoever is refused must not open and close the file: the system would release the lock of the first one."""
+    work = tmp_path / "out.mp4.beatwalk"
+    with alone_in(work, TAKEN):
+        with pytest.raises(OutputError, match="taken"), alone_in(work, TAKEN):
+            pass
+        assert processes.output_of("-c", HELD, work).strip() == "True"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_disk_that_keeps_what_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS and FUSE give a file that is removed while it is open another name until it is closed."""
+    work, unlink = tmp_path / "out.mp4.beatwalk", Path.unlink
+    kept = work / ".nfs0000000000000001"
+
+    class Connection(sqlite3.Connection):
+        def close(self) -> None:
+            super().close()
+            unlink(kept, missing_ok=True)
+
+    monkeypatch.setattr(Path, "unlink", lambda path: path.rename(kept))
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
+    with alone_in(work, TAKEN):
+        pass
+    assert not work.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="every disk has locks there")
+def test_a_disk_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite says "locked" where NFS has no lock service; the work is done, with a line, and nobody waits."""
+    work = tmp_path / "out.mp4.beatwalk"
+
+    class Connection(sqlite3.Connection):
+        def execute(self, text: str, *given: Any) -> sqlite3.Cursor:
+            if text.startswith("BEGIN"):
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(text, *given)
+
+    def refused(*given: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
+    monkeypatch.setattr(os, "lockf", refused)
+    with alone_in(work, TAKEN):
+        assert not is_held(work)
+        assert [path.name for path in work.iterdir()] == ["lock"]
+    assert "supports no locks" in caplog.text
+    assert not work.exists()
+    begin = time.monotonic()
+    with in_turn(tmp_path / "turn", 60):
+        assert time.monotonic() - begin < 30
 
 
 def test_a_place_that_is_not_there(tmp_path: Path) -> None:

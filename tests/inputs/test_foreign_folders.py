@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beatwalk import api
+from beatwalk import api, preflight
 from beatwalk.core import WorkFolder, partial_path, whole_or_nothing
 from beatwalk.core.files import reserve
 from beatwalk.errors import OutputError
@@ -65,6 +65,8 @@ def test_a_folder_of_somebody_else_stays(tmp_path: Path, plan: Plan, kind: str, 
     _fill(work.path)
     FOREIGN[kind](work.path)
     before = _contents(work.path)
+    with pytest.raises(OutputError, match="not made by beatwalk"):  # before a model is loaded
+        preflight.check_resumable(plan, out, overwrite=overwrite)
     refuses(lambda: api.render(plan, out, generator=FakeGenerator(), overwrite=overwrite))
     assert [left for left in leftovers(out.parent) if left.path == work.path] == []
     work_kept = _contents(work.path)
