@@ -65,7 +65,7 @@ NPM := npm install --no-save --silent --no-audit --no-fund --prefix build/npm ty
 check-page:  ## check the types of the page's scripts (needs npm; says so where it is missing)
 	@if ! command -v npm >/dev/null || ! $(NPM); then \
 		echo "npm or its packages are not to be had here, so the types of the page's scripts are not checked."; \
-	else build/npm/node_modules/.bin/tsc -p tsconfig.json; fi
+	else build/npm/node_modules/.bin/tsc -p .ci/tsconfig.json; fi
 
 format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the documentation
 	$(BIN)/ruff format .

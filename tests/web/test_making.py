@@ -22,8 +22,8 @@ from beatwalk.core import WorkFolder, read_json
 from beatwalk.errors import PlanError
 from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.perception import Pictures
 from beatwalk.plan import read_plan
-from beatwalk.types import Frames
 from beatwalk.video import read_frames
 from beatwalk.web.frames import Strip
 from beatwalk.web.hub import Hub
@@ -55,7 +55,7 @@ def jobs(client: TestClient) -> list[dict[str, Any]]:
 class SlowGenerator(FakeGenerator):
     """Takes its time over every picture, so that a test can stop it."""
 
-    def decode(self, latents: Any, *, size: tuple[int, int], **more: Any) -> Frames:
+    def decode(self, latents: Any, *, size: tuple[int, int], **more: Any) -> Pictures:
         """Pictures, later."""
         time.sleep(0.02 * len(latents))
         return super().decode(latents, size=size, **more)
