@@ -16,7 +16,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock docs clean
+.PHONY: help install demo ui test test-all check check-page format lock docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1 — /'
@@ -43,6 +43,9 @@ demo: $(STAMP)  ## install, then render the example song to out/demo.mp4
 	@echo "Next:  $(BIN)/beatwalk YOUR_SONG.mp3 examples/demo.txt --preset house"
 	@echo "       $(BIN)/beatwalk --help"
 
+ui: $(STAMP)  ## install, then open the page on which a video is made
+	$(BIN)/beatwalk ui
+
 # One thread of torch a process: threads of several processes wait for each other.
 test test-all: export OMP_NUM_THREADS = 1
 
@@ -56,6 +59,13 @@ check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy beatwalk tests examples
+
+NPM := npm install --no-save --silent --no-audit --no-fund --prefix build/npm typescript@7.0.2 axe-core@4.14.1
+
+check-page:  ## check the types of the page's scripts (needs npm; says so where it is missing)
+	@if ! command -v npm >/dev/null || ! $(NPM); then \
+		echo "npm or its packages are not to be had here, so the types of the page's scripts are not checked."; \
+	else build/npm/node_modules/.bin/tsc -p .ci/tsconfig.json; fi
 
 format: $(STAMP)  ## format, fix what can be fixed, and write the tables of the documentation
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,18 +65,23 @@ def groove(bpm: float, duration_s: float, meter: int = 4, gain: float = 1.0, see
 
 def click_song(path: Path, *, duration_s: float = 6.0, bpm: float = 120.0, rate: int = 44100) -> None:
     """Write kicks on every beat and a bass note on every bar, louder in the second half; stereo."""
+    soundfile.write(path, _clicks(duration_s, bpm, rate), rate)
+
+
+@functools.lru_cache(4)
+def _clicks(duration_s: float, bpm: float, rate: int) -> Samples:
+    """The samples of `click_song`, shape (n_samples, 2); many tests write the same song."""
     t = np.arange(int(duration_s * rate)) / rate
     sound = np.zeros(len(t))
     for i, beat_s in enumerate(np.arange(0, duration_s, 60 / bpm)):
-        since = t - beat_s
-        ring = np.where(since >= 0, np.exp(-np.maximum(since, 0) * 18), 0)
-        sound += (
-            ring * np.sin(2 * np.pi * (55 if i % 4 else 110) * np.maximum(since, 0)) * (0.9 if i % 4 == 0 else 0.6)
-        )
-        click = (since >= 0) & (since < 0.004)
-        sound += 0.5 * click * np.random.default_rng(i).standard_normal(len(t))
+        first = int(np.searchsorted(t, beat_s))
+        since = t[first:] - beat_s
+        ring = np.exp(-since * 18) * np.sin(2 * np.pi * (55 if i % 4 else 110) * since)
+        sound[first:] += ring * (0.9 if i % 4 == 0 else 0.6)
+        last = first + int(np.searchsorted(since, 0.004))
+        sound[first:last] += 0.5 * np.random.default_rng(i).standard_normal(last)[first:]
     sound *= np.where(t < duration_s / 2, 0.3, 0.8) / np.abs(sound).max()
-    soundfile.write(path, np.stack([sound, 0.8 * sound], axis=1), rate)
+    return np.stack([sound, 0.8 * sound], axis=1)
 
 
 def bursts(bursts_s: NDArray[np.float64], duration_s: float, rate: int) -> Samples:

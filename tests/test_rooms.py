@@ -19,7 +19,8 @@ LEVELS = (
     {"plots", "preflight"},
     {"api"},
     {"jobs", "pipeline"},
-    {"cli", "web"},
+    {"web"},
+    {"cli"},
     {"__init__", "__main__", "training"},
 )
 HOMES = {  # of heavy libraries
@@ -37,6 +38,8 @@ HOMES = {  # of heavy libraries
     "rich": {"cli"},
     "fastapi": {"web"},
     "uvicorn": {"web"},
+    "starlette": {"web"},
+    "mcp": {"web"},
 }
 
 

@@ -26,6 +26,7 @@ ALIASES = {"analyse": "analyze", "setlist": "set", "loop": "loops", "preset": "p
 
 # Every verb is the file of that name in this folder; the sentence is the first one of its docstring.
 VERBS = {
+    "ui": "Open the page on which a video is made.",
     "render": "Make a video from a song and prompts, or from a plan.",
     "preview": "Make a small, fast video that shows whether the timing is right.",
     "plan": "Lay prompts over a song, without loading a model.",
@@ -40,6 +41,8 @@ VERBS = {
     "settings": "List the settings, or explain one.",
     "models": "List the models on this machine, or try one out.",
     "bench": "Measure how fast this machine makes a video.",
+    "serve": "Serve the HTTP API of the page, without the page.",
+    "mcp": "Offer beatwalk's tools to an agent, over stdin and stdout.",
     "clean": "List or delete files left by unfinished renders.",
 }
 

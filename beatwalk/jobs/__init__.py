@@ -8,7 +8,7 @@ from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.jobs.loops import clips_of, render_clips, start_of
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
 from beatwalk.jobs.ray import Cluster, RayCrew
-from beatwalk.jobs.scout import scout_seeds
+from beatwalk.jobs.scout import picture_seeds, scout_seeds
 from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
 
@@ -26,6 +26,7 @@ __all__ = [
     "jobs_of",
     "leftovers",
     "measure_ceiling",
+    "picture_seeds",
     "preview_overrides",
     "read_setlist",
     "remove",

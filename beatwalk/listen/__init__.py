@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.listen.analysis import TRACKERS, rhythm_of
 from beatwalk.listen.analysis_json import (
     analysis_from_json,
     analysis_to_json,
@@ -13,7 +14,7 @@ from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
-from beatwalk.listen.corrections import Corrections, read_taps
+from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
@@ -32,7 +33,7 @@ from beatwalk.listen.store import (
     with_curves,
     with_song,
 )
-from beatwalk.listen.tracking import Pulse, Rhythm, find_pulse, track_rhythm, with_bars
+from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
@@ -41,12 +42,14 @@ __all__ = [
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "NETWORK_INPUTS",
+    "TRACKERS",
     "Activations",
     "Beats",
     "Corrections",
     "Decoding",
     "Features",
     "HeardFiles",
+    "Hint",
     "MidiFile",
     "MidiNote",
     "Network",
@@ -72,6 +75,7 @@ __all__ = [
     "read_network",
     "read_taps",
     "rendered_analysis",
+    "rhythm_of",
     "run_network",
     "stored_analysis",
     "stored_path",
@@ -79,6 +83,7 @@ __all__ = [
     "track_rhythm",
     "with_bars",
     "with_curves",
+    "with_rhythm",
     "with_song",
     "write_analysis",
     "write_click_track",

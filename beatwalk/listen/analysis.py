@@ -40,7 +40,7 @@ def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
     with _one_thread():
         features = extract_features(audio)
         activations = run_network(features)
-        rhythm = _rhythm_of(audio, features, activations, tracker)
+        rhythm = rhythm_of(audio, features, activations, tracker)
         onsets = find_onsets(features, activations)
         curves = song_curves(features)
         sections = find_sections(features, curves, rhythm.bars.downbeats_s)
@@ -80,7 +80,16 @@ def hear_sound(audio: Audio, *, onsets: bool) -> tuple[Mapping[str, Curve], Onse
         return song_curves(features), find_onsets(features, run_network(features)) if onsets else None
 
 
-def _rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:
+def rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:
+    """Find beats and bars with one of `TRACKERS`.
+
+    Raises
+    ------
+    SettingsError
+        There is no such tracker.
+    MissingExtraError, ModelError
+        The tracker belongs to another package, which is not installed or has no weights.
+    """
     if tracker == "beatwalk":
         return track_rhythm(features, activations)
     if tracker == "librosa":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -44,6 +45,7 @@ __all__ = [
     "resolve_model_path",
     "script_sources",
     "settings_from",
+    "shaped_source",
     "targets_of",
     "used_curves",
     "used_sources",

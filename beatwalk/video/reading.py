@@ -122,7 +122,12 @@ def _declared_rate(path: Path) -> Fraction:
 
 
 def read_frames(
-    path: Path, *, size: tuple[int, int] | None = None, block: int = 32, strict: bool = False
+    path: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    block: int = 32,
+    strict: bool = False,
+    start_s: float = 0.0,
 ) -> Iterator[Frames]:
     """Decode frames in blocks of shape (up to `block`, height, width, 3), every frame once, in order.
 
@@ -130,6 +135,8 @@ def read_frames(
     ----------
     size
         Width and height to scale to by averaging areas; None keeps the size.
+    start_s
+        Begin with the first frame that is shown at this time or later.
     strict
         Raise at the end also where ffmpeg skipped over damage.
 
@@ -138,7 +145,7 @@ def read_frames(
     VideoError
         The file is missing, holds no video, or is damaged.
     """
-    for pixels in _read(Path(path), "rgb24", size, block, strict):
+    for pixels in _read(Path(path), "rgb24", size, block, strict, start_s):
         yield cast(Frames, pixels)
 
 
@@ -158,12 +165,13 @@ def read_averages(path: Path, size: tuple[int, int], *, block: int = 32) -> Iter
 
 
 def _read(
-    path: Path, pixels: str, size: tuple[int, int] | None, block: int, strict: bool
+    path: Path, pixels: str, size: tuple[int, int] | None, block: int, strict: bool, start_s: float = 0.0
 ) -> Iterator[NDArray[np.unsignedinteger]]:
     _check_file(path)
     scale = ["-vf", f"scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"] if size else []
     sws = [] if size else ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
-    arguments = ["-i", ffmpeg.name(path), "-map", PICTURE, *scale, *sws, "-fps_mode", "passthrough"]
+    seek = ["-ss", f"{start_s:.6f}"] if start_s else []
+    arguments = [*seek, "-i", ffmpeg.name(path), "-map", PICTURE, *scale, *sws, "-fps_mode", "passthrough"]
     # PPM states the size of every frame, which is certain even with rotation and odd headers.
     arguments += ["-pix_fmt", pixels, "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]
     with tempfile.TemporaryFile() as errors:

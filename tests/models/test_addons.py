@@ -13,7 +13,7 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
 from beatwalk.errors import ModelError
-from beatwalk.models import DiffusionGenerator, diffusers_backend
+from beatwalk.models import DiffusionGenerator, diffusers_backend, host
 from beatwalk.models.addons import SCHEDULERS, AddOns
 from beatwalk.models.loras import split_scale
 from beatwalk.models.prompt_weights import to_compel, unweighted
@@ -239,9 +239,10 @@ def test_weighted_words_count_more(kind: str, loaded: Loaded) -> None:
     """A weight of 1 is nearly the plain text; more moves it further; SDXL keeps its pooled text."""
     pytest.importorskip("compel")
     generator = loaded(kind)
-    plain, one, more, most = generator.encode(
+    text = generator.encode(
         ["a golden light", "a (golden:1.0) light", "a (golden:1.3) light", "a (golden:1.6) light"]
-    ).tensors["prompt_embeds"]
+    )
+    plain, one, more, most = host(text.tensors["prompt_embeds"])
     assert np.allclose(plain, one, atol=1e-4)
     assert 0.003 < np.abs(more - plain).mean() < np.abs(most - plain).mean()
     assert ("pooled_prompt_embeds" in generator.encode(["(a:1.2)"]).tensors) == (kind == "sdxl")

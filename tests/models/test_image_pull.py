@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from beatwalk.errors import ModelError
-from beatwalk.models import DiffusionGenerator
+from beatwalk.models import DiffusionGenerator, host
 from beatwalk.models.addons import set_scheduler
 from beatwalk.models.image_pull import starting_step
 from beatwalk.models.vae import decoded, encoded
@@ -59,7 +59,7 @@ def test_weights_lead_there_and_strengths_away(kind: str, loaded: Loaded) -> Non
 
     def made(strength: float) -> Any:
         pull = ImagePull(latents=latents, weights=np.array([0.0, 0.5, 1.0]), strength=strength)
-        return generator.latents(noise, text, None, size=SIZE, steps=4, guidance=1.0, pulls=[pull])
+        return host(generator.latents(noise, text, None, size=SIZE, steps=4, guidance=1.0, pulls=[pull]))
 
     if kind not in ("lcm", "sana-sprint"):  # what they hand over is not what they decode
         free, half, there = made(0.0)

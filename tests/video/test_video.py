@@ -133,6 +133,19 @@ def test_reading_scales_by_area(tmp_path: Path) -> None:
     assert np.abs(small.astype(int) - 127).max() <= 2
 
 
+@pytest.mark.parametrize("fps", [Fraction(8), NTSC_FILM, Fraction(60)])
+def test_reading_begins_at_a_time(tmp_path: Path, fps: Fraction) -> None:
+    """Half a frame before a frame is shown, that frame comes first and all later ones follow."""
+    frames = noise(40)
+    with video.LosslessWriter(tmp_path / "a.mkv", (frames.shape[2], frames.shape[1]), fps) as writer:
+        writer.write(frames)
+    for first in (0, 1, 17, 39):
+        begin_s = max(0.0, (first - 0.5) / float(fps))
+        np.testing.assert_array_equal(read(tmp_path / "a.mkv", start_s=begin_s), frames[first:])
+    with pytest.raises(VideoError, match="no frame"):
+        read(tmp_path / "a.mkv", start_s=60.0)
+
+
 def test_uneven_times_lose_and_double_no_frame(tmp_path: Path) -> None:
     """Every frame of a recording with a varying rate comes once, and is counted once."""
     encode(tmp_path / "even.mp4", numbered(60))

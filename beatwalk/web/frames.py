@@ -1,0 +1,104 @@
+"""Frames of a render that is not finished, at the moments of the song that they belong to.
+
+A finished segment holds every frame. Of the one that grows, small pictures are kept as they pass. Neither has effects
+yet: camera, colour and the flash limiter come when the video is finished.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import io
+from pathlib import Path
+
+from beatwalk.core import WorkFolder, record_file
+from beatwalk.plan import read_plan
+from beatwalk.types import Frames, Plan, Segment
+from beatwalk.video import read_frames
+
+SIDE = 1024  # pixels of a picture's longer side, at most
+MAX_KEPT = 2000  # small pictures of a render, 4 to 8 kB each
+
+
+class Strip:
+    """Small pictures of a render, as they pass; evenly thinned, so that those of a long one do not fill the memory.
+
+    Parameters
+    ----------
+    n_frames
+        Frames of the whole video.
+    """
+
+    def __init__(self, n_frames: int) -> None:
+        self._apart = -(-n_frames // MAX_KEPT)
+        self._frames: list[int] = []  # increasing
+        self._pictures: list[bytes] = []
+        self.latest = b""
+
+    def add(self, frame: int, picture: bytes) -> None:
+        """Take the picture of a frame that lies after those before."""
+        self.latest = picture
+        if not self._frames or frame - self._frames[-1] >= self._apart:
+            self._frames.append(frame)
+            self._pictures.append(picture)
+
+    def clear(self) -> None:
+        """Forget all but the latest picture."""
+        self._frames.clear()
+        self._pictures.clear()
+
+    def near(self, frame: int) -> bytes | None:
+        """The picture nearest to a frame; None: there is none at all."""
+        if not self._frames:
+            return None
+        after = bisect.bisect_left(self._frames, frame)
+        around = range(max(0, after - 1), min(after + 1, len(self._frames)))
+        return self._pictures[min(around, key=lambda index: abs(self._frames[index] - frame))]
+
+
+def frames_kept(plan: Plan, video: Path) -> int:
+    """Number of frames, from the first one on, that finished segments hold."""
+    count = 0
+    for segment in plan.segments:
+        if _finished(WorkFolder(video), segment) is None:
+            break
+        count = segment.last
+    return count
+
+
+def frame_of(plan: Plan, video: Path, frame: int) -> bytes | None:
+    """A frame of a finished segment as a JPEG; None: its segment is not finished."""
+    segment = next((one for one in plan.segments if one.first <= frame < one.last), None)
+    path = None if segment is None else _finished(WorkFolder(video), segment)
+    if segment is None or path is None:
+        return None
+    before_s = max(0.0, float((frame - segment.first - 0.5) / plan.timeline.fps))  # half a frame before it is shown
+    frames = read_frames(path, block=1, start_s=before_s)
+    try:
+        return jpeg_of(next(frames))
+    finally:
+        frames.close()  # type: ignore[attr-defined]
+
+
+def _finished(work: WorkFolder, segment: Segment) -> Path | None:
+    path = work.frames_file(segment.index)
+    if not work.is_ours or path.is_symlink() or not path.is_file() or not record_file(path).is_file():
+        return None
+    return path
+
+
+def jpeg_of(pictures: Frames) -> bytes:
+    """The first of some pictures, shape (n, height, width, 3), as a JPEG of at most `SIDE` pixels."""
+    from PIL import Image
+
+    image = Image.fromarray(pictures[0])
+    image.thumbnail((SIDE, SIDE))
+    kept = io.BytesIO()
+    image.save(kept, format="JPEG", quality=88)
+    return kept.getvalue()
+
+
+@functools.lru_cache(4)
+def plan_kept(path: Path, mtime_ns: int) -> Plan:
+    """A plan of the queue; that of an hour-long song takes a second to read."""
+    return read_plan(path, trust_paths=True)  # the queue's own; its song lies one folder above it

@@ -1,0 +1,131 @@
+"""Corrections of the beat grid by hand on a timeline: anchors, and taps, metre and tempo of a range.
+
+Each function returns a new analysis. What follows from beats and bars (tempo, beats a bar) is derived again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from beatwalk.errors import SettingsError
+from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.types import Analysis, Float
+
+MIN_SPAN_S = 0.05  # beats may not come nearer than this to each other
+
+
+def with_beats(analysis: Analysis, beats_s: Float, downbeats_s: Float) -> Analysis:
+    """The analysis with other beats and bars."""
+    beats_s = np.round(beats_s, 4)
+    kept = np.flatnonzero((beats_s >= 0) & (beats_s < analysis.duration_s))
+    beats_s = beats_s[kept]
+    if len(beats_s) > 1 and float(np.diff(beats_s).min()) < MIN_SPAN_S:
+        raise SettingsError(f"two beats would lie less than {MIN_SPAN_S:g} s apart; move the beat less far")
+    data: dict[str, Any] = analysis_to_json(analysis)
+    for derived in ("tempo_bpm", "tempo_curve", "beats_per_bar"):
+        data.pop(derived, None)
+    if len(beats_s) != len(analysis.beats_s):
+        data.pop("beat_confidence", None)
+    data["beats"] = beats_s.tolist()
+    data["downbeats"] = np.round(downbeats_s[(downbeats_s >= 0) & (downbeats_s < analysis.duration_s)], 4).tolist()
+    return analysis_from_json(data, "the corrected grid")
+
+
+def anchored(
+    analysis: Analysis, beat: int, time_s: float, anchors_s: tuple[float, ...]
+) -> tuple[Analysis, tuple[float, ...]]:
+    """Move a beat to a moment, and the beats up to the next anchor on each side with it, less the farther they are.
+
+    Where there is no anchor on a side, all beats of that side move as far as the beat itself.
+
+    Parameters
+    ----------
+    beat
+        Its index.
+    anchors_s
+        Moments of the beats that stay; the moved one joins them in the result.
+
+    Raises
+    ------
+    SettingsError
+        There is no such beat, or beats would meet.
+    """
+    beats_s = analysis.beats_s
+    if not 0 <= beat < len(beats_s):
+        raise SettingsError(f"there is no beat {beat + 1}; the song has {len(beats_s)}")
+    from_s = float(beats_s[beat])
+    others = sorted(anchor for anchor in anchors_s if abs(anchor - from_s) > MIN_SPAN_S)
+    before = [anchor for anchor in others if anchor < from_s][-1:]
+    after = [anchor for anchor in others if anchor > from_s][:1]
+    if (before and time_s <= before[0]) or (after and time_s >= after[0]):
+        raise SettingsError("a beat cannot be moved past an anchor; remove that anchor first")
+    points = [*before, from_s, *after]
+    moves = [0.0] * len(before) + [time_s - from_s] + [0.0] * len(after)
+
+    def moved(times_s: Float) -> Float:
+        return times_s + np.interp(times_s, points, moves)
+
+    found = with_beats(analysis, moved(beats_s), moved(analysis.downbeats_s))
+    return found, tuple(sorted([*others, round(time_s, 4)]))
+
+
+def spliced(analysis: Analysis, other: Analysis, start_s: float, end_s: float) -> Analysis:
+    """The grid of `other` between two moments, and that of `analysis` outside."""
+
+    def joined(own: Float, new: Float) -> Float:
+        return np.concatenate(
+            [own[own < start_s - apart], new[(new >= start_s) & (new < end_s)], own[own >= end_s + apart]]
+        )
+
+    spans = np.diff(other.beats_s)
+    apart = 0.4 * float(np.median(spans)) if len(spans) else 0.0  # of a beat: none is doubled where the two meet
+    return with_beats(
+        analysis, joined(analysis.beats_s, other.beats_s), joined(analysis.downbeats_s, other.downbeats_s)
+    )
+
+
+def with_meter(analysis: Analysis, meter: int, start_s: float, end_s: float) -> Analysis:
+    """Bars of `meter` beats between two moments, counted from the first downbeat there.
+
+    Raises
+    ------
+    SettingsError
+        There are no beats in the range.
+    """
+    beats_s, downs_s = analysis.beats_s, analysis.downbeats_s
+    inside = np.flatnonzero((beats_s >= start_s - MIN_SPAN_S) & (beats_s < end_s - MIN_SPAN_S))
+    if not len(inside):
+        raise SettingsError("there are no beats in this range; select one that has some")
+    first = next((i for i in inside if np.any(np.abs(downs_s - beats_s[i]) < 1e-6)), inside[0])
+    chosen = beats_s[np.arange(first, inside[-1] + 1, meter)]
+    outside = downs_s[(downs_s < beats_s[inside[0]]) | (downs_s > beats_s[inside[-1]])]
+    return with_beats(analysis, beats_s, np.sort(np.concatenate([outside, chosen])))
+
+
+def with_tempo(analysis: Analysis, bpm: float, start_s: float, end_s: float) -> Analysis:
+    """Beats at an even tempo between two moments, from the first beat there on; bars are as long as usual.
+
+    Raises
+    ------
+    SettingsError
+        The tempo cannot be meant.
+    """
+    if not 20 <= bpm <= 400:
+        raise SettingsError(f"the tempo is {bpm:g}, expected 20 to 400 beats a minute")
+    inside = analysis.beats_s[(analysis.beats_s >= start_s - MIN_SPAN_S) & (analysis.beats_s < end_s)]
+    first_s = float(inside[0]) if len(inside) else start_s
+    count = int(np.ceil((end_s - first_s) * bpm / 60 - 1e-6))
+    beats_s = first_s + np.arange(max(count, 1)) * 60 / bpm
+    lengths = analysis.beats_per_bar
+    meter = int(np.bincount(lengths).argmax()) if len(lengths) else 4
+    downs = analysis.downbeats_s[analysis.downbeats_s >= first_s - MIN_SPAN_S]
+    begin = int(np.argmin(np.abs(beats_s - downs[0]))) % meter if len(downs) else 0
+    apart = 0.4 * 60 / bpm
+    own, bars = analysis.beats_s, analysis.downbeats_s
+    return with_beats(
+        analysis,
+        np.concatenate([own[own < first_s - apart], beats_s, own[own > beats_s[-1] + apart]]),
+        np.concatenate([bars[bars < first_s - apart], beats_s[begin::meter], bars[bars > beats_s[-1] + apart]]),
+    )

@@ -1,0 +1,134 @@
+"""Listens to songs in the background, and tracks beats again from taps or a tempo within a second.
+
+Tracking again needs what the network said of the song. That takes seconds to compute and is kept for the project in
+use, so that it is there when somebody has tapped along.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from beatwalk.errors import BeatwalkError, SettingsError
+from beatwalk.listen import (
+    Activations,
+    Beats,
+    Features,
+    Hint,
+    analyze,
+    extract_features,
+    find_pulse,
+    rhythm_of,
+    run_network,
+    track_beats,
+    with_bars,
+    with_rhythm,
+)
+from beatwalk.types import Analysis
+from beatwalk.web.hub import Hub
+from beatwalk.web.problems import as_json
+from beatwalk.web.projects import Project
+from beatwalk.web.waveform import write_waveform
+
+MIN_TAPS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ears:
+    """What tracking needs to know of a song."""
+
+    features: Features
+    activations: Activations
+    other: Beats  # of the tracker without a network
+
+
+class Hearing:
+    """Listens to one song at a time."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="listening")
+        self._ears: tuple[str, Future[_Ears]] | None = None  # of the song with this path and time
+        self._lock = threading.Lock()
+
+    def begin(self, project: Project) -> None:
+        """Listen to a project's song in the background, unless that happens already."""
+        with project.lock:
+            if project.listening or project.song is None:
+                return
+            project.listening, project.problem = True, None
+        self._pool.submit(self._listen, project)
+
+    def _listen(self, project: Project) -> None:
+        try:
+            audio = project.audio
+            write_waveform(audio, project.cache / "waveform.bin")
+            self._hub.publish("waveform", id=project.id)
+            found = analyze(audio)
+            project.listening = False
+            project.take_analysis(found)
+        except BeatwalkError as error:
+            project.problem = as_json(error)
+        except Exception as error:  # a bug must not leave the page waiting for ever
+            project.problem = as_json(error)
+            raise
+        finally:
+            project.listening = False
+            self._hub.publish("project", id=project.id, revision=project.revision)
+
+    def warm(self, project: Project) -> Future[_Ears]:
+        """Get ready to track a project's song again; what this takes is kept."""
+        audio = project.audio
+        key = f"{audio.path}:{audio.path.stat().st_mtime_ns}"
+        with self._lock:
+            if self._ears is None or self._ears[0] != key:
+                self._ears = (key, self._pool.submit(_hear, project))
+            return self._ears[1]
+
+    def track(
+        self, project: Project, analysis: Analysis, *, tempo_bpm: float | None, taps_s: list[float] | None
+    ) -> Analysis:
+        """Track the beats again, as a person hints.
+
+        Raises
+        ------
+        SettingsError
+            The taps are too few, or the tempo cannot be meant.
+        """
+        taps = None if taps_s is None else np.unique(np.round(np.array(taps_s, float), 4))
+        if taps is not None and len(taps) < MIN_TAPS:
+            raise SettingsError(f"{len(taps)} taps are too few; tap along for at least {MIN_TAPS} beats")
+        hint = Hint(tempo_bpm=tempo_bpm, taps_s=taps)
+        ears = self.warm(project).result()
+        pulse = find_pulse(ears.features, ears.activations, hint, other=ears.other)
+        rhythm = with_bars(ears.features, pulse)
+        return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+    def listen_again(self, project: Project, analysis: Analysis, tracker: str) -> Analysis:
+        """Track the beats again with one of the trackers of `beatwalk analyze`.
+
+        Raises
+        ------
+        SettingsError
+            There is no such tracker.
+        MissingExtraError, ModelError
+            It belongs to another package, which is not installed or has no weights.
+        """
+        ears = self.warm(project).result()
+        rhythm = rhythm_of(project.audio, ears.features, ears.activations, tracker)
+        return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _hear(project: Project) -> _Ears:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        features = extract_features(project.audio)
+        return _Ears(features=features, activations=run_network(features), other=track_beats(features))

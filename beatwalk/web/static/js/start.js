@@ -1,0 +1,90 @@
+// The start page: drop or choose a song, try the example, or open a recent project.
+
+import { call, upload } from "./api.js";
+import { $, h, span } from "./dom.js";
+
+/** @param {string} id */
+export function visit(id) {
+  window.location.assign(`/?project=${encodeURIComponent(id)}`);
+}
+
+/**
+ * Makes a project of dropped or chosen files: a song, perhaps with a prompt file.
+ * @param {File[]} files
+ */
+export async function begin(files) {
+  const prompts = files.find((file) => file.name.toLowerCase().endsWith(".txt"));
+  const song = files.find((file) => file !== prompts);
+  const problem = $("start-problem");
+  problem.hidden = true;
+  if (!song) {
+    problem.textContent = prompts ? "That is a prompt file. Drop the song with it." : "That is not a file.";
+    problem.hidden = false;
+    return;
+  }
+  $("upload").hidden = false;
+  $("upload-text").textContent = `Copying ${song.name} …`;
+  /** @type {string|null} */
+  let made = null;
+  try {
+    const project = await call("POST", "/projects", { name: song.name.replace(/\.[^.]+$/, "") });
+    made = project.id;
+    await upload(`/projects/${project.id}/song`, song, (part) => ($("upload-bar").value = part));
+    if (prompts) await call("PATCH", `/projects/${project.id}`, { prompts: await prompts.text() });
+    visit(project.id);
+  } catch (error) {
+    if (made) await call("DELETE", `/projects/${made}`).catch(() => {});
+    $("upload").hidden = true;
+    problem.textContent = error instanceof Error ? error.message : String(error);
+    problem.hidden = false;
+  }
+}
+
+/** Shows the start page. */
+export async function showStart() {
+  $("start").hidden = false;
+  $("song-file").onchange = () => begin([...$("song-file").files]);
+  $("try-example").onclick = async () => {
+    $("try-example").disabled = true;
+    try {
+      visit((await call("POST", "/projects", { example: true })).id);
+    } catch (error) {
+      $("start-problem").textContent = error instanceof Error ? error.message : String(error);
+      $("start-problem").hidden = false;
+      $("try-example").disabled = false;
+    }
+  };
+  const recent = await call("GET", "/projects");
+  $("recent").hidden = !recent.length;
+  $("steps").hidden = recent.length > 3;
+  $("recent-list").replaceChildren(
+    ...recent.slice(0, 12).map((/** @type {any} */ one) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { href: `/?project=${one.id}` },
+          h("span", { class: "name" }, one.name),
+          h("span", { class: "dim small grow" }, one.song || "no song yet"),
+          h("span", { class: "dim small num" }, [one.videos ? `${one.videos} ${one.videos === 1 ? "video" : "videos"}` : "", `${span(one.ago_s)} ago`].filter(Boolean).join(" · ")),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Lets files be dropped anywhere on the page. @param {(files: File[]) => void} take */
+export function takeDrops(take) {
+  const zone = $("drop");
+  window.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    zone.classList.add("over");
+  });
+  window.addEventListener("dragleave", () => zone.classList.remove("over"));
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    take([...(event.dataTransfer?.files ?? [])]);
+  });
+}

@@ -1,0 +1,143 @@
+// The open project: what the server says of it, and changes, one after the other, each from the newest revision.
+
+import { ApiError, call } from "./api.js";
+import { toast } from "./dom.js";
+
+/** @typedef {import("./types.js").Project} Project */
+
+class Store extends EventTarget {
+  constructor() {
+    super();
+    /** @type {Project} */
+    this.project = /** @type {any} */ (null);
+    /** @type {import("./types.js").Options} */
+    this.options = /** @type {any} */ (null);
+    /** @type {number|null} index of the chosen block */
+    this.selected = null;
+    /** @type {[number, number]|null} the stretch that is marked on the timeline */
+    this.range = null;
+    this.snapping = true;
+    /** @type {import("./types.js").Settings|null} settings that are being tried and not saved yet */
+    this.draft = null;
+    /** @type {import("./types.js").Rule[]} rules whose curves are drawn */
+    this.drawn = [];
+    this.saving = 0;
+    /** @type {Promise<any>} */
+    this._last = Promise.resolve();
+  }
+
+  /** @param {string} name @param {any} [detail] */
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** @param {string} name @param {(detail: any) => void} listener */
+  on(name, listener) {
+    this.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  get path() {
+    return `/projects/${this.project.id}`;
+  }
+
+  get heard() {
+    return this.project?.heard ?? null;
+  }
+
+  get duration() {
+    return this.project?.heard?.duration_s ?? 0;
+  }
+
+  /** @param {Project} project */
+  take(project) {
+    if (this.project && project.id === this.project.id && project.revision < this.project.revision) return;
+    const before = this.project;
+    this.project = project;
+    if (this.selected !== null && this.selected >= project.blocks.length) this.selected = null;
+    if (!before || before.grid_revision !== project.grid_revision || Boolean(before.heard) !== Boolean(project.heard)) this.tell("grid");
+    this.tell("project");
+  }
+
+  async reload() {
+    this.take(await call("GET", this.path));
+  }
+
+  /**
+   * Does something that answers with the project; one at a time. A stale change is not made, and the newest state shown.
+   * @param {(revision: number) => Promise<Project>} work
+   * @returns {Promise<boolean>} whether it was done
+   */
+  async commit(work) {
+    this.saving += 1;
+    this.tell("saving");
+    const turn = this._last.then(async () => {
+      try {
+        this.take(await work(this.project.revision));
+        return true;
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 409) await this.reload().catch(() => {});
+        toast(error instanceof Error ? error.message : String(error), true);
+        this.tell("project"); // what was drawn ahead of the answer is drawn back
+        return false;
+      } finally {
+        this.saving -= 1;
+        this.tell("saving");
+      }
+    });
+    this._last = turn;
+    return turn;
+  }
+
+  /** @param {Record<string, any>} values @param {string} [gesture] */
+  change(values, gesture = "") {
+    return this.commit((revision) => call("PATCH", this.path, { revision, gesture, ...values }));
+  }
+
+  /** @param {import("./types.js").Block[]} blocks @param {string} [gesture] */
+  lay(blocks, gesture = "") {
+    const plain = blocks.map(({ place, ...block }) => block);
+    return this.change({ blocks: plain }, gesture);
+  }
+
+  /** @param {Record<string, any>} correction */
+  correct(correction) {
+    return this.commit((revision) => call("POST", `${this.path}/grid`, { revision, ...correction }));
+  }
+
+  /** @param {boolean} [again] */
+  async undo(again = false) {
+    const done = await this.commit((revision) => call("POST", `${this.path}/${again ? "redo" : "undo"}`, { revision }));
+    if (done) toast(this.project.did ? `${again ? "Redid" : "Undid"}: ${this.project.did}` : `Nothing to ${again ? "redo" : "undo"}`);
+  }
+
+  /** @param {number|null} index */
+  select(index) {
+    if (this.selected === index) return;
+    this.selected = index;
+    this.tell("select");
+  }
+
+  /** @param {[number, number]|null} range */
+  mark(range) {
+    this.range = range;
+    this.tell("range");
+  }
+
+  /**
+   * Index of the block at a moment.
+   * @param {number} time
+   */
+  blockAt(time) {
+    const blocks = this.project.blocks;
+    let found = 0;
+    for (let i = 0; i < blocks.length; i += 1) if (blocks[i].time_s <= time + 1e-6) found = i;
+    return found;
+  }
+
+  /** @param {number} index */
+  endOf(index) {
+    return this.project.blocks[index + 1]?.time_s ?? this.duration;
+  }
+}
+
+export const store = new Store();
