@@ -375,7 +375,6 @@ class RayCrew:
         self._tell(Note(text=f"{member.name} was lost; {task.name if task else 'nothing'} is made again"))
         self._end(member)
         self.status(member)
-        self._looked = 0.0
 
     def _again(self, member: Member, task: Task, waiting: list[Task], why: str) -> None:
         task.failures.append(f"{member.name}: {why}")
@@ -387,16 +386,18 @@ class RayCrew:
         """Use a worker no more; it keeps its place, so that Ray puts no other one there."""
         self._refusals.append(f"{member.name}: {why}")
         member.state, member.pending, member.task = "refused", None, None
+        self._looked = 0.0
         self._tell(Note(text=f"{member.name} is refused: {why}"))
         self.status(member)
 
     def _end(self, member: Member) -> None:
-        """End a worker's process."""
+        """End a worker's process; another one may take its place at once."""
         import ray
 
         with contextlib.suppress(Exception):  # it may be gone, and the cluster too
             ray.kill(member.actor)
         member.state, member.pending, member.task = "lost", None, None
+        self._looked = 0.0
 
     @contextlib.contextmanager
     def _abandoning(self) -> Any:
