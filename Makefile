@@ -16,7 +16,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-all check check-page format lock docs clean
+.PHONY: help install demo ui test test-all test-ray check check-page format lock docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1 — /'
@@ -54,6 +54,10 @@ test: $(STAMP)  ## run the tests (minutes), with coverage
 
 test-all: $(STAMP)  ## run the slow tests too
 	$(PYTEST) -m 'not gpu'
+
+test-ray: $(STAMP)  ## install Ray (80 MB) and run the tests that start clusters on this machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]'
+	$(BIN)/python -m pytest -m 'not gpu' tests/jobs/ray
 
 check: $(STAMP)  ## format, lint and strict types
 	$(BIN)/ruff format --check .

@@ -3,7 +3,7 @@
 python -m tests.benchmarks.ray_scaling [--plot scaling.png]
 
 The costs are the engine's own, in frames: a segment costs its frames and what its survey counted, and the pilot costs
-what it counted. They do not depend on the machine, but for the cost of handing out a segment, which was measured.
+what it counted. They do not depend on the machine, but for the 30 ms of handing out a segment, which are assumed.
 """
 
 from __future__ import annotations
