@@ -47,8 +47,12 @@ class Pace:
 
     def between(self, start_s: float, end_s: float) -> float:
         """Distance from one moment to another."""
-        start, end = np.interp([start_s, end_s], self.times_s, self.distance)
+        start, end = self.travelled([start_s, end_s])
         return float(end - start)
+
+    def travelled(self, times_s: Sequence[float]) -> Float:
+        """Distance from the beginning of the song to each moment, shape (n,)."""
+        return np.interp(times_s, self.times_s, self.distance)
 
     def too_short(self, start_s: float, end_s: float) -> bool:
         """Whether the time between two moments is too short for a change of prompt."""
@@ -124,15 +128,19 @@ def _thinned(
 
     while len(left) > n_prompts and (short := _shortest(left, taken_s, pace)):
         left.remove(min(short, key=rank))
-    while len(left) > max(n_prompts, len(own)) and (added := [b for b in left[1:] if b not in own_times]):
-        left.remove(min(added, key=rank))
-    return left
+    added = sorted((boundary for boundary in left[1:] if boundary not in own_times), key=rank)
+    dropped = set(added[: max(0, len(left) - max(n_prompts, len(own)))])
+    return [boundary for boundary in left if boundary not in dropped]
 
 
 def _shortest(boundaries: list[float], taken_s: Sequence[float], pace: Pace) -> list[float]:
     """Find the shortest span that is too short for a change of prompt; return its ends that can be removed."""
-    removable = [b for b in boundaries if b > 0]
+    removable = {boundary for boundary in boundaries if boundary > 0}
     times = sorted({0.0, *boundaries, *taken_s})
-    spans = [(pace.between(a, b), [t for t in (a, b) if t in removable]) for a, b in pairwise(times)]
-    short = [(distance, ends) for distance, ends in spans if distance < pace.least and ends]
+    lengths = np.diff(pace.travelled(times)).tolist()
+    short = [
+        (length, [t for t in ends if t in removable])
+        for length, ends in zip(lengths, pairwise(times), strict=True)
+        if length < pace.least and not removable.isdisjoint(ends)
+    ]
     return min(short)[1] if short else []

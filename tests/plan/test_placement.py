@@ -286,3 +286,13 @@ def test_conditions_and_names_that_cannot_be(prompts: str, match: str) -> None:
     """With line and column."""
     with pytest.raises(PromptError, match=match):
         arrivals_s(prompts)
+
+
+def test_two_hundred_prompts_on_ten_minutes() -> None:
+    """As many as there are, in order, on beats; removing boundaries one by one must not take minutes."""
+    song = known_analysis(600.0)
+    lines = "\n".join(f"picture {i}" for i in range(200))
+    times_s = np.array(arrivals_s(lines, song))
+    assert len(times_s) == 199
+    assert (np.diff(times_s) > 0).all()
+    np.testing.assert_allclose(times_s * 2 % 1, 0, atol=0.1)
