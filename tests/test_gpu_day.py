@@ -185,10 +185,21 @@ def test_one_row_from_model_to_video(script: ModuleType) -> None:
     assert row["peak_host_mb"] > 100
 
 
+HANGS = """
+import os, runpy, sys, time
+script, out = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(script))
+main = runpy.run_path(script)["main"]
+main.__globals__["measure"] = lambda *given, **named: time.sleep(600)
+sys.argv = [script, "--dry-run", "--minutes", "0.05", "--out", out]
+main()
+"""
+
+
 @pytest.mark.slow
 def test_it_ends_by_itself_and_keeps_what_it_has(tmp_path: Path) -> None:
-    """Half a second is too short for all parts on any machine: it leaves a table, and nothing behind."""
-    process = processes.start(SCRIPT, "--dry-run", "--minutes", "0.01", "--out", str(tmp_path))
+    """A part that hangs is cut off when the time is over: the table says which, and nothing is left behind."""
+    process = processes.start("-c", HANGS, SCRIPT, tmp_path)
     try:
         printed, errors = process.communicate(timeout=300)
     finally:
