@@ -42,8 +42,6 @@ def test_every_part_of_a_render_is_there(report: CeilingReport) -> None:
     assert all(seconds >= 0 for seconds in report.cpu.values())
     assert report.cpu["effects"] > 0
     assert report.cpu["encoder"] > 0
-    assert report.cpu["segment files"] > 0
-    assert report.cpu["other threads"] < 0.5 * sum(report.cpu.values())
     assert 0 < report.wall["effects"] < report.wall_s
     assert report.wall["model"] < report.wall_s
     assert (report.codec, report.encoder) == ("h264", "libx264")
