@@ -82,6 +82,7 @@ def test_a_preset_counts_from_its_folder_and_set_from_the_current_one(elsewhere:
     assert over.walk.init == str(Path("other.png").absolute())
 
 
+@pytest.mark.slow
 def test_a_set_list_counts_from_its_folder(elsewhere: Path) -> None:
     """In the defaults and in a song."""
     (elsewhere / "night.toml").write_text(
@@ -93,6 +94,7 @@ def test_a_set_list_counts_from_its_folder(elsewhere: Path) -> None:
     assert job.plan.keyframes[0].image == elsewhere / "cover.png"
 
 
+@pytest.mark.slow
 def test_a_plan_counts_from_its_folder(elsewhere: Path) -> None:
     """Where somebody writes a name into it by hand; what beatwalk writes is absolute."""
     plan = api.plan(

@@ -159,6 +159,7 @@ def test_a_video_from_prompts_with_a_picture(tmp_path: Path) -> None:
         api.render(plan, tmp_path / "new.mp4", generator=FakeGenerator())
 
 
+@pytest.mark.slow
 def test_a_video_that_begins_on_a_picture(tmp_path: Path) -> None:
     """`walk.init`: the first frame is the picture, and the walk leaves it; plan, manifest and resuming know it."""
     song, image = tmp_path / "song.wav", write_halves(tmp_path / "halves.png")

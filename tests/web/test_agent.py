@@ -33,6 +33,7 @@ async def asked(client: mcp.Client, tool: str, **arguments: Any) -> Any:
     return answer.structured_content or answer.content
 
 
+@pytest.mark.slow
 def test_an_agent_makes_a_video_from_a_song(tmp_path: Path) -> None:
     """Analyze, presets, plan, still, render, status: in that order, with a fake model."""
     click_song(tmp_path / "song.wav", duration_s=6.0)

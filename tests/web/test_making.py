@@ -86,6 +86,7 @@ def test_a_render_ends_with_video_report_and_cues(known: TestClient, tmp_path: P
     assert (decoded(videos / "known-1.mp4") == decoded(tmp_path / "typed.mp4")).all()
 
 
+@pytest.mark.slow
 def test_jobs_are_rendered_in_the_order_that_people_choose(tmp_path: Path) -> None:
     """The last one moved before the second; a queued one cancelled; one that fails does not stop the next."""
     folder = make_known(tmp_path / "projects")
@@ -173,6 +174,7 @@ def test_moments_that_have_passed_have_pictures(tmp_path: Path) -> None:
         queue.picture("nonsense")
 
 
+@pytest.mark.slow
 def test_the_queue_outlives_its_server(tmp_path: Path) -> None:
     """A job that was running is running again after a restart, and another one still waits."""
     make_known(tmp_path / "projects", "@0 a\n@bar 3 b\n@bar 6 c\n")

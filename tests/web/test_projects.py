@@ -108,6 +108,7 @@ def test_two_tabs_do_not_overwrite_each_other(known: TestClient) -> None:
     assert known.post(f"{KNOWN}/undo", json={"revision": first["revision"]}).status_code == 409
 
 
+@pytest.mark.slow
 def test_a_hundred_changes_can_be_undone_and_done_again(known: TestClient) -> None:
     """Text, grid and look, in order; a new change forgets what was undone."""
     start = view_of(known)
@@ -257,6 +258,7 @@ def test_a_range_has_a_metre_and_a_tempo_of_its_own(known: TestClient) -> None:
     assert len(beats[beats >= 12]) == 16
 
 
+@pytest.mark.slow
 def test_taps_set_the_beat_of_the_rest(known: TestClient) -> None:
     """Taps on every second beat make the song half as fast; in a marked stretch, that stretch alone."""
     taps = [2.0 + i for i in range(8)]
