@@ -250,7 +250,7 @@ def test_quiet_masters(here: Path, subtype: str) -> None:
     assert "silent" in remarks(here / "noise.wav")
 
 
-@pytest.mark.parametrize("channels", [8, 9, 32, 64])
+@pytest.mark.parametrize("channels", [8, 9, *(pytest.param(n, marks=pytest.mark.slow) for n in (32, 64))])
 def test_one_channel_of_many(here: Path, channels: int) -> None:
     """It is as loud as it is alone, in the analysis, in the video and in `check`."""
     samples = np.zeros((3 * RATE_HZ // 2, channels))

@@ -81,6 +81,7 @@ def test_escape_codes_do_not_reach_the_terminal(
     assert evil not in printable(f"a{evil}b")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="this system has no such signal")
 def test_a_polite_kill_is_a_clean_stop(tmp_path: Path) -> None:
     """SIGTERM ends a render as Ctrl-C does: one line, and no traceback."""
