@@ -20,7 +20,6 @@ FORMATS = {  # of `beatwalk.video.MARKER_FILES`; spelt out, so that help does no
     "reaper": "Markers for REAPER.",
     "srt": "The prompts as subtitles.",
 }
-CHOICES = ("section", "prompt", "bar", "beat")
 
 
 def _formats(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,11 +65,11 @@ def cues(
     """
     from beatwalk.errors import OutputError, SettingsError
     from beatwalk.listen import analysis_for, open_song, rendered_analysis
-    from beatwalk.video import cue_paths, cues_of, marker_path, markers_of, write_markers
+    from beatwalk.video import KINDS, cue_paths, cues_of, marker_path, markers_of, write_markers
 
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
-    if odd := [kind for kind in wanted if kind not in CHOICES] or ([] if wanted else [kinds]):
-        raise SettingsError(f"--markers {odd[0]!r}: expected some of {', '.join(CHOICES)}")
+    if odd := [kind for kind in wanted if kind not in KINDS] or ([] if wanted else [kinds]):
+        raise SettingsError(f"--markers {odd[0]!r}: expected some of {', '.join(KINDS)}")
     names = [name for name in FORMATS if formats[name]]
     for path in [marker_path(video, name) for name in names] or cue_paths(video):
         if path.exists() and not overwrite:

@@ -197,18 +197,17 @@ class MarkerFile:
 
     ending: str  # after the video's whole name
     write: Callable[[Reel, Sequence[Marker]], str]
-    program: str
     start: str = "00:00:00:00"  # timecode of the first frame, where the program's own timelines begin
 
 
 MARKER_FILES = {
-    "edl": MarkerFile(ending=".markers.edl", write=edl, program="DaVinci Resolve", start="01:00:00:00"),
-    "fcpxml": MarkerFile(ending=".fcpxml", write=fcpxml, program="Final Cut Pro"),
-    "premiere": MarkerFile(ending=".premiere.xml", write=premiere, program="Premiere Pro"),
-    "otio": MarkerFile(ending=".otio", write=otio, program="OpenTimelineIO"),
-    "audacity": MarkerFile(ending=".labels.txt", write=audacity, program="Audacity"),
-    "reaper": MarkerFile(ending=".reaper.csv", write=reaper, program="REAPER"),
-    "srt": MarkerFile(ending=".prompts.srt", write=srt, program="players (prompts as subtitles)"),
+    "edl": MarkerFile(ending=".markers.edl", write=edl, start="01:00:00:00"),
+    "fcpxml": MarkerFile(ending=".fcpxml", write=fcpxml),
+    "premiere": MarkerFile(ending=".premiere.xml", write=premiere),
+    "otio": MarkerFile(ending=".otio", write=otio),
+    "audacity": MarkerFile(ending=".labels.txt", write=audacity),
+    "reaper": MarkerFile(ending=".reaper.csv", write=reaper),
+    "srt": MarkerFile(ending=".prompts.srt", write=srt),
 }
 
 

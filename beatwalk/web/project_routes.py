@@ -1,7 +1,7 @@
 """Routes of projects: song, prompts, settings, grid, history."""
 
 # Annotations are read by FastAPI when a route is made, so they must be values here and not texts.
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.core import check_picture
-from beatwalk.errors import AudioError, ImageError, PlanError
+from beatwalk.errors import AudioError, BeatwalkError, ImageError, PlanError
 from beatwalk.listen import TRACKERS, Corrections, analysis_from_json, analysis_to_json, correct
 from beatwalk.plan import merge, plan_to_json, settings_from
 from beatwalk.types import Analysis
@@ -138,11 +138,7 @@ def project_routes(server: Server) -> "APIRouter":
         from fastapi.concurrency import run_in_threadpool
 
         project = server.projects.get(name)
-        suffix = Path(filename).suffix.lower()
-        if suffix not in SONG_SUFFIXES:
-            raise AudioError(
-                f"{filename[-80:]}: not a sound file that is read here; known are {' '.join(SONG_SUFFIXES)}"
-            )
+        suffix = _known_suffix(filename, SONG_SUFFIXES, AudioError, "a sound file")
         partial = project.folder / f"upload{suffix}"
         try:
             await _keep_body(request, partial)
@@ -160,11 +156,7 @@ def project_routes(server: Server) -> "APIRouter":
         from fastapi.concurrency import run_in_threadpool
 
         project = server.projects.get(name)
-        suffix = Path(filename).suffix.lower()
-        if suffix not in PICTURE_SUFFIXES:
-            raise ImageError(
-                f"{filename[-80:]}: not a picture that is read here; known are {' '.join(PICTURE_SUFFIXES)}"
-            )
+        suffix = _known_suffix(filename, PICTURE_SUFFIXES, ImageError, "a picture")
         folder = project.folder / PICTURES
         folder.mkdir(exist_ok=True)
         base, number = slug(Path(filename).stem), 1
@@ -306,6 +298,14 @@ def project_routes(server: Server) -> "APIRouter":
         return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
     return router
+
+
+def _known_suffix(filename: str, known: Collection[str], error: type[BeatwalkError], what: str) -> str:
+    """Find a file's ending in small letters, if it is a known one."""
+    suffix = Path(filename).suffix.lower()
+    if suffix not in known:
+        raise error(f"{filename[-80:]}: not {what} that is read here; known are {' '.join(known)}")
+    return suffix
 
 
 async def _keep_body(request: Any, path: Path, limit: int | None = None) -> None:
