@@ -15,10 +15,11 @@ import numpy as np
 
 from beatwalk.core import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
-from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
+from beatwalk.plan.boundaries import Pace
 from beatwalk.plan.evaluation import evaluate
 from beatwalk.plan.prompts import Place, PromptLine, Script
 from beatwalk.plan.rule_sources import unknown_label
+from beatwalk.plan.sharing import AT_THE_BEGINNING_S, free_boundaries
 from beatwalk.plan.source_values import Moments
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Keyframe, Plan, Timeline
