@@ -106,8 +106,8 @@ def _moments(
         times_s = times_s[times_s < analysis.duration_s - AT_THE_END_S]
         if not len(others):
             return times_s
-        nearest = np.abs(times_s[:, None] - others[None, :]).min(axis=1)
-        return times_s[nearest >= SAME_BOUNDARY_S]
+        kept: Float = times_s[np.abs(times_s[:, None] - others[None, :]).min(axis=1) >= SAME_BOUNDARY_S]
+        return kept
 
     own_s = away(np.array(own[1:], dtype=np.float64), taken)
     added_s = away(away(np.array(grid[1:], dtype=np.float64), taken), np.array([0.0, *own_s]))
@@ -187,7 +187,7 @@ def _costs(moments: _Moments, froms: slice, to: int, limits_s: tuple[float, floa
 def _faults(
     moments: _Moments, chosen: Sequence[int], shortest_s: float, n_prompts: int, least: float
 ) -> tuple[int, float]:
-    """Count changes of prompt with too little distance, and say how far lengths are off what is asked (0: not at all).
+    """Count changes of prompt with too little distance, and measure how far lengths are off what is asked.
 
     Spans whose ends are both forced are nobody's fault.
     """

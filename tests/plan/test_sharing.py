@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.helpers import known_analysis
 
 BAR_S = 2.0  # of the songs here
 A_FRAME_S = 1 / 24
-UNHURRIED = {"walk": {"least_change": 0.0}}  # the music leaves every change of prompt enough distance
+UNHURRIED: dict[str, Any] = {"walk": {"least_change": 0.0}}  # the music leaves every change of prompt enough distance
 
 
 def song_of(lengths_s: list[float]) -> Analysis:
@@ -33,7 +34,7 @@ def song_of(lengths_s: list[float]) -> Analysis:
     return replace(known_analysis(ends_s[-1]), sections=sections)
 
 
-def arrivals(song: Analysis, lines: list[str], given: dict[str, object] = UNHURRIED) -> list[tuple[float, str]]:
+def arrivals(song: Analysis, lines: list[str], given: dict[str, Any] = UNHURRIED) -> list[tuple[float, str]]:
     """When each prompt arrives, and the song's end."""
     plan = place_prompts(song, parse_prompts("\n".join(lines)), Settings.model_validate(given))
     return [(plan.timeline.time_of(k.frame), k.prompt) for k in plan.keyframes[:-1]] + [(song.duration_s, "end")]
