@@ -18,7 +18,7 @@ starts a comment at the start of a line or after white space (not inside a quote
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -90,12 +90,29 @@ def read_prompts(path: Path) -> Script:
     if not path.exists():
         raise InputError(f"{path}: no such prompt file{near_name(path)}")
     data = read_bytes(path, InputError, "a text file with one prompt a line", MAX_FILE_BYTES)
+    for begins, (what, instead) in _DOCUMENTS.items():
+        if data.startswith(begins):
+            raise PromptError(str(path), 1, 1, what, f"a text file with one prompt a line; save {instead}")
     try:
-        text = decode_text(data)
+        return parse_prompts(decode_text(data), str(path), folder=path.parent)
     except NotTextError as error:
-        expected = "UTF-8 text (save the file again as UTF-8)"
-        raise PromptError(str(path), error.line, error.column, error.found, expected) from None
-    return parse_prompts(text, str(path), folder=path.parent)
+        text = _older_text(data)
+        if text is None:
+            expected = "UTF-8 text (save the file again as UTF-8)"
+            raise PromptError(str(path), error.line, error.column, error.found, expected) from None
+    script = parse_prompts(text, str(path), folder=path.parent)
+    remark = f"{path}: is not UTF-8, so it is read as Windows-1252; if letters look wrong, save it as UTF-8"
+    return replace(script, remarks=(remark, *script.remarks))
+
+
+def _older_text(data: bytes) -> str | None:
+    """Text in the encoding of older Windows programs, which holds Latin-1; None where the bytes are no text."""
+    if _NO_TEXT.search(data):
+        return None
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
 
 
 def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = None) -> Script:
@@ -167,7 +184,9 @@ class _Remarks:
         return prompt
 
 
-_TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,9})?)s?(?=\s|$)")
+_TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:[.,]\d{1,9})?)s?:?(?=\s|$)")
+_SPELT_TIME = re.compile(r"(?=\d+[hm])(?:(\d{1,3})h)?(?:(\d{1,3})m)?(?:(\d{1,6}(?:[.,]\d{1,9})?)s?)?:?(?=\s|$)", re.I)
+_TOGETHER = re.compile(r"(bar|beat)(?=\d)", re.I)  # @bar33
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 _NUMBER = re.compile(r"\s+(\d{1,4})(?=\s|$)")
 _SETTING = re.compile(r"([A-Za-z_]+)(\s*=\s*)")
@@ -175,9 +194,26 @@ _COLOUR = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})(?![\w-])", re.
 # At the start of a line, where comments stand: only what cannot be a word such as "add" or "facade".
 _FIRST_COLOUR = re.compile(r"#(?=[0-9a-f]*\d|f+\b)(?:[0-9a-f]{8}|[0-9a-f]{6})(?![\w-])", re.I)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_QUOTES = {'"': '"', "'": "'", **dict.fromkeys("“”„‟", '”“"'), **dict.fromkeys("‘’‚‛", "’‘'"), "«": "»", "»": "«"}
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _KINDS = ("bar", "beat", "section", "drop", "when")
+# Files of word processors begin with these bytes.
+_DOCUMENTS = {
+    b"{\\rtf": ("rich text (RTF)", "as plain text"), b"%PDF": ("a PDF", "its prompts into a plain text file"),
+    b"PK\x03\x04": ("a document of a word processor", "as plain text (.txt)"),
+    b"\xd0\xcf\x11\xe0": ("an old Word document", "as plain text (.txt)"),
+    b"RIFF": ("a sound file", "the prompts as a text file"), b"ID3": ("a sound file", "the prompts as a text file"),
+    b"fLaC": ("a sound file", "the prompts as a text file"), b"OggS": ("a sound file", "the prompts as a text file"),
+}  # fmt: skip
 _PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B, @chorus 2, @drop or @when energy>0.8"
 _SETTINGS = "seed=…, negative=…, image=… or strength=…"
+
+
+def _without_quotes(prompt: str) -> str:
+    """A prompt without a pair of quotes around all of it."""
+    inner = prompt[1:-1]
+    paired = len(prompt) > 2 and prompt[-1] in _QUOTES.get(prompt[0], "")
+    return inner.strip() if paired and not any(quote in inner for quote in _QUOTES) else prompt
 
 
 class _LineParser:
@@ -221,7 +257,7 @@ class _LineParser:
                 self.remarks.add("time", self.number, "begins with a time that is read as words; write @ before it")
         self.skip_space()
         text_at = self.at
-        prompt = self.remarks.cleaned(self.prompt(), self.number)
+        prompt = self.remarks.cleaned(_without_quotes(self.prompt()), self.number)
         settings = self.settings()
         if not prompt and "image" not in settings:
             raise self.error("no prompt", "words that say what to show, or :: image=FILE", text_at)
@@ -230,21 +266,25 @@ class _LineParser:
     def place(self) -> Place:
         start = self.at
         self.at += 1
-        if match := _TIME.match(self.raw, self.at):
+        if match := _TIME.match(self.raw, self.at) or _SPELT_TIME.match(self.raw, self.at):
             self.at = match.end()
             hours, minutes, seconds = match.groups()
-            if minutes is not None and float(seconds) >= 60:
+            seconds_s = float((seconds or "0").replace(",", "."))
+            if minutes is not None and seconds_s >= 60:
                 raise self.error(f"{seconds} seconds", "fewer than 60 after the minutes", match.start(3))
-            return Place(kind="time", time_s=int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds))
-        match = _WORD.match(self.raw, self.at)
+            return Place(kind="time", time_s=int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds_s)
+        match = _TOGETHER.match(self.raw, self.at) or _WORD.match(self.raw, self.at)
         word = match[0].lower() if match else ""
         if match:
             self.at = match.end()
         if word == "drop":
             self.end_of_place(start)
+            if which := _NUMBER.match(self.raw, self.at):
+                expected = "@drop alone (a song has one drop; write @bar 33 or a time for another place)"
+                raise self.error(f"@drop {which[1]}", expected, start)
             return Place(kind="drop")
         if word in ("bar", "beat"):
-            number = self.argument(f"a number after @{word}, counted from 1")
+            number = self.argument(f"a number after @{word}, counted from 1", match)
             if not (number.isascii() and number.isdecimal() and int(number[:9]) >= 1 and len(number) < 8):
                 raise self.error(repr(number), f"a number after @{word}, counted from 1", self.at - len(number))
             return Place(kind="bar" if word == "bar" else "beat", number=int(number))
@@ -283,18 +323,21 @@ class _LineParser:
         return text
 
     def end_of_place(self, start: int) -> None:
+        if self.raw.startswith(":", self.at) and not self.raw.startswith("::", self.at):
+            self.at += 1  # "@drop: the sky tears open"
         if self.at < len(self.raw) and not self.raw[self.at].isspace():
             raise self.error(repr(self.raw[start:].split(maxsplit=1)[0]), _PLACES, start)
 
-    def argument(self, expected: str) -> str:
-        self.end_of_place(self.at - 1)
+    def argument(self, expected: str, together: re.Match[str] | None = None) -> str:
+        if together is None or together.re is not _TOGETHER:
+            self.end_of_place(self.at - 1)
         self.skip_space()
         start = self.at
         while self.at < len(self.raw) and not self.raw[self.at].isspace():
             self.at += 1
         if start == self.at:
             raise self.error("the end of the line", expected)
-        return self.raw[start : self.at]
+        return self.raw[start : self.at].removesuffix(":")
 
     def prompt(self) -> str:
         """Read up to a comment, ` :: ` or the end."""
@@ -336,13 +379,13 @@ class _LineParser:
 
     def value(self) -> str:
         """Read a bare word, or text in single or double quotes."""
-        if self.at < len(self.raw) and self.raw[self.at] in "\"'":
-            quote, start = self.raw[self.at], self.at
-            end = self.raw.find(quote, start + 1)
-            if end < 0:
-                raise self.error("a quote that is never closed", f"a closing {quote}", start)
-            self.at = end + 1
-            return self.raw[start + 1 : end]
+        if self.at < len(self.raw) and self.raw[self.at] in _QUOTES:
+            closing, start = _QUOTES[self.raw[self.at]], self.at
+            ends = [end for quote in closing if (end := self.raw.find(quote, start + 1)) >= 0]
+            if not ends:
+                raise self.error("a quote that is never closed", f"a closing {closing[0]}", start)
+            self.at = min(ends) + 1
+            return self.raw[start + 1 : min(ends)]
         start = self.at
         odd = odd_character(self.raw[start : start + 1])
         if odd is not None:

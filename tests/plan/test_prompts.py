@@ -99,16 +99,77 @@ def test_text_made_of_syntax_parses_or_says_where(parts: list[str]) -> None:
 
 
 def test_files_that_are_no_prompt_files(tmp_path: Path) -> None:
-    """Missing, directory and Latin-1 each get their own words; UTF-16 and a BOM are fine."""
+    """Missing and directory get their own words; UTF-16, a BOM and Latin-1 are fine, the last with a remark."""
     with pytest.raises(InputError, match="no such prompt file"):
         read_prompts(tmp_path / "missing.txt")
     with pytest.raises(InputError, match="a directory"):
         read_prompts(tmp_path)
     path = tmp_path / "p.txt"
     path.write_bytes("ein Wald\nschön".encode("latin-1"))
+    latin = read_prompts(path)
+    assert [line.prompt for line in latin.lines] == ["ein Wald", "schön"]
+    assert "Windows-1252" in latin.remarks[0]
+    path.write_bytes(b"ein Wald\nsch\xf6n\x00")
     with pytest.raises(PromptError, match=r":2:4: found byte 0xf6, which is not UTF-8"):
         read_prompts(path)
     path.write_bytes("wood".encode("utf-16"))
     assert [line.prompt for line in read_prompts(path).lines] == ["wood"]
     path.write_bytes(b"\xef\xbb\xbfwood\r\nsea\r\n")
     assert [line.prompt for line in read_prompts(path).lines] == ["wood", "sea"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("@1m30s a sea", ("time", 90.0, 0)),
+        ("@1h2m a sea", ("time", 3720.0, 0)),
+        ("@0m2,5s a sea", ("time", 2.5, 0)),
+        ("@90s: a sea", ("time", 90.0, 0)),
+        ("@30,5 a sea", ("time", 30.5, 0)),
+        ("@1:02,5: a sea", ("time", 62.5, 0)),
+        ("@bar33 a sea", ("bar", 0.0, 33)),
+        ("@bar 5: a sea", ("bar", 0.0, 5)),
+        ("@Beat7: a sea", ("beat", 0.0, 7)),
+        ("@drop: a sea", ("drop", 0.0, 0)),
+    ],
+)
+def test_places_as_people_write_them(text: str, place: tuple[str, float, int]) -> None:
+    """Letters instead of colons, a decimal comma, no space, a colon behind."""
+    (line,) = parse_prompts(text).lines
+    assert line.place is not None
+    assert (line.place.kind, line.place.time_s, line.place.number) == place
+    assert line.prompt == "a sea"
+
+
+@pytest.mark.parametrize("quotes", ['""', "\u201c\u201d", "\u201e\u201c", "\u2018\u2019", "\u00ab\u00bb"])
+def test_quotes_around_a_prompt_or_a_setting(quotes: str) -> None:
+    """Typographic ones too."""
+    left, right = quotes
+    (line,) = parse_prompts(f"{left}a blue wood{right} :: negative={left}text, people{right} seed=3").lines
+    assert (line.prompt, line.negative, line.seed) == ("a blue wood", "text, people", 3)
+    (line,) = parse_prompts(f"a {left}neon{right} city").lines
+    assert line.prompt == f"a {left}neon{right} city"
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"{\\rtf1 a sea}", "rich text"),
+        (b"PK\x03\x04..", "a document of a word processor, expected a text file.*save as plain text"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xd0\xcf\x11\xe0..", "an old Word document"),
+        (b"RIFF....WAVE", "a sound file"),
+    ],
+)
+def test_documents_are_named(tmp_path: Path, data: bytes, what: str) -> None:
+    """With what to do instead of the byte that is no text."""
+    path = tmp_path / "notes.doc"
+    path.write_bytes(data)
+    with pytest.raises(PromptError, match=what):
+        read_prompts(path)
+
+
+def test_a_song_has_one_drop() -> None:
+    """`@drop 2` is not a prompt that begins with 2."""
+    with pytest.raises(PromptError, match="found @drop 2, expected @drop alone"):
+        parse_prompts("@drop 2 a sea")
