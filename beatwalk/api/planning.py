@@ -27,6 +27,7 @@ from beatwalk.plan import (
     find_preset,
     load_preset,
     load_settings,
+    moment_s,
     parse_prompts,
     place_prompts,
     read_prompts,
@@ -48,8 +49,8 @@ def plan(
     overrides: Iterable[Mapping[str, Any]] = (),
     analysis: Analysis | None = None,
     model: str | None = None,
-    start_s: float = 0.0,
-    end_s: float | None = None,
+    start_s: float | str = 0.0,
+    end_s: float | str | None = None,
     track: int | None = None,
     trust_paths: bool = False,
     on_event: OnEvent | None = None,
@@ -74,7 +75,8 @@ def plan(
     model
         A diffusers folder, a .safetensors file or a hub id; None: the model that ships inside.
     start_s, end_s
-        The part of the song to show, in seconds; None: to its end.
+        The part of the song to show, in seconds or as places such as "drop", "bar 33" or "section B"; None: to its
+        end.
     track
         Which of several sounds of a file, counted from 1; None: the one of `analysis`, otherwise the one that players
         choose.
@@ -124,7 +126,9 @@ def plan(
             tell(Note(text=text))
         tell.check()
         model = resolve_model_path(model)
-        made = place_prompts(heard.analysis, script, settings, model=model, start_s=start_s, end_s=end_s)
+        begin_s = moment_s(start_s, heard.analysis, "--from")
+        until_s = None if end_s is None else moment_s(end_s, heard.analysis, "--to")
+        made = place_prompts(heard.analysis, script, settings, model=model, start_s=begin_s, end_s=until_s)
         made = replace(made, files=heard.files)
         check_plan(made)
         check_labels(settings, made.analysis, "settings")

@@ -118,16 +118,24 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(signal.SIGTERM, _interrupted)  # a clean stop, as with Ctrl-C
     try:
         cli.main(args=arguments, prog_name="beatwalk", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help, which was asked for by saying nothing
         sys.exit(2)
+    except click.UsageError as error:
+        more = f" (see: {error.ctx.command_path} --help)" if error.ctx is not None else ""
+        _stop(f"{_sentence(error)}{more}", 2)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _stop(_sentence(error), error.exit_code)
     except (BeatwalkError, OSError, MemoryError) as error:
         _stop(_text_of(error), 1)
     except (KeyboardInterrupt, click.Abort):
         _stop("stopped; run the same command again to resume (beatwalk set: add --resume)", EXIT_INTERRUPTED)
+
+
+def _sentence(error: click.ClickException) -> str:
+    """What click says, as beatwalk's own errors begin and end."""
+    message = error.format_message().rstrip(".")
+    return message[:1].lower() + message[1:]
 
 
 def _interrupted(number: int, frame: object) -> None:

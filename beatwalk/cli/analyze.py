@@ -57,11 +57,12 @@ def analyze(
     beatwalk analyze song.wav --click heard.wav             (hear whether the clicks are right)
     beatwalk analyze song.wav --double --save               (every render will use it)
     beatwalk analyze song.wav --tempo 174 --shift-downbeat 1 --save
+    beatwalk analyze song.wav --tempo 124 --first-beat 0.41 --steady --save
     beatwalk analyze song.wav --json grid.json --plot heard.png
     beatwalk song.wav prompts.txt --analysis grid.json      (after you edited grid.json)
     """
     from beatwalk import listen
-    from beatwalk.cli.console import describe_song
+    from beatwalk.cli.console import describe_change, describe_song, octave_remarks
     from beatwalk.listen import analysis_to_json, write_analysis, write_click_track
 
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
@@ -73,7 +74,10 @@ def analyze(
     found = _starting_point(console, audio, analysis_file, tracker, fresh)
     if corrections:
         with console.busy("correcting"):
-            found = listen.correct(found, audio, corrections)
+            before, found = found, listen.correct(found, audio, corrections)
+        console.say(describe_change(before, found))
+    for remark in octave_remarks(found):
+        console.say(f"note      {remark}")
     if json_file is None and plot_file is None:
         click.echo("\n".join(describe_song(found)))
     if json_file is not None:

@@ -64,7 +64,7 @@ def console_for(quiet: bool, verbose: bool) -> Console:
 def describe_song(analysis: Analysis) -> list[str]:
     """What was heard in a song, in lines for people."""
     tempo = f"{analysis.tempo_bpm:.1f} BPM" if len(analysis.beats_s) else "no beat"
-    bars = f"{len(analysis.beats_s)} beats, {len(analysis.downbeats_s)} bars"
+    bars = f"{counted(len(analysis.beats_s), 'beat')}, {counted(len(analysis.downbeats_s), 'bar')}"
     sections = " ".join(f"{s.label} {clock(s.start_s)}" for s in analysis.sections)
     drop = f" · drop at {clock(analysis.drop_s)}" if analysis.drop_s is not None else ""
     return [
@@ -72,6 +72,50 @@ def describe_song(analysis: Analysis) -> list[str]:
         f"          {clock(analysis.duration_s)} · {tempo} · {bars}{drop}",
         f"sections  {sections}",
     ]
+
+
+def describe_change(before: Analysis, after: Analysis) -> str:
+    """What corrections did to beats and bars, in one line."""
+
+    def of(analysis: Analysis) -> tuple[str, ...]:
+        bar = clock_ms(float(analysis.downbeats_s[0])) if len(analysis.downbeats_s) else "none"
+        meters = sorted(set(analysis.beats_per_bar.tolist()))
+        return (
+            f"{analysis.tempo_bpm:.1f} BPM",
+            f"{counted(len(analysis.beats_s), 'beat')}",
+            f"{counted(len(analysis.downbeats_s), 'bar')} of {' or '.join(str(n) for n in meters) or 'no'} beats",
+            f"first bar at {bar}",
+            " ".join(f"{part.label}" for part in analysis.sections),
+        )
+
+    pairs = zip(of(before), of(after), strict=True)
+    changed = [f"{old} → {new}" for old, new in pairs if old != new]
+    same_times = len(before.beats_s) == len(after.beats_s) and bool((before.beats_s == after.beats_s).all())
+    if not changed and not same_times:
+        changed = ["beats moved a little"]
+    return f"changed   {' · '.join(changed) if changed else 'nothing: it was so already'}"
+
+
+def octave_remarks(analysis: Analysis) -> list[str]:
+    """Sentences on stretches whose tempo is half or twice that of the song."""
+    from beatwalk.listen import octave_changes
+
+    rest = f"elsewhere at {analysis.tempo_bpm:.0f}; if that was heard wrong, give --tempo, or --steady for one tempo"
+    return [
+        f"from {clock(start_s)} to {clock(end_s)} the beats come at {bpm:.0f} BPM, {rest}"
+        for start_s, end_s, bpm in octave_changes(analysis)
+    ]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: 1 segment, 2 segments."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def clock_ms(seconds: float) -> str:
+    """Minutes, seconds and milliseconds: 75.5 → 1:15.500."""
+    minutes, rest = divmod(round(seconds, 3), 60)
+    return f"{int(minutes)}:{rest:06.3f}"
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -99,11 +143,11 @@ def describe_prepared(video: Prepared) -> list[str]:
 def _video_line(frames: int, fps: float, size: str, duration_s: float, start_s: float) -> str:
     rate = f"{fps:g}" if fps.is_integer() else f"{fps:.3f}"
     excerpt = "" if start_s == 0 else f" from {clock(start_s)}"
-    return f"video     {frames} frames at {rate} fps · {size} · {clock(duration_s)}{excerpt}"
+    return f"video     {counted(frames, 'frame')} at {rate} fps · {size} · {clock(duration_s)}{excerpt}"
 
 
 def _prompts_line(prompts: int, segments: int) -> str:
-    return f"prompts   {prompts}, in {segments} segments"
+    return f"prompts   {prompts}, in {counted(segments, 'segment')}"
 
 
 def clock(seconds: float) -> str:

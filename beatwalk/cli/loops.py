@@ -13,6 +13,7 @@ from beatwalk.cli.follow import following
 from beatwalk.cli.options import (
     FILE,
     PRESET_HELP,
+    Moment,
     analysed,
     coding,
     modelling,
@@ -45,7 +46,7 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @click.option(
     "--from",
     "place",
-    metavar="PLACE",
+    type=Moment(),
     help="Start the first loop here: drop, bar 33, section B or 1:02.5. Default: the start of the song.",
 )
 @click.option("--bpm", metavar="BPM", type=click.FloatRange(20, 400), help="Tempo of the loops. Default: the song's.")
@@ -74,7 +75,7 @@ def loops(
     prompts: tuple[str, ...],
     bars: int,
     count: int | None,
-    place: str | None,
+    place: float | str | None,
     bpm: float | None,
     sound: bool,
     output: Path | None,
@@ -91,14 +92,15 @@ def loops(
     beatwalk loops song.wav prompts.txt --bars 8 --count 12 --from drop
     beatwalk loops song.wav prompts.txt --bars 4 --bpm 128 --codec prores --fps 30
     """
-    from beatwalk.jobs import clips_of, render_clips, start_of
+    from beatwalk.jobs import clips_of, render_clips
+    from beatwalk.plan import moment_s
 
     folder = output or Path(f"{song.stem}-loops")
     with following(choices, quiet=quiet, verbose=verbose) as tell, crew_of(choices) as crew:
         plan = plan_from_choices(
             tell, song, prompts_of(prompts, song), choices["model"], {**choices, "start": 0.0, "end": None}
         )
-        begin_s = start_of(place, plan.analysis) if place else 0.0
+        begin_s = moment_s(place or 0.0, plan.analysis, "--from")
         clips = clips_of(plan, folder, bars=bars, count=count, start_s=begin_s, bpm=bpm, on_event=tell)
         timeline = clips[0].plan.timeline
         tell.say(f"loops     {len(clips)} of {bars} bars at {clips[0].bpm:g} BPM · {timeline.n_frames} frames each")

@@ -49,6 +49,26 @@ def _with_colons(found: re.Match[str]) -> str:
     return f"{hours or 0}:{minutes or 0}:{seconds or 0}"
 
 
+class Moment(click.ParamType[float | str]):
+    """A time as above, or a place in the song: drop, bar 9, beat 33, section B, chorus 2."""
+
+    name = "time|place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Seconds, or the place; what is neither is a usage error."""
+        text = str(value).strip().removeprefix("@")
+        if isinstance(value, str) and _PLACE.fullmatch(text):
+            return text
+        try:
+            return Time().convert(value if isinstance(value, float) else text, param, ctx)
+        except click.BadParameter:
+            places = "a place such as drop, bar 9 or 'section B'"
+            self.fail(f"{value!r} is neither a time such as 1:02.5 nor {places}", param, ctx)
+
+
+_PLACE = re.compile(r"drop|(?:bar|beat) ?\d+|[^\W\d_][\w-]*(?: [\w-]+)?", re.IGNORECASE)
+
+
 class Label(click.ParamType[tuple[float, str]]):
     """0:42=chorus → seconds and a name."""
 
@@ -152,8 +172,14 @@ driving = options(
     ),
 )
 excerpt = options(
-    click.option("--from", "start", type=Time(), default=0.0, help="Start here in the song, such as 1:02.5."),
-    click.option("--to", "end", type=Time(), help="End here in the song."),
+    click.option(
+        "--from",
+        "start",
+        type=Moment(),
+        default=0.0,
+        help="Start here in the song: 1:02.5, drop, 'bar 9' or 'section B'.",
+    ),
+    click.option("--to", "end", type=Moment(), help="End here in the song."),
 )
 coding = options(
     click.option("--intra", is_flag=True, help="Make every frame of an h264 video a keyframe, for scrubbing."),
@@ -291,6 +317,11 @@ correcting = options(
         "--first-beat",
         type=Time(),
         help="Start the first bar here; this moves the beat grid by less than a beat.",
+    ),
+    click.option(
+        "--steady",
+        is_flag=True,
+        help="Lay an exact grid: of the tempo heard, or --tempo, from the first bar on, or --first-beat.",
     ),
     click.option(
         "--shift-downbeat", metavar="N", type=int, help="Start the bars N beats later, or earlier if N is negative."

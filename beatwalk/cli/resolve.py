@@ -158,6 +158,7 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
         double=choices["double"],
         halve=choices["halve"],
         beats_per_bar=choices["beats_per_bar"],
+        steady=choices["steady"],
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
         labels=tuple(choices["labels"]),

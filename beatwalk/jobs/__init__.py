@@ -5,7 +5,7 @@ from __future__ import annotations
 from beatwalk.jobs.bench import Bench, BenchReport, run_bench
 from beatwalk.jobs.ceiling import Ceiling, CeilingReport, measure_ceiling
 from beatwalk.jobs.leftovers import leftovers, remove
-from beatwalk.jobs.loops import clips_of, render_clips, start_of
+from beatwalk.jobs.loops import clips_of, render_clips
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
 from beatwalk.jobs.ray import Cluster, RayCrew
 from beatwalk.jobs.scout import picture_seeds, scout_seeds
@@ -35,6 +35,5 @@ __all__ = [
     "run_bench",
     "scout_seeds",
     "seconds_of",
-    "start_of",
     "table",
 ]

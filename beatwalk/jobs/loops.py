@@ -42,8 +42,7 @@ from beatwalk.jobs.loop_song import (
 )
 from beatwalk.jobs.scout import contact_sheet
 from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
-from beatwalk.plan import parse_prompts, place_times_s
-from beatwalk.types import Analysis, Plan, Timeline
+from beatwalk.types import Plan, Timeline
 from beatwalk.video import codec_named, mux, read_frames
 
 MAX_CLIPS = 12  # made if no number is given
@@ -72,20 +71,6 @@ class Clip:
         window = {"start": self.start_s, "duration": self.end_s - self.start_s}
         loop = {"bpm": self.bpm, "bars": self.bars, "beats": self.beats, "identity": self.identity(model, sound)}
         return {"song": {**song, **window}, "loop": loop, "analysis": None}
-
-
-def start_of(text: str, analysis: Analysis) -> float:
-    """Start of the first loop in seconds of the song, from "drop", "bar 33", "section B" or "1:02.5".
-
-    Raises
-    ------
-    PromptError
-        The song has no such place.
-    """
-    line = parse_prompts(f"@{text} x", "--from").lines[0]
-    if line.place is None:
-        raise PlanError(f"--from {text}: expected a place such as drop, bar 33, section B or 1:02.5")
-    return place_times_s(line.place, analysis, "--from", line)[0]
 
 
 def clips_of(

@@ -70,8 +70,8 @@ class _Song(_Choices):
     song: Text
     name: Text | None = None  # stem of the videos' names; None: the song's
     analysis: Text | None = None
-    start: float = Field(default=0.0, ge=0, le=1e6)  # s
-    end: float | None = Field(default=None, gt=0, le=1e6)
+    start: Annotated[float, Field(ge=0, le=1e6)] | str = 0.0  # s, or a place such as "drop" or "bar 33"
+    end: Annotated[float, Field(gt=0, le=1e6)] | str | None = None
 
 
 class SetList(_Table):

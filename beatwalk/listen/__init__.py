@@ -14,7 +14,7 @@ from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
-from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
+from beatwalk.listen.corrections import Corrections, octave_changes, read_taps, with_rhythm
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
@@ -68,6 +68,7 @@ __all__ = [
     "find_pulse",
     "grid_to_json",
     "hear_files",
+    "octave_changes",
     "open_audio",
     "open_song",
     "read_analysis",

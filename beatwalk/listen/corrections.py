@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -29,7 +29,10 @@ MIN_TAPS = 4
 
 READ_S = 0.1  # a section begins for a person by so much earlier
 _LABEL = re.compile(r"[^\W\d_][\w-]{0,39}")
-_GAP = 1.6  # usual intervals without a beat after which another run begins
+_GAP = 1.6  # intervals around it without a beat after which another run begins
+_AROUND = 3  # intervals on either side that an interval is compared with
+_OCTAVE_OFF = 0.12  # octaves that a tempo may be off half or twice another one
+_LEAST_STRETCH_S = 3.0  # shorter stretches at another tempo are not reported
 
 Indices = NDArray[np.int64]
 
@@ -43,6 +46,7 @@ class Corrections:
     double: bool = False  # add a beat between every two
     halve: bool = False  # keep every second beat, downbeats among them
     beats_per_bar: int | None = None
+    steady: bool = False  # an exact grid: of `tempo_bpm`, or the tempo heard, from `first_beat_s` or the first bar on
     first_beat_s: float | None = None  # the first beat of the first bar
     shift_downbeat: int | None = None  # beats by which bars begin later
     labels: tuple[tuple[float, str], ...] = ()  # what the section at a moment (s) is called
@@ -56,7 +60,7 @@ class Corrections:
     @property
     def needs_tracking(self) -> bool:
         """Whether the beats have to be tracked again."""
-        return self.tempo_bpm is not None or self.taps_s is not None
+        return (self.tempo_bpm is not None and not self.steady) or self.taps_s is not None
 
 
 def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
@@ -77,7 +81,9 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
         analysis = halve(analysis)
     if corrections.beats_per_bar is not None:
         analysis = with_meter(analysis, corrections.beats_per_bar)
-    if corrections.first_beat_s is not None:
+    if corrections.steady:
+        analysis = steadied(analysis, corrections.tempo_bpm, corrections.first_beat_s)
+    elif corrections.first_beat_s is not None:
         analysis = with_first_beat(analysis, corrections.first_beat_s)
     if corrections.shift_downbeat:
         analysis = shift_downbeats(analysis, corrections.shift_downbeat)
@@ -111,23 +117,83 @@ def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Anal
 
 
 def double(analysis: Analysis) -> Analysis:
-    """Add a beat halfway between every two of a run; bars keep their number of beats and become half as long."""
-    times_s, sure, meter = analysis.beats_s, analysis.beat_confidence, usual_meter(analysis)
-    inner = np.concatenate([np.arange(run[0], run[-1]) for run in runs(times_s)])
-    middles_s = (times_s[inner] + times_s[inner + 1]) / 2
-    every_s = np.concatenate([times_s, middles_s])
+    """Add a beat halfway between every two of a run; every bar becomes two with as many beats as it had."""
+    times_s, sure = analysis.beats_s, analysis.beat_confidence
+    parts = runs(times_s)
+    inner = np.concatenate([np.arange(run[0], run[-1]) for run in parts])
+    every_s = np.concatenate([times_s, (times_s[inner] + times_s[inner + 1]) / 2])
     every_sure = np.concatenate([sure, np.minimum(sure[inner], sure[inner + 1])])
     order = np.argsort(every_s, kind="stable")
-    return _relaid(analysis, every_s[order], every_sure[order], meter)
+    made = _with_beats(analysis, Beats.at(every_s[order], every_sure[order]))
+    place = np.argsort(order, kind="stable")  # where each beat went
+    downbeats: list[int] = []
+    for starts, lengths, run in _bars_of_runs(analysis, parts):
+        ends = [*(int(place[start]) for start in starts), int(place[run[-1]]) + 1]
+        for start, length, end in zip(starts, lengths, ends[1:], strict=True):
+            middle = int(place[start]) + length
+            downbeats += [int(place[start]), *([middle] if middle < end else [])]
+    return _with_bars(made, np.array(downbeats, np.int64), usual_meter(analysis))
 
 
 def halve(analysis: Analysis) -> Analysis:
-    """Keep every second beat of each run, its first downbeat among them; bars keep their number of beats."""
-    kept: list[int] = []
-    for run in runs(analysis.beats_s):
-        first = _first_downbeat(analysis.beats_s[run], analysis.downbeats_s)
-        kept += run[first % 2 :: 2].tolist()
-    return _relaid(analysis, analysis.beats_s[kept], analysis.beat_confidence[kept], usual_meter(analysis))
+    """Keep every second beat of each run, its first downbeat among them; two bars become one with as many beats."""
+    parts, kept, downbeats = runs(analysis.beats_s), list[int](), list[int]()
+    for starts, lengths, run in _bars_of_runs(analysis, parts):
+        first = starts[0] if starts else int(run[0])
+        of_run = range(int(run[0]) + (first - int(run[0])) % 2, int(run[-1]) + 1, 2)
+        at = 0
+        while at < len(starts):
+            whole = at + 1 < len(starts) and starts[at + 1] - starts[at] == lengths[at]
+            pairs = whole and (lengths[at + 1] == lengths[at] or at + 2 == len(starts))  # the last may be cut short
+            if starts[at] in of_run:
+                downbeats.append(len(kept) + of_run.index(starts[at]))
+            at += 2 if pairs else 1
+        kept += of_run
+    made = _with_beats(analysis, Beats.at(analysis.beats_s[kept], analysis.beat_confidence[kept]))
+    return _with_bars(made, np.array(downbeats, np.int64), usual_meter(analysis))
+
+
+def _bars_of_runs(analysis: Analysis, parts: list[Indices]) -> Iterator[tuple[list[int], list[int], Indices]]:
+    """Where the bars of each run begin and how many beats each has; and the run.
+
+    A bar that a run's end cuts short counts as a usual one at most: it may hold beats of the next run.
+    """
+    starts, meter = np.searchsorted(analysis.beats_s, analysis.downbeats_s), usual_meter(analysis)
+    for run in parts:
+        inside = (starts >= run[0]) & (starts <= run[-1])
+        cut = starts[inside] + analysis.beats_per_bar[inside] > run[-1] + 1
+        lengths = np.where(cut, np.minimum(analysis.beats_per_bar[inside], meter), analysis.beats_per_bar[inside])
+        yield starts[inside].tolist(), lengths.tolist(), run
+
+
+def steadied(analysis: Analysis, tempo_bpm: float | None, first_s: float | None) -> Analysis:
+    """Lay an exact grid over the whole song.
+
+    Parameters
+    ----------
+    tempo_bpm
+        Its tempo. Default: the one that was heard.
+    first_s
+        A moment on which a bar begins; earlier beats are left out. Default: the first bar, and beats before it too.
+
+    Raises
+    ------
+    SettingsError
+        The song has no beats, and no tempo is given; or the moment lies outside the song.
+    """
+    end_s = analysis.duration_s
+    if tempo_bpm is None:
+        _need_beats(analysis)
+        tempo_bpm = analysis.tempo_bpm
+    if first_s is not None and not 0 <= first_s < end_s:
+        raise SettingsError(f"--first-beat is {first_s:g} s, expected 0 to the song's end at {end_s:.2f} s")
+    beat_s, meter = 60 / tempo_bpm, usual_meter(analysis)
+    bar_s = first_s if first_s is not None else float(next(iter(analysis.downbeats_s), 0.0))
+    before = 0 if first_s is not None else int(bar_s / beat_s + 1e-6)
+    numbers = np.arange(-before, math.ceil((end_s - bar_s) / beat_s - 1e-9))
+    times_s = bar_s + numbers * beat_s  # from the index, so that no error adds up
+    made = _with_beats(analysis, Beats.at(times_s, np.ones(len(times_s))))
+    return _with_bars(made, np.arange(before % meter, len(times_s), meter), meter)
 
 
 def with_meter(analysis: Analysis, meter: int) -> Analysis:
@@ -234,13 +300,42 @@ def usual_meter(analysis: Analysis) -> int:
 
 
 def runs(times_s: Float) -> list[Indices]:
-    """Indices of beats, split at gaps."""
+    """Indices of beats, split at gaps: intervals that are long beside those around them.
+
+    A stretch at half the tempo has long intervals too, but their neighbours are as long.
+    """
     if not len(times_s):
         return []
     spans_s = np.diff(times_s)
+    padded = np.pad(spans_s, _AROUND, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1) if len(spans_s) else padded[:0]
+    beside = [np.delete(window, _AROUND) for window in windows]
+    longest = np.array([max(_median(part[:_AROUND]), _median(part[_AROUND:])) for part in beside])
     usual_s = float(np.median(spans_s)) if len(spans_s) else 0.0
-    cuts = np.flatnonzero(spans_s > _GAP * usual_s) + 1
+    cuts = np.flatnonzero(spans_s > _GAP * np.where(longest > 0, longest, usual_s)) + 1
     return [part.astype(np.int64) for part in np.split(np.arange(len(times_s)), cuts)]
+
+
+def _median(spans_s: Float) -> float:
+    """The median of those that there are; 0 where there are none."""
+    known = spans_s[~np.isnan(spans_s)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def octave_changes(analysis: Analysis) -> list[tuple[float, float, float]]:
+    """Stretches whose beats come at half or twice the tempo of the song: (start s, end s, beats a minute)."""
+    beats_s, tempo_bpm = analysis.beats_s, analysis.tempo_bpm
+    if len(beats_s) <= 2 * _AROUND or tempo_bpm <= 0:
+        return []
+    padded = np.pad(np.diff(beats_s), _AROUND, mode="edge")
+    local_bpm = 60 / np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1)
+    odd = np.abs(np.abs(np.log2(local_bpm / tempo_bpm)) - 1) < _OCTAVE_OFF
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], odd, [False]]).astype(int)))
+    return [
+        (float(beats_s[first]), float(beats_s[last]), float(np.median(local_bpm[first:last])))
+        for first, last in zip(edges[::2], edges[1::2], strict=True)
+        if beats_s[last] - beats_s[first] >= _LEAST_STRETCH_S
+    ]
 
 
 def _need_beats(analysis: Analysis) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.plan.modulation import shaped_source
-from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
+from beatwalk.plan.placement import init_of, moment_s, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
     DEFAULT_PRESET,
@@ -34,6 +34,7 @@ __all__ = [
     "load_preset",
     "load_settings",
     "merge",
+    "moment_s",
     "parse_override",
     "parse_prompts",
     "place_prompts",

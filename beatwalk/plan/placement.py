@@ -17,7 +17,7 @@ from beatwalk.core import split_number
 from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import Pace
 from beatwalk.plan.evaluation import evaluate
-from beatwalk.plan.prompts import Place, PromptLine, Script
+from beatwalk.plan.prompts import Place, PromptLine, Script, parse_prompts
 from beatwalk.plan.rule_sources import unknown_label
 from beatwalk.plan.sharing import AT_THE_BEGINNING_S, free_boundaries
 from beatwalk.plan.source_values import Moments
@@ -148,11 +148,35 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
     starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
     if not starts:
         labels = ", ".join(sorted({section.label for section in analysis.sections}))
-        others = "or another place, such as @bar 9, @drop or @1:02.5"
+        others = "or another place, such as @bar 9, @drop or @1:02.5; name sections with: beatwalk analyze --label"
         raise missing(f"section {place.label}", f"one of the song's sections: {labels} ({others})")
     if place.number > len(starts):
         raise missing(f"{place.label} {place.number}", f"1 to {len(starts)}: so often it comes in the song")
     return starts[place.number - 1 : place.number] if place.number else starts
+
+
+def moment_s(given: float | str, analysis: Analysis, option: str) -> float:
+    """Turn a moment in seconds, or a place such as "drop", "bar 33" or "section B", into seconds of the song.
+
+    Parameters
+    ----------
+    option
+        Where it was given, for messages.
+
+    Raises
+    ------
+    PlanError
+        It is no place, or the song has none such.
+    """
+    if not isinstance(given, str):
+        return given
+    try:
+        line = parse_prompts(f"@{given} x", option).lines[0]
+        if line.place is not None:
+            return place_times_s(line.place, analysis, option, line)[0]
+    except PromptError as error:
+        raise PlanError(f"{option} {given}: found {error.found}, expected {error.expected}") from None
+    raise PlanError(f"{option} {given}: expected a place such as drop, bar 33, section B or 1:02.5")
 
 
 def moments_when(condition: str, analysis: Analysis) -> list[float]:

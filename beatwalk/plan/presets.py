@@ -18,13 +18,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from beatwalk.core import anchored, model_in, parse_toml, read_text
+from beatwalk.core import anchored, parse_toml, read_text
 from beatwalk.errors import SettingsError
 from beatwalk.plan.rule_sources import check_sources
+from beatwalk.plan.settings_errors import explain
 from beatwalk.settings import Settings
 
 MAX_PRESET_BYTES = 10**6
 DEFAULT_PRESET = "default"
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 NICKNAMES = {"dnb": "drum-and-bass", "d-b": "drum-and-bass", "drum-n-bass": "drum-and-bass", "hiphop": "hip-hop"}
 
 
@@ -94,12 +96,15 @@ def preset_text(name: str) -> str:
 def parse_override(text: str) -> dict[str, Any]:
     """Parse an override: `walk.change_every="4 bars"` → {"walk": {"change_every": "4 bars"}}.
 
-    The value is TOML. A bare word that is not TOML is taken as text, because the shell removes quotes.
+    The value is TOML. A bare word that is not TOML is taken as text, because the shell removes quotes. A number may
+    have a decimal comma.
     """
     key, equals, value = text.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise SettingsError(f"--set {text!r}: expected KEY=VALUE, such as walk.pace=0.5")
+    if _DECIMAL_COMMA.fullmatch(value.strip()):
+        value = value.replace(",", ".")
     try:
         parsed = tomllib.loads(f"value = {value.strip()}")
         if set(parsed) != {"value"}:
@@ -168,33 +173,4 @@ def checked(values: Mapping[str, Any], *, where: str) -> Settings:
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_explain(error)}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """Explain the first mistake in one line."""
-    first = error.errors()[0]
-    location = tuple(part for part in first["loc"])
-    key = ".".join(str(part) for part in location)
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"unknown key {key!r}; {hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    found = first["input"]
-    shown = "" if "found" in message or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
-    return f"{key or 'top level'}: {message}{shown}"
-
-
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    """List the field names of the model at a location within `Settings`."""
-    model: Any = Settings
-    for part in location:
-        if isinstance(part, int):
-            continue
-        model = model_in(model.model_fields[part].annotation) if part in model.model_fields else None
-        if model is None:
-            return []
-    return list(model.model_fields)
+        raise SettingsError(f"{where}: {explain(error)}") from None

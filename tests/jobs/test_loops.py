@@ -15,11 +15,11 @@ from beatwalk.core import Event, Rendered, VideoEnded
 from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError, OutputError, PlanError
 from beatwalk.jobs.loop_song import exact_rate
-from beatwalk.jobs.loops import check_clips, clips_of, render_clips, start_of
+from beatwalk.jobs.loops import check_clips, clips_of, render_clips
 from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
-from beatwalk.plan import targets_of
+from beatwalk.plan import moment_s, targets_of
 from beatwalk.types import Plan
 from beatwalk.video import probe, read_frames, read_sound
 from beatwalk.video.cues import cues_of
@@ -89,10 +89,10 @@ def test_a_loop_lies_in_its_own_section(tmp_path: Path) -> None:
 def test_places_to_begin(tmp_path: Path) -> None:
     """As in prompt files."""
     analysis = known_analysis(21.0)
-    assert start_of("drop", analysis) == 7.0
-    assert start_of("bar 3", analysis) == 4.0
-    assert start_of("section B", analysis) == 7.0
-    assert start_of("0:05.5", analysis) == 5.5
+    assert moment_s("drop", analysis, "--from") == 7.0
+    assert moment_s("bar 3", analysis, "--from") == 4.0
+    assert moment_s("section B", analysis, "--from") == 7.0
+    assert moment_s("0:05.5", analysis, "--from") == 5.5
 
 
 def test_clips_loop_and_are_listed(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen import Corrections, read_taps
 from beatwalk.listen.analysis import analyze_audio, track_again
 from beatwalk.listen.analysis_json import as_stored
-from beatwalk.listen.corrections import apply_corrections, runs
+from beatwalk.listen.bars import bar_lengths
+from beatwalk.listen.corrections import apply_corrections, octave_changes, runs
 from beatwalk.listen.tracking import Hint
 from beatwalk.types import Analysis, frozen_array
 from tests.helpers import known_analysis
@@ -69,11 +70,91 @@ def test_halve() -> None:
     np.testing.assert_allclose(np.diff(after.downbeats_s), 4.0)
 
 
-def test_double_then_halve_is_nothing() -> None:
-    """The two undo each other."""
-    before = in_four(33)
-    after = apply_corrections(apply_corrections(before, Corrections(double=True)), Corrections(halve=True))
-    np.testing.assert_allclose(after.beats_s, before.beats_s[1:] if len(after.beats_s) < 33 else before.beats_s)
+@given(
+    st.integers(0, 7),
+    st.lists(st.sampled_from([3, 4, 4, 4, 5, 7]), min_size=1, max_size=12),
+    st.integers(0, 3),
+    st.lists(st.integers(1, 60), max_size=2),
+    st.integers(0, 60),
+)
+def test_double_then_halve_is_nothing(
+    before_bar: int, lengths: list[int], after_bars: int, breaks: list[int], slow_from: int
+) -> None:
+    """Whatever comes before the first bar, however bars change, with breaks and with a stretch at half the tempo."""
+    n_beats = before_bar + sum(lengths) + after_bars + 1
+    intervals = np.where(np.arange(n_beats) >= slow_from, 1.0, 0.5)
+    for at in breaks:
+        intervals[at % n_beats] = 9.0
+    beats_s = np.round(0.3 + np.concatenate([[0.0], np.cumsum(intervals[:-1])]), 6)
+    downbeats = before_bar + np.concatenate([[0], np.cumsum(lengths[:-1])]).astype(int)
+    before = replace(
+        in_four(),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(np.linspace(0.5, 1, n_beats)),
+        downbeats_s=frozen_array(beats_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, n_beats, 4), np.int64),
+    )
+    doubled = apply_corrections(before, Corrections(double=True))
+    after = apply_corrections(doubled, Corrections(halve=True))
+    np.testing.assert_allclose(after.beats_s, before.beats_s)
+    np.testing.assert_allclose(after.beat_confidence, before.beat_confidence)
+    np.testing.assert_allclose(after.downbeats_s, before.downbeats_s)
+
+
+def test_a_stretch_at_half_the_tempo_is_doubled_too() -> None:
+    """Its bars keep their beats; and it is reported before and after."""
+    beats_s = 0.3 + np.concatenate([0.5 * np.arange(16), 8 + 1.0 * np.arange(11)])
+    half = replace(
+        in_four(),
+        beats_s=frozen_array(beats_s),
+        beat_confidence=frozen_array(np.ones(27)),
+        downbeats_s=frozen_array(beats_s[::4]),
+        beats_per_bar=frozen_array(np.full(7, 4), np.int64),
+    )
+    after = apply_corrections(half, Corrections(double=True))
+    keeps_the_rest(half, after)
+    assert len(after.beats_s) == 53
+    np.testing.assert_allclose(np.diff(after.beats_s)[:32], 0.25)
+    np.testing.assert_allclose(np.diff(after.beats_s)[32:], 0.5)
+    assert set(after.beats_per_bar.tolist()) == {4}
+    assert np.isin(half.downbeats_s, after.downbeats_s).all()
+    ((start_s, end_s, bpm),) = octave_changes(half)
+    assert (round(bpm), 7 < start_s < 12, 17 < end_s < 18.5) == (60, True, True)
+    assert octave_changes(in_four()) == []
+
+
+@pytest.mark.parametrize(
+    ("corrections", "first_s", "beat_s"),
+    [
+        (Corrections(steady=True, tempo_bpm=124.0, first_beat_s=0.41), 0.41, 60 / 124),
+        (Corrections(steady=True, tempo_bpm=124.0), 0.8 - 60 / 124, 60 / 124),
+        (Corrections(steady=True), 0.3, 0.5),
+        (Corrections(steady=True, first_beat_s=0.41), 0.41, 0.5),
+    ],
+)
+def test_a_steady_grid_is_exact(corrections: Corrections, first_s: float, beat_s: float) -> None:
+    """To the end of the song, by the index: no error adds up. Nothing is tracked again."""
+    before = in_four()
+    assert not corrections.needs_tracking
+    after = apply_corrections(before, corrections)
+    keeps_the_rest(before, after)
+    np.testing.assert_allclose(after.beats_s, first_s + beat_s * np.arange(len(after.beats_s)), atol=1e-9)
+    assert before.duration_s - after.beats_s[-1] <= beat_s
+    assert set(after.beats_per_bar.tolist()) == {4}
+    if corrections.first_beat_s is not None:
+        assert after.downbeats_s[0] == first_s
+    assert after.tempo_bpm == pytest.approx(60 / beat_s)
+
+
+def test_a_steady_grid_needs_a_tempo() -> None:
+    """Given or heard; with one given, music without beats gets a grid."""
+    silent = replace(
+        in_four(), beats_s=frozen_array([]), downbeats_s=frozen_array([]), beat_confidence=frozen_array([])
+    )
+    silent = replace(silent, beats_per_bar=frozen_array([], np.int64), tempo_bpm=0.0)
+    with pytest.raises(SettingsError, match="no beats were found"):
+        apply_corrections(silent, Corrections(steady=True))
+    assert len(apply_corrections(silent, Corrections(steady=True, tempo_bpm=120.0)).beats_s) == 40
 
 
 @given(by=st.integers(-9, 9), first=st.integers(0, 3))
