@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, correcting, overwriting, tracking, verbosity
-from beatwalk.cli.output import check_writable, emit_json
+from beatwalk.cli.output import PLOTS, SOUNDS, STDOUT, check_kind, check_writable, emit_json
 from beatwalk.cli.resolve import corrections_of, read_analysis_if
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("song", type=FILE)
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the analysis as JSON; - is stdout.")
-@click.option("--plot", "plot_file", type=FILE, help="Draw the analysis as a PNG.")
-@click.option("--click", "click_file", type=FILE, help="Write the song with clicks on its beats as a WAV.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw the analysis as a PNG, JPEG, WebP, PDF or SVG.")
+@click.option(
+    "--click", "click_file", type=FILE, help="Write the song with clicks on its beats (WAV, FLAC, Ogg or MP3)."
+)
 @click.option("--analysis", "analysis_file", type=FILE, help="Start from this file instead of listening.")
 @click.option("--save", is_flag=True, help="Store the analysis next to the song; every render will use it.")
 @click.option("--fresh", is_flag=True, help="Listen again, even if an analysis is stored next to the song.")
@@ -65,6 +67,8 @@ def analyze(
     from beatwalk.cli.console import describe_change, describe_song, octave_remarks
     from beatwalk.listen import analysis_to_json, write_analysis, write_click_track
 
+    check_kind(plot_file, PLOTS, "--plot")
+    check_kind(click_file, SOUNDS, "--click")
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     corrections = corrections_of(choices)
@@ -78,7 +82,7 @@ def analyze(
         console.say(describe_change(before, found))
     for remark in octave_remarks(found):
         console.say(f"note      {remark}")
-    if json_file is None and plot_file is None:
+    if json_file != STDOUT:
         click.echo("\n".join(describe_song(found)))
     if json_file is not None:
         emit_json(json_file, analysis_to_json(found))

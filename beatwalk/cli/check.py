@@ -8,7 +8,7 @@ import click
 
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FIGURES_HELP, FILE, overwriting, verbosity
-from beatwalk.cli.output import check_writable, emit_json
+from beatwalk.cli.output import PLOTS, check_kind, check_writable, emit_json
 from beatwalk.cli.resolve import read_analysis_if
 
 
@@ -23,7 +23,7 @@ from beatwalk.cli.resolve import read_analysis_if
     "analysed.",
 )
 @click.option("--json", "json_file", metavar="FILE|-", help=FIGURES_HELP)
-@click.option("--plot", "plot_file", type=FILE, help="Draw motion, beats and flashes as a PNG.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw motion, beats and flashes (PNG, JPEG, PDF, SVG).")
 @overwriting
 @verbosity
 def check(
@@ -46,6 +46,7 @@ def check(
     """
     from beatwalk import api
 
+    check_kind(plot_file, PLOTS, "--plot")
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     with console.busy("measuring"):

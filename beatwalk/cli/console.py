@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from beatwalk.core import Prepared
+    from beatwalk.plan import Script
     from beatwalk.types import Analysis, Plan
 
 
@@ -118,16 +119,40 @@ def clock_ms(seconds: float) -> str:
     return f"{int(minutes)}:{rest:06.3f}"
 
 
-def describe_plan(plan: Plan) -> list[str]:
+def describe_plan(plan: Plan, script: Script) -> list[str]:
     """What a plan asks for, in lines for people."""
     timeline = plan.timeline
     shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
-    prompts = len({k.prompt for k in plan.keyframes})
+    prompts = _prompts_line(len({k.prompt for k in plan.keyframes}), len(plan.segments))
+    asked = {(line.prompt, line.image, line.seed) for line in script.lines}
+    left = len(asked) - len({(k.prompt, k.image, k.seed) for k in plan.keyframes} & asked)
+    words = {line.prompt for line in script.lines if line.prompt} - {k.prompt for k in plan.keyframes}
+    if left and words:
+        whole = timeline.start_s == 0 and timeline.end_s >= plan.analysis.duration_s - 0.5
+        outside = f"outside {clock(timeline.start_s)} to {clock(timeline.end_s)}"
+        why = "where another one takes its place at the same moment" if whole else outside
+        prompts += f" · {len(words)} of your {counted(len(script.lines), 'prompt')} not shown: they arrive {why}"
     return [
         _video_line(timeline.n_frames, float(timeline.fps), shown, timeline.duration_s, timeline.start_s),
-        _prompts_line(prompts, len(plan.segments)),
+        prompts,
         f"model     {plan.model or 'nano (inside)'}",
     ]
+
+
+def describe_keyframes(plan: Plan) -> list[str]:
+    """When each prompt arrives, how long it lasts, and what else is said of it, a line each."""
+    lines = []
+    for segment in plan.segments:
+        k = segment.start
+        said = [
+            f"seed {k.seed}" if k.seed not in (None, plan.settings.seed) else "",
+            f"picture {k.image.name} at strength {k.strength:g}" if k.image is not None else "",
+            f"without {k.negative}" if k.negative else "",
+        ]
+        extra = f"  ({', '.join(text for text in said if text)})" if any(said) else ""
+        lasts_s = segment.n_frames / float(plan.timeline.fps)
+        lines.append(f"{clock(plan.timeline.time_of(k.frame)):>8}  {lasts_s:>5.1f} s  {k.prompt}{extra}")
+    return lines
 
 
 def describe_prepared(video: Prepared) -> list[str]:

@@ -19,6 +19,10 @@ from beatwalk.targets import EFFECT_GROUPS
     "-o", "--output", type=FILE, help="Write the video here. Default: VIDEO itself, which needs --overwrite."
 )
 @click.option("--effects", type=click.Choice(["on", "off"]), help=f"{EFFECTS_HELP} Default: as in VIDEO.")
+@click.option("--preset", metavar="NAME|FILE", help="Apply the effects of this preset.")
+@click.option(
+    "--upscale", metavar="N", type=click.IntRange(1, 4), help="Enlarge the video N times in width and height."
+)
 @click.option("--allow-flashes", is_flag=True, help=FLASHES_HELP)
 @click.option(
     "--set",
@@ -30,16 +34,33 @@ from beatwalk.targets import EFFECT_GROUPS
 )
 @overwriting
 @telling
-def finish(video: Path, output: Path | None, overwrite: bool, quiet: bool, verbose: bool, **choices: Any) -> None:
+def finish(
+    video: Path,
+    output: Path | None,
+    preset: str | None,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **choices: Any,
+) -> None:
     """Change the effects of a video without rendering it again.
 
     Its frames must have been kept: render it with --keep-frames.
 
     \b
     beatwalk finish out.mp4 --set camera.zoom=0.2 -o closer.mp4
+    beatwalk finish out.mp4 --preset house --upscale 2 -o house.mp4
     beatwalk finish out.mp4 --effects off --overwrite
     """
     from beatwalk import api
 
+    overrides = [*([] if preset is None else [_effects_of(preset)]), *overrides_of(choices)]
     with following(choices, quiet=quiet, verbose=verbose) as tell:
-        api.finish(video, output, overrides=overrides_of(choices), overwrite=overwrite, on_event=tell)
+        api.finish(video, output, overrides=overrides, overwrite=overwrite, on_event=tell)
+
+
+def _effects_of(preset: str) -> dict[str, Any]:
+    """All settings of a preset that change finished pictures, so that none of the video's own is left."""
+    from beatwalk.plan import load_settings
+
+    return load_settings(preset).model_dump(mode="json", include=set(EFFECT_GROUPS))

@@ -11,7 +11,7 @@ from beatwalk.cli.arguments import PROMPTS, prompts_of
 from beatwalk.cli.console import console_for
 from beatwalk.cli.follow import Follower
 from beatwalk.cli.options import FILE, overwriting, planning, trusting, verbosity
-from beatwalk.cli.output import check_writable, emit_json
+from beatwalk.cli.output import PLOTS, STDOUT, check_kind, check_writable, emit_json
 from beatwalk.cli.resolve import plan_from_choices
 
 
@@ -19,7 +19,7 @@ from beatwalk.cli.resolve import plan_from_choices
 @click.argument("song", type=FILE)
 @PROMPTS
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON; - is stdout.")
-@click.option("--plot", "plot_file", type=FILE, help="Draw the plan as a PNG.")
+@click.option("--plot", "plot_file", type=FILE, help="Draw the plan as a PNG, JPEG, WebP, PDF or SVG.")
 @click.option("--model", metavar="MODEL", help="Name the model that will render the plan. Default: nano.")
 @overwriting
 @planning
@@ -44,16 +44,18 @@ def plan(
     beatwalk plan song.wav prompts.txt --plot plan.png
     beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
     """
-    from beatwalk.cli.console import clock, describe_plan, describe_song
-    from beatwalk.plan import plan_to_json, targets_of
+    from beatwalk.cli.console import describe_keyframes, describe_plan, describe_song
+    from beatwalk.plan import parse_prompts, plan_to_json, read_prompts, targets_of
 
+    check_kind(plot_file, PLOTS, "--plot")
     check_writable(plot_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
     with Follower(console, json_events=False) as tell:
-        made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
-    if json_file is None and plot_file is None:
-        lines = [*describe_song(made.analysis), *describe_plan(made), ""]
-        lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]
+        given = prompts_of(prompts, song)
+        made = plan_from_choices(tell, song, given, model, choices)
+    if json_file != STDOUT:
+        script = read_prompts(given) if isinstance(given, Path) else parse_prompts("\n".join(given))
+        lines = [*describe_song(made.analysis), *describe_plan(made, script), "", *describe_keyframes(made)]
         click.echo("\n".join(lines))
     if json_file is not None:
         emit_json(json_file, plan_to_json(made))

@@ -9,7 +9,7 @@ import click
 
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, addons, modelling, overwriting, sizing, verbosity
-from beatwalk.cli.output import check_writable
+from beatwalk.cli.output import SHEETS, check_kind, check_writable
 from beatwalk.cli.resolve import addons_of, load
 
 
@@ -56,6 +56,7 @@ def scout(
     from beatwalk.jobs import scout_seeds
     from beatwalk.plan import settings_from
 
+    check_kind(output, SHEETS, "-o")
     check_writable(output, overwrite=overwrite)
     console = console_for(quiet, verbose)
     settings = settings_from({"video": {"size": size or "auto"}, "model": addons_of(choices)}, where="options")

@@ -20,8 +20,7 @@ from beatwalk.types import Frames
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PAPER = (119, 119, 119)  # perceptual middle grey, L* = 50
-INK = (235, 235, 235)
+PAPER, INK = (22, 22, 26), (228, 228, 234)  # the dark look of the plots
 BATCH = 8  # pictures made at a time
 MAX_TILE = 512  # pixels of a tile's longer side
 
@@ -38,7 +37,7 @@ def scout_seeds(
     guidance: float | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a PNG with one labelled picture per seed and return its path.
+    """Write a sheet with one labelled picture per seed, as its ending says (PNG, JPEG, WebP), and return its path.
 
     Parameters
     ----------
@@ -63,7 +62,8 @@ def scout_seeds(
     check_place(path)
     pictures = picture_seeds(generator, prompt, seeds, size=size, negative=negative, steps=steps, guidance=guidance)
     with whole_or_nothing(path) as partial:
-        contact_sheet(pictures, [f"seed {seed}" for seed in seeds]).save(partial, format="PNG")
+        kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(path.suffix.lower(), "PNG")
+        contact_sheet(pictures, [f"seed {seed}" for seed in seeds]).save(partial, format=kind, quality=92)
     return path
 
 

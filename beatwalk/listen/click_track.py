@@ -15,10 +15,19 @@ _CLICK_S = 0.03
 _DECAY_S = 0.008
 _SONG_GAIN = 0.6  # leaves room for the clicks
 _CLICK_GAIN = 0.5
+# By ending: the container and the coding of samples, as soundfile names them.
+_KINDS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
 
 
 def write_click_track(audio: Audio, analysis: Analysis, path: Path) -> None:
-    """Write the song in mono with clicks, higher on downbeats, as a 16-bit WAV; it appears whole or not at all.
+    """Write the song in mono with clicks, higher on downbeats; it appears whole or not at all.
+
+    Its ending says what it becomes: 16-bit WAV or FLAC, Ogg Vorbis or MP3.
 
     Raises
     ------
@@ -29,11 +38,12 @@ def write_click_track(audio: Audio, analysis: Analysis, path: Path) -> None:
 
     rate_hz = audio.analysis_rate
     sounds = [_click(hz, rate_hz) for hz in (BEAT_HZ, DOWNBEAT_HZ)]
+    kind, subtype = _KINDS.get(path.suffix.lower(), _KINDS[".wav"])
     starts = np.rint(analysis.beats_s * rate_hz).astype(np.int64)
     accented = np.isin(analysis.beats_s, analysis.downbeats_s)
     with (
         whole_or_nothing(path) as partial,
-        soundfile.SoundFile(str(partial), "w", rate_hz, 1, subtype="PCM_16", format="WAV") as file,
+        soundfile.SoundFile(str(partial), "w", rate_hz, 1, subtype=subtype, format=kind) as file,
     ):
         first = 0
         for block in audio.blocks():

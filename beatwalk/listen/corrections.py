@@ -191,7 +191,7 @@ def steadied(analysis: Analysis, tempo_bpm: float | None, first_s: float | None)
     bar_s = first_s if first_s is not None else float(next(iter(analysis.downbeats_s), 0.0))
     before = 0 if first_s is not None else int(bar_s / beat_s + 1e-6)
     numbers = np.arange(-before, math.ceil((end_s - bar_s) / beat_s - 1e-9))
-    times_s = bar_s + numbers * beat_s  # from the index, so that no error adds up
+    times_s: Float = bar_s + numbers.astype(np.float64) * beat_s  # from the index, so that no error adds up
     made = _with_beats(analysis, Beats.at(times_s, np.ones(len(times_s))))
     return _with_bars(made, np.arange(before % meter, len(times_s), meter), meter)
 

@@ -176,4 +176,5 @@ def save_figure(figure: Any, path: Path | str) -> None:
     with whole_or_nothing(Path(path)) as partial, warnings.catch_warnings():
         # a script that no font has is drawn as boxes; that is not worth a warning
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(partial, format="png", facecolor=BACK)
+        kind = Path(path).suffix[1:].lower() or "png"
+        figure.savefig(partial, format=kind, facecolor=BACK)
