@@ -19,6 +19,7 @@ from beatwalk.listen import (
     with_curves,
     with_song,
 )
+from beatwalk.models import inside_reader
 from beatwalk.plan import (
     DEFAULT_PRESET,
     Script,
@@ -37,8 +38,11 @@ from beatwalk.plan import (
     used_sources,
 )
 from beatwalk.preflight import check_pictures
+from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import check_choices
+
+MAX_WEAK = 3  # prompts that are named as ones of which little is known
 
 
 def plan(
@@ -101,7 +105,7 @@ def plan(
         script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
         if not trust_paths:
             _check_pictures_named(preset, script, prompts)
-        for remark in script.remarks:
+        for remark in (*script.remarks, *(_unheard(script, settings) if model is None else ())):
             tell(Note(text=remark))
         check_pictures(script, settings)
         files_of(settings.sources)
@@ -133,6 +137,21 @@ def plan(
         check_plan(made)
         check_labels(settings, made.analysis, "settings")
         return made
+
+
+def _unheard(script: Script, settings: Settings) -> list[str]:
+    """Sentences on what of the prompts nano, the model inside, does not hear."""
+    reader = inside_reader()
+    prompts = dict.fromkeys(line.prompt for line in script.lines if line.prompt)
+    weak = [weakness for prompt in prompts if (weakness := reader.weakness(prompt)) is not None]
+    if len(weak) > MAX_WEAK:
+        weak = [*weak[:MAX_WEAK], f"{len(weak) - MAX_WEAK} more prompts are known to it in small part only"]
+    if weak:
+        weak.append("the words that it knows: beatwalk models words")
+    guided = (settings.model.guidance or 1.0) > 1
+    if not guided and (settings.model.negative or any(line.negative for line in script.lines)):
+        weak.append("negative words do nothing, because nano works without guidance; leave them out")
+    return weak
 
 
 def _check_pictures_named(preset: str, script: Script, prompts: PathLike | Iterable[str]) -> None:

@@ -20,6 +20,7 @@ def models(ctx: click.Context) -> None:
 
     \b
     beatwalk models
+    beatwalk models words
     beatwalk models check model.safetensors --map leak.png
     """
     if ctx.invoked_subcommand is not None:
@@ -34,6 +35,28 @@ def models(ctx: click.Context) -> None:
         steps = "" if model.steps is None else str(model.steps)
         licence = model.licence or "not stated"
         click.echo(row.format(model.name, family, f"{model.n_bytes / 1e6:.0f} MB", native, steps, licence).rstrip())
+
+
+@models.command("words")
+@click.argument("prompt", nargs=-1)
+def words(prompt: tuple[str, ...]) -> None:
+    """List the words that nano knows, or say what it reads in a prompt.
+
+    \b
+    beatwalk models words
+    beatwalk models words "an ethereal goddess in a neon-drenched alley"
+    """
+    from beatwalk.models import inside_reader
+
+    reader = inside_reader()
+    if prompt:
+        read = reader.read(" ".join(prompt))
+        click.echo(read.to_text("nano"))
+        click.echo(f"nano is given: {read.text}")
+        return
+    for group, names in reader.names.items():
+        click.echo(f"{group}: {', '.join(sorted(names.values()))}")
+    click.echo("a prompt is best as: mood, colour, subject; such as: a glowing violet jellyfish at night")
 
 
 @models.command("check")

@@ -12,7 +12,7 @@ from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
 from beatwalk.models.mixed_text import MixedText, Text
 from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
-from beatwalk.models.prompt_reader import PromptReader
+from beatwalk.models.prompt_reader import PromptReader, inside_reader
 from beatwalk.models.request import LoadOptions, ModelRequest
 from beatwalk.models.seam import Generator, proceed
 from beatwalk.models.sources import must_download
@@ -38,6 +38,7 @@ __all__ = [
     "count_cuda_devices",
     "fingerprint_of",
     "host",
+    "inside_reader",
     "joined",
     "list_models",
     "load_model",

@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,16 @@ class PromptReader:
             unknown=tuple(dict.fromkeys(unknown)),
         )
 
+    def weakness(self, prompt: str) -> str | None:
+        """One sentence on what of a prompt the model does not know; None where it knows enough of it."""
+        reading = self.read(prompt)
+        shown = prompt if len(prompt) <= 60 else f"{prompt[:59]}…"
+        if not reading.known:
+            return f'nothing in "{shown}" is known to the model, so it paints a mood of its own'
+        if len(reading.unknown) > len(reading.known):
+            return f'of "{shown}" the model reads only: {", ".join(reading.known)}'
+        return None
+
     def _is_plain(self, text: str) -> bool:
         """Whether a prompt has nothing but words that the model has met."""
         return all(word in self.seen for word in re.split(r"[\s,.-]+", text) if word)
@@ -269,6 +279,23 @@ class PromptReader:
         body += f" with {palettes[1]} light" if len(palettes) > 1 else ""
         body = " ".join([body, *behind])
         return ", ".join([body, *words.get("styles", []), *words.get("compositions", [])])
+
+
+@cache
+def inside_reader() -> PromptReader:
+    """The reader of nano, the model that ships inside.
+
+    Raises
+    ------
+    ModelError
+        This installation lacks it.
+    """
+    from beatwalk.embedded import nano_path
+
+    reader = PromptReader.of(Path(nano_path()))
+    if reader is None:
+        raise ModelError(f"{nano_path()} has no {WORDS_FILE}; install beatwalk again")
+    return reader
 
 
 def _spaced(text: str) -> str:

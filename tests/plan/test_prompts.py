@@ -144,7 +144,7 @@ def test_places_as_people_write_them(text: str, place: tuple[str, float, int]) -
 @pytest.mark.parametrize("quotes", ['""', "\u201c\u201d", "\u201e\u201c", "\u2018\u2019", "\u00ab\u00bb"])
 def test_quotes_around_a_prompt_or_a_setting(quotes: str) -> None:
     """Typographic ones too."""
-    left, right = quotes
+    left, right = quotes[0], quotes[1]
     (line,) = parse_prompts(f"{left}a blue wood{right} :: negative={left}text, people{right} seed=3").lines
     assert (line.prompt, line.negative, line.seed) == ("a blue wood", "text, people", 3)
     (line,) = parse_prompts(f"a {left}neon{right} city").lines
