@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from beatwalk.errors import BeatwalkError
 __all__ = ["cli", "main"]
 
 EXIT_INTERRUPTED = 130
+_RANGE = re.compile(r"(\S+) is not in the range (\S+)")  # as click says it
 DEFAULT_VERB = "render"
 ALIASES = {"analyse": "analyze", "setlist": "set", "loop": "loops", "preset": "presets", "model": "models"}
 
@@ -122,8 +124,8 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()  # the help, which was asked for by saying nothing
         sys.exit(2)
     except click.UsageError as error:
-        more = f" (see: {error.ctx.command_path} --help)" if error.ctx is not None else ""
-        _stop(f"{_sentence(error)}{more}", 2)
+        said_by_click = type(error) is not click.UsageError and error.ctx is not None
+        _stop(f"{_sentence(error)}{f' (see: {error.ctx.command_path} --help)' if said_by_click else ''}", 2)
     except click.ClickException as error:
         _stop(_sentence(error), error.exit_code)
     except (BeatwalkError, OSError, MemoryError) as error:
@@ -135,7 +137,16 @@ def main(arguments: list[str] | None = None) -> None:
 def _sentence(error: click.ClickException) -> str:
     """What click says, as beatwalk's own errors begin and end."""
     message = error.format_message().rstrip(".")
+    message = _RANGE.sub(lambda found: f"found {found[1]}, expected {_in_words(found[2])}", message)
     return message[:1].lower() + message[1:]
+
+
+def _in_words(limits: str) -> str:
+    """A range as click writes it, in words: 1<=x<=4 → 1 to 4, x>=0 → 0 or more."""
+    low, _, high = limits.partition("x") if limits[0] != "x" else ("", "", limits[1:])
+    if low and high:
+        return f"{low.rstrip('<=')} to {high.lstrip('<=')}"
+    return f"{high[2:]} or more" if high.startswith(">=") else f"at most {high.lstrip('<=')}"
 
 
 def _interrupted(number: int, frame: object) -> None:

@@ -170,6 +170,10 @@ class DiffusionGenerator(Generator):
             return prompt
         return self._reader.read(prompt).text
 
+    def between(self, one: str, other: str) -> tuple[str, str] | None:
+        """Two prompts in the colour between theirs, where the model brings a reader that knows one."""
+        return None if self._reader is None else self._reader.between(one, other)
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """How the model's reader understands prompts, where it words them anew."""
         if self._reader is None:

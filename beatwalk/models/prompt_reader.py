@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from beatwalk.errors import ModelError
+from beatwalk.models.color_bridges import color_between
 from beatwalk.models.sources import WORDS_FILE
 
 VERSION = 1  # of the file
@@ -140,6 +141,38 @@ class PromptReader:
 
     def read(self, prompt: str) -> Reading:
         """What the model is to be given for a prompt."""
+        text, found, unknown = self._heard(prompt)
+        if any(one.group == "subjects" and not one.hint for one in found) and self._is_plain(text):
+            return Reading(text=prompt, known=tuple(dict.fromkeys(self._caption_of(one) for one in found)))
+        chosen = _chosen(found, self._subject(text, found))
+        if not found:
+            chosen |= self._mood_of_its_own(text)
+        return Reading(
+            text=self._worded(chosen),
+            known=tuple(self._caption_of(one) for ones in chosen.values() for one in ones) if found else (),
+            unknown=tuple(dict.fromkeys(unknown)),
+        )
+
+    def between(self, one: str, other: str) -> tuple[str, str] | None:
+        """Two prompts in the colour that lies between theirs; None where the way between them stays colourful."""
+        chosen = []
+        for prompt in (one, other):
+            text, found, _ = self._heard(prompt)
+            if not found:
+                return None
+            chosen.append(_chosen(found, self._subject(text, found)))
+        colors = [_names(words.get("palettes", ())) for words in chosen]
+        if any(len(names) != 1 for names in colors):
+            return None
+        middle = color_between(*(name for names in colors for name in names))
+        if middle is None or middle not in self.names["palettes"]:
+            return None
+        palette = [Found(group="palettes", name=middle, weight=1.0)]
+        first, second = (self._worded({**words, "palettes": palette}) for words in chosen)
+        return first, second
+
+    def _heard(self, prompt: str) -> tuple[str, list[Found], list[str]]:
+        """A prompt in plain letters, the known words in it, and the unknown ones."""
         text = unicodedata.normalize("NFKC", prompt[:MAX_CHARACTERS]).lower()
         found: list[Found] = []
         unknown: list[str] = []
@@ -152,16 +185,7 @@ class PromptReader:
                 elif one not in self.filler and one not in self.seen and not _SIGN_ONLY.fullmatch(one):
                     unknown.append(one)
             at += APART
-        if any(one.group == "subjects" and not one.hint for one in found) and self._is_plain(text):
-            return Reading(text=prompt, known=tuple(dict.fromkeys(self._caption_of(one) for one in found)))
-        chosen = _chosen(found, self._subject(text, found))
-        if not found:
-            chosen |= self._mood_of_its_own(text)
-        return Reading(
-            text=self._worded(chosen),
-            known=tuple(self._caption_of(one) for ones in chosen.values() for one in ones) if found else (),
-            unknown=tuple(dict.fromkeys(unknown)),
-        )
+        return text, found, unknown
 
     def weakness(self, prompt: str) -> str | None:
         """One sentence on what of a prompt the model does not know; None where it knows enough of it."""

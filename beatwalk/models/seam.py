@@ -47,6 +47,13 @@ class Generator(Protocol):
         """A prompt as the model is to be given it, for `encode`; most models take prompts as they are written."""
         return prompt
 
+    def between(self, one: str, other: str) -> tuple[str, str] | None:
+        """Two prompts as the model is to be given them halfway; None: the straight way between them is good.
+
+        Opposite colours mix to grey, so a model may know a colour between them.
+        """
+        return None
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """Sentences on how the model reads prompts; none where it reads them as they are."""
         return []

@@ -61,6 +61,10 @@ class TimedGenerator(Generator):
         """As the timed generator words it."""
         return self.generator.worded(prompt)
 
+    def between(self, one: str, other: str) -> tuple[str, str] | None:
+        """As the timed generator chooses."""
+        return self.generator.between(one, other)
+
     def notes_on(self, prompts: Sequence[str]) -> list[str]:
         """Those of the timed generator."""
         return self.generator.notes_on(prompts)

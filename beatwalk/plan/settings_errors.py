@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,9 @@ def _expected(first: ErrorDetails, key: str, row: DescribedSetting | None) -> st
         bound = next(text.format(context[name]) for name, text in _LIMITS.items() if name in context)
         return f"expected a number{limits}" if limits else f"expected a number of {bound}"
     if kind == "literal_error":
-        return f"expected {context['expected']}"
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        near = difflib.get_close_matches(str(first["input"]), choices, n=1)
+        return f"expected {context['expected']}{f' (did you mean {near[0]!r}?)' if near else ''}"
     if kind == "string_pattern_mismatch":
         return f"expected {_PATTERNS.get(key, 'another text')}"
     if kind in ("model_type", "model_attributes_type"):

@@ -23,6 +23,24 @@ def mix_conditioning(a: Conditioning, b: Conditioning, t: Float) -> MixedText:
     return MixedText(texts=(a, b), weights=np.stack([1 - t, t], axis=1), masks=_joined_masks(a, b, t))
 
 
+def mix_through(a: Conditioning, halfway: tuple[Conditioning, Conditioning], b: Conditioning, t: Float) -> MixedText:
+    """Like `mix_conditioning`, on two straight lines that meet at the middle of two other texts."""
+    t = np.asarray(t, np.float64)
+    from_a, to_b = np.maximum(1 - 2 * t, 0), np.maximum(2 * t - 1, 0)
+    middle = (1 - from_a - to_b) / 2
+    rows = [a, *halfway, b]
+    masks = {name: np.maximum.reduce([row.masks[name] for row in rows]) for name in a.masks}
+    inside = {
+        name: np.where((t <= 0)[:, None], a.masks[name], np.where((t >= 1)[:, None], b.masks[name], mask))
+        for name, mask in masks.items()
+    }
+    return MixedText(
+        texts=(a, *halfway, b),
+        weights=np.stack([from_a, middle, middle, to_b], axis=1),
+        masks={name: mask.astype(np.int64) for name, mask in inside.items()},
+    )
+
+
 def bend_conditioning(
     before: Conditioning, a: Conditioning, b: Conditioning, after: Conditioning, t: Float
 ) -> MixedText:

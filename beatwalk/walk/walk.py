@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from beatwalk.errors import ModelError, SettingsError
 from beatwalk.models import Array, Generator, MixedText, proceed
 from beatwalk.perception import Pictures
 from beatwalk.types import Conditioning, Float, ImagePull, Keyframe, Segment, Storyboard
-from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning, mix_through
 from beatwalk.walk.noise import NoisePath, NoisePosition, noise_along
 from beatwalk.walk.segment_path import SegmentPath
 
@@ -38,6 +39,8 @@ class Walk:
     guidance: float
     texts: Mapping[str, Conditioning] = field(repr=False)  # prompts and negative prompts, encoded; one row each
     images: Mapping[Path, Array] = field(repr=False)  # latents of picture keyframes
+    # What two prompts pass through halfway, where that is not their own mixture; one row each.
+    between: Mapping[tuple[str, str], tuple[Conditioning, Conditioning]] = field(default_factory=dict, repr=False)
     # Called between batches; what it raises ends the work.
     check: Callable[[], None] = field(default=proceed, repr=False)
     _noises: OrderedDict[int, Array] = field(default_factory=OrderedDict, init=False, repr=False)
@@ -66,7 +69,12 @@ class Walk:
         negatives = [k.negative for k in keyframes] if guidance > 1 else []
         prompts = dict.fromkeys(k.prompt for k in keyframes)
         texts = list(dict.fromkeys([*prompts, *negatives]))
-        encoded = generator.encode([generator.worded(text) if text in prompts else text for text in texts])
+        pairs = dict.fromkeys((a.prompt, b.prompt) for a, b in pairwise(keyframes) if a.prompt != b.prompt)
+        between = {pair: halfway for pair in pairs if (halfway := generator.between(*pair)) is not None}
+        halfways = [text for halfway in between.values() for text in halfway]
+        worded = [generator.worded(text) if text in prompts else text for text in texts]
+        encoded = generator.encode([*worded, *halfways])
+        rows = [encoded.rows(slice(row, row + 1)) for row in range(len(encoded))]
         images = dict.fromkeys(k.image for k in keyframes if k.image is not None)
         return cls(
             plan=plan,
@@ -74,7 +82,10 @@ class Walk:
             size=size,
             steps=info.steps if model.steps is None else model.steps,
             guidance=guidance,
-            texts={text: encoded.rows(slice(row, row + 1)) for row, text in enumerate(texts)},
+            texts=dict(zip(texts, rows[: len(texts)], strict=True)),
+            between={
+                pair: (rows[len(texts) + 2 * i], rows[len(texts) + 2 * i + 1]) for i, pair in enumerate(between)
+            },
             images={image: generator.encode_picture(load_picture(image, size)) for image in images},
         )
 
@@ -144,6 +155,9 @@ class Walk:
         """Mix two texts on a straight line, or four on a spline."""
         if len(texts) == 2:
             start, end = (self.texts[text] for text in texts)
+            halfway = self.between.get((texts[0], texts[1]))
+            if halfway is not None:
+                return mix_through(start, halfway, end, progress)
             return mix_conditioning(start, end, progress)
         before, start, end, after = (self.texts[text] for text in texts)
         return bend_conditioning(before, start, end, after, progress)
