@@ -9,7 +9,7 @@ import pytest
 
 from beatwalk.cli import main
 from beatwalk.cli.arguments import codec_by_ending, placed_output, prompts_of
-from beatwalk.cli.options import Time
+from beatwalk.cli.options import Moment, Time
 from beatwalk.core import near_name
 from beatwalk.plan import described_settings, load_settings, parse_override
 from beatwalk.plan.presets import find_preset
@@ -161,3 +161,50 @@ def test_a_misspelt_file_gets_a_guess(tmp_path: Path) -> None:
     assert near_name(tmp_path / "promts.txt") == f"; did you mean {tmp_path / 'prompts.txt'}?"
     assert near_name(tmp_path / "other.wav") == ""
     assert near_name(tmp_path / "no" / "folder") == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("1:02.5", 62.5), ("1m2,5s", 62.5), ("drop", "drop"), ("@drop", "drop"), ("bar 9", "bar 9"), ("bar9", "bar9"),
+     ("section B", "section B"), ("Chorus 2", "Chorus 2"), (3.0, 3.0)],
+)  # fmt: skip
+def test_a_moment_is_a_time_or_a_place(typed: str | float, meant: str | float) -> None:
+    """As prompt files have them, with or without the @."""
+    assert Moment().convert(typed, None, None) == meant
+
+
+def test_a_moment_that_is_neither() -> None:
+    """Both kinds are named."""
+    with pytest.raises(click.BadParameter, match=r"neither a time such as 1:02.5 nor a place such as drop, bar 9"):
+        Moment().convert("1:2:3:4", None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["loops", "s.wav", "x", "--bars", "0"], "found 0, expected 1 to 256 (see: beatwalk loops --help)"),
+        (["s.wav", "x", "--seed", "-1"], "found -1, expected 0 or more (see: beatwalk render --help)"),
+        (["s.wav", "x", "--prest", "house"], "no such option '--prest'"),
+        (["scout"], "missing argument 'PROMPT' (see: beatwalk scout --help)"),
+        (["s.wav", "x", "out.mp4"], "out.mp4 is not a prompt; to name the video, write -o out.mp4"),
+        (["analize", "s.wav"], "analize is neither a song nor a command; did you mean: beatwalk analyze?"),
+    ],
+)
+def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], line: str) -> None:
+    """In the form of all other errors, without the usage above it."""
+    code, printed = said(capsys, *arguments)
+    assert code == 2
+    assert printed.startswith("beatwalk: ")
+    assert line in printed
+    assert printed.count("\n") == 1
+
+
+def test_words_that_nano_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    """By group; and what it reads in a prompt."""
+    code, printed = said(capsys, "models", "words")
+    assert code == 0
+    assert "jellyfish" in printed
+    assert "palettes: amber, azure" in printed
+    code, printed = said(capsys, "models", "words", "a goddess in a neon-drenched alley")
+    assert "nano is given: neon city" in printed
+    assert "unknown: goddess" in printed

@@ -260,6 +260,33 @@ def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
     assert len(planned["keyframes"]) >= 2
 
 
+def test_a_plan_says_what_it_plans(run: Run, folder: Path) -> None:
+    """With a plot too: lengths, seeds, what of an excerpt's prompts is not shown, and words that do nothing."""
+    (folder / "seeds.txt").write_text("a red sea :: seed=7 negative=people\n@0:05 a blue wood\n")
+    code, out, err = run("plan", "song.wav", "seeds.txt", "--from", "bar 1", "--to", "bar 2", "--plot", "plan.jpg")
+    assert code == 0, err
+    assert (folder / "plan.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert "1 of your 2 prompts not shown: they arrive outside 0:00.0 to 0:02.0" in out
+    assert re.search(r"0:00\.0 +2\.0 s  a red sea  \(seed 7, without people\)", out)
+    assert "prompts   1, in 1 segment " in out
+    assert "negative words do nothing" in err
+    for verb, option in (("plan", "--plot"), ("analyze", "--click")):
+        words = ["seeds.txt"] if verb == "plan" else []
+        code, _, err = run(verb, "song.wav", *words, option, "x.docx")
+        assert code == 1
+        assert f"{option} x.docx: expected a name that ends in" in err
+
+
+def test_a_correction_says_what_it_changed(run: Run, folder: Path) -> None:
+    """Tempo, beats and the first bar, before and after; clicks are written as their ending says."""
+    code, _, err = run(
+        "analyze", "song.wav", "--tempo", "124", "--first-beat", "0.41", "--steady", "--click", "x.flac"
+    )
+    assert code == 0, err
+    assert re.search(r"changed +1\d\d\.\d BPM → 124\.0 BPM · .*first bar at 0:00\.\d+ → 0:00\.410", err)
+    assert (folder / "x.flac").read_bytes().startswith(b"fLaC")
+
+
 def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:
     """They would be ignored, so they are refused."""
     assert run("plan", "song.wav", "walk.txt", "--json", "p.json")[0] == 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatwalk.types import Conditioning, Float32
-from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning
+from beatwalk.walk.conditioning import bend_conditioning, mix_conditioning, mix_through
 from beatwalk.walk.noise import (
     NoisePath,
     NoisePosition,
@@ -159,3 +159,10 @@ def test_a_path_onto_its_own_seed_stands_still() -> None:
     noise = noise_along(path, PROGRESS, gaussian)
     assert path.total_travel == 0
     np.testing.assert_array_equal(noise, np.broadcast_to(gaussian(3), noise.shape))
+
+
+def test_a_mixture_through_a_third_text_meets_its_ends_and_its_middle() -> None:
+    """Straight lines to the middle of two other texts and on; at the ends nothing of them is left."""
+    a, c, d, b = (text(value) for value in (0.0, 6.0, 8.0, 2.0))
+    mixed = mix_through(a, (c, d), b, np.array([0.0, 0.25, 0.5, 0.75, 1.0])).made().tensors["e"][:, 0, 0]
+    np.testing.assert_allclose(mixed, [0, 3.5, 7, 4.5, 2])
