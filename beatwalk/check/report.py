@@ -122,8 +122,9 @@ def _lines(report: CheckReport) -> Iterator[str]:
     if info.audio_duration_s is None:
         yield "  sound     none"
     else:
+        channels = f"{info.audio_channels} channel{'' if info.audio_channels == 1 else 's'}"
         yield (
-            f"  sound     {info.audio_duration_s:.3f} s, {info.audio_codec}, {info.audio_channels} channels, "
+            f"  sound     {info.audio_duration_s:.3f} s, {info.audio_codec}, {channels}, "
             f"ends {report.end_gap_ms:+.1f} ms ({report.end_gap_frames:+.2f} frames) from the picture"
         )
     if sound is not None:

@@ -15,6 +15,7 @@ PEAK_OVER_MEDIAN = 1.5  # least height of a peak, in medians of the second befor
 PEAK_AT_LEAST = 1e-3  # least height of a peak in any case
 PEAK_DISTANCE_S = 0.15
 TOLERANCE_FRAMES = 1.5
+_LEAST_SECTION_S = 0.5  # what an excerpt shows of a section; less has no speed of its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,12 +160,9 @@ def _section_speeds(
     times_s, speeds = np.arange(len(changes)) / fps, []
     for section in analysis.sections:
         start_s, end_s = section.start_s - begins_s, section.end_s - begins_s
+        start_s, end_s = max(0.0, start_s), min(len(changes) / fps, end_s)
         inside = known & (times_s >= start_s) & (times_s < end_s)
-        if inside.any() and overall > 0:
+        if inside.any() and overall > 0 and end_s - start_s >= _LEAST_SECTION_S:
             ratio = float(changes[inside].mean() / target[inside].mean() / overall)
-            speeds.append(
-                SectionSpeed(
-                    label=section.label, start_s=max(0.0, start_s), end_s=min(len(changes) / fps, end_s), ratio=ratio
-                )
-            )
+            speeds.append(SectionSpeed(label=section.label, start_s=start_s, end_s=end_s, ratio=ratio))
     return tuple(speeds)

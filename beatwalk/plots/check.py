@@ -118,4 +118,4 @@ def _draw_flashes(axes: Axes, report: CheckReport, times_s: Float) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_ylim(0, max(MAX_FLASHES, report.flashes.worst) + 1)
     axes.set_ylabel("flashes\na second")
-    axes.legend(loc="upper right", frameon=False, ncols=2)
+    axes.legend(loc="lower right", frameon=False, ncols=2, bbox_to_anchor=(1, 1.0))  # above the line of the limit
