@@ -78,19 +78,19 @@ def describe_song(analysis: Analysis) -> list[str]:
 def describe_change(before: Analysis, after: Analysis) -> str:
     """What corrections did to beats and bars, in one line."""
 
-    def of(analysis: Analysis) -> tuple[str, ...]:
-        bar = clock_ms(float(analysis.downbeats_s[0])) if len(analysis.downbeats_s) else "none"
+    def of(analysis: Analysis) -> dict[str, str]:
         meters = sorted(set(analysis.beats_per_bar.tolist()))
-        return (
-            f"{analysis.tempo_bpm:.1f} BPM",
-            f"{counted(len(analysis.beats_s), 'beat')}",
-            f"{counted(len(analysis.downbeats_s), 'bar')} of {' or '.join(str(n) for n in meters) or 'no'} beats",
-            f"first bar at {bar}",
-            " ".join(f"{part.label}" for part in analysis.sections),
-        )
+        return {
+            "BPM": f"{analysis.tempo_bpm:.1f}",
+            "beats": str(len(analysis.beats_s)),
+            "bars": str(len(analysis.downbeats_s)),
+            "beats a bar": " or ".join(str(n) for n in meters) or "none",
+            "first bar": clock_ms(float(analysis.downbeats_s[0])) if len(analysis.downbeats_s) else "none",
+            "sections": " ".join(part.label for part in analysis.sections),
+        }
 
-    pairs = zip(of(before), of(after), strict=True)
-    changed = [f"{old} → {new}" for old, new in pairs if old != new]
+    old, new = of(before), of(after)
+    changed = [f"{name} {old[name]} → {new[name]}" for name in old if old[name] != new[name]]
     same_times = len(before.beats_s) == len(after.beats_s) and bool((before.beats_s == after.beats_s).all())
     if not changed and not same_times:
         changed = ["beats moved a little"]

@@ -205,6 +205,6 @@ def test_words_that_nano_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert "jellyfish" in printed
     assert "palettes: amber, azure" in printed
-    code, printed = said(capsys, "models", "words", "a goddess in a neon-drenched alley")
+    code, printed = said(capsys, "models", "words", "a xyzzy in a neon-drenched alley")
     assert "nano is given: neon city" in printed
-    assert "unknown: goddess" in printed
+    assert "unknown: xyzzy" in printed
