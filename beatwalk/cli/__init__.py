@@ -124,8 +124,9 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()  # the help, which was asked for by saying nothing
         sys.exit(2)
     except click.UsageError as error:
-        said_by_click = type(error) is not click.UsageError and error.ctx is not None
-        _stop(f"{_sentence(error)}{f' (see: {error.ctx.command_path} --help)' if said_by_click else ''}", 2)
+        by_click = type(error) is not click.UsageError  # our own errors say what to do
+        more = f" (see: {error.ctx.command_path} --help)" if by_click and error.ctx is not None else ""
+        _stop(f"{_sentence(error)}{more}", 2)
     except click.ClickException as error:
         _stop(_sentence(error), error.exit_code)
     except (BeatwalkError, OSError, MemoryError) as error:
