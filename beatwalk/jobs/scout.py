@@ -20,7 +20,7 @@ from beatwalk.types import Frames
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PAPER, INK = (22, 22, 26), (228, 228, 234)  # the dark look of the plots
+PAPER, INK = (22, 22, 22), (228, 228, 228)  # as dark as the plots, and neutral beside colours
 BATCH = 8  # pictures made at a time
 MAX_TILE = 512  # pixels of a tile's longer side
 
