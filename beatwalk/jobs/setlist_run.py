@@ -261,7 +261,8 @@ def seconds_of(
     reporter = Reporter(tell)
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
-            plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
+            plan, video = job.plan, job.plan.settings.video
+            key = (plan.model, plan.size, video.size, plan.settings.model)
             try:
                 if key not in measured:
                     renderer = crew.prepare(RenderRequest(plan=plan, output=job.path, **(options or {})), reporter)

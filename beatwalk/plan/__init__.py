@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beatwalk.plan.lyric_prompts import check_lyrics, needs_lyrics
 from beatwalk.plan.modulation import shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
@@ -25,6 +26,7 @@ __all__ = [
     "DEFAULT_PRESET",
     "Script",
     "check_labels",
+    "check_lyrics",
     "check_plan",
     "check_song_named",
     "described_settings",
@@ -34,6 +36,7 @@ __all__ = [
     "load_preset",
     "load_settings",
     "merge",
+    "needs_lyrics",
     "parse_override",
     "parse_prompts",
     "place_prompts",
