@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beatwalk.plan.lyric_prompts import check_lyrics, needs_lyrics
-from beatwalk.plan.modulation import shaped_source
+from beatwalk.plan.modulation import compute_targets, shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -29,6 +29,7 @@ __all__ = [
     "check_lyrics",
     "check_plan",
     "check_song_named",
+    "compute_targets",
     "described_settings",
     "find_preset",
     "init_of",

@@ -19,17 +19,20 @@ from beatwalk.video.marker_files import MARKER_FILES, marker_path, write_markers
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import SUBTITLED, mux
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
+from beatwalk.video.schedules import SCHEDULES, Score, motion_of, schedule_path
 from beatwalk.video.writing import Encoder, LosslessWriter
 
 __all__ = [
     "KINDS",
     "MARKER_FILES",
+    "SCHEDULES",
     "SUBTITLED",
     "Encoder",
     "FinishReport",
     "Finisher",
     "LosslessWriter",
     "RenderedFrames",
+    "Score",
     "VideoInfo",
     "check_choices",
     "check_interpolation",
@@ -45,6 +48,7 @@ __all__ = [
     "marker_path",
     "markers",
     "markers_of",
+    "motion_of",
     "mux",
     "prepare_moviepy",
     "probe",
@@ -52,6 +56,7 @@ __all__ = [
     "read_frames",
     "read_sound",
     "remarks",
+    "schedule_path",
     "write_cues",
     "write_markers",
 ]
