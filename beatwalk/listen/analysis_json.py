@@ -25,7 +25,7 @@ from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
-from beatwalk.listen.lyrics import plain_line
+from beatwalk.listen.lyrics import MAX_CHARACTERS, MAX_LINES, plain_line
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, DRUMS
 from beatwalk.types import Analysis, Curve, Events, Float, Lyric, Section, Song, frozen_array
 
@@ -376,11 +376,11 @@ def _read_events(read: _Reader, value: object, key: str, duration_s: float) -> E
 
 def _read_lyrics(read: _Reader, value: object, duration_s: float) -> tuple[Lyric, ...]:
     """Read lines of lyrics; a missing end is the next one's start."""
-    keys = [f'"lyrics", entry {i}' for i, _ in enumerate(read.items(value, '"lyrics"'), 1)]
-    rows = [
-        read.mapping(line, key, _LYRIC_KEYS, ("start", "text"))
-        for line, key in zip(read.items(value, '"lyrics"'), keys, strict=True)
-    ]
+    lines = read.items(value, '"lyrics"')
+    if len(lines) > MAX_LINES:
+        read.fail('"lyrics"', f"a list of {len(lines)}", f"at most {MAX_LINES} lines")
+    keys = [f'"lyrics", entry {i}' for i in range(1, len(lines) + 1)]
+    rows = [read.mapping(line, key, _LYRIC_KEYS, ("start", "text")) for line, key in zip(lines, keys, strict=True)]
     starts_s = read.times([row["start"] for row in rows], '"lyrics" start', duration_s).tolist()
     found: list[Lyric] = []
     for row, key, start_s, next_s in zip(rows, keys, starts_s, [*starts_s[1:], duration_s], strict=False):
@@ -388,8 +388,8 @@ def _read_lyrics(read: _Reader, value: object, duration_s: float) -> tuple[Lyric
         if end_s <= start_s:
             read.fail(f"{key} end", f"{end_s:g} s", f"later than its start, {start_s:g} s")
         text = plain_line(read.text(row["text"], f"{key} text"))
-        if not text:
-            read.fail(f"{key} text", "empty", "words")
+        if not 0 < len(text) <= MAX_CHARACTERS:
+            read.fail(f"{key} text", f"of {len(text)} characters", f"1 to {MAX_CHARACTERS}")
         found.append(Lyric(start_s=start_s, end_s=end_s, text=text))
     return tuple(found)
 

@@ -214,7 +214,7 @@ def _lines_of(cues: list[_Cue]) -> tuple[Lyric, ...]:
     for cue in sorted(cues, key=lambda cue: cue.start_s):
         if found and cue.start_s - found[-1].start_s < SAME_S:
             before = found.pop()
-            text = _JOINT.join(dict.fromkeys(filter(None, (before.text, cue.text))))[:MAX_CHARACTERS]
+            text = _JOINT.join(dict.fromkeys(filter(None, (before.text, cue.text))))[:MAX_CHARACTERS].rstrip()
             ends_s = [end_s for end_s in (before.end_s, cue.end_s) if end_s is not None]
             cue = _Cue(start_s=before.start_s, end_s=max(ends_s, default=None), text=text, line=before.line)
         found.append(cue)

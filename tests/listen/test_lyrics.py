@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beatwalk.errors import InputError
+from beatwalk.errors import InputError, PlanError
+from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.listen.lyrics import LONGEST_S, NotLyricsError, parse_lyrics, plain_line, read_lyrics
 from beatwalk.listen.source_files import lyrics_of
+from tests.helpers import known_analysis
 
 LRC = """[ti:A song]
 [ar:Somebody]
@@ -153,6 +155,27 @@ def test_lines_outside_the_song_are_left_out(tmp_path: Path) -> None:
     assert [(line.start_s, line.end_s, line.text) for line in lines] == [(0.0, 1.5, "b"), (1.5, 5.0, "c")]
     assert told == ["2 of its 4 lines lie outside the song, which ends at 5.0 s"]
     assert lyrics_of(path, 60.0)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"text": "x" * 501}, "entry 1 text is of 501 characters, expected 1 to 500"),
+        ({"text": "\x1b\u202e"}, "entry 1 text is of 0 characters"),
+        ({"end": 1.0}, "entry 1 end is 1 s, expected later than its start, 1 s"),
+        ({"start": 20.0}, "entry 1 is 20 s, expected a time before the song's end"),
+        ({"words": "a"}, 'unknown key "words"'),
+    ],
+)
+def test_lyrics_of_a_plan_that_was_edited_are_checked(change: dict[str, object], match: str) -> None:
+    """As those of a file are: plain words of a length that can be shown, within the song; an end may be missing."""
+    data = analysis_to_json(known_analysis())
+    data["lyrics"] = [{"start": 1.0, "text": "a \x1b[2Jb"}, {"start": 3.0, "text": "c"}]
+    lines = analysis_from_json(data, "plan").lyrics
+    assert [(line.start_s, line.end_s, line.text) for line in lines] == [(1.0, 3.0, "a [2Jb"), (3.0, 20.0, "c")]
+    data["lyrics"][0] |= change
+    with pytest.raises(PlanError, match=match):
+        analysis_from_json(data, "plan")
 
 
 @given(st.text(alphabet="[]0123456789:.,->\n <>{}\\WEBVTT abä\u202e", max_size=200))
