@@ -41,7 +41,7 @@ def finish(
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Change effects, text and fades of a video without rendering it again.
+    """Change effects, text and fades of a video without rendering it.
 
     Its frames must have been kept: render it with --keep-frames.
 
