@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from beatwalk.sizes import NamedSize
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -122,7 +124,11 @@ def clock_ms(seconds: float) -> str:
 def describe_plan(plan: Plan, script: Script) -> list[str]:
     """What a plan asks for, in lines for people."""
     timeline = plan.timeline
-    shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
+    size = plan.settings.video.size
+    if isinstance(size, NamedSize):
+        shown = f"{size.name}: {size.width}x{size.height}"
+    else:
+        shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
     prompts = _prompts_line(len({k.prompt for k in plan.keyframes}), len(plan.segments))
     asked = {(line.prompt, line.image, line.seed) for line in script.lines}
     left = len(asked) - len({(k.prompt, k.image, k.seed) for k in plan.keyframes} & asked)

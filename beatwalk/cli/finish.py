@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from beatwalk.cli.follow import following
-from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, overwriting, telling
+from beatwalk.cli.options import EFFECTS_HELP, FILE, FLASHES_HELP, lettering, overwriting, telling
 from beatwalk.cli.resolve import overrides_of
 from beatwalk.targets import EFFECT_GROUPS
 
@@ -24,13 +24,15 @@ from beatwalk.targets import EFFECT_GROUPS
     "--upscale", metavar="N", type=click.IntRange(1, 4), help="Enlarge the video N times in width and height."
 )
 @click.option("--allow-flashes", is_flag=True, help=FLASHES_HELP)
+@click.option("--lyrics", metavar="FILE[:SECONDS]", help="Show other lyrics. Default: those of VIDEO.")
+@lettering
 @click.option(
     "--set",
     "assignments",
     metavar="KEY=VALUE",
     multiple=True,
-    help=f"Change effects, or a setting under {', '.join(EFFECT_GROUPS)}, safety or video, such as camera.zoom=0.2 "
-    "or video.crf=20.",
+    help=f"Change effects, or a setting under {', '.join(EFFECT_GROUPS)}, subtitles, card, fades, safety or video, "
+    "such as camera.zoom=0.2 or video.crf=20.",
 )
 @overwriting
 @telling
@@ -38,12 +40,13 @@ def finish(
     video: Path,
     output: Path | None,
     preset: str | None,
+    lyrics: str | None,
     overwrite: bool,
     quiet: bool,
     verbose: bool,
     **choices: Any,
 ) -> None:
-    """Change the effects of a video without rendering it again.
+    """Change effects, text and fades of a video without rendering it.
 
     Its frames must have been kept: render it with --keep-frames.
 
@@ -51,12 +54,13 @@ def finish(
     beatwalk finish out.mp4 --set camera.zoom=0.2 -o closer.mp4
     beatwalk finish out.mp4 --preset house --upscale 2 -o house.mp4
     beatwalk finish out.mp4 --effects off --overwrite
+    beatwalk finish out.mp4 --lyrics song.lrc --subtitles burn -o sung.mp4
     """
     from beatwalk import api
 
     overrides = [*([] if preset is None else [_effects_of(preset)]), *overrides_of(choices)]
     with following(choices, quiet=quiet, verbose=verbose) as tell:
-        api.finish(video, output, overrides=overrides, overwrite=overwrite, on_event=tell)
+        api.finish(video, output, overrides=overrides, lyrics=lyrics, overwrite=overwrite, on_event=tell)
 
 
 def _effects_of(preset: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from beatwalk.cli.options import (
     Moment,
     analysed,
     coding,
+    driving,
     modelling,
     overwriting,
     scaling,
@@ -64,6 +65,7 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @click.option("--preset", metavar="NAME|FILE", default="vj-loop", show_default=True, help=PRESET_HELP)
 @overwriting
 @analysed
+@driving
 @coding
 @styling
 @trusting

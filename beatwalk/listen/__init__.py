@@ -21,7 +21,7 @@ from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files
+from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -43,6 +43,7 @@ __all__ = [
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "LEAST_ODDS",
+    "LYRICS",
     "NETWORK_INPUTS",
     "TRACKERS",
     "Activations",
@@ -71,6 +72,7 @@ __all__ = [
     "find_pulse",
     "grid_to_json",
     "hear_files",
+    "lyrics_of",
     "octave_changes",
     "open_audio",
     "open_song",

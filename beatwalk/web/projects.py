@@ -50,7 +50,7 @@ from beatwalk.plan import (
     used_parts,
     used_sources,
 )
-from beatwalk.settings import Settings
+from beatwalk.settings import Settings, SourcesSettings
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.web.blocks import PICTURES, blocks_of
 from beatwalk.web.hub import Hub
@@ -346,7 +346,7 @@ class Project:
         analysis = self.analysis()
         if missing := [name for name in used_parts(sources) if analysis.lacks(name)]:
             analysis = with_parts(analysis, self.audio, missing)
-        if not any((settings.sources.stems, settings.sources.midi, settings.sources.curves)):
+        if settings.sources == SourcesSettings():
             return HeardFiles(analysis=analysis, files=(), remarks=())
         return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)
 
