@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from beatwalk.cli.console import describe_plan
 from beatwalk.errors import SettingsError
-from beatwalk.plan import settings_from
+from beatwalk.plan import parse_prompts, settings_from
 from beatwalk.preflight import remarks_of
 from beatwalk.settings import VideoSettings
 from beatwalk.sizes import NamedSize, parse_named
@@ -85,7 +85,7 @@ def test_one_line_says_both() -> None:
     assert said == ["rendered in 384x680 and scaled to 1080x1920 (9:16)"]
     assert remarks_of(VideoSettings(size=(512, 512)), (512, 512)) == []
     plan = known_plan(video={"size": "4:5"})
-    assert any("4:5: 1080x1350" in line for line in describe_plan(plan))
+    assert any("4:5: 1080x1350" in line for line in describe_plan(plan, parse_prompts("a")))
 
 
 @pytest.mark.parametrize("size", ["9:0", "1:5", "1080", "8k", "16x999999", "-16x16", 3, [1, 2, 3], ["a", 2], True])

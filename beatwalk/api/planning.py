@@ -149,7 +149,8 @@ def plan(
 def _unheard(script: Script, settings: Settings) -> list[str]:
     """Sentences on what of the prompts nano, the model inside, does not hear."""
     reader = inside_reader()
-    prompts = dict.fromkeys(line.prompt for line in script.lines if line.prompt)
+    # Words in braces are filled in from the lyrics later.
+    prompts = dict.fromkeys(line.prompt for line in script.lines if line.prompt and "{" not in line.prompt)
     weak = [weakness for prompt in prompts if (weakness := reader.weakness(prompt)) is not None]
     if len(weak) > MAX_WEAK:
         weak = [*weak[:MAX_WEAK], f"{len(weak) - MAX_WEAK} more prompts are known to it in small part only"]

@@ -138,7 +138,7 @@ def test_lyrics_travel_in_the_plan(tmp_path: Path) -> None:
     path.write_text("[00:01]one\n[00:03]two\n")
     over = {"sources": {"lyrics": f"{path}:0.5"}, "subtitles": {"mode": "burn"}}
     click_song(tmp_path / "song.wav")
-    plan = api.plan(tmp_path / "song.wav", ["a {line}"], overrides=[over], on_event=told.append)
+    plan = api.plan(tmp_path / "song.wav", ["a red sea, {line}"], overrides=[over], on_event=told.append)
     path.unlink()
     again = plan_from_json(plan_to_json(plan), "plan")
     assert [(line.start_s, line.text) for line in again.analysis.lyrics] == [(1.5, "one"), (3.5, "two")]
@@ -153,7 +153,7 @@ def test_lyrics_that_nothing_uses_are_said(tmp_path: Path) -> None:
     path.write_text("[00:01]one\n")
     song = tmp_path / "song.wav"
     click_song(song)
-    api.plan(song, ["a"], overrides=[{"sources": {"lyrics": str(path)}}], on_event=told.append)
+    api.plan(song, ["a sea"], overrides=[{"sources": {"lyrics": str(path)}}], on_event=told.append)
     assert [event.text for event in told if isinstance(event, Note)] == [
         "no prompt and no subtitles use the lyrics; --subtitles burn shows them"
     ]
