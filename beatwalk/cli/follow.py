@@ -82,6 +82,7 @@ class Follower:
             Cancelled,
             Done,
             Failed,
+            Kept,
             Note,
             Prepared,
             VideoEnded,
@@ -112,6 +113,10 @@ class Follower:
             self._console.say(f"video     {event.number} of {event.total}: {event.output}")
         elif isinstance(event, VideoEnded) and event.status != "done":
             self._console.say(f"{event.status:<9} {event.output} {event.problem}".rstrip())
+        elif isinstance(event, Kept) and event.frames + event.lost:
+            self._clear()
+            again = f"; {event.lost} are made again" if event.lost else ""
+            self._console.say(f"kept      {event.frames} of {event.total} frames{again}")
         elif isinstance(event, Failed | Cancelled):
             self._ended = True
 

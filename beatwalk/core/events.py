@@ -166,6 +166,15 @@ class Muxing(Working):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kept(Event):
+    """The work stops before the video is whole: what the next run will not make again."""
+
+    frames: int  # rendered ones that are kept
+    lost: int  # rendered ones that are not
+    total: int  # to render
+
+
+@dataclass(frozen=True, kw_only=True)
 class Done(Event):
     """A video is whole and has its name."""
 
