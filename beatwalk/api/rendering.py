@@ -215,12 +215,12 @@ def _run(request: RenderRequest, crew: Crew, tell: Reporter) -> RenderResult:
 
             try:
                 survey, records = renderer.render(targets, work, tally.tell, sink)
+                rendered_s = tally.elapsed_s
+                rendered = [path for record in records for path in record.paths]
+                finished = finisher.report() if finisher else finish_all(rendered)
             except BaseException:
                 tell(tally.kept(frames_there(work, plan.parts)))
                 raise
-            rendered_s = tally.elapsed_s
-            rendered = [path for record in records for path in record.paths]
-            finished = finisher.report() if finisher else finish_all(rendered)
             finished.stages.add("render", rendered_s)
         if not request.keep_frames:
             with contextlib.suppress(OSError):  # the video is complete; a locked leftover is not a failure

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core import OnEvent, Rendered, WorkFolder
+from beatwalk.core import Denoised, OnEvent, Rendered, WorkFolder
 from beatwalk.models import Array, host, stacked
 from beatwalk.perception import change
 from beatwalk.types import Float, SegmentPart, Storyboard, Targets
@@ -156,7 +156,13 @@ def render_segments(
                 sink(grain.path)
             if there is not None:
                 continue
-            state, begin = None if kept is None else resumed_state(walk, job, survey, kept), done
+            state = None if kept is None else resumed_state(walk, job, survey, kept)
+            begin = done - sum(len(grain.positions) for grain in grains)
+            if grains:
+                told(part.index, done - begin)
+            if state is not None and (controller := state.controller) is not None:
+                position, samples = controller.lookahead.end, controller.made
+                tell(Denoised(segment=part.index, position=position, samples=samples, reused=True))
             with _SegmentFiles(walk, part, closer, grains) as files:
                 for block in walk_blocks(walk, job, survey, tell, state):
                     files.write(block)

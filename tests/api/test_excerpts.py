@@ -61,7 +61,7 @@ def same_part(whole: Frames, plan: Plan) -> Frames:
 
 
 def test_an_excerpt_shows_what_the_whole_video_shows_there(song: Path, tmp_path: Path) -> None:
-    """The beginning, over a keyframe with a picture, on a boundary, the end: equal, with effects and flash limiter."""
+    """Its beginning, over a keyframe with a picture, on a boundary, its end: equal, with effects and limiter."""
     whole = shown(planned(song), tmp_path / "whole.mp4", FakeGenerator())
     for number, (start_s, end_s) in enumerate(((0.0, 2.0), (4.3, 6.0), (2.0, 3.5), (5.0, 6.0), (10.5, 12.0))):
         plan, generator = planned(song, start_s, end_s), FakeGenerator()
