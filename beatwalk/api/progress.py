@@ -62,6 +62,7 @@ class Progress:
         self._left: tuple[float, float] | None = None  # when the time left was last worked out, and what it was
         self._frames, self._total, self._shown = frames, sum(frames.values()), shown
         self._surveyed, self._denoised, self._rendered = (dict.fromkeys(frames, 0.0) for _ in range(3))
+        self._kept_surveys: dict[int, float] = {}  # of segments, that an earlier run has made: 1 each
         self._kept_ahead: dict[int, float] = {}  # of segments, that an earlier run has denoised ahead of its frames
         self._reused = self._done = self._finished = 0
         self._clock = clock
@@ -119,6 +120,8 @@ class Progress:
         return replace(event, progress=progress, left_s=left)
 
     def _note(self, event: Working) -> None:
+        if isinstance(event, Denoised) and not self._surveyed[event.segment]:
+            self._kept_surveys[event.segment] = self._surveyed[event.segment] = 1.0
         if isinstance(event, Surveying):
             self._surveyed[event.segment] = max(self._surveyed[event.segment], event.done)
         elif isinstance(event, Denoised):
@@ -151,7 +154,12 @@ class Progress:
         self._told = min(1.0, max(self._told, made))
         if reused >= 1:
             return self._told, self._told
-        kept = (reused, min(1.0, reused + part(self._kept_ahead)), reused, reused)
+        kept = (
+            min(1.0, reused + part(self._kept_surveys)),
+            min(1.0, reused + part(self._kept_ahead)),
+            reused,
+            reused,
+        )
         steps = zip(weights, stages, kept, strict=True)
         of_run = sum(weight * max(0.0, stage - before) for weight, stage, before in steps)
         of_run /= sum(weight * (1 - before) for weight, before in zip(weights, kept, strict=True))
