@@ -17,7 +17,7 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import check_labels, script_sources, used_curves, used_sources
+from beatwalk.plan.rule_sources import check_labels, script_sources, used_parts, used_sources
 from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of, walk_targets_of
 
@@ -47,7 +47,7 @@ __all__ = [
     "settings_from",
     "shaped_source",
     "targets_of",
-    "used_curves",
+    "used_parts",
     "used_sources",
     "walk_targets_of",
 ]

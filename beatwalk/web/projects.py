@@ -36,7 +36,7 @@ from beatwalk.listen import (
     hear_files,
     open_song,
     read_analysis,
-    with_curves,
+    with_parts,
     write_analysis,
 )
 from beatwalk.plan import (
@@ -47,7 +47,7 @@ from beatwalk.plan import (
     place_prompts,
     plan_to_json,
     script_sources,
-    used_curves,
+    used_parts,
     used_sources,
 )
 from beatwalk.settings import Settings
@@ -344,8 +344,8 @@ class Project:
         """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names."""
         sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings))}
         analysis = self.analysis()
-        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
-            analysis = with_curves(analysis, self.audio, missing)
+        if missing := [name for name in used_parts(sources) if analysis.lacks(name)]:
+            analysis = with_parts(analysis, self.audio, missing)
         if not any((settings.sources.stems, settings.sources.midi, settings.sources.curves)):
             return HeardFiles(analysis=analysis, files=(), remarks=())
         return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)

@@ -71,7 +71,7 @@ def test_an_excerpt_shows_what_the_whole_video_shows_there(song: Path, tmp_path:
 
 def test_trails_and_colours_of_an_excerpt_come_from_before_it(song: Path, tmp_path: Path) -> None:
     """Long trails: equal where the segment has begun long before, nearly so on a boundary, and not without them."""
-    trails = {"trails": {"amount": 0.6}}
+    trails: dict[str, Any] = {"trails": {"amount": 0.6}}
     whole = shown(planned(song, preset="ambient", **trails), tmp_path / "whole.mp4", FakeGenerator())
     inside = planned(song, 4.3, 6.0, "ambient", **trails)
     np.testing.assert_array_equal(shown(inside, tmp_path / "in.mp4", FakeGenerator()), same_part(whole, inside))

@@ -12,7 +12,7 @@ from beatwalk.core import Event, Rendered, WorkFolder, record_file
 from beatwalk.models import Generator, ModelRequest, load_model
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import walk_targets_of
-from beatwalk.types import Frames
+from beatwalk.types import Frames, Plan
 from beatwalk.video import read_frames
 from beatwalk.walk import frames_there, read_record, render_segments, segments
 from beatwalk.walk.walk import Walk
@@ -55,7 +55,9 @@ def rendered(walk: Walk, work: WorkFolder, stop_at: int | None = None) -> list[E
         if stop_at is not None and isinstance(event, Rendered) and event.done >= stop_at:
             raise StoppedError
 
-    render_segments(walk, walk_targets_of(walk.plan), work, tell=tell)
+    plan = walk.plan
+    assert isinstance(plan, Plan)
+    render_segments(walk, walk_targets_of(plan), work, tell=tell)
     return told
 
 
