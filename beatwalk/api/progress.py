@@ -123,7 +123,8 @@ class Progress:
         if isinstance(event, Denoised) and not self._surveyed[event.segment]:
             self._kept_surveys[event.segment] = self._surveyed[event.segment] = 1.0
         if isinstance(event, Surveying):
-            self._surveyed[event.segment] = max(self._surveyed[event.segment], event.done)
+            # The pilot tells of the first segment, which an excerpt may not need.
+            self._surveyed[event.segment] = max(self._surveyed.get(event.segment, 0.0), event.done)
         elif isinstance(event, Denoised):
             self._samples[event.segment] = event.samples
             self._denoised[event.segment] = max(self._denoised[event.segment], event.position)
@@ -141,7 +142,7 @@ class Progress:
         """How far the whole video is, and how far this run is with what it has to make, 0-1."""
 
         def part(shares: Mapping[int, float]) -> float:
-            return sum(share * self._frames[index] for index, share in shares.items()) / self._total
+            return sum(share * self._frames.get(index, 0) for index, share in shares.items()) / self._total
 
         rendered = self._done / self._total
         ahead = {index: max(0.0, share - self._rendered[index]) for index, share in self._denoised.items()}
