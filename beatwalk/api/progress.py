@@ -39,6 +39,8 @@ class Progress:
         Denoising steps of a sample, and the cost of decoding a frame in such steps.
     samples_a_frame
         Samples that are denoised for a frame, as far as that is known beforehand; it is learned on the way.
+    finishes_after
+        Whether frames are finished after all are rendered, not meanwhile, so that finishing takes time of its own.
     clock
         Seconds, increasing.
     """
@@ -53,16 +55,17 @@ class Progress:
         steps: float,
         decoding_steps: float,
         samples_a_frame: float,
+        finishes_after: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._survey, self._finish = survey, finish
+        self._survey, self._finish, self._finishes_after = survey, finish, finishes_after
         self._steps, self._decoding_steps, self._samples_a_frame = steps, decoding_steps, samples_a_frame
         self._samples: dict[int, int] = {}  # of each segment
         self._told = self._told_of_run = 0.0
         self._left: tuple[float, float] | None = None  # when the time left was last worked out, and what it was
         self._frames, self._total, self._shown = frames, sum(frames.values()), shown
         self._surveyed, self._denoised, self._rendered = (dict.fromkeys(frames, 0.0) for _ in range(3))
-        self._kept_surveys: dict[int, float] = {}  # of segments, that an earlier run has made: 1 each
+        self._kept_surveys: dict[int, float] = {}  # of segments, that an earlier run has made, beyond its frames
         self._kept_ahead: dict[int, float] = {}  # of segments, that an earlier run has denoised ahead of its frames
         self._reused = self._done = self._finished = 0
         self._clock = clock
@@ -85,6 +88,7 @@ class Progress:
             steps=steps,
             decoding_steps=decoding_steps,
             samples_a_frame=SAMPLES_A_FRAME if feedback.enabled else 1.0,
+            finishes_after=loop,
             clock=clock,
         )
 
@@ -92,8 +96,9 @@ class Progress:
     def of_finishing(cls, frames: int, clock: Callable[[], float] = time.monotonic) -> Progress:
         """Of a video whose frames are all rendered."""
         return cls(
-            {0: frames}, shown=frames, survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0, clock=clock
-        )
+            {0: frames}, shown=frames, survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0,
+            finishes_after=True, clock=clock,
+        )  # fmt: skip
 
     def filled(self, event: Event) -> Event:
         """The event with what is known by now."""
@@ -121,7 +126,8 @@ class Progress:
 
     def _note(self, event: Working) -> None:
         if isinstance(event, Denoised) and not self._surveyed[event.segment]:
-            self._kept_surveys[event.segment] = self._surveyed[event.segment] = 1.0
+            self._surveyed[event.segment] = 1.0
+            self._kept_surveys[event.segment] = 1.0 - self._rendered[event.segment]
         if isinstance(event, Surveying):
             # The pilot tells of the first segment, which an excerpt may not need.
             self._surveyed[event.segment] = max(self._surveyed.get(event.segment, 0.0), event.done)
@@ -161,6 +167,7 @@ class Progress:
             reused,
             reused,
         )
+        weights = weights if self._finishes_after else (*weights[:3], 0.0)
         steps = zip(weights, stages, kept, strict=True)
         of_run = sum(weight * max(0.0, stage - before) for weight, stage, before in steps)
         of_run /= sum(weight * (1 - before) for weight, before in zip(weights, kept, strict=True))
