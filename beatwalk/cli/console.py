@@ -129,10 +129,10 @@ def describe_plan(plan: Plan, script: Script) -> list[str]:
         shown = f"{size.name}: {size.width}x{size.height}"
     else:
         shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
-    prompts = _prompts_line(len({k.prompt for k in plan.keyframes}), len(plan.segments))
+    prompts = _prompts_line(len({k.prompt for k in plan.shown_keyframes[:-1]}), len(plan.shown_segments))
     asked = {(line.prompt, line.image, line.seed) for line in script.lines}
-    left = len(asked) - len({(k.prompt, k.image, k.seed) for k in plan.keyframes} & asked)
-    words = {line.prompt for line in script.lines if line.prompt} - {k.prompt for k in plan.keyframes}
+    left = len(asked) - len({(k.prompt, k.image, k.seed) for k in plan.shown_keyframes[:-1]} & asked)
+    words = {line.prompt for line in script.lines if line.prompt} - {k.prompt for k in plan.shown_keyframes[:-1]}
     if left and words:
         whole = timeline.start_s == 0 and timeline.end_s >= plan.analysis.duration_s - 0.5
         outside = f"outside {clock(timeline.start_s)} to {clock(timeline.end_s)}"
@@ -148,16 +148,17 @@ def describe_plan(plan: Plan, script: Script) -> list[str]:
 def describe_keyframes(plan: Plan) -> list[str]:
     """When each prompt arrives, how long it lasts, and what else is said of it, a line each."""
     lines = []
-    for segment in plan.segments:
+    for segment in plan.shown_segments:
         k = segment.start
+        first, last = max(segment.first, 0), min(segment.last, plan.timeline.n_frames)
         said = [
             f"seed {k.seed}" if k.seed not in (None, plan.settings.seed) else "",
             f"picture {k.image.name} at strength {k.strength:g}" if k.image is not None else "",
             f"without {k.negative}" if k.negative else "",
         ]
         extra = f"  ({', '.join(text for text in said if text)})" if any(said) else ""
-        lasts_s = segment.n_frames / float(plan.timeline.fps)
-        lines.append(f"{clock(plan.timeline.time_of(k.frame)):>8}  {lasts_s:>5.1f} s  {k.prompt}{extra}")
+        lasts_s = (last - first) / float(plan.timeline.fps)
+        lines.append(f"{clock(plan.timeline.time_of(first)):>8}  {lasts_s:>5.1f} s  {k.prompt}{extra}")
     return lines
 
 

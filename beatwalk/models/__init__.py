@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.models.arrays import Array, column, host, joined, mixed, stacked, with_edges
+from beatwalk.models.arrays import Array, column, host, joined, like, mixed, stacked, with_edges
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.devices import count_cuda_devices, use_threads
@@ -40,6 +40,7 @@ __all__ = [
     "host",
     "inside_reader",
     "joined",
+    "like",
     "list_models",
     "load_model",
     "load_upscaler",

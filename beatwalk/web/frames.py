@@ -1,7 +1,7 @@
 """Frames of a render that is not finished, at the moments of the song that they belong to.
 
-A finished segment holds every frame. Of the one that grows, small pictures are kept as they pass. Neither has effects
-yet: camera, colour and the flash limiter come when the video is finished.
+A finished grain of a segment holds every frame. Of the one that grows, small pictures are kept as they pass. Neither
+has effects yet: camera, colour and the flash limiter come when the video is finished.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import functools
 import io
 from pathlib import Path
 
-from beatwalk.core import WorkFolder, record_file
+from beatwalk.core import WorkFolder
 from beatwalk.plan import read_plan
-from beatwalk.types import Frames, Plan, Segment
+from beatwalk.types import Frames, Plan
 from beatwalk.video import read_frames
+from beatwalk.walk import files_there
 
 SIDE = 1024  # pixels of a picture's longer side, at most
 MAX_KEPT = 2000  # small pictures of a render, 4 to 8 kB each
@@ -57,34 +58,33 @@ class Strip:
 
 
 def frames_kept(plan: Plan, video: Path) -> int:
-    """Number of frames, from the first one on, that finished segments hold."""
-    count = 0
-    for segment in plan.segments:
-        if _finished(WorkFolder(video), segment) is None:
+    """Number of frames of the video, from the first one on, that recorded files hold."""
+    work, count = WorkFolder(video), 0
+    for part in plan.parts if work.is_ours else ():
+        files = files_there(work, part)
+        count = max(0, part.segment.first + files[-1][1]) if files else count
+        if not files or files[-1][1] < part.end:
             break
-        count = segment.last
     return count
 
 
 def frame_of(plan: Plan, video: Path, frame: int) -> bytes | None:
-    """A frame of a finished segment as a JPEG; None: its segment is not finished."""
-    segment = next((one for one in plan.segments if one.first <= frame < one.last), None)
-    path = None if segment is None else _finished(WorkFolder(video), segment)
-    if segment is None or path is None:
+    """A frame of the video as a JPEG, from a recorded file; None: it is not there yet."""
+    work = WorkFolder(video)
+    part = next((one for one in plan.parts if one.first <= frame < one.last), None)
+    if part is None or not work.is_ours:
         return None
-    before_s = max(0.0, float((frame - segment.first - 0.5) / plan.timeline.fps))  # half a frame before it is shown
+    in_segment = frame - part.segment.first
+    found = [(first, path) for first, last, path in files_there(work, part) if first <= in_segment < last]
+    if not found:
+        return None
+    ((first, path),) = found
+    before_s = max(0.0, float((in_segment - first - 0.5) / plan.timeline.fps))  # half a frame before it is shown
     frames = read_frames(path, block=1, start_s=before_s)
     try:
         return jpeg_of(next(frames))
     finally:
         frames.close()  # type: ignore[attr-defined]
-
-
-def _finished(work: WorkFolder, segment: Segment) -> Path | None:
-    path = work.frames_file(segment.index)
-    if not work.is_ours or path.is_symlink() or not path.is_file() or not record_file(path).is_file():
-        return None
-    return path
 
 
 def jpeg_of(pictures: Frames) -> bytes:

@@ -305,9 +305,13 @@ class Queue:
             if isinstance(event, Working):
                 job.progress, job.left_s = event.progress, event.left_s
             if isinstance(event, Rendered):
-                job.done, job.frames_per_s, job.stage = event.done, event.frames_per_s, "rendering"
-                if event.preview is not None:
-                    self._strips.setdefault(job.id, Strip(event.total)).add(event.done - 1, event.preview)
+                before = event.total - job.facts.get(
+                    "frames", event.total
+                )  # of the walk, that an excerpt does not show
+                job.done, job.frames_per_s = max(0, event.done - before), event.frames_per_s
+                job.stage = "rendering"
+                if event.preview is not None and job.done:
+                    self._strips.setdefault(job.id, Strip(event.total)).add(job.done - 1, event.preview)
             elif isinstance(event, Prepared):
                 job.facts |= {"size": [event.width, event.height], "model": event.model, "device": event.device}
             elif isinstance(event, Note) and not event.detail:
