@@ -20,7 +20,7 @@ from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files
+from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files, parts_of
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -70,6 +70,7 @@ __all__ = [
     "hear_files",
     "open_audio",
     "open_song",
+    "parts_of",
     "read_analysis",
     "read_midi",
     "read_network",

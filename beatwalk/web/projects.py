@@ -23,9 +23,10 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from beatwalk.core import read_json, whole_or_nothing, write_json
@@ -35,6 +36,7 @@ from beatwalk.listen import (
     analysis_to_json,
     hear_files,
     open_song,
+    parts_of,
     read_analysis,
     with_curves,
     write_analysis,
@@ -340,9 +342,17 @@ class Project:
         check_plan(made)
         return made
 
-    def heard(self, settings: Settings, script: Script | None = None) -> HeardFiles:
-        """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names."""
-        sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings))}
+    def heard(
+        self, settings: Settings, script: Script | None = None, also: Mapping[str, str] = MappingProxyType({})
+    ) -> HeardFiles:
+        """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names.
+
+        Parameters
+        ----------
+        also
+            Sources that are wanted besides those that settings and script use, each with what it is for.
+        """
+        sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings)), **also}
         analysis = self.analysis()
         if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
             analysis = with_curves(analysis, self.audio, missing)
@@ -382,6 +392,7 @@ class Project:
                 "prompt_problem": problem,
                 "settings": state.settings.model_dump(mode="json"),
                 "preset": state.preset,
+                "file_sources": parts_of(state.settings.sources),
                 "model": state.model,
                 "start_s": state.start_s,
                 "end_s": state.end_s,

@@ -119,10 +119,8 @@ export function drawSong(canvas, wave, curve, moving) {
   if (curve) {
     pen.strokeStyle = colors.ink;
     pen.lineWidth = 1.4;
-    line(pen, width, (time) => {
-      const at = time * curve.rate_hz;
-      return height - 4 - ((curve.values[Math.min(Math.round(at), curve.values.length - 1)] ?? 0) / 255) * (height - RULER - 8);
-    });
+    const { values, rate_hz } = curve;
+    line(pen, width, (from, to) => height - 4 - (highest(values, from * rate_hz, to * rate_hz) / 255) * (height - RULER - 8));
     pen.lineWidth = 1;
   }
   pen.fillStyle = colors.accent;
@@ -206,13 +204,25 @@ function diamond(pen, x, y) {
 }
 
 /**
- * A line over the view, from a function of time to y.
- * @param {CanvasRenderingContext2D} pen @param {number} width @param {(time: number) => number} y
+ * A line over the view, from a function of the time that a column shows to y.
+ * @param {CanvasRenderingContext2D} pen @param {number} width @param {(from: number, to: number) => number} y
  */
 function line(pen, width, y) {
   pen.beginPath();
-  for (let x = 0; x <= width; x += 1) pen.lineTo(x, y(view.time(x)));
+  for (let x = 0; x <= width; x += 1) pen.lineTo(x, y(view.time(x), view.time(x + 1)));
   pen.stroke();
+}
+
+/**
+ * The highest of the values that a column shows, so that short peaks are seen at any zoom.
+ * @param {ArrayLike<number>} values @param {number} from @param {number} to
+ */
+function highest(values, from, to) {
+  const first = Math.floor(from);
+  const last = Math.max(first, Math.floor(to) - 1);
+  let value = 0;
+  for (let i = first; i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
+  return value;
 }
 
 /**
@@ -228,10 +238,7 @@ export function drawValues(canvas, values, rate_hz, top, label = "") {
   pen.beginPath();
   pen.moveTo(0, height);
   for (let x = 0; x <= width; x += 1) {
-    const first = Math.floor((view.start + x * step) * rate_hz);
-    const last = Math.max(first, Math.floor((view.start + (x + 1) * step) * rate_hz) - 1);
-    let value = 0;
-    for (let i = first; i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
+    const value = highest(values, (view.start + x * step) * rate_hz, (view.start + (x + 1) * step) * rate_hz);
     pen.lineTo(x, height - value * scale);
   }
   pen.lineTo(width, height);

@@ -206,9 +206,18 @@ async function fetchWave() {
 
 /** @param {string} name of a source; empty: no curve */
 async function fetchSource(name) {
-  const found = name && store.heard ? await bytes(`${store.path}/sources/${name}`).catch(() => null) : null;
+  const found = name && store.heard ? await bytes(`${store.path}/sources/${encodeURIComponent(name)}`).catch(() => null) : null;
   curve = found ? { values: new Uint8Array(found.buffer), rate_hz: found.rate_hz } : null;
   redraw();
+}
+
+/** Offers every source that changes: the song's, and those of the project's files. */
+function offerSources() {
+  const names = ["", ...store.options.sources.map((one) => one.name).filter((name) => name !== "constant"), ...store.project.file_sources];
+  const choice = $("source");
+  if ([...choice.options].map((one) => one.value).join() === names.join()) return;
+  const chosen = choice.value;
+  choice.replaceChildren(...names.map((name) => new Option(name.replace("_", " ") || "no curve", name, false, name === chosen)));
 }
 
 function showState() {
@@ -264,6 +273,7 @@ export function beginTimeline() {
     const now = JSON.stringify(store.project.settings.walk);
     if (now !== settings) refreshCurves();
     settings = now;
+    offerSources();
     showState();
     showTime();
     redraw();

@@ -39,6 +39,7 @@
  * @property {Problem|null} prompt_problem
  * @property {Settings} settings
  * @property {string} preset
+ * @property {string[]} file_sources of stems, MIDI files and curves that the preset names
  * @property {string|null} model
  * @property {number} start_s
  * @property {number|null} end_s
@@ -63,6 +64,7 @@
  * @property {string} [when]
  * @property {number|null} [gate]
  * @property {string} [hold]
+ * @property {{hz: number, damping: number, response: number}|null} [smooth]
  */
 /** @typedef {{level: number, rate: number, expression: string, rules: Rule[]}} Modulated */
 /** @typedef {{path: string, name: string, unit: string, reach: number, low: number}} Target */
@@ -75,6 +77,7 @@
  * @property {string[]} trackers
  * @property {string[]} fps
  * @property {{name: string, text: string, kind: string}[]} sources
+ * @property {{name: string, text: string, example: string}[]} functions of expressions
  * @property {string[]} curves
  * @property {string[]} holds
  * @property {Target[]} targets
