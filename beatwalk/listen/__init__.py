@@ -16,6 +16,7 @@ from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
+from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
@@ -68,6 +69,7 @@ __all__ = [
     "find_pulse",
     "grid_to_json",
     "hear_files",
+    "import_librosa",
     "open_audio",
     "open_song",
     "parts_of",

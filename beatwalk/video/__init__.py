@@ -17,6 +17,7 @@ from beatwalk.video.hardware import encoder_of
 from beatwalk.video.marker_files import MARKER_FILES, marker_path, write_markers
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import mux
+from beatwalk.video.one_frame import frames_before, with_effects
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.writing import Encoder, LosslessWriter
 
@@ -38,6 +39,7 @@ __all__ = [
     "cues_of",
     "encoder_of",
     "finish_segments",
+    "frames_before",
     "marker_path",
     "markers_of",
     "mux",
@@ -47,6 +49,7 @@ __all__ = [
     "read_frames",
     "read_sound",
     "remarks",
+    "with_effects",
     "write_cues",
     "write_markers",
 ]

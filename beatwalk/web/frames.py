@@ -1,7 +1,7 @@
-"""Frames of a render that is not finished, at the moments of the song that they belong to.
+"""Frames of a render that is not finished, at the moments of the song that they belong to, with their effects.
 
-A finished segment holds every frame. Of the one that grows, small pictures are kept as they pass. Neither has effects
-yet: camera, colour and the flash limiter come when the video is finished.
+A finished segment holds every frame. Of those that grow, small pictures are kept as they pass. Both get the effects
+that the finished video will have; only the flash limiter comes later, because it looks at all frames before.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import bisect
 import functools
 import io
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-from beatwalk.core import WorkFolder, record_file
-from beatwalk.plan import read_plan
-from beatwalk.types import Frames, Plan, Segment
-from beatwalk.video import read_frames
+import numpy as np
+
+from beatwalk.core import Rendered, WorkFolder, record_file
+from beatwalk.plan import read_plan, targets_of
+from beatwalk.types import Frames, Plan, Segment, Targets
+from beatwalk.video import frames_before, read_frames, with_effects
 
 SIDE = 1024  # pixels of a picture's longer side, at most
 MAX_KEPT = 2000  # small pictures of a render, 4 to 8 kB each
@@ -33,51 +37,95 @@ class Strip:
         self._apart = -(-n_frames // MAX_KEPT)
         self._frames: list[int] = []  # increasing
         self._pictures: list[bytes] = []
-        self.latest = b""
+        self.latest: tuple[int, bytes] | None = None
 
     def add(self, frame: int, picture: bytes) -> None:
-        """Take the picture of a frame that lies after those before."""
-        self.latest = picture
-        if not self._frames or frame - self._frames[-1] >= self._apart:
-            self._frames.append(frame)
-            self._pictures.append(picture)
+        """Take the picture of a frame; several workers bring theirs in any order."""
+        self.latest = frame, picture
+        at = bisect.bisect_left(self._frames, frame)
+        around = self._frames[max(0, at - 1) : at + 1]
+        if all(abs(frame - one) >= self._apart for one in around):
+            self._frames.insert(at, frame)
+            self._pictures.insert(at, picture)
 
     def clear(self) -> None:
         """Forget all but the latest picture."""
         self._frames.clear()
         self._pictures.clear()
 
-    def near(self, frame: int) -> bytes | None:
-        """The picture nearest to a frame; None: there is none at all."""
+    def near(self, frame: int) -> tuple[int, bytes] | None:
+        """The frame nearest to this one that has a picture, and its picture; None: there is none at all."""
         if not self._frames:
             return None
         after = bisect.bisect_left(self._frames, frame)
         around = range(max(0, after - 1), min(after + 1, len(self._frames)))
-        return self._pictures[min(around, key=lambda index: abs(self._frames[index] - frame))]
+        nearest = min(around, key=lambda index: abs(self._frames[index] - frame))
+        return self._frames[nearest], self._pictures[nearest]
 
 
-def frames_kept(plan: Plan, video: Path) -> int:
-    """Number of frames, from the first one on, that finished segments hold."""
-    count = 0
-    for segment in plan.segments:
-        if _finished(WorkFolder(video), segment) is None:
-            break
-        count = segment.last
-    return count
+class Growth:
+    """Which frames of a render are there, in whatever order its segments are made.
+
+    Parameters
+    ----------
+    video
+        Where it will be; its work folder lies beside it.
+    """
+
+    def __init__(self, plan: Plan, video: Path) -> None:
+        self._segments = plan.segments
+        self._made = {one.index: one.n_frames for one in plan.segments if _finished(WorkFolder(video), one)}
+
+    def see(self, event: Rendered) -> int:
+        """Take note of frames; returns the index of the last of them in the video."""
+        self._made[event.segment] = event.in_segment
+        return self._segments[event.segment].first + max(0, event.in_segment - 1)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The frames that are there, as half-open ranges that do not touch."""
+        found: list[tuple[int, int]] = []
+        for segment in self._segments:
+            first, last = segment.first, segment.first + self._made.get(segment.index, 0)
+            if found and found[-1][1] == first:
+                found[-1] = found[-1][0], last
+            elif last > first:
+                found.append((first, last))
+        return found
 
 
-def frame_of(plan: Plan, video: Path, frame: int) -> bytes | None:
-    """A frame of a finished segment as a JPEG; None: its segment is not finished."""
+def frame_of(plan: Plan, targets: Targets, video: Path, frame: int) -> bytes | None:
+    """A frame of a finished segment with its effects, as a JPEG; None: its segment is not finished."""
     segment = next((one for one in plan.segments if one.first <= frame < one.last), None)
     path = None if segment is None else _finished(WorkFolder(video), segment)
     if segment is None or path is None:
         return None
-    before_s = max(0.0, float((frame - segment.first - 0.5) / plan.timeline.fps))  # half a frame before it is shown
-    frames = read_frames(path, block=1, start_s=before_s)
-    try:
-        return jpeg_of(next(frames))
-    finally:
-        frames.close()  # type: ignore[attr-defined]
+    before = min(frames_before(targets, frame), frame - segment.first) if plan.settings.effects else 0
+    begin_s = max(0.0, float((frame - before - segment.first - 0.5) / plan.timeline.fps))  # half a frame earlier
+    with closing(_singly(path, _shown(plan.size), begin_s)) as frames:
+        read = np.concatenate([next(frames) for _ in range(before + 1)])
+    return jpeg_of(with_effects(read, frame - before, targets)[-1:] if plan.settings.effects else read)
+
+
+def _singly(path: Path, size: tuple[int, int] | None, start_s: float) -> Iterator[Frames]:
+    yield from read_frames(path, size=size, block=1, start_s=start_s)
+
+
+def _shown(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The size in which frames are shown; None: their own, which is small enough."""
+    if size is None or max(size) <= SIDE:
+        return None
+    return max(1, size[0] * SIDE // max(size)), max(1, size[1] * SIDE // max(size))
+
+
+def small_with_effects(plan: Plan, targets: Targets, frame: int, picture: bytes) -> bytes:
+    """A frame's small picture with its effects, but for what earlier frames leave in it."""
+    if not plan.settings.effects:
+        return picture
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        pixels = np.asarray(opened.convert("RGB"))[None]
+    return jpeg_of(with_effects(pixels, frame, targets))
 
 
 def _finished(work: WorkFolder, segment: Segment) -> Path | None:
@@ -99,6 +147,7 @@ def jpeg_of(pictures: Frames) -> bytes:
 
 
 @functools.lru_cache(4)
-def plan_kept(path: Path, mtime_ns: int) -> Plan:
-    """A plan of the queue; that of an hour-long song takes a second to read."""
-    return read_plan(path, trust_paths=True)  # the queue's own; its song lies one folder above it
+def plan_kept(path: Path, mtime_ns: int) -> tuple[Plan, Targets]:
+    """A plan of the queue and its targets; those of an hour-long song take a second to read and compute."""
+    plan = read_plan(path, trust_paths=True)  # the queue's own; its song lies one folder above it
+    return plan, targets_of(plan)

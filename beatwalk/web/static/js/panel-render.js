@@ -13,7 +13,10 @@ let jobs = [];
 let videos = [];
 /** @type {Record<string, number>} raised with every new frame, so that the picture is fetched again */
 const frames = {};
+/** @type {{devices: string[], cards: number, workers: number}} what can compute here; told after a moment */
+let here = { devices: ["auto"], cards: 0, workers: 0 };
 let device = "auto";
+let workers = ""; // who renders: this process, a number of workers, or all cards
 /** @type {any} */
 let estimate = null;
 let estimating = 0; // the newest question; an older answer is not shown
@@ -69,17 +72,18 @@ function draw() {
       choice("Frames a second", "fps", options.fps.map((one) => [one, one]), video.fps, (value) => store.change({ settings: { video: { fps: value } } })),
       choice("Codec", "codec", options.codecs.map((one) => [one.name, `${one.name} (${one.suffix})`]), video.codec, (value) => store.change({ settings: { video: { codec: value } } })),
       choice("Model", "model", options.models.map((one) => [one.name, one.name]), project.model ?? "nano", (value) => store.change({ model: value })),
-      choice("Device", "device", options.devices.map((one) => [one, one]), device, (value) => {
+      choice("Device", "device", here.devices.map((one) => [one, one]), device, (value) => {
         device = value;
         ask();
       }),
+      sharing(),
       choice("Steps", "steps", [["", "the model's own"], ...["1", "2", "4", "8", "15", "20", "30", "50"].map((one) => /** @type {[string, string]} */ ([one, one]))], String(model.steps ?? ""), (value) => store.change({ settings: { model: { steps: value ? Number(value) : null } } })),
       h("label", { class: "field" }, "Seed", h("input", { type: "number", min: 0, step: 1, value: project.settings.seed, "data-name": "seed", onchange: (/** @type {any} */ event) => store.change({ settings: { seed: Number(event.target.value) } }) })),
     ),
     h(
       "div",
       { class: "estimate num", role: "status" },
-      estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–"),
+      estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–", workers && estimate && h("span", { class: "dim small" }, " in one process")),
       estimate && !estimate.error ? h("span", { class: "dim small" }, `${estimate.frames} frames of ${estimate.size.join("×")} · ${size(estimate.bytes)} of ${size(estimate.free_bytes)} free · ${span(length)} of the song`) : "",
     ),
     h("p", { class: "row" }, h("button", { class: "button primary", type: "button", "data-name": "render", disabled: !project.blocks.length, onclick: render }, "Render"), h("span", { class: "dim small" }, project.blocks.length ? "I and O on the timeline set where it begins and ends." : "Write a prompt first.")),
@@ -92,6 +96,38 @@ function draw() {
   panel.scrollTop = scrollTop;
   if (focus) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-name="${focus}"]`))?.focus({ preventScroll: true });
 }
+
+/** Who renders, where there is a choice: with Ray, or with several cards. */
+function sharing() {
+  if (!here.workers && here.cards < 2) return "";
+  /** @type {[string, string][]} */
+  const choices = [["", "one process"]];
+  if (here.workers && here.cards > 1) choices.push(["all", `all ${here.cards} cards`]);
+  for (let count = 2; count <= here.workers && here.cards < 2; count += 1) choices.push([String(count), `${count} workers`]);
+  if (here.workers && here.cards < 2 && here.workers < 2) choices.push(["1", "1 worker"]);
+  const made = choice("Workers", "workers", choices, workers, (value) => {
+    workers = value;
+    draw();
+  });
+  if (!here.workers) made.append(h("span", {}, "Several cards render together with beatwalk[ray]."));
+  return made;
+}
+
+/** @param {Job["rows"][0]} row */
+function worker(row) {
+  const { segment } = row;
+  const parts = segment === null ? [row.state] : [`segment ${segment + 1}`, row.frames_per_s !== null && `${row.frames_per_s.toFixed(1)} frames/s`];
+  return h(
+    "div",
+    { role: "listitem" },
+    h("span", { class: "dim" }, [`${row.worker}`, row.device].filter(Boolean).join(" · ")),
+    h("progress", { max: 1, value: segment === null ? 0 : row.done, "aria-label": `Worker ${row.worker}` }),
+    h("span", { class: "num" }, parts.filter(Boolean).join(" · ")),
+  );
+}
+
+/** @param {Job} job */
+const crew = (job) => h("div", { class: "workers facts small", role: "list", "aria-label": "Workers" }, ...job.rows.map(worker));
 
 /** @param {Job} job */
 function told(job) {
@@ -123,6 +159,7 @@ function jobCard(job) {
     ),
     h("p", { class: "facts dim small num" }, told(job)),
     h("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.file}` }),
+    crew(job),
     job.message && h("p", { class: "problem facts" }, job.message),
     ...job.notes.map((note) => h("p", { class: "dim small facts" }, note)),
   );
@@ -160,7 +197,7 @@ function film(video, open) {
 export async function render() {
   try {
     await store._last;
-    const job = await call("POST", `${store.path}/renders`, { device });
+    const job = await call("POST", `${store.path}/renders`, { device, workers: Number(workers) || 0, cards: workers === "all" ? "all" : "" });
     toast(`${job.file} is in the queue`);
     store.tell("show", "render");
   } catch (error) {
@@ -204,6 +241,10 @@ export function beginRender() {
       ask();
     }
   });
+  call("GET", "/devices").then((found) => {
+    here = found;
+    draw();
+  }, () => {});
   store.on("song", () => {
     readJobs();
     readVideos();
@@ -240,5 +281,6 @@ function update(job) {
     else picture.replaceWith(h("img", { class: "frame", src: url, alt: "Latest frame" }));
   }
   /** @type {HTMLElement} */ (shown.querySelector(".facts")).textContent = told(job);
+  shown.querySelector(".workers")?.replaceWith(crew(job));
   /** @type {HTMLProgressElement} */ (shown.querySelector("progress")).value = job.progress;
 }

@@ -71,7 +71,6 @@
 /**
  * @typedef {object} Options
  * @property {{name: string, family: string, size: number[]|null, steps: number|null}[]} models
- * @property {string[]} devices
  * @property {{name: string, width: number, height: number}[]} aspects
  * @property {{name: string, suffix: string}[]} codecs
  * @property {string[]} trackers
@@ -95,6 +94,10 @@
  * @property {number|null} left_s
  * @property {number|null} frames_per_s
  * @property {number} done
+ * @property {[number, number][]} spans of frames that are there
+ * @property {number} workers
+ * @property {string} cards
+ * @property {{worker: number, state: string, node: string, device: string, segment: number|null, done: number, frames_per_s: number|null}[]} rows of workers
  * @property {string} message
  * @property {string[]} notes
  * @property {boolean} checked
