@@ -84,7 +84,7 @@ def check_part(sources: SourcesSettings, name: str) -> None:
 
 
 def parts_of(sources: SourcesSettings) -> list[str]:
-    """Sources that files may give: all of stems and curves, every note and the drums of MIDI files. Nothing is opened."""
+    """Sources that files may give: all of stems and curves, notes and drums of MIDI files. Nothing is opened."""
     found = [f"{name}.{part}" for name in sources.stems for part in STEM_PARTS]
     for name in sources.midi:
         found += [name, *(f"{name}.{drum}" for drum in DRUMS)]

@@ -35,7 +35,7 @@ from beatwalk.web.projects import Project
 from beatwalk.web.waveform import write_waveform
 
 MIN_TAPS = 4
-LOAD_AFTER_S = 3.0
+LOAD_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +59,7 @@ class Hearing:
         self._loading: threading.Thread | None = None
 
     def get_ready(self) -> None:
-        """Load librosa in the background, once: its import takes seconds, for which the first tap would wait.
+        """Load librosa in the background, once: its import takes seconds, for which songs and taps would wait.
 
         It begins a little later, so that a page that is opening just now comes first.
         """

@@ -115,6 +115,7 @@ def project_routes(server: Server) -> "APIRouter":
     @router.get("/projects")
     def list_projects() -> list[dict[str, Any]]:
         """Projects, the one that was changed last first."""
+        server.hearing.get_ready()  # whoever looks at them will soon open one, or bring a song
         return server.projects.summaries()
 
     @router.post("/projects", status_code=201)

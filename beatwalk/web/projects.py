@@ -30,7 +30,7 @@ from types import MappingProxyType
 from typing import Any
 
 from beatwalk.core import read_json, whole_or_nothing, write_json
-from beatwalk.errors import BeatwalkError, OutputError, PlanError
+from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError
 from beatwalk.listen import (
     HeardFiles,
     analysis_to_json,
@@ -165,13 +165,9 @@ class Project:
             It holds no sound that can be read.
         """
         with self._saving, self.lock:  # what was heard before is not written after it was removed
-            audio = open_song(partial)
             file = f"song{partial.suffix}"
-            if self.song is not None and self.song_file != file:
-                self.song.unlink(missing_ok=True)
-            partial.replace(self.folder / file)
+            self._audio = self._first_song(partial, file) if self.song is None else self._next_song(partial, file)
             self.song_file, self.song_name, self.problem = file, name, None
-            self._audio = None
             for stale in ("waveform.bin", "sound.ogg"):
                 (self.cache / stale).unlink(missing_ok=True)
             if self.name == "Untitled" or not self.name:
@@ -181,8 +177,23 @@ class Project:
             self.state = replace(self.state, analysis=None, anchors_s=(), start_s=0.0, end_s=None)
             (self.folder / "analysis.json").unlink(missing_ok=True)
             self._stored = None
-            del audio
             self._advance()
+
+    def _first_song(self, partial: Path, file: str) -> Audio:
+        """Open an upload under its own name; to open it takes a second or two, so that is done once."""
+        try:
+            return open_song(partial.replace(self.folder / file))
+        except AudioError:
+            (self.folder / file).replace(partial)
+            raise
+
+    def _next_song(self, partial: Path, file: str) -> Audio | None:
+        """Replace the song by an upload, which is opened before the other one goes, and again when it is needed."""
+        open_song(partial)
+        if self.song is not None and self.song_file != file:
+            self.song.unlink(missing_ok=True)
+        partial.replace(self.folder / file)
+        return None
 
     def take_analysis(self, analysis: Analysis) -> None:
         """Keep what was heard; this is no step that could be undone."""

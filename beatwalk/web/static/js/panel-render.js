@@ -14,7 +14,7 @@ let videos = [];
 /** @type {Record<string, number>} raised with every new frame, so that the picture is fetched again */
 const frames = {};
 /** @type {{devices: string[], cards: number, workers: number}} what can compute here; told after a moment */
-let here = { devices: ["auto"], cards: 0, workers: 0 };
+let here = { devices: [], cards: 0, workers: 0 };
 let device = "auto";
 let workers = ""; // who renders: this process, a number of workers, or all cards
 /** @type {any} */
@@ -72,7 +72,7 @@ function draw() {
       choice("Frames a second", "fps", options.fps.map((one) => [one, one]), video.fps, (value) => store.change({ settings: { video: { fps: value } } })),
       choice("Codec", "codec", options.codecs.map((one) => [one.name, `${one.name} (${one.suffix})`]), video.codec, (value) => store.change({ settings: { video: { codec: value } } })),
       choice("Model", "model", options.models.map((one) => [one.name, one.name]), project.model ?? "nano", (value) => store.change({ model: value })),
-      choice("Device", "device", here.devices.map((one) => [one, one]), device, (value) => {
+      choice("Device", "device", (here.devices.length ? here.devices : ["auto"]).map((one) => [one, one]), device, (value) => {
         device = value;
         ask();
       }),
@@ -223,6 +223,11 @@ async function readJobs() {
   store.tell("jobs", jobs);
 }
 
+async function readDevices() {
+  here = await call("GET", "/devices");
+  draw();
+}
+
 async function readVideos() {
   videos = await call("GET", `${store.path}/videos`);
   draw();
@@ -241,10 +246,6 @@ export function beginRender() {
       ask();
     }
   });
-  call("GET", "/devices").then((found) => {
-    here = found;
-    draw();
-  }, () => {});
   store.on("song", () => {
     readJobs();
     readVideos();
@@ -252,6 +253,7 @@ export function beginRender() {
   store.on("tab", (name) => {
     if (name !== "render") return;
     draw();
+    if (!here.devices.length) readDevices();
     if (!estimate) ask();
   });
   store.on("event", (event) => {
