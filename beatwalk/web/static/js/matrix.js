@@ -103,13 +103,13 @@ function entry(target, name, more, changed) {
     autocomplete: "off",
     ...more,
     onchange: async () => {
-      const made = changed(field.value.trim());
-      const error = await call("POST", `${store.path}/settings/check`, { settings: override(target, made) }).catch((one) => one);
+      const text = field.value.trim();
+      const error = await call("POST", `${store.path}/settings/check`, { settings: override(target, changed(text)) }).catch((one) => one);
       const refused = error instanceof ApiError;
       field.setAttribute("aria-invalid", String(refused));
       problem.hidden = !refused;
       problem.textContent = refused ? error.message.replace(WHERE, "") : "";
-      if (!refused) put(target, made, true);
+      if (!refused) put(target, changed(text), true); // from what is there now; another field may have been quicker
     },
   });
   return { field, problem };
