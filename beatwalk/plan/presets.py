@@ -184,7 +184,8 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     found = first["input"]
-    shown = "" if "found" in message or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
+    told = "found" in message or message.endswith("?")
+    shown = "" if told or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
     return f"{key or 'top level'}: {message}{shown}"
 
 

@@ -157,7 +157,7 @@ def previews(page: Page) -> None:
 
 def stills(page: Page) -> None:
     """The pictures of all keyframes."""
-    shown = "() => document.querySelectorAll('.thumb img').length === 6"
+    shown = "() => new Set([...document.querySelectorAll('.thumb img')].map((one) => one.src)).size === 6"
     tell(
         "all stills of six prompts, from when they are asked for",
         f"{took(lambda: page.wait_for_function(shown)):.1f} s",

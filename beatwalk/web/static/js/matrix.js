@@ -44,15 +44,25 @@ const save = paused(180, async (/** @type {Target} */ target, /** @type {Modulat
   if (saved && !held) store.draft = null;
 });
 
-/** Tries a value at once, and saves it when the hand rests. @param {Target} target @param {Modulated} value @param {boolean} [again] */
-function put(target, value, again = false) {
-  const [group, name] = target.path.split(".");
+/** Tries settings without saving them: curves and a live preview follow. @param {string} group @param {string} name @param {any} value */
+export function attempt(group, name, value) {
   const draft = store.draft ?? {};
   store.draft = { ...draft, [group]: { ...draft[group], [name]: value } };
   collect();
   store.tell("draft");
+}
+
+/** @param {Target} target @param {Modulated} value */
+function attemptTarget(target, value) {
+  const [group, name] = target.path.split(".");
+  attempt(group, name, value);
+}
+
+/** Tries a value at once, and saves it. @param {Target} target @param {Modulated} value */
+function put(target, value) {
+  attemptTarget(target, value);
   save(target, value);
-  if (again) store.tell("rows");
+  store.tell("rows");
 }
 
 /** Asks for the curves of all rules that are shown. */
@@ -61,17 +71,21 @@ export function collect() {
   refreshCurves();
 }
 
-/** @param {Target} target @param {Partial<Rule>} [values] */
-export function addRule(target, values = {}) {
+/** @param {Target} target */
+export function addRule(target) {
   const now = modulated(target);
-  put(target, { ...now, rules: [...now.rules, { ...NEW, amount: round(target.reach / 4), ...values }] }, true);
+  put(target, { ...now, rules: [...now.rules, { ...NEW, amount: round(target.reach / 4) }] });
 }
 
 /** @param {number} value */
 const round = (value) => Math.round(value * 1000) / 1000;
 
-/** @param {string} name @param {number} value @param {number} low @param {number} high @param {(value: number) => void} change */
-export function slider(name, value, low, high, change) {
+/**
+ * A slider: what it shows is tried while it is held, and kept when it is let go.
+ * @param {string} name @param {number} value @param {number} low @param {number} high
+ * @param {(value: number) => void} tried @param {(value: number) => void} kept
+ */
+export function slider(name, value, low, high, tried, kept) {
   return h("input", {
     type: "range",
     min: Math.min(low, value),
@@ -82,10 +96,11 @@ export function slider(name, value, low, high, change) {
     "aria-label": name,
     oninput: (/** @type {any} */ event) => {
       held = true;
-      change(round(Number(event.target.value)));
+      tried(round(Number(event.target.value)));
     },
-    onchange: () => {
+    onchange: (/** @type {any} */ event) => {
       held = false;
+      kept(round(Number(event.target.value)));
     },
   });
 }
@@ -109,7 +124,7 @@ function entry(target, name, more, changed) {
       field.setAttribute("aria-invalid", String(refused));
       problem.hidden = !refused;
       problem.textContent = refused ? error.message.replace(WHERE, "") : "";
-      if (!refused) put(target, changed(text), true); // from what is there now; another field may have been quicker
+      if (!refused) put(target, changed(text)); // from what is there now; another field may have been quicker
     },
   });
   return { field, problem };
@@ -156,10 +171,17 @@ function targetRows(target) {
       "div",
       { class: "target-head" },
       h("h2", { title: target.unit }, target.name),
-      slider(`${target.name} level`, value.level, target.low, target.reach, (level) => {
-        base.field.value = String(level);
-        put(target, { ...modulated(target), level });
-      }),
+      slider(
+        `${target.name} level`,
+        value.level,
+        target.low,
+        target.reach,
+        (level) => {
+          base.field.value = String(level);
+          attemptTarget(target, { ...modulated(target), level });
+        },
+        (level) => put(target, { ...modulated(target), level }),
+      ),
       base.field,
       h("button", { class: "icon", type: "button", "aria-label": `Add a source to ${target.name}`, title: "Add a source", "data-name": `more-${target.path}`, onclick: () => addRule(target) }, "+"),
       base.problem,
@@ -184,7 +206,7 @@ function ruleRow(target, rule, index) {
     return { ...now, rules: now.rules.map((one, at) => (at === index ? { ...one, ...values } : one)) };
   };
   /** @param {Partial<Rule>} values */
-  const set = (values) => put(target, made(values), true);
+  const set = (values) => put(target, made(values));
   const written = !NAME.test(rule.source);
   const canvas = h("canvas", { role: "img", "aria-label": `${rule.source}, as this row shapes it` });
   canvases.push(canvas);
@@ -200,12 +222,19 @@ function ruleRow(target, rule, index) {
       "div",
       { class: "rule-top" },
       sourceChoice(`${name} source`, rule, (value) => set({ source: value === WRITTEN ? FIRST_EXPRESSION : value })),
-      slider(`${name} slider`, rule.amount, -target.reach, target.reach, (value) => {
-        amount.field.value = String(value);
-        put(target, made({ amount: value }));
-      }),
+      slider(
+        `${name} slider`,
+        rule.amount,
+        -target.reach,
+        target.reach,
+        (value) => {
+          amount.field.value = String(value);
+          attemptTarget(target, made({ amount: value }));
+        },
+        (value) => set({ amount: value }),
+      ),
       amount.field,
-      iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) }, true)),
+      iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) })),
       written && source.field,
       written && source.problem,
       amount.problem,

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { $, h, noteTyping, toast, typing } from "./dom.js";
 import { drawValues } from "./draw.js";
-import { addRule, canvases, collect, glossary, isHeld, matrix, modulated, slider } from "./matrix.js";
+import { addRule, attempt, canvases, collect, glossary, isHeld, matrix, modulated, slider } from "./matrix.js";
 import { store } from "./store.js";
 
 /** @type {{name: string, description: string, problem: string|null}[]} */
@@ -35,9 +35,14 @@ function draw() {
       "label",
       { class: "field" },
       "Pace: how far the picture travels in a second at full speed",
-      slider("pace", store.project.settings.walk.pace, 0.05, 1.5, (value) => {
-        store.change({ settings: { walk: { pace: value } } }, "look pace");
-      }),
+      slider(
+        "pace",
+        store.draft?.walk?.pace ?? store.project.settings.walk.pace,
+        0.05,
+        1.5,
+        (pace) => attempt("walk", "pace", pace),
+        (pace) => store.change({ settings: { walk: { pace } } }, "look pace"),
+      ),
     ),
     h("div", {}, ...matrix(used)),
     free.length ? h("h2", {}, "Let the music move more") : "",

@@ -1,7 +1,7 @@
 // The timeline: canvases, playhead, and what a pointer, a wheel or the arrow keys do on them.
 
 import { bytes, call } from "./api.js";
-import { $, clock, h, lowerBound, paused } from "./dom.js";
+import { $, clock, h, lowerBound } from "./dom.js";
 import { drawMinimap, drawSong, drawValues, readColors, sectionColor } from "./draw.js";
 import { player } from "./player.js";
 import { position, snapped, stepped } from "./snapping.js";
@@ -21,6 +21,8 @@ let curves = null;
 /** @type {{index: number, time: number}|null} */
 let moving = null;
 let drawing = false;
+let asking = false; // for curves
+let stale = false; // the curves that are asked for are no longer those that are wanted
 let anchoring = false;
 
 /** @param {boolean} on whether beats may be dragged */
@@ -183,18 +185,26 @@ function key(event) {
   view.follow(player.time);
 }
 
-const fetchCurves = paused(40, async () => {
-  if (!store.heard) return;
+async function fetchCurves() {
   const { project } = store;
   const found = await call("POST", `${store.path}/curves`, { settings: store.draft ?? {}, rules: store.drawn ?? [] }).catch(() => null);
   if (!found || project.id !== store.project.id) return;
   curves = found;
   store.tell("curves", found);
   redraw();
-});
+}
 
-/** Asks for the target speed and the rules' curves again. */
-export const refreshCurves = fetchCurves;
+/** Asks for the target speed and the rules' curves again: at once, or when the answer that is awaited is there. */
+export async function refreshCurves() {
+  stale = true;
+  if (asking || !store.heard) return;
+  asking = true;
+  while (stale) {
+    stale = false;
+    await fetchCurves();
+  }
+  asking = false;
+}
 
 async function fetchWave() {
   const found = await bytes(`${store.path}/waveform`).catch(() => null);
