@@ -100,10 +100,10 @@ class Tour:
         self.page.fill("[data-name='Hue 1 expression']", "lfo(bars=4, shape='triangle')")
         self.page.keyboard.press("Tab")
         self.page.wait_for_selector("#saved:text-is('saved')")
-        zoom = self.page.locator("section[aria-label=Zoom]").bounding_box()
-        assert zoom is not None
+        hue = self.page.locator("section[aria-label=Hue]").bounding_box()
+        assert hue is not None
         self.page.hover("#panel-look")
-        self.page.mouse.wheel(0, zoom["y"] - 100)
+        self.page.mouse.wheel(0, hue["y"] - 480)  # as far as it stands in the lower half
         self.picture("look")
         self.say("The preset is house. Its zoom counts in loud parts alone, and a slow triangle turns the hue.")
 

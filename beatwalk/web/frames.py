@@ -81,6 +81,11 @@ class Growth:
         self._made[event.segment] = event.in_segment
         return self._segments[event.segment].first + max(0, event.in_segment - 1)
 
+    @property
+    def whole(self) -> int:
+        """Number of segments that are finished."""
+        return sum(self._made.get(segment.index) == segment.n_frames for segment in self._segments)
+
     def spans(self) -> list[tuple[int, int]]:
         """The frames that are there, as half-open ranges that do not touch."""
         found: list[tuple[int, int]] = []

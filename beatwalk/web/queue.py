@@ -71,6 +71,7 @@ class Job:
     frames_per_s: float | None = None
     done: int = 0  # frames
     spans: list[tuple[int, int]] = field(default_factory=list)  # of frames that are there, each up to the second
+    whole: int = 0  # segments that are finished, whose frames are shown in full size
     rows: list[dict[str, Any]] = field(default_factory=list)  # what each worker does, as `WorkerStatus` says it
     message: str = ""  # of an error
     notes: list[str] = field(default_factory=list)
@@ -334,7 +335,7 @@ class Queue:
                 job.progress, job.left_s = event.progress, event.left_s
             if isinstance(event, Rendered):
                 job.done, job.frames_per_s, job.stage = event.done, event.frames_per_s, "rendering"
-                latest, job.spans = growth.see(event), growth.spans()
+                latest, job.spans, job.whole = growth.see(event), growth.spans(), growth.whole
                 if event.preview is not None:
                     self._strips.setdefault(job.id, Strip(event.total)).add(latest, event.preview)
             elif isinstance(event, WorkerStatus):

@@ -336,6 +336,7 @@ def test_who_renders_is_chosen_where_there_is_a_choice(served: Served, window: O
     page.select_option("[data-name=workers]", "2")
     told = {"id": "one", "project": "known", "file": "known-1.mp4", "status": "running", "stage": "rendering",
             "facts": {"frames": 160}, "done": 40, "frames_per_s": 8.0, "left_s": 15, "progress": 0.2, "spans": [],
+            "whole": 0,
             "notes": [], "message": "", "workers": 2, "cards": "", "title": "Known", "checked": False,
             "rows": [{"worker": 1, "state": "working", "node": "here", "device": "cpu", "segment": 0, "done": 0.4,
                       "frames_per_s": 4.25},

@@ -190,6 +190,7 @@ def test_growth_joins_segments_that_touch(tmp_path: Path) -> None:
     assert growth.spans() == [(0, 2), (second.first, second.first + 4)]
     made(0, first.n_frames)
     made(2, third.n_frames)
+    assert growth.whole == 2
     assert growth.spans() == [(0, second.first + 4), (third.first, third.last)]
 
 

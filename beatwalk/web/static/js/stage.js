@@ -41,7 +41,7 @@ function frameNow() {
   if (!job) return null;
   const step = player.playing ? STEP_S : 1 / rate(job.facts.fps);
   const time = timeOf(job, 0) + Math.floor((player.time - timeOf(job, 0)) / step + 1e-6) * step;
-  return `/api/jobs/${job.id}/frame?time_s=${time.toFixed(3)}`;
+  return `/api/jobs/${job.id}/frame?time_s=${time.toFixed(3)}&n=${job.whole}`; // asked again in full size
 }
 
 /** The frame that was rendered last, where its prompt is the one at the playhead. */

@@ -95,6 +95,7 @@
  * @property {number|null} frames_per_s
  * @property {number} done
  * @property {[number, number][]} spans of frames that are there
+ * @property {number} whole segments that are finished
  * @property {number} workers
  * @property {string} cards
  * @property {{worker: number, state: string, node: string, device: string, segment: number|null, done: number, frames_per_s: number|null}[]} rows of workers
