@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def frame_of(plan: Plan, targets: Targets, video: Path, frame: int) -> bytes | N
     return jpeg_of(with_effects(read, frame - before, targets)[-1:] if plan.settings.effects else read)
 
 
-def _singly(path: Path, size: tuple[int, int] | None, start_s: float) -> Iterator[Frames]:
+def _singly(path: Path, size: tuple[int, int] | None, start_s: float) -> Generator[Frames, None, None]:
     yield from read_frames(path, size=size, block=1, start_s=start_s)
 
 

@@ -504,6 +504,7 @@ class Projects:
                         "song": str(data.get("song_name", "")),
                         "changed": path.stat().st_mtime,
                         "videos": len(videos),
+                        "still": _first_still(path.parent),
                         "ago_s": time.time() - path.stat().st_mtime,
                     }
                 )
@@ -513,6 +514,12 @@ class Projects:
         """Write everything that is not written yet."""
         for project in self._open.values():
             project.save_large()
+
+
+def _first_still(folder: Path) -> str | None:
+    """Key of the still of a project that was made first, mostly that of its first prompt; None: there is none."""
+    made = sorted((folder / "cache" / "stills").glob("*.jpg"), key=lambda path: path.stat().st_mtime)
+    return made[0].stem if made else None
 
 
 def _write_if_new(path: Path, data: bytes) -> None:

@@ -98,7 +98,7 @@ def first_paint(page: Page) -> float:
         page.reload()
         page.wait_for_timeout(300)
         found.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    return statistics.median(found)
+    return float(statistics.median(found))
 
 
 def drop(page: Page, song: Path, prompts: Path) -> None:

@@ -353,6 +353,7 @@ def test_stills_are_made_once(known: TestClient) -> None:
     pictures = [known.get(f"{KNOWN}/stills/{key}").content for key in keys]
     assert len(set(pictures)) == 3
     assert Image.open(io.BytesIO(pictures[0])).size == (256, 192)  # small, of the video's shape
+    assert known.get("/api/projects").json()[0]["still"] == keys[0]
     known.patch(KNOWN, json={"settings": {"video": {"size": "48x64"}}})
     assert not known.post(f"{KNOWN}/stills", json=body).json()[0]["ready"]
 
