@@ -20,18 +20,17 @@ class SourceSpec:
     """One source; from 0 to 1 over the whole song."""
 
     name: str
-    kind: Literal[
-        "curve", "event", "derived"
-    ]  # heard as a curve; a moment; computed from other parts of the analysis
+    # Heard as a curve; moments that every analysis has; a drum's strokes; computed from other parts of the analysis.
+    kind: Literal["curve", "event", "drum", "derived"]
     text: str  # what it is, in one line
     since: int = 1  # version of the analysis file that first has it; the highest is the version that is written
     needs: tuple[str, ...] = ()  # curves that something derived is computed from
     color: str = ""  # sRGB of its lane in the picture of a song; "": it has none
 
     @property
-    def curves(self) -> tuple[str, ...]:
-        """The curves that an analysis must have for it."""
-        return (self.name,) if self.kind == "curve" else self.needs
+    def parts(self) -> tuple[str, ...]:
+        """The curves and drums that an analysis must have for it."""
+        return (self.name,) if self.kind in ("curve", "drum") else self.needs
 
 
 _ALL = (
@@ -41,6 +40,13 @@ _ALL = (
     SourceSpec(name="high", kind="curve", text="loudness above 2500 Hz", color="#4cc9f0"),
     SourceSpec(name="brightness", kind="curve", text="where the spectrum's centre lies", color="#e6e9ef"),
     SourceSpec(name="onset", kind="event", text="a sound begins, as strongly as it does"),
+    SourceSpec(
+        name="kick", kind="drum", since=2, text="a stroke of the kick drum, as strong as it is", color="#ff6b6b"
+    ),
+    SourceSpec(
+        name="snare", kind="drum", since=2, text="a stroke of the snare drum, a clap included", color="#ffd54a"
+    ),
+    SourceSpec(name="hat", kind="drum", since=2, text="a stroke of the hi-hat", color="#4cc9f0"),
     SourceSpec(name="beat", kind="event", text="a beat"),
     SourceSpec(name="downbeat", kind="event", text="the first beat of a bar"),
     SourceSpec(name="bar_phase", kind="derived", text="runs from 0 to 1 along every bar"),
@@ -49,6 +55,7 @@ _ALL = (
 )
 SOURCES: Mapping[str, SourceSpec] = MappingProxyType({spec.name: spec for spec in _ALL})
 CURVES = tuple(spec.name for spec in _ALL if spec.kind == "curve")  # those of an analysis, in order
+DRUMS = tuple(spec.name for spec in _ALL if spec.kind == "drum")
 ANALYSIS_VERSION = max(spec.since for spec in _ALL)
 
 

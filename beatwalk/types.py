@@ -114,6 +114,8 @@ class Analysis:
     drop_s: float | None  # start of the section after the largest rise in energy
     # Those of `beatwalk.sources.SOURCES`: 0-1 over the whole song, silence is 0. A file may lack some of them.
     curves: Mapping[str, Curve]
+    # Strokes of the drums of `beatwalk.sources.DRUMS`. A file may lack some of them.
+    drums: Mapping[str, Events] = field(default_factory=dict)
     # What stems, MIDI files and curves of a plan give, by the names that rules use.
     sources: Mapping[str, Curve | Events] = field(default_factory=dict)
 
@@ -121,6 +123,10 @@ class Analysis:
     def duration_s(self) -> float:
         """Length of the song in seconds."""
         return self.song.duration_s
+
+    def lacks(self, name: str) -> bool:
+        """Whether there is no curve and no drum of this name."""
+        return name not in self.curves and name not in self.drums
 
 
 HALFWAY = 1e-6  # frames; floats are some 1e-10 frames off after a day of song

@@ -14,6 +14,7 @@ from beatwalk.sources import CURVES
 from beatwalk.types import (
     Analysis,
     Curve,
+    Events,
     Float,
     Frames,
     Keyframe,
@@ -57,7 +58,7 @@ end = 1.0
 
 
 def known_analysis(duration_s: float = 20.0, bpm: float = 120.0, path: Path = Path("song.wav")) -> Analysis:
-    """Beats from 0 on, fours; quiet (0.2) in section A, loud (0.9) in B, quiet again in A."""
+    """Beats and kicks from 0 on, fours; quiet (0.2) in section A, loud (0.9) in B, quiet again in A."""
     beats_s = np.arange(0, duration_s, 60 / bpm)
     rate_hz = 20.0
     times_s = np.arange(0, duration_s, 1 / rate_hz)
@@ -81,6 +82,19 @@ def known_analysis(duration_s: float = 20.0, bpm: float = 120.0, path: Path = Pa
         ),
         drop_s=third,
         curves=dict.fromkeys(CURVES, energy),
+        drums={
+            "kick": _strokes(beats_s),
+            "snare": _strokes(beats_s[1::2]),
+            "hat": _strokes(beats_s[:-1] + 30 / bpm),
+        },
+    )
+
+
+def _strokes(times_s: Float) -> Events:
+    return Events(
+        times_s=frozen_array(times_s),
+        strength=frozen_array(np.full(len(times_s), 0.75)),
+        lengths_s=frozen_array(np.zeros(len(times_s))),
     )
 
 

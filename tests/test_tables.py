@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from beatwalk.expressions import FUNCTIONS
 from beatwalk.listen.analysis_json import analysis_to_json
+from beatwalk.listen.drums import LEAST_ODDS
 from beatwalk.perception import Pictures
 from beatwalk.plan.evaluation import IMPLEMENTED
 from beatwalk.plan.modulation import shaped_source
-from beatwalk.plan.rule_sources import used_curves, used_sources
+from beatwalk.plan.rule_sources import used_parts, used_sources
 from beatwalk.plan.source_values import DERIVED, EVENTS
 from beatwalk.settings import AFTERWARDS, Modulated, Rule, Settings
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, SOURCES, check_source
@@ -52,6 +53,7 @@ def test_every_source_has_its_function() -> None:
     """Events and what is derived are computed; what something is derived from is a curve that is as old."""
     kinds = {kind: {s.name for s in SOURCES.values() if s.kind == kind} for kind in ("event", "derived")}
     assert kinds == {"event": set(EVENTS), "derived": set(DERIVED)}
+    assert {s.name for s in SOURCES.values() if s.kind == "drum"} == set(LEAST_ODDS)
     assert set(IMPLEMENTED) == set(FUNCTIONS)
     for spec in SOURCES.values():
         assert set(spec.needs) <= set(CURVES)
@@ -75,7 +77,7 @@ def test_a_rule_says_which_curves_it_needs() -> None:
             "color": {"hue": {"rules": [{"source": "energy"}, {"source": "bass"}, {"source": "beat"}]}},
         }
     )
-    assert used_curves(used_sources(settings)) == {"energy": "walk.speed", "bass": "color.hue"}
+    assert used_parts(used_sources(settings)) == {"energy": "walk.speed", "bass": "color.hue"}
 
 
 @given(st.text(max_size=12))

@@ -16,7 +16,7 @@ from beatwalk.listen import (
     open_song,
     stored_analysis,
     stored_path,
-    with_curves,
+    with_parts,
     with_song,
 )
 from beatwalk.plan import (
@@ -32,7 +32,7 @@ from beatwalk.plan import (
     read_prompts,
     resolve_model_path,
     script_sources,
-    used_curves,
+    used_parts,
     used_sources,
 )
 from beatwalk.preflight import check_pictures
@@ -113,12 +113,12 @@ def plan(
             for remark in audio.remarks:
                 tell(Note(text=f"{song}: {remark}"))
         analysis = _heard(audio, tell) if analysis is None else with_song(analysis, audio)
-        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
+        if missing := [name for name in used_parts(sources) if analysis.lacks(name)]:
             text = (
                 f"the analysis lacks {', '.join(missing)}, which is heard again; to keep it: beatwalk analyze --save"
             )
             tell(Note(text=text))
-            analysis = with_curves(analysis, audio, missing)
+            analysis = with_parts(analysis, audio, missing)
         heard = hear_files(analysis, audio, settings.sources, sources, video.fps)
         for text in heard.remarks:
             tell(Note(text=text))

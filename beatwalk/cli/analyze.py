@@ -94,9 +94,9 @@ def analyze(
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
 ) -> Analysis:
-    """The analysis that was given, else the one stored next to the song, else a new one; with all its curves."""
+    """The analysis that was given, else the one stored next to the song, else a new one; with all its parts."""
     from beatwalk import listen
-    from beatwalk.sources import CURVES
+    from beatwalk.sources import CURVES, DRUMS
 
     given = read_analysis_if(analysis_file)
     found = None if given is None else listen.with_song(given, audio)
@@ -107,7 +107,7 @@ def _starting_point(
     if found is None:
         with console.busy("listening"):
             return listen.analyze(audio, tracker=tracker or "beatwalk")
-    if missing := [name for name in CURVES if name not in found.curves]:
+    if missing := [name for name in (*CURVES, *DRUMS) if found.lacks(name)]:
         with console.busy(f"listening to {', '.join(missing)}, which the analysis lacks"):
-            found = listen.with_curves(found, audio, missing)
+            found = listen.with_parts(found, audio, missing)
     return found

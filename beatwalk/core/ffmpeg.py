@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import subprocess
@@ -75,7 +76,10 @@ class Process(subprocess.Popen[bytes]):
     def __init__(self, arguments: Sequence[str], *, bufsize: int = -1, **pipes: Any) -> None:
         try:
             super().__init__(arguments, bufsize=0, pipesize=PIPE_BYTES, **pipes)
-        except OSError:  # the user's pipes hold as much as they may
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EBUSY):
+                raise
+            # The user's pipes hold as much as they may.
             super().__init__(arguments, bufsize=0, **pipes)
         piped = self.stdin is not None or self.stdout is not None
         self._watchdog = Watchdog(self, SILENT_S, buffered=bufsize != 0) if piped else None
@@ -87,12 +91,23 @@ class Process(subprocess.Popen[bytes]):
 
 
 def start(arguments: Sequence[str], **pipes: Any) -> Process:
-    """Start ffmpeg out of reach of the terminal's Ctrl-C, which beatwalk handles itself."""
+    """Start ffmpeg out of reach of the terminal's Ctrl-C, which beatwalk handles itself.
+
+    Raises
+    ------
+    OutputError
+        There is no ffmpeg for this machine, or it cannot be started.
+    """
     if sys.platform == "win32":
         pipes["creationflags"] = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         pipes["start_new_session"] = True
-    return Process([executable(), *QUIET, *_guarded(arguments)], **pipes)
+    program = executable()
+    try:
+        return Process([program, *QUIET, *_guarded(arguments)], **pipes)
+    except OSError as error:
+        named = "; IMAGEIO_FFMPEG_EXE names it" if "IMAGEIO_FFMPEG_EXE" in os.environ else ""
+        raise OutputError(f"ffmpeg cannot be started: {program}: {error.strerror or error}{named}") from error
 
 
 def _guarded(arguments: Sequence[str]) -> list[str]:

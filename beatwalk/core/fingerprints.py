@@ -243,9 +243,12 @@ def _heard_as(manifest: Mapping[str, Any], analysis: Analysis) -> bool:
             [] if grid["drop"] is None else [grid["drop"]],
         ]
         labels = [part["label"] for part in grid["sections"]]
+        for name, strokes in grid.get("drums", {}).items():  # a video of an earlier version has none
+            found.append(strokes["times"])
+            wanted.append(analysis.drums[name].times_s if name in analysis.drums else [])
         same = all(_same_times(one, other) for one, other in zip(found, wanted, strict=True))
         return same and labels == [part.label for part in analysis.sections]
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
@@ -272,7 +275,8 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
     keyframes = [keyframe_facts(keyframe, images) for keyframe in plan.keyframes]
     levels = [np.round(curve.values, 6) for _, curve in sorted(analysis.curves.items())]
     heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
-    heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in analysis.sources.items()]
+    events = {**analysis.drums, **analysis.sources}
+    heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in events.items()]
     track = [] if analysis.song.track is None else [analysis.song.track]
     song = [analysis.song.sha256, *track, start_s, end_s]
     settings = compared_settings(plan.settings)

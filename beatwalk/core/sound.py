@@ -24,6 +24,7 @@ from typing import IO, cast
 import numpy as np
 
 from beatwalk.core import ffmpeg
+from beatwalk.core.joined_files import second_file_at
 from beatwalk.core.opening import open_regular
 from beatwalk.core.text import near_name
 from beatwalk.errors import AudioError, OutputError
@@ -40,7 +41,8 @@ _FEW, _FEW_SHARE = 16, 1e-4  # samples beyond a limit that are taken for errors:
 # A file beyond these is in whole numbers of 16, 24 or 32 bits that somebody stored as floats.
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
 _LIMITS = tuple(2.0**n for n in (*range(1, 9), 15, 23, 31))
-_UNTIMED = frozenset({"aac", "ac3", "dts", "eac3", "truehd"})  # no gaps; their times are guessed from the first rate
+# No gaps: their times are guessed from the first rate, or begin anew where two files were joined.
+_UNTIMED = frozenset({"aac", "ac3", "dts", "eac3", "flac", "truehd"})
 _BEHIND_TAGS = (b"RIFF", b"RF64", b"riff", b"FORM", b"caff", b".snd")  # not looked for behind an ID3 tag by ffmpeg
 _AU_FLOAT32 = 6  # the encoding number of big-endian float32 in a Sun AU header
 _AU_HEADER_BYTES = 24
@@ -139,6 +141,8 @@ def open_sound(
     if levels.cut:
         ends = f"channels or sample rate change at {levels.n_frames / sound.rate_hz:.1f} s"
         remarks += (f"{ends}, and the rest cannot be decoded and is left out; convert the song to WAV or FLAC",)
+    if (at := second_file_at(path)) is not None:
+        remarks += (f"a second file begins {at / 1e6:.1f} MB into it and is left out; join songs in an editor",)
     scale, said = levels.scale(path)
     mix, mixed = _mix(sound.layout, levels.power)
     sound = replace(sound, n_frames=levels.n_frames, scale=scale, clipped=bool(levels.beyond[0]), mix=mix)

@@ -150,6 +150,7 @@ def repeated(
         sections=tuple(Section(start_s=float(start), end_s=float(start + length_s), label=label) for start in starts),
         drop_s=None,
         curves={name: around(curve) for name, curve in analysis.curves.items()},
+        drums={name: again(strokes) for name, strokes in analysis.drums.items()},
         sources={
             name: around(source) if isinstance(source, Curve) else again(source)
             for name, source in analysis.sources.items()

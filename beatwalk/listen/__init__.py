@@ -15,6 +15,7 @@ from beatwalk.listen.bar_hmm import DECODING, Decoding
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, read_taps, with_rhythm
+from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
@@ -31,7 +32,7 @@ from beatwalk.listen.store import (
     rendered_analysis,
     stored_analysis,
     stored_path,
-    with_curves,
+    with_parts,
     with_song,
 )
 from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
@@ -42,6 +43,7 @@ __all__ = [
     "DRUM_CHANNEL",
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
+    "LEAST_ODDS",
     "NETWORK_INPUTS",
     "TRACKERS",
     "Activations",
@@ -63,6 +65,7 @@ __all__ = [
     "analyze",
     "check_part",
     "correct",
+    "drum_strokes",
     "extract_features",
     "files_of",
     "find_onsets",
@@ -85,7 +88,7 @@ __all__ = [
     "track_beats",
     "track_rhythm",
     "with_bars",
-    "with_curves",
+    "with_parts",
     "with_rhythm",
     "with_song",
     "write_analysis",

@@ -10,19 +10,20 @@ from beatwalk.listen.audio import song_of
 from beatwalk.listen.bars import find_bars
 from beatwalk.listen.corrections import with_rhythm
 from beatwalk.listen.curves import song_curves
+from beatwalk.listen.drums import find_drums
 from beatwalk.listen.features import Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.network import Activations, run_network
 from beatwalk.listen.onsets import Onsets, find_onsets
 from beatwalk.listen.sections import find_drop, find_sections
 from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
-from beatwalk.types import Analysis, Audio, Curve
+from beatwalk.types import Analysis, Audio, Curve, Events
 
 TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
 
 
 def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
-    """Find beats, bars, onsets, sections and curves of a song.
+    """Find beats, bars, onsets, drums, sections and curves of a song.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
         sections=sections,
         drop_s=find_drop(sections, curves["energy"]),
         curves=curves,
+        drums=find_drums(features, activations),
     )
 
 
@@ -68,9 +70,11 @@ def track_again(analysis: Analysis, audio: Audio, hint: Hint) -> Analysis:
     return with_rhythm(analysis, rhythm.beats, rhythm.bars)
 
 
-def hear_curves(audio: Audio) -> Mapping[str, Curve]:
-    """Listen to the curves of a song alone, without beats and sections."""
-    return hear_sound(audio, onsets=False)[0]
+def hear_parts(audio: Audio) -> tuple[Mapping[str, Curve], Mapping[str, Events]]:
+    """Listen to the curves and the drums of a song alone, without beats and sections."""
+    with _one_thread():
+        features = extract_features(audio)
+        return song_curves(features), find_drums(features, run_network(features))
 
 
 def hear_sound(audio: Audio, *, onsets: bool) -> tuple[Mapping[str, Curve], Onsets | None]:

@@ -6,7 +6,7 @@ Conventions
 - People correct beats, downbeats and sections. What follows from them may be missing or out of date: a list with
   one entry a beat, bar or onset is replaced where its length no longer fits, with confidence and strength 1. Without
   `downbeats` every fourth beat is one. Without `sections` the song is one section. A curve may be missing:
-  `store.with_curves` hears it again where a rule needs it.
+  `store.with_parts` hears it again where a rule needs it, and drums that are missing as well.
 - A downbeat within `SNAP_S` of a beat means that beat. A section's `end` may be missing.
 """
 
@@ -25,14 +25,14 @@ from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
-from beatwalk.sources import ANALYSIS_VERSION, CURVES
+from beatwalk.sources import ANALYSIS_VERSION, CURVES, DRUMS
 from beatwalk.types import Analysis, Curve, Events, Float, Section, Song, frozen_array
 
 SNAP_S = 0.05
 
 _KEYS = (
     *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
-    *("onsets", "onset_strength", "sections", "drop", "curves", "sources"),
+    *("onsets", "onset_strength", "drums", "sections", "drop", "curves", "sources"),
 )
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
@@ -62,6 +62,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         "downbeats": _rounded(analysis.downbeats_s),
         "onsets": _rounded(analysis.onsets_s),
         "onset_strength": _rounded(analysis.onset_strength),
+        "drums": _sources_to_json(analysis.drums),
         "sections": [
             {"start": round(part.start_s, _DECIMALS), "end": round(part.end_s, _DECIMALS), "label": part.label}
             for part in analysis.sections
@@ -75,7 +76,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _sources_to_json(sources: Mapping[str, Curve | Events]) -> dict[str, Any]:
+def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events]) -> dict[str, Any]:
     return {
         name: {"rate_hz": found.rate_hz, "values": _rounded(found.values)}
         if isinstance(found, Curve)
@@ -154,6 +155,7 @@ def analysis_from_json(data: object, where: str) -> Analysis:
         sections=_read_sections(read, top.get("sections"), song.duration_s),
         drop_s=drop_s,
         curves=_read_curves(read, top.get("curves", {})),
+        drums=_read_drums(read, top.get("drums", {}), song.duration_s),
         sources=_read_sources(read, top.get("sources", {}), song.duration_s),
     )
 
@@ -331,6 +333,12 @@ def _read_curve(read: _Reader, value: object, key: str) -> Curve:
     return Curve(values=frozen_array(values), rate_hz=rate_hz)
 
 
+def _read_drums(read: _Reader, value: object, duration_s: float) -> dict[str, Events]:
+    """Read the drums that are given."""
+    drums = read.mapping(value, '"drums"', DRUMS)
+    return {name: _read_events(read, drums[name], f"drums.{name}", duration_s) for name in DRUMS if name in drums}
+
+
 def _read_sources(read: _Reader, value: object, duration_s: float) -> dict[str, Curve | Events]:
     """Read what was heard in stems, MIDI files and curves."""
     if not isinstance(value, dict):
@@ -341,7 +349,11 @@ def _read_sources(read: _Reader, value: object, duration_s: float) -> dict[str, 
 def _read_source(read: _Reader, value: object, key: str, duration_s: float) -> Curve | Events:
     if not isinstance(value, dict) or "times" not in value:
         return _read_curve(read, value, key)
-    entry = read.mapping(value, f'"{key}"', ("times", "strength", "lengths"))
+    return _read_events(read, value, key, duration_s)
+
+
+def _read_events(read: _Reader, value: object, key: str, duration_s: float) -> Events:
+    entry = read.mapping(value, f'"{key}"', ("times", "strength", "lengths"), ("times",))
     times_s = read.times(entry["times"], f'"{key}.times"', duration_s)
     return Events(
         times_s=frozen_array(times_s),

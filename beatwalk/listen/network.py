@@ -1,4 +1,4 @@
-"""The beat network: how much each moment sounds like a beat, a downbeat, an onset.
+"""The beat network: how much each moment sounds like a beat, a downbeat, an onset, a stroke of a drum.
 
 Conventions
 -----------
@@ -11,17 +11,20 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
 
 import numpy as np
 
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
+from beatwalk.sources import DRUMS
 from beatwalk.types import Float32
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
-EVENT_WEIGHTS = (6.0, 10.0, 3.0)  # factors of the loss of beats, downbeats and onsets in training
+# Factors of the loss of beats, downbeats, onsets, kick, snare and hi-hat in training, in the order of the heads.
+EVENT_WEIGHTS = (6.0, 10.0, 3.0, 6.0, 8.0, 4.0)
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
 _STRIDE = 2
@@ -35,6 +38,7 @@ class Activations:
     beat: Float32  # shape (n,)
     downbeat: Float32  # shape (n,)
     onset: Float32  # shape (n,)
+    drums: Mapping[str, Float32] = field(default_factory=dict)  # of each of `beatwalk.sources.DRUMS`, shape (n,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +78,9 @@ def read_network(path: str) -> Network:
 
 def run_network(features: Features, network: Network | None = None) -> Activations:
     """Compute the activations of a song, with the network that ships inside unless another one is given."""
-    logits = (network or load_network())(features.network_input.astype(np.float32))[:, : len(EVENT_WEIGHTS)]
-    beat, downbeat, onset = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
-    return Activations(beat=beat, downbeat=downbeat, onset=onset)
+    logits = (network or load_network())(features.network_input.astype(np.float32))
+    beat, downbeat, onset, *drums = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
+    return Activations(beat=beat, downbeat=downbeat, onset=onset, drums=dict(zip(DRUMS, drums, strict=True)))
 
 
 def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride: int = 1) -> Float32:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from beatwalk.core import manifest_path, read_manifest
 from beatwalk.errors import PlanError
-from beatwalk.listen.analysis import TRACKERS, analyze_audio, hear_curves, track_again
+from beatwalk.listen.analysis import TRACKERS, analyze_audio, hear_parts, track_again
 from beatwalk.listen.analysis_json import analysis_from_json, as_stored, read_analysis
 from beatwalk.listen.audio import open_audio, sha256_of, song_of
 from beatwalk.listen.corrections import Corrections, apply_corrections
@@ -115,16 +115,19 @@ def analysis_for(song: PathLike | Audio) -> Analysis:
     return stored_analysis(audio) or analyze(audio)
 
 
-def with_curves(analysis: Analysis, song: PathLike | Audio, names: Iterable[str]) -> Analysis:
-    """Add curves to an analysis from a file that lacks them; the song is heard again for them, its beats are not.
+def with_parts(analysis: Analysis, song: PathLike | Audio, names: Iterable[str]) -> Analysis:
+    """Add curves and drums to an analysis that lacks them; the song is heard again for them, its beats are not.
 
     Raises
     ------
     AudioError
         The song cannot be read.
     """
-    heard = hear_curves(song if isinstance(song, Audio) else open_song(song))
-    return as_stored(replace(analysis, curves={**analysis.curves, **{name: heard[name] for name in names}}))
+    curves, drums = hear_parts(song if isinstance(song, Audio) else open_song(song))
+    wanted = set(names)
+    curves = {**analysis.curves, **{name: curve for name, curve in curves.items() if name in wanted}}
+    drums = {**analysis.drums, **{name: strokes for name, strokes in drums.items() if name in wanted}}
+    return as_stored(replace(analysis, curves=curves, drums=drums))
 
 
 def rendered_analysis(video: Path, song: PathLike | None = None) -> Analysis | None:

@@ -177,7 +177,7 @@ def _observations(features: Features, activations: Activations, hint: Hint) -> t
 
 
 def _probability(odds: Float | Float32) -> Float:
-    return np.asarray(1 / (1 + np.exp(-odds)))
+    return np.asarray(np.exp(-np.logaddexp(0, -odds)))  # 1 / (1 + exp(-odds)), which overflows for a sure network
 
 
 def _kept(

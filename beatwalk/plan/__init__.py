@@ -17,7 +17,7 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_curves, used_sources
+from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_parts, used_sources
 from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of
 
@@ -48,6 +48,6 @@ __all__ = [
     "shaped_source",
     "source_problem",
     "targets_of",
-    "used_curves",
+    "used_parts",
     "used_sources",
 ]

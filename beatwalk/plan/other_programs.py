@@ -2,7 +2,7 @@
 
 - Deforum: `{"0": "a forest --neg blur", "48": "a sea"}`, bare or in a settings file; lines without the braces.
 - Parseq: its JSON, in which rendered frames have prompts.
-- `0:30 a forest`, `[0:30] a forest`: a file in which every line begins with a time.
+- `0:30 a forest`, `[0:30] a forest`, `30s: a forest`: a file in which every line begins with a time.
 - Words that are commands elsewhere, such as `<lora:detail:0.8>`, do nothing here; `cleaned` says so.
 """
 
@@ -13,19 +13,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_FPS = 24.0  # of frames in a file that names no rate
-_TIMED = re.compile(r"[\[(]?((?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,3})?)[\])]?\s*(?:[-–—|:>]+\s*)?(?=[^\s\d:])")
+from beatwalk.plan.prompt_tables import DEFAULT_FPS, Cue, NotPromptsError, by_frame_remark, table_cues
+
+_TIMED = re.compile(
+    r"[\[(]?((?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,3})?)[\])]?\s*(?:[-–—|:>]+\s*)?(?=[^\s\d:])"
+    r"|(\d{1,5}(?:[.,]\d{1,3})?)\s?s(?:ec)?\s*[-–—|:>]+\s*(?=\S)"  # "80s neon" is no time
+)
+_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body|\?xml)\b", re.I)
 _FRAME_LINE = re.compile(r'"(\d{1,9})"\s*:\s*"((?:[^"\\]|\\.)*)"\s*,?')
 _NEGATIVE = re.compile(r"\s--neg(?:ative)?\s+(.*)$", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Cue:
-    """One prompt of another program's file."""
-
-    time_s: float
-    prompt: str
-    negative: str
 
 
 @dataclass(frozen=True)
@@ -75,35 +71,23 @@ _LINES = (  # whole lines of image metadata
 _SUBTITLE = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}\s*-->\s*\d")
 
 
-class NotPromptsError(ValueError):
-    """A file of another program holds no prompts that can be read.
-
-    Parameters
-    ----------
-    line, column
-        Where, counted from 1.
-    found, expected
-        What is there, and what should be.
-    """
-
-    def __init__(self, line: int, column: int, found: str, expected: str) -> None:
-        self.line, self.column, self.found, self.expected = line, column, found, expected
-        super().__init__(found)
-
-
 def cues_in(text: str) -> tuple[list[Cue], tuple[str, ...]] | None:
-    """Read Deforum's or Parseq's prompts, and what should be known of them; None where the text is neither.
+    """Read the prompts of a table, Deforum or Parseq, and what should be known of them; None where it is neither.
 
     Raises
     ------
     NotPromptsError
-        It is JSON, but broken or of something else.
+        It is JSON, but broken or of something else; a web page; or a table without times.
     """
+    if (table := table_cues(text)) is not None:
+        return table[0], (table[1],)
     stripped = text.strip()
+    if _PAGE.match(stripped):
+        raise NotPromptsError(1, 1, "a web page or XML", "one prompt a line")
     frames = [_FRAME_LINE.fullmatch(line.strip()) for line in stripped.split("\n") if line.strip()]
     if frames and all(frames):
         stripped = "{" + ",".join(f'"{match[1]}": "{match[2]}"' for match in frames if match) + "}"
-    elif not re.match(r'\{\s*"|\[\s*\{', stripped):
+    elif not re.match(r'\{\s*"|\[\s*[{"]', stripped):
         return None
     try:
         data = json.loads(stripped)
@@ -119,8 +103,7 @@ def cues_in(text: str) -> tuple[list[Cue], tuple[str, ...]] | None:
     rate, named = _rate(data)
     cues = [Cue(frame / rate, *_split_negative(prompt, negative)) for frame, (prompt, negative) in numbered.items()]
     cues.sort(key=lambda cue: cue.time_s)
-    counted = "" if named else ' (it names no "fps")'
-    return cues, (f"{len(cues)} prompts by frame are read, at {rate:g} frames a second{counted}",)
+    return cues, (by_frame_remark(len(cues), rate, named=named),)
 
 
 def _by_frame(data: Any) -> dict[int, tuple[str, str]]:
@@ -190,7 +173,7 @@ def timed_lines(lines: list[str]) -> dict[int, int]:
         match = _TIMED.match(line.lstrip())
         if match is None:
             return {}
-        times.append(_seconds(match[1]))
+        times.append(_seconds(match[1] or match[2]))
         found[index] = len(line) - len(line.lstrip()) + match.end()
     plain = times == sorted(times) and (len(times) > 1 or times[:1] == [0.0])
     return found if plain else {}
@@ -199,7 +182,7 @@ def timed_lines(lines: list[str]) -> dict[int, int]:
 def time_in(line: str) -> float | None:
     """The time in seconds that a line begins with, without an @; None where it begins otherwise."""
     match = _TIMED.match(line.lstrip())
-    return None if match is None else _seconds(match[1])
+    return None if match is None else _seconds(match[1] or match[2])
 
 
 def _seconds(text: str) -> float:

@@ -17,7 +17,7 @@ from beatwalk.core import anchored, check_below, file_sha256, picture_in, read_j
 from beatwalk.errors import PlanError
 from beatwalk.listen import analysis_from_json, analysis_to_json
 from beatwalk.plan.presets import settings_from
-from beatwalk.plan.rule_sources import check_labels, used_curves, used_sources
+from beatwalk.plan.rule_sources import check_labels, used_parts, used_sources
 from beatwalk.settings import Fps, Size
 from beatwalk.sources import SOURCES
 from beatwalk.types import Keyframe, Plan, SourceFile, Timeline
@@ -204,8 +204,8 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     for source, target in used_sources(plan.settings).items():
         if source not in SOURCES and source not in plan.analysis.sources:
             raise PlanError(f"{where}: nothing was heard of {source!r}, which {target} uses; plan the song again")
-    for curve, target in used_curves(used_sources(plan.settings)).items():
-        if curve not in plan.analysis.curves:
-            raise PlanError(f"{where}: the analysis has no curve {curve!r}, which {target} uses; plan the song again")
+    for part, target in used_parts(used_sources(plan.settings)).items():
+        if plan.analysis.lacks(part):
+            raise PlanError(f"{where}: the analysis has no {part!r}, which {target} uses; plan the song again")
     if keyframes[0].seed is None:
         raise PlanError(f"{where}: the first keyframe needs a seed")

@@ -12,7 +12,8 @@
 
 Each line holds one prompt. It may start with a place and end with settings after `::`. Blank lines are skipped. `#`
 starts a comment at the start of a line or after white space (not inside a quoted setting, and not in a colour such as
-#ff00aa). Lines, columns, bars and beats count from 1. Files of other programs: see `other_programs`.
+#ff00aa). Lines, columns, bars and beats count from 1. Files of other programs: see `other_programs`; tables and
+lists: see `prompt_tables`.
 """
 
 from __future__ import annotations
@@ -26,16 +27,8 @@ from typing import Literal
 from beatwalk.core import NotTextError, decode_text, near_name, odd_character, read_bytes
 from beatwalk.errors import InputError, PromptError
 from beatwalk.expressions import ExpressionError, parse
-from beatwalk.plan.other_programs import (
-    Cue,
-    NotPromptsError,
-    cleaned,
-    cues_in,
-    is_subtitle,
-    skipped,
-    time_in,
-    timed_lines,
-)
+from beatwalk.plan.other_programs import cleaned, cues_in, is_subtitle, skipped, time_in, timed_lines
+from beatwalk.plan.prompt_tables import Cue, NotPromptsError, without_marks
 
 PlaceKind = Literal["time", "bar", "beat", "section", "drop", "when"]
 MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
@@ -115,6 +108,7 @@ def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = N
     PromptError
         A line is wrong; the message names line, column, what was found and what was expected.
     """
+    text = text.translate(_INVISIBLE)
     try:
         cues = cues_in(text)
     except NotPromptsError as error:
@@ -124,6 +118,9 @@ def parse_prompts(text: str, path: str = "<prompts>", *, folder: Path | None = N
         remarks.all.append(f"{path}: {cues[1][0]}")
         lines = [_line_of(cue, path, remarks) for cue in cues[0]]
     else:
+        rows, said = without_marks(rows)
+        if said:
+            remarks.all.append(f"{path}: {said}")
         timed = timed_lines(rows)
         for index, raw in enumerate(rows):
             line = _LineParser(raw, index + 1, path, folder, remarks).parse(timed.get(index))
@@ -174,6 +171,8 @@ _SETTING = re.compile(r"([A-Za-z_]+)(\s*=\s*)")
 _COLOUR = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})(?![\w-])", re.I)  # #ff00aa is no comment
 # At the start of a line, where comments stand: only what cannot be a word such as "add" or "facade".
 _FIRST_COLOUR = re.compile(r"#(?=[0-9a-f]*\d|f+\b)(?:[0-9a-f]{8}|[0-9a-f]{6})(?![\w-])", re.I)
+# Pasted text has characters without a form: some turn the order of letters in a terminal. Joiners stay.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _KINDS = ("bar", "beat", "section", "drop", "when")
 _PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B, @chorus 2, @drop or @when energy>0.8"

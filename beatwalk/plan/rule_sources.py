@@ -43,11 +43,11 @@ def script_sources(script: Script, settings: Settings) -> dict[str, str]:
     return used
 
 
-def used_curves(sources: Mapping[str, str]) -> dict[str, str]:
-    """Curves of the analysis that sources need, each with what uses it first."""
+def used_parts(sources: Mapping[str, str]) -> dict[str, str]:
+    """Curves and drums of the analysis that sources need, each with what uses it first."""
     used: dict[str, str] = {}
     for source, key in sources.items():
-        for name in SOURCES[source].curves if source in SOURCES else ():
+        for name in SOURCES[source].parts if source in SOURCES else ():
             used.setdefault(name, key)
     return used
 

@@ -92,8 +92,8 @@ def source_values(name: str, at: Moments, every: int = 1, offset_beats: float = 
         if "gate" in name.split(".")[1:]:
             return _sounding(heard, at.times_s)
         return _pulses(heard.times_s[::every], heard.strength[::every], offset_beats, at)
-    if (kind := SOURCES[name].kind) == "event":
-        return _pulses(*EVENTS[name](at.analysis, every), offset_beats, at)
+    if (kind := SOURCES[name].kind) in ("event", "drum"):
+        return _pulses(*_events(name, at.analysis, every), offset_beats, at)
     return DERIVED[name](at) if kind == "derived" else curve_of(at.analysis, name).at(at.times_s)
 
 
@@ -105,8 +105,8 @@ def event_times_s(name: str, analysis: Analysis) -> Float:
     PlanError
         It is not.
     """
-    if name in EVENTS:
-        return EVENTS[name](analysis, 1)[0]
+    if name in EVENTS or (name in SOURCES and SOURCES[name].kind == "drum"):
+        return _events(name, analysis, 1)[0]
     if name not in SOURCES and isinstance(heard := _outside(analysis, name), Events):
         return heard.times_s
     raise PlanError(f"{name!r} is a curve, not a series of moments")
@@ -173,6 +173,16 @@ def _beat_period_s(analysis: Analysis, times_s: Float) -> Float:
     index = np.clip(np.searchsorted(beats_s, times_s, side="right") - 1, 0, len(beats_s) - 2)
     period: Float = np.diff(beats_s)[index]
     return period
+
+
+def _events(name: str, analysis: Analysis, every: int) -> tuple[Float, Float]:
+    """Seconds and strength of every n-th event of a source that every song has."""
+    if name in EVENTS:
+        return EVENTS[name](analysis, every)
+    if name not in analysis.drums:
+        raise PlanError(f"the analysis has no {name!r}; listen again: beatwalk analyze --fresh --save")
+    strokes = analysis.drums[name]
+    return strokes.times_s[::every], strokes.strength[::every]
 
 
 def _onsets(analysis: Analysis, every: int) -> tuple[Float, Float]:

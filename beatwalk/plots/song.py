@@ -32,7 +32,7 @@ from beatwalk.types import Analysis, Audio, Float, Section
 
 
 def plot_analysis(analysis: Analysis, audio: Audio, path: Path | str) -> None:
-    """Draw waveform, beats, downbeats, energy, bands and sections as a PNG.
+    """Draw waveform, beats, downbeats, energy, bands, drums and sections as a PNG.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def plot_analysis(analysis: Analysis, audio: Audio, path: Path | str) -> None:
     AudioError
         The song has vanished since it was opened.
     """
-    figure, axes = time_figure(analysis.duration_s, 0.0, analysis.duration_s, (0.55, 2.4, 0.6, 1.8, 2.6))
+    figure, axes = time_figure(analysis.duration_s, 0.0, analysis.duration_s, (0.55, 2.4, 0.6, 1.8, 3.8))
     sections, wave, grid, energy, bands = axes
     colors = section_colors(analysis.sections)
     draw_sections(sections, analysis.sections, colors, figure.get_figwidth() / analysis.duration_s)
@@ -92,11 +92,16 @@ def _envelope(audio: Audio) -> tuple[Float, Float, Float]:
 
 
 def _draw_bands(panel: Any, analysis: Analysis) -> None:
-    """Draw the curves that have a colour above each other, each in its own lane."""
-    lanes = [spec for spec in SOURCES.values() if spec.color and spec.name in analysis.curves]
+    """Draw the curves and drums that have a colour above each other, each in its own lane."""
+    lanes = [spec for spec in SOURCES.values() if spec.color and not analysis.lacks(spec.name)]
     for lane, (name, color) in enumerate((spec.name, spec.color) for spec in lanes):
-        times_s, values = curve_points(analysis, name)
-        panel.fill_between(times_s, lane, lane + 0.9 * values, color=color, alpha=0.75, lw=0)
+        if name in analysis.drums:
+            strokes = analysis.drums[name]
+            alpha = crowd_alpha(len(strokes.times_s), 0.8)
+            panel.vlines(strokes.times_s, lane, lane + 0.9 * strokes.strength, color=color, lw=1.0, alpha=alpha)
+        else:
+            times_s, values = curve_points(analysis, name)
+            panel.fill_between(times_s, lane, lane + 0.9 * values, color=color, alpha=0.75, lw=0)
         panel.annotate(
             name,
             (0, lane + 0.45),

@@ -23,7 +23,7 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -38,7 +38,7 @@ from beatwalk.listen import (
     open_song,
     parts_of,
     read_analysis,
-    with_curves,
+    with_parts,
     write_analysis,
 )
 from beatwalk.plan import (
@@ -49,7 +49,7 @@ from beatwalk.plan import (
     place_prompts,
     plan_to_json,
     script_sources,
-    used_curves,
+    used_parts,
     used_sources,
 )
 from beatwalk.settings import Settings
@@ -91,6 +91,7 @@ class Project:
         self._audio: Audio | None = None
         self._timer: threading.Timer | None = None
         self._planned: tuple[State, Plan | BeatwalkError] | None = None
+        self._completed: tuple[Analysis, Analysis] | None = None  # one that lacked parts, and with them
         self._stored: Analysis | None = None  # what analysis.json holds, once this server has written it
         data = read_json(folder / "project.json", PlanError, "a project")
         self.name, self.revision = str(data.get("name", self.id)), int(data.get("revision", 0))
@@ -364,12 +365,18 @@ class Project:
             Sources that are wanted besides those that settings and script use, each with what it is for.
         """
         sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings)), **also}
-        analysis = self.analysis()
-        if missing := [name for name in used_curves(sources) if name not in analysis.curves]:
-            analysis = with_curves(analysis, self.audio, missing)
+        analysis = self._with_parts(self.analysis(), used_parts(sources))
         if not any((settings.sources.stems, settings.sources.midi, settings.sources.curves)):
             return HeardFiles(analysis=analysis, files=(), remarks=())
         return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)
+
+    def _with_parts(self, analysis: Analysis, parts: Iterable[str]) -> Analysis:
+        """Add curves and drums that an older analysis lacks; they are listened to once for each correction."""
+        known = self._completed[1] if self._completed is not None and self._completed[0] is analysis else analysis
+        if missing := [name for name in parts if known.lacks(name)]:
+            known = with_parts(known, self.audio, missing)
+            self._completed = analysis, known
+        return known
 
     def _is_own_picture(self, path: Path) -> bool:
         inside = self.folder / PICTURES

@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+
+from beatwalk.core import open_sound
+from beatwalk.errors import AudioError
 
 MUX = """
 import numpy as np, os, soundfile, sys
@@ -73,3 +78,19 @@ def test_variables_of_other_programs(tmp_path: Path, marker: Path, name: str) ->
 def test_moviepy_was_there_before(tmp_path: Path) -> None:
     """A program that uses moviepy itself, with another ffmpeg."""
     runs(tmp_path / "here", before="import moviepy\nimport moviepy.config as c\nc.FFMPEG_BINARY = 'nothing'")
+
+
+@pytest.mark.parametrize("kind", ["missing", "a folder", "no program"])
+def test_an_ffmpeg_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """The message names the file and the variable."""
+    here = tmp_path / "here"
+    program = here / "ffmpeg"
+    if kind == "a folder":
+        program.mkdir()
+    elif kind == "no program":
+        program.write_bytes(b"\0\1\2\3")
+        program.chmod(0o755)
+    soundfile.write(here / "song.wav", np.zeros(8000), 8000)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    with pytest.raises(AudioError, match=r"ffmpeg cannot be started: .*ffmpeg: .*; IMAGEIO_FFMPEG_EXE names it"):
+        open_sound(here / "song.wav")

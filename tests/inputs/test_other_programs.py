@@ -51,6 +51,48 @@ def test_prompts_by_frame_without_braces() -> None:
     assert [line.place.time_s for line in slow.lines if line.place] == [0, 4, 10]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'time,prompt,negative\n0,a forest,blur\n0:03,"a sea, at night",\n',
+        "Prompt;Time_s\na forest;0\na sea, at night;3,0\n",
+        "frame\tprompt\n0\ta forest\n72\ta sea, at night\n",
+        "0: a forest\n\n72: a sea, at night\n",
+        "0s: a forest\n3s - a sea, at night\n",
+    ],
+)
+def test_tables_of_prompts(text: str) -> None:
+    """Columns that a header names, frames in front of every line, seconds in front of every line."""
+    lines = parse_prompts(text).lines
+    assert [line.prompt for line in lines] == ["a forest", "a sea, at night"]
+    assert [line.place.time_s for line in lines if line.place] == [0, 3]
+    assert lines[0].negative == ("blur" if "blur" in text else None)
+
+
+@pytest.mark.parametrize("text", ["- a forest\n- @0:03 a sea\n", "1. a forest\n2. @0:03 a sea", "1: a\n2: @0:03 b\n"])
+def test_marks_of_lists_are_left_out(text: str) -> None:
+    """They are no words, and what stands behind them means what it always means."""
+    script = parse_prompts(text)
+    assert [line.prompt for line in script.lines] == (["a forest", "a sea"] if "forest" in text else ["a", "b"])
+    assert script.lines[1].place is not None
+    assert script.lines[1].place.time_s == 3
+    assert "in front of the lines are left out" in script.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["80s neon\n90s grunge\n", "2001 nights\n", "5. avenue\n9. avenue\n", "- one\ntwo\n"]
+)
+def test_words_that_look_like_tables_or_lists(text: str) -> None:
+    """What may be words stays."""
+    assert [line.prompt for line in parse_prompts(text).lines] == text.split("\n")[:-1]
+
+
+def test_invisible_characters_are_left_out() -> None:
+    """Pasted text has characters that turn the letters of a terminal round; joiners, which change letters, stay."""
+    (line,) = parse_prompts("a\u200b \u202eneon\u202c \U0001f468\u200d\U0001f3a4\n").lines
+    assert line.prompt == "a neon \U0001f468\u200d\U0001f3a4"
+
+
 def test_prompts_by_frame_are_planned(tmp_path: Path) -> None:
     """The keyframes of the plan are the frames of the file, and a line says what was read."""
     here = tmp_path / "here"
@@ -72,6 +114,10 @@ def test_prompts_by_frame_are_planned(tmp_path: Path) -> None:
         ('[{"id": 3}]', "JSON of something else"),
         ("{" + '"a":{' * 100_000, "JSON"),
         ('{"0": "' + "x" * 5000 + '"}', "5000 characters"),
+        ('["a forest", "a sea"]', "JSON of something else"),
+        ("<!DOCTYPE html><html></html>", "a web page"),
+        ("time,prompt\n0,a forest\nlater,a sea", ":3:1: found 'later', expected seconds"),
+        ("frame,prompt\n0.5,a forest", "the number of a frame"),
         ("1\n00:00:01,000 --> 00:00:04,000\nla la", "the time of a subtitle"),
     ],
 )

@@ -116,6 +116,27 @@ def test_channels_or_rate_change_midway(here: Path, kind: str, change: str) -> N
     assert likeness(found, played(song)) > 0.98
 
 
+@pytest.mark.parametrize("kind", ["flac", "mp3", "aac", "au"])
+def test_files_of_one_format_joined(here: Path, kind: str) -> None:
+    """All of a joined file is heard and played, where its format has no end."""
+    song = joined(here / f"song.{kind}", *(made(here / f"{seed}.{kind}", noise(3, seed=seed)) for seed in (1, 2)))
+    found = heard(song)
+    assert len(found) / ANALYSIS_RATE_HZ == pytest.approx(6, abs=0.2)
+    assert silent_s(found) < 0.2
+    assert likeness(found, played(song)) > 0.98
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "m4a", "mkv"])
+def test_a_second_file_behind_the_first(here: Path, kind: str) -> None:
+    """It is said that the second file is left out, where the first one says how long it is."""
+    parts = [made(here / f"{seed}.{kind}", noise(3, seed=seed)) for seed in (1, 2)]
+    assert not remarks(parts[0])
+    song = joined(here / f"song.{kind}", *parts)
+    assert len(heard(song)) / ANALYSIS_RATE_HZ == pytest.approx(3, abs=0.1)
+    assert "a second file begins" in remarks(song)
+    assert likeness(heard(song), played(song)) > 0.98
+
+
 @pytest.mark.parametrize(("scale", "decodes"), [(1, 1), (32_000, 2)])
 def test_a_song_is_opened_in_one_pass(
     here: Path, monkeypatch: pytest.MonkeyPatch, scale: float, decodes: int

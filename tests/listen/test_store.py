@@ -70,7 +70,7 @@ def test_a_plan_that_lacks_a_curve_says_so(song: Path, tmp_path: Path) -> None:
     data = plan_to_json(plan)
     del data["analysis"]["curves"]["high"]
     (tmp_path / "plan.json").write_text(json.dumps(data))
-    with pytest.raises(PlanError, match=r"plan.json: the analysis has no curve 'high', which color.hue uses; plan"):
+    with pytest.raises(PlanError, match=r"plan.json: the analysis has no 'high', which color.hue uses; plan"):
         read_plan(tmp_path / "plan.json")
     with pytest.raises(PlanError, match="no curve 'high'"):
         compute_targets(without(plan.analysis, "high"), plan.timeline, plan.settings)

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 from beatwalk.listen.features import NETWORK_INPUTS
-from beatwalk.listen.network import read_network
+from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clips import NOTHING, Clip, Truth, make_clip, merged, read_clip, write_clip, write_set
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
-from beatwalk.training.ears.net import HEADS, SHAPES, WEIGHTS, Ears, Shape, loss_of, widen
+from beatwalk.training.ears.net import HEADS, SHAPES, Ears, Shape, loss_of, widen
 from beatwalk.training.ears.score import draw_tempo, rescaled
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources
@@ -160,7 +160,7 @@ def test_the_loss_forgives_one_frame() -> None:
 
     assert cost(4) < 1e-3
     assert cost(5) < 1e-3
-    assert cost(6) == pytest.approx((20 * WEIGHTS[0] + 20) / 9, rel=1e-3)
+    assert cost(6) == pytest.approx((20 * EVENT_WEIGHTS[0] + 20) / 9, rel=1e-3)
 
 
 def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:

@@ -23,6 +23,7 @@ from beatwalk.listen import (
     Features,
     Network,
     Rhythm,
+    drum_strokes,
     extract_features,
     find_onsets,
     open_audio,
@@ -33,6 +34,7 @@ from beatwalk.listen import (
 from beatwalk.training.ears.metrics import ONSET_S, continuity, f_measure, octave_is_right, settled
 from beatwalk.training.ears.validation import PIECE_S, Played, read_set
 
+FEW_STROKES = 8
 Decoder = Callable[[Features, Activations], Rhythm]
 
 
@@ -45,6 +47,9 @@ class Scores:
     amlt: float
     downbeat_f: float
     onset_f: float
+    kick_f: float  # of drums: where a piece has at least `FEW_STROKES`; else NaN
+    snare_f: float
+    hat_f: float
     octave: float
     false_beats: float  # a minute where there is no beat; NaN where there is one
 
@@ -82,7 +87,18 @@ def score_piece(
     if not len(piece.truth.beats_s):
         return scores
     onset_f = f_measure(find_onsets(features, activations).times_s, piece.truth.onsets_s, ONSET_S)
-    return replace(scores, onset_f=100 * onset_f)
+    drums = {f"{name}_f": drum_f(piece, features, activations, name) for name in activations.drums}
+    return replace(scores, onset_f=100 * onset_f, **drums)
+
+
+def drum_f(
+    piece: Played, features: Features, activations: Activations, name: str, least: float | None = None
+) -> float:
+    """F of one drum's strokes, percent; NaN where a piece has few of them, or none."""
+    true_s = getattr(piece.truth, f"{name}s_s")
+    if len(true_s) < FEW_STROKES:
+        return float("nan")
+    return 100 * f_measure(drum_strokes(features, activations, name, least).times_s, true_s, ONSET_S)
 
 
 def score_rhythm(piece: Played, rhythm: Rhythm) -> Scores:
@@ -99,6 +115,9 @@ def score_rhythm(piece: Played, rhythm: Rhythm) -> Scores:
         amlt=100 * amlt,
         downbeat_f=100 * f_measure(settled(rhythm.bars.downbeats_s), settled(truth.downbeats_s)),
         onset_f=np.nan,
+        kick_f=np.nan,
+        snare_f=np.nan,
+        hat_f=np.nan,
         octave=100.0 * octave_is_right(beats_s, true_s),
         false_beats=np.nan,
     )
@@ -127,6 +146,9 @@ def table(played: Sequence[Played], scores: Sequence[Scores]) -> str:
         "amlt": "AMLt",
         "downbeat_f": "downbeat F",
         "onset_f": "onset F",
+        "kick_f": "kick F",
+        "snare_f": "snare F",
+        "hat_f": "hi-hat F",
         "octave": "octave right",
         "false_beats": "false beats a minute",
     }

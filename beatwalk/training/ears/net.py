@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from beatwalk.listen import EVENT_WEIGHTS, NETWORK_INPUTS
 
 HEADS = ("beat", "downbeat", "onset", "kick", "snare", "hat")
-WEIGHTS = (*EVENT_WEIGHTS, 6.0, 8.0, 4.0)  # by which the loss of each head's events is multiplied
 KERNEL = 5
 
 
@@ -89,7 +88,7 @@ def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
     An event counts as found by the surest of its frame and the two beside it, and those two are no mistake; all other
     frames should say no. Targets are 1 at an event, 0.5 beside it, else 0.
     """
-    weights = torch.tensor(WEIGHTS, device=logits.device)[:, None]
+    weights = torch.tensor(EVENT_WEIGHTS, device=logits.device)[:, None]
     surest = F.max_pool1d(logits, 3, stride=1, padding=1)
     missed = F.softplus(-surest) * (targets == 1) * weights
     invented = F.softplus(logits) * (targets == 0)

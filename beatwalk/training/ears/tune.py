@@ -23,6 +23,7 @@ import numpy as np
 
 from beatwalk.listen import (
     DECODING,
+    LEAST_ODDS,
     Activations,
     Beats,
     Decoding,
@@ -35,10 +36,11 @@ from beatwalk.listen import (
     track_beats,
     with_bars,
 )
-from beatwalk.training.ears.evaluate import Scores, features_of, score_rhythm, table
+from beatwalk.training.ears.evaluate import Scores, drum_f, features_of, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
+_LEAST_ODDS = tuple(np.arange(-4.0, 2.1, 0.5).tolist())
 ROUNDS = 2
 _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
 GRID: dict[str, tuple[Any, ...]] = {
@@ -119,8 +121,23 @@ def tune(songs: Sequence[Heeded], start: Decoding = DECODING, rounds: int = ROUN
     return best, looked
 
 
+def tune_drums(songs: Sequence[Heeded]) -> dict[str, float]:
+    """The log odds that a stroke of each drum must exceed, by the mean F of the pieces that have it."""
+    best: dict[str, float] = {}
+    for name in LEAST_ODDS:
+        reached = {least: _drum_mean(songs, name, least) for least in _LEAST_ODDS}
+        best[name] = max(reached, key=reached.__getitem__)
+        print("  ".join(f"{least:g}: {f:.1f}" for least, f in reached.items()), f"  {name}", flush=True)
+    return best
+
+
+def _drum_mean(songs: Sequence[Heeded], name: str, least: float) -> float:
+    found = np.array([drum_f(song.piece, song.features, song.activations, name, least) for song in songs])
+    return float(np.nanmean(found)) if not np.isnan(found).all() else 0.0
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Choose the decoder's parameters and print what they change."""
+    """Choose the decoder's parameters and the drums' thresholds, and print what they change."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.tune", description=main.__doc__)
     parser.add_argument("--set", type=Path, required=True, help="folder that beatwalk.training.ears.validation made")
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
@@ -132,6 +149,7 @@ def main(argv: list[str] | None = None) -> None:
     for piece in read_set(args.set)[:: args.every]:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
+    print(f"least odds of strokes: {tune_drums(songs)}")
     best, looked = tune(songs, rounds=args.rounds)
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))

@@ -9,6 +9,8 @@ import { view } from "./view.js";
 const RULER = 18; // pixels at the top of the waveform that hold the numbers of bars
 const LEAST_BEAT_PX = 7;
 const LEAST_NUMBER_PX = 34;
+const DRUMS = [["hat", "s0"], ["snare", "s6"], ["kick", "s7"]]; // from the top, and their colours
+const DRUM_ROW = 8; // pixels
 
 /** @type {Record<string, string>} */
 let colors = {};
@@ -116,6 +118,7 @@ export function drawSong(canvas, wave, curve, moving) {
   if (wave) drawWave(pen, wave, { start: view.start, span: view.span, width, middle, half, x: (time) => view.x(time) });
   if (!heard) return;
   drawOnsets(pen, heard, height);
+  drawDrums(pen, heard, width);
   if (curve) {
     pen.strokeStyle = colors.ink;
     pen.lineWidth = 1.4;
@@ -178,6 +181,20 @@ function drawOnsets(pen, heard, height) {
     pen.fillRect(view.x(heard.onsets[i]) - 0.5, height - 3 - 11 * strength, 1.2, 3 + 11 * strength);
   }
   pen.globalAlpha = 1;
+}
+
+/** A row of dots for each drum below the ruler, as large as its strokes. @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} width */
+function drawDrums(pen, heard, width) {
+  DRUMS.forEach(([name, color], row) => {
+    const { times, strength } = heard.drums?.[name] ?? { times: [], strength: [] };
+    if ((times.length / Math.max(heard.duration_s, 1)) * view.span > width / 5) return;
+    pen.fillStyle = colors[color];
+    for (let i = lowerBound(times, view.start); i < times.length && times[i] <= view.end; i += 1) {
+      pen.beginPath();
+      pen.arc(view.x(times[i]), RULER + 5 + row * DRUM_ROW, 1 + 1.7 * (strength[i] ?? 1), 0, 2 * Math.PI);
+      pen.fill();
+    }
+  });
 }
 
 /** @param {CanvasRenderingContext2D} pen @param {number} width @param {number} height */

@@ -214,7 +214,7 @@ function ruleRow(target, rule, index) {
   /** @param {string} label @param {keyof Rule} key @param {Record<string, any>} more */
   const field = (label, key, more) => labelled(label, number(target, `${name} ${label}`, Number(rule[key]), (value) => made({ [key]: value }), { min: 0, ...more }));
   const source = formula(target, `${name} expression`, rule.source, FIRST_EXPRESSION, (text) => made({ source: text }));
-  const event = store.options.sources.find((one) => one.name === rule.source)?.kind === "event" || store.project.file_sources.includes(rule.source);
+  const event = ["event", "drum"].includes(store.options.sources.find((one) => one.name === rule.source)?.kind ?? "") || store.project.file_sources.includes(rule.source);
   return h(
     "div",
     { class: "rule" },

@@ -11,6 +11,7 @@
  * @property {number[]} beats_per_bar
  * @property {number[]} onsets
  * @property {number[]} onset_strength
+ * @property {Record<string, {times: number[], strength: number[]}>} drums
  * @property {Section[]} sections
  * @property {number|null} drop
  */
