@@ -182,11 +182,12 @@ class Project:
 
     def _first_song(self, partial: Path, file: str) -> Audio:
         """Open an upload under its own name; to open it takes a second or two, so that is done once."""
+        song = partial.replace(self.folder / file)
         try:
-            return open_song(partial.replace(self.folder / file))
-        except AudioError:
-            (self.folder / file).replace(partial)
-            raise
+            return open_song(song)
+        except AudioError as error:
+            song.replace(partial)
+            raise AudioError(str(error).replace(str(song), str(partial))) from None
 
     def _next_song(self, partial: Path, file: str) -> Audio | None:
         """Replace the song by an upload, which is opened before the other one goes, and again when it is needed."""
