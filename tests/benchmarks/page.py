@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 PLAYED_S = 5.0
 TRIES = 9
-PROMPTS = (ROOT / "examples" / "demo.txt").read_text(encoding="utf-8")
+PROMPTS = """\
+a calm ocean at dawn
+a glowing violet jellyfish
+a swirling galaxy of stars
+an endless neon tunnel
+emerald northern lights
+a lone tree at dusk
+"""
 
 # Counts frames and the longest time between two of them while the song plays.
 COUNT = """(seconds) => new Promise((done) => {

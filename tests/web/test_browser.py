@@ -467,6 +467,7 @@ def test_axe_finds_nothing(served: Served, window: Open, scheme: str) -> None:
     page.focus(".block >> nth=1")
     for name in ("prompts", "beat", "look", "render"):
         page.click(f"#tab-{name}")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.wait_for_timeout(400)
         found += _violations(page)
     page.click("#help")
