@@ -221,7 +221,7 @@ function film(video, open) {
   return h(
     "div",
     { class: "film", role: "listitem" },
-    h("div", { class: "row" }, h("b", { class: "grow" }, video.file), h("button", { class: "button small", type: "button", "data-name": `watch-${video.file}`, onclick: () => store.tell("watch", video) }, "Watch"), h("a", { class: "button small", href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
+    h("div", { class: "row" }, h("b", { class: "grow", title: video.file }, video.file), h("button", { class: "button small", type: "button", "data-name": `watch-${video.file}`, onclick: () => store.tell("watch", video) }, "Watch"), h("a", { class: "button small", href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
     report
       ? h(
           "div",
