@@ -39,6 +39,16 @@ _ALL = (
     SourceSpec(name="mid", kind="curve", text="loudness from 150 to 2500 Hz", color="#ffd54a"),
     SourceSpec(name="high", kind="curve", text="loudness above 2500 Hz", color="#4cc9f0"),
     SourceSpec(name="brightness", kind="curve", text="where the spectrum's centre lies", color="#e6e9ef"),
+    SourceSpec(
+        name="percussive", kind="curve", since=2, text="loudness of what strikes: drums, plucks", color="#ff9f68"
+    ),
+    SourceSpec(
+        name="harmonic", kind="curve", since=2, text="loudness of what rings: chords, voices", color="#9ad576"
+    ),
+    SourceSpec(
+        name="pitch", kind="curve", since=2, text="the place on the circle of fifths, from C (0) over G to F (11/12)"
+    ),
+    SourceSpec(name="harmony", kind="curve", since=2, text="pulses where the chord changes", color="#c8a2ff"),
     SourceSpec(name="onset", kind="event", text="a sound begins, as strongly as it does"),
     SourceSpec(
         name="kick", kind="drum", since=2, text="a stroke of the kick drum, as strong as it is", color="#ff6b6b"

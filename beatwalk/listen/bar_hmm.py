@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Float, Float32
 
-MIN_BPM, MAX_BPM = 55.0, 215.0
+MIN_BPM, MAX_BPM = 40.0, 215.0
 METRES = (2, 3, 4, 5, 6, 7)  # beats a bar that `find_metres` considers
 
 _REACH = 8  # frames by which an interval may change from beat to beat; a larger change is a jump
@@ -42,19 +42,16 @@ class Decoding:
     centre_bpm: float = _CENTRE_BPM  # the usual tempo
     change: float = 0.025  # standard deviation of the logarithm of two neighbouring intervals' ratio
     jump_cost: float = 14.0  # of any larger change of tempo from one beat to the next
-    prior_gain: float = 0.25  # weight of the tempo prior at every beat
+    prior_gain: float = 0.5  # weight of the tempo prior at every beat
     pulse_bonus: float = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
-    network: float = 1.0  # weight of the network's log odds of a beat
+    network: float = 1.4  # weight of the network's log odds of a beat
     envelope_odds: float = 0.5  # per standard deviation of the onset envelope
-    tracker_odds: float = 1.5  # at a beat that the tracker without a network found
-    harmony_phase: bool = True  # where beats and off-beats sound alike, harmony decides between them
     # bars
-    joint_bars: bool = False  # bars from `find_metres`; else one metre for the song from `bars.find_bars`
     metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
     metre_change: float = 16.0  # cost of another metre from some bar on
     short_bar: float = 12.0  # cost of a bar that ends early
     downbeat: float = 1.0  # weight of the network's log odds of a downbeat
-    evidence: float = 0.3  # weight of changes of harmony, timbre and bass
+    evidence: float = 0.6  # weight of changes of harmony, timbre and bass
 
 
 DECODING = Decoding()

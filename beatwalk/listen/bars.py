@@ -20,7 +20,6 @@ from beatwalk.types import Float, Float32, frozen_array
 METERS = (4, 3)  # beats a bar; the first is the more common one, and is used unless there is evidence against it
 
 _WEIGHTS = {"harmony": 2.5, "timbre": 0.75, "bass": 0.4}  # chord changes mark bars more reliably than drums
-_ODDS_WEIGHT = 2.5  # of the network, where it is used
 _CONTEXT_BEATS = 2  # beats before and after a beat over which harmony is compared
 _SKIP_COST = 30.0  # of evidence for skipping or repeating beats within a bar
 _WALTZ_MARGIN = 1.25  # three beats a bar need this many times the contrast of four
@@ -35,13 +34,11 @@ class Bars:
     beats_per_bar: NDArray[np.int64]  # shape (n_bars,)
 
 
-def find_bars(features: Features, beats_s: Float, odds: Float | None = None) -> Bars:
-    """Find downbeats among `beats_s` from harmony, timbre, bass, and the log odds of a network if there are any."""
+def find_bars(features: Features, beats_s: Float) -> Bars:
+    """Find downbeats among `beats_s` from harmony, timbre and bass."""
     if not len(beats_s):
         return Bars(downbeats_s=frozen_array([]), beats_per_bar=frozen_array([], np.int64))
     evidence = downbeat_evidence(features, beats_s)
-    if odds is not None:
-        evidence = evidence + _ODDS_WEIGHT * standardised(odds)
     found = {meter: _bar_positions(evidence, meter) for meter in METERS}
     contrast = {meter: _contrast(evidence, positions, meter) for meter, positions in found.items()}
     common, waltz = METERS

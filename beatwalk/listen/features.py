@@ -33,7 +33,8 @@ _N_MELS = 96  # of the onset spectrum
 _N_TIMBRE = 40  # mel bands of a texture frame
 # The first mel band of the onset spectrum in each band of the network's input: fine in the bass, coarse above.
 _NETWORK_BANDS = (*range(12), *range(12, 36, 2), *range(36, 96, 6))
-NETWORK_INPUTS = 2 * len(_NETWORK_BANDS) + 12  # log energy and its rise in each band, then pitch classes
+NETWORK_BANDS = len(_NETWORK_BANDS)
+NETWORK_INPUTS = 2 * NETWORK_BANDS + 12  # log energy and its rise in each band, then pitch classes
 _LAG_FRAMES = 2  # frames over which a rise is measured
 _LOG_GAIN = 1e4  # compression log(1 + gain x power) of attacks, for a song at _REFERENCE_DB
 _REFERENCE_DB = -12.0  # mean level of a mastered song's loud parts

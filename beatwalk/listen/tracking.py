@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
 from beatwalk.listen.bar_hmm import DECODING, Decoding, Tempi, at_frame_rate, best_path, find_metres
-from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence, find_bars
+from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
 from beatwalk.listen.network import Activations
-from beatwalk.listen.plausibility import between_beats, middles, steady
+from beatwalk.listen.plausibility import steady
 from beatwalk.types import Float, Float32, frozen_array
 
 _LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # limits of the tempo that a person may give
@@ -32,10 +32,8 @@ _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
 _HINTED_PULSE_BONUS = 20.0  # log odds a second for a pulse where a person says that there is one
-# The network, the onset envelope and the tracker without a network each find beats that the others miss: on the
-# measured corpus all three together are better than any of them.
+# The network and the onset envelope each find beats that the other misses.
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
-_TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
 
@@ -113,18 +111,15 @@ def find_pulse(
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
     other = other or track_beats(features)
-    joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
+    joint = np.float32(decoding.network) * odds + _onset_evidence(features, decoding)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
     paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
     common, waltz = paths
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
-    frames = path.frames
-    if decoding.harmony_phase and not hint and between_beats(features, joint, frames, path.meter):
-        frames = middles(frames)
     # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
-    kept, beats = _kept(features, frames, odds, keep_all=bool(hint), only_steady=not certain)
+    kept, beats = _kept(features, path.frames, odds, keep_all=bool(hint), only_steady=not certain)
     return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
 
 
@@ -133,8 +128,6 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     beats = pulse.beats
     if not len(beats.times_s):
         return _nothing()
-    if not decoding.joint_bars:
-        return Rhythm(beats=beats, bars=find_bars(features, beats.times_s, pulse.downbeat_odds))
     evidence = decoding.downbeat * pulse.downbeat_odds
     if decoding.evidence:
         evidence = evidence + decoding.evidence * downbeat_evidence(features, beats.times_s)
@@ -148,17 +141,12 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     return Rhythm(beats=beats, bars=bars)
 
 
-def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
-    """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
+def _onset_evidence(features: Features, decoding: Decoding) -> Float32:
+    """Log odds of each frame from the onset envelope, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
     odds = decoding.envelope_odds * (envelope - _USUAL_ENVELOPE)
-    if len(beats_s) > 1:
-        times_s = features.times_s
-        after = np.clip(np.searchsorted(beats_s, times_s), 1, len(beats_s) - 1)
-        distance_s = np.minimum(np.abs(times_s - beats_s[after - 1]), np.abs(times_s - beats_s[after]))
-        odds += decoding.tracker_odds * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 

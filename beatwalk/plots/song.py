@@ -32,7 +32,7 @@ from beatwalk.types import Analysis, Audio, Float, Section
 
 
 def plot_analysis(analysis: Analysis, audio: Audio, path: Path | str) -> None:
-    """Draw waveform, beats, downbeats, energy, bands, drums and sections as a PNG.
+    """Draw waveform, beats, downbeats, energy, its parts, drums and sections as a PNG.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def plot_analysis(analysis: Analysis, audio: Audio, path: Path | str) -> None:
     AudioError
         The song has vanished since it was opened.
     """
-    figure, axes = time_figure(analysis.duration_s, 0.0, analysis.duration_s, (0.55, 2.4, 0.6, 1.8, 3.8))
+    figure, axes = time_figure(analysis.duration_s, 0.0, analysis.duration_s, (0.55, 2.4, 0.6, 1.8, 5.0))
     sections, wave, grid, energy, bands = axes
     colors = section_colors(analysis.sections)
     draw_sections(sections, analysis.sections, colors, figure.get_figwidth() / analysis.duration_s)

@@ -65,7 +65,7 @@ def drums_of(song: Samples) -> dict[str, Events]:
 
 
 def test_drums_of_a_pattern() -> None:
-    """Nine strokes of ten are found; of kick and snare, hardly any that are not there. Hats are heard on beats too."""
+    """Nine strokes of ten are found; of kick and snare, hardly any others. Hats are heard on beats too."""
     found = drums_of(played())
     assert tuple(found) == DRUMS
     for name in DRUMS:

@@ -143,13 +143,13 @@ def test_tuning_takes_what_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def decoded(songs: object, decoding: object) -> list[Scores]:
         right = getattr(decoding, "pulse_bonus") == 1.0  # noqa: B009
-        right_also = getattr(decoding, "joint_bars")  # noqa: B009
+        right_also = getattr(decoding, "evidence") == 1.0  # noqa: B009
         value = 50.0 + 10 * right + 5 * right_also
         return [Scores(**dict.fromkeys(evaluate._names(), value) | {"false_beats": np.nan})]
 
     monkeypatch.setattr(tune, "decoded", decoded)
     best, looked = tune.tune([], rounds=3)
-    assert best == replace(DECODING, pulse_bonus=1.0, joint_bars=True)
+    assert best == replace(DECODING, pulse_bonus=1.0, evidence=1.0)
     assert looked > sum(len(values) - 1 for values in tune.GRID.values())
 
 
