@@ -68,7 +68,7 @@ class Tour:
         self.page.wait_for_selector(".block >> nth=5 >> img:not([hidden])")
         self.picture("timeline")
         self.page.click("[data-name=seed-6]")
-        self.say("The jellyfish has another seed, chosen from eight stills.")
+        self.say("The second prompt has another seed, chosen from eight stills.")
 
     def correct(self) -> None:
         """Put a beat in place, and take that back."""

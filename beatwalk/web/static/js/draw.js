@@ -113,8 +113,9 @@ export function drawSong(canvas, wave, curve, moving) {
   const { pen, width, height } = cleared(canvas);
   const heard = store.heard;
   if (heard) drawGrid(pen, heard, height);
-  const middle = RULER + (height - RULER) * 0.48;
-  const half = (height - RULER) * 0.44;
+  const top = RULER + (heard && Object.keys(heard.drums).length ? DRUMS.length * DRUM_ROW + 2 : 0);
+  const middle = top + (height - top) * 0.48;
+  const half = (height - top) * 0.44;
   if (wave) drawWave(pen, wave, { start: view.start, span: view.span, width, middle, half, x: (time) => view.x(time) });
   if (!heard) return;
   drawOnsets(pen, heard, height);
@@ -186,7 +187,7 @@ function drawOnsets(pen, heard, height) {
 /** A row of dots for each drum below the ruler, as large as its strokes. @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} width */
 function drawDrums(pen, heard, width) {
   DRUMS.forEach(([name, color], row) => {
-    const { times, strength } = heard.drums?.[name] ?? { times: [], strength: [] };
+    const { times, strength } = heard.drums[name] ?? { times: [], strength: [] };
     if ((times.length / Math.max(heard.duration_s, 1)) * view.span > width / 5) return;
     pen.fillStyle = colors[color];
     for (let i = lowerBound(times, view.start); i < times.length && times[i] <= view.end; i += 1) {
