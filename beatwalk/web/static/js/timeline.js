@@ -41,12 +41,17 @@ export function redraw() {
     view.width = $("timeline").clientWidth;
     drawSong($("wave"), wave, curve, moving);
     drawMinimap($("minimap"), wave);
-    const top = Math.max(1, ...(curves?.speed ?? []).map((value) => value));
-    drawValues($("speed"), curves?.speed ?? [], curves?.rate_hz ?? 1, top, "speed");
+    drawSpeed();
     drawSections();
     placePlayhead();
     store.tell("view");
   });
+}
+
+function drawSpeed() {
+  const speed = curves?.speed ?? [];
+  const top = speed.reduce((most, value) => Math.max(most, value), 1);
+  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top, "speed");
 }
 
 function placePlayhead() {
@@ -190,8 +195,8 @@ async function fetchCurves() {
   const found = await call("POST", `${store.path}/curves`, { settings: store.draft ?? {}, rules: store.drawn ?? [] }).catch(() => null);
   if (!found || project.id !== store.project.id) return;
   curves = found;
+  drawSpeed();
   store.tell("curves", found);
-  redraw();
 }
 
 /** Asks for the target speed and the rules' curves again: at once, or when the answer that is awaited is there. */
