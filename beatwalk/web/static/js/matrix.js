@@ -21,6 +21,8 @@ const WHERE = /^settings: [a-z_]+\.[\w.]+: /; // the field itself shows which on
 const opened = new Set();
 /** @type {HTMLCanvasElement[]} of the rules that are shown, in their order */
 export let canvases = [];
+/** @type {Map<string, {value: any, text: string, why: string}>} what was typed and refused, by the field's name */
+const refused = new Map();
 let held = false;
 
 /** Whether a slider is held, so that the rows must stay as they are. */
@@ -111,20 +113,26 @@ export function slider(name, value, low, high, tried, kept) {
  * @param {(text: string) => Modulated} changed what the text would make of the target
  */
 function entry(target, name, more, changed) {
-  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const before = refused.get(name);
+  const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was refused
+  const problem = h("p", { class: "problem", role: "alert", hidden: !kept }, kept?.why);
   const field = h("input", {
     "aria-label": name,
     "data-name": name,
+    "aria-invalid": kept && "true",
     autocomplete: "off",
     ...more,
+    value: kept?.text ?? more.value,
     onchange: async () => {
       const text = field.value.trim();
       const error = await call("POST", `${store.path}/settings/check`, { settings: override(target, changed(text)) }).catch((one) => one);
-      const refused = error instanceof ApiError;
-      field.setAttribute("aria-invalid", String(refused));
-      problem.hidden = !refused;
-      problem.textContent = refused ? error.message.replace(WHERE, "") : "";
-      if (!refused) put(target, changed(text)); // from what is there now; another field may have been quicker
+      const why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
+      field.setAttribute("aria-invalid", String(Boolean(why)));
+      problem.hidden = !why;
+      problem.textContent = why;
+      if (why) refused.set(name, { value: more.value, text, why });
+      else refused.delete(name);
+      if (!why) put(target, changed(text)); // from what is there now; another field may have been quicker
     },
   });
   return { field, problem };
