@@ -14,16 +14,28 @@ from beatwalk.core import (
     WorkFolder,
     check_picture,
     check_place,
+    cover_in,
     in_words,
+    is_cover,
     manifest_path,
     model_identity,
     plan_identity,
 )
-from beatwalk.errors import OutputError, SettingsError
+from beatwalk.errors import InputError, OutputError, SettingsError
 from beatwalk.plan import Script, init_of, targets_of
 from beatwalk.settings import Settings, VideoSettings
+from beatwalk.sizes import NamedSize
 from beatwalk.types import Plan, Storyboard
-from beatwalk.video import check_choices, check_interpolation, check_name, codec_named, prepare_moviepy, remarks
+from beatwalk.video import (
+    SUBTITLED,
+    check_choices,
+    check_interpolation,
+    check_lettering,
+    check_name,
+    codec_named,
+    prepare_moviepy,
+    remarks,
+)
 
 if TYPE_CHECKING:
     from beatwalk.models import Compiled
@@ -85,6 +97,7 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
     """
     check_output(output, overwrite=overwrite, codec=plan.settings.video.codec)
     check_video(plan.settings.video)
+    check_text(plan.settings, lyrics=bool(plan.analysis.lyrics), output=output)
     keep_the_song(plan, output)
     work = WorkFolder(output)
     work.check_ours()
@@ -119,6 +132,29 @@ def check_video(video: VideoSettings) -> None:
     check_upscaler(Path(video.upscaler))
 
 
+def check_text(settings: Settings, *, lyrics: bool, output: Path | None = None) -> None:
+    """Check that subtitles, end card and fades can be made.
+
+    Parameters
+    ----------
+    lyrics
+        Whether there are any.
+    output
+        The video; None: its container is not known yet.
+
+    Raises
+    ------
+    SettingsError
+        They do not fit to the rest of the settings, or to the container.
+    InputError
+        The font cannot be read.
+    """
+    check_lettering(settings, lyrics=lyrics)
+    if settings.subtitles.mode == "track" and output is not None and output.suffix.lower() not in SUBTITLED:
+        able = ", ".join(SUBTITLED)
+        raise SettingsError(f"{output}: --subtitles track needs {able}; use --subtitles burn here")
+
+
 def needed_bytes(work: WorkFolder, n_frames: int, size: tuple[int, int]) -> int:
     """Largest size of the frames that are still to be rendered; lossless video takes three fifths of raw pixels."""
     return max(0, n_frames * size[0] * size[1] * 9 // 5 - work.frames_bytes)
@@ -132,7 +168,11 @@ def output_bytes(video: VideoSettings, n_frames: int, size: tuple[int, int]) -> 
 
 def remarks_of(video: VideoSettings, size: tuple[int, int]) -> list[str]:
     """Sentences on what will differ from the request in a video with frames of this size."""
-    return remarks(video.codec, video.enlarged(size), video.fps * video.interpolate)
+    shown = video.enlarged(size)
+    said = []
+    if isinstance(video.size, NamedSize) and shown != size:
+        said.append(f"rendered in {size[0]}x{size[1]} and scaled to {shown[0]}x{shown[1]} ({video.size.name})")
+    return said + remarks(video.codec, shown, video.fps * video.interpolate)
 
 
 def check_space(work: WorkFolder, n_frames: int, size: tuple[int, int], video: VideoSettings) -> None:
@@ -172,15 +212,26 @@ def check_file_limit(video: Path, n_bytes: int) -> None:
         )
 
 
-def check_pictures(script: Script, settings: Settings) -> None:
+def check_pictures(script: Script, settings: Settings, song: Path) -> None:
     """Check that every picture keyframe can be read.
+
+    Parameters
+    ----------
+    song
+        The song, whose own picture may be the first one.
 
     Raises
     ------
     InputError
         A picture is missing or cannot be read.
     """
-    begin = [] if settings.walk.init is None else [init_of(settings.walk.init)[0]]
+    init = settings.walk.init
+    begin = [] if init is None else [init_of(init, song)[0]]
+    if init is not None and is_cover(init):
+        if not song.is_file():
+            begin = []  # that is reported where the song is opened
+        elif cover_in(song) is None:
+            raise InputError(f"{song}: has no cover picture in it; give a picture instead: --init FILE")
     for image in dict.fromkeys([*begin, *(line.image for line in script.lines if line.image is not None)]):
         check_picture(image)
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from beatwalk.expressions import parse
-from beatwalk.sources import check_name, check_source, is_name
+from beatwalk.sizes import NAMES, NamedSize, parse_named
+from beatwalk.sources import check_name, check_source, check_stem_name, is_name
 from beatwalk.targets import EFFECT_GROUPS, TARGETS
 
 Codec = Literal[
@@ -59,7 +60,7 @@ Shape = Literal["linear", "square", "root", "smooth", "exponential"]
 Amount = Annotated[float, Field(ge=-10_000, le=10_000)]  # far beyond any use
 MAX_TRAILS = TARGETS["trails.amount"].high
 # Groups that change finished pictures but not rendered frames: `beatwalk finish` may change them.
-AFTERWARDS = (*EFFECT_GROUPS, "effects", "safety", "video")
+AFTERWARDS = (*EFFECT_GROUPS, "effects", "subtitles", "card", "fades", "safety", "video")
 _RATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[0-9]{1,9}/[0-9]{1,9}"
 )  # no exponents: 1e999999999 would take for ever
@@ -95,8 +96,32 @@ def _parse_size(value: Any) -> Any:
     return value
 
 
-def _size_text(value: tuple[int, int] | None) -> str:
-    return "auto" if value is None else f"{value[0]}x{value[1]}"
+def _parse_asked_size(value: Any) -> Any:
+    """Accept what `_parse_size` accepts, and the name of a size."""
+    if isinstance(value, NamedSize):
+        return value
+    if isinstance(value, str):
+        named = parse_named(value)
+        if named is not None:
+            return named
+        if value != "auto" and not re.fullmatch(r"\s*\d+\s*x\s*\d+\s*", value.lower()):
+            raise ValueError(
+                f"expected a size such as 512x512 (width x height in pixels), or {NAMES}, found {value!r}"
+            )
+    size = _parse_size(value)
+    if size is not None and not (
+        isinstance(size, tuple) and len(size) == 2 and all(type(side) is int and 16 <= side <= 8192 for side in size)
+    ):
+        raise ValueError(f"expected a width and a height from 16 to 8192 pixels, found {_size_text(size)}")
+    return size
+
+
+def _asked_size_text(value: tuple[int, int] | NamedSize | None) -> str:
+    return value.name if isinstance(value, NamedSize) else _size_text(value)
+
+
+def _size_text(value: Any) -> str:
+    return "auto" if value is None else "x".join(map(str, value)) if isinstance(value, tuple) else repr(value)
 
 
 Fps = Annotated[Fraction, BeforeValidator(_parse_fps), PlainSerializer(str, return_type=str)]
@@ -104,6 +129,13 @@ Size = Annotated[
     tuple[Annotated[int, Field(ge=16, le=8192)], Annotated[int, Field(ge=16, le=8192)]] | None,
     BeforeValidator(_parse_size),
     PlainSerializer(_size_text, return_type=str),
+]
+
+
+AskedSize = Annotated[
+    tuple[int, int] | NamedSize | None,
+    PlainValidator(_parse_asked_size),
+    PlainSerializer(_asked_size_text, return_type=str),
 ]
 
 
@@ -147,14 +179,15 @@ def _tuple_from_list(value: Any) -> Any:
 class IsFile:
     """Marks a setting that names a file or a folder: it counts from the file that it is written in."""
 
-    words: tuple[str, ...] = ()  # what else may stand there
+    words: tuple[str, ...] = ()  # what else may stand there, alone or before a colon
 
     def names(self, value: object) -> bool:
         """Whether a value of such a setting is the name of a file."""
-        return isinstance(value, str) and bool(value) and value not in self.words
+        return isinstance(value, str) and bool(value) and value.partition(":")[0] not in self.words
 
 
 File = Annotated[str, IsFile()]
+FileOrCover = Annotated[str, IsFile(words=("cover",))]
 FileOrAuto = Annotated[str, IsFile(words=("auto",))]
 Files = Annotated[tuple[File, ...], BeforeValidator(_tuple_from_list)]
 
@@ -197,7 +230,8 @@ class WalkSettings(_Frozen):
     pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
     # How fast the picture changes, relative to `pace`
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    init: File | None = None  # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none
+    # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none; cover: from the song's own
+    init: FileOrCover | None = None
     loop: bool = False  # the end flows into the beginning
     # Most memory for latents that are denoised ahead of the frames, in MB, host's or device's.
     lookahead_mb: float = Field(default=256, ge=1, le=65_536)
@@ -269,15 +303,19 @@ class GrainSettings(_Frozen):
     noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
 
 
-Named = dict[Annotated[str, AfterValidator(check_name)], File]  # each FILE, or FILE:SECONDS where it begins later
+Stems = dict[
+    Annotated[str, AfterValidator(check_stem_name)], File
+]  # each FILE, or FILE:SECONDS where it begins later
+Named = dict[Annotated[str, AfterValidator(check_name)], File]  # the same
 
 
 class SourcesSettings(_Frozen):
-    """Files that drive the picture like the song itself. A name that is given here is a source for rules."""
+    """Files that drive the picture like the song itself; the name of a stem, MIDI file or curve is a source."""
 
-    stems: Named = {}  # parts of the song as sound files: drums gives drums.energy, drums.onset and so on
+    stems: Stems = {}  # parts of the song as sound files: drums gives drums.energy, drums.onset and so on
     midi: Named = {}  # MIDI files: midi gives midi.kick, midi.36, midi.ch10, midi.cc1 and so on
     curves: Named = {}  # tables of values over time: glow gives glow
+    lyrics: File | None = None  # an LRC, SubRip or WebVTT file, for @line, {line} and subtitles
 
 
 class FeedbackSettings(_Frozen):
@@ -316,7 +354,9 @@ class VideoSettings(_Frozen):
     """The file that comes out."""
 
     fps: Fps = Fraction(24)  # frames a second; a fraction such as 30000/1001 is exact
-    size: Size = None  # None: the model's native size
+    # In which pictures are rendered, such as 512x512; or a shape such as 9:16, or 1080p and the like, for the nearest
+    # size that the model makes, scaled to it. None: the model's native size.
+    size: AskedSize = None
     codec: Codec = "h264"  # and with it the kinds of file; see beatwalk render --help
     # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
     crf: int | None = Field(default=None, ge=0, le=51)
@@ -332,9 +372,56 @@ class VideoSettings(_Frozen):
     # would carry a text track that VJ programs and `ffmpeg -map 0 -c copy` refuse.
     chapters: Literal["sections", "prompts", "off"] | None = None
 
+    @property
+    def exact_size(self) -> tuple[int, int] | None:
+        """Width and height in which pictures are rendered; None where the model decides it."""
+        return None if isinstance(self.size, NamedSize) else self.size
+
+    def rendered_size(self, native: tuple[int, int], multiple: int) -> tuple[int, int]:
+        """Width and height in which a model renders pictures.
+
+        Parameters
+        ----------
+        native
+            The model's own width and height.
+        multiple
+            What its widths and heights are multiples of.
+        """
+        if isinstance(self.size, NamedSize):
+            return self.size.nearest(native, multiple)
+        return self.size or native
+
     def enlarged(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of finished pictures whose frames were rendered in `size`."""
+        if isinstance(self.size, NamedSize):
+            return self.size.pixels
         return self.upscale * size[0], self.upscale * size[1]
+
+
+class SubtitlesSettings(_Frozen):
+    """The lyrics as text in or beside the pictures."""
+
+    mode: Literal["off", "burn", "track"] = "off"  # burn: in the pictures; track: one that players can switch off
+    font: File | None = None  # a TrueType or OpenType file; None: DejaVu Sans Bold
+    size: float = Field(default=0.05, ge=0.01, le=0.3)  # height of a line, as a part of the picture's shorter side
+    margin: float = Field(default=0.07, ge=0, le=0.3)  # from each edge, as a part of the picture's width and height
+    place: Literal["top", "middle", "bottom"] = "bottom"  # where burnt-in text stands
+
+
+class CardSettings(_Frozen):
+    """An end card: title and artist over the darkened end of the video. The file's tags name them too."""
+
+    title: str = Field(default="", max_length=200)  # of the song; empty: none
+    artist: str = Field(default="", max_length=200)  # below the title; empty: none
+    seconds: float = Field(default=4.0, ge=0, le=60)  # how long it is shown; 0: tags alone
+
+
+class FadesSettings(_Frozen):
+    """From black, and to black."""
+
+    in_s: float = Field(default=0.0, ge=0, le=60)  # seconds
+    out_s: float = Field(default=0.0, ge=0, le=60)  # seconds
+    sound: Literal["auto", "on", "off"] = "auto"  # fade the sound too; auto: where an excerpt cuts the song
 
 
 class SafetySettings(_Frozen):
@@ -364,4 +451,7 @@ class Settings(_Frozen):
     feedback: FeedbackSettings = FeedbackSettings()
     model: ModelSettings = ModelSettings()
     video: VideoSettings = VideoSettings()
+    subtitles: SubtitlesSettings = SubtitlesSettings()
+    card: CardSettings = CardSettings()
+    fades: FadesSettings = FadesSettings()
     safety: SafetySettings = SafetySettings()

@@ -94,17 +94,28 @@ def check_source(name: str) -> str:
     return name.replace(":", ".")
 
 
+def check_stem_name(name: str) -> str:
+    """Return the name that a person gives to a stem; rules name parts of it, so that it may be bass.
+
+    Raises
+    ------
+    ValueError
+        It is not a plain word.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"expected a name of small letters, digits and _, found {name[:40]!r}")
+    return name
+
+
 def check_name(name: str) -> str:
-    """Return the name that a person gives to a stem, a MIDI file or a curve.
+    """Return the name that a person gives to a MIDI file or a curve.
 
     Raises
     ------
     ValueError
         It is not a plain word, or is taken.
     """
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"expected a name of small letters, digits and _, found {name[:40]!r}")
-    if name in SOURCES:
+    if check_stem_name(name) in SOURCES:
         raise ValueError(f"{name!r} is a source of every song; choose another name")
     return name
 

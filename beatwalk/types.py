@@ -77,6 +77,15 @@ class Events:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lyric:
+    """A line of the lyrics, without control characters and markup."""
+
+    start_s: float
+    end_s: float  # later than its start; lines may overlap
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """A part of the song; the same label returns when the music does."""
 
@@ -118,6 +127,7 @@ class Analysis:
     drums: Mapping[str, Events] = field(default_factory=dict)
     # What stems, MIDI files and curves of a plan give, by the names that rules use.
     sources: Mapping[str, Curve | Events] = field(default_factory=dict)
+    lyrics: tuple[Lyric, ...] = ()  # those of a plan, in order of their start
 
     @property
     def duration_s(self) -> float:
@@ -219,7 +229,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """A stem, MIDI file or curve that drives a plan; what was heard in it is in the plan's analysis."""
+    """A stem, MIDI file, curve or lyrics of a plan; what was heard or read in it is in the plan's analysis."""
 
     name: str  # as the settings under `sources` have it
     path: Path

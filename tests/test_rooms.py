@@ -12,7 +12,7 @@ import beatwalk
 
 PACKAGE = Path(beatwalk.__file__).parent
 LEVELS = (
-    {"_version", "embedded", "errors", "expressions", "settings", "sources", "targets", "types"},
+    {"_version", "embedded", "errors", "expressions", "settings", "sizes", "sources", "targets", "types"},
     {"core", "perception"},
     {"listen", "models", "video"},
     {"check", "plan", "walk"},

@@ -14,6 +14,7 @@ from beatwalk.api.finishing import finish, remarks_on
 from beatwalk.api.planning import plan
 from beatwalk.api.progress import preview_of
 from beatwalk.api.rendering import Overlay, RenderRequest, RenderResult, render, run
+from beatwalk.api.schedules import write_schedules
 from beatwalk.listen import analyze
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "remarks_on",
     "render",
     "run",
+    "write_schedules",
 ]

@@ -177,6 +177,7 @@ def prepare(plan: Plan, generator: Generator) -> tuple[Plan, Walk]:
     ModelError, SettingsError, PlanError
         Plan and model do not fit together.
     """
-    size = checked(plan).size or generator.info.size
+    info = generator.info
+    size = checked(plan).size or plan.settings.video.rendered_size(info.size, info.size_multiple)
     plan = replace(plan, size=size)
     return plan, Walk.of(plan=plan, generator=generator, size=size)

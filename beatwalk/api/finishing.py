@@ -20,18 +20,19 @@ from beatwalk.core import (
     Reporter,
     WorkFolder,
     anchored,
+    file_sha256,
     read_manifest,
     write_json,
     write_manifest,
 )
 from beatwalk.errors import PlanError, VideoError
-from beatwalk.listen import PathLike
+from beatwalk.listen import LYRICS, PathLike, files_of, lyrics_of
 from beatwalk.models import load_upscaler
 from beatwalk.plan import check_song_named, merge, plan_to_json, read_plan, settings_from, targets_of
-from beatwalk.preflight import check_output, check_video, keep_the_song, remarks_of
+from beatwalk.preflight import check_output, check_text, check_video, keep_the_song, remarks_of
 from beatwalk.settings import AFTERWARDS, VideoSettings
-from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import FinishReport, RenderedFrames, finish_segments
+from beatwalk.types import Frames, Plan, SourceFile, Targets
+from beatwalk.video import FinishReport, RenderedFrames, finish_segments, lettering_remarks
 from beatwalk.walk import read_record
 
 
@@ -83,6 +84,7 @@ def finish(
     output: PathLike | None = None,
     *,
     overrides: Iterable[Mapping[str, Any]] = (),
+    lyrics: PathLike | None = None,
     overwrite: bool = False,
     on_event: OnEvent | None = None,
     cancel: Cancel | None = None,
@@ -96,7 +98,9 @@ def finish(
     output
         The new video; None: `video` itself, which then needs `overwrite`.
     overrides
-        Settings that need no new frames: effects, safety, and video (codec and quality).
+        Settings that need no new frames: effects, text, fades, safety, and video (codec and quality).
+    lyrics
+        Other lyrics for the subtitles, as a file or FILE:SECONDS; None: those that the video was planned with.
     overwrite
         Whether an existing video may be replaced.
     on_event
@@ -115,11 +119,30 @@ def finish(
     """
     video = Path(video)
     with Reporter(on_event, cancel) as tell:
-        return _finish(video, Path(output) if output is not None else video, overrides, overwrite, tell)
+        return _finish(video, Path(output) if output is not None else video, overrides, lyrics, overwrite, tell)
+
+
+def _with_lyrics(plan: Plan, given: PathLike, tell: Reporter) -> Plan:
+    """The plan with other lyrics; its prompts stay, because they are rendered."""
+    sources = settings_from(anchored({"sources": {LYRICS: str(given)}}, Path()), where="settings").sources
+    path, offset_s = files_of(sources)[LYRICS]
+    lines, remarks = lyrics_of(path, plan.analysis.duration_s, offset_s)
+    for remark in remarks:
+        tell(Note(text=f"{path.name}: {remark}"))
+    settings = plan.settings
+    settings = settings.model_copy(update={"sources": settings.sources.model_copy(update={LYRICS: sources.lyrics})})
+    kept = [file for file in plan.files if file.name != LYRICS]
+    named = SourceFile(name=LYRICS, path=path, sha256=file_sha256(path).hex())
+    return replace(plan, settings=settings, analysis=replace(plan.analysis, lyrics=lines), files=(*kept, named))
 
 
 def _finish(
-    video: Path, output: Path, overrides: Iterable[Mapping[str, Any]], overwrite: bool, tell: Reporter
+    video: Path,
+    output: Path,
+    overrides: Iterable[Mapping[str, Any]],
+    lyrics: PathLike | None,
+    overwrite: bool,
+    tell: Reporter,
 ) -> Path:
     begin = time.monotonic()
     work = WorkFolder(video)
@@ -143,6 +166,11 @@ def _finish(
     check_video(settings.video)
     keep_the_song(plan, output)
     plan, manifest = replace(plan, settings=settings), read_manifest(video)
+    if lyrics is not None:
+        plan = _with_lyrics(plan, lyrics, tell)
+    check_text(settings, lyrics=bool(plan.analysis.lyrics), output=output)
+    for remark in lettering_remarks(plan):
+        tell(Note(text=remark))
     with contextlib.ExitStack() as held:
         for folder in sorted({work, WorkFolder(output)}, key=lambda folder: folder.path):
             held.enter_context(folder.held())
@@ -157,7 +185,8 @@ def _finish(
             tell.check()
             if manifest is not None:
                 told = {**manifest.get("report", {}), "frames_softened_against_flashes": report.softened}
-                changed = {"settings": settings.model_dump(mode="json"), "report": told}
+                files = [file.to_json() for file in plan.files]
+                changed = {"settings": plan.settings.model_dump(mode="json"), "files": files, "report": told}
                 write_manifest(output, {**manifest, **changed}, within=WorkFolder(output).path)
 
         progress = Progress.of_finishing(plan.timeline.n_frames)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter, check_below, picture_in
+from beatwalk.core import Cancel, Listening, Note, OnEvent, Reporter, check_below, lyrics_in, picture_in
 from beatwalk.listen import (
     PathLike,
     analyze,
@@ -23,10 +23,12 @@ from beatwalk.plan import (
     DEFAULT_PRESET,
     Script,
     check_labels,
+    check_lyrics,
     check_plan,
     find_preset,
     load_preset,
     load_settings,
+    needs_lyrics,
     parse_prompts,
     place_prompts,
     read_prompts,
@@ -35,7 +37,7 @@ from beatwalk.plan import (
     used_parts,
     used_sources,
 )
-from beatwalk.preflight import check_pictures
+from beatwalk.preflight import check_pictures, check_text
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import check_choices
 
@@ -97,12 +99,17 @@ def plan(
         video = settings.video
         check_choices(video.codec, intra=video.intra, alpha=bool(video.alpha), fps=video.fps)
         script = read_prompts(Path(prompts)) if isinstance(prompts, str | Path) else parse_prompts("\n".join(prompts))
+        lyrics = settings.sources.lyrics is not None
+        check_lyrics(script, given=lyrics)
+        check_text(settings, lyrics=lyrics)
         if not trust_paths:
             _check_pictures_named(preset, script, prompts)
         for remark in script.remarks:
             tell(Note(text=remark))
-        check_pictures(script, settings)
+        check_pictures(script, settings, song.path if isinstance(song, Audio) else Path(song))
         files_of(settings.sources)
+        if lyrics and settings.subtitles.mode == "off" and not needs_lyrics(script):
+            tell(Note(text="no prompt and no subtitles use the lyrics; --subtitles burn shows them"))
         sources = {**used_sources(settings), **script_sources(script, settings)}
         if analysis is None:
             tell(Listening(song=song.path if isinstance(song, Audio) else Path(song)))
@@ -136,8 +143,10 @@ def _check_pictures_named(preset: str, script: Script, prompts: PathLike | Itera
     if isinstance(prompts, str | Path):
         images = [line.image.absolute() for line in script.lines if line.image is not None]
         check_below(images, Path(prompts).parent, "the prompt file")
-    if (picture := picture_in(load_preset(preset))) is not None:
-        check_below([picture], find_preset(preset).parent, "the preset")
+    of_preset = load_preset(preset)
+    shown = [name for name in (picture_in(of_preset), lyrics_in(of_preset)) if name is not None]
+    if shown:
+        check_below(shown, find_preset(preset).parent, "the preset")
 
 
 def _heard(audio: Audio, tell: Reporter) -> Analysis:

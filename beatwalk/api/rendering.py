@@ -40,7 +40,7 @@ from beatwalk.perception import Pictures
 from beatwalk.plan import plan_to_json, targets_of
 from beatwalk.preflight import check_resumable, check_space, remarks_of
 from beatwalk.types import Frames, Plan, Targets
-from beatwalk.video import Finisher, FinishReport, RenderedFrames
+from beatwalk.video import Finisher, FinishReport, RenderedFrames, lettering_remarks
 from beatwalk.walk import SegmentRecord, Survey, motion_of
 
 Sound = Callable[[Path, Path], None]
@@ -174,7 +174,7 @@ def _run(request: RenderRequest, crew: Crew, tell: Reporter) -> RenderResult:
     renderer = crew.prepare(request, tell)
     plan, facts = renderer.plan, renderer.facts
     tell(_prepared(plan, facts, output))
-    for remark in remarks_of(plan.settings.video, facts.size):
+    for remark in [*remarks_of(plan.settings.video, facts.size), *lettering_remarks(plan)]:
         tell(Note(text=remark))
     for said in facts.notes:
         tell(Note(text=said, detail=True))

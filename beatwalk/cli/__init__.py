@@ -32,7 +32,7 @@ VERBS = {
     "plan": "Lay prompts over a song, without loading a model.",
     "analyze": "Find the beats, bars, sections and energy of a song.",
     "check": "Measure a finished video: sync, motion, flashes, length.",
-    "finish": "Change the effects of a video without rendering it again.",
+    "finish": "Change effects, text and fades of a video without rendering it.",
     "cues": "Write cue sheets, or markers for editing programs.",
     "loops": "Make loops of whole bars for VJs, exact to the frame.",
     "set": "Render a whole set list.",

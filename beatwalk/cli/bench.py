@@ -112,7 +112,7 @@ def bench(
     report: BenchReport | CeilingReport
     if ceiling:
         wanted = Ceiling(
-            seconds=seconds, size=video.size or CEILING_SIZE, fps=video.fps, preset=preset, overrides=overrides
+            seconds=seconds, size=video.exact_size or CEILING_SIZE, fps=video.fps, preset=preset, overrides=overrides
         )
         with console.busy("measuring"):
             report = max((measure_ceiling(wanted) for _ in range(runs)), key=lambda found: found.frames_per_s)
@@ -122,7 +122,8 @@ def bench(
     with console.busy("loading the model"):
         generator = load(choices, choices["model"], settings.model)
     load_s = time.perf_counter() - begin
-    asked = Bench(seconds=seconds, size=video.size, fps=video.fps, steps=steps, preset=preset, overrides=overrides)
+    size_of = video.rendered_size(generator.info.size, generator.info.size_multiple)
+    asked = Bench(seconds=seconds, size=size_of, fps=video.fps, steps=steps, preset=preset, overrides=overrides)
     plain = (
         load({**choices, "dtype": choices["dtype"] or "float32"}, choices["model"], settings.model)
         if against == "plain"

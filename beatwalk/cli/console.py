@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from beatwalk.sizes import NamedSize
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -77,7 +79,11 @@ def describe_song(analysis: Analysis) -> list[str]:
 def describe_plan(plan: Plan) -> list[str]:
     """What a plan asks for, in lines for people."""
     timeline = plan.timeline
-    shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
+    asked = plan.settings.video.size
+    if isinstance(asked, NamedSize):
+        shown = f"{asked.name}: {asked.width}x{asked.height}"
+    else:
+        shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
     prompts = len({k.prompt for k in plan.keyframes})
     return [
         _video_line(timeline.n_frames, float(timeline.fps), shown, timeline.duration_s, timeline.start_s),

@@ -20,10 +20,14 @@ FORMATS = {  # of `beatwalk.video.MARKER_FILES`; spelt out, so that help does no
     "reaper": "Markers for REAPER.",
     "srt": "The prompts as subtitles.",
 }
+SCHEDULED = {  # of `beatwalk.video.SCHEDULES`
+    "deforum": "Prompts and schedules of motion for Deforum.",
+    "parseq": "The same for Parseq.",
+}
 
 
 def _formats(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name, text in reversed(FORMATS.items()):
+    for name, text in reversed({**FORMATS, **SCHEDULED}.items()):
         command = click.option(f"--{name}", is_flag=True, help=text)(command)
     return command
 
@@ -62,19 +66,28 @@ def cues(
     \b
     beatwalk cues out.mp4
     beatwalk cues out.mp4 --edl --markers section,prompt,bar,beat
+    beatwalk cues out.mp4 --deforum --parseq
     """
+    from beatwalk.api import write_schedules
     from beatwalk.errors import OutputError, SettingsError
     from beatwalk.listen import analysis_for, open_song, rendered_analysis
-    from beatwalk.video import KINDS, cue_paths, cues_of, marker_path, markers_of, write_markers
+    from beatwalk.video import KINDS, cue_paths, cues_of, marker_path, markers_of, schedule_path, write_markers
 
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
     if odd := [kind for kind in wanted if kind not in KINDS] or ([] if wanted else [kinds]):
         raise SettingsError(f"--markers {odd[0]!r}: expected some of {', '.join(KINDS)}")
     names = [name for name in FORMATS if formats[name]]
-    for path in [marker_path(video, name) for name in names] or cue_paths(video):
+    scheduled = [name for name in SCHEDULED if formats[name]]
+    paths = [marker_path(video, name) for name in names] + [schedule_path(video, name) for name in scheduled]
+    for path in paths or cue_paths(video):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists; move it away, or add --overwrite")
-    analysis = read_analysis_if(analysis_file) or rendered_analysis(video)
+    given = read_analysis_if(analysis_file)
+    for path in write_schedules(video, scheduled, given) if scheduled else ():
+        click.echo(f"written   {path}")
+    if scheduled and not names:
+        return
+    analysis = given or rendered_analysis(video)
     if not names:
         for path in cues_of(video, analysis, lambda song, track: analysis_for(open_song(song, track))):
             click.echo(f"written   {path}")

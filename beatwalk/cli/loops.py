@@ -15,6 +15,7 @@ from beatwalk.cli.options import (
     PRESET_HELP,
     analysed,
     coding,
+    driving,
     modelling,
     overwriting,
     scaling,
@@ -63,6 +64,7 @@ from beatwalk.cli.resolve import load_options_of, plan_from_choices
 @click.option("--preset", metavar="NAME|FILE", default="vj-loop", show_default=True, help=PRESET_HELP)
 @overwriting
 @analysed
+@driving
 @coding
 @styling
 @trusting

@@ -71,11 +71,12 @@ def check_one(
         raise click.UsageError("give one model, as MODEL or as --model")
     check_writable(map_file, picture, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
-    pixels = settings_from({"video": {"size": size or "auto"}}, where="--size").video.size
+    video = settings_from({"video": {"size": size or "auto"}}, where="--size").video
     with console.busy("loading the model"):
         generator = load(choices, path or choices["model"])
     with console.busy("measuring"):
-        found = run_checkup(generator, size=pixels)
+        info = generator.info
+        found = run_checkup(generator, size=video.rendered_size(info.size, info.size_multiple))
     if json_file != "-":
         click.echo(found.to_text())
     if json_file is not None:

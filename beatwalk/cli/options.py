@@ -150,6 +150,23 @@ driving = options(
         multiple=True,
         help="Let a table of times and values drive rules, as NAME; repeatable.",
     ),
+    click.option(
+        "--lyrics",
+        metavar="FILE[:SECONDS]",
+        help='Take lyrics with times (LRC, SRT, VTT) for @line "words", {line} in prompts, and subtitles.',
+    ),
+)
+lettering = options(
+    click.option(
+        "--subtitles",
+        type=click.Choice(["off", "burn", "track"]),
+        help="Show the lyrics: in the pictures, or as a track that players can switch off (mp4, mov, mkv).",
+    ),
+    click.option("--subtitle-font", metavar="FILE", help="Letters of burnt-in text, a TTF or OTF file."),
+    click.option("--title", metavar="TEXT", help="End with a card of this title; the file's tags name it too."),
+    click.option("--artist", metavar="TEXT", help="Name this artist on the card and in the tags."),
+    click.option("--fade-in", metavar="SECONDS", type=click.FloatRange(0, 60), help="Fade in from black."),
+    click.option("--fade-out", metavar="SECONDS", type=click.FloatRange(0, 60), help="Fade out to black."),
 )
 excerpt = options(
     click.option("--from", "start", type=Time(), default=0.0, help="Start here in the song, such as 1:02.5."),
@@ -179,7 +196,10 @@ coding = options(
     ),
 )
 sizing = click.option(
-    "--size", metavar="WIDTHxHEIGHT", help="Size in pixels, such as 768x512. Default: the model's own size."
+    "--size",
+    metavar="WIDTHxHEIGHT|SHAPE|1080p",
+    help="Render in this size, such as 768x512; or in the nearest one that the model makes, then scale to 9:16, "
+    "16:9, 4:5, square, 720p, 1080p, 1440p or 4k. Default: the model's own size.",
 )
 styling = options(
     click.option("--fps", metavar="RATE", help="Frame rate, such as 60 or 30000/1001. Default: 24."),
@@ -219,9 +239,10 @@ planning = options(
     click.option("--loop", is_flag=True, help="Let the end flow into the beginning."),
     click.option(
         "--init",
-        metavar="FILE[:STRENGTH]",
-        help="Start from a picture. Strength 0 keeps it, 1 ignores it.",
+        metavar="FILE|cover[:STRENGTH]",
+        help="Start from a picture, or from the song's own (cover). Strength 0 keeps it, 1 ignores it.",
     ),
+    lettering,
     styling,
 )
 modelling = options(

@@ -200,7 +200,7 @@ def addons_of(choices: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def sources_of(choices: dict[str, Any]) -> dict[str, dict[str, str]]:
+def sources_of(choices: dict[str, Any]) -> dict[str, Any]:
     """The settings under `sources` that the options of `driving` ask for.
 
     Raises
@@ -217,7 +217,21 @@ def sources_of(choices: dict[str, Any]) -> dict[str, dict[str, str]]:
             if not file:
                 raise click.UsageError(f"{option} {given}: give it a name: {option} NAME={given}")
             found.setdefault(kind, {})[name] = file
-    return found
+    return {**found, **({"lyrics": choices["lyrics"]} if choices.get("lyrics") else {})}
+
+
+def lettering_of(choices: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings that the options of `lettering` ask for."""
+    options = {
+        "subtitles": {"mode": "subtitles", "font": "subtitle_font"},
+        "card": {"title": "title", "artist": "artist"},
+        "fades": {"in_s": "fade_in", "out_s": "fade_out"},
+    }
+    found = {
+        group: {key: choices[name] for key, name in names.items() if choices.get(name) is not None}
+        for group, names in options.items()
+    }
+    return {group: values for group, values in found.items() if values}
 
 
 def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
@@ -248,6 +262,8 @@ def overrides_of(choices: dict[str, Any]) -> list[dict[str, Any]]:
         overrides.append({"safety": {"allow_flashes": True}})
     if driving := sources_of(choices):
         overrides.append({"sources": driving})
+    if lettering := lettering_of(choices):
+        overrides.append(lettering)
     if addons := addons_of(choices):
         overrides.append({"model": addons})
     return [*overrides, *(parse_override(text) for text in choices.get("assignments", ()))]

@@ -66,7 +66,7 @@ def scout(
             prompt,
             seeds=range(seed, seed + seeds),
             path=output,
-            size=settings.video.size,
+            size=settings.video.rendered_size(generator.info.size, generator.info.size_multiple),
             negative=settings.model.negative,
             overwrite=overwrite,
         )

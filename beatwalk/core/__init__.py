@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from beatwalk.core import ffmpeg
-from beatwalk.core.anchoring import anchored, check_below, files_in, model_in, picture_in, relative_name
+from beatwalk.core.anchoring import anchored, check_below, files_in, lyrics_in, model_in, picture_in, relative_name
+from beatwalk.core.cover import cover_in, is_cover
 from beatwalk.core.events import (
     Cancel,
     Cancelled,
@@ -116,6 +117,7 @@ __all__ = [
     "check_picture",
     "check_place",
     "clip_identity",
+    "cover_in",
     "decode_text",
     "digest",
     "discard",
@@ -127,9 +129,11 @@ __all__ = [
     "in_turn",
     "in_words",
     "interpolation_of",
+    "is_cover",
     "is_partial_name",
     "layout_option",
     "load_picture",
+    "lyrics_in",
     "manifest_path",
     "model_identity",
     "model_in",

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from beatwalk.core.cover import is_cover
 from beatwalk.core.text import split_number
 from beatwalk.errors import InputError
 from beatwalk.settings import IsFile, Settings
@@ -72,6 +73,17 @@ def picture_in(values: Mapping[str, Any]) -> str | None:
     """
     walk = values.get("walk")
     name = walk.get("init") if isinstance(walk, Mapping) else None
+    if not isinstance(name, str) or is_cover(name):
+        return None
+    with contextlib.suppress(ValueError):
+        return str(split_number(name)[0])
+    return name
+
+
+def lyrics_in(values: Mapping[str, Any]) -> str | None:
+    """The lyrics that settings name, without their offset; None where they name none."""
+    sources = values.get("sources")
+    name = sources.get("lyrics") if isinstance(sources, Mapping) else None
     if not isinstance(name, str):
         return None
     with contextlib.suppress(ValueError):

@@ -136,7 +136,9 @@ def plan_identity(plan: Plan, targets: Targets) -> dict[str, str]:
 
 def frames_key(plan: Plan, targets: Targets) -> str:
     """The same for plans whose pure frames are the same, as long as the files of their model are."""
-    return digest([plan_identity(plan, targets), plan.model, plan.settings.model.model_dump(mode="json")])
+    settings = plan.settings
+    size = settings.model_dump(mode="json")["video"]["size"] if plan.size is None else None
+    return digest([plan_identity(plan, targets), size, plan.model, settings.model.model_dump(mode="json")])
 
 
 def video_differences(
@@ -277,6 +279,7 @@ def clip_identity(plan: Plan, model: str, *, start_s: float, end_s: float, sound
     heard = [digest(values.tolist()) for values in (analysis.onsets_s, *levels)]
     events = {**analysis.drums, **analysis.sources}
     heard += [digest([name, np.round(_numbers_of(source), 4).tolist()]) for name, source in events.items()]
+    heard += [digest([[line.start_s, line.end_s, line.text] for line in analysis.lyrics])] if analysis.lyrics else []
     track = [] if analysis.song.track is None else [analysis.song.track]
     song = [analysis.song.sha256, *track, start_s, end_s]
     settings = compared_settings(plan.settings)

@@ -1,15 +1,17 @@
-"""Picture keyframes: image files are read, turned upright and cropped to the video's shape."""
+"""Picture keyframes: image files and covers of songs are read, turned upright and cropped to the video's shape."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from beatwalk.core.cover import cover_in
 from beatwalk.core.opening import open_regular
 from beatwalk.core.picture_modes import to_srgb
 from beatwalk.errors import InputError
@@ -75,7 +77,7 @@ def _opened(path: Path, least: int) -> Iterator[Image]:
     try:
         with warnings.catch_warnings(), open_regular(path, MAX_BYTES) as file:
             warnings.simplefilter("ignore")  # about damaged EXIF; about size, for which MAX_PIXELS is the limit here
-            with PIL.Image.open(file, formats=FORMATS) as picture:
+            with _identified(path, file) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise PIL.Image.DecompressionBombError
                 picture.draft(None, (least, least))
@@ -91,6 +93,22 @@ def _opened(path: Path, least: int) -> Iterator[Image]:
     except Exception as error:  # Pillow's readers raise a dozen kinds for broken files
         reason = str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: cannot be read as a picture ({reason[:120]}); {HINT}") from None
+
+
+def _identified(path: Path, file: IO[bytes]) -> Image:
+    """A picture that is not loaded yet: that of the file, or else the cover in it."""
+    import PIL.Image
+
+    def opened(source: IO[bytes]) -> Image:
+        return PIL.Image.open(source, formats=FORMATS)
+
+    try:
+        return opened(file)
+    except PIL.UnidentifiedImageError:
+        cover = cover_in(path)
+        if cover is None:
+            raise
+        return opened(io.BytesIO(cover))
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

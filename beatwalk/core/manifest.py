@@ -188,7 +188,10 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Timeline, tuple[Ke
             raise ValueError
         timeline = Timeline(fps=fps, n_frames=n_frames, start_s=start_s)
         rows = manifest["keyframes"]
-        keyframes = tuple(Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"])) for row in rows)
+        keyframes = tuple(
+            Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"]), negative=str(row.get("negative", "")))
+            for row in rows
+        )
         if any(not 0 <= k.frame <= n_frames for k in keyframes):
             raise ValueError
         return timeline, keyframes

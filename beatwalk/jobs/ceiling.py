@@ -250,6 +250,7 @@ def _rendered(folder: Path, generator: InstantGenerator, asked: Ceiling, seconds
 # Stages of finishing, as the report names them.
 _STAGES = {
     "effects": "effects", "flashes": "flash limiter", "copy": "copy to host", "upscale": "upscaler",
+    "lettering": "text and fades",
     "encode": "hand to encoder", "mux": "song and chapters",
 }  # fmt: skip
 

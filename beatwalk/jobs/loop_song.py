@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from beatwalk.errors import PlanError
-from beatwalk.types import Analysis, Curve, Events, Float, Keyframe, Plan, Section, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Keyframe, Lyric, Plan, Section, frozen_array
 
 ROUNDS = 3  # repetitions of the bars; the loop is the middle one
 DRIFT_FRAMES = Fraction(1, 4)  # allowed drift per repetition: four repetitions stay within a frame
@@ -134,6 +134,17 @@ def repeated(
             lengths_s=frozen_array(np.tile(events.lengths_s[kept] * length_s / (window[1] - window[0]), ROUNDS)),
         )
 
+    def sung_again(lyrics: tuple[Lyric, ...]) -> tuple[Lyric, ...]:
+        """The lines that are sung inside the window, once in each repetition."""
+        kept = [line for line in lyrics if line.end_s > window[0] and line.start_s < window[1]]
+        spans = [np.interp([line.start_s, line.end_s], heard_s, even) for line in kept]
+        return tuple(
+            Lyric(start_s=float(start + span[0]), end_s=float(start + span[1]), text=line.text)
+            for start in starts
+            for line, span in zip(kept, spans, strict=True)
+            if span[0] < span[1]
+        )
+
     downbeats = beats_s[::per_bar]
     label = next((part.label for part in reversed(analysis.sections) if part.start_s <= window[0] + 0.01), "A")
     return replace(
@@ -155,6 +166,7 @@ def repeated(
             name: around(source) if isinstance(source, Curve) else again(source)
             for name, source in analysis.sources.items()
         },
+        lyrics=sung_again(analysis.lyrics),
     )
 
 

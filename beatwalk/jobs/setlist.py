@@ -14,6 +14,7 @@ song = "opener.wav"
 [[songs]]
 song = "peak.wav"
 presets = ["drum-and-bass", "house"]
+lyrics = "peak.lrc"
 outputs = ["wall"]
 settings = { walk = { pace = 0.6 } }
 """
@@ -34,7 +35,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from beatwalk import api
 from beatwalk.core import Listening, Note, OnEvent, Reporter, anchored, check_below, files_in, read_toml
 from beatwalk.errors import BeatwalkError, InputError
-from beatwalk.listen import analysis_for, open_song, read_analysis
+from beatwalk.listen import LYRICS, analysis_for, open_song, read_analysis
 from beatwalk.plan import load_preset
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.video import codec_named
@@ -70,6 +71,7 @@ class _Song(_Choices):
     song: Text
     name: Text | None = None  # stem of the videos' names; None: the song's
     analysis: Text | None = None
+    lyrics: Text | None = None
     start: float = Field(default=0.0, ge=0, le=1e6)  # s
     end: float | None = Field(default=None, gt=0, le=1e6)
 
@@ -159,7 +161,7 @@ def check_paths(setlist: SetList, base: Path) -> None:
     """
     choices: list[_Choices] = [setlist.defaults, *setlist.songs]
     names = [name for each in choices for name in (*(each.prompts or ()), *(each.presets or ()), each.model)]
-    names += [name for song in setlist.songs for name in (song.song, song.analysis)]
+    names += [name for song in setlist.songs for name in (song.song, song.analysis, song.lyrics)]
     settings = [{"video": output} for output in setlist.outputs.values()] + [each.settings for each in choices]
     for preset in {str(name) for each in choices for name in each.presets or () if (base / name).is_file()}:
         with contextlib.suppress(BeatwalkError):  # a broken preset is reported where it is used
@@ -239,6 +241,7 @@ def _jobs_of_song(
                 f"{song.song}: unknown output {output!r}; known outputs: {', '.join(setlist.outputs) or 'none'}"
             )
     jobs: list[Job] = []
+    sung = {"sources": {LYRICS: song.lyrics}} if song.lyrics else {}
     heard: tuple[Audio, Analysis] | BeatwalkError | None = None
     for script, preset, output in itertools.product(scripts, presets, outputs):
         parts = [song.name or Path(song.song).stem]
@@ -261,7 +264,7 @@ def _jobs_of_song(
                 preset=str(found) if preset.endswith(".toml") else preset,
                 overrides=[
                     anchored(values, base)
-                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings)
+                    for values in (defaults.settings, {"video": setlist.outputs.get(output, {})}, song.settings, sung)
                 ],
                 analysis=analysis,
                 model=_model(song.model or defaults.model, base) or model,

@@ -11,6 +11,7 @@ import functools
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,8 @@ def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint) -> bool:
         return False
     try:
         work.check_same(model_identity(fingerprint(plan)), overwrite=False)
-        kept = read_plan(work.plan_file, trust_paths=True)
+        # The model has decided the size of the kept plan since.
+        kept = replace(read_plan(work.plan_file, trust_paths=True), size=plan.size)
         return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
     except BeatwalkError:
         return False
@@ -261,7 +263,8 @@ def seconds_of(
     reporter = Reporter(tell)
     for job in jobs:
         if job.status == "waiting" and job.plan is not None:
-            plan, key = job.plan, (job.plan.model, job.plan.size, job.plan.settings.model)
+            plan, video = job.plan, job.plan.settings.video
+            key = (plan.model, plan.size, video.size, plan.settings.model)
             try:
                 if key not in measured:
                     renderer = crew.prepare(RenderRequest(plan=plan, output=job.path, **(options or {})), reporter)

@@ -22,7 +22,7 @@ from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.source_files import HeardFiles, check_part, files_of, hear_files, parts_of
+from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of, parts_of
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -44,6 +44,7 @@ __all__ = [
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
     "LEAST_ODDS",
+    "LYRICS",
     "NETWORK_INPUTS",
     "TRACKERS",
     "Activations",
@@ -73,6 +74,7 @@ __all__ = [
     "grid_to_json",
     "hear_files",
     "import_librosa",
+    "lyrics_of",
     "open_audio",
     "open_song",
     "parts_of",

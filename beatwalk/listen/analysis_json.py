@@ -25,17 +25,20 @@ from beatwalk.core import read_json, write_json
 from beatwalk.errors import PlanError
 from beatwalk.listen.bars import METERS, bar_lengths
 from beatwalk.listen.beats import tempo_curve
+from beatwalk.listen.lyrics import MAX_CHARACTERS, MAX_LINES, plain_line
 from beatwalk.sources import ANALYSIS_VERSION, CURVES, DRUMS
-from beatwalk.types import Analysis, Curve, Events, Float, Section, Song, frozen_array
+from beatwalk.types import Analysis, Curve, Events, Float, Lyric, Section, Song, frozen_array
 
 SNAP_S = 0.05
 
 _KEYS = (
     *("version", "song", "tempo_bpm", "tempo_curve", "beats_per_bar", "beats", "beat_confidence", "downbeats"),
-    *("onsets", "onset_strength", "drums", "sections", "drop", "curves", "sources"),
+    *("onsets", "onset_strength", "drums", "sections", "drop", "curves", "sources", "lyrics"),
 )
 _SONG_KEYS = ("path", "sha256", "duration_s", "sample_rate", "channels")
 _SECTION_KEYS = ("start", "end", "label")
+_LYRIC_KEYS = ("start", "end", "text")
+_LONG = ("curves", "sources", "lyrics")  # what a grid is without
 _DECIMALS = 4
 _HUGE = 1e15  # larger than any number in an analysis
 _MAX_DURATION_S = 172_800.0  # two days; more is a mistake, and would not fit into memory
@@ -73,7 +76,15 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             for name, curve in analysis.curves.items()
         },
         **({"sources": _sources_to_json(analysis.sources)} if analysis.sources else {}),
+        **({"lyrics": _lyrics_to_json(analysis.lyrics)} if analysis.lyrics else {}),
     }
+
+
+def _lyrics_to_json(lyrics: Sequence[Lyric]) -> list[dict[str, Any]]:
+    return [
+        {"start": round(line.start_s, _DECIMALS), "end": round(line.end_s, _DECIMALS), "text": line.text}
+        for line in lyrics
+    ]
 
 
 def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events]) -> dict[str, Any]:
@@ -90,8 +101,8 @@ def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events
 
 
 def grid_to_json(analysis: Analysis) -> dict[str, Any]:
-    """Convert `analysis` without curves and sources, which are long; `analysis_from_json` reads it."""
-    return {key: value for key, value in analysis_to_json(analysis).items() if key not in ("curves", "sources")}
+    """Convert `analysis` without curves, sources and lyrics, which are long; `analysis_from_json` reads it."""
+    return {key: value for key, value in analysis_to_json(analysis).items() if key not in _LONG}
 
 
 def as_stored(analysis: Analysis) -> Analysis:
@@ -157,6 +168,7 @@ def analysis_from_json(data: object, where: str) -> Analysis:
         curves=_read_curves(read, top.get("curves", {})),
         drums=_read_drums(read, top.get("drums", {}), song.duration_s),
         sources=_read_sources(read, top.get("sources", {}), song.duration_s),
+        lyrics=_read_lyrics(read, top.get("lyrics", []), song.duration_s),
     )
 
 
@@ -360,6 +372,26 @@ def _read_events(read: _Reader, value: object, key: str, duration_s: float) -> E
         strength=frozen_array(_read_fractions(read, entry, "strength", len(times_s))),
         lengths_s=frozen_array(_read_lengths(read, entry, key, len(times_s))),
     )
+
+
+def _read_lyrics(read: _Reader, value: object, duration_s: float) -> tuple[Lyric, ...]:
+    """Read lines of lyrics; a missing end is the next one's start."""
+    lines = read.items(value, '"lyrics"')
+    if len(lines) > MAX_LINES:
+        read.fail('"lyrics"', f"a list of {len(lines)}", f"at most {MAX_LINES} lines")
+    keys = [f'"lyrics", entry {i}' for i in range(1, len(lines) + 1)]
+    rows = [read.mapping(line, key, _LYRIC_KEYS, ("start", "text")) for line, key in zip(lines, keys, strict=True)]
+    starts_s = read.times([row["start"] for row in rows], '"lyrics" start', duration_s).tolist()
+    found: list[Lyric] = []
+    for row, key, start_s, next_s in zip(rows, keys, starts_s, [*starts_s[1:], duration_s], strict=False):
+        end_s = read.number(row.get("end", next_s), f"{key} end", 0.0, _MAX_DURATION_S)
+        if end_s <= start_s:
+            read.fail(f"{key} end", f"{end_s:g} s", f"later than its start, {start_s:g} s")
+        text = plain_line(read.text(row["text"], f"{key} text"))
+        if not 0 < len(text) <= MAX_CHARACTERS:
+            read.fail(f"{key} text", f"of {len(text)} characters", f"1 to {MAX_CHARACTERS}")
+        found.append(Lyric(start_s=start_s, end_s=end_s, text=text))
+    return tuple(found)
 
 
 def _read_lengths(read: _Reader, entry: Mapping[str, Any], key: str, n: int) -> Float:

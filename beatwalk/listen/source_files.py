@@ -1,12 +1,15 @@
-"""Files that drive a picture like the song itself: stems, MIDI files, curves."""
+"""Files that drive a picture like the song itself: stems, MIDI files, curves, lyrics.
+
+A stem is heard once in a process, however many videos are planned of it, and again where its content has changed.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +19,18 @@ from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.analysis_json import as_stored
 from beatwalk.listen.audio import open_audio, sha256_of
 from beatwalk.listen.curve_table import curve_of, read_curve_table
+from beatwalk.listen.lyrics import read_lyrics
 from beatwalk.listen.midi_file import read_midi
 from beatwalk.listen.midi_sources import DRUMS, MidiPart, midi_source
 from beatwalk.listen.stems import STEM_PARTS, hear_stem, place_in_song, reduced
 from beatwalk.settings import SourcesSettings
-from beatwalk.sources import hint
-from beatwalk.types import Analysis, Audio, Curve, Events, Float32, SourceFile
+from beatwalk.sources import SOURCES, hint
+from beatwalk.types import Analysis, Audio, Curve, Events, Float32, Lyric, SourceFile
 
 SAME_LENGTH_S = 1.0  # a stem may be shorter or longer by so much without a word
+SHORTEST_S = 1e-3  # of a line of lyrics that is left within the song
+LYRICS = "lyrics"  # the name of the file that holds them
+STEMS_KEPT = 64  # stems whose sound is remembered, as curves and onsets
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,20 +53,22 @@ def files_of(sources: SourcesSettings) -> dict[str, tuple[Path, float]]:
         A file does not exist.
     """
     found: dict[str, tuple[Path, float]] = {}
-    for kind in type(sources).model_fields:
-        for name, given in getattr(sources, kind).items():
-            where = f"sources.{kind}.{name}"
-            if name in found:
-                raise SettingsError(f"{where}: {name!r} is the name of another file already; choose another name")
-            try:
-                path, offset_s = split_number(given)
-            except ValueError as error:
-                raise SettingsError(f'{where}: expected FILE or FILE:SECONDS, found "{error}"') from None
-            if offset_s is not None and not math.isfinite(offset_s):
-                raise SettingsError(f"{where}: expected a beginning in seconds, found {offset_s}")
-            if not path.is_file():
-                raise InputError(f"{path}: no such file; {where} names it")
-            found[name] = path, offset_s or 0.0
+    named = {"stems": sources.stems, "midi": sources.midi, "curves": sources.curves}
+    rows = [(f"sources.{kind}.{name}", name, given) for kind, files in named.items() for name, given in files.items()]
+    if sources.lyrics is not None:
+        rows.append((f"sources.{LYRICS}", LYRICS, sources.lyrics))
+    for where, name, given in rows:
+        if name in found:
+            raise SettingsError(f"{where}: {name!r} is the name of another file already; choose another name")
+        try:
+            path, offset_s = split_number(given)
+        except ValueError as error:
+            raise SettingsError(f'{where}: expected FILE or FILE:SECONDS, found "{error}"') from None
+        if offset_s is not None and not math.isfinite(offset_s):
+            raise SettingsError(f"{where}: expected a beginning in seconds, found {offset_s}")
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; {where} names it")
+        found[name] = path, offset_s or 0.0
     return found
 
 
@@ -94,7 +103,7 @@ def parts_of(sources: SourcesSettings) -> list[str]:
 def hear_files(
     analysis: Analysis, song: Audio, sources: SourcesSettings, wanted: Iterable[str], fps: Fraction
 ) -> HeardFiles:
-    """Hear what rules use of stems, MIDI files and curves.
+    """Hear what rules use of stems, MIDI files and curves, and read the lyrics.
 
     Parameters
     ----------
@@ -108,18 +117,23 @@ def hear_files(
     InputError, SettingsError
         A file cannot be read.
     """
-    reduced_song = cache(lambda: reduced(song))  # decoded once, if there is a stem at all
+    lyrics: tuple[Lyric, ...] = ()
     found: dict[str, Curve | Events] = {}
     remarks: list[str] = []
     files: list[SourceFile] = []
+    named = [each.partition(".") for each in wanted if each not in SOURCES]  # a stem may share a name with the song's
     for name, (path, offset_s) in files_of(sources).items():
-        parts = [each.partition(".")[2] for each in wanted if each.partition(".")[0] == name]
-        if not parts:
+        parts = [part for owner, _, part in named if owner == name]
+        of_lyrics = name == LYRICS and sources.lyrics is not None
+        if not parts and not of_lyrics:
             remarks.append(f"{name}: no rule uses {path.name}")
             continue
         files.append(SourceFile(name=name, path=path, sha256=sha256_of(path)))
-        if name in sources.stems:
-            heard, said = _stem(path, parts, song.duration_s, reduced_song, offset_s)
+        heard: Mapping[str, Curve | Events] = {}
+        if of_lyrics:
+            lyrics, said = lyrics_of(path, song.duration_s, offset_s)
+        elif name in sources.stems:
+            heard, said = _stem(path, files[-1].sha256, parts, song, offset_s)
         elif name in sources.midi:
             heard, said = _midi(path, parts, song.duration_s, offset_s)
         else:
@@ -127,18 +141,48 @@ def hear_files(
             heard = {"": curve}
         found |= {f"{name}.{part}".rstrip("."): source for part, source in heard.items()}
         remarks += [f"{path.name}: {text}" for text in said]
-    whole = as_stored(replace(analysis, sources=found)) if found else analysis
+    whole = replace(analysis, sources=found, lyrics=lyrics)
+    whole = as_stored(whole) if found or lyrics else whole
     return HeardFiles(analysis=whole, files=tuple(files), remarks=tuple(remarks))
 
 
+def lyrics_of(path: Path, duration_s: float, offset_s: float = 0.0) -> tuple[tuple[Lyric, ...], list[str]]:
+    """Lines of lyrics within the song, and what people should know about them.
+
+    Parameters
+    ----------
+    duration_s
+        Of the song.
+    offset_s
+        When in the song the file begins, in seconds.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    read = [(line.start_s + offset_s, line.end_s + offset_s, line.text) for line in read_lyrics(path)]
+    inside = [
+        Lyric(start_s=max(0.0, start_s), end_s=min(end_s, duration_s), text=text)
+        for start_s, end_s, text in read
+        if end_s > SHORTEST_S and start_s < duration_s - SHORTEST_S
+    ]
+    begun = sum(line.start_s == 0 for line in inside)
+    kept = inside[max(0, begun - 1) :]  # of those that began before the song, the last one is still sung
+    remarks = []
+    if missing := len(read) - len(kept):
+        remarks.append(f"{missing} of its {len(read)} lines lie outside the song, which ends at {duration_s:.1f} s")
+    return tuple(kept), remarks
+
+
 def _stem(
-    path: Path, parts: list[str], song_s: float, reduced_song: Callable[[], Float32], offset_s: float
+    path: Path, sha256: str, parts: list[str], song: Audio, offset_s: float
 ) -> tuple[Mapping[str, Curve | Events], list[str]]:
-    stem, remarks = open_audio(path), []
+    stem, remarks, song_s = _opened(path, sha256), [], song.duration_s
     end_s = stem.duration_s + offset_s
     if abs(end_s - song_s) > SAME_LENGTH_S:
         remarks.append(f"it ends at {end_s:.1f} s, but the song at {song_s:.1f} s")
-    place_s = place_in_song(stem, reduced_song(), offset_s)
+    place_s = _place(stem, song, offset_s)
     if place_s is None:
         remarks.append("it is not heard in the song, so whether it begins at the right time is unknown")
     elif place_s != offset_s:
@@ -147,6 +191,23 @@ def _stem(
             f"it seems to be {abs(place_s - offset_s):.2f} s {late}; if it is, write {path.name}:{place_s:.2f}"
         )
     return hear_stem(stem, parts, song_s, offset_s), remarks
+
+
+@lru_cache(maxsize=STEMS_KEPT)
+def _opened(path: Path, sha256: str) -> Audio:
+    """A stem by name and content, always as the same object."""
+    return open_audio(path)
+
+
+@lru_cache(maxsize=STEMS_KEPT)
+def _place(stem: Audio, song: Audio, offset_s: float) -> float | None:
+    return place_in_song(stem, _reduced(song), offset_s)
+
+
+@lru_cache(maxsize=1)
+def _reduced(song: Audio) -> Float32:
+    """The song of the stems that are looked for, decoded once."""
+    return reduced(song)
 
 
 def _midi(

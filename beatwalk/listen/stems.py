@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from beatwalk.listen.analysis import hear_sound
 from beatwalk.listen.midi_sources import merged
+from beatwalk.listen.onsets import Onsets
 from beatwalk.sources import CURVES
 from beatwalk.types import Audio, Curve, Events, Float, Float32, frozen_array
 
 STEM_PARTS = (*CURVES, "onset")
+SOUNDS_KEPT = 64  # stems whose curves and onsets are remembered
 DECIMATION = 10  # samples that are averaged before sounds are compared: 2.2 kHz are enough
 SAME_PLACE_S = 0.03  # as near as samples of compressed files may lie
 LEAST_LIKENESS, BETTER = 0.08, 1.5  # correlation, and how many times better another place must be
@@ -29,7 +32,7 @@ def hear_stem(audio: Audio, parts: Sequence[str], duration_s: float, offset_s: f
     offset_s
         When in the song the stem begins, in seconds.
     """
-    curves, onsets = hear_sound(audio, onsets="onset" in parts)
+    curves, onsets = _heard(audio, "onset" in parts)
     found: dict[str, Curve | Events] = {
         part: _moved(curves[part], duration_s, offset_s) for part in parts if part != "onset"
     }
@@ -37,6 +40,11 @@ def hear_stem(audio: Audio, parts: Sequence[str], duration_s: float, offset_s: f
         lengths_s = np.zeros(len(onsets.times_s))
         found["onset"] = merged(onsets.times_s + offset_s, onsets.strength, lengths_s, duration_s)
     return found
+
+
+@lru_cache(maxsize=SOUNDS_KEPT)
+def _heard(audio: Audio, onsets: bool) -> tuple[Mapping[str, Curve], Onsets | None]:
+    return hear_sound(audio, onsets=onsets)
 
 
 def _moved(curve: Curve, duration_s: float, offset_s: float) -> Curve:

@@ -32,8 +32,9 @@ _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
 _HINTED_PULSE_BONUS = 20.0  # log odds a second for a pulse where a person says that there is one
-# The network and the onset envelope each find beats that the other misses.
+# The network, the onset envelope and the tracker without a network each find beats that the others miss.
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
+_TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
 
@@ -111,7 +112,7 @@ def find_pulse(
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
     other = other or track_beats(features)
-    joint = np.float32(decoding.network) * odds + _onset_evidence(features, decoding)
+    joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
     paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
@@ -141,12 +142,17 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     return Rhythm(beats=beats, bars=bars)
 
 
-def _onset_evidence(features: Features, decoding: Decoding) -> Float32:
-    """Log odds of each frame from the onset envelope, shape (n,)."""
+def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
+    """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
     odds = decoding.envelope_odds * (envelope - _USUAL_ENVELOPE)
+    if len(beats_s) > 1:
+        times_s = features.times_s
+        after = np.clip(np.searchsorted(beats_s, times_s), 1, len(beats_s) - 1)
+        distance_s = np.minimum(np.abs(times_s - beats_s[after - 1]), np.abs(times_s - beats_s[after]))
+        odds += decoding.tracker_odds * (np.exp(-0.5 * (distance_s / _TRACKER_S) ** 2) - 0.15)
     return np.where(features.audible, odds, 0.0).astype(np.float32)
 
 

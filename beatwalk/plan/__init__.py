@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.modulation import shaped_source
+from beatwalk.plan.lyric_prompts import check_lyrics, needs_lyrics
+from beatwalk.plan.modulation import compute_targets, shaped_source
 from beatwalk.plan.placement import init_of, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
 from beatwalk.plan.presets import (
@@ -25,8 +26,10 @@ __all__ = [
     "DEFAULT_PRESET",
     "Script",
     "check_labels",
+    "check_lyrics",
     "check_plan",
     "check_song_named",
+    "compute_targets",
     "described_settings",
     "find_preset",
     "init_of",
@@ -34,6 +37,7 @@ __all__ = [
     "load_preset",
     "load_settings",
     "merge",
+    "needs_lyrics",
     "parse_override",
     "parse_prompts",
     "place_prompts",

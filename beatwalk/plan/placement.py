@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core import split_number
+from beatwalk.core import is_cover, split_number
 from beatwalk.errors import InputError, PlanError, PromptError
 from beatwalk.plan.boundaries import AT_THE_BEGINNING_S, Pace, free_boundaries
 from beatwalk.plan.evaluation import evaluate
+from beatwalk.plan.lyric_prompts import check_lyrics, filled, is_template, line_times_s, sung_prompts
 from beatwalk.plan.prompts import Place, PromptLine, Script
 from beatwalk.plan.rule_sources import unknown_label
 from beatwalk.plan.source_values import Moments
@@ -83,21 +84,27 @@ def place_prompts(
         timeline=timeline,
         settings=settings,
         model=model,
-        size=size or settings.video.size,
-        keyframes=_keyframes(arrivals, timeline, settings, pace),
+        size=size or settings.video.exact_size,
+        keyframes=_keyframes(arrivals, timeline, settings, pace, analysis.song.path),
     )
 
 
 def _arrivals(analysis: Analysis, script: Script, settings: Settings, pace: Pace) -> list[_Arrival]:
     """List every prompt at its moments, over the whole song, in order of time; the first at 0."""
+    lyrics = analysis.lyrics
+    check_lyrics(script, given=bool(lyrics))
     placed = [
-        _Arrival(time_s=time_s, line=line, placed=True)
+        _Arrival(time_s=time_s, line=filled(line, lyrics, time_s), placed=True)
         for line in script.lines
         if line.place is not None
         for time_s in place_times_s(line.place, analysis, script.path, line)
     ]
-    placed.sort(key=lambda arrival: arrival.time_s)
     free = [line for line in script.lines if line.place is None]
+    if templates := [line for line in free if is_template(line)]:
+        free = [line for line in free if not is_template(line)]
+        sung = sung_prompts(templates, lyrics, pace, [arrival.time_s for arrival in placed])
+        placed += [_Arrival(time_s=time_s, line=line, placed=True) for time_s, line in sung]
+    placed.sort(key=lambda arrival: arrival.time_s)
     if not free:
         first = replace(placed[0], time_s=0.0) if placed[0].time_s > 0 else None
         return [first, *placed] if first else placed
@@ -144,6 +151,8 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
         if not times_s:
             raise missing(f"@when {place.condition}", "a condition that becomes true somewhere in the song")
         return times_s
+    if place.kind == "line":
+        return line_times_s(place, analysis.lyrics, path, line)
     starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
     if not starts:
         labels = ", ".join(sorted({section.label for section in analysis.sections}))
@@ -176,7 +185,9 @@ def moments_when(condition: str, analysis: Analysis) -> list[float]:
     return [float(bars_s[i]) for i in dict.fromkeys(nearest.tolist()) if i < len(bars_s)]
 
 
-def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace) -> tuple[Keyframe, ...]:
+def _keyframes(
+    arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace, song: Path
+) -> tuple[Keyframe, ...]:
     """Turn arrivals within the excerpt into keyframes on integer frames, with one at the start and one at the end."""
     active, words = arrivals[0], arrivals[0].line.prompt
     chosen: dict[int, _Arrival] = {}
@@ -200,7 +211,7 @@ def _keyframes(arrivals: list[_Arrival], timeline: Timeline, settings: Settings,
     keyframes = [begin]
     for frame, arrival in sorted(chosen.items()):
         keyframes.append(_keyframe(frame, arrival.line, keyframes[-1].prompt, settings))
-    first = keyframes[0] = _with_init(replace(begin, seed=_first_seed(active.line, settings)), settings)
+    first = keyframes[0] = _with_init(replace(begin, seed=_first_seed(active.line, settings)), settings, song)
     if settings.walk.loop:
         if (
             len(keyframes) == 1 and timeline.n_frames >= 2 * MIN_SEGMENT_FRAMES
@@ -218,16 +229,23 @@ def _first_seed(line: PromptLine, settings: Settings) -> int:
     return settings.seed if line.seed is None else line.seed
 
 
-def _with_init(first: Keyframe, settings: Settings) -> Keyframe:
+def _with_init(first: Keyframe, settings: Settings, song: Path) -> Keyframe:
     """Give the first keyframe the picture that the settings start from, where it has none of its own."""
     if settings.walk.init is None or first.image is not None:
         return first
-    image, strength = init_of(settings.walk.init)
+    image, strength = init_of(settings.walk.init, song)
     return replace(first, image=image, strength=first.strength if strength is None else strength)
 
 
-def init_of(given: str) -> tuple[Path, float | None]:
+def init_of(given: str, song: Path) -> tuple[Path, float | None]:
     """Split FILE or FILE:strength into the absolute path of the picture to start from, and its strength.
+
+    Parameters
+    ----------
+    given
+        What the setting says; cover stands for the picture in the song's file.
+    song
+        That file.
 
     Raises
     ------
@@ -241,7 +259,7 @@ def init_of(given: str) -> tuple[Path, float | None]:
     except ValueError as error:
         expected = "expected FILE or FILE:strength with a strength from 0 to 1, such as cover.png:0.6"
         raise InputError(f'{given}: {expected}; found "{error}"') from None
-    return Path(os.path.abspath(path)), strength
+    return Path(os.path.abspath(song if is_cover(given) else path)), strength
 
 
 def _keyframe(frame: int, line: PromptLine, previous_prompt: str, settings: Settings) -> Keyframe:

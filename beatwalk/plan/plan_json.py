@@ -176,7 +176,8 @@ def read_plan(path: Path, *, trust_paths: bool = False) -> Plan:
     plan = plan_from_json(read_json(path, PlanError, "a plan"), str(path), path.parent)
     if not trust_paths:
         check_song_named(plan, path.parent)
-        pictures = [picture_in(plan.settings.model_dump()), *(keyframe.image for keyframe in plan.keyframes)]
+        song, images = plan.analysis.song.path, [keyframe.image for keyframe in plan.keyframes]
+        pictures = [picture_in(plan.settings.model_dump()), *(image for image in images if image != song)]  # a cover
         check_below(pictures, path.parent, "the plan")
     return plan
 

@@ -7,6 +7,8 @@
     @chorus 2 golden fireworks           # the second part that was labelled chorus
     @drop the sky tears open
     @when energy>0.8 golden fireworks    # on the next bar, whenever that becomes true
+    @line "city lights" a neon city      # where these words are sung
+    a dream of {line}, oil painting      # one prompt for each line of the lyrics
     a calm ocean :: seed=42 negative="text, watermark"
     @bar 17 :: image=cover.png strength=0.6
 
@@ -30,7 +32,7 @@ from beatwalk.expressions import ExpressionError, parse
 from beatwalk.plan.other_programs import cleaned, cues_in, is_subtitle, skipped, time_in, timed_lines
 from beatwalk.plan.prompt_tables import Cue, NotPromptsError, without_marks
 
-PlaceKind = Literal["time", "bar", "beat", "section", "drop", "when"]
+PlaceKind = Literal["time", "bar", "beat", "section", "drop", "when", "line"]
 MAX_PROMPT_CHARACTERS = 4000  # far more than any text encoder reads; a longer line means a wrong file
 MAX_FILE_BYTES = 2**22  # a thousand long prompts
 MAX_SEED = 2**63 - 1
@@ -42,8 +44,8 @@ class Place:
 
     kind: PlaceKind
     time_s: float = 0.0  # for time
-    number: int = 0  # for bar and beat, and for one of several sections, counted from 1; 0: all of them
-    label: str = ""  # for section
+    number: int = 0  # for bar and beat, and for one of several sections or lines, counted from 1; 0: all of them
+    label: str = ""  # for section, and for line: words that are sung; "": the line of that number
     condition: str = ""  # for when: an expression
 
 
@@ -174,8 +176,8 @@ _FIRST_COLOUR = re.compile(r"#(?=[0-9a-f]*\d|f+\b)(?:[0-9a-f]{8}|[0-9a-f]{6})(?!
 # Pasted text has characters without a form: some turn the order of letters in a terminal. Joiners stay.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_KINDS = ("bar", "beat", "section", "drop", "when")
-_PLACES = "a place: @1:02.5, @bar 9, @beat 33, @section B, @chorus 2, @drop or @when energy>0.8"
+_KINDS = ("bar", "beat", "section", "drop", "when", "line")
+_PLACES = 'a place: @1:02.5, @bar 9, @beat 33, @section B, @chorus 2, @drop, @when energy>0.8 or @line "words"'
 _SETTINGS = "seed=…, negative=…, image=… or strength=…"
 
 
@@ -251,6 +253,8 @@ class _LineParser:
             return Place(kind="section", label=self.argument("a label after @section, such as A or B").upper())
         if word == "when":
             return Place(kind="when", condition=self.condition())
+        if word == "line":
+            return self.sung()
         misspelt = word.startswith(_KINDS) or get_close_matches(word, _KINDS, n=1, cutoff=0.8)
         if word and not misspelt:  # a section's own name, such as chorus
             self.end_of_place(start)
@@ -259,6 +263,24 @@ class _LineParser:
             return Place(kind="section", label=word.upper(), number=int(which[1]) if which else 0)
         found = self.raw[start:].split(maxsplit=1)[0]
         raise self.error(repr(found), _PLACES, start)
+
+    def sung(self) -> Place:
+        """Read words of the lyrics, and which of the lines that hold them; or the number of a line."""
+        expected = 'words of the lyrics after @line, such as @line "city lights", or the number of a line'
+        self.end_of_place(self.at - 1)
+        self.skip_space()
+        start = self.at
+        words = self.value()
+        if not re.search(r"[^\W_]", words):
+            raise self.error(repr(words) if words else "no words", expected, start)
+        if self.raw[start] not in "\"'" and words.isascii() and words.isdecimal():
+            if not 1 <= int(words[:9]) <= 99_999:
+                raise self.error(repr(words), expected, start)
+            return Place(kind="line", number=int(words))
+        self.end_of_place(start)
+        which = _NUMBER.match(self.raw, self.at)
+        self.at = which.end() if which else self.at
+        return Place(kind="line", label=words, number=int(which[1]) if which else 0)
 
     def condition(self) -> str:
         """Read an expression: up to white space, or in brackets or quotes."""

@@ -284,7 +284,7 @@ def writing_options(
     crf: int | None,
     intra: bool,
     alpha: bool,
-    upscale: int = 1,
+    shown: tuple[int, int] | None = None,
     first: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Build ffmpeg's output options for frames of any size and rate.
@@ -293,8 +293,8 @@ def writing_options(
     ----------
     codec
         With the encoder that is to write, as `beatwalk.video.hardware.chosen` gives it.
-    upscale
-        Factor of width and height.
+    shown
+        Width and height of the video, None: those of the frames; what of another shape stands over is cut off.
     first
         Filters that run before all others.
 
@@ -307,9 +307,13 @@ def writing_options(
     """
     check_name(path, codec.name)
     check_choices(codec.name, intra=intra, alpha=alpha, fps=fps)
-    fitting = fitting_size(codec.name, (size[0] * upscale, size[1] * upscale))
-    chain = [f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd"] if fitting != size else []
-    chain = [*first, *chain]
+    shown = shown or size
+    fitting, chain = fitting_size(codec.name, shown), [*first]
+    if shown[0] * size[1] != shown[1] * size[0]:
+        covering = f"scale={fitting[0]}:{fitting[1]}:force_original_aspect_ratio=increase:flags=lanczos+accurate_rnd"
+        chain += [covering, f"crop={fitting[0]}:{fitting[1]}"]
+    elif fitting != size:
+        chain.append(f"scale={fitting[0]}:{fitting[1]}:flags=lanczos+accurate_rnd")
     chain.append(_PALETTE if codec.name == "gif" else codec.filters(alpha=alpha))
     options = ["-vf", ",".join(chain), "-c:v", codec.encoder, *codec.options]
     options += codec.quality_options(crf)

@@ -23,14 +23,16 @@ import numpy as np
 from beatwalk.core import Stages, WorkFolder, check_place, publish, sweep
 from beatwalk.errors import AudioError, PlanError
 from beatwalk.perception import Pictures
+from beatwalk.settings import Settings
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import frame_interpolation
 from beatwalk.video.alpha import with_alpha
-from beatwalk.video.codecs import CODECS, check_name
+from beatwalk.video.codecs import CODECS, check_name, fitting_size
 from beatwalk.video.cues import chapters
 from beatwalk.video.effects import CHAIN, Effects
 from beatwalk.video.flash_limiter import FlashLimiter
-from beatwalk.video.muxing import mark_chapters, mux
+from beatwalk.video.lettering import LEAST_IN_TRACK_S, Lettering, captions_of, scaled
+from beatwalk.video.muxing import Extras, add_extras, mux
 from beatwalk.video.reading import probe, read_frames
 from beatwalk.video.writing import Encoder
 
@@ -146,26 +148,52 @@ def finish_segments(
 
 
 def _add_song(plan: Plan, pictures: Path, whole: Path, check: Callable[[], None]) -> Path:
-    """Lay the plan's part of the song under the pictures, if the settings ask for it, and mark chapters.
+    """Lay the plan's part of the song under the pictures, if the settings ask for it, and add all that is beside it.
 
     Returns
     -------
     Path
         `whole`, or `pictures` where there is nothing to add.
     """
-    song, timeline, kinds = plan.analysis.song, plan.timeline, _chaptered(plan)
-    told = chapters(plan.analysis, timeline, plan.keyframes, kinds) if kinds else []
+    song, timeline, extras = plan.analysis.song, plan.timeline, _extras(plan)
     if not plan.settings.video.sound:
-        if told:
-            mark_chapters(pictures, whole, told)
-        return whole if told else pictures
-    whole_song = timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan)
+        if extras:
+            add_extras(pictures, whole, extras)
+        return whole if extras else pictures
+    to_the_end = timeline.frame_at(plan.analysis.duration_s) <= timeline.n_frames
     mux(
         pictures, song.path, whole,
-        start_s=timeline.start_s, duration_s=timeline.duration_s, whole_song=whole_song, track=song.track,
-        chapters=told, check=check,
+        start_s=timeline.start_s, duration_s=timeline.duration_s,
+        whole_song=timeline.start_s == 0 and timeline.n_frames >= _frames_of_song(plan),
+        track=song.track, extras=extras, fades_s=_sound_fades_s(plan.settings, timeline.start_s == 0, to_the_end),
+        check=check,
     )  # fmt: skip
     return whole
+
+
+def _extras(plan: Plan) -> Extras:
+    """What a plan's video holds besides pictures and sound."""
+    settings, kinds, fps = plan.settings, _chaptered(plan), plan.timeline.fps
+    lyrics = plan.analysis.lyrics if settings.subtitles.mode == "track" else ()
+    captions = captions_of(lyrics, plan.timeline, LEAST_IN_TRACK_S)
+    tags = {"title": settings.card.title, "artist": settings.card.artist}
+    return Extras(
+        chapters=tuple(chapters(plan.analysis, plan.timeline, plan.keyframes, kinds)) if kinds else (),
+        subtitles=tuple((float(each.first / fps), float(each.last / fps), each.text) for each in captions),
+        tags={name: text for name, text in tags.items() if text},
+    )
+
+
+def _sound_fades_s(settings: Settings, from_the_start: bool, to_the_end: bool) -> tuple[float, float]:
+    """How long the sound fades in and out, in seconds; by default only where an excerpt cuts the song."""
+    fades = settings.fades
+    if fades.sound == "off":
+        return 0.0, 0.0
+    every = fades.sound == "on"
+    return (
+        fades.in_s if every or not from_the_start else 0.0,
+        fades.out_s if every or not to_the_end else 0.0,
+    )
 
 
 def _chaptered(plan: Plan) -> tuple[Literal["section", "prompt"], ...]:
@@ -218,14 +246,17 @@ def _encode(
         finished(Pictures(warm_up), -warm)
     before = limiter.touched if limiter is not None else 0
     interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    lettering = Lettering.of(plan)
+    shown = video.enlarged(size)
+    written = fitting_size(video.codec, shown) if lettering.writes else None
     factor = 1 if enlarge is None else video.upscale
     mode = video.alpha_mode or CODECS[video.codec].alpha_mode
-    plain_size, size = size, (factor * size[0], factor * size[1])
+    plain_size, size = size, written or (factor * size[0], factor * size[1])
     last = begin = np.empty((0, size[1], size[0], 3), np.uint8)
     with Encoder(
         pictures, size, timeline.fps,
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
-        upscale=video.upscale // factor, interpolate=interpolate, hardware=video.hardware,
+        shown=written or shown, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
         for first, rendered in _rendered_frames(segments, plain_size, timeline.n_frames, stages):
             frames = finished(rendered, first)
@@ -235,6 +266,9 @@ def _encode(
             if enlarge is not None:
                 with stages.time("upscale"):
                     frames = enlarge(frames)
+            if lettering.changes:
+                with stages.time("lettering"):
+                    frames = lettering.draw(scaled(frames, written) if written else frames, first)
             with stages.time("encode"):
                 encoder.write(with_alpha(frames, video.alpha, mode) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()

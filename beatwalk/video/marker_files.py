@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element, SubElement
 from beatwalk.core import whole_or_nothing
 from beatwalk.video.cues import Kind, Marker
 from beatwalk.video.reading import probe
-from beatwalk.video.timecode import drops_frames, frame_of, timebase, timecode
+from beatwalk.video.timecode import drops_frames, frame_of, srt_clock, timebase, timecode
 
 RESOLVE_COLORS: dict[Kind, str] = {"section": "Red", "prompt": "Blue", "bar": "Green", "beat": "Sky"}
 OTIO_COLORS: dict[Kind, str] = {"section": "RED", "prompt": "BLUE", "bar": "GREEN", "beat": "CYAN"}
@@ -185,7 +185,7 @@ def srt(reel: Reel, found: Sequence[Marker]) -> str:
     end_s = float(reel.n_frames / reel.fps)
     ends = [*(marker.time_s for marker in prompts[1:]), end_s]
     blocks = [
-        f"{number}\n{_clock(marker.time_s)} --> {_clock(until)}\n{_line(marker.label) or '-'}\n"
+        f"{number}\n{srt_clock(marker.time_s)} --> {srt_clock(until)}\n{_line(marker.label) or '-'}\n"
         for number, (marker, until) in enumerate(zip(prompts, ends, strict=True), start=1)
     ]
     return "\n".join(blocks)
@@ -258,12 +258,6 @@ def _line(text: str) -> str:
 def _seconds(time: Fraction) -> str:
     time = Fraction(time)
     return f"{time.numerator}s" if time.denominator == 1 else f"{time.numerator}/{time.denominator}s"
-
-
-def _clock(time_s: float) -> str:
-    milliseconds = round(1000 * time_s)
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{milliseconds:03}"
 
 
 def _put(parent: Element, name: str, value: object) -> None:

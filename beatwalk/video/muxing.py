@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,17 +13,44 @@ from beatwalk.errors import AudioError, OutputError
 from beatwalk.video import codecs
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.reading import SOUND, VideoInfo, list_packets, probe
+from beatwalk.video.timecode import srt_clock
 
 AAC_BITRATE = "256k"
 OPUS_BITRATE = "192k"
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")
 CHAPTERED = (".mp4", ".mov", ".mkv")
+SUBTITLED = {".mp4": "mov_text", ".mov": "mov_text", ".mkv": "srt"}  # ffmpeg's names of what they hold
 # Of one to eight channels, the only layouts that Opus has a place for; channels keep their order.
 OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
 def _index_first(out: Path) -> tuple[str, ...]:
     return ("-movflags", "+faststart") if out.suffix.lower() in codecs.ISO else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a file holds besides pictures and sound; each only where its container has a place for it."""
+
+    chapters: Sequence[tuple[float, str]] = ()  # start in seconds of the video, and title
+    subtitles: Sequence[tuple[float, float, str]] = ()  # start and end in seconds of the video, and text
+    tags: Mapping[str, str] = field(default_factory=dict)  # such as title and artist
+
+    def __bool__(self) -> bool:
+        return bool(self.chapters or self.subtitles or self.tags)
+
+    def inputs(self, folder: Path, out: Path, picture: VideoInfo) -> tuple[list[str], list[str]]:
+        """Write them as files into a folder; ffmpeg's inputs behind the first one, and its options of the output."""
+        suffix, inputs, options = out.suffix.lower(), list[str](), list[str]()
+        if self.chapters and suffix in CHAPTERED:
+            inputs += ["-f", "ffmetadata", "-i", str(_chapter_file(self.chapters, folder, picture))]
+            options += ["-map_chapters", "1"]
+        if self.subtitles and suffix in SUBTITLED:
+            options += ["-map", str(len(inputs) // 4 + 1), "-c:s", SUBTITLED[suffix]]
+            inputs += ["-f", "srt", "-i", str(_subtitle_file(self.subtitles, folder))]
+        for name, text in self.tags.items():
+            options += ["-metadata", f"{name}={printable(' '.join(text.split()))}"]
+        return inputs, options
 
 
 @dataclass(frozen=True)
@@ -53,7 +80,8 @@ def mux(
     whole_song: bool,
     tempo: float = 1.0,
     track: int | None = None,
-    chapters: Sequence[tuple[float, str]] = (),
+    extras: Extras | None = None,
+    fades_s: tuple[float, float] = (0.0, 0.0),
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the song to a video.
@@ -72,8 +100,10 @@ def mux(
         Factor by which the sound plays faster; its pitch stays.
     track
         Which of the song's sounds, counted from 1; None: the one that players choose.
-    chapters
-        Start of each in seconds of the video, and its title; for containers that have chapters.
+    extras
+        What the file holds besides.
+    fades_s
+        How long the sound fades in and out, in seconds.
     whole_song
         Whether the video shows the whole song; a song in AAC is then copied as it is.
     check
@@ -95,17 +125,19 @@ def mux(
         kind = _KINDS.get(out.suffix.lower(), _KINDS[".mp4"])
         sound, merged = folder / f"sound{kind.suffix}", folder / f"merged{out.suffix}"
         heard = open_sound(song, track)
-        if not (whole_song and kind.codec == heard.codec == "aac" and _copy_sound(heard, sound, picture)):
+        copies = whole_song and kind.codec == heard.codec == "aac" and not any(fades_s)
+        if not (copies and _copy_sound(heard, sound, picture)):
             _encode_sound(
-                heard, sound, kind, start_s=start_s, audible_s=length, picture=picture, tempo=tempo, check=check
-            )
+                heard, sound, kind,
+                start_s=start_s, audible_s=length, picture=picture, tempo=tempo, fades_s=fades_s, check=check,
+            )  # fmt: skip
         check()
         _merge(video, sound, merged)
-        _write_index_first(merged, partial, out, _chapter_file(chapters, folder, out, picture))
+        _write_index_first(merged, partial, out, (extras or Extras()).inputs(folder, out, picture))
 
 
-def mark_chapters(video: Path, out: Path, chapters: Sequence[tuple[float, str]]) -> None:
-    """Copy a video without sound, with its chapters; the parameters are those of `mux`.
+def add_extras(video: Path, out: Path, extras: Extras) -> None:
+    """Copy a video without sound, with what it holds besides; the parameters are those of `mux`.
 
     Raises
     ------
@@ -116,7 +148,7 @@ def mark_chapters(video: Path, out: Path, chapters: Sequence[tuple[float, str]])
     """
     picture = probe(video)
     with whole_or_nothing(out) as partial, folder_beside(out) as folder:
-        _write_index_first(video, partial, out, _chapter_file(chapters, folder, out, picture))
+        _write_index_first(video, partial, out, extras.inputs(folder, out, picture))
 
 
 def _copy_sound(song: Sound, place: Path, picture: VideoInfo) -> bool:
@@ -142,6 +174,7 @@ def _encode_sound(
     audible_s: Fraction,
     picture: VideoInfo,
     tempo: float,
+    fades_s: tuple[float, float],
     check: Callable[[], None],
 ) -> None:
     """Cut the song, resample it where the codec needs that, pad it to the length of the pictures, and encode it."""
@@ -156,6 +189,7 @@ def _encode_sound(
         f"aresample={rate}",
         f"apad=whole_len={total}",
         f"atrim=end_sample={total}",
+        *_fades(fades_s, total / rate),
     ]
     # Family 0 is what every player knows, and holds two channels; family 1 has named channels, up to eight.
     family = ["-mapping_family", "0" if song.channels <= 2 else "1"] if opus else []
@@ -174,6 +208,13 @@ def _encode_sound(
         raise AudioError(f"{where}: {said}; is the file whole, and is there free space?")
 
 
+def _fades(fades_s: tuple[float, float], length_s: float) -> list[str]:
+    """ffmpeg's filters that fade a sound in and out."""
+    in_s, out_s = (min(seconds, length_s) for seconds in fades_s)
+    found = [f"afade=t=in:st=0:d={in_s:.6f}"] if in_s else []
+    return [*found, *([f"afade=t=out:st={length_s - out_s:.6f}:d={out_s:.6f}"] if out_s else [])]
+
+
 def _merge(video: Path, sound: Path, merged: Path) -> None:
     """Copy both streams into one file."""
     prepare_moviepy()
@@ -186,10 +227,8 @@ def _merge(video: Path, sound: Path, merged: Path) -> None:
         raise OutputError(f"{merged.parent.parent}: pictures and sound cannot be merged there: {said}") from error
 
 
-def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path, picture: VideoInfo) -> Path | None:
-    """Write chapters as ffmpeg reads them; None where there are none, or the container has no chapters."""
-    if len(chapters) == 0 or out.suffix.lower() not in CHAPTERED:
-        return None
+def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, picture: VideoInfo) -> Path:
+    """Write chapters as ffmpeg reads them."""
     end_ms = round(1000 * picture.n_frames / picture.fps)
     begins = [min(round(1000 * begin_s), end_ms) for begin_s, _ in chapters]
     lines = [";FFMETADATA1"]
@@ -197,6 +236,17 @@ def _chapter_file(chapters: Sequence[tuple[float, str]], folder: Path, out: Path
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={begin}", f"END={end}", f"title={_escaped(title)}"]
     path = folder / "chapters.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _subtitle_file(subtitles: Sequence[tuple[float, float, str]], folder: Path) -> Path:
+    """Write subtitles as ffmpeg reads them (SubRip)."""
+    blocks = [
+        f"{number}\n{srt_clock(start_s)} --> {srt_clock(end_s)}\n{printable(text)}\n"
+        for number, (start_s, end_s, text) in enumerate(subtitles, start=1)
+    ]
+    path = folder / "subtitles.srt"
+    path.write_text("\n".join(blocks), encoding="utf-8", newline="\n")
     return path
 
 
@@ -210,11 +260,11 @@ def _escaped(title: str) -> str:
     return text + " " if text.endswith("\\") else text
 
 
-def _write_index_first(merged: Path, partial: Path, out: Path, chapters: Path | None) -> None:
+def _write_index_first(merged: Path, partial: Path, out: Path, extras: tuple[list[str], list[str]]) -> None:
     """Copy the merged file with its index first, so that a player can start while it loads."""
-    told = [] if chapters is None else ["-f", "ffmetadata", "-i", str(chapters), "-map_chapters", "1"]
-    tail = ["-map", "0", "-c", "copy", *_index_first(partial), ffmpeg.name(partial)]
-    arguments = ["-i", ffmpeg.name(merged), *told, *tail]
+    inputs, options = extras
+    tail = ["-map", "0", "-c", "copy", *options, *_index_first(partial), ffmpeg.name(partial)]
+    arguments = ["-i", ffmpeg.name(merged), *inputs, *tail]
     status, _, said = ffmpeg.run(arguments)
     if status != 0:
         raise OutputError(f"{out}: cannot be written: {said}; check free space and the file's ending")

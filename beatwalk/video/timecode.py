@@ -67,3 +67,9 @@ def frame_of(text: str, fps: Fraction) -> int:
             f"timecode {text!r}: this number is left out at {float(fps):.2f} frames/s; end in {dropped:02}"
         )
     return (60 * in_all + seconds) * base + frames - dropped * (in_all - in_all // 10)
+
+
+def srt_clock(time_s: float) -> str:
+    """Write a time as subtitles (SubRip) have it: 75.5 → 00:01:15,500."""
+    seconds, milliseconds = divmod(round(1000 * time_s), 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{milliseconds:03}"

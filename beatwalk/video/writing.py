@@ -174,7 +174,7 @@ class Encoder(_FrameWriter):
     path
         The file; its ending is that of the codec's container.
     size
-        Width and height of the frames, which are scaled to the nearest size that the codec can hold, `written_size`.
+        Width and height of the frames.
     fps
         Frames a second.
     codec
@@ -186,8 +186,9 @@ class Encoder(_FrameWriter):
         Write h264 as whole frames alone, for scrubbing.
     alpha
         Frames have a fourth channel.
-    upscale
-        Factor of width and height.
+    shown
+        Width and height of the video; None: those of the frames. They become `written_size`, the nearest size that
+        the codec can hold.
     interpolate
         Frames written per frame, and the number of frames; `frame_interpolation.AHEAD` more must then be handed over.
     hardware
@@ -204,18 +205,18 @@ class Encoder(_FrameWriter):
         crf: int | None = None,
         intra: bool = False,
         alpha: bool = False,
-        upscale: int = 1,
+        shown: tuple[int, int] | None = None,
         interpolate: tuple[int, int] = (1, 0),
         hardware: bool = False,
     ) -> None:
         size = (int(size[0]), int(size[1]))
         check_place(Path(path))
-        self.written_size = codecs.fitting_size(codec, (size[0] * upscale, size[1] * upscale))
+        self.written_size = codecs.fitting_size(codec, shown or size)
         times, frames = interpolate
         first = frame_interpolation.filters(fps, times, frames) if times > 1 else []
         options = codecs.writing_options(
             Path(path), chosen(codec, self.written_size, hardware=hardware, intra=intra), size, Fraction(fps) * times,
-            crf=crf, intra=intra, alpha=alpha, upscale=upscale, first=first,
+            crf=crf, intra=intra, alpha=alpha, shown=shown, first=first,
         )  # fmt: skip
         self._stops_early = times > 1  # as soon as it has all the frames that it needs
         super().__init__(path, size, fps, options, channels=4 if alpha else 3)

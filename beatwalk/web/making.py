@@ -27,6 +27,7 @@ from beatwalk.models import ModelKeeper, ModelRequest
 from beatwalk.plan import merge, settings_from, targets_of
 from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
 from beatwalk.settings import AFTERWARDS, Settings
+from beatwalk.sizes import NamedSize
 from beatwalk.web.frames import jpeg_of
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
@@ -245,7 +246,8 @@ def _size_of(settings: Settings, model: str | None) -> tuple[int, int] | None:
     """A small size of the wanted shape; None: the model's own, because other models draw small pictures badly."""
     if model is not None:
         return None
-    width, height = settings.video.size or (1, 1)
+    asked = settings.video.size
+    width, height = asked.pixels if isinstance(asked, NamedSize) else asked or (1, 1)
     scale = SIDE / max(width, height)
     return max(64, round(width * scale / 64) * 64), max(64, round(height * scale / 64) * 64)
 

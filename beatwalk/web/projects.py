@@ -52,7 +52,7 @@ from beatwalk.plan import (
     used_parts,
     used_sources,
 )
-from beatwalk.settings import Settings
+from beatwalk.settings import Settings, SourcesSettings
 from beatwalk.types import Analysis, Audio, Plan
 from beatwalk.web.blocks import PICTURES, blocks_of
 from beatwalk.web.hub import Hub
@@ -367,7 +367,7 @@ class Project:
         """
         sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings)), **also}
         analysis = self._with_parts(self.analysis(), used_parts(sources))
-        if not any((settings.sources.stems, settings.sources.midi, settings.sources.curves)):
+        if settings.sources == SourcesSettings():
             return HeardFiles(analysis=analysis, files=(), remarks=())
         return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)
 

@@ -27,7 +27,7 @@ NAMED: dict[str, Any] = {
     "video": {"upscaler": "../up", "codec": "h264"},
 }
 
-NO_FILES = {"change_every", "negative", "scheduler", "alpha"}
+NO_FILES = {"title", "artist", "change_every", "negative", "scheduler", "alpha"}
 
 
 @pytest.fixture

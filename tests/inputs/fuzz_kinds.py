@@ -20,6 +20,7 @@ from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.listen import analysis_to_json, open_song, read_analysis
 from beatwalk.listen.corrections import read_taps
 from beatwalk.listen.curve_table import curve_of, read_curve_table
+from beatwalk.listen.lyrics import read_lyrics
 from beatwalk.listen.midi_file import read_midi
 from beatwalk.models import ModelRequest, load_model
 from beatwalk.models.fake import FakeGenerator
@@ -64,6 +65,11 @@ song = "opener.wav"
 settings = { walk = { pace = 0.6 } }
 outputs = ["wall"]
 """
+LYRICS = {
+    "a.lrc": "[ti:x]\n[offset:-200]\n[00:01.50]a <00:02.00>b\n[00:03][00:09]c\n[00:05]\n",
+    "a.srt": "1\n00:00:01,000 --> 00:00:02,000\n<i>a</i>\n{\\an8}b\n\n2\n00:00:03,000 --> 00:00:04,000\nc\n",
+    "a.vtt": "WEBVTT\n\nNOTE x\n\nname\n00:01.000 --> 00:02.000 line:0\n<v A>a &amp; b\n",
+}
 MIDI = (
     b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0MTrk\x00\x00\x00\x1b\x00\xff\x51\x03\x07\xa1\x20"
     b"\x00\x90\x3c\x60\x83\x60\x80\x3c\x00\x00\xb0\x01\x40\x83\x60\xff\x2f\x00"
@@ -110,6 +116,7 @@ def _texts(folder: Path) -> list[Kind]:
         ("setlist.toml", (SETLIST,), settled),
         ("taps.txt", ("0.5\n1.0\n1.5\n2:01.5\n", "0.5\t0.5\t1\n1.0\t1.0\t2\n1.5\t1.5\t3\n2\t2\t4\n"), read_taps),
         ("curves.csv", (curves,), curve),
+        *((name, (text,), read_lyrics) for name, text in LYRICS.items()),
     ]
     return [
         Kind(

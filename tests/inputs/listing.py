@@ -240,6 +240,12 @@ ITEMS: list[tuple[str, Make, list[str]]] = [
         _nothing,
         [f'{PYTHON} "{BOUNDS_SHOWN}"'],
     ),
+    (
+        "31 lyrics that are damaged",
+        _text("bad.lrc", "[00:01]a\nwords without a time\n"),
+        ["plan song.wav walk.txt --lyrics bad.lrc --subtitles burn"],
+    ),
+    ("32 a song without a cover", _nothing, ["plan song.wav walk.txt --init cover"]),
 ]
 
 

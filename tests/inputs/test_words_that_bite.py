@@ -16,6 +16,7 @@ import pytest
 from beatwalk.cli import main
 from beatwalk.core import ffmpeg, printable, write_json
 from beatwalk.video import mux
+from beatwalk.video.muxing import Extras
 from tests.songs import click_song
 
 BITING = [
@@ -45,7 +46,7 @@ def test_no_title_swallows_another(tmp_path: Path) -> None:
         start_s=0,
         duration_s=9,
         whole_song=False,
-        chapters=chapters,
+        extras=Extras(chapters=chapters),
     )
     status, told, _ = ffmpeg.run(["-i", str(here / "o.mkv"), "-f", "ffmetadata", "pipe:1"])
     assert status == 0

@@ -55,3 +55,23 @@ def test_mistakes_in_the_file_are_named(folder: Path, text: str, said: str) -> N
     with pytest.raises(InputError, match=said) as caught:
         jobs(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_song_has_its_lyrics(folder: Path) -> None:
+    """They count from the set list's folder, and lie below it like all that it names."""
+    (folder / "one.lrc").write_text("[00:01]one\n")
+    listed = """folder = "night"
+[defaults]
+prompts = "walk.txt"
+settings = { subtitles = { mode = "burn" }, video = { fps = 8, size = "64x48" } }
+[[songs]]
+song = "one.wav"
+lyrics = "%s"
+"""
+    (folder / "night.toml").write_text(listed % "one.lrc")
+    (job,) = jobs(folder)
+    assert job.plan is not None, job.problem
+    assert [line.text for line in job.plan.analysis.lyrics] == ["one"]
+    (folder / "night.toml").write_text(listed % "../other.lrc")
+    with pytest.raises(InputError, match="lies outside the folder of the set list"):
+        jobs(folder)

@@ -152,6 +152,18 @@ def test_frames_are_rendered_once_for_every_output(folder: Path) -> None:
     assert statuses(again) == ["there", "there", "failed", "failed", "there", "there", "there", "there"]
 
 
+@pytest.mark.parametrize("size", ["auto", "16:9"])
+def test_frames_of_a_size_that_the_model_decides_are_shared(folder: Path, size: str) -> None:
+    """The kept plan says which one it was, the others' do not."""
+    text = NIGHT.replace('size = "32x32"', "crf = 30").replace('size = "64x48"', f'size = "{size}"')
+    (folder / "night.toml").write_text(text)
+    planned = [job for job in jobs(folder)[:2] if job.plan is not None]
+    check_places(planned, resume=False, overwrite=False)
+    render_set(planned, folder / "report.json", models=ModelKeeper.holding(FakeGenerator()))
+    assert [(job.status, job.frames_of) for job in planned] == [("done", ""), ("done", "one-wall.mov")]
+    assert probe(planned[1].path).size == ((64, 64) if size == "auto" else (1920, 1080))
+
+
 def test_kept_frames_outlast_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder that fails leaves the frames; with --resume the video is finished from them, then they go."""
     (folder / "night.toml").write_text(NIGHT.replace('size = "32x32"', "crf = 30"))

@@ -15,10 +15,10 @@ from beatwalk.cli import main
 from beatwalk.core import Event, Note
 from beatwalk.errors import InputError, PlanError, SettingsError
 from beatwalk.jobs.loop_song import repeated
-from beatwalk.listen import open_audio
+from beatwalk.listen import analysis, open_audio, stems
 from beatwalk.listen.stems import place_in_song, reduced
 from beatwalk.plan import plan_to_json, read_plan, targets_of
-from beatwalk.types import Events, Plan
+from beatwalk.types import Audio, Events, Plan
 from tests.songs import RATE_HZ, decaying, midi_bytes, put
 
 PULSES_S = np.array([0.5, 1.25, 2.0, 3.5, 4.25, 6.0, 6.5, 7.75])  # irregular, so that there is one place only
@@ -155,6 +155,33 @@ def test_mistakes_have_names(folder: Path, sources: dict[str, Any], source: str,
     """One line, before anything is heard."""
     with pytest.raises(SettingsError, match=match):
         planned(folder, sources, source)
+
+
+def test_a_stem_is_heard_once_for_many_videos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are planned of one song; one whose content has changed is heard again."""
+    heard: list[Path] = []
+
+    def hear_sound(audio: Audio, *, onsets: bool) -> Any:
+        heard.append(audio.path)
+        return analysis.hear_sound(audio, onsets=onsets)
+
+    monkeypatch.setattr(stems, "hear_sound", hear_sound)
+    song = open_audio(folder / "song.wav")
+    over = {"sources": {"stems": {"drums": str(folder / "drums.wav")}}, "color": {"hue": "drums.energy"}}
+    plans = [api.plan(song, ["a red sea"], overrides=[over, {"video": {"fps": fps}}]) for fps in (12, 20, 25)]
+    assert heard == [folder / "drums.wav"]
+    assert len({plan.files for plan in plans}) == 1
+    (folder / "drums.wav").write_bytes((folder / "other.wav").read_bytes())
+    changed = api.plan(song, ["a red sea"], overrides=[over])
+    assert heard == [folder / "drums.wav"] * 2
+    assert changed.files != plans[0].files
+
+
+def test_a_stem_may_be_named_bass(folder: Path) -> None:
+    """As in what separators of stems give; `bass` alone stays the song's."""
+    plan, told = planned(folder, {"stems": {"bass": "drums.wav"}}, "bass.onset")
+    assert isinstance(plan.analysis.sources["bass.onset"], Events)
+    assert told == []
 
 
 def test_a_missing_file_is_named_before_any_work(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from beatwalk import video
+from beatwalk.core import ffmpeg
 from beatwalk.core.files import PARTIAL_GLOB
 from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError, VideoError
 from beatwalk.perception.flashes import FlashMeter
 from beatwalk.settings import SafetySettings, Settings
-from beatwalk.types import Frames, Plan, Song, Targets, Timeline
+from beatwalk.types import Frames, Lyric, Plan, Song, Targets, Timeline
 from beatwalk.video.finishing import Finisher, FinishReport, finish_segments
 from tests.helpers import decoded as frames_of
 from tests.helpers import known_plan
@@ -172,6 +173,78 @@ def test_the_excerpt_carries_its_own_part_of_the_song(tmp_path: Path) -> None:
     first, second = (np.abs(sound[int((i + 0.2) * RATE) : int((i + 0.8) * RATE)]).max() for i in (0, 1))
     assert (first, second) == (pytest.approx(0.16, abs=0.01), pytest.approx(0.18, abs=0.01))
     assert len(sound) / RATE == pytest.approx(2.0, abs=1 / 24)
+
+
+def with_lyrics(plan: Plan) -> Plan:
+    """The plan of a song with two lines."""
+    lyrics = (Lyric(start_s=0.5, end_s=1.0, text="over the <3 river"), Lyric(start_s=1.0, end_s=1.5, text="{again}"))
+    return dataclasses.replace(plan, analysis=dataclasses.replace(plan.analysis, lyrics=lyrics))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_subtitle_track_and_tags_stand_beside_the_pictures(tmp_path: Path, kind: str, sound: bool) -> None:
+    """ffmpeg reads back words and times, title and artist, and chapters as before; pictures have no letters."""
+    settings = {"subtitles": {"mode": "track"}, "card": {"title": "A=B; \\", "artist": "Née", "seconds": 0}}
+    plan = with_lyrics(plan_for(tmp_path, video={"sound": sound}, **settings))
+    out, plain = tmp_path / f"out.{kind}", tmp_path / f"plain.{kind}"
+    paths = segments(tmp_path, ramp())
+    finish_segments(paths, asking(N_FRAMES), plan, out)
+    finish_segments(paths, asking(N_FRAMES), plan_for(tmp_path, video={"sound": sound}), plain)
+    status, told, _ = ffmpeg.run(["-i", str(out), "-map", "0:s:0", "-f", "srt", "-"])
+    assert (status, told.decode().split("\n\n")[:2]) == (
+        0,
+        ["1\n00:00:00,500 --> 00:00:01,000\nover the <3 river", "2\n00:00:01,000 --> 00:00:01,500\n{again}"],
+    )
+    _, tags, _ = ffmpeg.run(["-i", str(out), "-f", "ffmetadata", "-"])
+    head, *others = tags.decode().split("[CHAPTER]")
+    assert {"title=a\\=b\\; \\\\", "artist=née"} <= set(head.lower().splitlines())  # Matroska's are in capitals
+    assert len(others) == 2  # one for each prompt
+    assert video.probe(out).has_audio == sound
+    assert (decoded(out) == decoded(plain)).all()
+
+
+def test_text_is_written_in_the_size_of_the_finished_video(tmp_path: Path) -> None:
+    """Sharp letters on pictures that are enlarged; the frames that are kept have none."""
+    plan = with_lyrics(plan_for(tmp_path, video={"upscale": 4, "crf": 10}, subtitles={"mode": "burn"}))
+    paths = segments(tmp_path, ramp())
+    finish_segments(paths, asking(N_FRAMES), plan, tmp_path / "out.mp4")
+    frames = decoded(tmp_path / "out.mp4")
+    assert frames.shape == (N_FRAMES, 4 * SIZE[1], 4 * SIZE[0], 3)
+    spread = np.ptp(frames[:, 100:], axis=(1, 2)).max(axis=1)  # of the lower half
+    assert np.flatnonzero(spread > 120).tolist() == list(range(12, 36))
+    assert np.ptp(frames_of(paths[0]), axis=(1, 2)).max() <= 60
+
+
+@pytest.mark.parametrize("name", ["1:1", "9:16"])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_named_size_is_met_exactly(tmp_path: Path, name: str, text: bool) -> None:
+    """Pictures are scaled until they cover it, and cut; whether ffmpeg does it or the letters need it."""
+    frames = ramp()
+    frames[:, :, : SIZE[0] // 2] = 200
+    frames[:, :, SIZE[0] // 2 :] = 40
+    more = {"subtitles": {"mode": "burn"}} if text else {}
+    plan = with_lyrics(plan_for(tmp_path, video={"size": name, "hardware": False}, **more))
+    finish_segments(segments(tmp_path, frames), asking(N_FRAMES), plan, tmp_path / "out.mp4")
+    info = video.probe(tmp_path / "out.mp4")
+    assert info.size == ((1080, 1080) if name == "1:1" else (1080, 1920))
+    first = next(iter(video.read_frames(tmp_path / "out.mp4", block=1)))[0].astype(int)
+    assert np.abs(first[:100, [300, 800], 0] - [200, 40]).max() < 6
+    assert abs(int(np.argmax(first[5, :, 0] < 120)) - 540) < 20  # the middle stays in the middle
+
+
+@pytest.mark.parametrize(
+    ("sound", "start_s", "faded"), [("auto", 7.0, True), ("auto", 0.0, False), ("off", 7.0, False)]
+)
+def test_sound_fades_where_an_excerpt_cuts_the_song(tmp_path: Path, sound: str, start_s: float, faded: bool) -> None:
+    """A song fades by itself; what is cut out of it does not."""
+    plan = plan_for(tmp_path, fades={"in_s": 1.0, "sound": sound})
+    plan = dataclasses.replace(plan, timeline=dataclasses.replace(plan.timeline, start_s=start_s))
+    finish_segments(segments(tmp_path, ramp()), asking(N_FRAMES), plan, tmp_path / "out.mp4")
+    heard = video.read_sound(tmp_path / "out.mp4", RATE)
+    early, late = (np.abs(heard[int(a * RATE) : int((a + 0.1) * RATE)]).max() for a in (0.05, 0.85))
+    assert (early < 0.3 * late) == faded
+    assert decoded(tmp_path / "out.mp4")[0].max() <= 2
 
 
 def fails(

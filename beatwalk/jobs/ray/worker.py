@@ -104,7 +104,9 @@ class SegmentWorker:
             self._loaded = self._walk = None  # before the next one needs the memory
             self._loaded = (request, self.load(request))
         generator = self._loaded[1]
-        self._walk = walk = Walk.of(plan=storyboard, generator=generator, size=storyboard.size or generator.info.size)
+        info, video = generator.info, storyboard.settings.video
+        size = storyboard.size or video.rendered_size(info.size, info.size_multiple)
+        self._walk = walk = Walk.of(plan=storyboard, generator=generator, size=size)
         self._pilot = None
         compile_if_worth(storyboard, walk, videos)
         return json.dumps(dataclasses.asdict(ModelFacts.of(walk)))

@@ -50,6 +50,7 @@ GRID: dict[str, tuple[Any, ...]] = {
     "metre_change": (10.0, 16.0, 25.0, 50.0),
     "short_bar": (7.0, 12.0, 20.0, 40.0),
     "low_bpm": (30.0, 40.0, 55.0),
+    "tracker_odds": (0.0, 0.7, 1.5),
     "centre_bpm": (85.0, 100.0, 120.0),
     "pulse_bonus": (0.5, 1.0, 2.0, 3.0),
     "prior_gain": (0.0, 0.25, 0.5, 1.0),
