@@ -22,7 +22,7 @@ from beatwalk.core import (
     plan_identity,
 )
 from beatwalk.errors import InputError, OutputError, SettingsError
-from beatwalk.plan import Script, init_of, targets_of
+from beatwalk.plan import Script, init_of, walk_targets_of
 from beatwalk.settings import Settings, VideoSettings
 from beatwalk.sizes import NamedSize
 from beatwalk.types import Plan, Storyboard
@@ -104,7 +104,7 @@ def check_resumable(plan: Plan, output: Path, *, overwrite: bool, model: Callabl
     work.check_free()
     if not overwrite and work.has_segments:
         of_model = {} if model is None else model_identity(model())
-        work.check_same({**plan_identity(plan, targets_of(plan)), **of_model}, overwrite=overwrite)
+        work.check_same({**plan_identity(plan, walk_targets_of(plan)), **of_model}, overwrite=overwrite)
 
 
 def check_video(video: VideoSettings) -> None:
@@ -254,7 +254,7 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
 
 def estimated_s(plan: Plan, walk: Walk) -> float:
     """Estimated duration of a render, in seconds, from a few pictures made now."""
-    return (1 + FINISHING) * seconds_a_frame(walk) * plan.timeline.n_frames
+    return seconds_a_frame(walk) * (plan.rendered_frames + FINISHING * plan.timeline.n_frames)
 
 
 def compile_if_worth(plan: Storyboard, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:

@@ -26,6 +26,9 @@ from beatwalk.targets import TARGETS, key_of
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Frames = NDArray[np.uint8]  # shape (n, height, width, 3), sRGB
+# Of the walk before an excerpt, at least. Flashes count for a second. Of the longest trails of the presets, 0.75, a
+# thousandth is left after a second at 24 frames a second.
+WARM_UP_S = 1
 
 
 def frozen_array(values: object, dtype: type = np.float64) -> NDArray[Any]:
@@ -169,6 +172,14 @@ class Timeline:
         """`times` frames for each one; frame i becomes frame i x times, at the same moment."""
         return replace(self, fps=self.fps * times, n_frames=self.n_frames * times)
 
+    def beginning_at(self, frame: int) -> Timeline:
+        """The timeline that begins at this frame, which may be negative, and ends where this one does."""
+        if not frame:
+            return self
+        # An excerpt begins on a frame of the whole song, whose first one lies at exactly 0.
+        start_s = round(self.start_s + float(frame / self.fps), 9)
+        return replace(self, n_frames=self.n_frames - frame, start_s=max(0.0, start_s))
+
     def frame_at(self, time_s: float) -> int:
         """Nearest frame to a moment of the song; may lie outside [0, n_frames]."""
         return round(Fraction(time_s - self.start_s) * self.fps)
@@ -228,6 +239,35 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmentPart:
+    """The frames of a segment that a video needs: all of them, but where an excerpt begins or ends."""
+
+    segment: Segment
+    begin: int  # the first of them, counted from the segment's first
+    end: int  # one past the last
+
+    @property
+    def index(self) -> int:
+        """Index of the segment."""
+        return self.segment.index
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return self.end - self.begin
+
+    @property
+    def first(self) -> int:
+        """First frame, counted from the video's; negative where it is rendered but not shown."""
+        return self.segment.first + self.begin
+
+    @property
+    def last(self) -> int:
+        """One past the last frame, counted from the video's first."""
+        return self.segment.first + self.end
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceFile:
     """A stem, MIDI file, curve or lyrics of a plan; what was heard or read in it is in the plan's analysis."""
 
@@ -242,20 +282,78 @@ class SourceFile:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Storyboard:
-    """What pictures to make and when: a plan without the song that it was made for."""
+    """What pictures to make and when: a plan without the song that it was made for.
 
-    timeline: Timeline
+    An excerpt of a song is a window onto the walk through the whole song. Its keyframes are those of the whole song,
+    so the first lie before frame 0, and the last after the video's end.
+    """
+
+    timeline: Timeline  # of the video
     settings: Settings
     model: str | None  # None: the model inside; else a folder, a .safetensors file or a hub id
     size: tuple[int, int] | None  # width, height; None: the model's native size, known once it is loaded
-    keyframes: tuple[Keyframe, ...]  # at least two; the first at 0, the last at n_frames
+    keyframes: tuple[Keyframe, ...]  # at least two; the first at 0 or before, the last at n_frames or after
     files: tuple[SourceFile, ...] = ()
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The segments; together they hold every frame once."""
+        """The segments of the whole walk; together they hold every frame once."""
         pairs = itertools.pairwise(self.keyframes)
         return tuple(Segment(index=i, start=a, end=b) for i, (a, b) in enumerate(pairs))
+
+    @property
+    def walk_frames(self) -> int:
+        """Number of frames of the whole walk."""
+        return self.keyframes[-1].frame - self.keyframes[0].frame
+
+    @property
+    def is_window(self) -> bool:
+        """Whether the video shows a part of its walk alone."""
+        return bool(self.keyframes) and self.walk_frames != self.timeline.n_frames
+
+    @property
+    def rendered_frames(self) -> int:
+        """Number of frames that are rendered; an excerpt needs some that it does not show."""
+        return sum(part.n_frames for part in self.parts)
+
+    @property
+    def shown_segments(self) -> tuple[Segment, ...]:
+        """The segments of which the video shows something."""
+        return tuple(one for one in self.segments if one.last > 0 and one.first < self.timeline.n_frames)
+
+    @property
+    def parts(self) -> tuple[SegmentPart, ...]:
+        """What is rendered: the frames of the video, and those before it that it depends on.
+
+        The first segment that is shown is rendered from its beginning, because its frames depend on those before
+        them. Where these are too few to warm up trails and flash limiter, the end of the walk before it joins them.
+        """
+        segments, n_frames = self.segments, self.timeline.n_frames
+        shown = [
+            SegmentPart(segment=segment, begin=0, end=min(segment.n_frames, n_frames - segment.first))
+            for segment in self.shown_segments
+        ]
+        missing = round(WARM_UP_S * self.timeline.fps) + shown[0].first
+        before: list[SegmentPart] = []
+        for segment in reversed(segments[: shown[0].index]):
+            if missing > 0:
+                begin = max(0, segment.n_frames - missing)
+                before.insert(0, SegmentPart(segment=segment, begin=begin, end=segment.n_frames))
+                missing -= segment.n_frames
+        return (*before, *shown)
+
+    @property
+    def shown_keyframes(self) -> tuple[Keyframe, ...]:
+        """Keyframes as the video shows them: the prompt that it begins with at 0, and one at its end."""
+        return shown_keyframes(self.keyframes, self.timeline.n_frames)
+
+
+def shown_keyframes(keyframes: tuple[Keyframe, ...], n_frames: int) -> tuple[Keyframe, ...]:
+    """Keyframes of a walk as a video shows them, which has frames 0 to `n_frames` of it."""
+    active = [keyframe for keyframe in keyframes if keyframe.frame <= 0] or list(keyframes[:1])
+    inside = [keyframe for keyframe in keyframes if 0 < keyframe.frame < n_frames]
+    last = next((keyframe for keyframe in keyframes if keyframe.frame >= n_frames), keyframes[-1])
+    return (replace(active[-1], frame=0), *inside, replace(last, frame=n_frames))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -276,6 +374,8 @@ class Targets:
     ----------
     curves
         By key, one for each of `TARGETS`; shape (n_frames,).
+    first
+        Frame of the video that the first entry belongs to: negative where the walk begins before the video.
 
     Raises
     ------
@@ -284,6 +384,7 @@ class Targets:
     """
 
     curves: Mapping[str, Float]
+    first: int = 0
 
     def __post_init__(self) -> None:
         if odd := sorted(set(self.curves) ^ set(TARGETS)):
@@ -296,6 +397,11 @@ class Targets:
 
     def __getitem__(self, key: str) -> Float:
         return self.curves[key]
+
+    def between(self, begin: int, end: int) -> Targets:
+        """The targets of frames `begin` to `end` of the video."""
+        rows = slice(begin - self.first, end - self.first)
+        return Targets({key: curve[rows] for key, curve in self.curves.items()}, first=begin)
 
     def __getattr__(self, name: str) -> Float:
         if (key := key_of(name)) is None:

@@ -79,7 +79,7 @@ class VideoRenderer(Protocol):
     def render(
         self, targets: Targets, work: WorkFolder, tell: OnEvent, sink: Sink
     ) -> tuple[Survey, list[SegmentRecord]]:
-        """Render every segment that is not finished yet; see `beatwalk.walk.render_segments`."""
+        """Render what is not finished yet, given the targets of the walk; see `beatwalk.walk.render_segments`."""
         ...
 
 

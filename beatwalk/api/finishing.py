@@ -28,7 +28,7 @@ from beatwalk.core import (
 from beatwalk.errors import PlanError, VideoError
 from beatwalk.listen import LYRICS, PathLike, files_of, lyrics_of
 from beatwalk.models import load_upscaler
-from beatwalk.plan import check_song_named, merge, plan_to_json, read_plan, settings_from, targets_of
+from beatwalk.plan import check_song_named, merge, plan_to_json, read_plan, settings_from, walk_targets_of
 from beatwalk.preflight import check_output, check_text, check_video, keep_the_song, remarks_of
 from beatwalk.settings import AFTERWARDS, VideoSettings
 from beatwalk.types import Frames, Plan, SourceFile, Targets
@@ -174,12 +174,12 @@ def _finish(
     with contextlib.ExitStack() as held:
         for folder in sorted({work, WorkFolder(output)}, key=lambda folder: folder.path):
             held.enter_context(folder.held())
-        records = [read_record(work, segment) for segment in plan.segments]
-        if missing := [str(i) for i, record in enumerate(records) if record is None]:
+        records = {part.index: read_record(work, part) for part in plan.parts}
+        if missing := [str(i) for i, record in records.items() if record is None]:
             raise VideoError(
                 f"{video}: segments {', '.join(missing)} are not rendered; give the render command again"
             )
-        whole = [record.path for record in records if record is not None]
+        whole = [path for record in records.values() if record is not None for path in record.paths]
 
         def keep_manifest(report: FinishReport) -> None:
             tell.check()
@@ -191,7 +191,7 @@ def _finish(
 
         progress = Progress.of_finishing(plan.timeline.n_frames)
         report = finish_into(
-            output, plan, targets_of(plan), whole,
+            output, plan, walk_targets_of(plan), whole,
             tell=lambda event: tell(progress.filled(event)), enlarge=enlarger_of(settings.video),
             check=tell.check, before_publishing=keep_manifest,
         )  # fmt: skip
@@ -199,7 +199,10 @@ def _finish(
             write_json(work.plan_file, plan_to_json(plan))
     for remark in remarks_on(output):
         tell(Note(text=remark))
-    frames, replaced = plan.timeline.n_frames, sum(record.replaced for record in records if record is not None)
+    frames, replaced = (
+        plan.timeline.n_frames,
+        sum(record.replaced for record in records.values() if record is not None),
+    )
     tell(
         Done(
             output=output, frames=frames, reused=frames, seconds=time.monotonic() - begin, frames_per_s=0.0,

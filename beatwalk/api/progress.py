@@ -1,14 +1,15 @@
 """How far a video is, how long it will still take, and what its newest frame looks like.
 
 A video is surveyed, denoised, rendered and finished, and these overlap. Each stage counts for what it costs of the
-whole, so that a bar moves steadily while samples are denoised far ahead of the frames.
+whole, so that a bar moves steadily while samples are denoised far ahead of the frames. The bar shows the whole video.
+The time left is that of what this run still has to make: frames that an earlier run has kept say nothing about it.
 """
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from beatwalk.core import Denoised, Event, Finishing, Muxing, Rendered, Surveying, Working
@@ -29,39 +30,46 @@ class Progress:
     Parameters
     ----------
     frames
-        Number of frames of each segment.
+        Number of frames that are rendered of each segment, by the segment's index.
+    shown
+        Number of frames that are finished.
     survey, finish
         Work of surveying and of finishing a frame, relative to that of rendering it.
     steps, decoding_steps
         Denoising steps of a sample, and the cost of decoding a frame in such steps.
     samples_a_frame
         Samples that are denoised for a frame, as far as that is known beforehand; it is learned on the way.
+    finishes_after
+        Whether frames are finished after all are rendered, not meanwhile, so that finishing takes time of its own.
     clock
         Seconds, increasing.
     """
 
     def __init__(
         self,
-        frames: Sequence[int],
+        frames: Mapping[int, int],
         *,
+        shown: int,
         survey: float,
         finish: float,
         steps: float,
         decoding_steps: float,
         samples_a_frame: float,
+        finishes_after: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._survey, self._finish = survey, finish
+        self._survey, self._finish, self._finishes_after = survey, finish, finishes_after
         self._steps, self._decoding_steps, self._samples_a_frame = steps, decoding_steps, samples_a_frame
         self._samples: dict[int, int] = {}  # of each segment
-        self._told = 0.0
+        self._told = self._told_of_run = 0.0
         self._left: tuple[float, float] | None = None  # when the time left was last worked out, and what it was
-        self._frames, self._total = frames, sum(frames)
-        count = len(frames)
-        self._surveyed, self._denoised, self._rendered = [0.0] * count, [0.0] * count, [0.0] * count
-        self._reused = self._finished = 0
+        self._frames, self._total, self._shown = frames, sum(frames.values()), shown
+        self._surveyed, self._denoised, self._rendered = (dict.fromkeys(frames, 0.0) for _ in range(3))
+        self._kept_surveys: dict[int, float] = {}  # of segments, that an earlier run has made, beyond its frames
+        self._kept_ahead: dict[int, float] = {}  # of segments, that an earlier run has denoised ahead of its frames
+        self._reused = self._done = self._finished = 0
         self._clock = clock
-        self._begin: tuple[float, float] | None = None  # when this run's work began, and how far the video was then
+        self._begin: tuple[float, float] | None = None  # when this run's work began, and how far it was then
         self._begin_rendering: float | None = None
 
     @classmethod
@@ -73,37 +81,42 @@ class Progress:
         survey = feedback.probe_share if feedback.enabled else 0.0
         finish = LOOP_FINISHING_PART if loop else FINISHING_PART
         return cls(
-            [segment.n_frames for segment in plan.segments],
+            {part.index: part.n_frames for part in plan.parts},
+            shown=plan.timeline.n_frames,
             survey=survey,
             finish=finish / (1 - finish) * (1 + survey),
             steps=steps,
             decoding_steps=decoding_steps,
             samples_a_frame=SAMPLES_A_FRAME if feedback.enabled else 1.0,
+            finishes_after=loop,
             clock=clock,
         )
 
     @classmethod
     def of_finishing(cls, frames: int, clock: Callable[[], float] = time.monotonic) -> Progress:
         """Of a video whose frames are all rendered."""
-        return cls([frames], survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0, clock=clock)
+        return cls(
+            {0: frames}, shown=frames, survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0,
+            finishes_after=True, clock=clock,
+        )  # fmt: skip
 
     def filled(self, event: Event) -> Event:
         """The event with what is known by now."""
         if not isinstance(event, Working):
             return event
         self._note(event)
-        progress = self._progress(event)
+        progress, of_run = self._progress(event)
         now = self._clock()
-        if self._begin is None or progress <= self._begin[1]:
-            self._begin = (now, progress)  # what comes before the first segment says nothing about the rest
+        if self._begin is None or of_run <= self._begin[1]:
+            self._begin = (now, of_run)  # what comes before the first segment says nothing about the rest
         begin, at = self._begin
-        done = progress - at
+        done = of_run - at
         if isinstance(event, Finishing) and self._left is not None and self._decoding_steps > 0:
             # It comes while the next batch is under way, whose work is not told yet.
             known_at, left_s = self._left
             left: float | None = max(0.0, left_s - (now - known_at))
         else:
-            left = (now - begin) * (1 - progress) / done if done > TELLING and now > begin else None
+            left = (now - begin) * (1 - of_run) / done if done > TELLING and now > begin else None
             self._left = None if left is None else (now, left)
         if isinstance(event, Rendered):
             self._begin_rendering = self._begin_rendering or now
@@ -112,31 +125,54 @@ class Progress:
         return replace(event, progress=progress, left_s=left)
 
     def _note(self, event: Working) -> None:
+        if isinstance(event, Denoised) and not self._surveyed[event.segment]:
+            self._surveyed[event.segment] = 1.0
+            self._kept_surveys[event.segment] = 1.0 - self._rendered[event.segment]
         if isinstance(event, Surveying):
-            self._surveyed[event.segment] = max(self._surveyed[event.segment], event.done)
+            # The pilot tells of the first segment, which an excerpt may not need.
+            self._surveyed[event.segment] = max(self._surveyed.get(event.segment, 0.0), event.done)
         elif isinstance(event, Denoised):
             self._samples[event.segment] = event.samples
             self._denoised[event.segment] = max(self._denoised[event.segment], event.position)
+            if event.reused:
+                self._kept_ahead[event.segment] = max(0.0, event.position - self._rendered[event.segment])
         elif isinstance(event, Rendered):
-            self._reused = event.reused
-            done = event.in_segment / self._frames[event.segment]
+            self._reused, self._done = event.reused, event.done
+            done = min(1.0, event.in_segment / self._frames[event.segment])
             self._rendered[event.segment] = max(self._rendered[event.segment], done)
             self._denoised[event.segment] = max(self._denoised[event.segment], done)
         elif isinstance(event, Finishing):
             self._finished = event.done
 
-    def _progress(self, event: Working) -> float:
-        def part(shares: list[float]) -> float:
-            return sum(share * n for share, n in zip(shares, self._frames, strict=True)) / self._total
+    def _progress(self, event: Working) -> tuple[float, float]:
+        """How far the whole video is, and how far this run is with what it has to make, 0-1."""
 
-        rendered = min(1.0, self._reused / self._total + part(self._rendered))
-        denoised = min(1.0, self._reused / self._total + part(self._denoised))
+        def part(shares: Mapping[int, float]) -> float:
+            return sum(share * self._frames.get(index, 0) for index, share in shares.items()) / self._total
+
+        rendered = self._done / self._total
+        ahead = {index: max(0.0, share - self._rendered[index]) for index, share in self._denoised.items()}
+        denoised = min(1.0, rendered + part(ahead))
         surveyed = max(part(self._surveyed), denoised)
-        stages = (surveyed, denoised, rendered, self._finished / self._total)
+        stages, reused = (surveyed, denoised, rendered, self._finished / self._shown), self._reused / self._total
         weights = self._weights()
         made = sum(weight * stage for weight, stage in zip(weights, stages, strict=True)) / sum(weights)
-        self._told = max(self._told, made, 1 - MUXING_LEFT if isinstance(event, Muxing) else 0.0)
-        return min(self._told, 1.0)
+        made = max(made, 1 - MUXING_LEFT if isinstance(event, Muxing) else 0.0)
+        self._told = min(1.0, max(self._told, made))
+        if reused >= 1:
+            return self._told, self._told
+        kept = (
+            min(1.0, reused + part(self._kept_surveys)),
+            min(1.0, reused + part(self._kept_ahead)),
+            reused,
+            reused,
+        )
+        weights = weights if self._finishes_after else (*weights[:3], 0.0)
+        steps = zip(weights, stages, kept, strict=True)
+        of_run = sum(weight * max(0.0, stage - before) for weight, stage, before in steps)
+        of_run /= sum(weight * (1 - before) for weight, before in zip(weights, kept, strict=True))
+        self._told_of_run = min(1.0, max(self._told_of_run, of_run))
+        return self._told, self._told_of_run
 
     def _weights(self) -> tuple[float, float, float, float]:
         """Work of surveying, denoising, decoding and finishing, relative to one another, as far as it is known."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -21,6 +21,7 @@ from beatwalk.core import (
     Checking,
     Done,
     Event,
+    Kept,
     Note,
     OnEvent,
     Prepared,
@@ -37,11 +38,11 @@ from beatwalk.core import (
 from beatwalk.listen import PathLike, grid_to_json
 from beatwalk.models import Generator, LoadOptions, ModelKeeper, ModelRequest
 from beatwalk.perception import Pictures
-from beatwalk.plan import plan_to_json, targets_of
+from beatwalk.plan import plan_to_json, walk_targets_of
 from beatwalk.preflight import check_resumable, check_space, remarks_of
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import Finisher, FinishReport, RenderedFrames, lettering_remarks
-from beatwalk.walk import SegmentRecord, Survey, motion_of
+from beatwalk.walk import SegmentRecord, Survey, frames_there, motion_of
 
 Sound = Callable[[Path, Path], None]
 Overlay = Callable[[Frames, int], Frames]
@@ -180,8 +181,8 @@ def _run(request: RenderRequest, crew: Crew, tell: Reporter) -> RenderResult:
         tell(Note(text=said, detail=True))
     renderer.compile_if_worth()
     enlarge = enlarger_of(plan.settings.video)
-    targets, work = targets_of(plan), WorkFolder(output)
-    check_space(work, plan.timeline.n_frames, facts.size, plan.settings.video)
+    targets, work = walk_targets_of(plan), WorkFolder(output)
+    check_space(work, plan.rendered_frames, facts.size, plan.settings.video)
     progress = Progress.of(plan, facts.steps, facts.decoding_steps)
     pictures, tally = picture_digests(plan), _Tally(progress, tell, previews=request.previews)
     manifest: dict[str, Any] = {}
@@ -212,15 +213,20 @@ def _run(request: RenderRequest, crew: Crew, tell: Reporter) -> RenderResult:
                 if finisher is not None:
                     finisher.add(frames)
 
-            survey, records = renderer.render(targets, work, tally.tell, sink)
-            rendered_s = tally.elapsed_s
-            finished = finisher.report() if finisher else finish_all([record.path for record in records])
+            try:
+                survey, records = renderer.render(targets, work, tally.tell, sink)
+                rendered_s = tally.elapsed_s
+                rendered = [path for record in records for path in record.paths]
+                finished = finisher.report() if finisher else finish_all(rendered)
+            except BaseException:
+                tell(tally.kept(frames_there(work, plan.parts)))
+                raise
             finished.stages.add("render", rendered_s)
         if not request.keep_frames:
             with contextlib.suppress(OSError):  # the video is complete; a locked leftover is not a failure
                 work.clear()
     replaced = sum(record.replaced for record in records)
-    for note in _afterthoughts(survey, replaced, finished.softened):
+    for note in _afterthoughts(_rushed(plan, survey), replaced, finished.softened):
         tell(note)
     result = RenderResult(
         path=output,
@@ -250,8 +256,8 @@ def _prepared(plan: Plan, facts: ModelFacts, output: Path) -> Prepared:
         height=facts.size[1],
         start_s=timeline.start_s,
         duration_s=timeline.duration_s,
-        prompts=len({keyframe.prompt for keyframe in plan.keyframes}),
-        segments=len(plan.segments),
+        prompts=len({keyframe.prompt for keyframe in plan.shown_keyframes}),
+        segments=len(plan.shown_segments),
         model=info.name,
         device=info.device,
         dtype=info.dtype,
@@ -260,15 +266,21 @@ def _prepared(plan: Plan, facts: ModelFacts, output: Path) -> Prepared:
     )
 
 
-def _afterthoughts(survey: Survey, replaced: int, softened: int) -> list[Note]:
+def _rushed(plan: Plan, survey: Survey) -> list[int]:
+    """Segments that a video shows whose change of prompt needs more time than the music leaves, counted from 0."""
+    shown = {segment.index for segment in plan.shown_segments}
+    parts = zip(plan.parts, survey.paths, strict=True)
+    return [part.index for part, path in parts if path.time_ratio < 1 and part.index in shown]
+
+
+def _afterthoughts(rushed: Sequence[int], replaced: int, softened: int) -> list[Note]:
     """What people should know of a finished video."""
     notes = [
         Note(
             text=f"segment {index + 1}: this prompt change needs more time than the music leaves, so it is rushed",
             detail=True,
         )
-        for index, path in enumerate(survey.paths)
-        if path.time_ratio < 1
+        for index in rushed
     ]
     if replaced:
         notes.append(Note(text=f"{replaced} frames are black: the model's safety checker replaced them"))
@@ -281,7 +293,7 @@ class _Tally:
     """Counts time and frames of one run, and tells of them."""
 
     def __init__(self, progress: Progress, tell: Reporter, *, previews: bool) -> None:
-        self.reused = self.total = 0  # frames that an earlier run had rendered; all frames
+        self.reused = self.done = self.total = 0  # frames that an earlier run had rendered; with this run's; all
         self.seconds = 0.0  # of the whole run, once it is stopped
         self._progress, self._tell = progress, tell
         self._previews = previews
@@ -298,9 +310,13 @@ class _Tally:
         """Tell an event with what is known by now."""
         with self._one_at_a_time:  # rendering and finishing both tell
             if isinstance(event, Rendered):
-                self.reused, self.total = event.reused, event.total
+                self.reused, self.done, self.total = event.reused, event.done, event.total
                 event, self._preview = replace(event, preview=self._preview or event.preview), None
             self._tell(self._progress.filled(event))
+
+    def kept(self, frames: int) -> Kept:
+        """What is kept of the frames that are made, now that the work stops."""
+        return Kept(frames=frames, lost=max(0, self.done - frames), total=self.total)
 
     @property
     def elapsed_s(self) -> float:
@@ -328,23 +344,22 @@ def _manifest_of(
     finished: FinishReport,
 ) -> dict[str, Any]:
     """The manifest of a video that is about to get its name."""
-    points = [survey.paths[0].noise.start, *(path.noise.end for path in survey.paths)]
     return build_manifest(
         plan,
         facts.info,
         facts.size,
         scale=survey.scale,
-        seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in points],
+        seeds=[{"seed": point.origin, "travel": round(point.travel, 3)} for point in survey.points],
         analysis=grid_to_json(plan.analysis),
         pictures=pictures,
-        motion=motion_of(plan.timeline.n_frames, records, targets, survey.scale),
+        motion=motion_of(plan, records, targets, survey.scale),
         report={
             "seconds": round(tally.seconds, 2),
             "frames_per_s": round(tally.frames_per_s, 3),
             "frames_reused": tally.reused,
             "probes": survey.n_probes,
-            "probe_cost": round(survey.cost / plan.timeline.n_frames, 4),
-            "prompts_too_long_for_their_time": [i for i, path in enumerate(survey.paths) if path.time_ratio < 1],
+            "probe_cost": round(survey.cost / plan.rendered_frames, 4),
+            "prompts_too_long_for_their_time": _rushed(plan, survey),
             "frames_softened_against_flashes": finished.softened,
             "frames_replaced_by_safety_checker": sum(record.replaced for record in records),
         },

@@ -84,10 +84,10 @@ def describe_plan(plan: Plan) -> list[str]:
         shown = f"{asked.name}: {asked.width}x{asked.height}"
     else:
         shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
-    prompts = len({k.prompt for k in plan.keyframes})
+    prompts = len({k.prompt for k in plan.shown_keyframes})
     return [
         _video_line(timeline.n_frames, float(timeline.fps), shown, timeline.duration_s, timeline.start_s),
-        _prompts_line(prompts, len(plan.segments)),
+        _prompts_line(prompts, len(plan.shown_segments)),
         f"model     {plan.model or 'nano (inside)'}",
     ]
 

@@ -42,7 +42,7 @@ class Follower:
 
     def __init__(self, console: Console, *, json_events: bool) -> None:
         self._console, self._json = console, json_events
-        self._begin = time.monotonic()
+        self._begin = self._video_begin = time.monotonic()  # of the command, and of the video that is made now
         self._bar: Any = None
         self._task: Any = None
         self._output: str = ""
@@ -82,6 +82,7 @@ class Follower:
             Cancelled,
             Done,
             Failed,
+            Kept,
             Note,
             Prepared,
             VideoEnded,
@@ -107,11 +108,17 @@ class Follower:
         elif isinstance(event, Done):
             self._clear()
             rate = f" · {event.frames_per_s:.2f} frames/s" if event.reused < event.frames else ""
-            self._console.say(f"done      {event.output} · {event.seconds:.0f} s{rate}")
-        elif isinstance(event, VideoStarted) and event.total > 1:
-            self._console.say(f"video     {event.number} of {event.total}: {event.output}")
+            self._console.say(f"done      {event.output} · {time.monotonic() - self._video_begin:.0f} s{rate}")
+        elif isinstance(event, VideoStarted):
+            self._video_begin = time.monotonic() if event.number > 1 else self._video_begin
+            if event.total > 1:
+                self._console.say(f"video     {event.number} of {event.total}: {event.output}")
         elif isinstance(event, VideoEnded) and event.status != "done":
             self._console.say(f"{event.status:<9} {event.output} {event.problem}".rstrip())
+        elif isinstance(event, Kept) and event.frames + event.lost:
+            self._clear()
+            again = f"; {event.lost} are made again" if event.lost else ""
+            self._console.say(f"kept      {event.frames} of {event.total} frames{again}")
         elif isinstance(event, Failed | Cancelled):
             self._ended = True
 
@@ -133,7 +140,8 @@ class Follower:
         if not self._estimated and event.left_s is not None:
             self._estimated = True
             if self._bar is None:
-                self._console.say(f"estimate  {duration(event.left_s)} → {self._output}")
+                passed_s = time.monotonic() - self._video_begin  # song, model and survey; as `done` counts
+                self._console.say(f"estimate  {duration(passed_s + event.left_s)} in all → {self._output}")
 
     def _draw(self, event: Event) -> None:
         """Move the bar; it pulses while nobody knows how long a stage takes."""

@@ -53,7 +53,7 @@ def plan(
         made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
     if json_file is None and plot_file is None:
         lines = [*describe_song(made.analysis), *describe_plan(made), ""]
-        lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.keyframes[:-1]]
+        lines += [f"{clock(made.timeline.time_of(k.frame)):>8}  {k.prompt}" for k in made.shown_keyframes[:-1]]
         click.echo("\n".join(lines))
     if json_file is not None:
         emit_json(json_file, plan_to_json(made))

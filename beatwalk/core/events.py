@@ -124,6 +124,7 @@ class Denoised(Working):
     segment: int  # counted from 0
     position: float  # of the last sample in the segment, 0-1
     samples: int  # of the segment, so far
+    reused: bool = False  # whether an earlier run has denoised them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,7 @@ class Rendered(Working):
     total: int
     reused: int  # that an earlier run had rendered
     segment: int  # to which the last of them belongs, counted from 0
-    in_segment: int  # of its frames are rendered
+    in_segment: int  # of its frames are rendered, those that an earlier run had rendered included
     frames_per_s: float | None = None  # of this run; None: too early to tell
     preview: bytes | None = None  # the last of them as a small JPEG; None: switched off, or nothing new
 
@@ -163,6 +164,15 @@ class Finishing(Working):
 @dataclass(frozen=True, kw_only=True)
 class Muxing(Working):
     """All frames are encoded; the song is laid under them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Event):
+    """The work stops before the video is whole: what the next run will not make again."""
+
+    frames: int  # rendered ones that are kept
+    lost: int  # rendered ones that are not
+    total: int  # to render
 
 
 @dataclass(frozen=True, kw_only=True)

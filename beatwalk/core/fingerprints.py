@@ -94,6 +94,8 @@ def render_identity(plan: Plan, targets: Targets, info: ModelInfo, size: tuple[i
 
     Parameters
     ----------
+    targets
+        Of the walk, of which an excerpt shows a part.
     size
         Width, height of the frames in pixels.
     """

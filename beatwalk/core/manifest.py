@@ -16,9 +16,10 @@ from beatwalk.core.files import read_json, write_json
 from beatwalk.core.fingerprints import manifest_row
 from beatwalk.core.workfolder import manifest_path
 from beatwalk.errors import InputError
-from beatwalk.types import Keyframe, ModelInfo, Plan, Timeline
+from beatwalk.types import Keyframe, ModelInfo, Plan, Timeline, shown_keyframes
 
 VERSION = 1
+MAX_FRAMES = 2**31
 
 
 def build_manifest(
@@ -174,7 +175,7 @@ def song_named(manifest: Mapping[str, Any]) -> tuple[Path, int | None] | None:
 
 
 def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Timeline, tuple[Keyframe, ...]]:
-    """Timeline and keyframes of a manifest.
+    """Timeline of a manifest, and its keyframes as the video shows them.
 
     Raises
     ------
@@ -192,8 +193,8 @@ def timing_of(manifest: dict[str, Any], video: Path) -> tuple[Timeline, tuple[Ke
             Keyframe(frame=int(row["frame"]), prompt=str(row["prompt"]), negative=str(row.get("negative", "")))
             for row in rows
         )
-        if any(not 0 <= k.frame <= n_frames for k in keyframes):
+        if any(abs(k.frame) >= MAX_FRAMES for k in keyframes):
             raise ValueError
-        return timeline, keyframes
+        return timeline, shown_keyframes(keyframes, n_frames) if keyframes else ()
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise InputError(f"{manifest_path(video)}: the manifest is incomplete; render the video again") from None

@@ -8,8 +8,10 @@
         plan.json                the plan
         pilot.json               what every segment's survey builds on
         survey-0003.json         the path of a segment
-        segment-0003.mkv         frames, lossless
-        segment-0003.npz         the record of these frames; a segment without one counts for nothing
+        segment-0003.mkv         frames of a segment from its first one on, lossless
+        segment-0003-00048.mkv   frames of the same segment from its frame 48 on
+        segment-0003.npz         the record of these frames, one for each file; frames without one count for nothing
+        state-0003.npz           where the walk stands after the last of them, until the segment is finished
 
 Whatever beatwalk does to these files, it does here or through the paths given here. A folder of this name without the
 mark is somebody else's: it is neither used nor cleaned. Files are removed by their exact names, and links are not
@@ -41,8 +43,8 @@ from beatwalk.core.opening import read_regular
 from beatwalk.errors import OutputError
 
 SUFFIX = ".beatwalk"
-RECORDS, FRAMES, SURVEYS = "segment-*.npz", "segment-*.mkv", "survey-*.json"
-_NUMBERED = re.compile(r"segment-\d{4,6}\.(npz|mkv)|survey-\d{4,6}\.json")
+RECORDS, FRAMES, SURVEYS, STATES = "segment-*.npz", "segment-*.mkv", "survey-*.json", "state-*.npz"
+_NUMBERED = re.compile(r"(?P<segment>segment-\d{4,6})(-\d{5,10})?\.(npz|mkv)|survey-\d{4,6}\.json|state-\d{4,6}\.npz")
 VERSION = 1
 CHECKSUM = "sha256"
 
@@ -92,18 +94,23 @@ class WorkFolder:
         """The path of the segment with this index."""
         return self.path / f"survey-{index:04d}.json"
 
-    def frames_file(self, index: int) -> Path:
-        """Frames of the segment with this index."""
-        return self.path / f"segment-{index:04d}.mkv"
+    def frames_file(self, index: int, first: int = 0) -> Path:
+        """Frames of the segment with this index, from its frame `first` on."""
+        return self.path / (f"segment-{index:04d}-{first:05d}.mkv" if first else f"segment-{index:04d}.mkv")
+
+    def state_file(self, index: int) -> Path:
+        """Where the walk of the segment with this index stands."""
+        return self.path / f"state-{index:04d}.npz"
 
     @property
     def n_segments(self) -> int:
-        """Number of finished segments."""
-        return len(list(self.path.glob(RECORDS)))
+        """Number of segments of which frames are kept."""
+        names = (_NUMBERED.fullmatch(path.name) for path in self.path.glob(RECORDS))
+        return len({name["segment"] for name in names if name})
 
     @property
     def has_segments(self) -> bool:
-        """Whether it holds anything that was finished."""
+        """Whether it holds frames that another run can use."""
         return any(self.path.glob(RECORDS))
 
     @property
@@ -184,8 +191,8 @@ class WorkFolder:
     def claimed(self, identity: Mapping[str, str], *, overwrite: bool) -> Iterator[None]:
         """The folder, held for one render: made, or taken up again.
 
-        Finished segments stay in it, so that the next run or `finish` can resume from them. A failure before the
-        first one leaves nothing behind.
+        Recorded frames stay in it, so that the next run or `finish` can resume from them. A failure before the
+        first ones leaves nothing behind.
 
         Raises
         ------
@@ -262,6 +269,10 @@ class WorkFolder:
         whole = json.dumps([self._identity(), file.name, data], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()
 
+    def mark_of(self, file: Path) -> str:
+        """What tells one of the folder's files from files of other names and other renders."""
+        return json.dumps([self._identity(), file.name], sort_keys=True)
+
     def clear(self) -> None:
         """Remove beatwalk's own files, and the folder if nothing else is in it.
 
@@ -270,7 +281,7 @@ class WorkFolder:
         """
         if self.path.is_symlink():
             return
-        for pattern in (RECORDS, FRAMES, SURVEYS, self.pilot_file.name, self.plan_file.name):
+        for pattern in (RECORDS, STATES, FRAMES, SURVEYS, self.pilot_file.name, self.plan_file.name):
             for path in self.path.glob(pattern):
                 if "*" not in pattern or _NUMBERED.fullmatch(path.name):
                     path.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ from beatwalk.core import (
 from beatwalk.errors import BeatwalkError, OutputError, VideoError
 from beatwalk.jobs.setlist import Job
 from beatwalk.models import LoadOptions, ModelKeeper, ModelRequest
-from beatwalk.plan import read_plan, targets_of
+from beatwalk.plan import read_plan, targets_of, walk_targets_of
 from beatwalk.preflight import FINISHING, check_file_limit, needed_bytes, output_bytes, remarks_of
 from beatwalk.settings import AFTERWARDS
 from beatwalk.types import Plan
@@ -179,7 +179,9 @@ def _make(
         keep = any(other.status == "waiting" for other in others)
         request = RenderRequest(plan=plan, output=job.path, overwrite=overwrite, keep_frames=keep, **options)
         api.run(request, crew=crew, on_event=tell)
-    write_cues(job.path, plan.analysis, plan.timeline, plan.keyframes, interpolate=plan.settings.video.interpolate)
+    write_cues(
+        job.path, plan.analysis, plan.timeline, plan.shown_keyframes, interpolate=plan.settings.video.interpolate
+    )
 
 
 def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
@@ -188,7 +190,7 @@ def _alike(jobs: list[Job]) -> dict[int, list[Job]]:
     for job in jobs:
         key = str(job.path)
         with contextlib.suppress(BeatwalkError):  # a picture is missing: its render will report it
-            key = frames_key(job.plan, targets_of(job.plan)) if job.plan else key
+            key = frames_key(job.plan, walk_targets_of(job.plan)) if job.plan else key
         groups.setdefault(key, []).append(job)
     return {id(job): group for group in groups.values() for job in group}
 
@@ -217,7 +219,7 @@ def _has_frames(job: Job, plan: Plan, fingerprint: Fingerprint) -> bool:
         work.check_same(model_identity(fingerprint(plan)), overwrite=False)
         # The model has decided the size of the kept plan since.
         kept = replace(read_plan(work.plan_file, trust_paths=True), size=plan.size)
-        return frames_key(kept, targets_of(kept)) == frames_key(plan, targets_of(plan))
+        return frames_key(kept, walk_targets_of(kept)) == frames_key(plan, walk_targets_of(plan))
     except BeatwalkError:
         return False
 
@@ -270,8 +272,9 @@ def seconds_of(
                     renderer = crew.prepare(RenderRequest(plan=plan, output=job.path, **(options or {})), reporter)
                     measured[key] = renderer.seconds_a_frame(), renderer.facts.size
                 rate, size = measured[key]
-                frames = frames_key(plan, targets_of(plan))
-                total += (FINISHING + (frames not in rendered)) * rate * plan.timeline.n_frames
+                frames = frames_key(plan, walk_targets_of(plan))
+                total += FINISHING * rate * plan.timeline.n_frames
+                total += 0.0 if frames in rendered else rate * plan.rendered_frames
                 rendered.add(frames)
                 job.remarks = remarks_of(plan.settings.video, size)
             except BeatwalkError as error:

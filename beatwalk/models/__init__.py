@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.models.arrays import Array, column, host, joined, mixed, stacked, with_edges
+from beatwalk.models.arrays import Array, column, host, joined, like, mixed, stacked, with_edges
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
 from beatwalk.models.devices import count_cuda_devices, list_devices, use_threads
@@ -39,6 +39,7 @@ __all__ = [
     "fingerprint_of",
     "host",
     "joined",
+    "like",
     "list_devices",
     "list_models",
     "load_model",

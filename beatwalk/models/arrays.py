@@ -24,6 +24,15 @@ def host(array: Array) -> NDArray[Any]:
     return array.cpu().numpy() if is_tensor(array) else np.asarray(array)
 
 
+def like(values: NDArray[Any], place: Array) -> Array:
+    """The same numbers as an array of the kind of `place`, where that lies."""
+    if is_tensor(place):
+        import torch
+
+        return torch.from_numpy(values).to(place.device)
+    return values
+
+
 def joined(parts: Sequence[Array], axis: int = 0) -> Array:
     """Arrays of one kind, one after the other."""
     if is_tensor(parts[0]):

@@ -20,7 +20,7 @@ from beatwalk.plan.presets import (
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_parts, used_sources
 from beatwalk.plan.settings_help import described_settings
-from beatwalk.plan.targets import targets_of
+from beatwalk.plan.targets import targets_of, walk_targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
@@ -54,4 +54,5 @@ __all__ = [
     "targets_of",
     "used_parts",
     "used_sources",
+    "walk_targets_of",
 ]

@@ -56,7 +56,8 @@ def place_prompts(
     size
         Width and height in pixels. Default: the setting's, else the model's native size once it is loaded.
     start_s, end_s
-        The excerpt of the song to show. Default of the end: the song's end.
+        The excerpt of the song to show: a window onto the video of the whole song, from the frame nearest to
+        `start_s` on. Default of the end: the song's end.
 
     Raises
     ------
@@ -79,13 +80,23 @@ def place_prompts(
         )
     pace = Pace.of(analysis, settings)
     arrivals = _arrivals(analysis, script, settings, pace)
+    if settings.walk.loop:
+        keyframes = _keyframes(arrivals, timeline, settings, pace, analysis.song.path)
+    else:
+        whole = Timeline.spanning(analysis.duration_s, settings.video.fps)
+        first = min(whole.frame_at(start_s), whole.n_frames - timeline.n_frames)
+        timeline = replace(timeline, start_s=whole.time_of(first))
+        keyframes = tuple(
+            replace(keyframe, frame=keyframe.frame - first)
+            for keyframe in _keyframes(arrivals, whole, settings, pace, analysis.song.path)
+        )
     return Plan(
         analysis=analysis,
         timeline=timeline,
         settings=settings,
         model=model,
         size=size or settings.video.exact_size,
-        keyframes=_keyframes(arrivals, timeline, settings, pace, analysis.song.path),
+        keyframes=keyframes,
     )
 
 
@@ -188,12 +199,12 @@ def moments_when(condition: str, analysis: Analysis) -> list[float]:
 def _keyframes(
     arrivals: list[_Arrival], timeline: Timeline, settings: Settings, pace: Pace, song: Path
 ) -> tuple[Keyframe, ...]:
-    """Turn arrivals within the excerpt into keyframes on integer frames, with one at the start and one at the end."""
+    """Turn arrivals within a timeline into keyframes on integer frames, with one at the start and one at the end."""
     active, words = arrivals[0], arrivals[0].line.prompt
     chosen: dict[int, _Arrival] = {}
     for arrival in arrivals:
         frame = timeline.frame_at(arrival.time_s)
-        # Where an excerpt begins just before a boundary, there is no time for a whole change of prompt.
+        # Where a loop begins just before a boundary, there is no time for a whole change of prompt.
         just_before = timeline.start_s > 0 and (
             arrival.time_s < timeline.start_s + AT_THE_BEGINNING_S
             or (not arrival.placed and pace.too_short(timeline.start_s, arrival.time_s))

@@ -40,7 +40,7 @@ class _Strict(BaseModel):
 
 
 class _Keyframe(_Strict):
-    frame: int = Field(ge=0, lt=2**31)
+    frame: int = Field(gt=-(2**31), lt=2**31)
     prompt: Text
     negative: Text = ""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
@@ -193,12 +193,18 @@ def check_plan(plan: Plan, where: str = "plan") -> None:
     keyframes, n_frames = plan.keyframes, plan.timeline.n_frames
     if len(keyframes) < 2:
         raise PlanError(f"{where}: {len(keyframes)} keyframes; a walk needs a first and a last one")
-    if keyframes[0].frame != 0 or keyframes[-1].frame != n_frames:
-        ends = f"{keyframes[0].frame} and {keyframes[-1].frame}"
-        raise PlanError(f"{where}: keyframes must begin at frame 0 and end at frame {n_frames}, found {ends}")
+    first, last = keyframes[0].frame, keyframes[-1].frame
+    if first > 0 or last < n_frames or (plan.settings.walk.loop and plan.is_window):
+        raise PlanError(
+            f"{where}: keyframes must begin at frame 0 and end at frame {n_frames} (those of an excerpt of a longer "
+            f"video before and after), found {first} and {last}"
+        )
     for before, after in itertools.pairwise(keyframes):
         if after.frame <= before.frame:
             raise PlanError(f"{where}: keyframes must come in order, found frame {after.frame} after {before.frame}")
+    before_s = -float(first / plan.timeline.fps)
+    if before_s > plan.timeline.start_s + 1 / float(plan.timeline.fps):
+        raise PlanError(f"{where}: start and keyframes: the first one would lie before the song begins")
     if plan.timeline.end_s > plan.analysis.duration_s + 1 / float(plan.timeline.fps):
         ends = f"{plan.timeline.end_s:.2f} s, but the song at {plan.analysis.duration_s:.2f} s"
         raise PlanError(f"{where}: start and frames: the video would end at {ends}; take fewer frames")

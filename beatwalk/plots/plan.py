@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,32 +61,33 @@ def plot_plan(plan: Plan, speed: NDArray[np.float64], path: Path | str) -> None:
     energy.set_ylabel("energy", color=FAINT)
     draw_beats(grid, analysis)
     for panel in (target, energy):
-        for keyframe in plan.keyframes:
+        for keyframe in plan.shown_keyframes:
             panel.axvline(timeline.time_of(keyframe.frame), color=WARM, lw=0.9, alpha=0.7)
     mark_drop(target, analysis)
     size = "" if plan.size is None else f" · {plan.size[0]}×{plan.size[1]}"
-    facts = f"{len(plan.segments)} segments · {timeline.n_frames} frames at {timeline.fps} fps{size}"
+    facts = f"{len(plan.shown_segments)} segments · {timeline.n_frames} frames at {timeline.fps} fps{size}"
     headline(figure, f"{song_line(analysis)} · {facts}")
     save_figure(figure, path)
 
 
 def _draw_prompts(panel: Any, plan: Plan, inches_per_s: float) -> None:
     """Draw each prompt as a span up to the next one, and a diamond where a keyframe is reached exactly."""
-    names = list(dict.fromkeys(keyframe.prompt for keyframe in plan.keyframes))
-    for segment in plan.segments:
-        start_s, end_s = plan.timeline.time_of(segment.first), plan.timeline.time_of(segment.last)
-        color = PALETTE[names.index(segment.start.prompt) % len(PALETTE)]
+    names = list(dict.fromkeys(keyframe.prompt for keyframe in plan.shown_keyframes))
+    for start, end in pairwise(plan.shown_keyframes):
+        start_s, end_s = plan.timeline.time_of(start.frame), plan.timeline.time_of(end.frame)
+        color = PALETTE[names.index(start.prompt) % len(PALETTE)]
         panel.axvspan(start_s, end_s, color=color, alpha=0.2, lw=0)
         panel.axvline(start_s, color=color, lw=2)
         inches = (end_s - start_s) * inches_per_s
-        prompt, columns = printable(segment.start.prompt), int(inches / CHARACTER_INCHES) - 2
+        prompt, columns = printable(start.prompt), int(inches / CHARACTER_INCHES) - 2
         if columns >= MIN_COLUMNS:
             text = "\n".join(wrapped(prompt, columns))
             write_label(panel, start_s + 0.09 / inches_per_s, 0.56, text, color=INK, size=9, ha="left")
         elif inches > 2 * CHARACTER_INCHES:
             text = elided(prompt, UPRIGHT_COLUMNS)
             write_label(panel, (start_s + end_s) / 2, 0.57, text, color=INK, size=8, rotation=90)
-    times_s = [plan.timeline.time_of(keyframe.frame) for keyframe in plan.keyframes]
+    reached = [keyframe.frame for keyframe in plan.keyframes if 0 <= keyframe.frame <= plan.timeline.n_frames]
+    times_s = [plan.timeline.time_of(frame) for frame in reached]
     panel.plot(times_s, np.full(len(times_s), 0.1), "D", color=WARM, ms=5 if len(times_s) < 60 else 3, clip_on=False)
     panel.set_ylim(0, 1)
     panel.set_ylabel("prompts", color=FAINT)

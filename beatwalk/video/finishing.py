@@ -75,9 +75,11 @@ def finish_segments(
     Parameters
     ----------
     segments
-        The plan's rendered frames in order, as lossless files or arrays; a loop's must be files.
+        The plan's rendered frames in order, as lossless files or arrays; a loop's must be files. Those before an
+        excerpt warm up its trails and its flash limiter.
     targets
-        What effects do to every frame; unused where the plan's settings turn effects off.
+        What effects do to every frame of the video, and of its walk before and after it; unused where the plan's
+        settings turn effects off.
     out
         The video; its ending fits the codec.
     progress
@@ -112,7 +114,7 @@ def finish_segments(
     if sound is True and plan.settings.video.sound and not Path(song.path).is_file():
         raise AudioError(f"{song.path}: no such file, but the plan was made for this song; put it back there")
     settings, timeline = plan.settings, plan.timeline
-    if len(targets) != timeline.n_frames:
+    if (len(targets) != timeline.n_frames and not plan.is_window) or targets.first + len(targets) < timeline.n_frames:
         raise PlanError(
             f"targets for {len(targets)} frames, but the plan has {timeline.n_frames}; compute them again"
         )
@@ -178,7 +180,7 @@ def _extras(plan: Plan) -> Extras:
     captions = captions_of(lyrics, plan.timeline, LEAST_IN_TRACK_S)
     tags = {"title": settings.card.title, "artist": settings.card.artist}
     return Extras(
-        chapters=tuple(chapters(plan.analysis, plan.timeline, plan.keyframes, kinds)) if kinds else (),
+        chapters=tuple(chapters(plan.analysis, plan.timeline, plan.shown_keyframes, kinds)) if kinds else (),
         subtitles=tuple((float(each.first / fps), float(each.last / fps), each.text) for each in captions),
         tags={name: text for name, text in tags.items() if text},
     )
@@ -222,13 +224,18 @@ def _encode(
 ) -> int:
     """Finish frames into a file without sound; return how many of them the flash limiter changed."""
     settings, timeline, video = plan.settings, plan.timeline, plan.settings.video
+    n_frames, before = timeline.n_frames, -plan.parts[0].first
     # A loop's first frames inherit trails and flashes from its last ones, as when it plays for the second time.
     warm_up = None
     if settings.walk.loop:
         segments = list(segments)
-        warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, timeline.n_frames)
-    warm = 0 if warm_up is None else len(warm_up)
-    effects = Effects(CHAIN, _turned(targets, warm), size, device) if settings.effects else None
+        warm_up = _last_frames([part for part in segments if isinstance(part, Path)], size, n_frames)
+        warm = len(warm_up)
+        targets = _turned(targets, warm)
+    else:  # an excerpt's first frames inherit them from the frames before it
+        warm = min(before, WARM_UP_FRAMES)
+        targets = targets.between(-warm, n_frames)
+    effects = Effects(CHAIN, targets, size, device) if settings.effects else None
     limiter = None if settings.safety.allow_flashes else FlashLimiter(timeline.fps)
 
     def finished(pictures: Pictures, first: int) -> Frames:
@@ -244,8 +251,8 @@ def _encode(
 
     if warm_up is not None:
         finished(Pictures(warm_up), -warm)
-    before = limiter.touched if limiter is not None else 0
-    interpolate, loop = (video.interpolate, timeline.n_frames), settings.walk.loop
+    already = limiter.touched if limiter is not None else 0
+    interpolate, loop = (video.interpolate, n_frames), settings.walk.loop
     lettering = Lettering.of(plan)
     shown = video.enlarged(size)
     written = fitting_size(video.codec, shown) if lettering.writes else None
@@ -258,7 +265,16 @@ def _encode(
         codec=video.codec, crf=video.crf, intra=video.intra, alpha=bool(video.alpha),
         shown=written or shown, interpolate=interpolate, hardware=video.hardware,
     ) as encoder:  # fmt: skip
-        for first, rendered in _rendered_frames(segments, plain_size, timeline.n_frames, stages):
+        for first, rendered in _rendered_frames(segments, plain_size, before + n_frames, stages):
+            first -= before
+            if first < 0:
+                unseen, rendered = rendered[max(0, -warm - first) : -first], rendered[-first:]
+                if len(unseen):
+                    finished(unseen, max(first, -warm))
+                    already = limiter.touched if limiter is not None else 0
+                if not len(rendered):
+                    continue
+                first = 0
             frames = finished(rendered, first)
             if overlay is not None:
                 # It may draw on what it is given, which the lossless file of the segment may still wait for.
@@ -273,10 +289,10 @@ def _encode(
                 encoder.write(with_alpha(frames, video.alpha, mode) if video.alpha else frames)
             last, begin = frames[-1:].copy(), begin if len(begin) else frames[: frame_interpolation.AHEAD].copy()
             if progress is not None:
-                progress(first + len(frames), timeline.n_frames)
+                progress(first + len(frames), n_frames)
         if video.interpolate > 1:
             encoder.write(frame_interpolation.ahead(last, begin if loop else None))
-    return limiter.touched - before if limiter is not None else 0
+    return limiter.touched - already if limiter is not None else 0
 
 
 def _turned(targets: Targets, count: int) -> Targets:

@@ -1,4 +1,10 @@
-"""A segment's frames, one feedback block at a time."""
+"""A segment's frames, one feedback block at a time.
+
+The frames depend on those before them, because the walk learns from what it sees. So they are made from the segment's
+first one on, or from a `SegmentState`. Only the end of a walk before an excerpt, which warms up trails and flash
+limiter and is not shown, begins in the middle: there frames lie where the survey expects them, and the nearer to the
+segment's end, the less they differ from those of the whole video.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,13 @@ import numpy as np
 
 from beatwalk.core import Denoised, OnEvent
 from beatwalk.models import Array, host, joined
-from beatwalk.perception import Pictures, successive_change
+from beatwalk.perception import Pictures, is_tensor, successive_change
 from beatwalk.types import Float, Segment
 from beatwalk.walk.controller import PaceController
 from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.latent_preview import LatentPreview
 from beatwalk.walk.segment_path import SegmentPath
+from beatwalk.walk.state import Arrays, SegmentState
 from beatwalk.walk.survey import SegmentSurvey
 from beatwalk.walk.walk import Walk
 
@@ -28,10 +35,15 @@ class Block:
     measured: Float  # change from the frame before, shape (n,); NaN for a segment's first
     reduced: Array  # as `Pictures.reduced` gives them, shape (n, rows, columns, 3)
     replaced: int  # frames that a safety checker made black
+    state: SegmentState | None  # after them; None where frames cannot be made from there
 
 
 def walk_blocks(
-    walk: Walk, job: SegmentJob, survey: SegmentSurvey, tell: OnEvent = lambda event: None
+    walk: Walk,
+    job: SegmentJob,
+    survey: SegmentSurvey,
+    tell: OnEvent = lambda event: None,
+    state: SegmentState | None = None,
 ) -> Iterator[Block]:
     """Make one segment's frames, a feedback block at a time.
 
@@ -39,19 +51,23 @@ def walk_blocks(
     ----------
     tell
         Told of samples that were denoised ahead; what it raises ends the work.
+    state
+        Where the walk stands already, as a block had it; None: at the first frame that the job asks for.
     """
     segment, path, progress, song = job.segment, survey.path, job.progress, job.pilot.song
-    settings, controller = walk.plan.settings, None
-    if song is not None:
+    settings = walk.plan.settings
+    controller, last, first = (state.controller, state.last, state.done) if state else (None, None, job.begin)
+    closed_loop = song is not None and not job.begin
+    if song is not None and closed_loop and controller is None:
         latents = walk.latents_on(segment, path, np.zeros(1))
-        memory = settings.walk.lookahead_mb * 2**20
-        controller = PaceController.begin(path.arc, progress, latents, song.preview.colors(latents), memory)
-    last: Array | None = None
-    first = 0
-    while first < segment.n_frames:
+        colors = song.preview.colors(latents)
+        controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk))
+    while first < job.end:
+        # As many as the whole segment has in a block, because pictures may depend on their batch.
         count = min(settings.feedback.block_frames, segment.n_frames - first)
         if controller is None or song is None:
             alphas = progress[first : first + count]
+            alphas = path.arc.alpha_at(path.arc.length * alphas) if song is not None else alphas
             latents = walk.latents_on(segment, path, alphas)
         else:
             count = controller.next_block(count)
@@ -65,9 +81,35 @@ def walk_blocks(
         measured = host(successive_change(reduced if last is None else joined([last[None], reduced])))
         measured = measured if last is not None else np.concatenate([[np.nan], measured])
         controller = controller and controller.advanced(measured, settings.feedback.gain)
-        yield Block(frames=frames, positions=alphas, measured=measured, reduced=reduced, replaced=replaced)
         last = reduced[-1]
         first += count
+        shown = count - max(0, first - job.end)
+        yield Block(
+            frames=frames if shown == count else frames[:shown],
+            positions=alphas[:shown],
+            measured=measured[:shown],
+            reduced=reduced[:shown],
+            replaced=replaced,
+            state=None if job.begin else SegmentState(done=first, last=last, controller=controller),
+        )
+
+
+def resumed_state(walk: Walk, job: SegmentJob, survey: SegmentSurvey, kept: Arrays) -> SegmentState:
+    """Where the walk of a segment stands, from the arrays that an earlier run has kept."""
+    latent = walk.noise_on(survey.path.noise, np.zeros(1))
+    # Pictures on the CPU are arrays of numpy, whatever latents are.
+    on_device = is_tensor(latent) and latent.device.type != "cpu"
+    reduced = latent if on_device else np.zeros(0)
+    if job.pilot.song is None:
+        return SegmentState.from_arrays(kept, latent=latent, reduced=reduced)
+    return SegmentState.from_arrays(
+        kept, latent=latent, reduced=reduced, arc=survey.path.arc, progress=job.progress, memory_bytes=memory_of(walk)
+    )
+
+
+def memory_of(walk: Walk) -> float:
+    """Bytes that samples may take."""
+    return walk.plan.settings.walk.lookahead_mb * 2**20
 
 
 def _prepared(

@@ -92,7 +92,7 @@ def calibrate_song(
     """
     frame_steps, cost = steps_a_frame(walk), Cost()
     steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
-    share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.timeline.n_frames
+    share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.walk_frames
     count = int(np.clip(share * frame_steps / steps_a_picture, TUNING.min_fitted, TUNING.max_fitted))
     latents, pictures, previewed = [], [], []
     changes: list[float] = []

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from beatwalk.core import OnEvent
-from beatwalk.types import Float, Segment, Storyboard, Targets
+from beatwalk.types import Float, Segment, SegmentPart, Storyboard, Targets
+from beatwalk.walk.noise import NoisePosition
 from beatwalk.walk.pilot import Pilot, wanted_steps
 from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.survey import SegmentSurvey, survey_segment
@@ -23,6 +24,17 @@ class SegmentJob:
     steps: Float  # target speed of each step, the one onto the next keyframe included; shape (n_frames,)
     pilot: Pilot
     survey: SegmentSurvey | None = None  # None: it is made before the first frame
+    part: SegmentPart | None = None  # None: all of the segment's frames
+
+    @property
+    def begin(self) -> int:
+        """First frame to make, counted from the segment's first."""
+        return 0 if self.part is None else self.part.begin
+
+    @property
+    def end(self) -> int:
+        """One past the last frame to make."""
+        return self.segment.n_frames if self.part is None else self.part.end
 
     @property
     def progress(self) -> Float:
@@ -40,10 +52,16 @@ class SegmentJob:
 
 
 def segment_jobs(storyboard: Storyboard, targets: Targets, pilot: Pilot) -> list[SegmentJob]:
-    """The segments, each ready to be surveyed and rendered by itself."""
+    """The segments that are rendered, each ready to be surveyed and rendered by itself.
+
+    Parameters
+    ----------
+    targets
+        Of the walk.
+    """
     return [
-        SegmentJob(segment=segment, steps=wanted_steps(targets, segment), pilot=pilot)
-        for segment in storyboard.segments
+        SegmentJob(segment=part.segment, part=part, steps=wanted_steps(targets, part.segment), pilot=pilot)
+        for part in storyboard.parts
     ]
 
 
@@ -52,7 +70,8 @@ class Survey:
     """What pilot and surveys found out about a whole song."""
 
     scale: float | None  # c: change a frame at speed 1; None without feedback
-    paths: tuple[SegmentPath, ...]  # one a segment
+    points: tuple[NoisePosition, ...]  # where the noise of each keyframe lies
+    paths: tuple[SegmentPath, ...]  # one for each segment that is rendered
     n_probes: int  # pictures and latent previews
     cost: float  # of them, in frames of the render
 
@@ -62,4 +81,5 @@ class Survey:
         surveys = tuple(surveys)
         cost = sum((one.cost for one in surveys), start=pilot.cost)
         paths = tuple(one.path for one in surveys)
-        return cls(scale=pilot.scale, paths=paths, n_probes=cost.n_probes, cost=cost.frames)
+        points = (pilot.noise[0].start, *(path.end for path in pilot.noise))
+        return cls(scale=pilot.scale, points=points, paths=paths, n_probes=cost.n_probes, cost=cost.frames)

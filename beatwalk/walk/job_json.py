@@ -15,7 +15,7 @@ import numpy as np
 
 from beatwalk.core import digest
 from beatwalk.settings import Settings
-from beatwalk.types import Keyframe, Storyboard, Timeline
+from beatwalk.types import Keyframe, SegmentPart, Storyboard, Timeline
 from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.survey_json import (
     pilot_from_json,
@@ -31,6 +31,7 @@ def job_to_json(job: SegmentJob, storyboard: Storyboard) -> dict[str, Any]:
     """Write a job, and the storyboard that it belongs to, as plain data with a checksum."""
     data: dict[str, Any] = {
         "segment": job.segment.index,
+        "frames": None if job.part is None else [job.part.begin, job.part.end],
         "steps": job.steps.tolist(),
         "pilot": pilot_to_json(job.pilot),
         "survey": job.survey and survey_to_json(job.survey),
@@ -51,8 +52,10 @@ def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
     if data.pop(CHECKSUM, None) != digest(data):
         raise ValueError("the checksum of this job differs, so it is damaged")
     storyboard = storyboard_from_json(data["storyboard"])
+    segment = storyboard.segments[int(data["segment"])]
     job = SegmentJob(
-        segment=storyboard.segments[int(data["segment"])],
+        segment=segment,
+        part=data["frames"] and SegmentPart(segment=segment, begin=data["frames"][0], end=data["frames"][1]),
         steps=np.array(data["steps"], np.float64),
         pilot=pilot_from_json(data["pilot"]),
         survey=data["survey"] and survey_from_json(data["survey"]),

@@ -43,8 +43,14 @@ class Pilot:
 
 
 def wanted_steps(targets: Targets, segment: Segment) -> Float:
-    """Target speed of each step of a segment, the one onto the next keyframe included; shape (n_frames,)."""
-    index = np.minimum(np.arange(segment.first + 1, segment.last + 1), len(targets.speed) - 1)
+    """Target speed of each step of a segment, the one onto the next keyframe included; shape (n_frames,).
+
+    Parameters
+    ----------
+    targets
+        Of the walk.
+    """
+    index = np.minimum(np.arange(segment.first + 1, segment.last + 1) - targets.first, len(targets.speed) - 1)
     steps: Float = targets.speed[index]
     return steps
 

@@ -1,42 +1,37 @@
-"""(Plan, Generator) → segments of pure frames on disk, resumable at every segment.
+"""(Plan, Generator) → segments of pure frames on disk, resumable at every grain of a segment.
 
-A segment is finished when its record lies beside its frames; until then nothing of it counts. Each segment depends
-on the plan, the model and the pilot alone, so segments can be surveyed and rendered in any order and by any process,
-and the result is the same. Each is surveyed just before its first frame. The files are those of
-`beatwalk.core.workfolder`.
+Each segment depends on the plan, the model and the pilot alone, so segments can be surveyed and rendered in any order
+and by any process, and the result is the same. Each is surveyed just before its first frame. A segment's frames are
+recorded a **grain** at a time, with where the walk stands there, so that little is lost when the render is stopped.
+The files are those of `beatwalk.core.workfolder`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beatwalk.core import (
-    OnEvent,
-    Rendered,
-    WorkFolder,
-    file_sha256,
-    open_regular,
-    record_file,
-    whole_or_nothing,
-)
+from beatwalk.core import Denoised, OnEvent, Rendered, WorkFolder
 from beatwalk.models import Array, host, stacked
 from beatwalk.perception import change
-from beatwalk.types import Float, Float32, Segment, Targets
+from beatwalk.types import Float, SegmentPart, Storyboard, Targets
 from beatwalk.video import LosslessWriter, RenderedFrames
-from beatwalk.walk.blocks import Block, walk_blocks
+from beatwalk.walk.blocks import Block, memory_of, resumed_state, walk_blocks
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
 from beatwalk.walk.pilot import run_pilot
+from beatwalk.walk.records import Grain, SegmentRecord, read_begun, read_record, write_grain, write_state
+from beatwalk.walk.state import SegmentState
 from beatwalk.walk.survey_json import (
     pilot_from_json,
     pilot_to_json,
@@ -46,18 +41,39 @@ from beatwalk.walk.survey_json import (
 from beatwalk.walk.walk import Walk
 
 Kept = TypeVar("Kept")
-MAX_RECORD_BYTES = 256 * 2**20  # 16 bytes a frame
+# A grain ends at so many frames or so much work, whichever comes first; a fast model's after a second at the
+# earliest, because each grain costs an encoder's start and a state of a few megabytes.
+GRAIN_FRAMES, GRAIN_S, LEAST_GRAIN_S = 48, 10.0, 1.0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SegmentRecord:
-    """What is known about a finished segment."""
+@dataclass
+class _Measured:
+    """What is known of consecutive frames, as it comes block by block."""
 
-    path: Path  # its frames
-    positions: Float  # shape (n_frames,), α of each
-    measured: Float  # shape (n_frames,), change from the frame before; NaN for the first
-    ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
-    replaced: int = 0  # frames that a safety checker made black
+    positions: list[Float] = field(default_factory=list)
+    measured: list[Float] = field(default_factory=list)
+    ends: list[Array] = field(default_factory=list)
+    replaced: int = 0
+
+    @property
+    def n_frames(self) -> int:
+        return sum(map(len, self.positions))
+
+    def add(self, block: Block) -> None:
+        self.positions.append(block.positions)
+        self.measured.append(block.measured)
+        self.ends = [self.ends[0] if self.ends else block.reduced[0], block.reduced[-1]]
+        self.replaced += block.replaced
+
+    def grain(self, path: Path, first: int) -> Grain:
+        return Grain(
+            path=path,
+            first=first,
+            positions=np.concatenate(self.positions),
+            measured=np.concatenate(self.measured),
+            ends=host(stacked(self.ends)),
+            replaced=self.replaced,
+        )
 
 
 def render_segment(
@@ -66,8 +82,8 @@ def render_segment(
     file: Path,
     write: Callable[[Block], None],
     tell: OnEvent = lambda event: None,
-) -> SegmentRecord:
-    """Make the frames of one segment; its survey is made first if the job has none.
+) -> Grain:
+    """Make the frames of one segment as a single grain; its survey is made first if the job has none.
 
     Parameters
     ----------
@@ -78,23 +94,11 @@ def render_segment(
     tell
         Told of the survey, and of samples that were denoised ahead; what it raises ends the work.
     """
-    positions: list[Float] = []
-    measured: list[Float] = []
-    ends: list[Array] = []
-    replaced = 0
+    known = _Measured()
     for block in walk_blocks(walk, job, job.surveyed(walk, tell), tell):
         write(block)
-        positions.append(block.positions)
-        measured.append(block.measured)
-        ends = [ends[0] if ends else block.reduced[0], block.reduced[-1]]
-        replaced += block.replaced
-    return SegmentRecord(
-        path=file,
-        positions=np.concatenate(positions),
-        measured=np.concatenate(measured),
-        ends=host(stacked(ends)),
-        replaced=replaced,
-    )
+        known.add(block)
+    return known.grain(file, job.begin)
 
 
 def render_segments(
@@ -105,16 +109,18 @@ def render_segments(
     tell: OnEvent | None = None,
     sink: Callable[[RenderedFrames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
-    """Render every segment of a plan that is not finished yet.
+    """Render every segment that a video needs and that is not finished yet.
 
     Parameters
     ----------
+    targets
+        Of the walk.
     work
         An existing folder, claimed for this render.
     tell
         Told of what is surveyed and denoised, and of every block of frames; what it raises ends the render.
     sink
-        Given all frames in order: new ones as `Pictures`, those of finished segments as their files.
+        Given all frames in order: new ones as `Pictures`, those of finished grains as their files.
 
     Raises
     ------
@@ -124,49 +130,118 @@ def render_segments(
     plan = walk.plan
     tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
     pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets, tell))
-    total = plan.timeline.n_frames
-    records = {s.index: read_record(work, s) for s in plan.segments}
-    reused = done = sum(s.n_frames for s in plan.segments if records[s.index] is not None)
+    total = plan.rendered_frames
+    records = {part.index: read_record(work, part) for part in plan.parts}
+    begun = {
+        part.index: ([], None) if records[part.index] is not None else read_begun(work, part, memory_of(walk))
+        for part in plan.parts
+    }
+    reused = sum(part.n_frames for part in plan.parts if records[part.index] is not None)
+    done = reused = reused + sum(len(grain.positions) for grains, _ in begun.values() for grain in grains)
 
     def told(segment: int, in_segment: int) -> None:
         tell(Rendered(done=done, total=total, reused=reused, segment=segment, in_segment=in_segment))
 
-    told(0, 0)
+    told(plan.parts[0].index, 0)
     surveys = []
-    with _Closer() as closer:
-        for job in segment_jobs(plan, targets, pilot):
-            index = job.segment.index
-            make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(index)
+    with _Closer(work) as closer:
+        for job, part in zip(segment_jobs(plan, targets, pilot), plan.parts, strict=True):
+            make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(part.index)
             survey = _kept(work, file, survey_from_json, survey_to_json, make)
             surveys.append(survey)
-            if (there := records[index]) is not None:
-                sink(there.path)
+            job, (grains, kept) = replace(job, survey=survey), begun.pop(part.index)
+            if (there := records[part.index]) is not None:
+                grains = list(there.grains)
+            for grain in grains:
+                sink(grain.path)
+            if there is not None:
                 continue
-            file, begin = work.frames_file(index), done
-            with closer.opened(LosslessWriter(file, walk.size, plan.timeline.fps)) as writer:
-
-                def write(
-                    block: Block, job: SegmentJob = job, writer: LosslessWriter = writer, begin: int = begin
-                ) -> None:
-                    nonlocal done
-                    writer.write(block.frames)
+            state = None if kept is None else resumed_state(walk, job, survey, kept)
+            begin = done - sum(len(grain.positions) for grain in grains)
+            if grains:
+                told(part.index, done - begin)
+            if state is not None and (controller := state.controller) is not None:
+                position, samples = controller.lookahead.end, controller.made
+                tell(Denoised(segment=part.index, position=position, samples=samples, reused=True))
+            with _SegmentFiles(walk, part, closer, grains) as files:
+                for block in walk_blocks(walk, job, survey, tell, state):
+                    files.write(block)
                     sink(block.frames)
                     done += len(block.frames)
-                    told(job.segment.index, done - begin)
-
-                record = render_segment(walk, replace(job, survey=survey), file, write, tell)
-            closer.close(writer, record)
-            records[index] = record
+                    told(part.index, done - begin)
+                records[part.index] = files.finished()
     return Survey.of(pilot, surveys), [record for record in records.values() if record is not None]
 
 
-class _Closer:
-    """Finishes one segment's file, and records that it is finished, while the next segment is made.
+class _SegmentFiles:
+    """Writes the frames of one segment, a file a grain; what an error leaves unfinished is not kept.
 
-    It is a context manager. When it is left without an error, all segments are finished.
+    Parameters
+    ----------
+    grains
+        Of the segment, that an earlier run has finished.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, walk: Walk, part: SegmentPart, closer: _Closer, grains: Sequence[Grain]) -> None:
+        self._size, self._fps = walk.size, walk.plan.timeline.fps
+        self._block = walk.plan.settings.feedback.block_frames
+        self._part, self._closer, self._grains = part, closer, list(grains)
+        self._writer: LosslessWriter | None = None
+        self._known, self._began_s = _Measured(), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.__exit__(kind or InterruptedError, error, trace)
+
+    def write(self, block: Block) -> None:
+        """Write the next frames."""
+        if self._writer is None:
+            file = self._closer.work.frames_file(self._part.index, self._first)
+            self._writer = LosslessWriter(file, self._size, self._fps).__enter__()
+        self._writer.write(block.frames)
+        self._known.add(block)
+        if block.state is not None and block.state.done < self._part.end and self._is_full:
+            self._close(block.state)
+
+    def finished(self) -> SegmentRecord:
+        """Finish the last grain; the record of the segment, which is on disk a little later."""
+        self._close(None)
+        return SegmentRecord(index=self._part.index, grains=tuple(self._grains))
+
+    @property
+    def _first(self) -> int:
+        """The first frame of the grain that is being made."""
+        return self._grains[-1].last if self._grains else self._part.begin
+
+    @property
+    def _is_full(self) -> bool:
+        lasted_s, frames = time.monotonic() - self._began_s, self._known.n_frames + self._block
+        return lasted_s >= GRAIN_S or (frames > GRAIN_FRAMES and lasted_s >= LEAST_GRAIN_S)
+
+    def _close(self, state: SegmentState | None) -> None:
+        """End a grain; without a state after it, the segment is finished."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        grain = self._known.grain(writer.path, self._first)
+        self._closer.close(writer, grain, self._part.index, None if state is None else state.arrays())
+        self._grains.append(grain)
+        self._known, self._began_s = _Measured(), time.monotonic()
+
+
+class _Closer:
+    """Finishes one grain's file, and records that it is finished, while the next frames are made.
+
+    It is a context manager. When it is left without an error, all grains are finished.
+    """
+
+    def __init__(self, work: WorkFolder) -> None:
+        self.work = work
         self._pool = ThreadPoolExecutor(1, "segment")
         self._closing: Future[None] | None = None
 
@@ -176,20 +251,16 @@ class _Closer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()  # a segment that was complete when something else failed is kept
+        self._pool.shutdown()  # a grain that was complete when something else failed is kept
         if kind is None:
             self._settle()
 
-    @contextlib.contextmanager
-    def opened(self, writer: LosslessWriter) -> Iterator[LosslessWriter]:
-        """Open a writer that stays open, unless an error leaves it nothing to finish."""
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(writer)
-            yield writer
-            stack.pop_all()
+    def close(
+        self, writer: LosslessWriter, grain: Grain, segment: int, state: dict[str, NDArray[Any]] | None
+    ) -> None:
+        """Finish a grain's file, its record and the state after it in the background.
 
-    def close(self, writer: LosslessWriter, record: SegmentRecord) -> None:
-        """Finish a segment's file and its record in the background, after waiting for the one before.
+        It waits for the grain before. Without a state, the segment is finished.
 
         Raises
         ------
@@ -200,12 +271,17 @@ class _Closer:
             stack.push(writer.__exit__)  # if the one before failed, nobody else would end this one's encoder
             self._settle()
             stack.pop_all()
-        self._closing = self._pool.submit(self._close, writer, record)
+        self._closing = self._pool.submit(self._close, writer, grain, segment, state)
 
-    @staticmethod
-    def _close(writer: LosslessWriter, record: SegmentRecord) -> None:
+    def _close(
+        self, writer: LosslessWriter, grain: Grain, segment: int, state: dict[str, NDArray[Any]] | None
+    ) -> None:
         writer.__exit__(None, None, None)
-        write_record(record)
+        write_grain(grain)
+        if state is not None:
+            write_state(self.work, segment, state)
+        else:
+            self.work.state_file(segment).unlink(missing_ok=True)
 
     def _settle(self) -> None:
         if self._closing is not None:
@@ -235,75 +311,34 @@ def read_kept(work: WorkFolder, file: Path, read: Callable[[dict[str, Any]], Kep
     return None
 
 
-def write_record(record: SegmentRecord) -> None:
-    """Record that a segment is finished: its frames are on disk, and the record has their hash."""
-    with whole_or_nothing(record_file(record.path)) as partial, partial.open("wb") as file:
-        frames = file_sha256(record.path)
-        np.savez(
-            file,
-            positions=record.positions,
-            measured=record.measured,
-            ends=record.ends,
-            replaced=record.replaced,
-            sha256=np.frombuffer(frames, np.uint8),
-            checksum=np.frombuffer(_checksum(record, frames), np.uint8),
-        )
-
-
-def _checksum(record: SegmentRecord, frames: bytes) -> bytes:
-    """A digest of a record and of what its frames hash to."""
-    digest = hashlib.sha256(frames + str(record.replaced).encode())
-    for values in (record.positions, record.measured, record.ends):
-        digest.update(f"{values.dtype} {values.shape}".encode() + values.tobytes())
-    return digest.digest()
-
-
-def read_record(work: WorkFolder, segment: Segment) -> SegmentRecord | None:
-    """Read a finished segment's record; None if it is missing or damaged, or its frames are not the ones recorded."""
-    path = work.frames_file(segment.index)
-    try:
-        if path.is_symlink():
-            return None
-        stored = record_file(path)
-        with open_regular(stored, MAX_RECORD_BYTES) as file, np.load(file, allow_pickle=False) as data:
-            if any(each.compress_type or each.file_size > MAX_RECORD_BYTES for each in data.zip.infolist()):
-                return None  # ours are not compressed
-            record = SegmentRecord(
-                path=path,
-                positions=data["positions"],
-                measured=data["measured"],
-                ends=data["ends"],
-                replaced=int(data["replaced"]),
-            )
-            whole = len(record.positions) == len(record.measured) == segment.n_frames
-            frames = data["sha256"].tobytes()
-            whole = whole and data["checksum"].tobytes() == _checksum(record, frames)
-            return record if whole and frames == file_sha256(path) else None
-    except Exception:  # damaged archives make numpy raise a dozen kinds; any doubt counts as not there
-        return None
-
-
 def motion_of(
-    plan_frames: int, records: list[SegmentRecord], targets: Targets, scale: float | None
+    plan: Storyboard, records: list[SegmentRecord], targets: Targets, scale: float | None
 ) -> dict[str, list[float | None]]:
-    """Target, measured change and position of every frame, as the manifest has them.
+    """Target, measured change and position of every frame of a video, as the manifest has them.
 
     Target and measured are in the same unit (change from the frame before); without a scale, the target is relative.
-    Position counts segments: 3.25 is a quarter of the way through the fourth.
+    Position counts segments of the walk: 3.25 is a quarter of the way through the fourth.
+
+    Parameters
+    ----------
+    targets
+        Of the video or of its walk.
     """
     measured = np.concatenate([record.measured for record in records])
-    position = np.concatenate([record.positions + i for i, record in enumerate(records)])
+    position = np.concatenate([record.positions + record.index for record in records])
     begin = 0
     for before, after in itertools.pairwise(records):
         begin += len(before.measured)
         measured[begin] = change(before.ends[1:], after.ends[:1])[0]
-    target = targets.speed * (scale or 1.0)
+    n_frames = plan.timeline.n_frames
+    shown = slice(-plan.parts[0].first, n_frames - plan.parts[0].first)
+    target = targets.between(0, n_frames).speed * (scale or 1.0)
 
     def entries(values: Float) -> list[float | None]:
-        return [None, *(round(float(v), 7) for v in values[1:plan_frames])]
+        return [None, *(round(float(v), 7) for v in values[1:])]
 
     return {
         "target": entries(target),
-        "measured": entries(measured),
-        "position": [round(float(v), 7) for v in position],
+        "measured": entries(measured[shown]),
+        "position": [round(float(v), 7) for v in position[shown]],
     }

@@ -117,7 +117,7 @@ def create_agent_server(server: Server) -> "MCPServer":
         found.change("plan of an agent", lambda state: wanted)
         keyframes = [
             {"time_s": round(made.timeline.time_of(one.frame), 3), "prompt": one.prompt, "seed": one.seed}
-            for one in made.keyframes[:-1]
+            for one in made.shown_keyframes[:-1]
         ]
         return {"frames": made.timeline.n_frames, "duration_s": made.timeline.duration_s, "prompts": keyframes}
 

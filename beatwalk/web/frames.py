@@ -1,7 +1,8 @@
 """Frames of a render that is not finished, at the moments of the song that they belong to, with their effects.
 
-A finished segment holds every frame. Of those that grow, small pictures are kept as they pass. Both get the effects
-that the finished video will have; only the flash limiter comes later, because it looks at all frames before.
+A finished grain of a segment holds every frame. Of those that grow, small pictures are kept as they pass. Both get
+the effects that the finished video will have; only the flash limiter comes later, because it looks at all frames
+before.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core import Rendered, WorkFolder, record_file
+from beatwalk.core import Rendered, WorkFolder
 from beatwalk.plan import read_plan, targets_of
-from beatwalk.types import Frames, Plan, Segment, Targets
+from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import frames_before, read_frames, with_effects
+from beatwalk.walk import files_there
 
 SIDE = 1024  # pixels of a picture's longer side, at most
 MAX_KEPT = 2000  # small pictures of a render, 4 to 8 kB each
@@ -73,25 +75,31 @@ class Growth:
     """
 
     def __init__(self, plan: Plan, video: Path) -> None:
-        self._segments = plan.segments
-        self._made = {one.index: one.n_frames for one in plan.segments if _finished(WorkFolder(video), one)}
+        work = WorkFolder(video)
+        self._parts, self._n_frames = plan.parts, plan.timeline.n_frames
+        self._made: dict[int, int] = {}  # frames of each segment, from its first one on
+        for part in plan.parts if work.is_ours else ():
+            if files := files_there(work, part):
+                self._made[part.index] = files[-1][1]
 
     def see(self, event: Rendered) -> int:
-        """Take note of frames; returns the index of the last of them in the video."""
-        self._made[event.segment] = event.in_segment
-        return self._segments[event.segment].first + max(0, event.in_segment - 1)
+        """Take note of frames; returns the index of the last of them in the video, below 0 where it is not shown."""
+        self._made[event.segment] = max(self._made.get(event.segment, 0), event.in_segment)
+        first = next(part.segment.first for part in self._parts if part.index == event.segment)
+        return first + max(0, event.in_segment - 1)
 
     @property
     def whole(self) -> int:
         """Number of segments that are finished."""
-        return sum(self._made.get(segment.index) == segment.n_frames for segment in self._segments)
+        return sum(self._made.get(part.index, 0) >= part.end for part in self._parts)
 
     def spans(self) -> list[tuple[int, int]]:
-        """The frames that are there, as half-open ranges that do not touch."""
+        """The frames of the video that are there, as half-open ranges that do not touch."""
         found: list[tuple[int, int]] = []
-        for segment in self._segments:
-            first, last = segment.first, segment.first + self._made.get(segment.index, 0)
-            if found and found[-1][1] == first:
+        for part in self._parts:
+            first = max(0, part.segment.first + part.begin)
+            last = min(self._n_frames, part.segment.first + min(part.end, self._made.get(part.index, 0)))
+            if found and found[-1][1] == first and last > first:
                 found[-1] = found[-1][0], last
             elif last > first:
                 found.append((first, last))
@@ -99,13 +107,18 @@ class Growth:
 
 
 def frame_of(plan: Plan, targets: Targets, video: Path, frame: int) -> bytes | None:
-    """A frame of a finished segment with its effects, as a JPEG; None: its segment is not finished."""
-    segment = next((one for one in plan.segments if one.first <= frame < one.last), None)
-    path = None if segment is None else _finished(WorkFolder(video), segment)
-    if segment is None or path is None:
+    """A frame of the video with its effects, as a JPEG, from a recorded file; None: it is not there yet."""
+    work = WorkFolder(video)
+    part = next((one for one in plan.parts if one.first <= frame < one.last), None)
+    if part is None or not work.is_ours:
         return None
-    before = min(frames_before(targets, frame), frame - segment.first) if plan.settings.effects else 0
-    begin_s = max(0.0, float((frame - before - segment.first - 0.5) / plan.timeline.fps))  # half a frame earlier
+    in_segment = frame - part.segment.first
+    found = [(first, path) for first, last, path in files_there(work, part) if first <= in_segment < last]
+    if not found:
+        return None
+    ((first, path),) = found
+    before = min(frames_before(targets, frame), in_segment - first) if plan.settings.effects else 0
+    begin_s = max(0.0, float((in_segment - before - first - 0.5) / plan.timeline.fps))  # half a frame earlier
     with closing(_singly(path, _shown(plan.size), begin_s)) as frames:
         read = np.concatenate([next(frames) for _ in range(before + 1)])
     return jpeg_of(with_effects(read, frame - before, targets)[-1:] if plan.settings.effects else read)
@@ -131,13 +144,6 @@ def small_with_effects(plan: Plan, targets: Targets, frame: int, picture: bytes)
     with Image.open(io.BytesIO(picture)) as opened:
         pixels = np.asarray(opened.convert("RGB"))[None]
     return jpeg_of(with_effects(pixels, frame, targets))
-
-
-def _finished(work: WorkFolder, segment: Segment) -> Path | None:
-    path = work.frames_file(segment.index)
-    if not work.is_ours or path.is_symlink() or not path.is_file() or not record_file(path).is_file():
-        return None
-    return path
 
 
 def jpeg_of(pictures: Frames) -> bytes:

@@ -24,7 +24,7 @@ from beatwalk.core import Cancel, Event, Rendered, WorkFolder, Working, frames_k
 from beatwalk.errors import CancelledError, PlanError
 from beatwalk.jobs import picture_seeds, preview_overrides
 from beatwalk.models import ModelKeeper, ModelRequest
-from beatwalk.plan import merge, settings_from, targets_of
+from beatwalk.plan import merge, settings_from, walk_targets_of
 from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
 from beatwalk.settings import AFTERWARDS, Settings
 from beatwalk.sizes import NamedSize
@@ -128,7 +128,7 @@ class Making:
         small["walk"] = {"loop": False}
         settings = settings_from(merge(values, small), where="settings")
         plan = project.plan_of(replace(state, start_s=start_s, end_s=end_s), settings=settings)
-        frames = frames_key(plan, targets_of(plan))
+        frames = frames_key(plan, walk_targets_of(plan))
         look = {name: settings.model_dump(mode="json")[name] for name in AFTERWARDS}
         key = f"{frames}-{_key(look)}"
         folder = _folder(project, "previews")
@@ -210,8 +210,8 @@ class Making:
             generator = self._models.of(ModelRequest.of(plan, device=device))
             sized, walk = api.prepare(plan, generator)
             if key not in self._pace:
-                self._pace[key] = estimated_s(sized, walk) / sized.timeline.n_frames
-            return self._pace[key] * plan.timeline.n_frames, walk.size
+                self._pace[key] = estimated_s(sized, walk) / sized.rendered_frames
+            return self._pace[key] * plan.rendered_frames, walk.size
 
         seconds, size = self._pool.submit(measure).result()
         work = WorkFolder(project.videos / "estimate.mp4")

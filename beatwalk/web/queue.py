@@ -334,9 +334,11 @@ class Queue:
             if isinstance(event, Working):
                 job.progress, job.left_s = event.progress, event.left_s
             if isinstance(event, Rendered):
-                job.done, job.frames_per_s, job.stage = event.done, event.frames_per_s, "rendering"
                 latest, job.spans, job.whole = growth.see(event), growth.spans(), growth.whole
-                if event.preview is not None:
+                # Frames of the walk before an excerpt are rendered too, and not shown.
+                job.done = sum(last - first for first, last in job.spans)
+                job.frames_per_s, job.stage = event.frames_per_s, "rendering"
+                if event.preview is not None and latest >= 0:
                     self._strips.setdefault(job.id, Strip(event.total)).add(latest, event.preview)
             elif isinstance(event, WorkerStatus):
                 others = [row for row in job.rows if row["worker"] != event.worker]

@@ -24,7 +24,7 @@ def check_video(project: Project, file: str) -> None:
     report = api.check(video, analysis=plan.analysis, song=plan.analysis.song.path)
     write_json(_report(video), report.to_json())
     plot_check(report, video.with_name(f"{video.stem}.report.png"))
-    write_cues(video, plan.analysis, plan.timeline, plan.keyframes, interpolate=plan.settings.video.interpolate)
+    write_cues(video, plan.analysis, plan.timeline, plan.shown_keyframes, interpolate=plan.settings.video.interpolate)
 
 
 def _report(video: Path) -> Path:

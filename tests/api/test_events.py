@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from beatwalk.core import (
     Event,
     Failed,
     Finishing,
+    Kept,
     Listening,
     LoadingModel,
     Muxing,
@@ -182,6 +184,56 @@ def test_the_time_left_is_within_a_fifth_from_a_quarter_on(tmp_path: Path, promp
     for now, left_s in late:
         assert left_s == pytest.approx(end - now, rel=0.2, abs=0.05 * (end - begin))
     assert max(np.diff([event.progress for _, event in told])) < 0.1
+
+
+def test_the_time_left_of_a_resumed_render_is_of_what_is_left(tmp_path: Path) -> None:
+    """Half of a long segment is kept: what this run has to make is foreseen as well as in a run from the start."""
+    song, generator, told = tmp_path / "song.wav", SlowGenerator(), list[tuple[float, Working]]()
+    click_song(song, duration_s=16.0)
+    plan, walk = api.prepare(api.plan(song, ["a red sea"], overrides=[SMALL]), generator)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > plan.timeline.n_frames // 2:
+            raise KeyboardInterrupt
+
+    with mock.patch("beatwalk.walk.segments.LEAST_GRAIN_S", 0.0), pytest.raises(KeyboardInterrupt):
+        api.render(plan, tmp_path / "out.mp4", generator=generator, on_event=stop)
+    progress = Progress.of(plan, walk.steps, generator.decoding_steps, clock=lambda: generator.now)
+
+    def note(event: Event) -> None:
+        if isinstance(event, Working):
+            filled = progress.filled(event)
+            assert isinstance(filled, Working)
+            told.append((generator.now, filled))
+
+    result = api.render(plan, tmp_path / "out.mp4", generator=generator, on_event=note)
+    assert result.manifest["report"]["frames_reused"] > plan.timeline.n_frames // 4
+    begin, end = told[0][0], generator.now
+    late = [(now, event.left_s) for now, event in told if end > now > begin + 0.25 * (end - begin)]
+    assert len(late) > 10
+    for now, left_s in late:
+        assert left_s == pytest.approx(end - now, rel=0.2, abs=0.06 * (end - begin))
+    assert told[0][1].progress > 0.2
+
+
+def test_what_is_kept_is_told_when_work_stops(planned: Plan, tmp_path: Path) -> None:
+    """Frames that the next run will not make again, and those that it will."""
+    told: list[Event] = []
+
+    def stop(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Rendered) and event.done > planned.timeline.n_frames - 4:
+            cancel.set()
+
+    cancel = Cancel()
+    with pytest.raises(CancelledError):
+        api.render(planned, tmp_path / "out.mp4", generator=FakeGenerator(), on_event=stop, cancel=cancel)
+    (kept,) = (event for event in told if isinstance(event, Kept))
+    made = max(event.done for event in told if isinstance(event, Rendered))
+    assert kept.frames + kept.lost >= made
+    assert kept.total == planned.timeline.n_frames
+    result = api.render(planned, tmp_path / "out.mp4", generator=FakeGenerator())
+    assert result.manifest["report"]["frames_reused"] == kept.frames
 
 
 def test_events_as_json(planned: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

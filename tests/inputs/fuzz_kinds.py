@@ -30,7 +30,7 @@ from beatwalk.plan.plan_json import plan_to_json
 from beatwalk.preflight import remarks_of
 from beatwalk.settings import VideoSettings
 from beatwalk.video import probe, read_frames
-from beatwalk.walk.segments import read_record
+from beatwalk.walk.records import read_record
 from tests.helpers import known_analysis, known_plan
 from tests.inputs.wrong import FORMATS
 from tests.models.tiny import save
@@ -159,12 +159,12 @@ def _data(folder: Path) -> list[Kind]:
         Kind(name=name, path=path, whole=(json.dumps(data, indent=1).encode(),), read=read, weight=60)
         for name, path, data, read in texts
     ]
-    segment = made.segments[0]
+    part = made.parts[0]
     kept: list[tuple[str, Path, Callable[[Path], object]]] = [
         ("manifest", manifest_path(out), manifest),
         ("survey", work.survey_file(0), work.kept),
         ("work record", work.identity_file, lambda path: (work.is_ours, work.kept(work.pilot_file))),
-        ("segment record", work.path / "segment-0000.npz", lambda path: read_record(work, segment)),
+        ("segment record", work.path / "segment-0000.npz", lambda path: read_record(work, part)),
     ]
     found += [
         Kind(name=name, path=path, whole=(path.read_bytes(),), read=read, weight=40) for name, path, read in kept

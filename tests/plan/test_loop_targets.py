@@ -93,7 +93,7 @@ def test_the_seam_does_not_show(tmp_path: Path, prompts: str, trails: float) -> 
     work = WorkFolder(tmp_path / "segments")
     work.path.mkdir()
     _, records = render_segments(walk, wanted, work)
-    finish_segments([r.path for r in records], wanted, plan, tmp_path / "out.mp4", sound=False)
+    finish_segments([path for r in records for path in r.paths], wanted, plan, tmp_path / "out.mp4", sound=False)
     frames = np.concatenate(list(read_frames(tmp_path / "out.mp4")))
     changes = successive_change(reduce_frames(frames))
     seam = successive_change(reduce_frames(frames[[-1, 0]]))[0]

@@ -33,8 +33,8 @@ def planned(text: str, *, start_s: float = 0.0, end_s: float | None = None, **se
 
 
 def landing(found: Plan) -> list[tuple[float, str]]:
-    """When each prompt arrives, the closing keyframe left out."""
-    return [(found.timeline.time_of(k.frame), k.prompt) for k in found.keyframes[:-1]]
+    """When each prompt arrives in the video, the closing keyframe left out."""
+    return [(found.timeline.time_of(k.frame), k.prompt) for k in found.shown_keyframes[:-1]]
 
 
 def test_free_prompts_arrive_on_sections_in_order() -> None:
@@ -49,11 +49,10 @@ def test_a_picture_to_begin_on_is_the_first_keyframes_alone() -> None:
     images = [(k.image, k.strength) for k in planned("a\nb\nc", walk=init).keyframes]
     assert images == [(here, 0.3), *[(None, 0.6)] * 3]
     assert planned("a", walk={"init": "cover.png"}).keyframes[0].strength == 0.6
-    assert [k.image for k in planned("@0:00 a :: image=own.png", end_s=4.0, walk=init).keyframes] == [
-        Path("own.png").absolute()
-    ] * 2
+    own = planned("@0:00 a :: image=own.png", walk=init).keyframes
+    assert [k.image for k in own] == [Path("own.png").absolute()] * 2
     one = planned("a", start_s=0.0, end_s=4.0, walk=init).keyframes
-    assert [k.image for k in one] == [here, None]
+    assert [k.image for k in one] == [here, *[None] * 3]
     loop = planned("a", end_s=4.0, walk={"init": "cover.png", "loop": True}).keyframes
     assert [k.image for k in loop] == [here, None, here]
 
@@ -94,14 +93,48 @@ def test_places_are_kept_and_the_rest_shares_what_is_left() -> None:
     assert landing(planned("@0:05 only")) == [(0, "only"), (5, "only")]
 
 
-def test_an_excerpt_that_begins_just_before_a_border_begins_with_what_comes() -> None:
+def test_a_loop_that_begins_just_before_a_border_begins_with_what_comes() -> None:
     """0.6 s are too short to get from one prompt to another, unless told otherwise; 0.3 s always; 7.5 s are not."""
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.7))] == ["b", "c"]
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4))] == ["b", "c"]
-    hasty = {"least_change": 0.0}
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.4, walk=hasty))] == ["a", "b", "c"]
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=7.7, walk=hasty))] == ["b", "c"]
-    assert [prompt for _, prompt in landing(planned("a\nb\nc", start_s=0.5))] == ["a", "b", "c"]
+
+    def prompts(start_s: float, **walk: float) -> list[str]:
+        found = planned("a\nb\nc", start_s=start_s, walk={"loop": True, **walk})
+        return [prompt for _, prompt in landing(found)]
+
+    assert prompts(7.7) == ["b", "c"]
+    assert prompts(7.4) == ["b", "c"]
+    assert prompts(7.4, least_change=0.0) == ["a", "b", "c"]
+    assert prompts(7.7, least_change=0.0) == ["b", "c"]
+    assert prompts(0.5) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 4.0), (7.4, 9.0), (8.0, 12.02), (10.013, 20.0), (23.0, 24.0)])
+def test_an_excerpt_is_a_window_onto_the_whole(start_s: float, end_s: float) -> None:
+    """Its keyframes are the whole video's, on its own clock, and it begins on one of the whole video's frames."""
+    whole, part = planned("a\n@0:11 b\nc"), planned("a\n@0:11 b\nc", start_s=start_s, end_s=end_s)
+    first = round(part.timeline.start_s * 24)
+    assert part.timeline.start_s == first / 24
+    assert abs(part.timeline.start_s - start_s) <= 0.5 / 24
+    assert [replace(k, frame=k.frame + first) for k in part.keyframes] == list(whole.keyframes)
+    shown = part.shown_keyframes
+    assert (shown[0].frame, shown[-1].frame) == (0, part.timeline.n_frames)
+    check_plan(part)
+
+
+def test_an_excerpt_needs_only_its_own_segments() -> None:
+    """From the first one's beginning to the last frame; a second before it where it begins on a boundary."""
+
+    def needed(start_s: float, end_s: float) -> list[tuple[int, int, int]]:
+        found = planned("a\nb\nc", start_s=start_s, end_s=end_s)
+        parts = [(part.index, part.begin, part.end) for part in found.parts]
+        assert found.rendered_frames == found.timeline.n_frames - found.parts[0].first
+        return parts
+
+    assert needed(0.0, 24.0) == [(0, 0, 192), (1, 0, 192), (2, 0, 192)]
+    assert needed(10.0, 12.0) == [(1, 0, 96)]
+    assert needed(8.0, 9.0) == [(0, 168, 192), (1, 0, 24)]
+    assert needed(8.5, 17.0) == [(0, 180, 192), (1, 0, 192), (2, 0, 24)]
+    assert needed(0.0, 8.0) == [(0, 0, 192)]
+    assert needed(0.5, 8.5) == [(0, 0, 192), (1, 0, 12)]
 
 
 def quiet_middle(pace: float) -> tuple[Analysis, Settings]:
@@ -195,7 +228,11 @@ def test_segments_tile_all_frames(
     check_plan(found)
     assert found.timeline.n_frames == round(Fraction(end_s - start_s) * fps)
     covered = [frame for segment in found.segments for frame in range(segment.first, segment.last)]
-    assert covered == list(range(found.timeline.n_frames))
+    assert covered == list(range(found.keyframes[0].frame, found.keyframes[-1].frame))
+    rendered = [frame for part in found.parts for frame in range(part.first, part.last)]
+    assert rendered == list(range(found.parts[0].first, found.timeline.n_frames))
+    assert rendered[0] == -len(rendered) + found.timeline.n_frames
+    assert not loop or rendered == covered
     assert all(segment.n_frames >= 2 for segment in found.segments)
     assert all(keyframe.prompt for keyframe in found.keyframes)
 

@@ -23,13 +23,8 @@ from beatwalk.walk.job import SegmentJob, segment_jobs
 from beatwalk.walk.job_json import job_from_json, job_to_json
 from beatwalk.walk.noise import noise_at
 from beatwalk.walk.pilot import run_pilot
-from beatwalk.walk.segments import (
-    SegmentRecord,
-    motion_of,
-    read_record,
-    render_segment,
-    render_segments,
-)
+from beatwalk.walk.records import Grain, read_record
+from beatwalk.walk.segments import motion_of, render_segment, render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -92,7 +87,7 @@ def test_measured_change_follows_the_target_and_feedback_matters(tmp_path: Path)
         plan = known_plan(n_frames=192, walk={"speed": speed, "pace": 0.5}, feedback={"enabled": enabled})
         walk = Walk.of(plan=plan, generator=FakeGenerator(), size=(64, 48))
         found, records = render_segments(walk, wanted(plan), folder_in(tmp_path / name))
-        motion = motion_of(192, records, wanted(plan), found.scale)
+        motion = motion_of(plan, records, wanted(plan), found.scale)
         target, measured = (np.array(motion[key][1:], float) for key in ("target", "measured"))
         ratio = measured / target
         variation[name] = ratio.std() / ratio.mean()
@@ -135,7 +130,7 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     walk, music = prepared()
     work = folder_in(tmp_path)
     render_segments(walk, music, work)
-    segment = walk.plan.segments[1]
+    segment = walk.plan.parts[1]
     path = work.frames_file(1)
     whole = path.read_bytes()
     if damage == "truncate":
@@ -148,10 +143,10 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, damage: str) -> None:
     assert read_record(work, segment) is None
     render_segments(walk, music, work)
     assert read_record(work, segment) is not None
-    assert read_record(work, walk.plan.segments[0]) is not None
+    assert read_record(work, walk.plan.parts[0]) is not None
 
 
-def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, SegmentRecord]:
+def rendered(job: SegmentJob, walk: Walk, path: Path) -> tuple[Frames, Grain]:
     """The frames of one segment and its record."""
     blocks: list[Frames] = []
     record = render_segment(walk, job, path, lambda block: blocks.append(block.frames.host()))

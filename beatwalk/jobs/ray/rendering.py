@@ -27,7 +27,7 @@ from beatwalk.core import (
 from beatwalk.errors import OutputError, WorkerError
 from beatwalk.jobs.ray.tasks import Task
 from beatwalk.models import count_cuda_devices
-from beatwalk.types import Plan, Segment, Targets
+from beatwalk.types import Plan, SegmentPart, Targets
 from beatwalk.walk import (
     Pilot,
     SegmentJob,
@@ -88,10 +88,10 @@ class RayRenderer:
         told = ray.put(json.dumps(pilot_to_json(pilot)).encode())
         film = _Film(self.plan, work, tell, sink)
         tasks: list[Task] = []
-        for job in segment_jobs(self.plan, targets, pilot):
-            if (task := film.task_of(job, told, previews=self.previews)) is not None:
+        for job, part in zip(segment_jobs(self.plan, targets, pilot), self.plan.parts, strict=True):
+            if (task := film.task_of(job, part, told, previews=self.previews)) is not None:
                 tasks.append(task)
-        film.tell_progress(0)
+        film.tell_progress(self.plan.parts[0].index)
         film.hand_over()
         self._done(tasks)
         return film.whole(pilot)
@@ -120,16 +120,15 @@ class _Film:
 
     def __init__(self, plan: Plan, work: WorkFolder, tell: OnEvent, sink: Sink) -> None:
         self.plan, self.work, self.tell, self.sink = plan, work, tell, sink
-        self.records = {segment.index: read_record(work, segment) for segment in plan.segments}
+        self.records = {part.index: read_record(work, part) for part in plan.parts}
         self.surveys: dict[int, SegmentSurvey | None] = {
-            segment.index: read_kept(work, work.survey_file(segment.index), survey_from_json)
-            for segment in plan.segments
+            part.index: read_kept(work, work.survey_file(part.index), survey_from_json) for part in plan.parts
         }
-        self.reused = sum(s.n_frames for s in plan.segments if self.records[s.index] is not None)
+        self.reused = sum(part.n_frames for part in plan.parts if self.records[part.index] is not None)
         self.made: dict[int, int] = {}  # frames of the segments that are rendered in this run
-        self._handed = 0  # segments
+        self._handed = plan.parts[0].index  # the next segment
 
-    def task_of(self, job: SegmentJob, pilot: Any, *, previews: bool) -> Task | None:
+    def task_of(self, job: SegmentJob, part: SegmentPart, pilot: Any, *, previews: bool) -> Task | None:
         """What is left to do for a segment; None if nothing is."""
         segment, survey = job.segment, self.surveys[job.segment.index]
         told = {
@@ -144,7 +143,7 @@ class _Film:
         }  # fmt: skip
         if self.records[segment.index] is None:
             arguments.append(previews)
-            return _Rendering(method="render", arguments=arguments, frames=segment.n_frames, of=segment, **common)
+            return _Rendering(method="render", arguments=arguments, frames=part.n_frames, of=part, **common)
         return None if survey is not None else _Surveying(method="survey", arguments=arguments, **common)
 
     def keep_survey(self, index: int, text: str) -> None:
@@ -153,16 +152,18 @@ class _Film:
         self.surveys[index] = survey
         self.work.keep(self.work.survey_file(index), survey_to_json(survey))
 
-    def keep_record(self, segment: Segment) -> bool:
+    def keep_record(self, part: SegmentPart) -> bool:
         """Believe a segment's files if they are whole, and hand over what can be."""
-        self.records[segment.index] = read_record(self.work, segment)
+        self.records[part.index] = read_record(self.work, part)
+        self.work.state_file(part.index).unlink(missing_ok=True)  # of a run in one process
         self.hand_over()
-        return self.records[segment.index] is not None
+        return self.records[part.index] is not None
 
     def hand_over(self) -> None:
         """Give the frames that are next in the video to whoever finishes them."""
         while (record := self.records.get(self._handed)) is not None:
-            self.sink(record.path)
+            for path in record.paths:
+                self.sink(path)
             self._handed += 1
 
     def tell_progress(self, index: int, preview: bytes | None = None) -> None:
@@ -170,7 +171,7 @@ class _Film:
         done = self.reused + sum(self.made.values())
         self.tell(
             Rendered(
-                done=done, total=self.plan.timeline.n_frames, reused=self.reused, segment=index,
+                done=done, total=self.plan.rendered_frames, reused=self.reused, segment=index,
                 in_segment=self.made.get(index, 0), preview=preview,
             )
         )  # fmt: skip
@@ -218,7 +219,7 @@ class _Rendering(_Telling):
     """Surveys and renders a segment; its files arrive in pieces."""
 
     film: _Film
-    of: Segment
+    of: SegmentPart
     began: float = 0.0
     record: list[bytes] = field(default_factory=list)
     _partial: Path | None = None
@@ -226,7 +227,7 @@ class _Rendering(_Telling):
 
     @property
     def _frames(self) -> Path:
-        return self.film.work.frames_file(self.of.index)
+        return self.film.work.frames_file(self.of.index, self.of.begin)
 
     def begin(self) -> None:
         """Count anew."""

@@ -43,7 +43,7 @@ from beatwalk.walk import (
     storyboard_from_json,
     survey_from_json,
     survey_to_json,
-    write_record,
+    write_grain,
 )
 
 Item = tuple[str, Any]  # what happened, and its data: of plain types
@@ -116,17 +116,19 @@ class SegmentWorker:
         yield "seconds a frame", seconds_a_frame(self._ready())
 
     def look_ahead(self, speed: bytes) -> Iterator[Item]:
-        """Run the pilot, given the target speed of every frame as float64.
+        """Run the pilot, given the target speed of every frame of the walk as float64.
 
         Yields
         ------
         What happens, and at last ("pilot", JSON).
         """
         # The pilot looks at the speed alone.
-        targets = Targets(dict.fromkeys(TARGETS, np.frombuffer(speed, np.float64)))
+        walk = self._ready()
+        curves = dict.fromkeys(TARGETS, np.frombuffer(speed, np.float64))
+        targets = Targets(curves, first=walk.plan.keyframes[0].frame)
 
         def work(say: Callable[[str, Any], None]) -> None:
-            pilot = run_pilot(self._ready(), targets, _telling(say))
+            pilot = run_pilot(walk, targets, _telling(say))
             say("pilot", json.dumps(pilot_to_json(pilot)))
 
         yield from _streamed(work)
@@ -166,7 +168,7 @@ class SegmentWorker:
                     say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
 
                 record = render_segment(walk, todo, frames, write, tell)
-            write_record(record)
+            write_grain(record)
             for kind, file in (("frames", frames), ("record", record_file(frames))):
                 for piece in pieces_of(file):
                     say(kind, piece)
@@ -182,8 +184,10 @@ class SegmentWorker:
         if self._pilot is None or self._pilot[0] != pilot:
             self._pilot = (pilot, pilot_from_json(json.loads(pilot)))
         data = json.loads(job)
+        plan = self._ready().plan
         return SegmentJob(
-            segment=self._ready().plan.segments[int(data["segment"])],
+            segment=plan.segments[int(data["segment"])],
+            part=next(part for part in plan.parts if part.index == int(data["segment"])),
             steps=np.array(data["steps"], np.float64),
             pilot=self._pilot[1],
             survey=data["survey"] and survey_from_json(data["survey"]),
