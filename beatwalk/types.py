@@ -142,6 +142,9 @@ class Analysis:
         return name not in self.curves and name not in self.drums
 
 
+HALFWAY = 1e-6  # frames; floats are some 1e-10 frames off after a day of song
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
     """Seconds of song ↔ frames of video."""
@@ -180,6 +183,15 @@ class Timeline:
     def frame_at(self, time_s: float) -> int:
         """Nearest frame to a moment of the song; may lie outside [0, n_frames]."""
         return round(Fraction(time_s - self.start_s) * self.fps)
+
+    def frames_at(self, times_s: Float) -> NDArray[np.int64]:
+        """The same for many moments at once; shape (n,)."""
+        places = (np.asarray(times_s, np.float64) - self.start_s) * float(self.fps)
+        frames = np.rint(places).astype(np.int64)
+        # Halfway between two frames, where a product of floats may fall on the wrong side, exact numbers decide.
+        for index in np.flatnonzero(np.abs(places - np.floor(places) - 0.5) < HALFWAY):
+            frames[index] = self.frame_at(float(times_s[index]))
+        return frames
 
     def time_of(self, frame: int) -> float:
         """Moment of the song at which `frame` is first shown."""

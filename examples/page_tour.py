@@ -2,7 +2,8 @@
 
     python examples/page_tour.py /usr/bin/chromium docs/assets
 
-It starts `beatwalk ui` with a folder of its own, and leaves six pictures. It needs beatwalk[dev] and Chromium.
+It starts `beatwalk ui` with a folder of its own, and leaves six pictures. It needs beatwalk[dev] and Chromium. The
+video is small, 256 pixels and 12 frames a second, so that the tour takes two minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Tour:
 
     def picture(self, name: str) -> None:
         """Keep a picture of the page."""
-        self.page.wait_for_timeout(2000)
+        self.page.wait_for_timeout(1000)
         self.page.screenshot(path=self._pictures / f"page-{name}.jpg", type="jpeg", quality=85)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], picture: str = "") -> None:
@@ -67,7 +68,7 @@ class Tour:
         self.page.wait_for_selector(".block >> nth=5 >> img:not([hidden])")
         self.picture("timeline")
         self.page.click("[data-name=seed-6]")
-        self.say("The jellyfish has another seed, chosen from eight stills.")
+        self.say("The second prompt has another seed, chosen from eight stills.")
 
     def correct(self) -> None:
         """Put a beat in place, and take that back."""
@@ -94,17 +95,25 @@ class Tour:
         self.page.fill("[data-name='Zoom 1 when']", "energy > 0.5")
         self.page.keyboard.press("Tab")
         self.page.wait_for_selector("text=when energy > 0.5")
+        self.page.click("[data-name='more-color.hue']")
+        self.page.select_option("[data-name='Hue 1 source']", label="expression")
+        self.page.fill("[data-name='Hue 1 expression']", "lfo(bars=4, shape='triangle')")
+        self.page.keyboard.press("Tab")
         self.page.wait_for_selector("#saved:text-is('saved')")
-        self.page.evaluate("document.querySelector('section[aria-label=Zoom]').scrollIntoView()")
+        hue = self.page.locator("section[aria-label=Hue]").bounding_box()
+        assert hue is not None
+        self.page.hover("#panel-look")
+        self.page.mouse.wheel(0, hue["y"] - 480)  # as far as it stands in the lower half
         self.picture("look")
-        self.say("The preset is house, and its zoom counts in loud parts alone.")
+        self.say("The preset is house. Its zoom counts in loud parts alone, and a slow triangle turns the hue.")
 
     def render(self) -> None:
         """Render the song, watch it and download it."""
         self.page.click("#tab-render")
         self.page.select_option("[data-name=side]", "256")
+        self.page.select_option("[data-name=fps]", "12")
         self.page.wait_for_selector(".estimate >> text=256×256")
-        self.say(f"256 pixels are chosen; the page says {self.page.inner_text('.estimate b')}.")
+        self.say(f"256 pixels at 12 frames a second are chosen; the page says {self.page.inner_text('.estimate b')}.")
         self.page.click("[data-name=render]")
         self.page.wait_for_selector("#stage-badge:has-text('rendered')")
         self.page.wait_for_function("() => document.querySelector('.job progress').value > 0.3")

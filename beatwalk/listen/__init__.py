@@ -17,11 +17,12 @@ from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import Corrections, octave_changes, read_taps, with_rhythm
 from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
+from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
-from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of
+from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of, parts_of
 from beatwalk.listen.store import (
     PathLike,
     analysis_for,
@@ -72,10 +73,12 @@ __all__ = [
     "find_pulse",
     "grid_to_json",
     "hear_files",
+    "import_librosa",
     "lyrics_of",
     "octave_changes",
     "open_audio",
     "open_song",
+    "parts_of",
     "read_analysis",
     "read_midi",
     "read_network",

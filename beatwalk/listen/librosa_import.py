@@ -7,6 +7,7 @@ do so at the same time can leave a mixture of their files, which crashes every l
 
 from __future__ import annotations
 
+import functools
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +18,12 @@ from beatwalk.core import in_turn
 _WAIT_S = 300.0  # compiling takes 10 to 60 s
 
 
+@functools.cache
 def import_librosa() -> ModuleType:
-    """Import librosa with `librosa.beat` and `librosa.filters`, whose import compiles all that is compiled so."""
+    """Import librosa with `librosa.beat` and `librosa.filters`, whose import compiles all that is compiled so.
+
+    Only the first call waits for other processes: nothing is compiled once librosa is there.
+    """
     with in_turn(_lock_file(), _WAIT_S):
         import librosa.beat
         import librosa.filters

@@ -21,7 +21,7 @@ from beatwalk.listen.audio import open_audio, sha256_of
 from beatwalk.listen.curve_table import curve_of, read_curve_table
 from beatwalk.listen.lyrics import read_lyrics
 from beatwalk.listen.midi_file import read_midi
-from beatwalk.listen.midi_sources import MidiPart, midi_source
+from beatwalk.listen.midi_sources import DRUMS, MidiPart, midi_source
 from beatwalk.listen.stems import STEM_PARTS, hear_stem, place_in_song, reduced
 from beatwalk.settings import SourcesSettings
 from beatwalk.sources import SOURCES, hint
@@ -90,6 +90,14 @@ def check_part(sources: SourcesSettings, name: str) -> None:
             raise ValueError(f"no source {name!r}; {hint(name, [f'{owner}.{each}' for each in STEM_PARTS])}")
     elif owner not in sources.curves or part:
         raise ValueError(f"no source {name!r}")
+
+
+def parts_of(sources: SourcesSettings) -> list[str]:
+    """Sources that files may give: all of stems and curves, notes and drums of MIDI files. Nothing is opened."""
+    found = [f"{name}.{part}" for name in sources.stems for part in STEM_PARTS]
+    for name in sources.midi:
+        found += [name, *(f"{name}.{drum}" for drum in DRUMS)]
+    return [*found, *sources.curves]
 
 
 def hear_files(

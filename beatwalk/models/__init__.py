@@ -5,7 +5,7 @@ from __future__ import annotations
 from beatwalk.models.arrays import Array, column, host, joined, like, mixed, stacked, with_edges
 from beatwalk.models.checkup import run_checkup, write_map
 from beatwalk.models.compile import Compiled, compile_measured, should_compile
-from beatwalk.models.devices import count_cuda_devices, use_threads
+from beatwalk.models.devices import count_cuda_devices, list_devices, use_threads
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
@@ -41,6 +41,7 @@ __all__ = [
     "inside_reader",
     "joined",
     "like",
+    "list_devices",
     "list_models",
     "load_model",
     "load_upscaler",

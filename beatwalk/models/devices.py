@@ -55,6 +55,16 @@ def count_cuda_devices() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def list_devices() -> list[str]:
+    """Names of the devices that torch can use here, auto first; several cards also one by one."""
+    import torch
+
+    cards = count_cuda_devices()
+    one_by_one = [f"cuda:{card}" for card in range(cards)] if cards > 1 else []
+    apple = ["mps"] if torch.backends.mps.is_available() else []
+    return ["auto", "cpu", *(["cuda"] if cards else []), *one_by_one, *apple]
+
+
 def use_threads(count: int) -> None:
     """Let torch compute with this many threads on a processor."""
     import torch

@@ -18,7 +18,7 @@ from beatwalk.plan.presets import (
     settings_from,
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
-from beatwalk.plan.rule_sources import check_labels, script_sources, used_parts, used_sources
+from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_parts, used_sources
 from beatwalk.plan.settings_help import described_settings
 from beatwalk.plan.targets import targets_of, walk_targets_of
 
@@ -51,6 +51,7 @@ __all__ = [
     "script_sources",
     "settings_from",
     "shaped_source",
+    "source_problem",
     "targets_of",
     "used_parts",
     "used_sources",

@@ -34,7 +34,7 @@ def script_sources(script: Script, settings: Settings) -> dict[str, str]:
     for line in script.lines:
         if line.place is not None and line.place.kind == "when":
             for source, _, _ in _inside(line.place.condition, ""):
-                if problem := problem_of(source, settings):
+                if problem := source_problem(source, settings):
                     found = f"@when {line.place.condition}"
                     raise PromptError(
                         script.path, line.line, line.column, found, f"sources that are there ({problem})"
@@ -61,7 +61,7 @@ def check_sources(settings: Settings, where: str) -> None:
         One is neither; the message names the target that it should drive, and the column in an expression.
     """
     for source, key, column in _named(settings):
-        if problem := problem_of(source, settings):
+        if problem := source_problem(source, settings):
             place = f"column {column}: " if column else ""
             raise SettingsError(f"{where}: {key}: {place}{problem}")
 
@@ -90,7 +90,7 @@ def unknown_label(expression: str, analysis: Analysis) -> str:
     return ""
 
 
-def problem_of(source: str, settings: Settings) -> str:
+def source_problem(source: str, settings: Settings) -> str:
     """Why there is no such source, and which one may be meant; "" where there is one."""
     if source in SOURCES:
         return ""

@@ -40,7 +40,8 @@ def explain(error: ValidationError) -> str:
     row = next((row for row in described_settings() if row.key == key), None)
     expected = _expected(first, key, row)
     found = first["input"]
-    shown = "" if "found" in expected or isinstance(found, Mapping) else f", found {repr(found)[:80]}"
+    told = "found" in expected or expected.endswith("?") or isinstance(found, Mapping)
+    shown = "" if told else f", found {repr(found)[:80]}"
     usual = f"; the default is {row.default}" if row is not None and row.default != "(none)" else ""
     more = f" (see: beatwalk settings {key})" if row is not None else ""
     return f"{key or 'top level'}: {expected}{shown}{usual}{more}"

@@ -146,10 +146,9 @@ def _pulses(events_s: Float, strength: Float, offset_beats: float, at: Moments) 
     if offset_beats:
         events_s = events_s + offset_beats * _beat_period_s(at.analysis, events_s)
     pulses = np.zeros(len(at.frames))
-    for event_s, height in zip(events_s, strength, strict=True):
-        index = at.timeline.frame_at(float(event_s)) - int(at.frames[0])
-        if 0 <= index < len(pulses):
-            pulses[index] = max(pulses[index], height)
+    index = at.timeline.frames_at(events_s) - int(at.frames[0])
+    inside = (index >= 0) & (index < len(pulses))
+    np.maximum.at(pulses, index[inside], strength[inside])
     return pulses
 
 

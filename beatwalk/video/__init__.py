@@ -18,6 +18,7 @@ from beatwalk.video.lettering import check_lettering, lettering_remarks
 from beatwalk.video.marker_files import MARKER_FILES, marker_path, write_markers
 from beatwalk.video.moviepy_setup import prepare_moviepy
 from beatwalk.video.muxing import SUBTITLED, mux
+from beatwalk.video.one_frame import frames_before, with_effects
 from beatwalk.video.reading import VideoInfo, probe, read_averages, read_frames, read_sound
 from beatwalk.video.schedules import SCHEDULES, Score, motion_of, schedule_path
 from beatwalk.video.writing import Encoder, LosslessWriter
@@ -44,6 +45,7 @@ __all__ = [
     "cues_of",
     "encoder_of",
     "finish_segments",
+    "frames_before",
     "lettering_remarks",
     "marker_path",
     "markers",
@@ -57,6 +59,7 @@ __all__ = [
     "read_sound",
     "remarks",
     "schedule_path",
+    "with_effects",
     "write_cues",
     "write_markers",
 ]

@@ -142,7 +142,7 @@ def create_agent_server(server: Server) -> "MCPServer":
         found = server.projects.get(project)
         made, video = found.plan(), found.state.settings.video
         facts = {"fps": str(video.fps), "codec": video.codec, "model": server.models.shown(made.model)}
-        return _told(server, found, server.queue.add(found, made, device, facts).id)
+        return _told(server, found, server.queue.add(found, made, facts, {"device": device}).id)
 
     @tools.tool()
     @telling

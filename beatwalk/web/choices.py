@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 
 from beatwalk.errors import ModelError
 from beatwalk.listen import TRACKERS
-from beatwalk.models import list_models
+from beatwalk.models import count_cuda_devices, list_devices, list_models
 from beatwalk.settings import Codec
 from beatwalk.video import codec_named
 
 NANO = "nano"
-DEVICES = ("auto", "cpu", "cuda", "mps")
+MAX_WORKERS = 64
 ASPECTS = (("square", 1, 1), ("wide", 16, 9), ("tall", 9, 16), ("classic", 4, 3), ("portrait", 4, 5))
 
 
@@ -83,12 +84,17 @@ class Models:
         return next((name for name, path in self._files().items() if str(path.resolve()) == model), model)
 
 
+def devices() -> dict[str, Any]:
+    """Devices of this machine, and how many processes may share a render: 0 where Ray is not installed."""
+    workers = min(os.cpu_count() or 1, MAX_WORKERS) if find_spec("ray") is not None else 0
+    return {"devices": list_devices(), "cards": count_cuda_devices(), "workers": workers}
+
+
 def options(models: Models) -> dict[str, Any]:
     """All that the render tab offers, and the trackers that are installed."""
     codecs = [{"name": name, "suffix": codec_named(name).suffixes[0]} for name in typing.get_args(Codec)]
     return {
         "models": models.listed(),
-        "devices": list(DEVICES),
         "aspects": [{"name": name, "width": width, "height": height} for name, width, height in ASPECTS],
         "codecs": codecs,
         "trackers": [one for one in TRACKERS if one != "beat-this" or find_spec("beat_this") is not None],

@@ -21,6 +21,7 @@ from beatwalk.listen import (
     analyze,
     extract_features,
     find_pulse,
+    import_librosa,
     rhythm_of,
     run_network,
     track_beats,
@@ -34,6 +35,7 @@ from beatwalk.web.projects import Project
 from beatwalk.web.waveform import write_waveform
 
 MIN_TAPS = 4
+LOAD_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +55,22 @@ class Hearing:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="listening")
         self._ears: tuple[str, Future[_Ears]] | None = None  # of the song with this path and time
         self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._loading: threading.Thread | None = None
+
+    def get_ready(self) -> None:
+        """Load librosa in the background, once: its import takes seconds, for which songs and taps would wait.
+
+        It begins a little later, so that a page that is opening just now comes first.
+        """
+        with self._lock:
+            if self._loading is None:
+                self._loading = threading.Thread(target=self._load, name="librosa", daemon=True)
+                self._loading.start()
+
+    def _load(self) -> None:
+        if not self._closing.wait(LOAD_AFTER_S):
+            import_librosa()
 
     def begin(self, project: Project) -> None:
         """Listen to a project's song in the background, unless that happens already."""
@@ -123,6 +141,7 @@ class Hearing:
 
     def close(self) -> None:
         """Begin nothing new."""
+        self._closing.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -13,17 +13,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.core import whole_or_nothing
-from beatwalk.errors import OutputError, SettingsError
-from beatwalk.plan import list_presets, load_settings, shaped_source, targets_of
+from beatwalk.errors import BeatwalkError, OutputError, SettingsError
+from beatwalk.expressions import FUNCTIONS
+from beatwalk.plan import check_labels, list_presets, load_settings, shaped_source, source_problem, targets_of
 from beatwalk.settings import Rule, Settings, Shape
 from beatwalk.sources import SOURCES
 from beatwalk.targets import TARGETS
 from beatwalk.types import Analysis, Float, Plan, Timeline
-from beatwalk.web.projects import slug
+from beatwalk.web.projects import Project, slug
+from beatwalk.web.state import check_paths
 from beatwalk.web.toml_text import preset_toml
 
 MAX_POINTS = 6000  # of a curve over the song; an hour is then drawn with less than two points a second
 MAX_RATE_HZ, MIN_RATE_HZ = 25, 4
+MAX_DRAWN, MAX_DRAWN_HZ = 100_000, 50  # of a source that is drawn large, over the waveform
 # How far the slider of a target reaches, either way; a number beside it takes any value.
 REACH = {
     "walk.speed": 2.0, "camera.zoom": 0.5, "camera.rotate": 20.0, "camera.pan_x": 0.2, "camera.pan_y": 0.2,
@@ -44,7 +47,7 @@ class Wanted(BaseModel):
 
 
 def words() -> dict[str, Any]:
-    """Names of sources, curves and targets."""
+    """Names of sources, functions, curves and targets."""
     targets = []
     for spec in TARGETS.values():
         reach = REACH.get(spec.key, USUAL_REACH)
@@ -59,6 +62,10 @@ def words() -> dict[str, Any]:
         )
     return {
         "sources": [{"name": spec.name, "text": spec.text, "kind": spec.kind} for spec in SOURCES.values()],
+        "functions": [
+            {"name": name, "text": spec.text.replace("`", ""), "example": spec.example}
+            for name, spec in FUNCTIONS.items()
+        ],
         "curves": list(typing.get_args(Shape)),
         "holds": list(typing.get_args(Rule.model_fields["hold"].annotation)),
         "targets": targets,
@@ -77,6 +84,52 @@ def curves_of(analysis: Analysis, settings: Settings, rules: Sequence[Rule]) -> 
         "speed": _rounded(targets_of(plan).speed),
         "shaped": [_rounded(shaped_source(rule, analysis, timeline)) for rule in rules],
     }
+
+
+def check_tried(project: Project, settings: Settings) -> None:
+    """Check settings that a person tries: that the song and its files have all that their expressions name.
+
+    What was wrong with the project's own settings before is not told again.
+
+    Raises
+    ------
+    BeatwalkError
+        They name a part of a file, or a section, that is not there.
+    """
+    check_paths(settings, project.state.settings)
+    if (problem := _problem(project, settings)) is not None:
+        before = _problem(project, project.state.settings)
+        if str(problem) != str(before):
+            raise problem
+
+
+def _problem(project: Project, settings: Settings) -> BeatwalkError | None:
+    try:
+        check_labels(settings, project.heard(settings).analysis, "settings")
+    except BeatwalkError as error:
+        return error
+    return None
+
+
+def drawn_source(project: Project, name: str) -> tuple[bytes, float]:
+    """A source over the whole song, each value a byte, and how many there are a second.
+
+    Raises
+    ------
+    SettingsError, InputError
+        Neither the song nor a file has it.
+    """
+    settings = project.state.settings
+    if problem := source_problem(name, settings):
+        raise SettingsError(problem)
+    analysis = project.heard(settings, also={name: "the timeline"}).analysis
+    if name in analysis.curves:
+        rate_hz, values = analysis.curves[name].rate_hz, analysis.curves[name].values
+    else:
+        rate_hz = float(int(np.clip(MAX_DRAWN / analysis.duration_s, MIN_RATE_HZ, MAX_DRAWN_HZ)))
+        timeline = Timeline.spanning(analysis.duration_s, Fraction(rate_hz))
+        values = shaped_source(Rule(source=name), analysis, timeline)
+    return (255 * np.clip(values, 0, 1)).round().astype("uint8").tobytes(), rate_hz
 
 
 def _rounded(values: Float) -> list[float]:

@@ -2,12 +2,12 @@
 
 # Annotations are read by FastAPI when a route is made, so they must be values here and not texts.
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.web import look
-from beatwalk.web.choices import options
+from beatwalk.web.choices import MAX_WORKERS, devices, options
 from beatwalk.web.making import MAX_STILLS, Still, cached_file
 from beatwalk.web.problems import NotThereError
 from beatwalk.web.results import file_of, videos_of
@@ -43,6 +43,8 @@ class Render(_Body):
     """A video to add to the queue, of the project as it is now."""
 
     device: Device = "auto"
+    workers: int = Field(default=0, ge=0, le=MAX_WORKERS)  # processes on Ray, on this machine; 0: the server's own
+    cards: Literal["", "all"] = ""  # all: one worker on each card of this machine
     first: bool = False  # before the jobs that wait
 
 
@@ -121,7 +123,8 @@ def making_routes(server: Server) -> "APIRouter":
             "model": model,
             "preset": project.state.preset,
         }
-        return asdict(server.queue.add(project, plan, body.device, facts, first=body.first))
+        choices = {"device": body.device, "workers": body.workers, "cards": body.cards}
+        return asdict(server.queue.add(project, plan, facts, choices, first=body.first))
 
     @router.get("/jobs", tags=["renders"])
     def list_jobs(project: str | None = None) -> list[dict[str, Any]]:
@@ -150,7 +153,7 @@ def making_routes(server: Server) -> "APIRouter":
 
     @router.get("/jobs/{job}/frame", tags=["renders"], response_class=Response)
     def rendered_frame(job: str, time_s: Time | None = None) -> Response:
-        """A frame of a job that is not done, before effects: at a moment of the song, or the latest one, small.
+        """A frame of a job that is not done, with effects: at a moment of the song, or the latest one, small.
 
         204: it has not been rendered yet, or the video is finished and has it.
         """
@@ -172,8 +175,13 @@ def making_routes(server: Server) -> "APIRouter":
 
     @router.get("/options", tags=["choices"])
     def read_options() -> dict[str, Any]:
-        """Models, sizes, codecs, devices, and the words of the modulation matrix."""
+        """Models, sizes, codecs, and the words of the modulation matrix."""
         return {**options(server.models), **look.words()}
+
+    @router.get("/devices", tags=["choices"])
+    def read_devices() -> dict[str, Any]:
+        """What can compute here, and how many workers may share a render. The first answer takes a second or two."""
+        return devices()
 
     @router.get("/presets", tags=["choices"])
     def list_presets() -> list[dict[str, Any]]:

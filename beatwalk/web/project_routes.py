@@ -16,7 +16,7 @@ from beatwalk.types import Analysis
 from beatwalk.web import grid
 from beatwalk.web.blocks import PICTURES, Block, check_label, renumbered, script_of, with_label
 from beatwalk.web.example import example_files
-from beatwalk.web.look import Wanted, curves_of, preset_settings
+from beatwalk.web.look import Wanted, check_tried, curves_of, drawn_source, preset_settings
 from beatwalk.web.problems import NotThereError
 from beatwalk.web.projects import PICTURE_SUFFIXES, SONG_SUFFIXES, Project, copy_example, slug
 from beatwalk.web.server import Server
@@ -93,6 +93,12 @@ class Correction(_Body):
     tracker: str = Field(default=TRACKERS[0], max_length=40)  # listen: one of those of `beatwalk analyze`
 
 
+class Tried(_Body):
+    """Settings on top of the project's."""
+
+    settings: dict[str, Any]
+
+
 class Revision(_Body):
     """From which revision something is done."""
 
@@ -109,6 +115,7 @@ def project_routes(server: Server) -> "APIRouter":
     @router.get("/projects")
     def list_projects() -> list[dict[str, Any]]:
         """Projects, the one that was changed last first."""
+        server.hearing.get_ready()  # whoever looks at them will soon open one, or bring a song
         return server.projects.summaries()
 
     @router.post("/projects", status_code=201)
@@ -258,13 +265,9 @@ def project_routes(server: Server) -> "APIRouter":
 
     @router.get("/projects/{name}/sources/{source}", response_class=Response)
     def read_source(name: str, source: str) -> Response:
-        """A curve of the song as bytes, 0-255; its rate stands in the header `x-rate-hz`."""
-        curves = server.projects.get(name).analysis().curves
-        if source not in curves:
-            raise NotThereError(f"there is no source {source[:40]!r}; known are {', '.join(curves)}")
-        values = (255 * curves[source].values).round().astype("uint8").tobytes()
-        headers = {"x-rate-hz": f"{curves[source].rate_hz:g}"}
-        return Response(values, media_type="application/octet-stream", headers=headers)
+        """A source over the song as bytes, 0-255; their rate stands in the header `x-rate-hz`."""
+        values, rate_hz = drawn_source(server.projects.get(name), source)
+        return Response(values, media_type="application/octet-stream", headers={"x-rate-hz": f"{rate_hz:g}"})
 
     @router.get("/projects/{name}/plan")
     def read_plan(name: str) -> dict[str, Any]:
@@ -279,6 +282,13 @@ def project_routes(server: Server) -> "APIRouter":
         settings = settings_from(values, where="settings")
         check_paths(settings, project.state.settings)
         return curves_of(project.heard(settings).analysis, settings, body.rules)
+
+    @router.post("/projects/{name}/settings/check", status_code=204)
+    def check_settings(name: str, body: Tried) -> None:
+        """Say whether settings hold together, without saving them; 422 tells in one line what does not."""
+        project = server.projects.get(name)
+        values = merge(project.state.settings.model_dump(mode="json"), body.settings)
+        check_tried(project, settings_from(values, where="settings"))
 
     @router.get("/projects/{name}/sound", response_class=FileResponse)
     def read_sound(name: str) -> FileResponse:

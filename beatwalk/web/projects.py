@@ -23,18 +23,20 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from beatwalk.core import read_json, whole_or_nothing, write_json
-from beatwalk.errors import BeatwalkError, OutputError, PlanError
+from beatwalk.errors import AudioError, BeatwalkError, OutputError, PlanError
 from beatwalk.listen import (
     HeardFiles,
     analysis_to_json,
     hear_files,
     open_song,
+    parts_of,
     read_analysis,
     with_parts,
     write_analysis,
@@ -89,6 +91,7 @@ class Project:
         self._audio: Audio | None = None
         self._timer: threading.Timer | None = None
         self._planned: tuple[State, Plan | BeatwalkError] | None = None
+        self._completed: tuple[Analysis, Analysis] | None = None  # one that lacked parts, and with them
         self._stored: Analysis | None = None  # what analysis.json holds, once this server has written it
         data = read_json(folder / "project.json", PlanError, "a project")
         self.name, self.revision = str(data.get("name", self.id)), int(data.get("revision", 0))
@@ -163,13 +166,9 @@ class Project:
             It holds no sound that can be read.
         """
         with self._saving, self.lock:  # what was heard before is not written after it was removed
-            audio = open_song(partial)
             file = f"song{partial.suffix}"
-            if self.song is not None and self.song_file != file:
-                self.song.unlink(missing_ok=True)
-            partial.replace(self.folder / file)
+            self._audio = self._first_song(partial, file) if self.song is None else self._next_song(partial, file)
             self.song_file, self.song_name, self.problem = file, name, None
-            self._audio = None
             for stale in ("waveform.bin", "sound.ogg"):
                 (self.cache / stale).unlink(missing_ok=True)
             if self.name == "Untitled" or not self.name:
@@ -179,8 +178,24 @@ class Project:
             self.state = replace(self.state, analysis=None, anchors_s=(), start_s=0.0, end_s=None)
             (self.folder / "analysis.json").unlink(missing_ok=True)
             self._stored = None
-            del audio
             self._advance()
+
+    def _first_song(self, partial: Path, file: str) -> Audio:
+        """Open an upload under its own name; to open it takes a second or two, so that is done once."""
+        song = partial.replace(self.folder / file)
+        try:
+            return open_song(song)
+        except AudioError as error:
+            song.replace(partial)
+            raise AudioError(str(error).replace(str(song), str(partial))) from None
+
+    def _next_song(self, partial: Path, file: str) -> Audio | None:
+        """Replace the song by an upload, which is opened before the other one goes, and again when it is needed."""
+        open_song(partial)
+        if self.song is not None and self.song_file != file:
+            self.song.unlink(missing_ok=True)
+        partial.replace(self.folder / file)
+        return None
 
     def take_analysis(self, analysis: Analysis) -> None:
         """Keep what was heard; this is no step that could be undone."""
@@ -340,15 +355,29 @@ class Project:
         check_plan(made)
         return made
 
-    def heard(self, settings: Settings, script: Script | None = None) -> HeardFiles:
-        """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names."""
-        sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings))}
-        analysis = self.analysis()
-        if missing := [name for name in used_parts(sources) if analysis.lacks(name)]:
-            analysis = with_parts(analysis, self.audio, missing)
+    def heard(
+        self, settings: Settings, script: Script | None = None, also: Mapping[str, str] = MappingProxyType({})
+    ) -> HeardFiles:
+        """What was heard in the song, and in the stems, MIDI files and curves that the project's own preset names.
+
+        Parameters
+        ----------
+        also
+            Sources that are wanted besides those that settings and script use, each with what it is for.
+        """
+        sources = {**used_sources(settings), **({} if script is None else script_sources(script, settings)), **also}
+        analysis = self._with_parts(self.analysis(), used_parts(sources))
         if settings.sources == SourcesSettings():
             return HeardFiles(analysis=analysis, files=(), remarks=())
         return hear_files(analysis, self.audio, settings.sources, sources, settings.video.fps)
+
+    def _with_parts(self, analysis: Analysis, parts: Iterable[str]) -> Analysis:
+        """Add curves and drums that an older analysis lacks; they are listened to once for each correction."""
+        known = self._completed[1] if self._completed is not None and self._completed[0] is analysis else analysis
+        if missing := [name for name in parts if known.lacks(name)]:
+            known = with_parts(known, self.audio, missing)
+            self._completed = analysis, known
+        return known
 
     def _is_own_picture(self, path: Path) -> bool:
         inside = self.folder / PICTURES
@@ -382,6 +411,7 @@ class Project:
                 "prompt_problem": problem,
                 "settings": state.settings.model_dump(mode="json"),
                 "preset": state.preset,
+                "file_sources": parts_of(state.settings.sources),
                 "model": state.model,
                 "start_s": state.start_s,
                 "end_s": state.end_s,
@@ -482,6 +512,7 @@ class Projects:
                         "song": str(data.get("song_name", "")),
                         "changed": path.stat().st_mtime,
                         "videos": len(videos),
+                        "still": _first_still(path.parent),
                         "ago_s": time.time() - path.stat().st_mtime,
                     }
                 )
@@ -491,6 +522,12 @@ class Projects:
         """Write everything that is not written yet."""
         for project in self._open.values():
             project.save_large()
+
+
+def _first_still(folder: Path) -> str | None:
+    """Key of the still of a project that was made first, mostly that of its first prompt; None: there is none."""
+    made = sorted((folder / "cache" / "stills").glob("*.jpg"), key=lambda path: path.stat().st_mtime)
+    return made[0].stem if made else None
 
 
 def _write_if_new(path: Path, data: bytes) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -31,17 +31,19 @@ from beatwalk.core import (
     Prepared,
     Rendered,
     Surveying,
+    WorkerStatus,
     WorkFolder,
     Working,
     read_json,
     write_json,
 )
 from beatwalk.errors import BeatwalkError, CancelledError, PlanError
+from beatwalk.jobs import Cluster, RayCrew
 from beatwalk.models import ModelKeeper
 from beatwalk.plan import plan_to_json
-from beatwalk.types import Plan
+from beatwalk.types import Plan, Targets
 from beatwalk.video import codec_named
-from beatwalk.web.frames import Strip, frame_of, frames_kept, plan_kept
+from beatwalk.web.frames import Growth, Strip, frame_of, plan_kept, small_with_effects
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import BusyError, NotThereError
 from beatwalk.web.projects import Project, Projects, slug
@@ -60,12 +62,17 @@ class Job:
     file: str  # name of the video in the project's folder of videos
     device: str
     facts: dict[str, Any]  # size, fps, codec, model, frames: what people chose
+    workers: int = 0  # processes of this machine that render, on Ray; 0: this one
+    cards: str = ""  # cards of this machine that render, on Ray, such as all; "": as `device` says
     status: Status = "queued"
     stage: str = ""  # what it is doing, in words
     progress: float = 0.0
     left_s: float | None = None
     frames_per_s: float | None = None
     done: int = 0  # frames
+    spans: list[tuple[int, int]] = field(default_factory=list)  # of frames that are there, each up to the second
+    whole: int = 0  # segments that are finished, whose frames are shown in full size
+    rows: list[dict[str, Any]] = field(default_factory=list)  # what each worker does, as `WorkerStatus` says it
     message: str = ""  # of an error
     notes: list[str] = field(default_factory=list)
     checked: bool = False  # whether its report lies beside it
@@ -111,8 +118,20 @@ class Queue:
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
-    def add(self, project: Project, plan: Plan, device: str, facts: dict[str, Any], *, first: bool = False) -> Job:
-        """Ask for a video of a plan as it is now."""
+    def add(
+        self, project: Project, plan: Plan, facts: dict[str, Any], choices: dict[str, Any], *, first: bool = False
+    ) -> Job:
+        """Ask for a video of a plan as it is now.
+
+        Parameters
+        ----------
+        facts
+            What to tell people of it.
+        choices
+            Who renders: `device`, `workers` and `cards` of the job.
+        first
+            Whether it comes before the jobs that wait.
+        """
         suffix = codec_named(plan.settings.video.codec).suffixes[0]
         with self._changed:
             file = _free_name(project.videos, slug(project.name), suffix, {job.file for job in self._jobs})
@@ -121,7 +140,7 @@ class Queue:
             span = {"start_s": timeline.start_s, "duration_s": timeline.duration_s}
             facts = {**facts, "frames": timeline.n_frames, **span}
             job = Job(
-                id=secrets.token_hex(6), project=project.id, title=project.name, file=file, device=device, facts=facts
+                id=secrets.token_hex(6), project=project.id, title=project.name, file=file, facts=facts, **choices
             )
             waiting = next((i for i, one in enumerate(self._jobs) if one.status == "queued"), len(self._jobs))
             self._jobs.insert(waiting if first else len(self._jobs), job)
@@ -145,25 +164,29 @@ class Queue:
         """
         with self._changed:
             job, strip = self._job(job_id), self._strips.get(job_id)
-        if time_s is None:
-            return (strip and strip.latest) or None
         project = self._projects.get(job.project)
-        plan = self._plan(project, job)
+        plan, targets = self._plan(project, job)
+        if time_s is None:
+            found = strip and strip.latest
+            return small_with_effects(plan, targets, *found) if found else None
         frame = plan.timeline.frame_at(time_s)
-        if job.status == "done" or not 0 <= frame < job.done:
+        if job.status == "done" or not any(first <= frame < last for first, last in job.spans):
             return None
-        return frame_of(plan, project.videos / job.file, frame) or (strip and strip.near(frame)) or None
+        if (picture := frame_of(plan, targets, project.videos / job.file, frame)) is not None:
+            return picture
+        found = strip and strip.near(frame)
+        return small_with_effects(plan, targets, *found) if found else None
 
-    def _plan(self, project: Project, job: Job) -> Plan:
+    def _plan(self, project: Project, job: Job) -> tuple[Plan, Targets]:
         path = _plan_file(project.videos, job.file)
         return plan_kept(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
-    def _frames_kept(self, job: Job) -> int:
-        """Frames from which an unfinished job resumes."""
+    def _spans_kept(self, job: Job) -> list[tuple[int, int]]:
+        """Frames with which an unfinished job resumes."""
         with contextlib.suppress(BeatwalkError):
             project = self._projects.get(job.project)
-            return frames_kept(self._plan(project, job), project.videos / job.file)
-        return 0
+            return Growth(self._plan(project, job)[0], project.videos / job.file).spans()
+        return []
 
     def cancel(self, job_id: str) -> None:
         """Stop a job, keeping what is finished."""
@@ -269,14 +292,18 @@ class Queue:
     def _render(self, job: Job, cancel: Cancel) -> None:
         try:
             project = self._projects.get(job.project)
-            plan = self._plan(project, job)
-            request = api.RenderRequest(
-                plan=plan,
-                output=project.videos / job.file,
-                device=job.device,
-                previews=True,
-            )
-            api.run(request, models=self._models, on_event=lambda event: self._see(job, event), cancel=cancel)
+            plan, _ = self._plan(project, job)
+            output = project.videos / job.file
+            request = api.RenderRequest(plan=plan, output=output, device=job.device, previews=True)
+            growth = Growth(plan, output)
+            with _crew_of(job) as crew:
+                api.run(
+                    request,
+                    models=self._models,
+                    crew=crew,
+                    on_event=lambda event: self._see(job, growth, event),
+                    cancel=cancel,
+                )
             self._end(job, "done")
             if self._finished is not None:
                 self._finished(project, job)
@@ -288,30 +315,35 @@ class Queue:
             self._end(job, "failed", f"{type(error).__name__}: {error}")
 
     def _end(self, job: Job, status: Status, message: str = "") -> None:
-        done = job.done if status == "done" else self._frames_kept(job)
+        spans = [] if status == "done" else self._spans_kept(job)
         with self._changed:
             if job.id in self._strips:
                 self._strips[job.id].clear()
-            job.done = done
+            if status != "done":
+                job.done = sum(last - first for first, last in spans)
+            job.spans, job.rows = spans, []
             job.status, job.message, job.stage, job.left_s = status, message, "", None
             if status == "done":
                 job.progress = 1.0
             self._cancel = None
             self._keep(job)
 
-    def _see(self, job: Job, event: Event) -> None:
+    def _see(self, job: Job, growth: Growth, event: Event) -> None:
         """Follow the events of a render."""
         with self._changed:
             if isinstance(event, Working):
                 job.progress, job.left_s = event.progress, event.left_s
             if isinstance(event, Rendered):
-                before = event.total - job.facts.get(
-                    "frames", event.total
-                )  # of the walk, that an excerpt does not show
-                job.done, job.frames_per_s = max(0, event.done - before), event.frames_per_s
-                job.stage = "rendering"
-                if event.preview is not None and job.done:
-                    self._strips.setdefault(job.id, Strip(event.total)).add(job.done - 1, event.preview)
+                latest, job.spans, job.whole = growth.see(event), growth.spans(), growth.whole
+                # Frames of the walk before an excerpt are rendered too, and not shown.
+                job.done = sum(last - first for first, last in job.spans)
+                job.frames_per_s, job.stage = event.frames_per_s, "rendering"
+                if event.preview is not None and latest >= 0:
+                    self._strips.setdefault(job.id, Strip(event.total)).add(latest, event.preview)
+            elif isinstance(event, WorkerStatus):
+                others = [row for row in job.rows if row["worker"] != event.worker]
+                rows = others if event.state == "lost" else [*others, asdict(event)]
+                job.rows = sorted(rows, key=lambda row: row["worker"])
             elif isinstance(event, Prepared):
                 job.facts |= {"size": [event.width, event.height], "model": event.model, "device": event.device}
             elif isinstance(event, Note) and not event.detail:
@@ -324,6 +356,24 @@ class Queue:
                 job.stage = words.get(type(event), job.stage)
             told = asdict(job)
         self._hub.publish("job", job=told, frame=isinstance(event, Rendered) and event.preview is not None)
+
+
+@contextlib.contextmanager
+def _crew_of(job: Job) -> Iterator[RayCrew | None]:
+    """The workers that a job asks for, as long as they are needed; None: this process renders.
+
+    Raises
+    ------
+    MissingExtraError
+        Ray is not installed.
+    DeviceError
+        There are no cards here.
+    """
+    if not job.workers and not job.cards:
+        yield None
+        return
+    with RayCrew(Cluster.of_cards(job.cards) if job.cards else Cluster(workers=job.workers)) as crew:
+        yield crew
 
 
 def _plan_file(videos: Path, file: str) -> Path:

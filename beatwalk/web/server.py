@@ -56,6 +56,7 @@ class Server:
         project = self.projects.get(name)
         if project.song is not None and project.state.analysis is None and project.problem is None:
             self.hearing.begin(project)
+        self.hearing.get_ready()
         return project
 
     def _measure(self, project: Project, job: Job) -> None:

@@ -151,3 +151,18 @@ def test_a_song_without_beats_gives_zeros() -> None:
     silent = known_analysis(bpm=1)
     np.testing.assert_array_equal(shaped_source(Rule(source="bar_phase"), silent, TIMELINE), 0)
     assert shaped_source(Rule(source="beat", offset_beats=1), silent, TIMELINE).sum() == 1
+
+
+@given(
+    numbers=st.lists(st.integers(0, 90_000), max_size=20),
+    fps=st.sampled_from([Fraction(24), Fraction(30000, 1001), Fraction(8), Fraction(1, 3)]),
+    start_s=st.sampled_from([0.0, 0.1, 12.345]),
+    half=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(1, 3)]),
+)
+def test_frames_of_many_moments_are_those_of_each(
+    numbers: list[int], fps: Fraction, start_s: float, half: Fraction
+) -> None:
+    """Halfway between two frames as well, where floats do not decide."""
+    timeline = Timeline(fps=fps, n_frames=100_000, start_s=start_s)
+    times_s = start_s + np.array([float((number + half) / fps) for number in numbers])
+    assert timeline.frames_at(times_s).tolist() == [timeline.frame_at(float(time_s)) for time_s in times_s]

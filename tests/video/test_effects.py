@@ -18,7 +18,7 @@ from beatwalk.perception.srgb import to_linear, to_srgb
 from beatwalk.settings import MAX_TRAILS
 from beatwalk.targets import TARGETS, key_of
 from beatwalk.types import Frames, Targets
-from beatwalk.video import effects, kernels
+from beatwalk.video import effects, frames_before, kernels, with_effects
 from beatwalk.video.camera import Camera, camera_matrices
 from beatwalk.video.chain import Geometry, Grade, Trails
 from beatwalk.video.color import roll_off
@@ -301,6 +301,19 @@ def test_trails_move_with_the_camera() -> None:
     bare, trailing = finished(frames, **moves), finished(frames, **moves, trails=0.8)
     assert centre(trailing[-1]) == pytest.approx(centre(bare[-1]), abs=0.1)
     assert np.abs(trailing[-1].astype(int) - bare[-1]).max() < 25  # a little softer, since sampled again and again
+
+
+def test_one_frame_has_what_earlier_ones_leave_in_it() -> None:
+    """Its trails are followed back until they cannot be seen, and no further."""
+    frames = np.random.default_rng(4).integers(0, 256, (60, SIZE[1], SIZE[0], 3), np.uint8)
+    share = np.where(np.arange(60) < 50, 0.6, 0.0)
+    whole, targets = finished(frames, trails=share, exposure=0.2), asking(60, trails=share, exposure=0.2)
+    assert [frames_before(targets, frame) for frame in (0, 3, 40, 55)] == [0, 3, 10, 0]
+    for frame in (0, 3, 40, 55):
+        first = frame - frames_before(targets, frame)
+        alone = with_effects(frames[first : frame + 1], first, targets)[-1]
+        assert np.abs(alone.astype(int) - whole[frame]).max() <= 2
+    assert frames_before(asking(60, trails=0.95), 59) == 24
 
 
 def test_trails_begin_with_the_frame_before() -> None:

@@ -6,6 +6,8 @@ import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,17 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from beatwalk import api
-from beatwalk.core import WorkFolder, read_json
+from beatwalk.api import OwnCrew
+from beatwalk.core import Rendered, Reporter, WorkerStatus, WorkFolder, read_json
 from beatwalk.errors import PlanError
+from beatwalk.jobs import Cluster
 from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception import Pictures
 from beatwalk.plan import read_plan
 from beatwalk.video import read_frames
-from beatwalk.web.frames import Strip
+from beatwalk.web import queue as queues
+from beatwalk.web.frames import Growth, Strip
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import NotThereError
 from beatwalk.web.projects import Projects
@@ -35,6 +40,7 @@ from tests.web.conftest import client_of, make_known
 
 KNOWN = "/api/projects/known"
 PATIENCE_S = 120.0
+CHOICES = {"device": "auto"}
 
 
 def until(reached: Callable[[], Any]) -> Any:
@@ -96,7 +102,7 @@ def test_jobs_are_rendered_in_the_order_that_people_choose(tmp_path: Path) -> No
     queue = Queue(projects, Hub(), ModelKeeper.holding(FakeGenerator()), lambda _, job: ended.append(job.file))
     plan = project.plan_of(project.state)
     for number in range(4):
-        queue.add(project, plan, "auto", {"n": number})
+        queue.add(project, plan, {"n": number}, CHOICES)
     first, second, third, fourth = (job["id"] for job in queue.jobs())
     queue.move(fourth, second)
     queue.cancel(third)
@@ -116,7 +122,7 @@ def test_a_cancelled_render_keeps_its_frames_and_resumes(tmp_path: Path) -> None
     projects, slow = Projects(tmp_path / "projects", Hub()), SlowGenerator()
     project = projects.get("known")
     queue = Queue(projects, Hub(), ModelKeeper.holding(slow))
-    job = queue.add(project, project.plan(), "auto", {})
+    job = queue.add(project, project.plan(), {}, CHOICES)
     work = WorkFolder(project.videos / job.file)
     queue.start()
     until(lambda: work.has_segments)
@@ -147,13 +153,137 @@ def test_pictures_that_pass_are_thinned() -> None:
     assert strip.near(5) is None
     for frame in range(7, 100_000, 8):
         strip.add(frame, str(frame).encode())
-    assert strip.latest == b"99999"
+    assert strip.latest == (99_999, b"99999")
     kept = {strip.near(frame) for frame in range(0, 100_000, 5)}
     assert 1500 < len(kept) <= 2000
-    assert strip.near(0) == b"7"
-    assert abs(int(strip.near(50_000) or 0) - 50_000) <= 56
+    assert strip.near(0) == (7, b"7")
+    assert abs((strip.near(50_000) or (0,))[0] - 50_000) <= 56
     strip.clear()
-    assert (strip.near(7), strip.latest) == (None, b"99999")
+    assert (strip.near(7), strip.latest) == (None, (99_999, b"99999"))
+
+
+def test_pictures_of_several_workers_come_in_any_order() -> None:
+    """The nearest one is shown, whichever came last."""
+    strip = Strip(100)
+    for frame in (40, 10, 41, 11, 39):
+        strip.add(frame, str(frame).encode())
+    assert strip.latest == (39, b"39")
+    assert [strip.near(frame) for frame in (0, 20, 30, 39, 99)] == [
+        (10, b"10"), (11, b"11"), (39, b"39"), (39, b"39"), (41, b"41"),
+    ]  # fmt: skip
+
+
+def test_growth_joins_segments_that_touch(tmp_path: Path) -> None:
+    """Segments that several workers make at once are ranges of their own until they meet."""
+    make_known(tmp_path / "projects", "@0 a\n@bar 3 b\n@bar 6 c\n")
+    project = Projects(tmp_path / "projects", Hub()).get("known")
+    plan = project.plan()
+    growth, (first, second, third) = Growth(plan, tmp_path / "none.mp4"), plan.segments
+    assert growth.spans() == []
+
+    def made(index: int, count: int) -> int:
+        event = Rendered(done=1, total=160, reused=0, segment=index, in_segment=count, progress=0.1, left_s=None)
+        return growth.see(event)
+
+    assert made(1, 4) == second.first + 3
+    assert made(0, 2) == 1
+    assert growth.spans() == [(0, 2), (second.first, second.first + 4)]
+    made(0, first.n_frames)
+    made(2, third.n_frames)
+    assert growth.whole == 2
+    assert growth.spans() == [(0, second.first + 4), (third.first, third.last)]
+
+
+def test_frames_of_an_unfinished_render_have_their_effects(tmp_path: Path) -> None:
+    """Exposure, zoom and trails, as in the video that is made of them in the end."""
+    folder = make_known(tmp_path / "projects", "@0 a\n@bar 3 b\n@bar 6 c\n")
+    look = "[color]\nexposure = 0.7\n[trails]\namount = 0.5\n[safety]\nallow_flashes = true\n[camera]\nzoom = 0.3\n"
+    (folder / "preset.toml").write_text('[video]\nfps = 8\nsize = "64x48"\ncrf = 1\n' + look)
+    projects = Projects(tmp_path / "projects", Hub())
+    project = projects.get("known")
+    queue = Queue(projects, Hub(), ModelKeeper.holding(SlowGenerator()))
+    job = queue.add(project, project.plan(), {}, CHOICES)
+    work = WorkFolder(project.videos / job.file)
+    queue.start()
+    until(lambda: work.has_segments)
+    queue.cancel(job.id)
+    until(lambda: job.status == "cancelled")
+    frames = (0, 7, job.done - 1)
+    shown = [_pixels(queue.picture(job.id, time_s=frame / 8)) for frame in frames]
+    bare = next(read_frames(work.frames_file(0)))[0]
+    queue.resume(job.id)
+    until(lambda: job.status == "done")
+    queue.close()
+    video = decoded(project.videos / job.file)
+    for picture, frame in zip(shown, frames, strict=True):
+        assert np.abs(video[frame].astype(float) - picture).mean() < 4  # levels; a JPEG and H.264 lie between
+    assert np.abs(bare.astype(float) - shown[0]).mean() > 15
+
+
+def _pixels(picture: bytes | None) -> Any:
+    assert picture is not None
+    return np.asarray(Image.open(io.BytesIO(picture)), float)
+
+
+class CrewOfTwo(OwnCrew):
+    """Says what two workers would, and renders alone."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        assert cluster.workers == 2
+        super().__init__(ModelKeeper.holding(SlowGenerator()))
+
+    def __enter__(self) -> CrewOfTwo:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def prepare(self, request: api.RenderRequest, tell: Reporter) -> Any:
+        """Tell of a worker that renders, and of one that is lost."""
+        for worker, state, segment in ((2, "starting", None), (1, "working", 3), (2, "lost", None)):
+            tell(WorkerStatus(worker=worker, state=state, node="here", device="cpu", segment=segment, done=0.5))
+        return super().prepare(request, tell)
+
+
+def test_a_render_by_workers_tells_what_each_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each that is there, none for one that was lost, and none once it is over."""
+    make_known(tmp_path / "projects")
+    monkeypatch.setattr(queues, "RayCrew", CrewOfTwo)
+    projects = Projects(tmp_path / "projects", Hub())
+    project = projects.get("known")
+    queue = Queue(projects, Hub(), ModelKeeper.holding(FakeGenerator()))
+    job = queue.add(project, project.plan(), {}, {"device": "cpu", "workers": 2})
+    queue.start()
+    until(lambda: job.done)
+    rows = queue.jobs()[0]["rows"]
+    assert [(row["worker"], row["state"], row["segment"], row["done"]) for row in rows] == [(1, "working", 3, 0.5)]
+    until(lambda: job.status == "done")
+    queue.close()
+    assert job.rows == []
+
+
+@pytest.mark.slow
+def test_workers_on_ray_render_a_job(tmp_path: Path) -> None:
+    """Two of them share the segments, and say where they are."""
+    pytest.importorskip("ray", reason="workers need ray: pip install 'beatwalk[ray]'")
+    make_known(tmp_path / "projects", "@0 a\n@bar 3 b\n@bar 6 c\n")
+    projects = Projects(tmp_path / "projects", Hub())
+    project = projects.get("known")
+    project.change("in and out", lambda state: replace(state, end_s=6.0))
+    queue = Queue(projects, Hub(), ModelKeeper())
+    job = queue.add(project, project.plan(), {}, {"device": "cpu", "workers": 2})
+    queue.start()
+    until(lambda: len(job.rows) == 2 and all(row["device"] == "cpu" for row in job.rows))
+    until(lambda: job.status in ("done", "failed"))
+    queue.close()
+    assert (job.status, job.message) == ("done", "")
+
+
+def test_what_can_compute_here_is_told(client: TestClient) -> None:
+    """The CPU always; workers where Ray is installed."""
+    told = client.get("/api/devices").json()
+    assert told["devices"][:2] == ["auto", "cpu"]
+    assert bool(told["workers"]) == (find_spec("ray") is not None)
 
 
 def test_moments_that_have_passed_have_pictures(tmp_path: Path) -> None:
@@ -162,7 +292,7 @@ def test_moments_that_have_passed_have_pictures(tmp_path: Path) -> None:
     projects = Projects(tmp_path / "projects", Hub())
     project = projects.get("known")
     queue = Queue(projects, Hub(), ModelKeeper.holding(SlowGenerator()))
-    job = queue.add(project, project.plan(), "auto", {})
+    job = queue.add(project, project.plan(), {}, CHOICES)
     queue.start()
     until(lambda: job.done)
     assert Image.open(io.BytesIO(queue.picture(job.id, time_s=0.0) or b"")).format == "JPEG"
@@ -181,8 +311,8 @@ def test_the_queue_outlives_its_server(tmp_path: Path) -> None:
     projects = Projects(tmp_path / "projects", Hub())
     project = projects.get("known")
     first = Queue(projects, Hub(), ModelKeeper.holding(SlowGenerator()))
-    job = first.add(project, project.plan(), "auto", {})
-    first.add(project, project.plan(), "auto", {})
+    job = first.add(project, project.plan(), {}, CHOICES)
+    first.add(project, project.plan(), {}, CHOICES)
     first.start()
     until(lambda: WorkFolder(project.videos / job.file).has_segments)
     first.close()  # as Ctrl-C does; a kill leaves the job as running, which is read as waiting too
@@ -201,7 +331,7 @@ def test_a_removed_job_leaves_nothing_but_finished_videos(tmp_path: Path) -> Non
     projects = Projects(tmp_path / "projects", Hub())
     project = projects.get("known")
     queue = Queue(projects, Hub(), ModelKeeper.holding(SlowGenerator()))
-    job = queue.add(project, project.plan(), "auto", {})
+    job = queue.add(project, project.plan(), {}, CHOICES)
     queue.start()
     until(lambda: WorkFolder(project.videos / job.file).has_segments)
     with pytest.raises(Exception, match="cancel it first"):
@@ -223,6 +353,7 @@ def test_stills_are_made_once(known: TestClient) -> None:
     pictures = [known.get(f"{KNOWN}/stills/{key}").content for key in keys]
     assert len(set(pictures)) == 3
     assert Image.open(io.BytesIO(pictures[0])).size == (256, 192)  # small, of the video's shape
+    assert known.get("/api/projects").json()[0]["still"] == keys[0]
     known.patch(KNOWN, json={"settings": {"video": {"size": "48x64"}}})
     assert not known.post(f"{KNOWN}/stills", json=body).json()[0]["ready"]
 

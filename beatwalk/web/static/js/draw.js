@@ -9,6 +9,8 @@ import { view } from "./view.js";
 const RULER = 18; // pixels at the top of the waveform that hold the numbers of bars
 const LEAST_BEAT_PX = 7;
 const LEAST_NUMBER_PX = 34;
+const DRUMS = [["hat", "s0"], ["snare", "s6"], ["kick", "s7"]]; // from the top, and their colours
+const DRUM_ROW = 8; // pixels
 
 /** @type {Record<string, string>} */
 let colors = {};
@@ -111,18 +113,18 @@ export function drawSong(canvas, wave, curve, moving) {
   const { pen, width, height } = cleared(canvas);
   const heard = store.heard;
   if (heard) drawGrid(pen, heard, height);
-  const middle = RULER + (height - RULER) * 0.48;
-  const half = (height - RULER) * 0.44;
+  const top = RULER + (heard && Object.keys(heard.drums).length ? DRUMS.length * DRUM_ROW + 2 : 0);
+  const middle = top + (height - top) * 0.48;
+  const half = (height - top) * 0.44;
   if (wave) drawWave(pen, wave, { start: view.start, span: view.span, width, middle, half, x: (time) => view.x(time) });
   if (!heard) return;
   drawOnsets(pen, heard, height);
+  drawDrums(pen, heard, width);
   if (curve) {
     pen.strokeStyle = colors.ink;
     pen.lineWidth = 1.4;
-    line(pen, width, (time) => {
-      const at = time * curve.rate_hz;
-      return height - 4 - ((curve.values[Math.min(Math.round(at), curve.values.length - 1)] ?? 0) / 255) * (height - RULER - 8);
-    });
+    const { values, rate_hz } = curve;
+    line(pen, width, (from, to) => height - 4 - (highest(values, from * rate_hz, to * rate_hz) / 255) * (height - RULER - 8));
     pen.lineWidth = 1;
   }
   pen.fillStyle = colors.accent;
@@ -182,6 +184,20 @@ function drawOnsets(pen, heard, height) {
   pen.globalAlpha = 1;
 }
 
+/** A row of dots for each drum below the ruler, as large as its strokes. @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} width */
+function drawDrums(pen, heard, width) {
+  DRUMS.forEach(([name, color], row) => {
+    const { times, strength } = heard.drums[name] ?? { times: [], strength: [] };
+    if ((times.length / Math.max(heard.duration_s, 1)) * view.span > width / 5) return;
+    pen.fillStyle = colors[color];
+    for (let i = lowerBound(times, view.start); i < times.length && times[i] <= view.end; i += 1) {
+      pen.beginPath();
+      pen.arc(view.x(times[i]), RULER + 5 + row * DRUM_ROW, 1 + 1.7 * (strength[i] ?? 1), 0, 2 * Math.PI);
+      pen.fill();
+    }
+  });
+}
+
 /** @param {CanvasRenderingContext2D} pen @param {number} width @param {number} height */
 function drawExcerpt(pen, width, height) {
   const { start_s, end_s } = store.project;
@@ -206,13 +222,25 @@ function diamond(pen, x, y) {
 }
 
 /**
- * A line over the view, from a function of time to y.
- * @param {CanvasRenderingContext2D} pen @param {number} width @param {(time: number) => number} y
+ * A line over the view, from a function of the time that a column shows to y.
+ * @param {CanvasRenderingContext2D} pen @param {number} width @param {(from: number, to: number) => number} y
  */
 function line(pen, width, y) {
   pen.beginPath();
-  for (let x = 0; x <= width; x += 1) pen.lineTo(x, y(view.time(x)));
+  for (let x = 0; x <= width; x += 1) pen.lineTo(x, y(view.time(x), view.time(x + 1)));
   pen.stroke();
+}
+
+/**
+ * The highest of the values that a column shows, so that short peaks are seen at any zoom.
+ * @param {ArrayLike<number>} values @param {number} from @param {number} to
+ */
+function highest(values, from, to) {
+  const first = Math.floor(from);
+  const last = Math.max(first, Math.floor(to) - 1);
+  let value = 0;
+  for (let i = first; i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
+  return value;
 }
 
 /**
@@ -228,10 +256,7 @@ export function drawValues(canvas, values, rate_hz, top, label = "") {
   pen.beginPath();
   pen.moveTo(0, height);
   for (let x = 0; x <= width; x += 1) {
-    const first = Math.floor((view.start + x * step) * rate_hz);
-    const last = Math.max(first, Math.floor((view.start + (x + 1) * step) * rate_hz) - 1);
-    let value = 0;
-    for (let i = first; i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
+    const value = highest(values, (view.start + x * step) * rate_hz, (view.start + (x + 1) * step) * rate_hz);
     pen.lineTo(x, height - value * scale);
   }
   pen.lineTo(width, height);

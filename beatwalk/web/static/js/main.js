@@ -94,7 +94,6 @@ async function open(id) {
   const [project, options] = await Promise.all([call("GET", `/projects/${encodeURIComponent(id)}`), call("GET", "/options")]);
   $("studio").hidden = false;
   store.options = options;
-  for (const { name, kind } of options.sources) if (kind === "curve") $("source").append(new Option(name, name));
   beginStills();
   beginTimeline();
   beginBlocks();

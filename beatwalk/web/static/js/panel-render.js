@@ -13,7 +13,11 @@ let jobs = [];
 let videos = [];
 /** @type {Record<string, number>} raised with every new frame, so that the picture is fetched again */
 const frames = {};
+/** @type {{devices: string[], cards: number, workers: number}} what can compute here; told after a moment */
+let here = { devices: [], cards: 0, workers: 0 };
 let device = "auto";
+let opened = false; // what is seldom changed
+let workers = ""; // who renders: this process, a number of workers, or all cards
 /** @type {any} */
 let estimate = null;
 let estimating = 0; // the newest question; an older answer is not shown
@@ -55,34 +59,34 @@ function draw() {
   if (!store.options || !store.project || typing(panel)) return;
   const focus = /** @type {HTMLElement|null} */ (panel.contains(document.activeElement) ? document.activeElement : null)?.dataset.name;
   const { options, project } = store;
-  const { video, model } = project.settings;
+  const { video } = project.settings;
   const { aspect, side } = shape();
   const length = (project.end_s ?? store.duration) - project.start_s;
   const open = [...panel.querySelectorAll("details[open]")].map((one) => /** @type {HTMLElement} */ (one).dataset.file);
   const { scrollTop } = panel;
   panel.replaceChildren(
+    h("div", { class: "shapes", role: "group", "aria-label": "Shape" }, ...options.aspects.map((one) => shapeButton(one, one.name === aspect, side))),
     h(
       "div",
       { class: "pair" },
-      choice("Shape", "aspect", options.aspects.map((one) => [one.name, `${one.name} ${one.width}:${one.height}`]), aspect, (value) => store.change({ settings: { video: { size: sized(value, side) } } })),
       choice("Longer side", "side", SIDES.map((one) => [String(one), `${one} pixels`]), String(side), (value) => store.change({ settings: { video: { size: sized(aspect, Number(value)) } } })),
       choice("Frames a second", "fps", options.fps.map((one) => [one, one]), video.fps, (value) => store.change({ settings: { video: { fps: value } } })),
-      choice("Codec", "codec", options.codecs.map((one) => [one.name, `${one.name} (${one.suffix})`]), video.codec, (value) => store.change({ settings: { video: { codec: value } } })),
       choice("Model", "model", options.models.map((one) => [one.name, one.name]), project.model ?? "nano", (value) => store.change({ model: value })),
-      choice("Device", "device", options.devices.map((one) => [one, one]), device, (value) => {
-        device = value;
-        ask();
-      }),
-      choice("Steps", "steps", [["", "the model's own"], ...["1", "2", "4", "8", "15", "20", "30", "50"].map((one) => /** @type {[string, string]} */ ([one, one]))], String(model.steps ?? ""), (value) => store.change({ settings: { model: { steps: value ? Number(value) : null } } })),
-      h("label", { class: "field" }, "Seed", h("input", { type: "number", min: 0, step: 1, value: project.settings.seed, "data-name": "seed", onchange: (/** @type {any} */ event) => store.change({ settings: { seed: Number(event.target.value) } }) })),
+      sharing() || choice("Codec", "codec", codecs(), video.codec, setCodec),
     ),
+    seldom(),
     h(
       "div",
-      { class: "estimate num", role: "status" },
-      estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–"),
-      estimate && !estimate.error ? h("span", { class: "dim small" }, `${estimate.frames} frames of ${estimate.size.join("×")} · ${size(estimate.bytes)} of ${size(estimate.free_bytes)} free · ${span(length)} of the song`) : "",
+      { class: "estimate num" },
+      h(
+        "div",
+        { class: "grow", role: "status" },
+        estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–", workers && estimate && h("span", { class: "dim small" }, " in one process")),
+        estimate && !estimate.error ? h("p", { class: "dim small" }, `${estimate.frames} frames of ${estimate.size.join("×")} · ${size(estimate.bytes)} of ${size(estimate.free_bytes)} free · ${span(length)} of the song`) : "",
+      ),
+      h("button", { class: "button primary", type: "button", "data-name": "render", disabled: !project.blocks.length, onclick: render }, "Render"),
     ),
-    h("p", { class: "row" }, h("button", { class: "button primary", type: "button", "data-name": "render", disabled: !project.blocks.length, onclick: render }, "Render"), h("span", { class: "dim small" }, project.blocks.length ? "I and O on the timeline set where it begins and ends." : "Write a prompt first.")),
+    h("p", { class: "dim small" }, project.blocks.length ? "I and O on the timeline set where it begins and ends." : "Write a prompt first."),
     h("hr"),
     h("h2", {}, "Queue"),
     jobs.some((job) => job.status !== "done") ? h("div", { class: "cards", role: "list" }, ...jobs.filter((job) => job.status !== "done").map(jobCard)) : h("p", { class: "dim small" }, "Nothing is waiting. A render continues when you close this page, and after a restart."),
@@ -92,6 +96,82 @@ function draw() {
   panel.scrollTop = scrollTop;
   if (focus) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-name="${focus}"]`))?.focus({ preventScroll: true });
 }
+
+/** @param {{name: string, width: number, height: number}} one @param {boolean} chosen @param {number} side */
+function shapeButton(one, chosen, side) {
+  const longer = Math.max(one.width, one.height);
+  const outline = h("i", { "aria-hidden": "true" });
+  outline.style.width = `${(26 * one.width) / longer}px`;
+  outline.style.height = `${(26 * one.height) / longer}px`;
+  return h(
+    "button",
+    { class: "tile shape", type: "button", "data-name": `shape-${one.name}`, "aria-pressed": String(chosen), title: `${one.width}:${one.height}`, onclick: () => store.change({ settings: { video: { size: sized(one.name, side) } } }) },
+    h("span", {}, outline),
+    one.name,
+  );
+}
+
+/** @returns {[string, string][]} */
+const codecs = () => store.options.codecs.map((one) => [one.name, `${one.name} (${one.suffix})`]);
+
+/** @param {string} codec */
+const setCodec = (codec) => store.change({ settings: { video: { codec } } });
+
+/** What is seldom changed, folded; what is chosen stands in the heading. */
+function seldom() {
+  const { video, model, seed } = store.project.settings;
+  const shared = sharing() !== "";
+  const told = [shared && video.codec, model.steps ? `${model.steps} steps` : "the model's own steps", `seed ${seed}`, `on ${device}`];
+  return h(
+    "details",
+    { class: "conditions", open: opened, ontoggle: (/** @type {any} */ event) => (opened = event.target.open) },
+    h("summary", { "data-name": "seldom" }, told.filter(Boolean).join(" · ")),
+    h(
+      "div",
+      { class: "pair" },
+      shared && choice("Codec", "codec", codecs(), video.codec, setCodec),
+      choice("Steps", "steps", [["", "the model's own"], ...["1", "2", "4", "8", "15", "20", "30", "50"].map((one) => /** @type {[string, string]} */ ([one, one]))], String(model.steps ?? ""), (value) => store.change({ settings: { model: { steps: value ? Number(value) : null } } })),
+      h("label", { class: "field" }, "Seed", h("input", { type: "number", min: 0, step: 1, value: seed, "data-name": "seed", onchange: (/** @type {any} */ event) => store.change({ settings: { seed: Number(event.target.value) } }) })),
+      choice("Device", "device", (here.devices.length ? here.devices : ["auto"]).map((one) => [one, one]), device, (value) => {
+        device = value;
+        draw();
+        ask();
+      }),
+    ),
+  );
+}
+
+/** Who renders, where there is a choice: with Ray, or with several cards. */
+function sharing() {
+  if (!here.workers && here.cards < 2) return "";
+  /** @type {[string, string][]} */
+  const choices = [["", "one process"]];
+  if (here.workers && here.cards > 1) choices.push(["all", `all ${here.cards} cards`]);
+  for (let count = 2; count <= here.workers && here.cards < 2; count += 1) choices.push([String(count), `${count} workers`]);
+  if (here.workers && here.cards < 2 && here.workers < 2) choices.push(["1", "1 worker"]);
+  const made = choice("Workers", "workers", choices, workers, (value) => {
+    workers = value;
+    draw();
+  });
+  if (!here.workers) made.append(h("span", {}, "Several cards render together with beatwalk[ray]."));
+  return made;
+}
+
+/** @param {Job["rows"][0]} row */
+function worker(row) {
+  const { segment } = row;
+  const parts = segment === null ? [row.state] : [`segment ${segment + 1}`, row.frames_per_s !== null && `${row.frames_per_s.toFixed(1)} frames/s`];
+  return h(
+    "div",
+    { role: "listitem" },
+    h("span", { class: "dim num" }, [`${row.worker}`, row.device].filter(Boolean).join(" · ")),
+    h("span", { class: "num" }, parts.filter(Boolean).join(" · ")),
+    h("progress", { max: 1, value: segment === null ? 0 : row.done, "aria-label": `Worker ${row.worker}` }),
+  );
+}
+
+/** @param {Job} job */
+const crew = (job) => h("div", { class: "workers facts small", role: "list", "aria-label": "Workers" }, ...job.rows.map(worker));
 
 /** @param {Job} job */
 function told(job) {
@@ -123,6 +203,7 @@ function jobCard(job) {
     ),
     h("p", { class: "facts dim small num" }, told(job)),
     h("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.file}` }),
+    crew(job),
     job.message && h("p", { class: "problem facts" }, job.message),
     ...job.notes.map((note) => h("p", { class: "dim small facts" }, note)),
   );
@@ -140,7 +221,7 @@ function film(video, open) {
   return h(
     "div",
     { class: "film", role: "listitem" },
-    h("div", { class: "row" }, h("b", { class: "grow" }, video.file), h("button", { class: "button small", type: "button", "data-name": `watch-${video.file}`, onclick: () => store.tell("watch", video) }, "Watch"), h("a", { class: "button small", href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
+    h("div", { class: "row" }, h("b", { class: "grow", title: video.file }, video.file), h("button", { class: "button small", type: "button", "data-name": `watch-${video.file}`, onclick: () => store.tell("watch", video) }, "Watch"), h("a", { class: "button small", href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
     report
       ? h(
           "div",
@@ -160,7 +241,7 @@ function film(video, open) {
 export async function render() {
   try {
     await store._last;
-    const job = await call("POST", `${store.path}/renders`, { device });
+    const job = await call("POST", `${store.path}/renders`, { device, workers: Number(workers) || 0, cards: workers === "all" ? "all" : "" });
     toast(`${job.file} is in the queue`);
     store.tell("show", "render");
   } catch (error) {
@@ -184,6 +265,11 @@ async function readJobs() {
   jobs = (await call("GET", "/jobs")).filter((/** @type {Job} */ job) => job.project === store.project.id || job.status !== "done");
   draw();
   store.tell("jobs", jobs);
+}
+
+async function readDevices() {
+  here = await call("GET", "/devices");
+  draw();
 }
 
 async function readVideos() {
@@ -211,6 +297,7 @@ export function beginRender() {
   store.on("tab", (name) => {
     if (name !== "render") return;
     draw();
+    if (!here.devices.length) readDevices();
     if (!estimate) ask();
   });
   store.on("event", (event) => {
@@ -240,5 +327,6 @@ function update(job) {
     else picture.replaceWith(h("img", { class: "frame", src: url, alt: "Latest frame" }));
   }
   /** @type {HTMLElement} */ (shown.querySelector(".facts")).textContent = told(job);
+  shown.querySelector(".workers")?.replaceWith(crew(job));
   /** @type {HTMLProgressElement} */ (shown.querySelector("progress")).value = job.progress;
 }

@@ -37,17 +37,17 @@ const timeOf = (job, frame) => (job.facts.start_s ?? 0) + frame / rate(job.facts
 function frameNow() {
   const running = jobs.find((job) => job.status === "running");
   if (filmNow() && (player.playing || !running)) return null;
-  const job = [running, ...jobs.slice().reverse()].find((one) => one && player.time >= timeOf(one, 0) && player.time < timeOf(one, one.done - 0.5));
+  const job = [running, ...jobs.slice().reverse()].find((one) => one?.spans.some(([first, last]) => player.time >= timeOf(one, first) && player.time < timeOf(one, last - 0.5)));
   if (!job) return null;
   const step = player.playing ? STEP_S : 1 / rate(job.facts.fps);
   const time = timeOf(job, 0) + Math.floor((player.time - timeOf(job, 0)) / step + 1e-6) * step;
-  return `/api/jobs/${job.id}/frame?time_s=${time.toFixed(3)}`;
+  return `/api/jobs/${job.id}/frame?time_s=${time.toFixed(3)}&n=${job.whole}`; // asked again in full size
 }
 
 /** The frame that was rendered last, where its prompt is the one at the playhead. */
 function latestNow() {
   const running = jobs.find((job) => job.status === "running" && job.done);
-  if (!running || !store.project.blocks.length || store.blockAt(timeOf(running, running.done - 1)) !== store.blockAt(player.time)) return null;
+  if (!running || running.rows.length || !store.project.blocks.length || store.blockAt(timeOf(running, running.done - 1)) !== store.blockAt(player.time)) return null;
   return `/api/jobs/${running.id}/frame?n=${running.done}`;
 }
 
@@ -69,7 +69,7 @@ function show() {
     still.src = picture;
   }
   still.alt = block?.prompt ?? "";
-  const badge = now ? now.name : frame ? "rendered, before effects" : latest ? "latest frame, before effects" : picture ? "still" : "";
+  const badge = now ? now.name : frame ? "rendered" : latest ? "latest frame" : picture ? "still" : "";
   $("stage-badge").hidden = !badge;
   $("stage-badge").textContent = badge;
   $("stage-empty").hidden = Boolean(now || picture);

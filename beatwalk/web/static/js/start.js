@@ -65,6 +65,7 @@ export async function showStart() {
         h(
           "a",
           { href: `/?project=${one.id}` },
+          one.still ? h("img", { src: `/api/projects/${one.id}/stills/${one.still}`, alt: "" }) : h("span", { class: "blank", "aria-hidden": "true" }),
           h("span", { class: "name" }, one.name),
           h("span", { class: "dim small grow" }, one.song || "no song yet"),
           h("span", { class: "dim small num" }, [one.videos ? `${one.videos} ${one.videos === 1 ? "video" : "videos"}` : "", `${span(one.ago_s)} ago`].filter(Boolean).join(" · ")),

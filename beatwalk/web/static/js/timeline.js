@@ -1,7 +1,7 @@
 // The timeline: canvases, playhead, and what a pointer, a wheel or the arrow keys do on them.
 
 import { bytes, call } from "./api.js";
-import { $, clock, h, lowerBound, paused } from "./dom.js";
+import { $, clock, h, lowerBound } from "./dom.js";
 import { drawMinimap, drawSong, drawValues, readColors, sectionColor } from "./draw.js";
 import { player } from "./player.js";
 import { position, snapped, stepped } from "./snapping.js";
@@ -21,6 +21,8 @@ let curves = null;
 /** @type {{index: number, time: number}|null} */
 let moving = null;
 let drawing = false;
+let asking = false; // for curves
+let stale = false; // the curves that are asked for are no longer those that are wanted
 let anchoring = false;
 
 /** @param {boolean} on whether beats may be dragged */
@@ -39,12 +41,17 @@ export function redraw() {
     view.width = $("timeline").clientWidth;
     drawSong($("wave"), wave, curve, moving);
     drawMinimap($("minimap"), wave);
-    const top = Math.max(1, ...(curves?.speed ?? []).map((value) => value));
-    drawValues($("speed"), curves?.speed ?? [], curves?.rate_hz ?? 1, top, "speed");
+    drawSpeed();
     drawSections();
     placePlayhead();
     store.tell("view");
   });
+}
+
+function drawSpeed() {
+  const speed = curves?.speed ?? [];
+  const top = speed.reduce((most, value) => Math.max(most, value), 1);
+  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top, "speed");
 }
 
 function placePlayhead() {
@@ -183,18 +190,26 @@ function key(event) {
   view.follow(player.time);
 }
 
-const fetchCurves = paused(40, async () => {
-  if (!store.heard) return;
+async function fetchCurves() {
   const { project } = store;
   const found = await call("POST", `${store.path}/curves`, { settings: store.draft ?? {}, rules: store.drawn ?? [] }).catch(() => null);
   if (!found || project.id !== store.project.id) return;
   curves = found;
+  drawSpeed();
   store.tell("curves", found);
-  redraw();
-});
+}
 
-/** Asks for the target speed and the rules' curves again. */
-export const refreshCurves = fetchCurves;
+/** Asks for the target speed and the rules' curves again: at once, or when the answer that is awaited is there. */
+export async function refreshCurves() {
+  stale = true;
+  if (asking || !store.heard) return;
+  asking = true;
+  while (stale) {
+    stale = false;
+    await fetchCurves();
+  }
+  asking = false;
+}
 
 async function fetchWave() {
   const found = await bytes(`${store.path}/waveform`).catch(() => null);
@@ -206,9 +221,18 @@ async function fetchWave() {
 
 /** @param {string} name of a source; empty: no curve */
 async function fetchSource(name) {
-  const found = name && store.heard ? await bytes(`${store.path}/sources/${name}`).catch(() => null) : null;
+  const found = name && store.heard ? await bytes(`${store.path}/sources/${encodeURIComponent(name)}`).catch(() => null) : null;
   curve = found ? { values: new Uint8Array(found.buffer), rate_hz: found.rate_hz } : null;
   redraw();
+}
+
+/** Offers every source that changes: the song's, and those of the project's files. */
+function offerSources() {
+  const names = ["", ...store.options.sources.map((one) => one.name).filter((name) => name !== "constant"), ...store.project.file_sources];
+  const choice = $("source");
+  if ([...choice.options].map((one) => one.value).join() === names.join()) return;
+  const chosen = choice.value;
+  choice.replaceChildren(...names.map((name) => new Option(name.replace("_", " ") || "no curve", name, false, name === chosen)));
 }
 
 function showState() {
@@ -264,6 +288,7 @@ export function beginTimeline() {
     const now = JSON.stringify(store.project.settings.walk);
     if (now !== settings) refreshCurves();
     settings = now;
+    offerSources();
     showState();
     showTime();
     redraw();

@@ -11,6 +11,7 @@
  * @property {number[]} beats_per_bar
  * @property {number[]} onsets
  * @property {number[]} onset_strength
+ * @property {Record<string, {times: number[], strength: number[]}>} drums
  * @property {Section[]} sections
  * @property {number|null} drop
  */
@@ -39,6 +40,7 @@
  * @property {Problem|null} prompt_problem
  * @property {Settings} settings
  * @property {string} preset
+ * @property {string[]} file_sources of stems, MIDI files and curves that the preset names
  * @property {string|null} model
  * @property {number} start_s
  * @property {number|null} end_s
@@ -63,18 +65,19 @@
  * @property {string} [when]
  * @property {number|null} [gate]
  * @property {string} [hold]
+ * @property {{hz: number, damping: number, response: number}|null} [smooth]
  */
 /** @typedef {{level: number, rate: number, expression: string, rules: Rule[]}} Modulated */
 /** @typedef {{path: string, name: string, unit: string, reach: number, low: number}} Target */
 /**
  * @typedef {object} Options
  * @property {{name: string, family: string, size: number[]|null, steps: number|null}[]} models
- * @property {string[]} devices
  * @property {{name: string, width: number, height: number}[]} aspects
  * @property {{name: string, suffix: string}[]} codecs
  * @property {string[]} trackers
  * @property {string[]} fps
  * @property {{name: string, text: string, kind: string}[]} sources
+ * @property {{name: string, text: string, example: string}[]} functions of expressions
  * @property {string[]} curves
  * @property {string[]} holds
  * @property {Target[]} targets
@@ -92,6 +95,11 @@
  * @property {number|null} left_s
  * @property {number|null} frames_per_s
  * @property {number} done
+ * @property {[number, number][]} spans of frames that are there
+ * @property {number} whole segments that are finished
+ * @property {number} workers
+ * @property {string} cards
+ * @property {{worker: number, state: string, node: string, device: string, segment: number|null, done: number, frames_per_s: number|null}[]} rows of workers
  * @property {string} message
  * @property {string[]} notes
  * @property {boolean} checked
