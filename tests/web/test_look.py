@@ -38,9 +38,9 @@ def tried(client: TestClient, **hue: Any) -> str:
         ({"expression": "section('Z')"}, "its sections are A, B"),
         ({"rules": [{"source": "lfo(bars=4"}]}, "color.hue.rules.0.source"),
         ({"rules": [{"source": "drums.energy"}]}, "no source 'drums.energy'"),
-        ({"rules": [{"source": "beat", "attack_ms": 99_999}]}, "less than or equal to 10000"),
+        ({"rules": [{"source": "beat", "attack_ms": 99_999}]}, "at most 10000"),
         ({"rules": [{"source": "beat", "smooth": {"hz": 0}}]}, "smooth.hz"),
-        ({"rules": [{"source": "beat", "offset_beats": 20}]}, "less than or equal to 16"),
+        ({"rules": [{"source": "beat", "offset_beats": 20}]}, "at most 16"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(known: TestClient, hue: dict[str, Any], why: str) -> None:
