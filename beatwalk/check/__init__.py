@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from beatwalk.check.measure import measure_video
+from beatwalk.check.measure import measure_video, rendered_verdict
 from beatwalk.check.report import CheckReport
 
 __all__ = [
     "CheckReport",
     "measure_video",
+    "rendered_verdict",
 ]

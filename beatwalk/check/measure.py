@@ -14,13 +14,14 @@ Conventions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from beatwalk.check.report import CheckReport
+from beatwalk.check.report import CheckReport, followed
 from beatwalk.check.scores import FROZEN, change_peaks, score_sync, score_tracking
 from beatwalk.check.sound import match_sound
 from beatwalk.core import interpolation_of
@@ -95,6 +96,23 @@ def measure_video(
         tracking=tracking,
         sound=sound,
     )
+
+
+def rendered_verdict(manifest: Mapping[str, Any]) -> str:
+    """Say in one line whether the frames of a video follow the music, before effects and codec; "" if none is known.
+
+    It costs nothing: the change of every frame was measured while it was rendered, and is in the manifest.
+
+    Raises
+    ------
+    InputError
+        The manifest holds no motion curves.
+    """
+    target, pure, _ = _from_manifest(manifest)
+    if target is None or pure is None:
+        return ""
+    tracking = score_tracking(target, pure, pure, 1.0, None, 0.0)
+    return followed(tracking) if tracking is not None and math.isfinite(tracking.correlation) else ""
 
 
 def _read_changes(video: Path, info: VideoInfo) -> tuple[Float, int, FlashReport]:

@@ -84,11 +84,16 @@ def verdict(report: CheckReport) -> str:
         words = "in time" if sync.recall >= IN_TIME else "partly in time" if sync.recall >= PARTLY else "not in time"
         said.append(f"{words}: {hit} of {sync.n_beats} beats are hit within 1.5 frames")
     if tracking is not None and math.isfinite(tracking.correlation):
-        follows = "follows" if tracking.correlation >= FOLLOWS else "hardly follows"
-        said.append(f"motion {follows} the music ({tracking.correlation:.2f} of 1)")
+        said.append(followed(tracking))
     if said and not report.flashes.passes:
         said.append("flashes could harm")
     return "; ".join(said)
+
+
+def followed(tracking: Tracking) -> str:
+    """Say whether motion follows the music."""
+    follows = "follows" if tracking.correlation >= FOLLOWS else "hardly follows"
+    return f"motion {follows} the music ({tracking.correlation:.2f} of 1)"
 
 
 def _rounded(value: float | None) -> float | None:

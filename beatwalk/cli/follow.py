@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from types import TracebackType
@@ -13,6 +14,8 @@ from beatwalk.cli.console import Console, describe_prepared, describe_song, dura
 from beatwalk.cli.worker_rows import WorkerRows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from beatwalk.core import Event, Working
     from beatwalk.types import Analysis
 
@@ -109,6 +112,7 @@ class Follower:
             self._clear()
             rate = f" · {event.frames_per_s:.2f} frames/s" if event.reused < event.frames else ""
             self._console.say(f"done      {event.output} · {time.monotonic() - self._video_begin:.0f} s{rate}")
+            self._judge(event.output)
         elif isinstance(event, VideoStarted):
             self._video_begin = time.monotonic() if event.number > 1 else self._video_begin
             if event.total > 1:
@@ -121,6 +125,16 @@ class Follower:
             self._console.say(f"kept      {event.frames} of {event.total} frames{again}")
         elif isinstance(event, Failed | Cancelled):
             self._ended = True
+
+    def _judge(self, video: Path) -> None:
+        """Say whether the frames follow the music; loops and other files without motion curves have no verdict."""
+        from beatwalk.check import rendered_verdict
+        from beatwalk.core import read_manifest
+        from beatwalk.errors import InputError
+
+        with contextlib.suppress(InputError):
+            if (manifest := read_manifest(video)) is not None and (said := rendered_verdict(manifest)):
+                self._console.say(f"verdict   {said}; the file itself: beatwalk check {video}")
 
     def describe_song(self, analysis: Analysis) -> None:
         """Say what was heard in a song."""

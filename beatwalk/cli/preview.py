@@ -55,3 +55,4 @@ def preview(
         check_output(path, overwrite=overwrite, codec=codec)
         made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices, first=first)
         render_plan(tell, made, path, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)
+        tell.say("note      a preview shows the timing, not the looks; pictures in full size: beatwalk scout")

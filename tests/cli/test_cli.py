@@ -342,7 +342,11 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_a_song_to_a_video_that_is_measured(run: Run, folder: Path, fake_model: None) -> None:
     """Rendered, checked with figures and a plot, cues beside it; nothing is overwritten unasked."""
-    assert run("song.wav", "walk.txt", "--fps", 8, "--size", "64x48", "--to", 4, "-q")[0] == 0
+    code, out, err = run("song.wav", "walk.txt", "--fps", 8, "--size", "64x48", "--to", 4)
+    assert code == 0
+    assert re.search(
+        r"verdict   motion (hardly )?follows the music \(-?\d\.\d\d of 1\); the file itself: .*song.mp4", out + err
+    )
     code, out, _ = run("check", "song.mp4", "--json", "figures.json", "--plot", "motion.png")
     assert code == 0
     assert "motion" in out

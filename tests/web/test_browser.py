@@ -283,7 +283,7 @@ def _write_expressions(page: Page) -> None:
     until(page, "project.settings.camera.pan_x.rules.length === 1")
     page.fill("[data-name='Pan x 1 attack ms']", "99999")
     page.keyboard.press("Tab")
-    page.wait_for_selector("text=input should be less than or equal to 10000, found 99999")
+    page.wait_for_selector("text=expected a number of at most 10000, found 99999")
     page.fill("[data-name='Pan x 1 attack ms']", "40")
     page.keyboard.press("Tab")
     page.click("[data-name='Pan x 1 conditions']")
@@ -293,7 +293,7 @@ def _write_expressions(page: Page) -> None:
     page.check("[data-name='Pan x 1 smooth']")
     page.fill("[data-name='Pan x 1 hz']", "0")
     page.keyboard.press("Tab")
-    page.wait_for_selector("text=greater than or equal to 0.01, found 0")
+    page.wait_for_selector("text=at least 0.01, found 0")
     page.fill("[data-name='Pan x 1 hz']", "2")
     page.keyboard.press("Tab")
     rule = "project.settings.camera.pan_x.rules[0]"
