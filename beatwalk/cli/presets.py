@@ -45,12 +45,12 @@ def _list() -> None:
 @presets.command("show")
 @click.argument("name")
 def show_preset(name: str) -> None:
-    """Print a preset as TOML; start your own from it.
+    """Print a preset as TOML, with a comment on each setting; start your own from it.
 
     \b
     beatwalk presets show house > mine.toml
     beatwalk song.wav prompts.txt --preset mine.toml
     """
-    from beatwalk.plan import preset_text
+    from beatwalk.plan import commented, preset_text
 
-    click.echo(preset_text(name), nl=False)
+    click.echo(commented(preset_text(name)), nl=False)

@@ -19,7 +19,7 @@ from beatwalk.plan.presets import (
 )
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_parts, used_sources
-from beatwalk.plan.settings_help import described_settings
+from beatwalk.plan.settings_help import commented, described_settings
 from beatwalk.plan.targets import targets_of, walk_targets_of
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "check_lyrics",
     "check_plan",
     "check_song_named",
+    "commented",
     "compute_targets",
     "described_settings",
     "find_preset",

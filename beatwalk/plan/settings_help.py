@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from pydantic.fields import FieldInfo
 
 from beatwalk import settings
 from beatwalk.settings import Modulated, Settings
+
+_TABLE = re.compile(r"\[(\w+)\]\s*(?:#.*)?$")
+_SETTING = re.compile(r"(\w+)\s*=")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,20 @@ class DescribedSetting:
 def described_settings() -> list[DescribedSetting]:
     """All settings, in the order of `beatwalk.settings`."""
     return list(_described(Settings, ""))
+
+
+def commented(preset: str) -> str:
+    """The text of a preset with a comment above each setting: what it does, its range and its default."""
+    rows = {row.key: row for row in described_settings()}
+    lines, group = [], ""
+    for line in preset.splitlines():
+        if table := _TABLE.match(line):
+            group = f"{table[1]}."
+        elif (setting := _SETTING.match(line)) and (row := rows.get(group + setting[1])) is not None and group:
+            usual = f"by default {row.default}" if row.default != "(none)" else ""
+            lines.append(f"# {'; '.join(filter(None, (row.text, row.limits, usual)))}")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _described(model: type[BaseModel], prefix: str) -> Iterator[DescribedSetting]:
