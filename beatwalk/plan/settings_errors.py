@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from beatwalk.core import model_in
 from beatwalk.plan.settings_help import DescribedSetting, described_settings
@@ -47,7 +46,7 @@ def explain(error: ValidationError) -> str:
     return f"{key or 'top level'}: {expected}{shown}{usual}{more}"
 
 
-def _expected(first: ErrorDetails, key: str, row: DescribedSetting | None) -> str:
+def _expected(first: Mapping[str, Any], key: str, row: DescribedSetting | None) -> str:
     """What a setting takes."""
     kind, context = first["type"], first.get("ctx", {})
     limits = f" from {row.limits}" if row is not None and row.limits and " to " in row.limits else ""
@@ -63,11 +62,11 @@ def _expected(first: ErrorDetails, key: str, row: DescribedSetting | None) -> st
     if kind in ("model_type", "model_attributes_type"):
         return f"expected {_MODULATED if row is not None else 'a table of settings'}"
     if kind == "value_error":
-        message = first["msg"].removeprefix("Value error, ")
+        message = str(first["msg"]).removeprefix("Value error, ")
         return message[:1].lower() + message[1:]
     if kind in _NUMBERS:
         return f"expected {_NUMBERS[kind]}{limits}"
-    message = first["msg"].removeprefix("Input should be ")
+    message = str(first["msg"]).removeprefix("Input should be ")
     return f"expected {message[:1].lower()}{message[1:]}"
 
 

@@ -30,6 +30,9 @@ _WITHIN_BARS = _GRIDS[-2:]  # used only where there are more prompts than bars
 _N_LENGTHS = 8  # how many shortest times are tried between the least and an even share
 # What a choice of boundaries costs; a boundary of the preset's own grid is worth 1.
 _TOO_FAST, _TOO_UNEVEN, _ADDED, _RISE, _UNEVEN = 100.0, 10.0, 0.25, 0.2, 0.3
+_ENOUGH = (
+    0.75  # of the least distance: a change of prompt hurries a little before a boundary of the music is given up
+)
 _SAME = 1e-6  # spans whose logarithms differ by less are equal
 
 
@@ -59,6 +62,7 @@ def free_boundaries(
     shortest_s = SHORTEST_S if share_s >= SHORTEST_S else share_s / np.sqrt(MOST_TIMES)
     if walk.change_every != "section" and len(own) > 1:
         shortest_s = min(shortest_s, float(np.median(np.diff(own))))  # who asks for short ones gets them
+    least = _ENOUGH * pace.least
     best: tuple[tuple[float, ...], list[float]] | None = None
     for rank, grid in enumerate(_grids(walk.change_every)):
         moments = _moments(analysis, own, own if grid is None else boundaries_s(analysis, grid), taken_s, pace)
@@ -69,8 +73,8 @@ def free_boundaries(
         low_s = min(shortest_s, share_s / np.sqrt(MOST_TIMES))
         high_s = max(shortest_s, share_s if walk.change_every == "section" else min(share_s, MOST_TIMES * low_s))
         for low in np.geomspace(low_s, high_s, _N_LENGTHS if walk.change_every == "section" else 3):
-            chosen = _chosen(moments, n_prompts, float(low), pace.least)
-            faults = _faults(moments, chosen, shortest_s, n_prompts, pace.least)
+            chosen = _chosen(moments, n_prompts, float(low), least)
+            faults = _faults(moments, chosen, shortest_s, n_prompts, least)
             rated = (*faults, rank, -_rating(moments, chosen))
             if best is None or rated < best[0]:
                 best = rated, [float(moments.times_s[i]) for i in chosen if moments.free[i]]

@@ -141,7 +141,7 @@ def small_with_effects(plan: Plan, targets: Targets, frame: int, picture: bytes)
         return picture
     from PIL import Image
 
-    with Image.open(io.BytesIO(picture)) as opened:
+    with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
         pixels = np.asarray(opened.convert("RGB"))[None]
     return jpeg_of(with_effects(pixels, frame, targets))
 

@@ -29,6 +29,7 @@ from beatwalk.core import (
     Listening,
     LoadingModel,
     Muxing,
+    Note,
     Prepared,
     Rendered,
     Surveying,
@@ -117,7 +118,7 @@ def test_planning_tells_that_it_listens_and_can_be_cancelled(tmp_path: Path) -> 
     click_song(song, duration_s=2.0)
     with pytest.raises(PlanError):
         api.plan(song, ["x"], on_event=told.append, start_s=500.0)
-    assert [type(event) for event in told] == [Listening, Failed]
+    assert [type(event) for event in told if not isinstance(event, Note)] == [Listening, Failed]
     cancel.set()
     with pytest.raises(CancelledError):
         api.plan(song, ["x"], cancel=cancel)

@@ -132,7 +132,7 @@ def test_a_set_list_is_killed_and_resumed(disk: Path, tmp_path: Path) -> None:
     assert [job.status for job in made] == ["there", "waiting"]
     render_set(made, disk / "set-report.json", models=ModelKeeper.holding(FakeGenerator()), on_event=told)
     assert [job.status for job in made] == ["there", "done"]
-    assert max(reused) >= 9  # the frames of two segments
+    assert max(reused) >= 6  # the frames of two segments, of a beat each
     assert made[1].plan is not None
     whole = tmp_path / "here" / "whole.mp4"
     api.render(made[1].plan, whole, generator=FakeGenerator())

@@ -28,6 +28,18 @@ let held = false;
 /** Whether a slider is held, so that the rows must stay as they are. */
 export const isHeld = () => held;
 
+let edits = 0;
+let saved = 0; // of the edits, from the first one on
+
+/** Whether the draft has something that the project does not have yet. */
+export const isAhead = () => held || saved < edits;
+
+/** Drops what is not saved yet. */
+export function dropDraft() {
+  saved = edits;
+  store.draft = null;
+}
+
 /** @param {Target} target @returns {Modulated} */
 export function modulated(target) {
   const [group, name] = target.path.split(".");
@@ -41,9 +53,12 @@ function override(target, value) {
   return { [group]: { [name]: value } };
 }
 
-const save = paused(180, async (/** @type {Target} */ target, /** @type {Modulated} */ value) => {
-  const saved = await store.change({ settings: override(target, value) }, `look ${target.path}`);
-  if (saved && !held) store.draft = null;
+// The whole draft is saved: two edits may be nearer to each other than the pause, or than an answer.
+const save = paused(180, async (/** @type {string} */ gesture) => {
+  const upTo = edits;
+  if (store.draft) await store.change({ settings: store.draft }, gesture);
+  saved = Math.max(saved, upTo);
+  if (!isAhead()) store.draft = null;
 });
 
 /** Tries settings without saving them: curves and a live preview follow. @param {string} group @param {string} name @param {any} value */
@@ -62,8 +77,9 @@ function attemptTarget(target, value) {
 
 /** Tries a value at once, and saves it. @param {Target} target @param {Modulated} value */
 function put(target, value) {
+  edits += 1;
   attemptTarget(target, value);
-  save(target, value);
+  save(`look ${target.path}`);
   store.tell("rows");
 }
 

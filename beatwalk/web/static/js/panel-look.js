@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { $, h, noteTyping, toast, typing } from "./dom.js";
 import { drawValues } from "./draw.js";
-import { addRule, attempt, canvases, collect, glossary, isHeld, matrix, modulated, slider } from "./matrix.js";
+import { addRule, attempt, canvases, collect, dropDraft, glossary, isAhead, isHeld, matrix, modulated, slider } from "./matrix.js";
 import { store } from "./store.js";
 
 /** @type {{name: string, description: string, problem: string|null}[]} */
@@ -68,7 +68,7 @@ function presetButton(preset) {
 
 /** @param {string} preset */
 async function choose(preset) {
-  store.draft = null;
+  dropDraft();
   await store.change({ preset });
 }
 
@@ -102,7 +102,7 @@ export async function beginLook() {
     const now = JSON.stringify([store.project.settings, store.project.preset]);
     if (now === shown) return;
     shown = now;
-    if (!isHeld()) store.draft = null;
+    if (!isAhead()) store.draft = null;
     collect();
     draw();
   });
