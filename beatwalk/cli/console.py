@@ -123,6 +123,8 @@ def clock_ms(seconds: float) -> str:
 
 def describe_plan(plan: Plan, script: Script) -> list[str]:
     """What a plan asks for, in lines for people."""
+    from beatwalk.plan import TEMPLATE
+
     timeline = plan.timeline
     size = plan.settings.video.size
     if isinstance(size, NamedSize):
@@ -130,14 +132,15 @@ def describe_plan(plan: Plan, script: Script) -> list[str]:
     else:
         shown = f"{plan.size[0]}x{plan.size[1]}" if plan.size else "the model's own size"
     prompts = _prompts_line(len({k.prompt for k in plan.shown_keyframes[:-1]}), len(plan.shown_segments))
-    asked = {(line.prompt, line.image, line.seed) for line in script.lines}
+    lines = [line for line in script.lines if TEMPLATE not in line.prompt]  # the others are shown as the lyrics say
+    asked = {(line.prompt, line.image, line.seed) for line in lines}
     left = len(asked) - len({(k.prompt, k.image, k.seed) for k in plan.shown_keyframes[:-1]} & asked)
-    words = {line.prompt for line in script.lines if line.prompt} - {k.prompt for k in plan.shown_keyframes[:-1]}
+    words = {line.prompt for line in lines if line.prompt} - {k.prompt for k in plan.shown_keyframes[:-1]}
     if left and words:
         whole = timeline.start_s == 0 and timeline.end_s >= plan.analysis.duration_s - 0.5
         outside = f"outside {clock(timeline.start_s)} to {clock(timeline.end_s)}"
         why = "where another one takes its place at the same moment" if whole else outside
-        prompts += f" · {len(words)} of your {counted(len(script.lines), 'prompt')} not shown: they arrive {why}"
+        prompts += f" · {len(words)} of your {counted(len(lines), 'prompt')} not shown: they arrive {why}"
     return [
         _video_line(timeline.n_frames, float(timeline.fps), shown, timeline.duration_s, timeline.start_s),
         prompts,

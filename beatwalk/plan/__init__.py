@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.plan.lyric_prompts import check_lyrics, needs_lyrics
+from beatwalk.plan.lyric_prompts import TEMPLATE, check_lyrics, needs_lyrics
 from beatwalk.plan.modulation import compute_targets, shaped_source
 from beatwalk.plan.placement import init_of, moment_s, place_prompts, place_times_s, resolve_model_path
 from beatwalk.plan.plan_json import check_plan, check_song_named, plan_to_json, read_plan
@@ -24,6 +24,7 @@ from beatwalk.plan.targets import targets_of, walk_targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
+    "TEMPLATE",
     "Script",
     "check_labels",
     "check_lyrics",

@@ -117,7 +117,11 @@ def test_a_plan_goes_through_json_and_an_edited_beat_grid_is_used(run: Run, fold
     grid = json.loads((folder / "grid.json").read_text())
     grid["sections"] = [{"start": 0, "end": 2.5, "label": "A"}, {"start": 2.5, "end": 6.0, "label": "B"}]
     (folder / "grid.json").write_text(json.dumps(grid))
-    code, out, _ = run("plan", "song.wav", "walk.txt", "--analysis", "grid.json", "--json", "-", "--fps", "24")
+    # The song is quiet at first; its few movements shall be enough for a change of prompt.
+    enough = ("--set", "walk.least_change=0.1")
+    code, out, _ = run(
+        "plan", "song.wav", "walk.txt", "--analysis", "grid.json", "--json", "-", "--fps", "24", *enough
+    )
     planned = json.loads(out)
     assert code == 0
     assert [k["frame"] for k in planned["keyframes"]] == [0, 60, 144]
@@ -270,6 +274,11 @@ def test_a_plan_says_what_it_plans(run: Run, folder: Path) -> None:
     assert re.search(r"0:00\.5 +2\.0 s  a red sea  \(seed 7, without people\)", out)
     assert "prompts   1, in 1 segment " in out
     assert "negative words do nothing" in err
+    (folder / "sung.lrc").write_text("[00:01.00]city lights\n[00:03.00]gold tonight\n")
+    (folder / "sung.txt").write_text("a dream of {line}\n@0:05 a blue wood\n")
+    code, out, err = run("plan", "song.wav", "sung.txt", "--lyrics", "sung.lrc")
+    assert code == 0, err
+    assert "not shown" not in out
     for verb, option in (("plan", "--plot"), ("analyze", "--click")):
         words = ["seeds.txt"] if verb == "plan" else []
         code, _, err = run(verb, "song.wav", *words, option, "x.docx")
