@@ -2,7 +2,7 @@
 
 `SOURCES` is the only list of them. The settings' type, the curves of an analysis file and its version, the lanes of
 plots and the tables of the documentation follow from it. How a curve is measured stands in `beatwalk.listen.curves`;
-how events and what is derived become values of frames stands in `beatwalk.plan.modulation`.
+how events and what is derived become values of frames stands in `beatwalk.plan.source_values`.
 """
 
 from __future__ import annotations

@@ -81,6 +81,12 @@ def until(page: Page, condition: str) -> None:
         page.wait_for_timeout(50)
 
 
+def typed(page: Page, field: str, text: str) -> None:
+    """Type into a field and leave it, which is when it is read."""
+    page.fill(field, text)
+    page.keyboard.press("Tab")
+
+
 PROMPTS = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n"
 
 
@@ -281,40 +287,31 @@ def _write_expressions(page: Page) -> None:
     """A written source, its offset, kind and spring, and a target's own expression; mistakes are not taken."""
     page.click("[data-name='add-camera.pan_x']")
     until(page, "project.settings.camera.pan_x.rules.length === 1")
-    page.fill("[data-name='Pan x 1 attack ms']", "99999")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 attack ms']", "99999")
     page.wait_for_selector("text=expected a number of at most 10000, found 99999")
-    page.fill("[data-name='Pan x 1 attack ms']", "40")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 attack ms']", "40")
     page.click("[data-name='Pan x 1 conditions']")
-    page.fill("[data-name='Pan x 1 offset']", "-0.5")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 offset']", "-0.5")
     page.select_option("[data-name='Pan x 1 kind']", "rate")
     page.check("[data-name='Pan x 1 smooth']")
-    page.fill("[data-name='Pan x 1 hz']", "0")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 hz']", "0")
     page.wait_for_selector("text=at least 0.01, found 0")
-    page.fill("[data-name='Pan x 1 hz']", "2")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 hz']", "2")
     rule = "project.settings.camera.pan_x.rules[0]"
     until(page, f"{rule}.attack_ms === 40 && {rule}.offset_beats === -0.5 && {rule}.kind === 'rate'")
     until(page, f"{rule}.smooth?.hz === 2 && {rule}.smooth.damping === 1")
     assert page.inner_text("[data-name='Pan x 1 conditions']") == "a second · 0.5 beats earlier · smooth 2 Hz"
     page.select_option("[data-name='Pan x 1 source']", "=")
     until(page, f"{rule}.source === 'lfo(bars=4)'")
-    page.fill("[data-name='Pan x 1 expression']", "ramp('sectoin')")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 expression']", "ramp('sectoin')")
     page.wait_for_selector("section[aria-label='Pan x'] .problem:not([hidden]) >> text=section")
     shot(page, "expression")
-    page.fill("[data-name='Pan x 1 expression']", "ramp('section')")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Pan x 1 expression']", "ramp('section')")
     until(page, f"{rule}.source === \"ramp('section')\"")
     page.click("[data-name='Speed written']")
-    page.fill("[data-name='Speed expression']", "0.1 + 0.6*enrgy**2")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Speed expression']", "0.1 + 0.6*enrgy**2")
     page.wait_for_selector("text=did you mean 'energy'?")
-    page.fill("[data-name='Speed expression']", "0.1 + 0.6*energy**2")
-    page.keyboard.press("Tab")
+    typed(page, "[data-name='Speed expression']", "0.1 + 0.6*energy**2")
     until(page, "project.settings.walk.speed.expression === '0.1 + 0.6*energy**2'")
     page.select_option("#source", "beat")
 
