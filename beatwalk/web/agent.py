@@ -19,7 +19,7 @@ from beatwalk.listen import analyze as listen_to
 from beatwalk.plan import merge, settings_from
 from beatwalk.web.look import preset_settings, presets
 from beatwalk.web.making import Still, cached_file
-from beatwalk.web.projects import SONG_SUFFIXES, Project
+from beatwalk.web.project import SONG_SUFFIXES, Project
 from beatwalk.web.results import videos_of
 from beatwalk.web.server import Server
 from beatwalk.web.state import check_paths

@@ -31,7 +31,7 @@ from beatwalk.listen import (
 from beatwalk.types import Analysis
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
-from beatwalk.web.projects import Project
+from beatwalk.web.project import Project
 from beatwalk.web.waveform import write_waveform
 
 MIN_TAPS = 4

@@ -20,7 +20,8 @@ from beatwalk.settings import Rule, Settings, Shape
 from beatwalk.sources import SOURCES
 from beatwalk.targets import TARGETS
 from beatwalk.types import Analysis, Float, Plan, Timeline
-from beatwalk.web.projects import Project, slug
+from beatwalk.web.project import Project
+from beatwalk.web.projects import slug
 from beatwalk.web.state import check_paths
 from beatwalk.web.toml_text import preset_toml
 

@@ -31,7 +31,7 @@ from beatwalk.sizes import NamedSize
 from beatwalk.web.frames import jpeg_of
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
-from beatwalk.web.projects import Project
+from beatwalk.web.project import Project
 from beatwalk.web.state import check_paths
 
 SIDE = 256  # pixels of a still's or preview's longer side, for the model inside

@@ -18,7 +18,8 @@ from beatwalk.web.blocks import PICTURES, Block, check_label, renumbered, script
 from beatwalk.web.example import example_files
 from beatwalk.web.look import Wanted, check_tried, curves_of, drawn_source, preset_settings
 from beatwalk.web.problems import NotThereError
-from beatwalk.web.projects import PICTURE_SUFFIXES, SONG_SUFFIXES, Project, copy_example, slug
+from beatwalk.web.project import PICTURE_SUFFIXES, SONG_SUFFIXES, Project, copy_example
+from beatwalk.web.projects import slug
 from beatwalk.web.server import Server
 from beatwalk.web.state import State, check_paths
 from beatwalk.web.waveform import RATE_HZ, playable

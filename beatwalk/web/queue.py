@@ -46,7 +46,8 @@ from beatwalk.video import codec_named
 from beatwalk.web.frames import Growth, Strip, frame_of, plan_kept, small_with_effects
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import BusyError, NotThereError
-from beatwalk.web.projects import Project, Projects, slug
+from beatwalk.web.project import Project
+from beatwalk.web.projects import Projects, slug
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_NOTES = 20

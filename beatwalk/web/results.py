@@ -12,7 +12,7 @@ from beatwalk.plan import read_plan
 from beatwalk.plots import plot_check
 from beatwalk.video import cue_paths, write_cues
 from beatwalk.web.problems import NotThereError
-from beatwalk.web.projects import Project
+from beatwalk.web.project import Project
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")
 

@@ -10,7 +10,8 @@ from beatwalk.web.choices import Models
 from beatwalk.web.hearing import Hearing
 from beatwalk.web.hub import Hub
 from beatwalk.web.making import Making
-from beatwalk.web.projects import Project, Projects
+from beatwalk.web.project import Project
+from beatwalk.web.projects import Projects
 from beatwalk.web.queue import Job, Queue
 from beatwalk.web.results import check_video
 

@@ -22,7 +22,7 @@ from beatwalk.core import write_json
 from beatwalk.listen import analyze, read_analysis
 from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
-from beatwalk.web import projects
+from beatwalk.web import project as project_files
 from beatwalk.web.hub import Hub
 from beatwalk.web.projects import Projects
 from beatwalk.web.toml_text import preset_toml
@@ -169,7 +169,7 @@ def test_a_project_changes_while_its_files_are_written(tmp_path: Path, monkeypat
             changing.result(timeout=30)
         write_json(path, data)
 
-    monkeypatch.setattr(projects, "write_json", slowly)
+    monkeypatch.setattr(project_files, "write_json", slowly)
     project.save_large()
     project.save_large()
     other.shutdown()
