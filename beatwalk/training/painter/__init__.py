@@ -11,7 +11,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from beatwalk.training.painter import circles, fields, land, life, lights, sky
+from beatwalk.training.painter import (
+    beasts,
+    circles,
+    fields,
+    figures,
+    garden,
+    heavens,
+    land,
+    life,
+    lights,
+    music,
+    places,
+    sky,
+    streets,
+    wings,
+)
 from beatwalk.training.painter.canvas import Canvas, Layers
 from beatwalk.training.painter.color import PALETTES, ramps
 from beatwalk.training.painter.finish import MOODS, PLAIN, STYLES, light_up
@@ -67,13 +82,44 @@ SCENES: dict[str, Callable[[Canvas], Layers]] = {
     "tree": life.tree,
     "underwater": life.underwater,
 }
-SUBJECTS = ABSTRACT | SCENES
+DREAMS: dict[str, Callable[[Canvas], Layers]] = {  # what songs are about
+    "moon": heavens.moon,
+    "sun": heavens.sun,
+    "astronaut": heavens.astronaut,
+    "rose": garden.rose,
+    "mushrooms": garden.mushrooms,
+    "butterfly": wings.butterfly,
+    "phoenix": wings.phoenix,
+    "feather": wings.feather,
+    "wolf": beasts.wolf,
+    "stag": beasts.stag,
+    "whale": beasts.whale,
+    "koi": beasts.koi,
+    "dancer": figures.dancer,
+    "skull": figures.skull,
+    "neonstreet": streets.neon_street,
+    "alley": streets.alley,
+    "car": streets.car,
+    "train": streets.train,
+    "waterfall": places.waterfall,
+    "lighthouse": places.lighthouse,
+    "castle": places.castle,
+    "temple": places.temple,
+    "ship": places.ship,
+    "vinyl": music.vinyl,
+    "headphones": music.headphones,
+    "cassette": music.cassette,
+    "discoball": music.disco_ball,
+    "crowd": music.crowd,
+}
+SUBJECTS = ABSTRACT | SCENES | DREAMS
 
 _CENTRED = {
     *("spiral", "rings", "kaleidoscope", "tunnel", "mandala", "spirograph", "particles", "galaxy", "planet"),
-    *("blackhole", "flower", "jellyfish", "eye"),
+    *("blackhole", "flower", "jellyfish", "eye", "moon", "sun", "rose", "butterfly", "phoenix", "skull", "vinyl"),
+    *("headphones", "cassette", "discoball"),
 }
-_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "crystal", "hexagons", "nebula"}
+_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "crystal", "hexagons", "nebula", "koi"}
 COMPOSITIONS: dict[str, set[str]] = {  # which subjects a word makes sense for
     "close": _ZOOMED,
     "far": _ZOOMED,
