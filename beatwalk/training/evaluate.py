@@ -20,7 +20,7 @@ from diffusers import DiffusionPipeline
 from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
-from beatwalk.training.gallery import blocks, paint_block, read_block
+from beatwalk.training.gallery import kept, paint_block
 from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, spread
 from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
@@ -221,11 +221,9 @@ def walks(nano: Painter4, frames: int = 7) -> tuple[float, list[np.ndarray]]:
 def reconstruction(nano: Painter4, work: Path, count: int = 90) -> float:
     """Mean PSNR in dB of the shipped autoencoder on held-out pictures: many, for they differ by 20 dB."""
     paint_block(work / "set", 0, SIZES["full"], nano.device)  # unless the training left it there
-    pictures, _ = read_block(blocks(work / "set")[0])
-    index = np.linspace(0, len(pictures) - 1, count).astype(int)
     values = []
-    for i in index:
-        x = to_float(torch.from_numpy(np.array(pictures[i : i + 1])), nano.device)
+    for picture in kept(work / "set", count):
+        x = to_float(torch.from_numpy(picture[None]), nano.device)
         with torch.inference_mode():
             y = nano.pipe.vae.decode(nano.pipe.vae.encode(x.to(torch.bfloat16)).latent).sample.float()
         values.append(float(-10 * torch.log10((((y.clamp(-1, 1) - x) / 2) ** 2).mean())))

@@ -84,7 +84,9 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
         entry["others"] = [word for word in entry["others"] if word not in weak]
     taken = {word for listed in hints.values() for word in listed}
     for name, entry in lost.items():
-        near = [word for word in (*entry["plain"], *entry["others"], *reader["hints"].get(name, [])) if word not in taken]
+        near = [
+            word for word in (*entry["plain"], *entry["others"], *reader["hints"].get(name, [])) if word not in taken
+        ]
         hints.setdefault(reader["near"][name], []).extend(dict.fromkeys(near))
         taken.update(near)
     return {
@@ -102,7 +104,9 @@ def main(argv: list[str] | None = None) -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.vocabulary", description=__doc__)
     inside = Path(str(files("beatwalk.embedded"))) / "nano" / "words.json"
-    parser.add_argument("--out", type=Path, default=inside, help="file to write, in the model's folder. Default: nano's own, inside")
+    parser.add_argument(
+        "--out", type=Path, default=inside, help="file to write, in the model's folder. Default: nano's own, inside"
+    )
     args = parser.parse_args(argv)
     history = args.out.with_name(HISTORY)
     told = json.loads(history.read_text(encoding="utf-8")) if history.exists() else {}

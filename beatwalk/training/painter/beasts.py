@@ -8,7 +8,18 @@ import torch
 from torch import Tensor
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
-from beatwalk.training.painter.shapes import Point, chain, coarsely, disc, hashed, join, limb, outline, polygon, rounded
+from beatwalk.training.painter.shapes import (
+    Point,
+    chain,
+    coarsely,
+    disc,
+    hashed,
+    join,
+    limb,
+    outline,
+    polygon,
+    rounded,
+)
 
 
 def facing(c: Canvas, low: float, high: float, x: Tensor, foot: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -32,10 +43,42 @@ def wolf_at(x: Tensor, y: Tensor, throat: Tensor, tail: Tensor) -> Tensor:
         chain(x, y, [(0.28, -0.42, 0.08), (0.34, -0.2, 0.04), (0.335, -0.03, 0.03), (0.38, -0.015, 0.024)], 0.04),
     ]
     rear = [
-        chain(x, y, [(-0.42, -0.48, 0.12), (-0.37, -0.3, 0.065), (-0.49, -0.19, 0.034), (-0.44, -0.02, 0.032), (-0.39, -0.015, 0.024)], 0.04),
-        chain(x, y, [(-0.36, -0.46, 0.1), (-0.25, -0.28, 0.052), (-0.36, -0.18, 0.032), (-0.3, -0.02, 0.03), (-0.25, -0.015, 0.024)], 0.04),
+        chain(
+            x,
+            y,
+            [
+                (-0.42, -0.48, 0.12),
+                (-0.37, -0.3, 0.065),
+                (-0.49, -0.19, 0.034),
+                (-0.44, -0.02, 0.032),
+                (-0.39, -0.015, 0.024),
+            ],
+            0.04,
+        ),
+        chain(
+            x,
+            y,
+            [
+                (-0.36, -0.46, 0.1),
+                (-0.25, -0.28, 0.052),
+                (-0.36, -0.18, 0.032),
+                (-0.3, -0.02, 0.03),
+                (-0.25, -0.015, 0.024),
+            ],
+            0.04,
+        ),
     ]
-    brush = chain(x, y, [(-0.5, -0.52, 0.05), (-0.62, -0.42 - 0.1 * tail, 0.075), (-0.7, -0.22 - 0.2 * tail, 0.068), (-0.7, -0.06 - 0.26 * tail, 0.012)], 0.05)
+    brush = chain(
+        x,
+        y,
+        [
+            (-0.5, -0.52, 0.05),
+            (-0.62, -0.42 - 0.1 * tail, 0.075),
+            (-0.7, -0.22 - 0.2 * tail, 0.068),
+            (-0.7, -0.06 - 0.26 * tail, 0.012),
+        ],
+        0.05,
+    )
     return join([body, neck, join([muzzle, jaw], 0.012), *ears, *fore, *rear, brush], 0.03)
 
 
@@ -76,8 +119,15 @@ def wolf(c: Canvas) -> Layers:
     tufts = c.look(c.texture(256, 1.0), x * 2.2 + 1.2 * y, y * 0.9 - 0.5 * x) - 0.5
     fur = 0.05 * tufts * smooth(-0.25, -0.5, y) + 0.012 * tufts
     animal = c.cover((d + fur) * size)
-    crag = foot + 0.02 + 0.5 * ((c.x - at).abs() - 0.42 * size).clamp(min=0) ** 1.1 + 0.06 * c.profile(1, 3, 5)[:, :1].abs()
-    crag = crag + 0.5 * (0.5 - hashed(torch.floor((c.x - at) * 7), 2.0)) * ((c.x - at).abs() - 0.5 * size).clamp(0, 0.2)
+    crag = (
+        foot
+        + 0.02
+        + 0.5 * ((c.x - at).abs() - 0.42 * size).clamp(min=0) ** 1.1
+        + 0.06 * c.profile(1, 3, 5)[:, :1].abs()
+    )
+    crag = crag + 0.5 * (0.5 - hashed(torch.floor((c.x - at) * 7), 2.0)) * ((c.x - at).abs() - 0.5 * size).clamp(
+        0, 0.2
+    )
     rock = c.cover(crag - c.y)
     stone = c.look(tex, c.x * 1.2 + 0.5 * c.y, c.y * 1.1) - 0.3
     lit = torch.exp(-(c.y - crag).clamp(min=0) * 7)
@@ -106,21 +156,45 @@ def stag_at(x: Tensor, y: Tensor, turn: Tensor, spread: Tensor) -> Tensor:
     for shift in (0.0, 0.09):
         thin = 1 - shift
         legs += [
-            chain(x, y, [(0.18 + shift, -0.5, 0.08), (0.2 + 1.4 * shift, -0.3, 0.036 * thin), (0.19 + 1.5 * shift, -0.05, 0.022), (0.21 + 1.5 * shift, 0.0, 0.022)], 0.03),
-            chain(x, y, [(-0.37 + shift, -0.52, 0.1), (-0.33 + shift, -0.34, 0.05 * thin), (-0.42 + shift, -0.26, 0.028), (-0.39 + shift, -0.04, 0.021), (-0.37 + shift, 0.0, 0.021)], 0.03),
+            chain(
+                x,
+                y,
+                [
+                    (0.18 + shift, -0.5, 0.08),
+                    (0.2 + 1.4 * shift, -0.3, 0.036 * thin),
+                    (0.19 + 1.5 * shift, -0.05, 0.022),
+                    (0.21 + 1.5 * shift, 0.0, 0.022),
+                ],
+                0.03,
+            ),
+            chain(
+                x,
+                y,
+                [
+                    (-0.37 + shift, -0.52, 0.1),
+                    (-0.33 + shift, -0.34, 0.05 * thin),
+                    (-0.42 + shift, -0.26, 0.028),
+                    (-0.39 + shift, -0.04, 0.021),
+                    (-0.37 + shift, 0.0, 0.021),
+                ],
+                0.03,
+            ),
         ]
     tail = limb(x, y, (-0.48, -0.64), (-0.53, -0.54), 0.032, 0.02)
     antlers = []
     for side in (-1.0, 1.0):
         reach = spread * (1.0 if side < 0 else 0.82)
         beam: list[Point] = [
-            (hx - 0.02, hy - 0.05), (hx - 0.04 + 0.1 * side, hy - 0.2 * reach),
-            (hx - 0.02 + 0.25 * side, hy - 0.38 * reach), (hx + 0.02 + 0.25 * side, hy - 0.62 * reach),
+            (hx - 0.02, hy - 0.05),
+            (hx - 0.04 + 0.1 * side, hy - 0.2 * reach),
+            (hx - 0.02 + 0.25 * side, hy - 0.38 * reach),
+            (hx + 0.02 + 0.25 * side, hy - 0.62 * reach),
         ]
         antlers.append(chain(x, y, [(*p, 0.02 - 0.004 * i) for i, p in enumerate(beam)], 0.01))
         for (px, py), (ex, ey) in zip(
             (beam[1], beam[1], beam[2], beam[2], beam[3]),
-            ((0.16, -0.04), (-0.02, -0.16), (0.14, -0.2), (-0.14, -0.12), (-0.1, -0.14)), strict=True
+            ((0.16, -0.04), (-0.02, -0.16), (0.14, -0.2), (-0.14, -0.12), (-0.1, -0.14)),
+            strict=True,
         ):
             antlers.append(limb(x, y, (px, py), (px + ex * side * 0.8, py + ey * reach), 0.015, 0.006))
     return join([join([body, neck, head], 0.04), *legs, *ears, tail, *antlers], 0.018)
@@ -148,8 +222,15 @@ def stag(c: Canvas) -> Layers:
         width = 0.07 + 0.09 * chance + 0.06 * torch.exp(-(foot - c.y).clamp(min=0) * 8)
         open_ = smooth(0.1, 0.5, (c.x - lx).abs() * (1.4 - k))  # the light stands in a gap
         trunk = c.cover((inner.abs() - width) / density) * (chance > 0.25 + 0.55 * k * (1 - open_))
-        branch = torch.abs(torch.remainder(c.y * 2.2 + 0.8 * inner * torch.sign(chance - 0.6) + 3 * chance, 1.0) - 0.5)
-        twigs = smooth(0.03, 0.01, branch * (1 + 3 * inner.abs())) * smooth(0.5, 0.1, inner.abs()) * (chance > 0.5) * (c.y < 0)
+        branch = torch.abs(
+            torch.remainder(c.y * 2.2 + 0.8 * inner * torch.sign(chance - 0.6) + 3 * chance, 1.0) - 0.5
+        )
+        twigs = (
+            smooth(0.03, 0.01, branch * (1 + 3 * inner.abs()))
+            * smooth(0.5, 0.1, inner.abs())
+            * (chance > 0.5)
+            * (c.y < 0)
+        )
         leaf = c.look(tex, c.x * (1.6 - 0.8 * k) + 0.3 * layer, c.y * (1.6 - 0.8 * k))
         crown = smooth(0.5, 0.58, leaf + 0.4 * (-c.y / c.half_h - 0.75 - 0.1 * k))
         ground = c.cover(foot - 0.1 * (1 - k) + 0.3 * k * k * 0.4 + 0.05 * c.profile(1, 1.4, 4)[:, :1] - c.y)
@@ -194,7 +275,10 @@ def whale(c: Canvas) -> Layers:
     shafts = smooth(0.3, 0.9, shafts) * top * torch.exp(-((c.x - lx) ** 2) * 0.5)
     tone = 0.05 + 0.36 * top**1.6 + 0.2 * shafts + 0.06 * (c.fbm(1.5, 5) - 0.5)
     glow, depth = 0.35 * shafts * top + 0.25 * top**6, 0.35 + 0.5 * top
-    surface = torch.exp(-torch.abs(torch.sin(10 * c.look(tex, c.x * 0.3 / (0.2 + (c.y + c.half_h)), 0.3 / (0.2 + (c.y + c.half_h))))) * 4)
+    surface = torch.exp(
+        -torch.abs(torch.sin(10 * c.look(tex, c.x * 0.3 / (0.2 + (c.y + c.half_h)), 0.3 / (0.2 + (c.y + c.half_h)))))
+        * 4
+    )
     glow = glow + 0.3 * surface * smooth(0.65, 1.0, top)
     points: list[Point] = [
         *((1.0, 0.02), (0.93, -0.07), (0.72, -0.12), (0.45, -0.19), (0.12, -0.23), (-0.18, -0.2), (-0.3, -0.225)),
@@ -228,7 +312,11 @@ def whale(c: Canvas) -> Layers:
         wave = c.rand(-0.25, 0.35)
         d = coarsely(x, y, body_at)
         fin = coarsely(
-            x, y, lambda u, v, wave=wave: chain(u, v, [(0.4, 0.12, 0.06), (0.26, 0.36 + wave * 0.4, 0.055), (0.02, 0.54 + wave, 0.012)], 0.04)  # type: ignore[misc]
+            x,
+            y,
+            lambda u, v, wave=wave: chain(
+                u, v, [(0.4, 0.12, 0.06), (0.26, 0.36 + wave * 0.4, 0.055), (0.02, 0.54 + wave, 0.012)], 0.04
+            ),  # type: ignore[misc]
         )
         angle = torch.full_like(lx, -math.pi / 2)
         skin = c.look(tex, x * 0.7, y * 0.9) - 0.5
@@ -239,12 +327,24 @@ def whale(c: Canvas) -> Layers:
         line = torch.exp(-torch.abs(y - jaw) * 90) * smooth(0.5, 0.6, x)
         shade = rounded(c, d * size, 0.2 * size, angle)
         caustic = torch.exp(-torch.abs(torch.sin(8 * c.look(tex, c.x * 0.5, c.y * 0.5))) * 4) * shade**2
-        flesh = 0.05 + 0.5 * shade**1.3 * (0.5 + top) + 0.13 * skin + belly * (0.2 + 0.24 * pleats) - 0.2 * line + 0.2 * barnacles
+        flesh = (
+            0.05
+            + 0.5 * shade**1.3 * (0.5 + top)
+            + 0.13 * skin
+            + belly * (0.2 + 0.24 * pleats)
+            - 0.2 * line
+            + 0.2 * barnacles
+        )
         flesh = flesh + 0.26 * caustic * (0.4 + top)
         eye = torch.hypot(x - 0.62, y - jaw - 0.035)
-        flesh = flesh * smooth(0.012, 0.022, eye) + 0.6 * torch.exp(-((torch.hypot(x - 0.625, y - jaw - 0.03) / 0.006) ** 2))
+        flesh = flesh * smooth(0.012, 0.022, eye) + 0.6 * torch.exp(
+            -((torch.hypot(x - 0.625, y - jaw - 0.03) / 0.006) ** 2)
+        )
         dim = 0.6 if calf else 1.0
-        for distance, colour in ((d, flesh), (fin, 0.07 + 0.3 * rounded(c, fin * size, 0.05 * size, angle) + 0.1 * skin)):
+        for distance, colour in (
+            (d, flesh),
+            (fin, 0.07 + 0.3 * rounded(c, fin * size, 0.05 * size, angle) + 0.1 * skin),
+        ):
             cover = c.cover(distance * size) * on
             tone = mix(tone, colour if not calf else mix(colour, tone, 0.4), cover)
             glow, depth = mix(glow, 0.3 * shafts * shade * dim, cover), depth * (1 - cover * dim)
@@ -258,7 +358,13 @@ def whale(c: Canvas) -> Layers:
         fish = fish + c.splat(fx + 0.008 * part, fy, (0.8, 2.0, 2.0, 1.0)[part])
     fish = (c.blur(fish, 0.0035) * 4).clamp(0, 1)
     tone = mix(tone, 0.04 + 0.4 * top, 0.7 * fish)
-    return Layers(tone=tone, accent=accent + 0.6 * shafts, glow=glow + 0.55 * c.dots(120, 1.3), spark=spark + 0.12 * shafts, depth=depth)
+    return Layers(
+        tone=tone,
+        accent=accent + 0.6 * shafts,
+        glow=glow + 0.55 * c.dots(120, 1.3),
+        spark=spark + 0.12 * shafts,
+        depth=depth,
+    )
 
 
 def koi(c: Canvas) -> Layers:
@@ -300,7 +406,9 @@ def koi(c: Canvas) -> Layers:
             ux, uy = x - px, y - py
             r = torch.hypot(ux, uy)
             off = torch.atan2(torch.sin(torch.atan2(uy, ux) - way), torch.cos(torch.atan2(uy, ux) - way))
-            veil = smooth(open_, 0.8 * open_, off.abs()) * smooth(reach, 0.75 * reach, r * (1 + 0.12 * torch.sin(off * 20)))
+            veil = smooth(open_, 0.8 * open_, off.abs()) * smooth(
+                reach, 0.75 * reach, r * (1 + 0.12 * torch.sin(off * 20))
+            )
             fins = torch.maximum(fins, veil * (1 - 0.45 * r / reach))
             rays = torch.maximum(rays, veil * (0.5 + 0.5 * torch.sin(off * 70 / (open_ + 0.3))))
         fins, rays = fins * on, rays * on
@@ -327,17 +435,26 @@ def koi(c: Canvas) -> Layers:
         cx, cy = c.rand(-1, 1) * c.half_w, torch.where(c.coin() > 0, 1.0, -1.0) * c.rand(0.55, 1.0) * c.half_h
         r, a = c.polar(cx, cy)
         turn = torch.remainder(a + c.rand(0, math.tau), math.tau) - math.pi
-        pad = c.cover(r - size * (1 + 0.03 * torch.sin(9 * a))) * (1 - smooth(0.22, 0.18, turn.abs()) * (r > 0.1 * size))
+        pad = c.cover(r - size * (1 + 0.03 * torch.sin(9 * a))) * (
+            1 - smooth(0.22, 0.18, turn.abs()) * (r > 0.1 * size)
+        )
         pad = pad * (index < pads)
         vein = torch.exp(-torch.abs(torch.remainder(turn * 14 / math.tau, 1.0) - 0.5) * r / size * 16)
         shadow = smooth(1.25, 0.9, c.radius(cx + 0.03, cy + 0.05) / size) * (index < pads)
-        tone = mix(tone * (1 - 0.4 * shadow), 0.2 + 0.16 * (r / size) + 0.12 * vein + 0.14 * c.look(tex, c.x, c.y), pad)
+        tone = mix(
+            tone * (1 - 0.4 * shadow), 0.2 + 0.16 * (r / size) + 0.12 * vein + 0.14 * c.look(tex, c.x, c.y), pad
+        )
         glow, accent, spark = glow * (1 - pad), mix(accent, 0.5 + 0 * r, pad), spark * (1 - pad)
     rings = torch.zeros_like(tone)
     for _ in range(5):
         r, reach = c.radius(c.rand(-1, 1) * c.half_w, c.rand(-1, 1) * c.half_h), c.rand(0.08, 0.34)
         rings = rings + torch.sin((r - reach) * 90) * torch.exp(-(((r - reach) / 0.05) ** 2)) * c.coin(0.7)
-    petals = c.blur(c.splat(c.rand(-1, 1, 14) * c.half_w, c.rand(-1, 1, 14) * c.half_h, 5.0), 0.011) * 14 * c.coin(0.4)
+    petals = (
+        c.blur(c.splat(c.rand(-1, 1, 14) * c.half_w, c.rand(-1, 1, 14) * c.half_h, 5.0), 0.011) * 14 * c.coin(0.4)
+    )
     return Layers(
-        tone=tone + 0.09 * rings + 0.5 * petals.clamp(0, 1), accent=accent, glow=glow + 0.12 * rings.clamp(min=0) + 0.3 * petals.clamp(0, 1), spark=spark
+        tone=tone + 0.09 * rings + 0.5 * petals.clamp(0, 1),
+        accent=accent,
+        glow=glow + 0.12 * rings.clamp(min=0) + 0.3 * petals.clamp(0, 1),
+        spark=spark,
     )

@@ -40,7 +40,9 @@ def dancer(c: Canvas) -> Layers:
     r, a = c.polar(lx, ly)
     kind = c.coin(0.5)  # a disc of light, or rays
     haze = 0.45 + c.look(tex, c.x * 0.3 + c.rand(), c.y * 0.3)
-    ring = smooth(r0 + 0.012, r0 - 0.012, r) * (0.72 + 0.28 * c.look(tex, c.x * 0.5, c.y * 0.5)) + 0.5 * torch.exp(-(r - r0).abs() * 14)
+    ring = smooth(r0 + 0.012, r0 - 0.012, r) * (0.72 + 0.28 * c.look(tex, c.x * 0.5, c.y * 0.5)) + 0.5 * torch.exp(
+        -(r - r0).abs() * 14
+    )
     rays = torch.exp(-r * 1.2) + 0.5 * smooth(0.4, 0.8, c.look(tex, a * 0.6, 0 * r + c.rand())) * torch.exp(-r * 0.7)
     light = mix(rays, 0.85 * ring + 0.3 * torch.exp(-r * 0.9), kind) * haze
     below = c.cover(floor - c.y)
@@ -69,13 +71,42 @@ def dancer(c: Canvas) -> Layers:
         yoke = limb(u, v, shoulders[0], shoulders[1], 0.036, 0.036)
         throat = limb(u, v, neck, head, 0.03, 0.03)
         skull = disc(u, v, head, 0.056, 0.068)
-        bun = chain(u, v, [(head[0], head[1] - 0.03, 0.05), (head[0] - back_hair * 0.35, head[1] - 0.05, 0.03), (head[0] - back_hair, head[1] + 0.1, 0.006)], 0.03)
+        bun = chain(
+            u,
+            v,
+            [
+                (head[0], head[1] - 0.03, 0.05),
+                (head[0] - back_hair * 0.35, head[1] - 0.05, 0.03),
+                (head[0] - back_hair, head[1] + 0.1, 0.006),
+            ],
+            0.03,
+        )
         limbs = []
         for i in (0, 1):
-            limbs.append(chain(u, v, [(*shoulders[i], 0.036), (*elbows[i], 0.026), (*hands[i], 0.017), (*swung(hands[i], (hand_l, hand_r)[i], 0.05), 0.009)], 0.012))
-            limbs.append(chain(u, v, [(*hips[i], 0.074), (*knees[i], 0.042), (*ankles[i], 0.025), (*toes[i], 0.012)], 0.015))
+            limbs.append(
+                chain(
+                    u,
+                    v,
+                    [
+                        (*shoulders[i], 0.036),
+                        (*elbows[i], 0.026),
+                        (*hands[i], 0.017),
+                        (*swung(hands[i], (hand_l, hand_r)[i], 0.05), 0.009),
+                    ],
+                    0.012,
+                )
+            )
+            limbs.append(
+                chain(u, v, [(*hips[i], 0.074), (*knees[i], 0.042), (*ankles[i], 0.025), (*toes[i], 0.012)], 0.015)
+            )
         ends = [(k[0] * 0.9, k[1] * 0.82 + 0.02) for k in knees]
-        cloth = join([limb(u, v, hip, (ends[0][0] - flare * 0.5 + sway, ends[0][1]), 0.07, 0.08 + 0.2 * flare), limb(u, v, hip, (ends[1][0] + flare * 0.5 + sway, ends[1][1]), 0.07, 0.08 + 0.2 * flare)], 0.12)
+        cloth = join(
+            [
+                limb(u, v, hip, (ends[0][0] - flare * 0.5 + sway, ends[0][1]), 0.07, 0.08 + 0.2 * flare),
+                limb(u, v, hip, (ends[1][0] + flare * 0.5 + sway, ends[1][1]), 0.07, 0.08 + 0.2 * flare),
+            ],
+            0.12,
+        )
         hem = 0.012 * torch.sin(u * 40)
         return join([join([trunk, yoke, throat], 0.035), skull, bun, *limbs, cloth + hem + 9 * (1 - skirted)], 0.014)
 
@@ -106,7 +137,9 @@ def dancer(c: Canvas) -> Layers:
     gain = 2 / c.pixel / 512 * 0.5
     ribbons, second = 1 - torch.exp(-gain * ribbons), 1 - torch.exp(-gain * second)
     shine = torch.exp(-((c.x - lx) ** 2) * 3) * torch.exp(-(c.y - floor).clamp(min=0) * 2.2)
-    planks = 0.75 + 0.25 * c.look(tex, c.x * 0.5 / (0.3 + c.y - floor).clamp(min=0.1), 0.6 / (0.3 + c.y - floor).clamp(min=0.1))
+    planks = 0.75 + 0.25 * c.look(
+        tex, c.x * 0.5 / (0.3 + c.y - floor).clamp(min=0.1), 0.6 / (0.3 + c.y - floor).clamp(min=0.1)
+    )
     tone = mix(tone, (0.05 + 0.5 * shine * haze) * planks, below)
     edge = torch.exp(-(d.abs() * size) / (0.006 + 0.6 * c.pixel)) * (1 - mirrored)
     tone = mix(tone + 0.35 * ribbons + 0.3 * second, 0.03 + 0.05 * edge + 0 * tone, body)
@@ -114,7 +147,9 @@ def dancer(c: Canvas) -> Layers:
     return Layers(
         tone=tone,
         accent=second + 0.4 * kind * (1 - below) * smooth(r0, r0 - 0.3, r) * (1 - body),
-        glow=(0.26 * light * (1 - below) + 0.4 * ribbons + 0.7 * dust) * (1 - 0.9 * body) + 0.3 * edge * light + 0.16 * below * shine,
+        glow=(0.26 * light * (1 - below) + 0.4 * ribbons + 0.7 * dust) * (1 - 0.9 * body)
+        + 0.3 * edge * light
+        + 0.16 * below * shine,
         spark=0.6 * second * (1 - 0.7 * body),
         depth=(1 - below) * (1 - body) * 0.5,
     )
@@ -137,11 +172,28 @@ def skull(c: Canvas) -> Layers:
     angle = c.rand(math.pi * 1.1, math.pi * 1.9)
     broad, jaw = c.rand(0.94, 1.06), c.rand(0.0, 0.1)
     face: list[Point] = [
-        (0.0, -0.98), (0.34, -0.94), (0.62, -0.74), (0.75, -0.42), (0.73, -0.14), (0.64, 0.06), (0.62, 0.2), (0.58, 0.34),
-        (0.46, 0.42), (0.4, 0.52), (0.37, 0.62), (0.0, 0.64),
+        (0.0, -0.98),
+        (0.34, -0.94),
+        (0.62, -0.74),
+        (0.75, -0.42),
+        (0.73, -0.14),
+        (0.64, 0.06),
+        (0.62, 0.2),
+        (0.58, 0.34),
+        (0.46, 0.42),
+        (0.4, 0.52),
+        (0.37, 0.62),
+        (0.0, 0.64),
     ]
     chin: list[Point] = [
-        (0.0, 0.6), (0.36, 0.58), (0.5, 0.36), (0.58, 0.4), (0.52, 0.66), (0.4, 0.88), (0.2, 0.99), (0.0, 1.0),
+        (0.0, 0.6),
+        (0.36, 0.58),
+        (0.5, 0.36),
+        (0.58, 0.4),
+        (0.52, 0.66),
+        (0.4, 0.88),
+        (0.2, 0.99),
+        (0.0, 1.0),
     ]
 
     def bone_at(u: Tensor, v: Tensor) -> Tensor:
@@ -151,8 +203,40 @@ def skull(c: Canvas) -> Layers:
         return polygon(u / broad, v - jaw, outline(mirrored(chin), 3))
 
     def hollow_at(u: Tensor, v: Tensor) -> Tensor:
-        socket = polygon(u, v, outline([(0.14, -0.06), (0.2, -0.2), (0.36, -0.25), (0.52, -0.17), (0.54, -0.02), (0.45, 0.11), (0.28, 0.12), (0.17, 0.06)], 3))
-        nose = polygon(u, v, outline([(0.0, 0.08), (0.035, 0.06), (0.09, 0.2), (0.125, 0.3), (0.075, 0.335), (0.02, 0.3), (-0.05, 0.3), (-0.05, 0.08)], 3))
+        socket = polygon(
+            u,
+            v,
+            outline(
+                [
+                    (0.14, -0.06),
+                    (0.2, -0.2),
+                    (0.36, -0.25),
+                    (0.52, -0.17),
+                    (0.54, -0.02),
+                    (0.45, 0.11),
+                    (0.28, 0.12),
+                    (0.17, 0.06),
+                ],
+                3,
+            ),
+        )
+        nose = polygon(
+            u,
+            v,
+            outline(
+                [
+                    (0.0, 0.08),
+                    (0.035, 0.06),
+                    (0.09, 0.2),
+                    (0.125, 0.3),
+                    (0.075, 0.335),
+                    (0.02, 0.3),
+                    (-0.05, 0.3),
+                    (-0.05, 0.08),
+                ],
+                3,
+            ),
+        )
         return torch.minimum(socket, nose)
 
     bone, lower, hollow = coarsely(x, y, bone_at), coarsely(x, y, chin_at), coarsely(s, y, hollow_at)
@@ -163,18 +247,42 @@ def skull(c: Canvas) -> Layers:
     smooth_ = c.texture(256, 2.5)
     grain = c.look(smooth_, x * 0.6, y * 0.6) - 0.5
     pits = c.look(tex, x * 3, y * 3) - 0.5
-    bumps = 0.1 * cheek + 0.06 * brow - 0.1 * temple - 0.12 * sunk + 0.05 * grain + 0.0012 * pits - 0.1 * smooth(0.06, -0.02, hollow)
+    bumps = (
+        0.1 * cheek
+        + 0.06 * brow
+        - 0.1 * temple
+        - 0.12 * sunk
+        + 0.05 * grain
+        + 0.0012 * pits
+        - 0.1 * smooth(0.06, -0.02, hollow)
+    )
     light = rounded(c, bone * size, 0.62 * size, angle, bumps * size)
     light_jaw = rounded(c, lower * size, 0.2 * size, angle, (0.04 * grain + 0.0012 * pits) * size)
-    crack = torch.exp(-torch.abs(torch.sin(9 * c.look(tex, x * 0.35 + c.rand(), y * 0.35))) * 26) * smooth(-0.1, -0.4, y)
+    crack = torch.exp(-torch.abs(torch.sin(9 * c.look(tex, x * 0.35 + c.rand(), y * 0.35))) * 26) * smooth(
+        -0.1, -0.4, y
+    )
     # teeth: two rows that meet at a curve
     bite = 0.6 + 0.04 * (1 - (s / 0.34) ** 2)
     col = torch.sin(s.clamp(max=0.4) * 2.6) / 2.6 * 1.02 / 0.088
     tooth = torch.abs(torch.remainder(col, 1.0) - 0.5)
-    upper_t = smooth(0.36, 0.47, tooth).mul(-1).add(1) * smooth(0.0, 0.02, y - 0.46 - 0.014 * torch.cos(col * math.tau)) * (y < bite) * (s < 0.37)
-    lower_t = smooth(0.36, 0.47, tooth).mul(-1).add(1) * (y > bite + jaw + 0.012) * smooth(0.0, -0.02, y - jaw - 0.74 - 0.01 * torch.cos(col * math.tau)) * (s < 0.34)
+    upper_t = (
+        smooth(0.36, 0.47, tooth).mul(-1).add(1)
+        * smooth(0.0, 0.02, y - 0.46 - 0.014 * torch.cos(col * math.tau))
+        * (y < bite)
+        * (s < 0.37)
+    )
+    lower_t = (
+        smooth(0.36, 0.47, tooth).mul(-1).add(1)
+        * (y > bite + jaw + 0.012)
+        * smooth(0.0, -0.02, y - jaw - 0.74 - 0.01 * torch.cos(col * math.tau))
+        * (s < 0.34)
+    )
     mouth = smooth(0.39, 0.36, s) * smooth(0.43, 0.46, y) * smooth(0.77 + jaw, 0.74 + jaw, y)
-    roots = torch.exp(-((tooth - 0.5) / 0.09) ** 2) * smooth(0.4, 0.3, s) * (smooth(0.36, 0.45, y) * (y < 0.48) + smooth(0.86 + jaw, 0.76 + jaw, y) * (y > 0.72 + jaw))
+    roots = (
+        torch.exp(-(((tooth - 0.5) / 0.09) ** 2))
+        * smooth(0.4, 0.3, s)
+        * (smooth(0.36, 0.45, y) * (y < 0.48) + smooth(0.86 + jaw, 0.76 + jaw, y) * (y > 0.72 + jaw))
+    )
     # around it
     q = c.look(tex, c.x * 0.2 + c.rand(), c.y * 0.2)
     smoke_ = c.look(tex, c.x * 0.3 + 0.7 * q, c.y * 0.24 + 0.8 * q)
@@ -183,13 +291,19 @@ def skull(c: Canvas) -> Layers:
     tone = 0.04 + 0.3 * back * (0.3 + smoke_) + 0.22 * wisps * (0.4 + back)
     glow = 0.14 * back + 0.12 * wisps + 0.4 * c.dots(120)
     head, chin_cover = c.cover(bone * size), c.cover(lower * size)
-    shade_jaw = 0.06 + 0.58 * light_jaw * smooth(0.3, 0.75, y - jaw) - 0.2 * roots - 0.3 * smooth(0.12, 0.0, bone) * (y > 0.5)
+    shade_jaw = (
+        0.06 + 0.58 * light_jaw * smooth(0.3, 0.75, y - jaw) - 0.2 * roots - 0.3 * smooth(0.12, 0.0, bone) * (y > 0.5)
+    )
     tone, glow = mix(tone, shade_jaw, chin_cover), glow * (1 - chin_cover)
     shade = 0.1 + 0.74 * light**1.2 + 0.1 * grain - 0.5 * crack - 0.2 * temple - 0.22 * sunk - 0.22 * roots
     shade = shade * (1 - 0.8 * smooth(0.05, -0.015, hollow) * 0.5)
     tone, glow = mix(tone, shade, head), glow * (1 - head)
     tone = mix(tone, 0.04 + 0 * tone, mouth * torch.maximum(head, chin_cover))
-    enamel = 0.42 + 0.46 * (1 - (tooth / 0.5) ** 2) * (0.5 + 0.5 * torch.cos(s * 3)) - 0.2 * smooth(0.03, 0.0, (y - bite).abs())
+    enamel = (
+        0.42
+        + 0.46 * (1 - (tooth / 0.5) ** 2) * (0.5 + 0.5 * torch.cos(s * 3))
+        - 0.2 * smooth(0.03, 0.0, (y - bite).abs())
+    )
     tone = mix(tone, enamel * (0.6 + 0.5 * light), (upper_t + lower_t).clamp(0, 1))
     hole = c.cover(hollow * size)
     deep = smooth(0.0, -0.12, hollow)

@@ -29,7 +29,9 @@ def rose(c: Canvas) -> Layers:
         v = v - 0.12 * t * t * torch.sin(turn * 3)
         teeth = 0.012 * torch.abs(torch.remainder(u * 16, 1.0) - 0.5)
         leaf = c.cover(v.abs() - 0.26 * size * torch.sin(math.pi * t).clamp(min=0) ** 0.8 + teeth) * (t > 0) * (t < 1)
-        vein = torch.exp(-torch.abs(torch.remainder((u - 0.9 * v.abs()) * 11, 1.0) - 0.5) * 12) + torch.exp(-v.abs() * 90)
+        vein = torch.exp(-torch.abs(torch.remainder((u - 0.9 * v.abs()) * 11, 1.0) - 0.5) * 12) + torch.exp(
+            -v.abs() * 90
+        )
         shade = 0.16 + 0.24 * c.look(tex, u, v) + 0.12 * torch.sign(v) * 0.5 + 0.2 * vein
         tone = mix(tone, shade, leaf)
         accent = mix(accent, 0.9 + 0 * r, leaf)
@@ -43,7 +45,11 @@ def rose(c: Canvas) -> Layers:
         px, py = cx + far * torch.cos(turn), cy + far * torch.sin(turn)
         dx, dy = c.x - px, c.y - py
         u, v = dx * torch.cos(turn) + dy * torch.sin(turn), dy * torch.cos(turn) - dx * torch.sin(turn)
-        ruffle = 1 + wave * torch.sin(5 * torch.atan2(v, u) + i) + 0.09 * (c.look(tex, c.x * 0.7 + 0.13 * i, c.y * 0.7) - 0.5)
+        ruffle = (
+            1
+            + wave * torch.sin(5 * torch.atan2(v, u) + i)
+            + 0.09 * (c.look(tex, c.x * 0.7 + 0.13 * i, c.y * 0.7) - 0.5)
+        )
         q = torch.sqrt((u / 0.86) ** 2 + (v / 1.14) ** 2 + 1e-9) / (reach * ruffle)
         petal = c.cover((q - 1) * reach)
         out = (u / reach).clamp(-1, 1)  # towards the petal's outer edge
@@ -119,21 +125,36 @@ def mushrooms(c: Canvas) -> Layers:
         brim = 0.12 * (1 - u * u) + 0.02 * torch.sin(u * 9 + index)
         top = torch.sqrt((1 - u * u).clamp(min=0)) * domed * (1 - 0.12 * u * u)
         cap = c.cover(torch.maximum(v - brim, -v - top) * head) * (u.abs() < 1)
-        under = c.cover(torch.maximum(v - brim - 0.16 * (1 - u * u).clamp(min=0) ** 0.5, brim - v) * head) * (u.abs() < 0.97)
+        under = c.cover(torch.maximum(v - brim - 0.16 * (1 - u * u).clamp(min=0) ** 0.5, brim - v) * head) * (
+            u.abs() < 0.97
+        )
         ribs = 0.5 + 0.5 * torch.cos(u / (1.25 - 0.6 * (1 - u.abs())) * 46)
-        spots, _, ident, _ = c.cells(u * 3.4 / (0.4 + torch.sqrt((1.2 - u * u).clamp(min=0.04))) + 7 * index, v * 4.2, 0.7)
+        spots, _, ident, _ = c.cells(
+            u * 3.4 / (0.4 + torch.sqrt((1.2 - u * u).clamp(min=0.04))) + 7 * index, v * 4.2, 0.7
+        )
         spot = smooth(0.34, 0.24, spots) * (ident > 0.4)
         ball = (0.5 - 0.45 * u * torch.sign(lx - x0) * -1 - 0.5 * v / domed).clamp(0, 1)
         skin = 0.14 + 0.46 * ball + 0.16 * (c.look(tex, u * 0.5 + index, v * 0.5) - 0.5)
         rim = smooth(0.2, 0.0, (v + top).abs() * head / tall * 2) * 0.2
         dim = 0.45 + 0.55 * k
         across = (x / width).abs().clamp(0, 1)
-        stalk = (0.36 + 0.5 * torch.exp(-v.clamp(min=0) * 1.1) + 0.1 * torch.sin(x / width * 9) - 0.22 * across**2) * dim
+        stalk = (
+            0.36 + 0.5 * torch.exp(-v.clamp(min=0) * 1.1) + 0.1 * torch.sin(x / width * 9) - 0.22 * across**2
+        ) * dim
         tone = mix(tone, stalk, stem)
         tone = mix(tone, (0.5 + 0.4 * ribs) * dim, under)
         tone = mix(tone, (skin + rim + 0.4 * spot) * dim, cap)
         body = torch.maximum(torch.maximum(stem, under), cap)
-        glow = mix(glow, (0.5 * under * (0.4 + 0.6 * ribs) + 0.22 * cap * (0.4 + spot) + 0.3 * stem * torch.exp(-v.clamp(min=0) * 1.4)) * dim, body)
+        glow = mix(
+            glow,
+            (
+                0.5 * under * (0.4 + 0.6 * ribs)
+                + 0.22 * cap * (0.4 + spot)
+                + 0.3 * stem * torch.exp(-v.clamp(min=0) * 1.4)
+            )
+            * dim,
+            body,
+        )
         accent = mix(accent, (0.8 * spot * cap).clamp(0, 1), body)
         spark = mix(spark, 0.4 * spot * cap * dim, body)
         depth = mix(depth, 0.5 * (1 - k) + 0 * tone, body)

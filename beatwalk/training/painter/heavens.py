@@ -153,7 +153,9 @@ def astronaut(c: Canvas) -> Layers:
         return join([trunk, *arms, *legs], 0.05)
 
     def pack(u: Tensor, v: Tensor) -> Tensor:
-        return join([limb(u, v, (-0.2, -0.24), (-0.2, 0.2), 0.15, 0.13), limb(u, v, (0.2, -0.24), (0.2, 0.2), 0.15, 0.13)])
+        return join(
+            [limb(u, v, (-0.2, -0.24), (-0.2, 0.2), 0.15, 0.13), limb(u, v, (0.2, -0.24), (0.2, 0.2), 0.15, 0.13)]
+        )
 
     body, back = coarsely(x, y, suit), coarsely(x, y, pack)
     head = disc(x, y, (0.0, -0.47), 0.235, 0.245)
@@ -166,7 +168,10 @@ def astronaut(c: Canvas) -> Layers:
     panel = c.cover(chest * size)
     lamps = smooth(0.5, 0.2, c.cells(x * 22, y * 22, 0.3)[0]) * panel
     rim = torch.exp(-(body.abs() * size) * 60)
-    for distance, colour in ((back, 0.16 + 0.4 * rounded(c, back * size, 0.1 * size, angle)), (body, cloth * (1 - 0.4 * bands))):
+    for distance, colour in (
+        (back, 0.16 + 0.4 * rounded(c, back * size, 0.1 * size, angle)),
+        (body, cloth * (1 - 0.4 * bands)),
+    ):
         cover = c.cover(distance * size)
         tone, glow = mix(tone, colour, cover), glow * (1 - cover)
     tone = mix(tone, 0.14 + 0.3 * shade, panel)

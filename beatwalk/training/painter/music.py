@@ -43,7 +43,9 @@ def vinyl(c: Canvas) -> Layers:
     stripes = smooth(0.4, 0.6, 0.5 + 0.5 * torch.sin(r / label_r * c.rand(8, 26)))
     wedge = smooth(0.45, 0.55, 0.5 + 0.5 * torch.sin(a * c.whole(2, 9)))
     print_ = mix(stripes, wedge, c.coin(0.4))
-    lines = smooth(0.5, 0.3, torch.remainder(y * 22, 1.0)) * smooth(0.6, 0.5, hashed(torch.floor(y * 22) + torch.floor(x * 30) * 7))
+    lines = smooth(0.5, 0.3, torch.remainder(y * 22, 1.0)) * smooth(
+        0.6, 0.5, hashed(torch.floor(y * 22) + torch.floor(x * 30) * 7)
+    )
     text = lines * (y.abs() > 0.1) * (y.abs() < 0.22) * (x.abs() < 0.2)
     paper = 0.42 + 0.34 * print_ - 0.3 * text + 0.2 * shine * 0.5
     hole = c.cover((r - 0.025) * size)
@@ -52,7 +54,11 @@ def vinyl(c: Canvas) -> Layers:
     tone = mix(tone, 0.02 + 0 * r, hole)
     rim = torch.exp(-torch.abs(r - 1) * size * 70)
     notes = torch.zeros_like(r)
-    rings = torch.exp(-torch.abs(torch.sin((r - 1).clamp(min=0) * 26)) * 9) * torch.exp(-(r - 1).clamp(min=0) * 5) * (r > 1)
+    rings = (
+        torch.exp(-torch.abs(torch.sin((r - 1).clamp(min=0) * 26)) * 9)
+        * torch.exp(-(r - 1).clamp(min=0) * 5)
+        * (r > 1)
+    )
     arm_on = c.coin(0.75)
     ax, ay = 1.05, -0.9
     needle = c.rand(0.5, 0.85)
@@ -73,7 +79,8 @@ def vinyl(c: Canvas) -> Layers:
         tone=tone,
         accent=label * print_ + rings,
         glow=(plate * (1 - label) * 0.34 * shine * (0.4 + 0.6 * groove) + 0.22 * rim) * (1 - silver)
-        + 0.35 * silver * smooth(0.75, 1, metal) + notes,
+        + 0.35 * silver * smooth(0.75, 1, metal)
+        + notes,
         spark=0.3 * rings * (1 - silver),
     )
 
@@ -143,7 +150,9 @@ def cassette(c: Canvas) -> Layers:
     tone = 0.05 + 0.22 * haze * torch.exp(-r * 0.8) + 0.14 * beams * torch.exp(-r * 0.5)
     glow, spark = 0.16 * torch.exp(-r * 1.4) + 0.3 * c.dots(110), torch.zeros_like(r)
     for turn in range(3):  # loose tape
-        curve = c.rand(-0.5, 0.5) + 0.34 * torch.sin(x * c.rand(1.2, 2.6) + c.rand(0, 6)) + 0.12 * torch.sin(x * 4 + turn)
+        curve = (
+            c.rand(-0.5, 0.5) + 0.34 * torch.sin(x * c.rand(1.2, 2.6) + c.rand(0, 6)) + 0.12 * torch.sin(x * 4 + turn)
+        )
         off = torch.abs(y - curve)
         band = smooth(0.045, 0.03, off)
         tone = mix(tone, 0.16 + 0.35 * (0.5 + 0.5 * torch.sin(x * 3 + 2 * turn)), band * 0.9)
@@ -160,7 +169,11 @@ def cassette(c: Canvas) -> Layers:
     label = c.cover(box(x, y, (0.0, -0.09), 0.87, 0.46, 0.05) * size)
     rows = smooth(0.1, 0.06, torch.abs(torch.remainder((y + 0.5) * 11, 1.0) - 0.5)) * (y < -0.22) * (x.abs() < 0.78)
     ink = hashed(torch.floor(x * 26) + 7 * torch.floor((y + 0.5) * 11), c.rand(0, 9))
-    hand = smooth(0.3, 0.2, torch.abs(y + 0.4 + 0.03 * torch.sin(x * 40 + 9 * ink)) * 12) * (x > -0.7) * (x < c.rand(0.0, 0.6))
+    hand = (
+        smooth(0.3, 0.2, torch.abs(y + 0.4 + 0.03 * torch.sin(x * 40 + 9 * ink)) * 12)
+        * (x > -0.7)
+        * (x < c.rand(0.0, 0.6))
+    )
     band = torch.floor((y - 0.06) / 0.055)
     stripe = (y > 0.06) * (y < 0.36)
     shade = 0.46 + 0.12 * band * torch.where(c.coin() > 0, -1.0, 1.0)
@@ -178,12 +191,18 @@ def cassette(c: Canvas) -> Layers:
         q, phi = torch.hypot(qx, qy), torch.atan2(qy, qx) + spin * side
         reel = 0.15 + 0.3 * full
         tape = c.cover((q - reel) * size) * pane
-        tone = mix(tone, 0.09 + 0.1 * torch.cos(phi - spin * side - angle).abs() ** 8 + 0.03 * torch.sin(q * 240), tape)
+        tone = mix(
+            tone, 0.09 + 0.1 * torch.cos(phi - spin * side - angle).abs() ** 8 + 0.03 * torch.sin(q * 240), tape
+        )
         hub = c.cover((q - 0.135) * size)
         tone = mix(tone, 0.75 - 0.2 * smooth(0.1, 0.13, q), hub)
         hole = c.cover((q - 0.1) * size)
         tone = mix(tone, 0.03 + 0 * r, hole)
-        teeth = c.cover((torch.abs(torch.remainder(phi, math.pi / 3) - math.pi / 6) * q - 0.016) * size) * (q > 0.062) * hole
+        teeth = (
+            c.cover((torch.abs(torch.remainder(phi, math.pi / 3) - math.pi / 6) * q - 0.016) * size)
+            * (q > 0.062)
+            * hole
+        )
         tone = mix(tone, 0.8 + 0 * r, teeth)
         accent = torch.maximum(accent, (hub - hole) * 0.8)
     middle = c.cover(box(x, y, (0.0, 0.02), 0.14, 0.1, 0.02) * size)
@@ -247,7 +266,13 @@ def disco_ball(c: Canvas) -> Layers:
     spin = (a / math.tau + 0.137 * band) * count
     sx, sy = torch.remainder(spin, 1.0) - 0.5, wall - band - 0.5
     lit = hashed(torch.remainder(torch.floor(spin), count) + 17 * band, c.rand(0, 9))
-    spots = smooth(0.3, 0.16, torch.hypot(sx, sy * 0.9)) * (lit > 0.35) * (0.3 + lit) * torch.exp(-out * 0.7) * (r > size * 1.06)
+    spots = (
+        smooth(0.3, 0.16, torch.hypot(sx, sy * 0.9))
+        * (lit > 0.35)
+        * (0.3 + lit)
+        * torch.exp(-out * 0.7)
+        * (r > size * 1.06)
+    )
     halo = torch.exp(-out * 4.0)
     string = smooth(0.9, 0.2, torch.abs(c.x - cx) / (0.006 + 0.6 * c.pixel)) * (c.y < cy - size)
     cap = c.cover(box(c.x, c.y, (cx, cy - size * 1.02), 0.1 * size, 0.05 * size, 0.02 * size))
@@ -258,13 +283,16 @@ def disco_ball(c: Canvas) -> Layers:
     for _ in range(5):
         px, py = c.rand(-0.65, 0.65), c.rand(-0.65, 0.4)
         ux, uy = (dx - px).abs(), (dy - py).abs()
-        cross = torch.exp(-ux * 60 - uy * 5) + torch.exp(-uy * 60 - ux * 5) + 1.5 * torch.exp(-(ux * ux + uy * uy) * 300)
+        cross = (
+            torch.exp(-ux * 60 - uy * 5) + torch.exp(-uy * 60 - ux * 5) + 1.5 * torch.exp(-(ux * ux + uy * uy) * 300)
+        )
         star = star + cross * c.rand(0.3, 1.1)
     second = (chance * 7.3 % 1 > 0.5) * 1.0
     return Layers(
         tone=tone,
         accent=(beam * second + spots * (lit > 0.75)) * (1 - ball) + ball * tile * (other > 0.8),
-        glow=ball * tile * (0.5 * lamp + 0.7 * flash * other) + (1 - ball) * (0.55 * beam * (1 - second) + 0.4 * spots + 0.2 * halo)
+        glow=ball * tile * (0.5 * lamp + 0.7 * flash * other)
+        + (1 - ball) * (0.55 * beam * (1 - second) + 0.4 * spots + 0.2 * halo)
         + 0.8 * star,
         spark=(1 - ball) * (0.5 * beam * second + 0.4 * spots * (lit > 0.75)) + 0.3 * ball * tile * (other > 0.9),
     )
@@ -303,10 +331,18 @@ def crowd(c: Canvas) -> Layers:
     back = torch.exp(-((c.x / (0.8 * c.half_w)) ** 2)) * smooth(-0.8, 0.3, c.y - stage + 0.3) * (c.y < stage + 0.05)
     wall = box(c.x, c.y, (0.0 * stage, stage - 0.32), 0.42 * c.half_w, 0.24, 0.01)
     dotx, doty = torch.remainder(c.x * 26, 1.0) - 0.5, torch.remainder(c.y * 26, 1.0) - 0.5
-    show = 0.5 + 0.5 * torch.sin(9 * c.look(tex, torch.floor(c.x * 26) / 120 + c.rand(), torch.floor(c.y * 26) / 120) * 3)
+    show = 0.5 + 0.5 * torch.sin(
+        9 * c.look(tex, torch.floor(c.x * 26) / 120 + c.rand(), torch.floor(c.y * 26) / 120) * 3
+    )
     screen = c.cover(wall) * smooth(0.42, 0.2, torch.hypot(dotx, doty)) * show * c.coin(0.65)
     total = light + spark
-    tone = 0.04 + 0.26 * haze * c.blur(total, 0.1) + 0.24 * total.clamp(0, 1.2) * haze + 0.22 * back * haze + 0.4 * screen
+    tone = (
+        0.04
+        + 0.26 * haze * c.blur(total, 0.1)
+        + 0.24 * total.clamp(0, 1.2) * haze
+        + 0.22 * back * haze
+        + 0.4 * screen
+    )
     tone = tone * (1 - 0.8 * truss)
     glow, spark = 0.75 * light * haze + 0.2 * back + 0.4 * screen, 0.75 * spark * haze
     confetti = c.splat(
@@ -332,8 +368,14 @@ def crowd(c: Canvas) -> Layers:
         sway = 0.5 * (chance - 0.5)
         elbow = (0.9 + 0.25 * third, 0.2)
         arms = [
-            join([limb(s, v, (0.85, 1.0), elbow, 0.2, 0.17), limb(s, v, elbow, (0.55 + sway, -reach), 0.16, 0.11),
-                  limb(s, v, (0.55 + sway, -reach), (0.55 + 1.3 * sway, -reach - 0.26), 0.15, 0.08)], 0.06)
+            join(
+                [
+                    limb(s, v, (0.85, 1.0), elbow, 0.2, 0.17),
+                    limb(s, v, elbow, (0.55 + sway, -reach), 0.16, 0.11),
+                    limb(s, v, (0.55 + sway, -reach), (0.55 + 1.3 * sway, -reach - 0.26), 0.15, 0.08),
+                ],
+                0.06,
+            )
             for s in (u, -u)
         ]
         both = (third > 0.55).float()
@@ -344,7 +386,9 @@ def crowd(c: Canvas) -> Layers:
         body = torch.maximum(body, below)
         edge = torch.exp(-(d.abs()) / (0.005 + 0.5 * c.pixel)) * (1 - below) * smooth(1.1, -0.7, v)
         phone = c.cover(box(u, v, (0.55 + sway, -reach - 0.3), 0.16, 0.26, 0.02) * head) * lift * (chance > 0.86)
-        tone = mix(tone, (0.3 * (1 - k) ** 1.7 + 0.015) * torch.exp(-(v + 0.6).clamp(min=0) * 0.4), body) + 0.2 * edge * haze * (1 - 0.6 * k)
+        tone = mix(
+            tone, (0.3 * (1 - k) ** 1.7 + 0.015) * torch.exp(-(v + 0.6).clamp(min=0) * 0.4), body
+        ) + 0.2 * edge * haze * (1 - 0.6 * k)
         glow, spark = mix(glow, 0.02 + 0 * tone, body) + 0.22 * edge * haze * (1 - 0.5 * k), spark * (1 - body)
         tone, glow = mix(tone, 0.8 + 0 * tone, phone), glow + 0.5 * phone
         ahead = torch.maximum(ahead, body)

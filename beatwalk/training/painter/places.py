@@ -57,13 +57,20 @@ def lighthouse(c: Canvas) -> Layers:
     depth = 0.7 * (1 - water) + 0.4 * water * torch.exp(-(c.y - horizon).clamp(min=0) * 3)
     inland = ((c.x - tx) * side + 0.34).clamp(min=0)  # the cliff runs off to one side
     seaward = (-(c.x - tx) * side - 0.2).clamp(min=0)
-    top = foot + 0.05 + 0.1 * inland + 1.1 * seaward ** 1.15 + 0.05 * c.profile(1, 2, 6)[:, :1]
+    top = foot + 0.05 + 0.1 * inland + 1.1 * seaward**1.15 + 0.05 * c.profile(1, 2, 6)[:, :1]
     cliff = c.cover(top - c.y)
     d = c.y - top
     strata = c.look(tex, c.x * 0.8 + 0.3 * d, d * 1.5) - 0.4
     cracks = torch.exp(-torch.abs(torch.sin(26 * c.look(tex, c.x * 0.5, d * 0.35))) * 3)
-    face = 0.1 + 0.34 * strata * (0.35 + torch.exp(-d.clamp(min=0) * 2.5)) + 0.1 * torch.exp(-d.clamp(min=0) * 18) - 0.06 * cracks
-    surf = torch.exp(-torch.abs(d - (0.62 + 0.1 * strata) * c.half_h) * 12) * smooth(0.45, 0.7, c.look(tex, c.x * 1.2, c.y * 1.2))
+    face = (
+        0.1
+        + 0.34 * strata * (0.35 + torch.exp(-d.clamp(min=0) * 2.5))
+        + 0.1 * torch.exp(-d.clamp(min=0) * 18)
+        - 0.06 * cracks
+    )
+    surf = torch.exp(-torch.abs(d - (0.62 + 0.1 * strata) * c.half_h) * 12) * smooth(
+        0.45, 0.7, c.look(tex, c.x * 1.2, c.y * 1.2)
+    )
     tone = mix(tone, face + 0.35 * surf, cliff)
     glow, accent, depth = glow * (1 - cliff), accent * (1 - cliff), depth * (1 - cliff)
     up = (foot + 0.06 - c.y) / (tall + 0.06)
@@ -79,8 +86,14 @@ def lighthouse(c: Canvas) -> Layers:
     glow = mix(glow, 0.5 * windows, tower)
     room = c.cover(box(x, c.y, (0.0 * tx, lamp_y + 0.005), wide * 0.55, 0.075, 0.01))
     rails = c.cover(box(x, c.y, (0.0 * tx, lamp_y + 0.09), wide * 1.15, 0.014, 0.005))
-    posts = c.cover(box(x, c.y, (0.0 * tx, lamp_y + 0.058), wide * 1.12, 0.024)) * smooth(0.2, 0.1, torch.abs(torch.remainder(x / wide * 4, 1.0) - 0.5))
-    dome = c.cover(torch.maximum(torch.hypot(x / (wide * 0.66), (c.y - lamp_y + 0.07) / 0.075) - 1, c.y - lamp_y + 0.07) * wide * 0.6)
+    posts = c.cover(box(x, c.y, (0.0 * tx, lamp_y + 0.058), wide * 1.12, 0.024)) * smooth(
+        0.2, 0.1, torch.abs(torch.remainder(x / wide * 4, 1.0) - 0.5)
+    )
+    dome = c.cover(
+        torch.maximum(torch.hypot(x / (wide * 0.66), (c.y - lamp_y + 0.07) / 0.075) - 1, c.y - lamp_y + 0.07)
+        * wide
+        * 0.6
+    )
     spike = c.cover(limb(x, c.y, (0.0 * tx, lamp_y - 0.13), (0.0 * tx, lamp_y - 0.22), 0.006, 0.003))
     bars = smooth(0.2, 0.1, torch.abs(torch.remainder(x / wide * 3.2, 1.0) - 0.5))
     tone = mix(tone, 0.95 - 0.6 * bars, room)
@@ -108,7 +121,11 @@ def castle(c: Canvas) -> Layers:
     tex = c.texture(256, 1.6)
     r = c.radius(c.rand(-0.3, 0.3), c.rand(-0.5, -0.1))
     orb = c.cover(r - c.rand(0.22, 0.42)) * c.coin(0.5)
-    tone, glow, accent = tone + 0.3 * orb, glow + 0.3 * orb + 0.5 * c.dots(140) * (1 - orb), torch.maximum(accent, orb)
+    tone, glow, accent = (
+        tone + 0.3 * orb,
+        glow + 0.3 * orb + 0.5 * c.dots(140) * (1 - orb),
+        torch.maximum(accent, orb),
+    )
     depth = torch.ones_like(tone)
     for layer in range(2):  # far ridges
         ridge = horizon - 0.3 + 0.22 * layer - 0.3 * c.profile(1, 1.0, 7)[:, :1].abs()
@@ -121,7 +138,14 @@ def castle(c: Canvas) -> Layers:
     side = torch.where(c.coin() > 0, 1.0, -1.0)  # of the light
     # towers: back rows first; place, half width, height
     plan = [(-0.06, 0.07, 0.98), (0.15, 0.055, 0.84), (-0.26, 0.055, 0.74), (0.34, 0.05, 0.6), (-0.43, 0.05, 0.52)]
-    plan += [(0.02, 0.16, 0.56), (0.26, 0.12, 0.4), (-0.3, 0.13, 0.38), (-0.13, 0.05, 0.62), (0.5, 0.06, 0.4), (-0.56, 0.06, 0.34)]
+    plan += [
+        (0.02, 0.16, 0.56),
+        (0.26, 0.12, 0.4),
+        (-0.3, 0.13, 0.38),
+        (-0.13, 0.05, 0.62),
+        (0.5, 0.06, 0.4),
+        (-0.56, 0.06, 0.34),
+    ]
     plan += [(0.06, 0.08, 0.34), (-0.2, 0.065, 0.3), (0.36, 0.055, 0.3)]
     grand = c.rand(0.8, 1.05)
     windows_on = torch.zeros_like(tone)
@@ -155,12 +179,24 @@ def castle(c: Canvas) -> Layers:
             tone = mix(tone, 0.08 + 0.22 * light + 0.07 * tiles, cone)
             glow, accent = glow * (1 - cone), mix(accent, 0.35 + 0 * x, cone)
             pole = c.cover(limb(c.x, c.y, (x0, base - peak), (x0, base - peak - 0.07), 0.004, 0.003))
-            flag = c.cover(torch.maximum((c.y - base + peak + 0.055 + 0.008 * torch.sin(x * 60)).abs() - 0.016, torch.maximum(-x * side, x * side - 0.06)))
+            flag = c.cover(
+                torch.maximum(
+                    (c.y - base + peak + 0.055 + 0.008 * torch.sin(x * 60)).abs() - 0.016,
+                    torch.maximum(-x * side, x * side - 0.06),
+                )
+            )
             cloth = torch.maximum(pole, flag * c.coin(0.6))
             tone, accent = mix(tone, 0.35 + 0 * x, cloth), torch.maximum(accent * (1 - cloth), flag * cloth)
-    gate = c.cover(torch.minimum(box(c.x, c.y, (cx + 0.02 * grand, base - 0.05), 0.045 * grand, 0.06), torch.hypot(c.x - cx - 0.02 * grand, c.y - base + 0.11) - 0.045 * grand))
+    gate = c.cover(
+        torch.minimum(
+            box(c.x, c.y, (cx + 0.02 * grand, base - 0.05), 0.045 * grand, 0.06),
+            torch.hypot(c.x - cx - 0.02 * grand, c.y - base + 0.11) - 0.045 * grand,
+        )
+    )
     tone, glow = mix(tone, 0.6 + 0 * tone, 0.8 * gate), glow + 0.35 * gate
-    top = base + 0.02 + 0.75 * ((c.x - cx).abs() - 0.58 * grand).clamp(min=0) ** 0.9 + 0.035 * c.profile(1, 3, 6)[:, :1]
+    top = (
+        base + 0.02 + 0.75 * ((c.x - cx).abs() - 0.58 * grand).clamp(min=0) ** 0.9 + 0.035 * c.profile(1, 3, 6)[:, :1]
+    )
     rock = c.cover(top - c.y)
     d = (c.y - top).clamp(min=0)
     crag = c.look(tex, c.x * 1.0 + 0.25 * d, d * 0.6) - 0.35
@@ -170,14 +206,21 @@ def castle(c: Canvas) -> Layers:
     firs = torch.abs(torch.remainder(c.x * 24, 1.0) - 0.5)
     tall = 0.05 + 0.1 * hashed(torch.floor(c.x * 24), 6.0)
     wood = c.half_h * 0.72 + 0.12 * c.profile(1, 1.1, 4)[:, :1]
-    fir = c.cover(torch.maximum(firs / 24 - 0.022 * ((c.y - wood + tall) / tall).clamp(0, 1), wood - tall - c.y)) * (c.y > wood - tall)
+    fir = c.cover(torch.maximum(firs / 24 - 0.022 * ((c.y - wood + tall) / tall).clamp(0, 1), wood - tall - c.y)) * (
+        c.y > wood - tall
+    )
     trees = torch.maximum(fir, c.cover(wood - c.y))
     tone, depth = mix(tone, 0.045 + 0 * tone, trees), depth * (1 - trees)
-    mist = smooth(0.3, 0.7, c.look(tex, c.x * 0.18 + c.rand(), c.y * 0.7)) * torch.exp(-(((c.y - horizon - 0.1) / 0.3) ** 2))
+    mist = smooth(0.3, 0.7, c.look(tex, c.x * 0.18 + c.rand(), c.y * 0.7)) * torch.exp(
+        -(((c.y - horizon - 0.1) / 0.3) ** 2)
+    )
     lift = 0.6 * mist
     tone = mix(tone, 0.3 + 0.18 * torch.exp(-r), lift)
     return Layers(
-        tone=tone, accent=accent * (1 - trees) * (1 - lift), glow=glow * (1 - trees) * (1 - lift), spark=0.45 * windows_on * (1 - lift),
+        tone=tone,
+        accent=accent * (1 - trees) * (1 - lift),
+        glow=glow * (1 - trees) * (1 - lift),
+        spark=0.45 * windows_on * (1 - lift),
         depth=torch.maximum(depth, 0.7 * lift),
     )
 
@@ -202,7 +245,14 @@ def temple(c: Canvas) -> Layers:
         k = layer / 2
         ridge = horizon - (0.46 - 0.17 * k) * (0.3 + c.profile(1, 0.9, 6)[:, :1].abs())
         hill = c.cover(ridge - y)
-        tone = mix(tone, 0.4 - 0.12 * k + 0.1 * (c.look(tex, x, y - ridge) - 0.4) + 0.14 * torch.exp(-(horizon - y).clamp(min=0) * 7), hill)
+        tone = mix(
+            tone,
+            0.4
+            - 0.12 * k
+            + 0.1 * (c.look(tex, x, y - ridge) - 0.4)
+            + 0.14 * torch.exp(-(horizon - y).clamp(min=0) * 7),
+            hill,
+        )
         glow, accent, depth = glow * (1 - hill), accent * (1 - hill), mix(depth, 0.9 - 0.3 * k + 0 * tone, hill)
     px, grand = c.rand(-0.3, 0.3), c.rand(0.78, 1.05)
     floors = 5
@@ -218,7 +268,8 @@ def temple(c: Canvas) -> Layers:
         tall, wide = 0.2 - 0.018 * floor, 0.27 - 0.036 * floor
         wall = c.cover(torch.maximum(u.abs() - wide, torch.maximum(v0 - foot, foot - v0 - 0.6 * tall)) * grand)
         lattice = torch.maximum(
-            smooth(0.1, 0.05, torch.abs(torch.remainder(u / wide * 3.5, 1.0) - 0.5)), smooth(0.1, 0.05, torch.abs(torch.remainder((foot - v0) * 26, 1.0) - 0.5))
+            smooth(0.1, 0.05, torch.abs(torch.remainder(u / wide * 3.5, 1.0) - 0.5)),
+            smooth(0.1, 0.05, torch.abs(torch.remainder((foot - v0) * 26, 1.0) - 0.5)),
         )
         pillars = smooth(0.3, 0.42, torch.abs(torch.remainder(u / wide * 1.75, 1.0) - 0.5))
         lit = smooth(0.08, 0.03, torch.abs(foot - v0 - 0.27 * tall) - 0.03)
@@ -235,12 +286,24 @@ def temple(c: Canvas) -> Layers:
         edge = torch.exp(-(foot - eave).abs() * 130)
         slope = ((foot - eave) / 0.12).clamp(0, 1)
         tone = mix(tone, 0.1 + 0.16 * slope + 0.08 * tiles + 0.22 * edge, roof)
-        glow, accent, spark, depth = glow * (1 - roof), mix(accent, 0.5 * edge + 0 * u, roof), spark * (1 - roof), depth * (1 - 0.9 * roof)
+        glow, accent, spark, depth = (
+            glow * (1 - roof),
+            mix(accent, 0.5 * edge + 0 * u, roof),
+            spark * (1 - roof),
+            depth * (1 - 0.9 * roof),
+        )
         lamp = torch.hypot((u.abs() - out + 0.012) / 0.014, (foot - v0 - 0.56 * tall - 0.06) / 0.022)
         bulb = smooth(1.05, 0.85, lamp)
         tone, glow, spark = tone + 0.5 * bulb, glow + 0.35 * bulb + 0.2 * torch.exp(-lamp * 0.5), spark + 0.5 * bulb
         v0 = v0 + tall
-    spire = c.cover((u.abs() - 0.012 * (1 + (torch.remainder(foot * 40, 1.0) > 0.5)) * smooth(v0 + 0.3, v0 + 0.05, foot)) * grand) * (foot > v0 - 0.06) * (foot < v0 + 0.26)
+    spire = (
+        c.cover(
+            (u.abs() - 0.012 * (1 + (torch.remainder(foot * 40, 1.0) > 0.5)) * smooth(v0 + 0.3, v0 + 0.05, foot))
+            * grand
+        )
+        * (foot > v0 - 0.06)
+        * (foot < v0 + 0.26)
+    )
     tone, depth = mix(tone, 0.24 + 0 * tone, spire), depth * (1 - spire)
     shore = c.cover(horizon - 0.016 - 0.008 * c.profile(1, 5, 4)[:, :1] - y) * (1 - plinth)
     tone, glow = mix(tone, 0.07 + 0 * tone, shore), glow * (1 - shore)
@@ -248,17 +311,32 @@ def temple(c: Canvas) -> Layers:
         bx, by, wide = px + side * c.rand(0.62, 0.95), horizon - c.rand(0.2, 0.3), c.rand(0.22, 0.36)
         lump = c.look(tex, x * 0.9 + side, y * 0.9) - 0.5
         crown_d = torch.hypot((x - bx) / wide, (y - by) / (0.62 * wide)) - 1 + 0.9 * lump
-        crown = smooth(0.08, -0.08, crown_d) * smooth(0.3, 0.5, c.look(tex, x * 2.3, y * 2.3) + 0.25 - 0.4 * crown_d.clamp(min=-0.4))
-        trunk = c.cover((x - bx - 0.04 * torch.sin((horizon - y) * 14 + side)).abs() - 0.014 - 0.02 * torch.exp(-(horizon - y).clamp(min=0) * 9)) * (y < horizon) * (y > by)
+        crown = smooth(0.08, -0.08, crown_d) * smooth(
+            0.3, 0.5, c.look(tex, x * 2.3, y * 2.3) + 0.25 - 0.4 * crown_d.clamp(min=-0.4)
+        )
+        trunk = (
+            c.cover(
+                (x - bx - 0.04 * torch.sin((horizon - y) * 14 + side)).abs()
+                - 0.014
+                - 0.02 * torch.exp(-(horizon - y).clamp(min=0) * 9)
+            )
+            * (y < horizon)
+            * (y > by)
+        )
         bloom = c.look(tex, x * 3.1, y * 3.1)
         tone = mix(mix(tone, 0.06 + 0 * tone, trunk), 0.22 + 0.6 * bloom * smooth(0.4, -0.6, (y - by) / wide), crown)
         glow, accent = mix(glow * (1 - trunk), 0.16 * bloom, crown), mix(accent * (1 - trunk), 0.3 + 0 * x, crown)
         spark, depth = spark * (1 - crown), depth * (1 - torch.maximum(crown, trunk))
     dim = 1 - mirror * (0.34 + 0.3 * c.look(tex, c.x * 0.4, c.y * 5))
-    petals = c.blur(c.splat(c.rand(-1, 1, 50) * c.half_w, c.rand(-1, 1, 50) * c.half_h, c.rand(0.5, 2.5, 50)), 0.004) * 5
+    petals = (
+        c.blur(c.splat(c.rand(-1, 1, 50) * c.half_w, c.rand(-1, 1, 50) * c.half_h, c.rand(0.5, 2.5, 50)), 0.004) * 5
+    )
     return Layers(
-        tone=(tone * dim + 0.16 * torch.exp(-(((c.y - horizon) * 40) ** 2))) + 0.3 * petals, accent=accent, glow=glow * dim + 0.3 * petals,
-        spark=spark * dim, depth=depth * (1 - mirror),
+        tone=(tone * dim + 0.16 * torch.exp(-(((c.y - horizon) * 40) ** 2))) + 0.3 * petals,
+        accent=accent,
+        glow=glow * dim + 0.3 * petals,
+        spark=spark * dim,
+        depth=depth * (1 - mirror),
     )
 
 
@@ -283,8 +361,17 @@ def ship(c: Canvas) -> Layers:
     dx, dy = (c.x - at) / scale * way, (c.y - line) / scale
     x, y = dx * torch.cos(heel) - dy * torch.sin(heel), dx * torch.sin(heel) + dy * torch.cos(heel)
     hull_points: list[Point] = [
-        (-0.82, -0.3), (-0.78, -0.24), (-0.5, -0.17), (0.1, -0.14), (0.55, -0.19), (0.86, -0.27), (0.8, -0.14), (0.62, 0.03),
-        (0.2, 0.08), (-0.4, 0.08), (-0.68, 0.0),
+        (-0.82, -0.3),
+        (-0.78, -0.24),
+        (-0.5, -0.17),
+        (0.1, -0.14),
+        (0.55, -0.19),
+        (0.86, -0.27),
+        (0.8, -0.14),
+        (0.62, 0.03),
+        (0.2, 0.08),
+        (-0.4, 0.08),
+        (-0.68, 0.0),
     ]
     hull_d = coarsely(x, y, lambda u, v: polygon(u, v, outline(hull_points, 3)))
     lit = 0.5 + 0.5 * torch.tanh(3 * ((sx - c.x) / scale)) * 0.6
@@ -306,16 +393,29 @@ def ship(c: Canvas) -> Layers:
             foot = top - high + 0.035 * (1 - u * u)
             sail = c.cover(torch.maximum((u.abs() - 1) * half, torch.maximum(-y - top, foot + y)) * scale)
             seams = smooth(0.06, 0.02, torch.abs(torch.remainder(u * 2.5, 1.0) - 0.5))
-            cloth = 0.34 + 0.3 * torch.sin(math.pi * t).clamp(min=0) ** 0.7 * (0.5 + 0.5 * u) + 0.2 * lit - 0.06 * seams
+            cloth = (
+                0.34 + 0.3 * torch.sin(math.pi * t).clamp(min=0) ** 0.7 * (0.5 + 0.5 * u) + 0.2 * lit - 0.06 * seams
+            )
             cloth = cloth + 0.16 * (c.look(tex, u * 0.25 + mast, t * 0.3 + row) - 0.5)
             sails, shade = torch.maximum(sails, sail), mix(shade, cloth, sail)
             spars.append(limb(x, y, (mx - half * 0.95, -top), (mx + half * 1.02, -top), 0.01, 0.01))
     for i in range(3):  # jibs
-        a, b, e = (0.5 + 0.06 * i, -1.0 + 0.16 * i), (0.86 + 0.12 * i, -0.3 - 0.05 * i), (0.6 + 0.1 * i, -0.38 - 0.03 * i)
+        a, b, e = (
+            (0.5 + 0.06 * i, -1.0 + 0.16 * i),
+            (0.86 + 0.12 * i, -0.3 - 0.05 * i),
+            (0.6 + 0.1 * i, -0.38 - 0.03 * i),
+        )
         jib = c.cover(polygon(x, y, [a, b, e]) * scale)
         sails, shade = torch.maximum(sails, jib), mix(shade, 0.4 + 0.25 * lit + 0.1 * i, jib)
-    ropes = [limb(x, y, (mx - 0.02, -tall - 0.14), (mx + s, -0.2), 0.0025, 0.0025) for mx, tall in masts for s in (-0.3, -0.2, 0.3)]
-    ropes += [limb(x, y, (masts[i][0], -masts[i][1] - 0.1), (masts[i + 1][0], -masts[i + 1][1] * 0.6), 0.0025, 0.0025) for i in range(2)]
+    ropes = [
+        limb(x, y, (mx - 0.02, -tall - 0.14), (mx + s, -0.2), 0.0025, 0.0025)
+        for mx, tall in masts
+        for s in (-0.3, -0.2, 0.3)
+    ]
+    ropes += [
+        limb(x, y, (masts[i][0], -masts[i][1] - 0.1), (masts[i + 1][0], -masts[i + 1][1] * 0.6), 0.0025, 0.0025)
+        for i in range(2)
+    ]
     ropes.append(limb(x, y, (0.45, -1.08), (1.12, -0.41), 0.0025, 0.0025))
     rope = c.cover(join(ropes) * scale - 0.3 * c.pixel) * 0.75
     plank = 0.07 + 0.1 * c.look(tex, x * 0.5, y * 3) + 0.12 * smooth(0.03, 0.015, (hull_d + 0.06).abs()) + 0.06 * lit
@@ -326,18 +426,42 @@ def ship(c: Canvas) -> Layers:
     flag = torch.zeros_like(tone)
     for mx, tall in masts:
         flutter = 0.02 * torch.sin((x - mx) * 30)
-        flag = torch.maximum(flag, c.cover(torch.maximum((y + tall + 0.17 + flutter).abs() - 0.025 * (1 - (mx - x) / 0.16), torch.maximum(x - mx, mx - 0.16 - x)) * scale))
-    for cover, colour in ((rope, 0.06), (sails, shade), (c.cover(join(spars) * scale) * afloat, 0.08), (flag, 0.5), (hull, plank * (1 - 0.6 * ports) + 0.6 * ports)):
+        flag = torch.maximum(
+            flag,
+            c.cover(
+                torch.maximum(
+                    (y + tall + 0.17 + flutter).abs() - 0.025 * (1 - (mx - x) / 0.16),
+                    torch.maximum(x - mx, mx - 0.16 - x),
+                )
+                * scale
+            ),
+        )
+    for cover, colour in (
+        (rope, 0.06),
+        (sails, shade),
+        (c.cover(join(spars) * scale) * afloat, 0.08),
+        (flag, 0.5),
+        (hull, plank * (1 - 0.6 * ports) + 0.6 * ports),
+    ):
         tone, depth = mix(tone, colour + 0 * tone, cover), depth * (1 - 0.85 * cover)
         glow, accent = glow * (1 - cover), accent * (1 - cover)
     thin = torch.exp(-((r / 0.7) ** 2)) * sails * (1 - hull)  # the light shines through the cloth
-    reflection = torch.exp(-((dx / 0.75) ** 4)) * smooth(0.0, 0.03, c.y - line) * torch.exp(-(c.y - line).clamp(min=0) * 2.6)
+    reflection = (
+        torch.exp(-((dx / 0.75) ** 4)) * smooth(0.0, 0.03, c.y - line) * torch.exp(-(c.y - line).clamp(min=0) * 2.6)
+    )
     ripple = 0.5 + 0.5 * torch.sin(60 / ((c.y - horizon).clamp(min=0.02) + 0.2) + 9 * c.look(tex, c.x * 0.8, c.y * 3))
     tone = tone * (1 - 0.6 * reflection * ripple * (1 - hull))
-    foam = torch.exp(-torch.abs(c.y - line - 0.012 * torch.sin(c.x * 24)) * 60) * smooth(0.95, 0.7, dx.abs()) * (0.3 + c.look(tex, c.x * 2, c.y * 2))
+    foam = (
+        torch.exp(-torch.abs(c.y - line - 0.012 * torch.sin(c.x * 24)) * 60)
+        * smooth(0.95, 0.7, dx.abs())
+        * (0.3 + c.look(tex, c.x * 2, c.y * 2))
+    )
     return Layers(
-        tone=tone + 0.2 * thin + 0.4 * foam, accent=accent + 0.6 * flag + 0.4 * thin, glow=glow + 0.16 * thin + 0.12 * foam + 0.9 * lamp + 0.4 * ports * hull,
-        spark=0.4 * lamp, depth=depth,
+        tone=tone + 0.2 * thin + 0.4 * foam,
+        accent=accent + 0.6 * flag + 0.4 * thin,
+        glow=glow + 0.16 * thin + 0.12 * foam + 0.9 * lamp + 0.4 * ports * hull,
+        spark=0.4 * lamp,
+        depth=depth,
     )
 
 
@@ -361,7 +485,9 @@ def waterfall(c: Canvas) -> Layers:
     blocks, border, ident, _ = c.cells(c.x * 4.5 + 1.6 * bend + 20, c.y * 2.6 + 1.2 * bend + 20, 0.9)
     strata = c.look(tex, c.x * 0.5 + 0.2 * bend, d * 1.3)
     near_light = torch.exp(-((c.x - lx) ** 2) * 1.2)
-    rock = 0.06 + (0.1 + 0.16 * ident + 0.36 * (strata - 0.35) - 0.1 * smooth(0.1, 0.0, border)) * (0.45 + 0.7 * near_light)
+    rock = 0.06 + (0.1 + 0.16 * ident + 0.36 * (strata - 0.35) - 0.1 * smooth(0.1, 0.0, border)) * (
+        0.45 + 0.7 * near_light
+    )
     moss = smooth(0.5, 0.7, c.look(fine, c.x * 0.9, c.y * 0.9) + 0.25 * (1 - blocks) - 0.2 * smooth(0.0, 0.8, d))
     rock = rock + 0.16 * moss * (0.4 + near_light)
     tone, glow, accent = mix(tone, rock, wall), glow * (1 - wall), mix(accent, 0.7 * moss, wall)
@@ -384,17 +510,27 @@ def waterfall(c: Canvas) -> Layers:
         coarse = c.look(tex, u * wide * 2.2 + 0.4, fall * 0.35 + 0.3 * index)
         gaps = smooth(0.3, 0.55, coarse + 0.35 * (1 - u.abs()) + 0.1 * fall)
         body = sheet * (0.35 + 0.65 * gaps) * on
-        light = 0.42 + 0.7 * (threads - 0.4) + 0.3 * (coarse - 0.4) + 0.16 * torch.exp(-torch.abs(c.y - ledge) * 22) + 0.16 * torch.exp(-(c.y - top).clamp(min=0) * 12)
+        light = (
+            0.42
+            + 0.7 * (threads - 0.4)
+            + 0.3 * (coarse - 0.4)
+            + 0.16 * torch.exp(-torch.abs(c.y - ledge) * 22)
+            + 0.16 * torch.exp(-(c.y - top).clamp(min=0) * 12)
+        )
         tone, glow = mix(tone, light, body), mix(glow, 0.16 * smooth(0.5, 0.8, threads) + 0.05, body)
         accent, depth = accent * (1 - body), mix(depth, 0.2 + 0 * tone, body)
         falls = torch.maximum(falls, body)
         cloud = c.look(tex, c.x * 0.5 + 0.3 * index, c.y * 0.5)
-        puff = torch.exp(-(((c.x - x0) / (wide * 2.0 + 0.06)) ** 2) - ((c.y - pool + 0.02) / (0.11 + 0.5 * wide)) ** 2)
+        puff = torch.exp(
+            -(((c.x - x0) / (wide * 2.0 + 0.06)) ** 2) - ((c.y - pool + 0.02) / (0.11 + 0.5 * wide)) ** 2
+        )
         step = 0.5 * torch.exp(-(((c.x - x0) / (wide * 1.5 + 0.03)) ** 2) - ((c.y - ledge) / 0.06) ** 2)
         mist = torch.maximum(mist, (puff * 1.3 + step) * (0.4 + 0.9 * cloud) * on)
     water = c.cover(pool + 0.012 * c.profile(1, 4, 3)[:, :1] - c.y)
     e = (c.y - pool).clamp(min=0.005)
-    rings = torch.sin(34 * torch.sqrt((0.5 * (c.x - lx)) ** 2 + (2.2 * e) ** 2) - 6 * c.look(tex, c.x * 0.4, e * 2)) * torch.exp(-e * 2.5)
+    rings = torch.sin(
+        34 * torch.sqrt((0.5 * (c.x - lx)) ** 2 + (2.2 * e) ** 2) - 6 * c.look(tex, c.x * 0.4, e * 2)
+    ) * torch.exp(-e * 2.5)
     chop = c.look(tex, c.x * 0.5 / (e + 0.2), 0.7 / (e + 0.12))
     shine = torch.exp(-(((c.x - lx) / (0.3 + 0.3 * e)) ** 2))
     pond = 0.12 + 0.26 * chop + 0.1 * rings + 0.34 * shine * torch.exp(-e * 1.6) * (0.4 + chop)
@@ -410,19 +546,32 @@ def waterfall(c: Canvas) -> Layers:
         stone = c.cover((q - 1) * w * 0.6) * smooth(0.35 * w, 0.25 * w, c.y - y0)
         shade = 0.05 + 0.3 * smooth(0.6, -0.9, (c.y - y0) / w + 0.4 * lump) * (0.4 + near_light) + 0.14 * lump
         foam = torch.exp(-torch.abs(c.y - y0 - 0.3 * w) * 50) * smooth(1.3, 0.9, (c.x - x0).abs() / w)
-        tone, glow, depth = mix(tone, shade, stone) + 0.2 * foam * (1 - stone), glow * (1 - stone), depth * (1 - stone)
+        tone, glow, depth = (
+            mix(tone, shade, stone) + 0.2 * foam * (1 - stone),
+            glow * (1 - stone),
+            depth * (1 - stone),
+        )
         mist = mist * (1 - 0.5 * stone)
     for side in (-1.0, 1.0):  # trees and leaves that hang in from both sides
         reach = c.rand(0.15, 0.5)
         edge_x = (c.half_w - side * c.x) / c.half_w
-        leaf = c.look(tex, c.x * 1.1 + side, c.y * 1.1) + 0.45 * (reach - edge_x - 0.25 * smooth(-0.6, 0.6, c.y / c.half_h))
+        leaf = c.look(tex, c.x * 1.1 + side, c.y * 1.1) + 0.45 * (
+            reach - edge_x - 0.25 * smooth(-0.6, 0.6, c.y / c.half_h)
+        )
         crown = smooth(0.6, 0.68, leaf) * smooth(0.5, 0.2, c.y / c.half_h)
         tone = mix(tone, 0.04 + 0.3 * (c.look(fine, c.x * 1.6, c.y * 1.6) - 0.3) * (0.3 + 0.7 * near_light), crown)
         glow, accent, depth = glow * (1 - crown), mix(accent, 0.5 + 0 * tone, crown), depth * (1 - crown)
         mist = mist * (1 - crown)
-    beams = smooth(0.5, 0.85, c.look(tex, torch.atan2(c.x - lx, c.y + 1.8 * c.half_h) * 0.8, 0 * r + c.rand())) * near_light * smooth(0.8, -0.4, c.y)
+    beams = (
+        smooth(0.5, 0.85, c.look(tex, torch.atan2(c.x - lx, c.y + 1.8 * c.half_h) * 0.8, 0 * r + c.rand()))
+        * near_light
+        * smooth(0.8, -0.4, c.y)
+    )
     tone = mix(tone, 0.72 + 0 * tone, mist.clamp(0, 0.85)) + 0.1 * beams
     return Layers(
-        tone=tone, accent=accent * (1 - falls), glow=glow + 0.1 * mist + 0.1 * beams + 0.3 * c.dots(70) * (mist + 0.2), spark=0.12 * beams,
+        tone=tone,
+        accent=accent * (1 - falls),
+        glow=glow + 0.1 * mist + 0.1 * beams + 0.3 * c.dots(70) * (mist + 0.2),
+        spark=0.12 * beams,
         depth=torch.maximum(depth, 0.6 * mist.clamp(0, 1)),
     )

@@ -45,24 +45,31 @@ def glyphs(u: Tensor, v: Tensor, salt: Tensor | float) -> Tensor:
     x, y = u - iu - 0.5, v - iv - 0.5
     ink = torch.zeros_like(u)
     for stroke in range(4):
-        kind, place = hashed(iu * 3.1 + iv * 7.7 + stroke, salt), hashed(iu * 5.3 + iv * 2.9 + stroke, salt + 4.0) - 0.5
+        kind, place = (
+            hashed(iu * 3.1 + iv * 7.7 + stroke, salt),
+            hashed(iu * 5.3 + iv * 2.9 + stroke, salt + 4.0) - 0.5,
+        )
         flat = (kind > 0.5).float()
         across, along = mix(x, y, flat) - 0.62 * place, mix(y, x, flat) - 0.2 * (kind - 0.5)
         ink = torch.maximum(ink, smooth(0.09, 0.04, across.abs()) * smooth(0.36, 0.3, along.abs()))
     return ink
 
 
-def sign(c: Canvas, x: Tensor, y: Tensor, at: tuple[Tensor, Tensor], wide: Tensor, high: Tensor, salt: Tensor) -> Tensor:
+def sign(
+    c: Canvas, x: Tensor, y: Tensor, at: tuple[Tensor, Tensor], wide: Tensor, high: Tensor, salt: Tensor
+) -> Tensor:
     """Light of a shop sign, 0–1: a tube around it and writing within."""
     d = box(x, y, at, wide, high, wide * 0.2)
     unit_ = 1.5 * wide
-    frame = torch.exp(-((d + wide * 0.14).abs() / (0.05 * wide + 0.7 * c.pixel)) ** 2)
+    frame = torch.exp(-(((d + wide * 0.14).abs() / (0.05 * wide + 0.7 * c.pixel)) ** 2))
     inside = smooth(0.0, -0.2, d / wide)
     text = glyphs((x - at[0]) / unit_ + 0.5, (y - at[1]) / unit_ + 0.5, salt) * inside
     return (frame + text + 0.22 * inside).clamp(0, 1.1)
 
 
-def facade(c: Canvas, walls: Canyon, floors: float, tall: tuple[float, float], length: float = 1.15) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def facade(
+    c: Canvas, walls: Canyon, floors: float, tall: tuple[float, float], length: float = 1.15
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Fronts of houses on both walls: tone, lit windows, where there is a house, and a number for each house."""
     side = torch.sign(c.x - walls.x)
     number = torch.floor(walls.depth / length) + 40 * side
@@ -81,16 +88,30 @@ def facade(c: Canvas, walls: Canyon, floors: float, tall: tuple[float, float], l
     tex = c.texture(256, 1.5)
     dirt = c.look(tex, walls.depth * 0.3 + 0.5 * side, walls.up * 0.4)
     row = torch.floor(walls.up * 22)
-    joint = torch.minimum(torch.remainder(walls.up * 22, 1.0), torch.remainder(walls.depth * 9 + 0.5 * torch.remainder(row, 2.0), 1.0))
-    brick = (0.5 - hashed(torch.floor(walls.depth * 9 + 0.5 * torch.remainder(row, 2.0)) + 13 * row)) - 0.8 * smooth(0.14, 0.04, joint)
-    wall = 0.05 + 0.12 * own + 0.14 * (dirt - 0.3) + 0.06 * ledge - 0.06 * seam + 0.045 * brick * smooth(3.0, 1.0, walls.depth)
+    joint = torch.minimum(
+        torch.remainder(walls.up * 22, 1.0), torch.remainder(walls.depth * 9 + 0.5 * torch.remainder(row, 2.0), 1.0)
+    )
+    brick = (0.5 - hashed(torch.floor(walls.depth * 9 + 0.5 * torch.remainder(row, 2.0)) + 13 * row)) - 0.8 * smooth(
+        0.14, 0.04, joint
+    )
+    wall = (
+        0.05
+        + 0.12 * own
+        + 0.14 * (dirt - 0.3)
+        + 0.06 * ledge
+        - 0.06 * seam
+        + 0.045 * brick * smooth(3.0, 1.0, walls.depth)
+    )
     return wall / (1 + 0.04 * walls.depth), window, house, own
 
 
 def walker(x: Tensor, y: Tensor, stride: Tensor) -> Tensor:
     """Somebody under an umbrella, seen from behind: stands on y = 0, about 1 high."""
     coat = chain(x, y, [(0.0, -0.72, 0.085), (0.0, -0.55, 0.12), (0.0, -0.3, 0.14)], 0.05)
-    legs = [limb(x, y, (-0.05, -0.3), (-0.07 - stride, -0.01), 0.055, 0.035), limb(x, y, (0.05, -0.3), (0.07 + 0.5 * stride, -0.03), 0.055, 0.035)]
+    legs = [
+        limb(x, y, (-0.05, -0.3), (-0.07 - stride, -0.01), 0.055, 0.035),
+        limb(x, y, (0.05, -0.3), (0.07 + 0.5 * stride, -0.03), 0.055, 0.035),
+    ]
     head = disc(x, y, (0.0, -0.86), 0.07, 0.085)
     stick = limb(x, y, (0.07, -0.6), (0.06, -1.1), 0.012, 0.01)
     dome = torch.maximum(disc(x, y, (0.05, -0.98), 0.44, 0.25), y + 0.99 - 0.03 * torch.cos((x - 0.05) * 28))
@@ -109,7 +130,15 @@ def neon_street(c: Canvas) -> Layers:
     shop = smooth(0.36, 0.3, walls.up) * smooth(0.02, 0.06, walls.up) * house * (own > 0.3)
     goods = 0.5 + 0.5 * torch.sin(walls.depth * 23) * torch.sin(walls.depth * 9 + 2)
     tone, glow = tone + 0.4 * shop * goods, glow + 0.3 * shop * (0.4 + 0.6 * goods)
-    puddle = smooth(0.35, 0.6, c.look(tex, (c.x - walls.x) * walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.4, walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.5))
+    puddle = smooth(
+        0.35,
+        0.6,
+        c.look(
+            tex,
+            (c.x - walls.x) * walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.4,
+            walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.5,
+        ),
+    )
     mirror = walls.ground * (0.35 + 0.5 * puddle)
     count = 14
     start = c.rand(0.0, 1.0)
@@ -123,7 +152,9 @@ def neon_street(c: Canvas) -> Layers:
         y = walls.horizon + (walls.eye - up) / depth
         foot = walls.horizon + walls.eye / depth
         seen_y = mix(c.y, 2 * foot - c.y + walls.wave * 0.25 / depth, walls.ground)
-        lamp = sign(c, c.x + walls.ground * walls.wave * 0.1 / depth, seen_y, (x, y), wide / depth, high / depth, salt)
+        lamp = sign(
+            c, c.x + walls.ground * walls.wave * 0.1 / depth, seen_y, (x, y), wide / depth, high / depth, salt
+        )
         board = c.cover(box(c.x, c.y, (x, y), wide / depth, high / depth, wide * 0.2 / depth)) * (1 - walls.ground)
         dim = mix(1.0, mirror, walls.ground) * torch.where(c.coin(0.85) > 0, 1.0, 0.25)
         aura = torch.exp(-torch.hypot((c.x - x) / (wide + 0.3), (seen_y - y) / (high + 0.3)) * depth * 2.4) * dim
@@ -141,7 +172,11 @@ def neon_street(c: Canvas) -> Layers:
     foot = walls.horizon + c.rand(0.5, 0.72) * size
     stride = c.rand(0.0, 0.08)
     seen_y = torch.where(c.y > foot, 2 * foot - c.y, c.y)
-    d = coarsely((c.x - at + walls.ground * walls.wave * 0.15) / size, (seen_y - foot) / size, lambda u, v: walker(u, v, stride))
+    d = coarsely(
+        (c.x - at + walls.ground * walls.wave * 0.15) / size,
+        (seen_y - foot) / size,
+        lambda u, v: walker(u, v, stride),
+    )
     body = c.cover(d * size) * torch.where(c.y > foot, 0.55, 1.0) * c.coin(0.8)
     rim = torch.exp(-(d.abs() * size) / (0.006 + 0.6 * c.pixel)) * (c.y <= foot)
     tone = mix(tone, 0.03 + 0 * tone, body)
@@ -176,12 +211,16 @@ def alley(c: Canvas) -> Layers:
         glow = glow * (1 - pipe)
     for index in range(2):  # bars of light
         height = c.rand(0.7, 2.2)
-        on = (torch.remainder(walls.depth * 0.7 + c.rand(), 1.0) > 0.3) * c.coin(0.75) * (side == (1 if index else -1))
+        on = (
+            (torch.remainder(walls.depth * 0.7 + c.rand(), 1.0) > 0.3) * c.coin(0.75) * (side == (1 if index else -1))
+        )
         bar = torch.exp(-(((walls.up - height) / (0.014 + walls.depth * c.pixel)) ** 2)) * on * house
         wash = torch.exp(-torch.abs(walls.up - height) * 4.5) * on * house
         tone, glow = tone + 0.3 * bar + 0.13 * wash, glow + (0.9 * bar + 0.12 * wash) * (1 - index)
         spark, accent = spark + 0.8 * bar * index + 0.1 * wash * index, accent + bar * index
-    puddle = smooth(0.35, 0.6, c.look(tex, (c.x - walls.x) * 0.8, walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.5))
+    puddle = smooth(
+        0.35, 0.6, c.look(tex, (c.x - walls.x) * 0.8, walls.eye / (c.y - walls.horizon).clamp(min=0.03) * 0.5)
+    )
     mirror = walls.ground * (0.35 + 0.5 * puddle)
     count = 11
     start = c.rand()
@@ -192,7 +231,10 @@ def alley(c: Canvas) -> Layers:
         wide = c.rand(0.045, 0.06) if lantern else c.rand(0.05, 0.1)
         high = wide * 1.25 if lantern else c.rand(0.1, 0.34)
         up = c.rand(0.55, 1.5) + high
-        x = walls.x + (c.rand(-0.6, 0.6) * walls.half if lantern else way * (walls.half - wide * c.rand(0.9, 1.6))) / depth
+        x = (
+            walls.x
+            + (c.rand(-0.6, 0.6) * walls.half if lantern else way * (walls.half - wide * c.rand(0.9, 1.6))) / depth
+        )
         y = walls.horizon + (walls.eye - up) / depth
         foot = walls.horizon + walls.eye / depth
         seen_y = mix(c.y, 2 * foot - c.y + walls.wave * 0.2 / depth, walls.ground)
@@ -212,13 +254,22 @@ def alley(c: Canvas) -> Layers:
         tone = tone + 0.4 * lamp * dim + 0.08 * aura
         second = index % 3 == 0 or lantern
         glow = glow + (0 if second else 1) * (0.8 * lamp * dim + 0.1 * aura)
-        spark, accent = spark + (1 if second else 0) * (0.7 * lamp * dim + 0.1 * aura), accent + (1 if second else 0) * lamp * dim
+        spark, accent = (
+            spark + (1 if second else 0) * (0.7 * lamp * dim + 0.1 * aura),
+            accent + (1 if second else 0) * lamp * dim,
+        )
     for index in range(5):  # cables from wall to wall
         depth = 0.7 + 1.1 * index
         reach = walls.half / depth
-        sag = walls.horizon + (walls.eye - c.rand(1.4, 2.4)) / depth + c.rand(0.05, 0.3) / depth * (1 - ((c.x - walls.x) / reach) ** 2)
+        sag = (
+            walls.horizon
+            + (walls.eye - c.rand(1.4, 2.4)) / depth
+            + c.rand(0.05, 0.3) / depth * (1 - ((c.x - walls.x) / reach) ** 2)
+        )
         slope = c.rand(-0.5, 0.5)
-        cable = smooth(1.4, 0.5, (c.y - sag - slope * (c.x - walls.x)).abs() / (0.006 / depth + 0.5 * c.pixel)) * ((c.x - walls.x).abs() < reach)
+        cable = smooth(1.4, 0.5, (c.y - sag - slope * (c.x - walls.x)).abs() / (0.006 / depth + 0.5 * c.pixel)) * (
+            (c.x - walls.x).abs() < reach
+        )
         tone, glow = mix(tone, 0.03 + 0 * tone, cable), glow * (1 - cable)
     tone = mix(tone, tone * mirror + 0.05 * puddle, walls.ground)
     glow = mix(glow, glow * mirror.clamp(0, 0.9), walls.ground)
@@ -229,8 +280,14 @@ def alley(c: Canvas) -> Layers:
     def figure(u: Tensor, v: Tensor) -> Tensor:
         coat = chain(u, v, [(0.0, -0.8, 0.1), (0.0, -0.62, 0.145), (0.0, -0.42, 0.125), (0.0, -0.2, 0.165)], 0.05)
         hood = join([disc(u, v, (0.0, -0.9), 0.082, 0.1), disc(u, v, (0.0, -0.84), 0.1, 0.08)], 0.04)
-        arms = [chain(u, v, [(0.13 * s, -0.72, 0.05), (0.19 * s, -0.52, 0.045), (0.17 * s, -0.36, 0.035)], 0.03) for s in (-1, 1)]
-        legs = [limb(u, v, (-0.06, -0.25), (-0.08 - step, -0.01), 0.06, 0.04), limb(u, v, (0.06, -0.25), (0.08 + step, -0.02), 0.06, 0.04)]
+        arms = [
+            chain(u, v, [(0.13 * s, -0.72, 0.05), (0.19 * s, -0.52, 0.045), (0.17 * s, -0.36, 0.035)], 0.03)
+            for s in (-1, 1)
+        ]
+        legs = [
+            limb(u, v, (-0.06, -0.25), (-0.08 - step, -0.01), 0.06, 0.04),
+            limb(u, v, (0.06, -0.25), (0.08 + step, -0.02), 0.06, 0.04),
+        ]
         return join([coat, hood, *arms, *legs], 0.025)
 
     seen_y = torch.where(c.y > foot, 2 * foot - c.y, c.y)
@@ -276,21 +333,34 @@ def car(c: Canvas) -> Layers:
         away = ((c.x - road_x).abs() / (0.5 + 0.3 * c.half_w)).clamp(0, 1)
         tall = (0.05 + 0.5 * own**1.4 * (0.25 + away)) * (0.7 + 0.4 * k)
         side = torch.minimum(place - ident, 1 - place + ident) - 0.05 - 0.12 * other
-        tower = smooth(0, 1.5 * density * c.pixel, side) * c.cover(horizon - tall - c.y) * (1 - below) * (away > 0.1 * k)
+        tower = (
+            smooth(0, 1.5 * density * c.pixel, side) * c.cover(horizon - tall - c.y) * (1 - below) * (away > 0.1 * k)
+        )
         wu, wv = (place - ident) * 8, (horizon - c.y) * 38
         lit = hashed(torch.floor(wu) * 3.1 + torch.floor(wv) * 7.7 + ident, 2.0)
-        pane = (lit > 0.62) * smooth(0.4, 0.3, torch.abs(torch.remainder(wu, 1.0) - 0.5)) * smooth(0.4, 0.3, torch.abs(torch.remainder(wv, 1.0) - 0.5))
+        pane = (
+            (lit > 0.62)
+            * smooth(0.4, 0.3, torch.abs(torch.remainder(wu, 1.0) - 0.5))
+            * smooth(0.4, 0.3, torch.abs(torch.remainder(wv, 1.0) - 0.5))
+        )
         tone = mix(tone, 0.16 * (1 - k) + 0.05 + 0.4 * pane * lit, tower)
         glow, spark, accent = mix(glow, 0.35 * pane * lit, tower), spark * (1 - tower), accent * (1 - tower)
     run = z * c.rand(1.0, 2.0) + c.rand()
     thin = 0.012 + 2.2 * c.pixel * z
     edge = torch.exp(-(((u.abs() - 1.0) / thin) ** 2)) + 0.5 * torch.exp(-torch.abs(u.abs() - 1.0) * 9)
     lane = torch.exp(-((u / (0.7 * thin)) ** 2)) * smooth(0.42, 0.5, torch.remainder(run, 1.0)) * smooth(9, 3, z)
-    cross = torch.exp(-((torch.abs(torch.remainder(run, 1.0) - 0.5) / (0.02 + 0.5 * z * z * c.pixel)) ** 2)) * (u.abs() > 1.0)
+    cross = torch.exp(-((torch.abs(torch.remainder(run, 1.0) - 0.5) / (0.02 + 0.5 * z * z * c.pixel)) ** 2)) * (
+        u.abs() > 1.0
+    )
     along = torch.exp(-((torch.abs(torch.remainder(u * 2.2, 1.0) - 0.5) / (2.2 * thin)) ** 2)) * (u.abs() > 1.0)
     fade = torch.exp(-z * 0.06)
     wet = c.look(tex, u * 0.6, run * 0.5)
-    road = 0.06 + 0.07 * wet + 0.2 * torch.exp(-d * 5) + 0.3 * torch.exp(-((c.x - road_x) ** 2) * 9) * torch.exp(-d * 2.2) * (0.4 + wet)
+    road = (
+        0.06
+        + 0.07 * wet
+        + 0.2 * torch.exp(-d * 5)
+        + 0.3 * torch.exp(-((c.x - road_x) ** 2) * 9) * torch.exp(-d * 2.2) * (0.4 + wet)
+    )
     lines = (edge + 0.6 * lane + 0.35 * torch.maximum(cross, along)) * fade
     tone = mix(tone, road * (0.4 + 0.6 * (u.abs() < 1)) + 0.3 * lines, below)
     glow = mix(glow, 0.7 * lines, below)
@@ -312,7 +382,23 @@ def car(c: Canvas) -> Layers:
     s = x.abs()
 
     def body_at(p: Tensor, q: Tensor) -> Tensor:
-        lower = polygon(p, q, outline([(0.0, -0.4), (0.5, -0.4), (0.68, -0.36), (0.74, -0.24), (0.73, -0.1), (0.64, -0.05), (0.0, -0.05), (-0.4, -0.2)], 3))
+        lower = polygon(
+            p,
+            q,
+            outline(
+                [
+                    (0.0, -0.4),
+                    (0.5, -0.4),
+                    (0.68, -0.36),
+                    (0.74, -0.24),
+                    (0.73, -0.1),
+                    (0.64, -0.05),
+                    (0.0, -0.05),
+                    (-0.4, -0.2),
+                ],
+                3,
+            ),
+        )
         cabin = polygon(p, q, [(-0.4, -roof), (0.36, -roof), (0.5, -0.38), (-0.4, -0.36)]) - 0.02
         wheel = box(p, q, (0.6, -0.06), 0.115, 0.09, 0.03)
         wing = join([box(p, q, (0.2, -0.47), 0.5, 0.016, 0.014), box(p, q, (0.5, -0.42), 0.018, 0.05)], 0.01)
@@ -326,9 +412,20 @@ def car(c: Canvas) -> Layers:
     shadow = torch.exp(-((s / 0.8) ** 4) - (y.abs() / 0.09) ** 2)
     tone, glow, spark = tone * (1 - 0.75 * shadow), glow * (1 - 0.7 * shadow), spark * (1 - shadow)
     tone = mix(tone, 0.05 + 0 * tone, mirror)
-    paint_ = 0.13 + 0.3 * smooth(-0.2, -0.4, y) + 0.16 * torch.exp(-(((y + 0.385) / 0.02) ** 2)) + 0.12 * torch.exp(-(((s - 0.66) / 0.05) ** 2)) * (y < -0.12)
-    glass = c.cover((polygon(s, y, [(-0.4, -roof + 0.02), (0.33, -roof + 0.02), (0.44, -0.405), (-0.4, -0.405)])) * scale)
-    dusk = 0.1 + 0.3 * (1 - ((y + 0.4) / 0.15).abs().clamp(0, 1)) + 0.14 * smooth(0.02, 0.0, torch.abs(torch.remainder(y * 36, 1.0) - 0.5) / 8)
+    paint_ = (
+        0.13
+        + 0.3 * smooth(-0.2, -0.4, y)
+        + 0.16 * torch.exp(-(((y + 0.385) / 0.02) ** 2))
+        + 0.12 * torch.exp(-(((s - 0.66) / 0.05) ** 2)) * (y < -0.12)
+    )
+    glass = c.cover(
+        (polygon(s, y, [(-0.4, -roof + 0.02), (0.33, -roof + 0.02), (0.44, -0.405), (-0.4, -0.405)])) * scale
+    )
+    dusk = (
+        0.1
+        + 0.3 * (1 - ((y + 0.4) / 0.15).abs().clamp(0, 1))
+        + 0.14 * smooth(0.02, 0.0, torch.abs(torch.remainder(y * 36, 1.0) - 0.5) / 8)
+    )
     panel = c.cover(box(s, y, (0.0, -0.265), 0.66, 0.062, 0.03) * scale)
     bar = box(s, y, (c.rand(0.28, 0.42), -0.265), c.rand(0.22, 0.3), 0.034, 0.02)
     lamps = c.cover(bar * scale)
@@ -383,7 +480,9 @@ def train(c: Canvas) -> Layers:
     void = torch.minimum(arch, torch.maximum(u.abs() * span - 0.4 * span, deck + 0.05 + 0.42 * span - y))
     stone = torch.maximum(deck - y, -void)
     bridge = c.cover(stone) * (y < horizon + 0.02)
-    brick = smooth(0.46, 0.4, torch.abs(torch.remainder(y * 42, 1.0) - 0.5)) * smooth(0.47, 0.42, torch.abs(torch.remainder(x * 20 + 0.5 * torch.floor(y * 42), 1.0) - 0.5))
+    brick = smooth(0.46, 0.4, torch.abs(torch.remainder(y * 42, 1.0) - 0.5)) * smooth(
+        0.47, 0.42, torch.abs(torch.remainder(x * 20 + 0.5 * torch.floor(y * 42), 1.0) - 0.5)
+    )
     shade = 0.08 + 0.1 * brick + 0.12 * c.look(tex, x * 1.4, y * 1.4) + 0.14 * torch.exp(-(y - deck).abs() * 30)
     tone = mix(tone, shade, bridge)
     glow, accent, depth = glow * (1 - bridge), accent * (1 - bridge), mix(depth, 0.3 + 0 * tone, bridge)
@@ -395,7 +494,11 @@ def train(c: Canvas) -> Layers:
     v = (deck - y) / tall  # 0 on the rails, 1 on the roof
     fore = (1 - (1 - (along / 0.3).clamp(0, 1)) ** 2).clamp(0, 1).sqrt()
     hull = box(inner, v * tall, (length / 2, 0.56 * tall), length / 2 - 0.006, 0.43 * tall, 0.02)
-    hull = torch.where(along < length, torch.maximum((v - 0.14 - 0.86 * fore) * tall, torch.maximum((0.12 - v) * tall, inner - length + 0.006)), hull)
+    hull = torch.where(
+        along < length,
+        torch.maximum((v - 0.14 - 0.86 * fore) * tall, torch.maximum((0.12 - v) * tall, inner - length + 0.006)),
+        hull,
+    )
     coach = c.cover(hull) * (along > 0)
     link = c.cover(torch.maximum((v - 0.75).abs() * 0 + (v - 0.7) * tall, (0.2 - v) * tall)) * (along > length * 0.9)
     wu = inner / 0.085
@@ -405,20 +508,38 @@ def train(c: Canvas) -> Layers:
     head = smooth(0.14, 0.1, torch.hypot((torch.remainder(wu, 1.0) - 0.5) * 0.55, (v - 0.56) * 1.1)) * (person > 0.6)
     stripe = smooth(0.05, 0.03, (v - 0.4).abs())
     front = torch.exp(-(((along - 0.05) / 0.035) ** 2) - ((v - 0.3) / 0.12) ** 2)
-    skin = 0.2 + 0.22 * smooth(0.6, 1.0, v) + 0.1 * (c.look(tex, along * 0.5, v) - 0.5) - 0.12 * smooth(0.3, 0.1, v) + 0.35 * stripe
-    under = c.cover(torch.maximum((v - 0.2) * tall, -v * tall)) * (along > 0.12) * (torch.abs(torch.remainder(along / length * 4, 1.0) - 0.5) < 0.3)
+    skin = (
+        0.2
+        + 0.22 * smooth(0.6, 1.0, v)
+        + 0.1 * (c.look(tex, along * 0.5, v) - 0.5)
+        - 0.12 * smooth(0.3, 0.1, v)
+        + 0.35 * stripe
+    )
+    under = (
+        c.cover(torch.maximum((v - 0.2) * tall, -v * tall))
+        * (along > 0.12)
+        * (torch.abs(torch.remainder(along / length * 4, 1.0) - 0.5) < 0.3)
+    )
     tone = mix(tone, 0.05 + 0 * tone, torch.maximum(link, under))
     tone = mix(mix(tone, skin, coach), 0.85 - 0.5 * head, coach * pane)
     glow = mix(glow, 0.55 * pane * (1 - 0.8 * head), torch.maximum(coach, link))
     accent = mix(accent, stripe + 0 * v, coach)
-    beam = torch.exp(-torch.abs(v - 0.3 + 0.3 * along) * tall * 20 / (0.2 - along.clamp(max=0))) * torch.exp(along.clamp(max=0) * 2.2) * (along < 0)
+    beam = (
+        torch.exp(-torch.abs(v - 0.3 + 0.3 * along) * tall * 20 / (0.2 - along.clamp(max=0)))
+        * torch.exp(along.clamp(max=0) * 2.2)
+        * (along < 0)
+    )
     glow = glow + 1.2 * front + 0.3 * beam
     wire = smooth(1.2, 0.5, (v - 1.55 + 0.05 * torch.cos(x * 9)).abs() * tall / (0.003 + 0.5 * c.pixel))
-    mast = smooth(1.2, 0.6, (torch.abs(torch.remainder(x / 0.56, 1.0) - 0.5) * 0.56) / (0.006 + 0.5 * c.pixel)) * (v > 0) * (v < 1.75)
+    mast = (
+        smooth(1.2, 0.6, (torch.abs(torch.remainder(x / 0.56, 1.0) - 0.5) * 0.56) / (0.006 + 0.5 * c.pixel))
+        * (v > 0)
+        * (v < 1.75)
+    )
     tone = mix(tone, 0.06 + 0 * tone, torch.maximum(0.8 * wire, mast) * (1 - coach))
     spill = torch.exp(-(v + 0.2).abs() * 2.4) * (along > 0)
     dim = 1 - mirror * (0.4 + 0.4 * c.look(tex, c.x * 0.4, c.y * 5))
-    moon_path = torch.exp(-((c.y - horizon) * 18) ** 2)
+    moon_path = torch.exp(-(((c.y - horizon) * 18) ** 2))
     return Layers(
         tone=(tone + 0.05 * spill) * dim + 0.12 * moon_path,
         accent=accent,

@@ -46,7 +46,9 @@ def butterfly(c: Canvas) -> Layers:
         wave = a * n + 0.9 * torch.sin(r * 3)
         fan = torch.abs(torch.remainder(wave / math.pi, 1.0) - 0.5)
         veins = torch.exp(-(((0.5 - fan) * r * math.pi / n) ** 2) / (0.0045 + 0.7 * c.pixel) ** 2)
-        border = smooth(0.03 + 0.12 * kind, 0.0 + 0.05 * kind, depth - 0.05 * torch.cos(wave * 2) * smooth(0.1, 0.5, r))
+        border = smooth(
+            0.03 + 0.12 * kind, 0.0 + 0.05 * kind, depth - 0.05 * torch.cos(wave * 2) * smooth(0.1, 0.5, r)
+        )
         bands = 0.5 + 0.5 * torch.sin(r * c.rand(8, 15) + 5 * (c.look(tex, x * 0.3, y * 0.3) - 0.5) - 1.5 * fan)
         scales = c.look(tex, r * 2.4, a * 1.7) - 0.5
         field = 0.34 + 0.34 * bands * smooth(0.9, 0.2, r) + 0.24 * fan + 0.3 * scales + 0.16 * smooth(0.3, 0.9, r)
@@ -69,10 +71,16 @@ def butterfly(c: Canvas) -> Layers:
     trunk = c.cover(coarsely(x, y, body) * size)
     fur = c.look(tex, x * 3, y * 2)
     lit = 0.08 + 0.5 * smooth(0.06, 0.0, x) * (0.4 + fur) * (0.6 + 0.4 * torch.sin(y * 90).abs())
-    feeler = torch.abs(x - 0.26 * (-0.2 - y).clamp(min=0) ** 0.6) * smooth(-0.2, -0.24, y) + 9 * (y > -0.2) + 9 * (y < -0.62)
+    feeler = (
+        torch.abs(x - 0.26 * (-0.2 - y).clamp(min=0) ** 0.6) * smooth(-0.2, -0.24, y)
+        + 9 * (y > -0.2)
+        + 9 * (y < -0.62)
+    )
     feelers = torch.exp(-((feeler / (0.006 + 0.7 * c.pixel)) ** 2))
     tone = mix(mix(tone, 0.1 + 0 * tone, feelers * 0.9), lit, trunk)
-    return Layers(tone=tone, accent=accent * (1 - trunk), glow=glow * (1 - trunk), spark=spark, depth=0.4 * (1 - back))
+    return Layers(
+        tone=tone, accent=accent * (1 - trunk), glow=glow * (1 - trunk), spark=spark, depth=0.4 * (1 - back)
+    )
 
 
 def phoenix(c: Canvas) -> Layers:
@@ -94,7 +102,9 @@ def phoenix(c: Canvas) -> Layers:
     tone = 0.03 + 0.13 * c.fbm(1.1, 6) + 0.34 * haze * smooth(0.3, 0.75, tongue)
     feather = torch.full_like(x, 9.0)
     barbs, light = torch.zeros_like(x), torch.zeros_like(x)
-    for row, (count, reach) in enumerate(((15, 1.0), (12, 0.58), (10, 0.34))):  # long ones first, then what covers them
+    for row, (count, reach) in enumerate(
+        ((15, 1.0), (12, 0.58), (10, 0.34))
+    ):  # long ones first, then what covers them
         for i in range(count):
             k = i / (count - 1)
             bone = (shoulder, elbow, hand)
@@ -113,7 +123,9 @@ def phoenix(c: Canvas) -> Layers:
             cover = c.cover(d * size)
             shaft = torch.exp(-((across / 0.006) ** 2))
             stripes = 0.5 + 0.5 * torch.sin((along * 42 - across * 160) + i)
-            bright = 0.16 + 0.3 * along + 0.2 * stripes * (across / (width + 1e-3)).clamp(0, 1) + 0.4 * shaft - 0.05 * row
+            bright = (
+                0.16 + 0.3 * along + 0.2 * stripes * (across / (width + 1e-3)).clamp(0, 1) + 0.4 * shaft - 0.05 * row
+            )
             edge = torch.exp(-(d.abs() * size) / (0.008 + c.pixel))
             barbs = mix(barbs, bright, cover)
             light = mix(light, (0.75 * along**2 + 0.3 * shaft) * 0.6, cover) + 0.16 * edge * along
@@ -148,7 +160,9 @@ def phoenix(c: Canvas) -> Layers:
     fire = fire * torch.exp(-feather.clamp(min=0) * 4.5)
     n = round(420 * c.area)
     sparks = c.splat(
-        cx[:, 0] + size[:, 0] * 0.7 * c.normal(n), cy[:, 0] + size[:, 0] * (0.25 + 0.6 * c.normal(n)), c.rand(0, 1, n) ** 4 * 3
+        cx[:, 0] + size[:, 0] * 0.7 * c.normal(n),
+        cy[:, 0] + size[:, 0] * (0.25 + 0.6 * c.normal(n)),
+        c.rand(0, 1, n) ** 4 * 3,
     )
     tone = tone + 0.4 * fire + 0.5 * tails
     tone = mix(tone, barbs, wing)
@@ -157,7 +171,12 @@ def phoenix(c: Canvas) -> Layers:
     return Layers(
         tone=tone,
         accent=(tails * 0.5 + beads).clamp(0, 1) + 0.8 * fire,
-        glow=0.4 * fire + light * (1 - body) + 0.5 * tails * (1 - wing) + 0.8 * sparks + 0.16 * haze + 1.2 * eye
+        glow=0.4 * fire
+        + light * (1 - body)
+        + 0.5 * tails * (1 - wing)
+        + 0.8 * sparks
+        + 0.16 * haze
+        + 1.2 * eye
         + 0.3 * body * plumage,
         spark=0.7 * beads * (1 - body) + 0.25 * fire,
     )
