@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 
+from beatwalk.models import PromptReader
 from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
 from beatwalk.training.gallery import kept, paint_block
-from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, spread
+from beatwalk.training.measures import HUES, LATTICES, fine_detail, hue_error, lattice, spread
 from beatwalk.training.models import SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
+from beatwalk.training.strangers import anything, strangers
 
-LATTICES = (4, 8, 16)  # pixels after which a weave of dots may repeat: cells of the decoder's layers
 UNSEEN = 9_000_000  # seeds from here on are never used by the training set
 WIDE = ((768, 512), (512, 768), (1024, 512), (1024, 576), (640, 384))  # 640x360 is cut from the last one
 WALKS = (
@@ -239,6 +241,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=cache_folder(), help="painted pictures and the classifier")
     parser.add_argument("--train-minutes", type=float, default=0.0, help="train the classifier first")
     parser.add_argument("--count", type=int, default=90, help="pictures for the hit rates")
+    parser.add_argument(
+        "--people", type=int, default=0, help="judge so many prompts in people's manner, nothing else"
+    )
+    parser.add_argument("--texts", type=int, default=0, help="judge pictures for so many texts of any kind, likewise")
+    parser.add_argument("--subjects", help="of the prompts in people's manner, with commas. Default: the model's own")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument(
@@ -252,6 +259,9 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(painter(judge, args.count), indent=2))
         return
     nano = Painter4(args.model, args.steps, args.device)
+    if args.people or args.texts:
+        print(json.dumps(unplanned(nano, judge, args), indent=2, ensure_ascii=False))
+        return
     figures = hits(nano, judge, args.count)
     figures["frames"] = frames(nano, judge, max(8, args.count // 6))
     figures["variety"] = variety(nano, judge)
@@ -270,6 +280,29 @@ def main(argv: list[str] | None = None) -> None:
         sheet(other, args.sheets / "frames.png", 8, texts[: 8 * len(WIDE)], side=256)
         pairs, names = subjects(nano)
         sheet(pairs, args.sheets / "subjects.png", 6, names, side=208)
+
+
+def unplanned(nano: Painter4, judge: Judge, args: argparse.Namespace) -> dict[str, Any]:
+    """What comes of people's own words, and of texts that say nothing."""
+    reader = PromptReader.of(args.model)
+    if reader is None:
+        raise FileNotFoundError(
+            f"no words.json in {args.model}: run python -m beatwalk.training.vocabulary --out there"
+        )
+
+    def draw(texts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        return nano.paint(*nano.encode(list(texts)), nano.noise(list(seeds)))
+
+    def found(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _judge(judge, pictures)[:2]
+
+    figures: dict[str, Any] = {}
+    if args.people:
+        names = args.subjects.split(",") if args.subjects else list(reader.names["subjects"])
+        figures["people"] = strangers(draw, found, reader, args.people, UNSEEN + 1000, names)
+    if args.texts:
+        figures["texts"] = anything(draw, reader, args.texts, UNSEEN + 5000)
+    return figures
 
 
 def subjects(nano: Painter4) -> tuple[list[np.ndarray], list[str]]:

@@ -112,7 +112,23 @@ def test_any_text_becomes_a_caption(reader: PromptReader) -> None:
 
 def test_the_file_is_what_the_recipe_makes() -> None:
     """`python -m beatwalk.training.vocabulary` was run after the last change of words."""
-    assert json.loads((nano_path() / "words.json").read_text(encoding="utf-8")) == vocabulary()
+    trained = json.loads((nano_path() / "training.json").read_text(encoding="utf-8"))["subjects"]
+    assert json.loads((nano_path() / "words.json").read_text(encoding="utf-8")) == vocabulary(trained)
+
+
+def test_a_model_paints_something_near_where_it_does_not_know_a_subject() -> None:
+    """Its reader names only what it was trained on; one that knows the subject names it."""
+    known = [name for name in vocabulary()["words"]["subjects"] if name not in ("wolf", "lighthouse")]
+    few, all_ = PromptReader.from_json(vocabulary(known)), PromptReader.from_json(vocabulary())
+    for prompt, far, near in (
+        ("a blue wolf at night", "a blue wolf at night", "blue forest at night"),
+        ("un phare rouge", "red lighthouse", "red ocean"),
+        ("a giant wolf on a mountain", "wolf", "mountains"),
+    ):
+        assert all_.read(prompt).text == far
+        assert few.read(prompt).text == near
+    with pytest.raises(KeyError, match="no 'unicorn'"):
+        vocabulary(["unicorn"])
 
 
 def test_every_language_has_the_words_that_matter() -> None:

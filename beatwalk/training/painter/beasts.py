@@ -12,7 +12,6 @@ from beatwalk.training.painter.shapes import (
     Point,
     chain,
     coarsely,
-    disc,
     hashed,
     join,
     limb,

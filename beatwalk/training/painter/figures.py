@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
-from beatwalk.training.painter.shapes import Point, box, chain, coarsely, disc, join, limb, outline, polygon, rounded
+from beatwalk.training.painter.shapes import Point, chain, coarsely, disc, join, limb, outline, polygon, rounded
 
 # Angles of a dancer's limbs in degrees, clockwise from straight down: both upper arms, both forearms, both thighs,
 # both shins, then the lean of the trunk (from straight up).

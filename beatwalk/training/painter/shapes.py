@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -70,8 +71,7 @@ def join(shapes: Sequence[Tensor], soft: Number = 0.0) -> Tensor:
 
 def chain(x: Tensor, y: Tensor, joints: Sequence[tuple[Number, Number, Number]], soft: Number = 0.02) -> Tensor:
     """Distance to strokes from joint to joint, each a place and a half width."""
-    pairs = zip(joints, joints[1:], strict=False)
-    return join([limb(x, y, a[:2], b[:2], a[2], b[2]) for a, b in pairs], soft)
+    return join([limb(x, y, a[:2], b[:2], a[2], b[2]) for a, b in pairwise(joints)], soft)
 
 
 def outline(points: Sequence[Point], steps: int = 4) -> list[Point]:
