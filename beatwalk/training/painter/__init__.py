@@ -120,10 +120,11 @@ _CENTRED = {
     *("headphones", "cassette", "discoball"),
 }
 _ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "crystal", "hexagons", "nebula", "koi"}
+_SIDEWAYS = {"astronaut", "feather", "wolf", "stag", "whale", "koi", "dancer", "train"}  # a mirror cuts them in two
 COMPOSITIONS: dict[str, set[str]] = {  # which subjects a word makes sense for
     "close": _ZOOMED,
     "far": _ZOOMED,
-    "symmetrical": set(SUBJECTS) - _CENTRED | {"galaxy", "jellyfish", "planet"},
+    "symmetrical": set(SUBJECTS) - _CENTRED - _SIDEWAYS | {"galaxy", "jellyfish", "planet"},
     "many": _CENTRED - {"kaleidoscope", "tunnel", "particles"},
 }
 
