@@ -119,7 +119,7 @@ _CENTRED = {
     *("blackhole", "flower", "jellyfish", "eye", "moon", "sun", "rose", "butterfly", "phoenix", "skull", "vinyl"),
     *("headphones", "cassette", "discoball"),
 }
-_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "crystal", "hexagons", "nebula", "koi"}
+_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "hexagons", "nebula", "koi"}
 _SIDEWAYS = {"astronaut", "feather", "wolf", "stag", "whale", "koi", "dancer", "train"}  # a mirror cuts them in two
 COMPOSITIONS: dict[str, set[str]] = {  # which subjects a word makes sense for
     "close": _ZOOMED,
