@@ -55,6 +55,10 @@ _ARTISTS = (
 )
 _NEGATIVES = ("no people", "no text", "without watermark", "no logo", "without frames", "no humans, no signature")
 _FLAGS = ("--ar 16:9", "--v 6", "--stylize 250", "--q 2 --ar 3:2", "<lora:epicstyle:0.7>")
+_SCRIPTS = (
+    *((0x20, 0x7E), (0xA1, 0x24F), (0x370, 0x3FF), (0x410, 0x44F), (0x5D0, 0x5EA), (0x621, 0x64A), (0x905, 0x939)),
+    *((0xE01, 0xE2E), (0x3041, 0x3096), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0x1F300, 0x1F64F)),
+)
 _EMOJIS = ("✨", "🎬", "😍", "💯", "🙏", "🤯")
 
 
@@ -124,21 +128,12 @@ def _mistyped(text: str, rng: random.Random) -> str:
 def any_texts(count: int, seed: int) -> list[str]:
     """Texts of every kind that somebody may give: none, signs, bytes, other scripts, long ones, lists of words."""
     rng = random.Random(seed)
-    scripts = ((0x20, 0x7E), (0xA1, 0x24F), (0x370, 0x3FF), (0x410, 0x44F), (0x5D0, 0x5EA), (0x621, 0x64A))
-    scripts += (
-        (0x905, 0x939),
-        (0xE01, 0xE2E),
-        (0x3041, 0x3096),
-        (0x4E00, 0x9FA5),
-        (0xAC00, 0xD7A3),
-        (0x1F300, 0x1F64F),
-    )
     words = [*_ADJECTIVES, *_BOILERPLATE, *_CAMERAS, *_ARTISTS, *_EMOJIS, *_AROUND]
     found = ["", " ", ".", "🎵", "0", "a" * 2000]
     while len(found) < count:
         kind = rng.randrange(4)
         if kind == 0:  # letters of one script
-            low, high = rng.choice(scripts)
+            low, high = rng.choice(_SCRIPTS)
             length = rng.choice((1, 8, 40, 300))
             found.append("".join(chr(rng.randint(low, high)) if rng.random() < 0.85 else " " for _ in range(length)))
         elif kind == 1:  # bytes taken for text

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth, unit
+from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 
 
 def plasma(c: Canvas) -> Layers:
