@@ -13,6 +13,7 @@ import json
 import os
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,11 +37,13 @@ def frame(number: int, size: Size) -> tuple[int, int]:
     return (size.picture, size.picture) if place < EVERY - 1 else size.frames[turn % len(size.frames)]
 
 
-def paint_block(folder: Path, number: int, size: Size, device: str = "cpu") -> None:
-    """Paint what block ``number`` does not hold yet."""
+def paint_block(
+    folder: Path, number: int, size: Size, device: str = "cpu", wanted: Mapping[str, int] = PICTURES
+) -> None:
+    """Paint what block ``number`` does not hold yet of the subjects that are wanted, and how many of each."""
     parts = blocks(folder, number, number + 1)
     there = {entry.subject for path in parts for entry in read_shown(path)}
-    if there >= set(SUBJECTS):
+    if there >= set(wanted):
         return
     target = folder / f"pictures-{number:05d}{f'-{len(parts)}' if parts else ''}.npy"
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,13 +51,13 @@ def paint_block(folder: Path, number: int, size: Size, device: str = "cpu") -> N
     shown: list[dict[str, str | None]] = []
     with torch.inference_mode():
         for index, subject in enumerate(SUBJECTS):  # new ones are added at the end: the seeds of the others stay
-            if subject in there:
+            if subject in there or subject not in wanted:
                 continue
             rng = random.Random(f"{number} {subject}")
-            wanted = [draw_attributes(subject, rng) for _ in range(PICTURES[subject])]
-            painted = paint(wanted, *frame(number, size), number * 1000 + index, device)
+            drawn = [draw_attributes(subject, rng) for _ in range(wanted[subject])]
+            painted = paint(drawn, *frame(number, size), number * 1000 + index, device)
             pictures.extend(painted.cpu().numpy())
-            shown.extend(asdict(w) for w in wanted)
+            shown.extend(asdict(one) for one in drawn)
     part = target.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
         np.save(file, np.stack(pictures))
