@@ -84,11 +84,13 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
         entry["others"] = [word for word in entry["others"] if word not in weak]
     taken = {word for listed in hints.values() for word in listed}
     for name, entry in lost.items():
-        near = [
-            word for word in (*entry["plain"], *entry["others"], *reader["hints"].get(name, [])) if word not in taken
-        ]
-        hints.setdefault(reader["near"][name], []).extend(dict.fromkeys(near))
+        listed = (*entry["plain"], *entry["others"], *reader["hints"].get(name, []))
+        near = dict.fromkeys(word for word in listed if word not in taken)
+        hints.setdefault(reader["near"][name], []).extend(near)
         taken.update(near)
+        for group in PROMPT_GROUPS[1:]:  # a rose is a flower first, and pink in French
+            for other in words[group].values():
+                other["others"] = [word for word in other["others"] if word not in entry["plain"]]
     return {
         "version": VERSION,
         "words": words,

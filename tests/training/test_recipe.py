@@ -13,7 +13,9 @@ import pytest
 import torch
 from diffusers import AutoencoderDC, DiffusionPipeline, SanaPipeline
 
+from beatwalk.models import PromptReader
 from beatwalk.training import store
+from beatwalk.training.__main__ import parse
 from beatwalk.training.adopt import adopt
 from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
 from beatwalk.training.classifier import fresh, shrink, train_judge
@@ -25,6 +27,7 @@ from beatwalk.training.gallery import blocks, frame, paint_block, read_block
 from beatwalk.training.latents import encode_set, load_latents, prepare_latents
 from beatwalk.training.models import FULL, HISTORY, PATCH, TOY
 from beatwalk.training.painter import PALETTES, SUBJECTS
+from beatwalk.training.recipe import job as job_of
 from beatwalk.training.stage import Job
 from beatwalk.training.text import load_or_build
 from beatwalk.training.words import tokens, train_words
@@ -291,6 +294,22 @@ def test_answers_of_a_smaller_vocabulary_are_learnt_again(job: Job, tmp_path: Pa
             torch.testing.assert_close(value, state["average"][name])
 
 
+def test_how_long_is_told_in_minutes_or_in_steps_of_a_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps belong to one stage; painting and exporting take as long as they take."""
+    folders = ["--work", str(tmp_path), "--out", str(tmp_path / "out")]
+    counted = job_of(parse([*folders, "--stage", "flow", "--steps", "7"]), "flow")
+    assert (counted.steps, counted.minutes) == (7, 0)
+    timed = job_of(parse([*folders, "--minutes", "100"]), "flow")
+    assert (timed.steps, timed.minutes) == (None, 50)
+    assert parse([*folders, "--stage", "paint"]).minutes is None
+    for wrong in (["--steps", "7"], ["--steps", "7", "--stage", "paint"], ["--stage", "flow"], []):
+        with pytest.raises(SystemExit):
+            parse([*folders, *wrong])
+        assert "--steps" in capsys.readouterr().err
+
+
 def test_a_missing_stage_is_named(job: Job, tmp_path: Path) -> None:
     """Training the flow without an autoencoder says what to do."""
     empty = replace(job, work=tmp_path)
@@ -340,6 +359,9 @@ def test_a_finished_model_can_be_gone_on_with(job: Job, tmp_path: Path) -> None:
     adopt(later, first)
     again = export(later, tmp_path / "again")
     assert hashes(first) == hashes(again)
+    reader = PromptReader.of(first)
+    assert reader is not None
+    assert list(reader.names["subjects"]) == list(SUBJECTS) == json.loads((first / HISTORY).read_text())["subjects"]
     assert (first / HISTORY).read_text(encoding="utf-8") == (again / HISTORY).read_text(encoding="utf-8")
     shutil.copytree(job.work / "set", later.work / "set")
     more = replace(later, steps=3)

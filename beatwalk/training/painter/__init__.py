@@ -124,7 +124,18 @@ _CENTRED = {
     *("headphones", "cassette", "discoball"),
 }
 _ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "hexagons", "nebula", "koi"}
-_SIDEWAYS = {"astronaut", "feather", "wolf", "stag", "whale", "koi", "dancer", "train"}  # a mirror cuts them in two
+_SIDEWAYS = {
+    "astronaut",
+    "feather",
+    "wolf",
+    "stag",
+    "whale",
+    "koi",
+    "dancer",
+    "train",
+    "lighthouse",
+    "temple",
+}  # a mirror cuts them in two
 COMPOSITIONS: dict[str, set[str]] = {  # which subjects a word makes sense for
     "close": _ZOOMED,
     "far": _ZOOMED,

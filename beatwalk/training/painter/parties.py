@@ -122,7 +122,8 @@ def crowd(c: Canvas) -> Layers:
     truss_y = (c.y - rig + 0.035).abs()
     lattice = torch.abs(torch.remainder((c.x + (c.y - rig)) * 9, 1.0) - 0.5) < 0.12
     truss = c.cover(truss_y - 0.035) * torch.maximum(lattice.float(), (truss_y > 0.024).float())
-    back = torch.exp(-((c.x / (0.8 * c.half_w)) ** 2)) * smooth(-0.8, 0.3, c.y - stage + 0.3) * (c.y < stage + 0.05)
+    wide = torch.exp(-((c.x / (0.8 * c.half_w)) ** 2))
+    back = wide * smooth(-0.8, 0.3, c.y - stage + 0.3) * (c.y < stage + 0.05)
     wall = box(c.x, c.y, (0.0 * stage, stage - 0.32), 0.42 * c.half_w, 0.24, 0.01)
     dotx, doty = torch.remainder(c.x * 26, 1.0) - 0.5, torch.remainder(c.y * 26, 1.0) - 0.5
     show = 0.5 + 0.5 * torch.sin(
@@ -154,7 +155,7 @@ def crowd(c: Canvas) -> Layers:
         top = stage + (0.02 + 0.68 * k**1.15) * (c.half_h - stage) + head * 1.2 * (chance - 0.5)
         v = (c.y - top) / head
         skull = disc(u, v, (0.0, 0.0), 0.48, 0.6)
-        hair = 0.08 * torch.sin(9 * u + 20 * chance)
+        hair = 0.03 * torch.sin(9 * u + 20 * chance)
         trunk = torch.maximum(u.abs() - 0.95 + 0.55 * torch.exp(-((v - 0.7).clamp(min=0)) * 2.2), 0.62 - v)
         neck = limb(u, v, (0.0, 0.4), (0.0, 0.95), 0.24, 0.3)
         lift = (other > 0.45).float()
@@ -181,9 +182,12 @@ def crowd(c: Canvas) -> Layers:
         edge = torch.exp(-(d.abs()) / (0.005 + 0.5 * c.pixel)) * (1 - below) * smooth(1.1, -0.7, v)
         phone = c.cover(box(u, v, (0.55 + sway, -reach - 0.3), 0.16, 0.26, 0.02) * head) * lift * (chance > 0.86)
         tone = mix(
-            tone, (0.3 * (1 - k) ** 1.7 + 0.015) * torch.exp(-(v + 0.6).clamp(min=0) * 0.4), body
-        ) + 0.2 * edge * haze * (1 - 0.6 * k)
-        glow, spark = mix(glow, 0.02 + 0 * tone, body) + 0.22 * edge * haze * (1 - 0.5 * k), spark * (1 - body)
+            tone, 0.015 + 0.42 * (1 - k) ** 1.5 * (0.35 + wide) * torch.exp(-(v + 0.6).clamp(min=0) * 0.35), body
+        ) + 0.34 * edge * haze * (0.3 + wide) * (1 - 0.4 * k)
+        glow, spark = (
+            mix(glow, 0.02 + 0 * tone, body) + 0.3 * edge * haze * (0.3 + wide) * (1 - 0.4 * k),
+            spark * (1 - body),
+        )
         tone, glow = mix(tone, 0.8 + 0 * tone, phone), glow + 0.5 * phone
         ahead = torch.maximum(ahead, body)
     return Layers(
