@@ -279,6 +279,14 @@ def test_a_plan_says_what_it_plans(run: Run, folder: Path) -> None:
     code, out, err = run("plan", "song.wav", "sung.txt", "--lyrics", "sung.lrc")
     assert code == 0, err
     assert "not shown" not in out
+    (folder / "soon.txt").write_text("a red sea\n@bar 2 a gold storm\na blue wood\n")
+    code, out, err = run("plan", "song.wav", "soon.txt")
+    assert code == 0, err
+    arrives, soon = (re.search(rf"0:(\S+) +\S+ s  {prompt}", out) for prompt in ("a gold storm", "a blue wood"))
+    assert arrives
+    assert soon
+    lasts_s = float(soon[1]) - float(arrives[1])
+    assert f"'a gold storm' has a place, but only {lasts_s:.1f} s until 'a blue wood', which has none" in err
     for verb, option in (("plan", "--plot"), ("analyze", "--click")):
         words = ["seeds.txt"] if verb == "plan" else []
         code, _, err = run(verb, "song.wav", *words, option, "x.docx")
