@@ -219,7 +219,7 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("no model", lambda f: (f / "m").mkdir(), ["song.wav", "walk.txt", "--model", "./m"], 1, "model_index.json"),
     ("pickle", _pickle, ["song.wav", "walk.txt", "--model", "model.ckpt"], 1, "model.ckpt.*allow-pickle"),
     ("from", nothing, ["song.wav", "walk.txt", "--from", "99"], 1, "outside the song, which is 6.00 s"),
-    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 1, "found section SOON"),
+    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 1, "found 'soon', expected one of"),
     ("one argument", nothing, ["song.wav"], 2, "missing PROMPTS"),
     ("option", nothing, ["song.wav", "walk.txt", "--loud"], 2, "no such option"),
     ("plan", lambda f: (f / "p.json").write_text("{"), ["p.json", "-o", "o.mp4"], 1, "p.json:1:2: not valid JSON"),
