@@ -205,7 +205,7 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("latin-1", _latin1, ["song.wav", "latin.txt"], 1, "latin.txt:1:4.*UTF-8"),
     ("late", lambda f: (f / "l.txt").write_text("@9:00 x"), ["song.wav", "l.txt"], 1, "l.txt:1:1: found 540 s"),
     ("preset", nothing, ["song.wav", "walk.txt", "--preset", "huose"], 1, "did you mean 'house'"),
-    ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'pace'"),
+    ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'walk.pace'"),
     ("fps 0", nothing, ["song.wav", "walk.txt", "--fps", "0"], 1, "frame rate must lie between 1 and 240"),
     ("codec", nothing, ["song.wav", "walk.txt", "--set", "video.codec=divx"], 1, "video.codec.*'h264'.*'divx'"),
     ("size text", nothing, ["song.wav", "walk.txt", "--size", "big"], 1, "expected a size such as 512x512"),
@@ -225,6 +225,14 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("plan", lambda f: (f / "p.json").write_text("{"), ["p.json", "-o", "o.mp4"], 1, "p.json:1:2: not valid JSON"),
     ("no plan", lambda f: (f / "p.json").write_text("{}"), ["p.json", "-o", "o.mp4"], 1, "version None"),
     ("check", lambda f: (f / "v.mp4").write_text("x"), ["check", "v.mp4"], 1, "v.mp4"),
+    ("no video", nothing, ["finish", "theer.mp4"], 1, "theer.mp4: no such file"),
+    (
+        "second",
+        _exists,
+        ["song.wav", "walk.txt", "out.mp4", "-o", "there.mp4"],
+        2,
+        "to name the video, write -o out.mp4",
+    ),
     ("finish", _exists, ["finish", "there.mp4"], 1, "frames were not kept"),
     (
         "preview codec",
