@@ -24,7 +24,7 @@ from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
 from beatwalk.training.gallery import kept, paint_block
 from beatwalk.training.measures import HUES, LATTICES, fine_detail, hue_error, lattice, spread
-from beatwalk.training.models import SIZES
+from beatwalk.training.models import HISTORY, SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
@@ -50,6 +50,9 @@ class Painter4:
         self.pipe.set_progress_bar_config(disable=True)
         self.pipe.vae.to(memory_format=torch.channels_last)
         self.steps, self.device = steps, device
+        history = folder / HISTORY
+        told = json.loads(history.read_text(encoding="utf-8")) if history.exists() else {}
+        self.subjects: list[str] = told.get("subjects", list(SUBJECTS))  # those that it was trained on
 
     def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings and masks, padded to a common length."""
@@ -135,7 +138,7 @@ def painter(judge: Judge, count: int) -> dict[str, Any]:
 
 def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
     """Asked subject and colour found, fine detail, how much of it is a lattice, and per-subject misses."""
-    wanted = _ask(count, UNSEEN, list(SUBJECTS))
+    wanted = _ask(count, UNSEEN, nano.subjects)
     rng = random.Random(UNSEEN)
     texts = [plain(w) if i % 3 == 0 else caption(w, rng, coloured=True) for i, w in enumerate(wanted)]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(count)]))
@@ -161,7 +164,7 @@ def frames(nano: Painter4, judge: Judge, count: int) -> dict[str, dict[str, floa
     """Asked subject and colour found in pictures that are not square, ``count`` of each size, by width x height."""
     result = {}
     for turn, (width, height) in enumerate(WIDE):
-        names = list(SUBJECTS)[turn::2]
+        names = nano.subjects[turn::2]
         wanted = _ask(count, UNSEEN + 10 + turn, names)
         made = nano.paint(
             *nano.encode([plain(w) for w in wanted]), nano.noise([UNSEEN + i for i in range(count)], (height, width))
@@ -245,7 +248,9 @@ def main(argv: list[str] | None = None) -> None:
         "--people", type=int, default=0, help="judge so many prompts in people's manner, nothing else"
     )
     parser.add_argument("--texts", type=int, default=0, help="judge pictures for so many texts of any kind, likewise")
-    parser.add_argument("--subjects", help="of the prompts in people's manner, with commas. Default: the model's own")
+    parser.add_argument(
+        "--subjects", help="of people's prompts, with commas. Default: all that the model was trained on"
+    )
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument(
@@ -272,7 +277,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.sheets:
         sheet(strips, args.sheets / "walks.png", len(strips) // len(WALKS), side=256)
         rng = random.Random(UNSEEN + 1)
-        wanted = [draw_attributes(list(SUBJECTS)[i % len(SUBJECTS)], rng) for i in range(64)]
+        wanted = [draw_attributes(nano.subjects[i % len(nano.subjects)], rng) for i in range(64)]
         texts = [caption(w, rng) for w in wanted]
         made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(64)]))
         sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
@@ -298,7 +303,7 @@ def unplanned(nano: Painter4, judge: Judge, args: argparse.Namespace) -> dict[st
 
     figures: dict[str, Any] = {}
     if args.people:
-        names = args.subjects.split(",") if args.subjects else list(reader.names["subjects"])
+        names = args.subjects.split(",") if args.subjects else nano.subjects
         figures["people"] = strangers(draw, found, reader, args.people, UNSEEN + 1000, names)
     if args.texts:
         figures["texts"] = anything(draw, reader, args.texts, UNSEEN + 5000)
@@ -307,7 +312,7 @@ def unplanned(nano: Painter4, judge: Judge, args: argparse.Namespace) -> dict[st
 
 def subjects(nano: Painter4) -> tuple[list[np.ndarray], list[str]]:
     """Every subject in its natural colour, the painter's picture and nano's side by side; and what was asked for."""
-    wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in SUBJECTS]
+    wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in nano.subjects]
     texts = [plain(w) for w in wanted]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))]))
     return [np.concatenate(pair, axis=1) for pair in zip(_mark(wanted), made, strict=True)], texts

@@ -75,7 +75,7 @@ def test_a_round_outline_goes_through_its_points() -> None:
     curve = outline(SQUARE, 4)
     assert len(curve) == 16
     np.testing.assert_allclose(np.array(curve[::4], dtype=float), SQUARE, atol=1e-9)
-    assert max(math.hypot(*point) for point in curve) < 0.75  # type: ignore[arg-type]
+    assert max(math.hypot(*point) for point in curve) < 0.75
 
 
 def test_half_the_resolution_gives_the_same_cover(canvas: Canvas) -> None:

@@ -240,8 +240,10 @@ def crystal(c: Canvas) -> Layers:
         cap = smooth(c.pixel, -c.pixel, (long - along) - 1.5 * wide - 0.5 * across * side)
         t = (along / long).clamp(0, 1)
         face = 0.16 + 0.36 * lit_side + 0.16 * second + 0.14 * cap * (2 * lit_side - 0.6)
-        flaw = c.look(tex, across / wide * 0.12 + 0.31 * index, along * 0.5) - 0.5
-        veil = torch.exp(-torch.abs(torch.sin(9 * c.look(tex, across * 0.8 + 0.17 * index, along * 0.3))) * 7) * 0.16
+        flaw = veil = torch.zeros_like(t)
+        if large:  # small ones are clear
+            flaw = c.look(tex, across / wide * 0.12 + 0.31 * index, along * 0.5) - 0.5
+            veil = 0.16 * torch.exp(-torch.abs(torch.sin(9 * flaw + 30 * along / long * flaw)) * 7)
         light = face * (0.55 + 0.6 * t) + 0.22 * flaw + veil + 0.2 * (1 - t) ** 2 * near
         edge_out = torch.exp(
             -((((across - lean * wide * (1 - tip)).abs() - wide * tip).abs() / (0.006 + 0.7 * c.pixel)) ** 2)

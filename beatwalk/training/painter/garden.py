@@ -35,8 +35,9 @@ def rose(c: Canvas) -> Layers:
         shade = 0.16 + 0.24 * c.look(tex, u, v) + 0.12 * torch.sign(v) * 0.5 + 0.2 * vein
         tone = mix(tone, shade, leaf)
         accent = mix(accent, 0.9 + 0 * r, leaf)
-    count = 27
+    count = 25
     wave, lean = c.rand(0.02, 0.05), c.rand(0, math.tau)
+    uneven = c.look(tex, c.x * 0.7, c.y * 0.7)
     for i in range(count):
         k = i / (count - 1)  # 0 the outermost petal, 1 the heart
         turn = start + i * GOLDEN + c.rand(-0.15, 0.15)
@@ -47,8 +48,8 @@ def rose(c: Canvas) -> Layers:
         u, v = dx * torch.cos(turn) + dy * torch.sin(turn), dy * torch.cos(turn) - dx * torch.sin(turn)
         ruffle = (
             1
-            + wave * torch.sin(5 * torch.atan2(v, u) + i)
-            + 0.09 * (c.look(tex, c.x * 0.7 + 0.13 * i, c.y * 0.7) - 0.5)
+            + wave * torch.sin(6 * v / reach + i)
+            + 0.09 * (uneven.roll(((37 * i) % 64, (53 * i) % 64), (1, 2)) - 0.5)
         )
         q = torch.sqrt((u / 0.86) ** 2 + (v / 1.14) ** 2 + 1e-9) / (reach * ruffle)
         petal = c.cover((q - 1) * reach)
@@ -129,10 +130,12 @@ def mushrooms(c: Canvas) -> Layers:
             u.abs() < 0.97
         )
         ribs = 0.5 + 0.5 * torch.cos(u / (1.25 - 0.6 * (1 - u.abs())) * 46)
-        spots, _, ident, _ = c.cells(
-            u * 3.4 / (0.4 + torch.sqrt((1.2 - u * u).clamp(min=0.04))) + 7 * index, v * 4.2, 0.7
-        )
-        spot = smooth(0.34, 0.24, spots) * (ident > 0.4)
+        sv = v * 4.2 + 0.3 * index
+        su = u * 3.4 / (0.4 + torch.sqrt((1.2 - u * u).clamp(min=0.04))) + 0.5 * torch.floor(sv) + 7 * index
+        own = hashed(torch.floor(su) + 17 * torch.floor(sv), 1.0 * index)
+        off_u = torch.remainder(su, 1.0) - 0.34 - 0.32 * own
+        spots = torch.hypot(off_u, torch.remainder(sv, 1.0) - 0.66 + 0.32 * own)
+        spot = smooth(0.34, 0.24, spots) * (torch.remainder(own * 7, 1.0) > 0.35)
         ball = (0.5 - 0.45 * u * torch.sign(lx - x0) * -1 - 0.5 * v / domed).clamp(0, 1)
         skin = 0.14 + 0.46 * ball + 0.16 * (c.look(tex, u * 0.5 + index, v * 0.5) - 0.5)
         rim = smooth(0.2, 0.0, (v + top).abs() * head / tall * 2) * 0.2
