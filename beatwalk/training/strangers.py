@@ -23,6 +23,7 @@ Found = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # pictures → nu
 BATCH = 16
 SIDE = 512
 RANGE = (1, 99)  # percentiles of the painter's pictures within which a picture could be its own
+PAINTED = 400  # of the painter's pictures, at least, that its range is taken from
 PER_TEXT = 2  # seeds
 
 
@@ -80,10 +81,11 @@ def within(pictures: Sequence[np.ndarray], limits: dict[str, tuple[float, float]
 
 def anything(draw: Paint, reader: PromptReader, texts: int, seed: int) -> dict[str, dict[str, float]]:
     """Share of pictures for any text at all that lie where the painter's lie, and of the painter's other pictures."""
-    limits = bounds(seed, texts)
+    count = max(texts, PAINTED)
+    limits = bounds(seed, count)
     read = [reader.read(text).text for text in any_texts(texts, seed) for _ in range(PER_TEXT)]
     made: list[np.ndarray] = []
     for start in range(0, len(read), BATCH):
         part = read[start : start + BATCH]
         made += list(draw(part, [seed + start + i for i in range(len(part))]))
-    return {"model": within(made, limits), "painter": within(_painted(seed + texts, texts // 2), limits)}
+    return {"model": within(made, limits), "painter": within(_painted(seed + count, count // 4), limits)}

@@ -121,6 +121,7 @@ def test_a_model_that_paints_what_is_asked_for_finds_all(
 def test_noise_lies_outside_of_what_the_painter_paints(reader: PromptReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The painter's own pictures lie inside, as far as its percentiles say."""
     monkeypatch.setattr(judged, "SIDE", 64)
+    monkeypatch.setattr(judged, "PAINTED", 80)
     limits = bounds(7, 80)
     assert all(low < high for low, high in limits.values())
     rng = np.random.default_rng(0)
