@@ -105,7 +105,7 @@ def test_tempo_maps_run_forward() -> None:
 
 def test_merged() -> None:
     """Notes of a chord are one onset."""
-    assert merged(np.array([0.0, 0.01, 0.02, 0.5])).tolist() == [0.0, 0.5]
+    assert merged(np.array([0.0, 0.01, 0.02, 0.5]), 0.025).tolist() == [0.0, 0.5]
 
 
 def test_midi_begins_with_its_header() -> None:
