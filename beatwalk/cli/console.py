@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,13 @@ def describe_song(analysis: Analysis) -> list[str]:
         f"          {clock(analysis.duration_s)} · {tempo} · {bars}{drop}",
         f"sections  {sections}",
     ]
+
+
+def describe_metre(analysis: Analysis, considered: Sequence[int]) -> str:
+    """How many beats the bars have, and which numbers were considered, in one line."""
+    counts = Counter(analysis.beats_per_bar.tolist())
+    bars = " · ".join(f"{counted(n, 'bar')} of {beats}" for beats, n in counts.most_common(3)) or "no bars"
+    return f"metre     {bars}; bars of {considered[0]} to {considered[-1]} beats were considered (--metre N decides)"
 
 
 def describe_change(before: Analysis, after: Analysis) -> str:

@@ -148,13 +148,19 @@ def read_analysis_if(path: Path | None) -> Analysis | None:
     return read_analysis(path)
 
 
-def corrections_of(choices: dict[str, Any]) -> Corrections:
-    """The corrections that the options of `correcting` ask for."""
-    from beatwalk.listen import Corrections, read_taps
+def corrections_of(choices: dict[str, Any], song: Path) -> Corrections:
+    """The corrections of a song that the options of `correcting` ask for."""
+    from beatwalk.listen import Corrections, read_rekordbox, read_taps
 
     return Corrections(
         tempo_bpm=choices["tempo"],
         taps_s=None if choices["tap_file"] is None else read_taps(choices["tap_file"]),
+        anchors_s=tuple(choices["anchors"]),
+        bar_anchors_s=tuple(choices["bar_anchors"]),
+        metre=choices["metre"],
+        from_s=choices["from_s"],
+        to_s=choices["to_s"],
+        grid=None if choices["grid_file"] is None else read_rekordbox(choices["grid_file"], song),
         double=choices["double"],
         halve=choices["halve"],
         beats_per_bar=choices["beats_per_bar"],

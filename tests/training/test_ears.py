@@ -15,6 +15,7 @@ from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
+from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.clips import NOTHING, Clip, Truth, make_clip, merged, read_clip, write_clip, write_set
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
@@ -101,6 +102,32 @@ def test_tempo_maps_run_forward() -> None:
         faster = np.diff(rescaled(tempo, 10, 2.0).beats_s)
         np.testing.assert_allclose(faster[:10], spans[:10])
         np.testing.assert_allclose(faster[10:], spans[10:] / 2)
+
+
+def test_players_who_sound_together_are_one_onset(tmp_path: Path) -> None:
+    """A chord spread over 45 ms is one, a sixteenth later is another; sets of before are read so, too."""
+    times_s = np.array([1.0, 1.026, 1.045, 1.08, 2.0])
+    truth = NOTHING.mapped({"onsets_s": times_s, "kicks_s": times_s})
+    assert truth.fused.onsets_s.tolist() == [1.0, 1.08, 2.0]
+    assert truth.fused.kicks_s is truth.kicks_s
+    write_clip(tmp_path / "0.npz", Clip(np.zeros((4, NETWORK_INPUTS), np.float16), truth, "x"))
+    assert read_clip(tmp_path / "0.npz").truth.onsets_s.tolist() == [1.0, 1.08, 2.0]
+
+
+def test_clicks_are_beats() -> None:
+    """Something on every beat and nothing between; bars where there is an accent, and only there."""
+    kinds = set()
+    for seed in range(40):
+        score, bpm = clicks(np.random.default_rng(seed), 10.0)
+        events = {event.at: event for event in (*score.hits, *score.notes)}
+        assert sorted(events) == list(range(score.n_beats))
+        assert score.n_beats >= 10 * bpm / 60
+        loud = {at for at, event in events.items() if event.velocity == 112}
+        if score.downbeats:
+            assert set(score.downbeats) == loud
+            assert len(set(np.diff(score.downbeats).tolist())) == 1
+        kinds.add((bool(score.hits), bool(score.downbeats)))
+    assert len(kinds) == 4
 
 
 def test_merged() -> None:

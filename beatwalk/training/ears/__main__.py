@@ -30,7 +30,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
     parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
-    parser.add_argument("--start", type=Path, help="a finished network to begin with, as large or smaller, ears.safetensors")
+    parser.add_argument(
+        "--start", type=Path, help="a finished network to begin with, as large or smaller, ears.safetensors"
+    )
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="from the checkpoint")
     parser.add_argument("--stage", choices=STAGES, default="all")
     parser.add_argument("--size", choices=sorted(SHAPES), default="full")

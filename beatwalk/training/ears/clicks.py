@@ -37,7 +37,8 @@ def clicks(rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
         high = low + int(rng.choice([0, 5, 7, 12]))
         length = 0.05 * bpm / 60  # of time alike, whatever the tempo
         score.notes = [
-            Note(at, length, high if at in strong else low, velocity, "tune") for at, velocity in enumerate(velocities)
+            Note(at, length, high if at in strong else low, velocity, "tune")
+            for at, velocity in enumerate(velocities)
         ]
     else:
         drum = int(rng.choice(_DRUMS))

@@ -29,8 +29,8 @@ DRUM_PARTS: Mapping[str, tuple[int, ...]] = {
     "hats_s": (42, 44, 46),
 }
 _STRUCK_S = 0.025  # strokes of a drum closer together are one
-# Players of a band are up to 50 ms apart and sound together (Rasch, 1979); two onsets nearer than the measure's window
-# could not both be found. Books of recordings fuse what is 30 ms apart (Böck, Krebs & Schedl, 2012).
+# Players of a band are up to 50 ms apart and sound together (Rasch, 1979); two onsets nearer than the measure's
+# window could not both be found. Books of recordings fuse what is 30 ms apart (Böck, Krebs & Schedl, 2012).
 FUSED_S = ONSET_S
 _NO_BEAT_SHARE = 0.04
 _GAP_SHARE = 0.06

@@ -51,7 +51,13 @@ _COMPOSERS = (
 _FORMATS = (".mxl", ".xml", ".musicxml", ".krn", ".abc")
 MOST_PIECES = 260  # of a collection, evenly taken
 _MORE = {"oneills1850": 700, "ryansMammoth": 700}  # books of training: validation's stay as they were read
-_FEWER = {"beethoven": 4, "haydn": 12, "monteverdi": 16, "mozart": 12, "palestrina": 90}  # scores that take long to read
+_FEWER = {  # scores that take long to read
+    "beethoven": 4,
+    "haydn": 12,
+    "monteverdi": 16,
+    "mozart": 12,
+    "palestrina": 90,
+}
 _FEWEST_BARS = 7
 _MOST_VOICES = 12
 _TOLERANCE = 1e-3  # quarter notes
