@@ -347,7 +347,7 @@ def _first_column(line: str) -> str:
     if len(columned) > 1 and re.fullmatch(r"\d+,\d+", columned[0].strip()):
         return columned[0].strip().replace(",", ".")  # a decimal comma
     first = columned[0].strip().strip('"')
-    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0]
+    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0].strip('"')
 
 
 def usual_meter(analysis: Analysis) -> int:

@@ -16,7 +16,17 @@ from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clicks import clicks
-from beatwalk.training.ears.clips import NOTHING, Clip, Truth, make_clip, merged, read_clip, write_clip, write_set
+from beatwalk.training.ears.clips import (
+    FUSED_S,
+    NOTHING,
+    Clip,
+    Truth,
+    make_clip,
+    merged,
+    read_clip,
+    write_clip,
+    write_set,
+)
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, Shape, loss_of, widen
@@ -65,7 +75,7 @@ def test_drums_are_onsets(clip: Clip) -> None:
     assert sum(map(len, strokes)) > 0
     for c in clips:
         for times_s in (c.truth.kicks_s, c.truth.snares_s, c.truth.hats_s):
-            assert all(np.abs(c.truth.onsets_s - at_s).min() <= 0.026 for at_s in times_s)
+            assert all(np.abs(c.truth.onsets_s - at_s).min() <= FUSED_S + 0.001 for at_s in times_s)
 
 
 def test_onsets_are_where_sound_begins() -> None:
