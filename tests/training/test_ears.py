@@ -30,10 +30,11 @@ from beatwalk.training.ears.clips import (
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, Shape, loss_of, widen
-from beatwalk.training.ears.score import draw_tempo, rescaled
+from beatwalk.training.ears.score import Hit, Note, draw_tempo, rescaled
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources
-from beatwalk.training.ears.synth import Sound
+from beatwalk.training.ears.speech import speech
+from beatwalk.training.ears.synth import RATE_HZ, Sound
 from beatwalk.training.ears.train import KEPT_APART, Library, stretched, targets_of
 
 OWN = Sources()
@@ -129,15 +130,33 @@ def test_clicks_are_beats() -> None:
     kinds = set()
     for seed in range(40):
         score, bpm = clicks(np.random.default_rng(seed), 10.0)
-        events = {event.at: event for event in (*score.hits, *score.notes)}
-        assert sorted(events) == list(range(score.n_beats))
+        events: list[Hit | Note] = [*score.hits, *score.notes]
+        velocities = {event.at: event.velocity for event in events}
+        assert sorted(velocities) == list(range(score.n_beats))
         assert score.n_beats >= 10 * bpm / 60
-        loud = {at for at, event in events.items() if event.velocity == 112}
+        loud = {at for at, velocity in velocities.items() if velocity == 112}
         if score.downbeats:
             assert set(score.downbeats) == loud
             assert len(set(np.diff(score.downbeats).tolist())) == 1
         kinds.add((bool(score.hits), bool(score.downbeats)))
     assert len(kinds) == 4
+
+
+def test_speech_begins_often_and_never_in_time() -> None:
+    """Sound rises at the syllables, they are no grid, and the same seed speaks alike."""
+    samples, begins_s = speech(np.random.default_rng(4), 12.0)
+    again, _ = speech(np.random.default_rng(4), 12.0)
+    assert np.array_equal(samples, again)
+    assert np.abs(samples).max() == pytest.approx(1.0)
+    assert len(samples) == 12 * RATE_HZ
+    spans = np.diff(begins_s)
+    assert 2 < len(begins_s) / 12 < 9
+    assert spans.std() > 0.25 * spans.mean()
+    loud = np.array([np.abs(samples[int(at_s * RATE_HZ) :][: RATE_HZ // 8]).mean() for at_s in begins_s])
+    assert (loud > 0.01).mean() > 0.9
+    gaps = np.flatnonzero(spans > 0.6)
+    before = [np.abs(samples[int((begins_s[i + 1] - 0.1) * RATE_HZ) :][: RATE_HZ // 12]).mean() for i in gaps]
+    assert max(before, default=0.0) < loud.mean()
 
 
 def test_merged() -> None:

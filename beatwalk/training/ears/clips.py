@@ -18,6 +18,7 @@ from beatwalk.training.ears.augment import at_speed, augment
 from beatwalk.training.ears.metrics import ONSET_S
 from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo, rescaled, without
 from beatwalk.training.ears.sources import Sources
+from beatwalk.training.ears.speech import speech
 from beatwalk.training.ears.synth import RATE_HZ, Sound, role
 from beatwalk.types import Audio, Float, Float32
 
@@ -33,6 +34,7 @@ _STRUCK_S = 0.025  # strokes of a drum closer together are one
 # window could not both be found. Books of recordings fuse what is 30 ms apart (Böck, Krebs & Schedl, 2012).
 FUSED_S = ONSET_S
 _NO_BEAT_SHARE = 0.04
+_SPEECH_SHARE = 0.03
 _GAP_SHARE = 0.06
 _SHORT_BAR_SHARE = 0.08
 _NEW_TEMPO_SHARE = 0.06
@@ -87,6 +89,10 @@ def make_clip(number: int, seed: int, sources: Sources, clip_s: float = CLIP_S) 
     rng = np.random.default_rng([seed, number])
     if rng.random() < _NO_BEAT_SHARE:
         return Clip(ears_of(augment(rng, drone(rng, clip_s))), NOTHING, "drone")
+    if rng.random() < _SPEECH_SHARE:
+        samples, begins_s = speech(rng, clip_s)
+        truth = NOTHING.mapped({"onsets_s": _before(merged(begins_s, FUSED_S), clip_s)})
+        return Clip(ears_of(augment(rng, samples)), truth, "speech")
     score, bpm = draw_score(rng, sources, clip_s)
     tempo = draw_tempo(rng, bpm, score.n_beats, score.loose)
     if rng.random() < _NEW_TEMPO_SHARE and len(score.downbeats) > 4:
