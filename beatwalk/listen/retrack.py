@@ -3,7 +3,7 @@
 Conventions
 -----------
 - What is fixed stays: anchors to the millisecond, and with a range every beat and bar outside it. The beats next to a
-  range hold the new ones in step at both ends.
+  range hold the new ones in step at both ends, unless taps say where they are.
 - A metre alone leaves the beats where they are.
 """
 
@@ -49,10 +49,8 @@ def tracked_again(
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
         held_s = np.unique(np.concatenate([anchors_s, _beside(analysis, corrections, start_s, end_s, anchors_s)]))
-        taps_s = corrections.taps_s
-        if corrections.ranged and taps_s is not None:
-            taps_s = taps_s[(taps_s >= start_s) & (taps_s < end_s)]
-        hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=taps_s, beats_s=held_s if len(held_s) else None)
+        held = held_s if len(held_s) else None
+        hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
         pulse = find_pulse(features, activations, hint, other=other)
         found = with_rhythm(analysis, pulse.beats, Bars(downbeats_s=np.zeros(0), beats_per_bar=np.zeros(0, np.int64)))
         if corrections.ranged:
@@ -83,8 +81,11 @@ def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
 
 
 def _beside(analysis: Analysis, corrections: Corrections, start_s: float, end_s: float, anchors_s: Float) -> Float:
-    """The beats next to a range, which the new ones must join; not those that an anchor is too near to."""
-    if not corrections.ranged:
+    """The beats next to a range, which the new ones must join; not those that an anchor is too near to.
+
+    Taps say themselves where the beats of the range are.
+    """
+    if not corrections.ranged or corrections.taps_s is not None:
         return np.zeros(0)
     beats_s = analysis.beats_s
     outside = np.concatenate([beats_s[beats_s < start_s][-1:], beats_s[beats_s >= end_s][:1]])

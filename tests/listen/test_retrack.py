@@ -92,6 +92,20 @@ def test_a_tempo_of_a_range_leaves_the_rest(song: tuple[Analysis, Again]) -> Non
     assert np.isin(np.round(outside, 4), after.beats_s).all()
 
 
+def test_taps_in_a_range_join_the_beats_around_it(song: tuple[Analysis, Again]) -> None:
+    """Tapped between the beats from 9 to 15 s: there off the music, elsewhere on it, and no beat is lost."""
+    before, again = song
+    taps_s = 9.25 + 0.5 * np.arange(12)
+    after = again(Corrections(taps_s=taps_s, from_s=9.0, to_s=15.0))
+    inside = after.beats_s[(after.beats_s > 9.1) & (after.beats_s < 14.9)]
+    assert len(inside) == 12
+    assert np.abs((inside - 0.25) / 0.5 - np.rint((inside - 0.25) / 0.5)).max() * 0.5 < 0.06
+    outside = before.beats_s[(before.beats_s < 8.9) | (before.beats_s > 15.1)]
+    assert np.isin(np.round(outside, 4), after.beats_s).all()
+    assert np.diff(after.beats_s).min() > 0.2
+    assert np.diff(after.beats_s).max() < 0.8
+
+
 @pytest.mark.parametrize("bpm", [300.0, 330.0])
 def test_the_fastest_tempo_is_found_when_a_person_names_it(tmp_path: Path, bpm: float) -> None:
     """Bare clicks that the network takes for no beats."""
