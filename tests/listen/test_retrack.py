@@ -95,7 +95,7 @@ def test_a_tempo_of_a_range_leaves_the_rest(song: tuple[Analysis, Again]) -> Non
 def test_taps_in_a_range_join_the_beats_around_it(song: tuple[Analysis, Again]) -> None:
     """Tapped between the beats from 9 to 15 s: there off the music, elsewhere on it, and no beat is lost."""
     before, again = song
-    taps_s = 9.25 + 0.5 * np.arange(12)
+    taps_s = 9.25 + 0.5 * np.arange(12.0)
     after = again(Corrections(taps_s=taps_s, from_s=9.0, to_s=15.0))
     inside = after.beats_s[(after.beats_s > 9.1) & (after.beats_s < 14.9)]
     assert len(inside) == 12
