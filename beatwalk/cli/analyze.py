@@ -10,7 +10,7 @@ import click
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, correcting, overwriting, tracking, verbosity
 from beatwalk.cli.output import PLOTS, SOUNDS, STDOUT, check_kind, check_writable, emit_json
-from beatwalk.cli.resolve import corrections_of, read_analysis_if
+from beatwalk.cli.resolve import corrections_of, in_range, read_analysis_if
 
 if TYPE_CHECKING:
     from beatwalk.cli.console import Console
@@ -77,6 +77,7 @@ def analyze(
     for remark in audio.remarks:
         console.say(f"note      {song}: {remark}")
     found, heard = _starting_point(console, audio, analysis_file, tracker, fresh)
+    corrections = in_range(corrections, choices, found)
     if corrections:
         with console.busy("correcting"):
             before, found = found, listen.correct(found, audio, corrections)

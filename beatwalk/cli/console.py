@@ -111,9 +111,10 @@ def octave_remarks(analysis: Analysis) -> list[str]:
     """Sentences on stretches whose tempo is half or twice that of the song."""
     from beatwalk.listen import octave_changes
 
-    rest = f"elsewhere at {analysis.tempo_bpm:.0f}; if that was heard wrong, give --tempo, or --steady for one tempo"
+    song = analysis.tempo_bpm
     return [
-        f"from {clock(start_s)} to {clock(end_s)} the beats come at {bpm:.0f} BPM, {rest}"
+        f"from {clock(start_s)} to {clock(end_s)} the beats come at {bpm:.0f} BPM, elsewhere at {song:.0f}; if that "
+        f"was heard wrong: --{'double' if bpm < song else 'halve'} --from {clock(start_s)} --to {clock(end_s)}"
         for start_s, end_s, bpm in octave_changes(analysis)
     ]
 

@@ -354,8 +354,8 @@ correcting = options(
         type=click.IntRange(1, 32),
         help="Find the bars again, of N beats each, where the music puts them.",
     ),
-    click.option("--from", "from_s", type=Time(), help="Correct from here on. Default: from the start."),
-    click.option("--to", "to_s", type=Time(), help="Correct up to here. Default: to the end."),
+    click.option("--from", "from_s", type=Moment(), help="Correct from this moment on. Default: from the start."),
+    click.option("--to", "to_s", type=Moment(), help="Correct up to this moment. Default: to the end."),
     click.option(
         "--grid",
         "grid_file",

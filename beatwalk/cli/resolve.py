@@ -158,8 +158,6 @@ def corrections_of(choices: dict[str, Any], song: Path) -> Corrections:
         anchors_s=tuple(choices["anchors"]),
         bar_anchors_s=tuple(choices["bar_anchors"]),
         metre=choices["metre"],
-        from_s=choices["from_s"],
-        to_s=choices["to_s"],
         grid=None if choices["grid_file"] is None else read_rekordbox(choices["grid_file"], song),
         double=choices["double"],
         halve=choices["halve"],
@@ -168,6 +166,18 @@ def corrections_of(choices: dict[str, Any], song: Path) -> Corrections:
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
         labels=tuple(choices["labels"]),
+    )
+
+
+def in_range(corrections: Corrections, choices: dict[str, Any], analysis: Analysis) -> Corrections:
+    """The same corrections, where the options say that they hold; places are those of the analysis as it was."""
+    from beatwalk.plan import moment_s
+
+    start, end = choices["from_s"], choices["to_s"]
+    return replace(
+        corrections,
+        from_s=None if start is None else moment_s(start, analysis, "--from"),
+        to_s=None if end is None else moment_s(end, analysis, "--to"),
     )
 
 

@@ -310,6 +310,11 @@ def test_a_correction_says_what_it_changed(run: Run, folder: Path) -> None:
     assert code == 0, err
     assert re.search(r"changed +BPM 1\d\d\.\d → 124\.0 · .*first bar 0:00\.\d+ → 0:00\.410", err)
     assert (folder / "x.flac").read_bytes().startswith(b"fLaC")
+    code, _, err = run("analyze", "song.wav", "--double", "--from", "bar 2", "--to", "bar 3")
+    assert code == 0, err
+    assert re.search(r"changed +.*beats (\d+) → (\d+)", err)
+    heard, doubled = (int(count) for count in re.findall(r"beats (\d+) → (\d+)", err)[0])
+    assert doubled - heard in (3, 4)
 
 
 def test_beats_are_fixed_by_hand(run: Run, folder: Path) -> None:
