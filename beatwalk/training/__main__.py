@@ -25,7 +25,10 @@ def cache_folder() -> Path:
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time in all stages together")
+    parser.add_argument("--minutes", type=float, help="training time in all stages together")
+    parser.add_argument(
+        "--steps", type=int, help="of the one stage, instead of minutes: beside other work, minutes say little"
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--out", type=Path, required=True, help="folder for the finished model")
     parser.add_argument("--work", type=Path, default=cache_folder(), help="pictures, checkpoints, logs, sheets")
@@ -42,6 +45,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-compile", action="store_true", help="skip torch.compile")
     parser.add_argument("--processes", type=int, help="training processes (CPU: one a core, at most 2; CUDA: 1)")
     args = parser.parse_args(argv)
+    if args.steps is not None and args.stage not in STAGES[1:-1]:
+        parser.error("--steps needs --stage, with a stage that trains")
+    if args.minutes is None and args.steps is None and args.stage not in ("paint", "export"):
+        parser.error("say how long it may train: --minutes, or --steps with --stage")
     args.resume = args.resume or args.start is not None
     return args
 

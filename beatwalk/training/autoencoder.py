@@ -13,7 +13,7 @@ from diffusers import AutoencoderDC
 from torch import Tensor
 
 from beatwalk.training import parallel, store
-from beatwalk.training.gallery import blocks, read_block
+from beatwalk.training.gallery import HELD_OUT, blocks, kept, read_block
 from beatwalk.training.models import LATENT_CHANNELS, build_autoencoder
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job, Stage, need
@@ -25,14 +25,14 @@ OPPONENT = ((0.3, 0.59, 0.11), (0.5, -0.5, 0.0), (-0.25, -0.25, 0.5))
 class Crops:
     """Random crops of the painted set, some at half size; new blocks are seen as they come."""
 
-    def __init__(self, folder: Path, side: int, rng: np.random.Generator, holdout: int = 1) -> None:
-        self.folder, self.side, self.rng, self.holdout = folder, side, rng, holdout
+    def __init__(self, folder: Path, side: int, rng: np.random.Generator) -> None:
+        self.folder, self.side, self.rng = folder, side, rng
         self.arrays: list[np.ndarray] = []
 
     def batch(self, count: int) -> Tensor:
-        """``count`` crops, uint8, shape (count, side, side, 3); the first ``holdout`` blocks are left out."""
+        """``count`` crops, uint8, shape (count, side, side, 3); of the blocks that are not held out."""
         if not self.arrays or self.rng.random() < 0.01:
-            self.arrays = [read_block(path)[0] for path in blocks(self.folder)[self.holdout :]]
+            self.arrays = [read_block(path)[0] for path in blocks(self.folder, HELD_OUT)]
         out = np.empty((count, self.side, self.side, 3), np.uint8)
         for i in range(count):
             array = self.arrays[self.rng.integers(len(self.arrays))]
@@ -78,9 +78,7 @@ def psnr(output: Tensor, target: Tensor) -> float:
 
 def held_out(job: Job, count: int = 16) -> Tensor:
     """The same whole pictures each time, never trained on, as float."""
-    array, _ = read_block(blocks(job.work / "set")[0])
-    index = np.linspace(0, len(array) - 1, count).astype(int)
-    return to_float(torch.from_numpy(np.ascontiguousarray(array[index])), job.device)
+    return to_float(torch.from_numpy(kept(job.work / "set", count)), job.device)
 
 
 def train_autoencoder(job: Job) -> AutoencoderDC:

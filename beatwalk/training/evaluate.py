@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 
+from beatwalk.models import PromptReader
 from beatwalk.training.__main__ import cache_folder
 from beatwalk.training.autoencoder import to_float
 from beatwalk.training.classifier import PALETTE_NAMES, SUBJECT_NAMES, Judge, classes, load_judge, shrink, train_judge
-from beatwalk.training.gallery import blocks, paint_block, read_block
-from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, spread
-from beatwalk.training.models import SIZES
+from beatwalk.training.gallery import kept, paint_block
+from beatwalk.training.measures import HUES, LATTICES, fine_detail, hue_error, lattice, spread
+from beatwalk.training.models import HISTORY, SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
+from beatwalk.training.strangers import anything, strangers
 
-LATTICES = (4, 8, 16)  # pixels after which a weave of dots may repeat: cells of the decoder's layers
 UNSEEN = 9_000_000  # seeds from here on are never used by the training set
 WIDE = ((768, 512), (512, 768), (1024, 512), (1024, 576), (640, 384))  # 640x360 is cut from the last one
 WALKS = (
@@ -48,6 +50,9 @@ class Painter4:
         self.pipe.set_progress_bar_config(disable=True)
         self.pipe.vae.to(memory_format=torch.channels_last)
         self.steps, self.device = steps, device
+        history = folder / HISTORY
+        told = json.loads(history.read_text(encoding="utf-8")) if history.exists() else {}
+        self.subjects: list[str] = told.get("subjects", list(SUBJECTS))  # those that it was trained on
 
     def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings and masks, padded to a common length."""
@@ -133,7 +138,7 @@ def painter(judge: Judge, count: int) -> dict[str, Any]:
 
 def hits(nano: Painter4, judge: Judge, count: int) -> dict[str, Any]:
     """Asked subject and colour found, fine detail, how much of it is a lattice, and per-subject misses."""
-    wanted = _ask(count, UNSEEN, list(SUBJECTS))
+    wanted = _ask(count, UNSEEN, nano.subjects)
     rng = random.Random(UNSEEN)
     texts = [plain(w) if i % 3 == 0 else caption(w, rng, coloured=True) for i, w in enumerate(wanted)]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(count)]))
@@ -159,7 +164,7 @@ def frames(nano: Painter4, judge: Judge, count: int) -> dict[str, dict[str, floa
     """Asked subject and colour found in pictures that are not square, ``count`` of each size, by width x height."""
     result = {}
     for turn, (width, height) in enumerate(WIDE):
-        names = list(SUBJECTS)[turn::2]
+        names = nano.subjects[turn::2]
         wanted = _ask(count, UNSEEN + 10 + turn, names)
         made = nano.paint(
             *nano.encode([plain(w) for w in wanted]), nano.noise([UNSEEN + i for i in range(count)], (height, width))
@@ -221,11 +226,9 @@ def walks(nano: Painter4, frames: int = 7) -> tuple[float, list[np.ndarray]]:
 def reconstruction(nano: Painter4, work: Path, count: int = 90) -> float:
     """Mean PSNR in dB of the shipped autoencoder on held-out pictures: many, for they differ by 20 dB."""
     paint_block(work / "set", 0, SIZES["full"], nano.device)  # unless the training left it there
-    pictures, _ = read_block(blocks(work / "set")[0])
-    index = np.linspace(0, len(pictures) - 1, count).astype(int)
     values = []
-    for i in index:
-        x = to_float(torch.from_numpy(np.array(pictures[i : i + 1])), nano.device)
+    for picture in kept(work / "set", count):
+        x = to_float(torch.from_numpy(picture[None]), nano.device)
         with torch.inference_mode():
             y = nano.pipe.vae.decode(nano.pipe.vae.encode(x.to(torch.bfloat16)).latent).sample.float()
         values.append(float(-10 * torch.log10((((y.clamp(-1, 1) - x) / 2) ** 2).mean())))
@@ -241,6 +244,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=cache_folder(), help="painted pictures and the classifier")
     parser.add_argument("--train-minutes", type=float, default=0.0, help="train the classifier first")
     parser.add_argument("--count", type=int, default=90, help="pictures for the hit rates")
+    parser.add_argument(
+        "--people", type=int, default=0, help="judge so many prompts in people's manner, nothing else"
+    )
+    parser.add_argument("--texts", type=int, default=0, help="judge pictures for so many texts of any kind, likewise")
+    parser.add_argument(
+        "--subjects", help="of people's prompts, with commas. Default: all that the model was trained on"
+    )
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument(
@@ -254,6 +264,9 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(painter(judge, args.count), indent=2))
         return
     nano = Painter4(args.model, args.steps, args.device)
+    if args.people or args.texts:
+        print(json.dumps(unplanned(nano, judge, args), indent=2, ensure_ascii=False))
+        return
     figures = hits(nano, judge, args.count)
     figures["frames"] = frames(nano, judge, max(8, args.count // 6))
     figures["variety"] = variety(nano, judge)
@@ -264,7 +277,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.sheets:
         sheet(strips, args.sheets / "walks.png", len(strips) // len(WALKS), side=256)
         rng = random.Random(UNSEEN + 1)
-        wanted = [draw_attributes(list(SUBJECTS)[i % len(SUBJECTS)], rng) for i in range(64)]
+        wanted = [draw_attributes(nano.subjects[i % len(nano.subjects)], rng) for i in range(64)]
         texts = [caption(w, rng) for w in wanted]
         made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(64)]))
         sheet(list(made), args.sheets / "prompts.png", 8, texts, side=256)
@@ -274,9 +287,32 @@ def main(argv: list[str] | None = None) -> None:
         sheet(pairs, args.sheets / "subjects.png", 6, names, side=208)
 
 
+def unplanned(nano: Painter4, judge: Judge, args: argparse.Namespace) -> dict[str, Any]:
+    """What comes of people's own words, and of texts that say nothing."""
+    reader = PromptReader.of(args.model)
+    if reader is None:
+        raise FileNotFoundError(
+            f"no words.json in {args.model}: run python -m beatwalk.training.vocabulary --out there"
+        )
+
+    def draw(texts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        return nano.paint(*nano.encode(list(texts)), nano.noise(list(seeds)))
+
+    def found(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _judge(judge, pictures)[:2]
+
+    figures: dict[str, Any] = {}
+    if args.people:
+        names = args.subjects.split(",") if args.subjects else nano.subjects
+        figures["people"] = strangers(draw, found, reader, args.people, UNSEEN + 1000, names)
+    if args.texts:
+        figures["texts"] = anything(draw, reader, args.texts, UNSEEN + 5000)
+    return figures
+
+
 def subjects(nano: Painter4) -> tuple[list[np.ndarray], list[str]]:
     """Every subject in its natural colour, the painter's picture and nano's side by side; and what was asked for."""
-    wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in SUBJECTS]
+    wanted = [Attributes(subject=name, palette=NATURAL[name][0]) for name in nano.subjects]
     texts = [plain(w) for w in wanted]
     made = nano.paint(*nano.encode(texts), nano.noise([UNSEEN + i for i in range(len(texts))]))
     return [np.concatenate(pair, axis=1) for pair in zip(_mark(wanted), made, strict=True)], texts

@@ -16,9 +16,12 @@ from beatwalk.training.autoencoder import load_autoencoder
 from beatwalk.training.card import card
 from beatwalk.training.few import newest
 from beatwalk.training.flow import Painterly, load_flow
+from beatwalk.training.gallery import blocks, read_shown
 from beatwalk.training.models import HISTORY
+from beatwalk.training.painter import SUBJECTS
 from beatwalk.training.stage import Job, need
 from beatwalk.training.text import load_or_build
+from beatwalk.training.vocabulary import write as write_vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class Figures:
     steps: dict[str, int]
     pictures: int
     distilled: bool
+    subjects: tuple[str, ...]  # that it was trained on
 
 
 def scheduler(distilled: bool, shift: float = 1.0) -> DPMSolverMultistepScheduler:
@@ -69,6 +73,7 @@ def export(job: Job, out: Path) -> Path:
     (part / "beatwalk.json").write_text(json.dumps(hints, indent=2) + "\n", encoding="utf-8")
     figures = _figures(job, distilled)
     (part / HISTORY).write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
+    write_vocabulary(part / "words.json", figures.subjects)
     (part / "README.md").write_text(card(figures, hashes(part)), encoding="utf-8")
     old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
@@ -97,6 +102,5 @@ def _figures(job: Job, distilled: bool) -> Figures:
         state = store.load(job.work / f"{stage}.pt") or {"spent_s": 0.0, "step": 0}
         minutes[stage] = round(before.get("minutes", {}).get(stage, 0.0) + state["spent_s"] / 60, 1)
         steps[stage] = before.get("steps", {}).get(stage, 0) + state["step"]
-    known = (job.work / "set").glob("pictures-?????.json")
-    pictures = max(before.get("pictures", 0), sum(len(json.loads(p.read_text(encoding="utf-8"))) for p in known))
-    return Figures(minutes=minutes, steps=steps, pictures=pictures, distilled=distilled)
+    pictures = max(before.get("pictures", 0), sum(len(read_shown(path)) for path in blocks(job.work / "set")))
+    return Figures(minutes=minutes, steps=steps, pictures=pictures, distilled=distilled, subjects=tuple(SUBJECTS))

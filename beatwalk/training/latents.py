@@ -19,7 +19,7 @@ from torch import nn
 
 from beatwalk.training import parallel
 from beatwalk.training.autoencoder import load_autoencoder, to_float
-from beatwalk.training.gallery import blocks, read_block
+from beatwalk.training.gallery import HELD_OUT, blocks, read_block, read_shown
 from beatwalk.training.painter import Attributes
 from beatwalk.training.stage import Job
 
@@ -51,7 +51,7 @@ def encode_set(job: Job, autoencoder: AutoencoderDC, low: bool) -> None:
         for stale in folder.glob("*.npy"):
             stale.unlink()
         mark.write_text(digest, encoding="utf-8")
-    for path in blocks(job.work / "set")[: None if low else 1 + FULL_BLOCKS]:
+    for path in blocks(job.work / "set", stop=None if low else HELD_OUT + FULL_BLOCKS):
         target = _target(folder, path.stem, low)
         if target.exists():
             continue
@@ -83,20 +83,20 @@ def _target(folder: Path, stem: str, low: bool) -> Path:
     return folder / f"{'low' if low else 'full'}-{stem}.npy"
 
 
-def load_latents(folder: Path, low: bool, holdout: int = 1) -> Latents:
-    """All encoded blocks of one size but the first ``holdout``."""
+def load_latents(folder: Path, low: bool) -> Latents:
+    """All encoded blocks of one size but those that are held out."""
     found: dict[tuple[int, ...], tuple[list[torch.Tensor], list[Attributes]]] = {}
-    for path in sorted(folder.glob("pictures-?????.json"))[holdout:]:
+    for path in blocks(folder, HELD_OUT, suffix="json"):
         target = _target(folder, path.stem, low)
         if target.exists():
             x = torch.from_numpy(np.load(target))
             blocks_, shown = found.setdefault(tuple(x.shape[2:]), ([], []))
             blocks_.append(x)
-            shown += [Attributes(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+            shown += read_shown(path)
     if not found:
         raise FileNotFoundError(f"no encoded pictures in {folder}: paint and encode more blocks first")
     # one factor for both sizes, from a block that both have
-    first = sorted(folder.glob("low-pictures-?????.npy"))[0]
+    first = min(folder.glob("low-pictures-?????*.npy"))
     scale = 1 / float(torch.from_numpy(np.load(first)).float().std())
     parts = [Part(x=(torch.cat(xs).float() * scale).half(), shown=shown) for xs, shown in found.values()]
     return Latents(parts=tuple(parts), scale=scale)

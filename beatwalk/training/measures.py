@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from beatwalk.training.decoder import finest, lattice_energy
 
+OCTAVES = 6  # of detail that are measured, from single pixels on
+LATTICES = (4, 8, 16)  # pixels after which a weave of dots may repeat: cells of the decoder's layers
 # hue of the word in degrees on the HSV circle, as most people name it
 HUES = {"red": 0.0, "orange": 30.0, "green": 120.0, "blue": 230.0, "violet": 268.0, "magenta": 305.0}
 
@@ -36,6 +39,29 @@ def lattice(pictures: np.ndarray, period: int, cells: int = 4) -> float:
     light = torch.from_numpy(grey)[:, None]
     found, whole = lattice_energy(light, period, cells).mean(), finest(light).square().mean()
     return float(found / whole) - 1 / cells**2
+
+
+def look(picture: np.ndarray) -> dict[str, float]:
+    """What of one picture (height, width, 3) shows whether a painter could have made it.
+
+    ``saturation``: mean of the difference between the strongest and the weakest channel; ``contrast``: deviation of
+    the luminance; ``octave_N``: mean size of detail between N and 2 N pixels; all of 0–1. ``lattice_N``: see
+    :func:`lattice`.
+    """
+    light = torch.from_numpy(picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255)[
+        None, None
+    ]
+    found = {
+        "saturation": float((picture.max(-1) - picture.min(-1).astype(np.float32)).mean() / 255),
+        "contrast": float(light.std()),
+    }
+    level = light
+    for octave in range(OCTAVES):
+        half = F.avg_pool2d(level, 2)
+        back = F.interpolate(half, level.shape[2:], mode="bilinear", align_corners=False)
+        found[f"octave_{2**octave}"] = float((level - back).abs().mean())
+        level = half
+    return found | {f"lattice_{period}": lattice(picture[None], period) for period in LATTICES}
 
 
 def mean_hue(picture: np.ndarray) -> float:

@@ -24,12 +24,13 @@ def job(args: argparse.Namespace, stage: str) -> Job:
     share = 1.0 if args.stage == stage else SHARES.get(stage, 0.0)
     return Job(
         work=args.work,
-        minutes=args.minutes * share,
+        minutes=(args.minutes or 0.0) * share,
         device=args.device,
         size=SIZES[args.size],
         seed=args.seed,
         compile=not args.no_compile,
         resume=args.resume,
+        steps=args.steps if args.stage == stage else None,
     )
 
 

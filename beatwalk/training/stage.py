@@ -79,8 +79,12 @@ class Stage:
         self.step, self.clock = 0, store.Clock(job.minutes)
         state = store.load(self.path) if job.resume else None
         if state and state.get("base") == self.extra.get("base"):
-            whole = "model" in state  # one adopted from a finished model has averages alone, and not of all parts
-            lost = model.load_state_dict(state["model" if whole else "average"], strict=whole)
+            # one adopted from a finished model has averages alone, and not of all parts
+            whole = "model" in state and not self._outgrown(state["model"])
+            weights = state["model" if whole else "average"]
+            for name in self._outgrown(weights):
+                state["average"].pop(name)
+            lost = model.load_state_dict(weights, strict=whole)
             if lost.unexpected_keys or any(not key.startswith("heads.") for key in lost.missing_keys):
                 raise ValueError(f"{self.path} is of another network")
             if whole:
@@ -93,6 +97,11 @@ class Stage:
         self.seed = job.seed + self.step + RANK_SEED * parallel.rank()
         self.generator = torch.Generator(job.device).manual_seed(self.seed)
         self.recent = 0.0  # smoothed loss
+
+    def _outgrown(self, weights: dict[str, Tensor]) -> list[str]:
+        """Answers of a checkpoint from when the painter knew fewer words: they are learnt again."""
+        own = self.model.state_dict()
+        return [name for name, w in weights.items() if name.startswith("heads.") and w.shape != own[name].shape]
 
     @property
     def path(self) -> Path:

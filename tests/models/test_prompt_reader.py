@@ -14,7 +14,7 @@ from beatwalk.embedded import nano_path
 from beatwalk.errors import ModelError
 from beatwalk.models import ModelRequest, load_model
 from beatwalk.models.prompt_reader import PromptReader
-from beatwalk.training.vocabulary import vocabulary
+from beatwalk.training.vocabulary import main, vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,36 @@ def test_any_text_becomes_a_caption(reader: PromptReader) -> None:
 
 def test_the_file_is_what_the_recipe_makes() -> None:
     """`python -m beatwalk.training.vocabulary` was run after the last change of words."""
-    assert json.loads((nano_path() / "words.json").read_text(encoding="utf-8")) == vocabulary()
+    trained = json.loads((nano_path() / "training.json").read_text(encoding="utf-8"))["subjects"]
+    assert json.loads((nano_path() / "words.json").read_text(encoding="utf-8")) == vocabulary(trained)
+
+
+def test_a_model_paints_something_near_where_it_does_not_know_a_subject() -> None:
+    """Its reader names only what it was trained on; one that knows the subject names it."""
+    known = [name for name in vocabulary()["words"]["subjects"] if name not in ("wolf", "lighthouse")]
+    few, all_ = PromptReader.from_json(vocabulary(known)), PromptReader.from_json(vocabulary())
+    for prompt, far, near in (
+        ("a blue wolf at night", "a blue wolf at night", "blue forest at night"),
+        ("un phare rouge", "red lighthouse", "red ocean"),
+        ("a wolf on a mountain, octane render", "wolf", "mountains"),
+    ):
+        assert all_.read(prompt).text == far
+        assert few.read(prompt).text == near
+    with pytest.raises(KeyError, match="no 'unicorn'"):
+        vocabulary(["unicorn"])
+
+
+def test_the_command_writes_the_vocabulary_of_the_model_that_lies_there(tmp_path: Path) -> None:
+    """Its training says what it knows; where nothing is said it knows all."""
+    main(["--out", str(tmp_path / "words.json")])
+    assert json.loads((tmp_path / "words.json").read_text(encoding="utf-8")) == vocabulary()
+    known = json.loads((nano_path() / "training.json").read_text(encoding="utf-8"))["subjects"]
+    (tmp_path / "training.json").write_text(json.dumps({"subjects": known}), encoding="utf-8")
+    main(["--out", str(tmp_path / "words.json")])
+    reader = PromptReader.of(tmp_path)
+    assert reader is not None
+    assert set(reader.names["subjects"]) == set(known)
+    assert reader.read("eine rote Rose").text == "red flower"
 
 
 def test_every_language_has_the_words_that_matter() -> None:

@@ -13,7 +13,9 @@ import pytest
 import torch
 from diffusers import AutoencoderDC, DiffusionPipeline, SanaPipeline
 
+from beatwalk.models import PromptReader
 from beatwalk.training import store
+from beatwalk.training.__main__ import parse
 from beatwalk.training.adopt import adopt
 from beatwalk.training.autoencoder import load_autoencoder, train_autoencoder
 from beatwalk.training.classifier import fresh, shrink, train_judge
@@ -25,10 +27,12 @@ from beatwalk.training.gallery import blocks, frame, paint_block, read_block
 from beatwalk.training.latents import encode_set, load_latents, prepare_latents
 from beatwalk.training.models import FULL, HISTORY, PATCH, TOY
 from beatwalk.training.painter import PALETTES, SUBJECTS
+from beatwalk.training.recipe import job as job_of
 from beatwalk.training.stage import Job
 from beatwalk.training.text import load_or_build
 from beatwalk.training.words import tokens, train_words
 
+ONE_EACH = dict.fromkeys(SUBJECTS, 1)
 HOUR = 60.0  # minutes: more than any test takes
 
 
@@ -38,7 +42,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     work = tmp_path_factory.mktemp("training")
     job = Job(work=work, minutes=HOUR, device="cpu", size=TOY, compile=False, steps=2)
     for number in range(4):  # the last one is not square
-        paint_block(work / "set", number, TOY, per_subject=1)
+        paint_block(work / "set", number, TOY, wanted=ONE_EACH)
     train_autoencoder(job)
     train_words(job)
     train_flow(job)
@@ -49,11 +53,34 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 def test_painting_the_same_block_twice_gives_the_same_pictures(job: Job, tmp_path: Path) -> None:
     """Block numbers are seeds."""
-    paint_block(tmp_path, 1, TOY, per_subject=1)
+    paint_block(tmp_path, 1, TOY, wanted=ONE_EACH)
     first, shown = read_block(blocks(job.work / "set")[1])
     again, shown_again = read_block(blocks(tmp_path)[0])
     assert shown == shown_again
     np.testing.assert_array_equal(first, again)
+
+
+def test_new_subjects_are_added_to_a_block_and_nothing_is_painted_twice(job: Job, tmp_path: Path) -> None:
+    """A set that was painted when fewer subjects were known becomes the same set, in two parts."""
+    fewer = {name: 1 for name in SUBJECTS if name not in ("galaxy", "skull")}
+    paint_block(tmp_path, 1, TOY, wanted=fewer)
+    (first,) = blocks(tmp_path)
+    made = first.stat().st_mtime_ns
+    for _ in range(2):
+        paint_block(tmp_path, 1, TOY, wanted=ONE_EACH)
+    paths = blocks(tmp_path)
+    assert [path.name for path in paths] == ["pictures-00001-1.npy", "pictures-00001.npy"]
+    assert first.stat().st_mtime_ns == made
+    assert blocks(tmp_path, 2) == blocks(tmp_path, stop=1) == []
+    whole, shown = read_block(blocks(job.work / "set", 1, 2)[0])
+    at_once = {one.subject: (one, picture) for one, picture in zip(shown, whole, strict=True)}
+    found = 0
+    for path in paths:
+        for picture, one in zip(*read_block(path), strict=True):
+            assert at_once[one.subject][0] == one
+            np.testing.assert_array_equal(at_once[one.subject][1], picture)
+            found += 1
+    assert found == len(SUBJECTS)
 
 
 def test_every_fourth_block_has_another_frame(job: Job) -> None:
@@ -248,6 +275,41 @@ def test_a_student_of_an_older_flow_counts_no_longer(job: Job, tmp_path: Path) -
     assert newest(job) == "flow"
 
 
+def test_answers_of_a_smaller_vocabulary_are_learnt_again(job: Job, tmp_path: Path) -> None:
+    """A checkpoint of the words from before the painter knew more goes on, all but the layer that names subjects."""
+    state = store.load(job.work / "words.pt")
+    assert state is not None
+    for part in ("model", "average"):
+        for name in ("heads.0.weight", "heads.0.bias"):
+            state[part][name] = state[part][name][:-3]
+    store.save(tmp_path / "words.pt", state)
+    shutil.copytree(job.work / "tokenizer", tmp_path / "tokenizer")
+    later = replace(job, work=tmp_path, steps=state["step"])
+    train_words(later)
+    after = store.load(tmp_path / "words.pt")
+    assert after is not None
+    assert len(after["average"]["heads.0.bias"]) == len(SUBJECTS)
+    for name, value in after["average"].items():
+        if not name.startswith("heads."):
+            torch.testing.assert_close(value, state["average"][name])
+
+
+def test_how_long_is_told_in_minutes_or_in_steps_of_a_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps belong to one stage; painting and exporting take as long as they take."""
+    folders = ["--work", str(tmp_path), "--out", str(tmp_path / "out")]
+    counted = job_of(parse([*folders, "--stage", "flow", "--steps", "7"]), "flow")
+    assert (counted.steps, counted.minutes) == (7, 0)
+    timed = job_of(parse([*folders, "--minutes", "100"]), "flow")
+    assert (timed.steps, timed.minutes) == (None, 50)
+    assert parse([*folders, "--stage", "paint"]).minutes is None
+    for wrong in (["--steps", "7"], ["--steps", "7", "--stage", "paint"], ["--stage", "flow"], []):
+        with pytest.raises(SystemExit):
+            parse([*folders, *wrong])
+        assert "--steps" in capsys.readouterr().err
+
+
 def test_a_missing_stage_is_named(job: Job, tmp_path: Path) -> None:
     """Training the flow without an autoencoder says what to do."""
     empty = replace(job, work=tmp_path)
@@ -297,6 +359,9 @@ def test_a_finished_model_can_be_gone_on_with(job: Job, tmp_path: Path) -> None:
     adopt(later, first)
     again = export(later, tmp_path / "again")
     assert hashes(first) == hashes(again)
+    reader = PromptReader.of(first)
+    assert reader is not None
+    assert list(reader.names["subjects"]) == list(SUBJECTS) == json.loads((first / HISTORY).read_text())["subjects"]
     assert (first / HISTORY).read_text(encoding="utf-8") == (again / HISTORY).read_text(encoding="utf-8")
     shutil.copytree(job.work / "set", later.work / "set")
     more = replace(later, steps=3)

@@ -11,7 +11,26 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from beatwalk.training.painter import circles, fields, land, life, lights, sky
+from beatwalk.training.painter import (
+    beasts,
+    buildings,
+    circles,
+    fields,
+    figures,
+    garden,
+    heavens,
+    land,
+    life,
+    lights,
+    music,
+    parties,
+    roads,
+    sky,
+    streets,
+    swimmers,
+    waters,
+    wings,
+)
 from beatwalk.training.painter.canvas import Canvas, Layers
 from beatwalk.training.painter.color import PALETTES, ramps
 from beatwalk.training.painter.finish import MOODS, PLAIN, STYLES, light_up
@@ -67,17 +86,60 @@ SCENES: dict[str, Callable[[Canvas], Layers]] = {
     "tree": life.tree,
     "underwater": life.underwater,
 }
-SUBJECTS = ABSTRACT | SCENES
+DREAMS: dict[str, Callable[[Canvas], Layers]] = {  # what songs are about
+    "moon": heavens.moon,
+    "sun": heavens.sun,
+    "astronaut": heavens.astronaut,
+    "rose": garden.rose,
+    "mushrooms": garden.mushrooms,
+    "butterfly": wings.butterfly,
+    "phoenix": wings.phoenix,
+    "feather": wings.feather,
+    "wolf": beasts.wolf,
+    "stag": beasts.stag,
+    "whale": swimmers.whale,
+    "koi": swimmers.koi,
+    "dancer": figures.dancer,
+    "skull": figures.skull,
+    "neonstreet": streets.neon_street,
+    "alley": streets.alley,
+    "car": roads.car,
+    "train": roads.train,
+    "waterfall": waters.waterfall,
+    "lighthouse": buildings.lighthouse,
+    "castle": buildings.castle,
+    "temple": buildings.temple,
+    "ship": waters.ship,
+    "vinyl": music.vinyl,
+    "headphones": music.headphones,
+    "cassette": music.cassette,
+    "discoball": parties.disco_ball,
+    "crowd": parties.crowd,
+}
+SUBJECTS = ABSTRACT | SCENES | DREAMS
 
 _CENTRED = {
     *("spiral", "rings", "kaleidoscope", "tunnel", "mandala", "spirograph", "particles", "galaxy", "planet"),
-    *("blackhole", "flower", "jellyfish", "eye"),
+    *("blackhole", "flower", "jellyfish", "eye", "moon", "sun", "rose", "butterfly", "phoenix", "skull", "vinyl"),
+    *("headphones", "cassette", "discoball"),
 }
-_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "crystal", "hexagons", "nebula"}
+_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "hexagons", "nebula", "koi"}
+_SIDEWAYS = {
+    "astronaut",
+    "feather",
+    "wolf",
+    "stag",
+    "whale",
+    "koi",
+    "dancer",
+    "train",
+    "lighthouse",
+    "temple",
+}  # a mirror cuts them in two
 COMPOSITIONS: dict[str, set[str]] = {  # which subjects a word makes sense for
     "close": _ZOOMED,
     "far": _ZOOMED,
-    "symmetrical": set(SUBJECTS) - _CENTRED | {"galaxy", "jellyfish", "planet"},
+    "symmetrical": set(SUBJECTS) - _CENTRED - _SIDEWAYS | {"galaxy", "jellyfish", "planet"},
     "many": _CENTRED - {"kaleidoscope", "tunnel", "particles"},
 }
 

@@ -37,13 +37,13 @@ def draw_attributes(subject: str, rng: random.Random) -> Attributes:
 
 def plain(wanted: Attributes) -> str:
     """The plainest caption; used by the evaluation."""
-    words = [_WORDS["palettes"][wanted.palette][0], _bare(_WORDS["subjects"][wanted.subject][0])]
+    words = [_WORDS["palettes"][wanted.palette][0], bare(_WORDS["subjects"][wanted.subject][0])]
     if wanted.second:
         words.append(f"and {_WORDS['palettes'][wanted.second][0]}")
     return " ".join(words)
 
 
-def _bare(noun: str) -> str:
+def bare(noun: str) -> str:
     """Without its article, or the mark of one."""
     return noun.removeprefix("~ ").removeprefix("the ")
 
@@ -78,7 +78,7 @@ def caption(wanted: Attributes, rng: random.Random, *, coloured: bool = False) -
     """
     noun = _pick("subjects", wanted.subject, rng)
     article = "a" if noun.startswith("~ ") else "the" if noun.startswith("the ") else ""
-    noun = _bare(noun)
+    noun = bare(noun)
     before: list[str] = []
     after: list[str] = []
     loose: list[str] = []

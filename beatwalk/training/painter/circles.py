@@ -50,25 +50,38 @@ def rings(c: Canvas) -> Layers:
 
 
 def kaleidoscope(c: Canvas) -> Layers:
-    """Noise and glass, mirrored into a star of wedges."""
+    """Pieces of glass, mirrored into a star of wedges that stands upright.
+
+    A wedge holds few pieces with bright seams: what a small model can mirror is large, and its mirrors do not turn.
+    """
     r, a = c.polar()
-    n = c.whole(3, 8)
-    wedge = math.pi / n
-    a = torch.remainder(a + c.rand(0, math.tau), 2 * wedge)
-    a = torch.abs(a - wedge)
+    half = c.whole(3, 6)
+    wedge = math.pi / (2 * torch.where(half == 5, 4.0, half))  # 6, 8 or 12 wedges: both axes are mirrors
+    a = torch.abs(torch.remainder(a + math.pi / 2 + wedge, 2 * wedge) - wedge)
     u, v = r * torch.cos(a), r * torch.sin(a)
-    tex = c.texture(256, 1.5)
+    tex = c.texture(256, 2.2)
     ox, oy = c.rand(), c.rand()
-    bend = c.look(tex, u * 0.3 + ox, v * 0.3 + oy)
-    fine = c.look(tex, u * 0.55 + bend * 0.6, v * 0.55 - bend * 0.6)
-    first, border, ident, _ = c.cells(u * 3.2 + bend * 1.5 + 40 * ox, v * 3.2 + 40 * oy)
-    lead = smooth(0.0, 0.05, border)
-    bands = 0.5 + 0.5 * torch.sin(fine * 34 + r * 6)
-    tone = (0.12 + 0.45 * ident + 0.42 * bands * (1 - first)) * lead
-    light = smooth(0.05, 0.0, border) * 0.8 * torch.exp(-r * 0.7) + smooth(0.22, 0.0, first) * 0.8
+    bend = c.look(tex, u * 0.2 + ox, v * 0.2 + oy)
+    s = c.rand(1.7, 2.6)
+    first, border, ident, around = c.cells(u * s + 0.8 * bend + 40 * ox, v * s + 40 * oy, 0.95)
+    bands = 0.5 + 0.5 * torch.sin(first * c.rand(10, 20) + 4 * ident)
+    facet = 0.5 + 0.5 * torch.cos(around * 2 + ident * math.tau)
+    small, line, own, _ = c.cells(u * 2.6 * s + 9, v * 2.6 * s + 40 * ox, 0.9)
+    tone = 0.16 + 0.55 * ident * (0.55 + 0.45 * facet) + 0.28 * bands * (1 - first)
+    tone = tone * smooth(0.0, 0.035, border) * (0.7 + 0.45 * own * (1 - 0.5 * small)) * smooth(-0.02, 0.03, line)
+    rings = 0.5 + 0.5 * torch.cos(r * c.rand(8, 16) + c.rand(0, math.tau))
+    tone = tone * (0.74 + 0.4 * rings) + 0.05 * (c.look(tex, u * 1.2, v * 1.2) - 0.5)
+    seam = torch.exp(-((border / 0.028) ** 2))
+    gems = smooth(0.16, 0.1, first) * (ident > 0.4)
     mirror = torch.minimum(v, r * torch.sin((wedge - a).clamp(min=0)))  # distance to the glass
-    tone = tone * (0.62 + 0.38 * smooth(0.0, 0.12, mirror)) + 0.3 * torch.exp(-mirror * 90) * torch.exp(-r * 0.8)
-    return Layers(tone=tone, accent=smooth(0.45, 0.6, bend), glow=light * (ident > 0.5), spark=light * 0.5)
+    tone = tone * (0.7 + 0.3 * smooth(0.0, 0.08, mirror)) + 0.22 * torch.exp(-mirror * 70) * torch.exp(-r * 0.6)
+    heart = torch.exp(-r * 9)
+    return Layers(
+        tone=tone,
+        accent=smooth(0.62, 0.7, ident) + gems,
+        glow=0.5 * seam * torch.exp(-r * 0.5) + 0.6 * gems + heart,
+        spark=0.5 * gems + 0.3 * seam * rings,
+    )
 
 
 def tunnel(c: Canvas) -> Layers:

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth, unit
+from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 
 
 def plasma(c: Canvas) -> Layers:
@@ -70,18 +70,25 @@ def flow_field(c: Canvas) -> Layers:
     return Layers(tone=tone, accent=torch.maximum(gold, smooth(0.6, 0.8, back)), glow=ink * 0.2, spark=gold * 0.6)
 
 
+# Julia sets that are worth looking at, as real and imaginary part: dust of all angles would never be learnt.
+JULIA = (
+    *((-0.4, 0.6), (0.285, 0.01), (-0.7018, -0.3842), (-0.835, -0.2321), (-0.8, 0.156), (-0.7269, 0.1889)),
+    *((-0.123, 0.745), (-0.391, -0.587), (0.37, 0.1), (-0.54, 0.54), (-0.12, 0.86), (-0.194, 0.6557)),
+)
+
+
 def fractal(c: Canvas) -> Layers:
-    """Julia sets with orbit traps."""
-    angle = c.rand(0, math.tau)
-    cx = 0.7885 * torch.cos(angle) * c.rand(0.94, 1.02)
-    cy = 0.7885 * torch.sin(angle) * c.rand(0.94, 1.02)
-    zoom = c.rand(0.7, 1.35)
-    x, y = c.turn(c.rand(0, math.tau))
-    zx, zy = x * zoom + c.rand(-0.25, 0.25), y * zoom + c.rand(-0.25, 0.25)
+    """Julia sets with orbit traps and lines of equal escape, lying as they are known."""
+    chosen = c.whole(0, len(JULIA) - 1)[:, 0, 0].long()
+    place = torch.tensor(JULIA, device=c.device)[chosen].view(-1, 2, 1, 1)
+    cx, cy = place[:, 0] + c.rand(-0.012, 0.012), place[:, 1] + c.rand(-0.012, 0.012)
+    x, y = c.turn(c.rand(-0.3, 0.3))
+    way = torch.where(c.coin() > 0, 1.0, -1.0)
+    zx, zy = x * c.rand(1.0, 1.4) * way + c.rand(-0.1, 0.1), y * 1.2 + c.rand(-0.1, 0.1)
     trap = torch.full_like(zx, 9.0)
     cross = torch.full_like(zx, 9.0)
     count = torch.zeros_like(zx)
-    for _ in range(30):
+    for _ in range(44):
         xx, yy = zx * zx, zy * zy
         size = xx + yy
         alive = (size < 16).float()
@@ -89,11 +96,21 @@ def fractal(c: Canvas) -> Layers:
         trap = torch.minimum(trap, size + 9 * (1 - alive))
         cross = torch.minimum(cross, torch.minimum(zx.abs(), zy.abs()) + 9 * (1 - alive))
         zx, zy = (xx - yy + cx).clamp(-8, 8), (2 * zx * zy + cy).clamp(-8, 8)
-    level = count / 30
-    wave = 0.5 + 0.5 * torch.sin(torch.sqrt(level) * c.rand(18, 40))
-    thread = torch.exp(-cross * 40)
-    tone = 0.05 + 0.42 * level**0.6 + 0.28 * wave * smooth(0.05, 0.3, level) + 0.25 * torch.exp(-trap * 8)
-    return Layers(tone=tone, accent=smooth(0.2, 0.6, torch.exp(-trap * 3)), glow=thread * 0.6 * level)
+    level = count / 44
+    wave = 0.5 + 0.5 * torch.sin(torch.sqrt(level) * c.rand(22, 40))
+    inside = smooth(0.85, 1.0, level)
+    thread = torch.exp(-cross * 34)
+    bead = torch.exp(-trap * 9)
+    edge = smooth(0.12, 0.35, level) * smooth(0.9, 0.5, level)
+    tone = 0.05 + 0.34 * smooth(0.0, 0.6, level) + 0.26 * wave * smooth(0.03, 0.2, level) * (1 - 0.6 * inside)
+    rings = 0.5 + 0.5 * torch.cos(torch.sqrt(trap.clamp(0, 4)) * c.rand(24, 44))
+    tone = mix(tone + 0.14 * bead, 0.12 + 0.36 * rings * (0.4 + bead) + 0.3 * bead, inside)
+    return Layers(
+        tone=tone,
+        accent=smooth(0.25, 0.7, bead) * smooth(0.1, 0.3, level),
+        glow=0.5 * edge * wave + 0.45 * thread * level * (1 - 0.5 * inside),
+        spark=0.35 * bead * inside,
+    )
 
 
 def ink(c: Canvas) -> Layers:
@@ -188,24 +205,74 @@ def silk(c: Canvas) -> Layers:
 
 
 def crystal(c: Canvas) -> Layers:
-    """Sharp facets over facets, lit from one side."""
-    tex = c.texture(256, 1.4)
-    tone = torch.zeros_like(c.x)
-    light = torch.zeros_like(c.x)
-    accent = torch.zeros_like(c.x)
-    for scale, weight in ((1.3, 0.5), (2.6, 0.32), (6.0, 0.2)):
-        x, y = c.turn(c.rand(0, math.tau))
-        s = scale * c.rand(0.8, 1.25)
-        stretch = c.rand(0.4, 0.9)
-        first, border, ident, around = c.cells(x * s + 50 * c.rand(), y * s * stretch, 0.95)
-        facet = 0.5 + 0.5 * torch.cos(around + ident * math.tau)
-        step = torch.floor(around / math.tau * 5 + ident * 5)
-        plane = torch.frac(torch.sin(step * 91.7 + ident * 47) * 437.5).abs()
-        tone = tone + weight * (0.35 * facet + 0.65 * plane) * (1.15 - first)
-        light = light + weight * smooth(0.045, 0.0, border) * ident * 1.6
-        accent = accent + weight * (ident > 0.66)
-    tone = 0.04 + unit(tone) ** 1.35 * 0.85 + 0.08 * (c.look(tex, c.x, c.y) - 0.5)
-    return Layers(tone=tone, accent=smooth(0.3, 0.7, accent), glow=light * 0.75)
+    """A cluster of pointed crystals that grow out of a bed of small ones, lit from within and from one side."""
+    tex = c.texture(256, 1.9)
+    cx, foot = c.rand(-0.2, 0.2), c.rand(0.45, 0.75) * c.half_h
+    side = torch.where(c.coin() > 0, 1.0, -1.0)
+    r = c.radius(cx, foot - 0.35)
+    near = torch.exp(-r * 1.1)
+    tone = 0.05 + 0.3 * near * (0.4 + c.look(tex, c.x * 0.25, c.y * 0.25)) + 0.05 * (c.look(tex, c.x, c.y) - 0.5)
+    glow, spark = 0.22 * near + 0.35 * c.dots(130), torch.zeros_like(tone)
+    accent, depth = torch.zeros_like(tone), 0.6 + 0 * tone
+    count = 26
+    fan = c.rand(0.75, 1.25)
+    for index in range(count):
+        k = index / (count - 1)  # those behind first, small ones in front last
+        large = index < 13
+        spread = (2 * ((index * 0.618) % 1.0) - 1) * (1.0 if large else 1.5)
+        angle = 0.9 * fan * spread + c.rand(-0.14, 0.14)
+        long = (c.rand(0.75, 1.25) * (1.1 - 0.55 * abs(spread))) if large else c.rand(0.18, 0.45)
+        wide = long * (c.rand(0.1, 0.17) if large else c.rand(0.16, 0.28))
+        bx = cx + spread * (0.34 if large else 0.62) * c.half_w**0.5 + c.rand(-0.07, 0.07)
+        by = foot + 0.1 * abs(spread) + 0.1 * k + c.rand(-0.03, 0.05)
+        dx, dy = c.x - bx, by - c.y
+        along, across = dx * torch.sin(angle) + dy * torch.cos(angle), dx * torch.cos(angle) - dy * torch.sin(angle)
+        tip = ((long - along) / (1.5 * wide)).clamp(0, 1)  # 1 on the prism, 0 at its point
+        lean = c.rand(-0.35, 0.35)  # the point stands off the middle
+        ridge = wide * (lean * (1.0 + 0.6 * (1 - tip)))
+        body = c.cover(
+            torch.maximum(
+                torch.maximum((across - lean * wide * (1 - tip)).abs() - wide * tip, along - long), -along - 0.2
+            )
+        )
+        lit_side = smooth(-c.pixel, c.pixel, (across - ridge) * side)
+        second = smooth(-c.pixel, c.pixel, (across * side - 0.62 * wide * tip))
+        cap = smooth(c.pixel, -c.pixel, (long - along) - 1.5 * wide - 0.5 * across * side)
+        t = (along / long).clamp(0, 1)
+        face = 0.16 + 0.36 * lit_side + 0.16 * second + 0.14 * cap * (2 * lit_side - 0.6)
+        flaw = veil = torch.zeros_like(t)
+        if large:  # small ones are clear
+            flaw = c.look(tex, across / wide * 0.12 + 0.31 * index, along * 0.5) - 0.5
+            veil = 0.16 * torch.exp(-torch.abs(torch.sin(9 * flaw + 30 * along / long * flaw)) * 7)
+        light = face * (0.55 + 0.6 * t) + 0.22 * flaw + veil + 0.2 * (1 - t) ** 2 * near
+        edge_out = torch.exp(
+            -((((across - lean * wide * (1 - tip)).abs() - wide * tip).abs() / (0.006 + 0.7 * c.pixel)) ** 2)
+        )
+        edge_in = torch.exp(-(((across - ridge) / (0.005 + 0.7 * c.pixel)) ** 2))
+        dim = 0.5 + 0.5 * k if large else 0.85
+        shadow = (
+            smooth(0.08, 0.0, (across.abs() - wide * tip))
+            * smooth(long + 0.05, long - 0.1, along)
+            * (along > 0)
+            * 0.35
+        )
+        tone = mix(tone * (1 - shadow), (light + 0.34 * edge_out + 0.26 * edge_in) * dim, body)
+        glow = mix(glow, (0.3 * edge_in * t + 0.3 * edge_out * t + 0.35 * (1 - t) ** 3) * dim, body)
+        accent = mix(accent, lit_side * (index % 3 == 0) + 0 * tone, body)
+        spark = mix(spark, (0.25 * second + 0.2 * cap * lit_side) * dim, body)
+        depth = mix(depth, 0.5 * (1 - k) + 0 * tone, body)
+    stone = foot + 0.2 + 0.1 * c.profile(1, 2.0, 6)[:, :1]
+    bed = c.cover(stone - c.y)
+    rock = c.look(tex, c.x * 1.3, c.y * 1.3)
+    first, _, ident, around = c.cells(c.x * 7 + 9, c.y * 9 + 9, 0.9)
+    grit = (0.5 + 0.5 * torch.cos(around + 5 * ident)) * (1 - first) * smooth(0.4, 0.0, c.y - stone)
+    tone = mix(tone, 0.04 + 0.2 * (rock - 0.3) + 0.3 * grit * (0.3 + near), bed)
+    glow, spark, accent, depth = glow * (1 - bed), spark * (1 - bed), accent * (1 - bed), depth * (1 - bed)
+    star = torch.zeros_like(tone)
+    for _ in range(5):
+        ux, uy = (c.x - cx - c.rand(-0.5, 0.5)).abs(), (c.y - foot + c.rand(0.1, 1.0)).abs()
+        star = star + c.rand(0.2, 0.9) * (torch.exp(-ux * 90 - uy * 9) + torch.exp(-uy * 90 - ux * 9))
+    return Layers(tone=tone, accent=accent, glow=glow + 0.7 * star, spark=spark, depth=depth)
 
 
 def hexagons(c: Canvas) -> Layers:

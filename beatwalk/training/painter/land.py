@@ -9,17 +9,17 @@ from beatwalk.training.painter.canvas import Canvas, Layers, mix, smooth
 from beatwalk.training.painter.sky import clouds_at
 
 
-def backdrop(c: Canvas, horizon: Tensor, cloudy: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:
-    """A sky above a horizon: tone, light and accent, each (batch, height, width)."""
+def backdrop(c: Canvas, horizon: Tensor, cloudy: float = 0.6, sun: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:
+    """A sky above a horizon, with a sun at a chance: tone, light and accent, each (batch, height, width)."""
     h = ((horizon - c.y) / (horizon + c.half_h)).clamp(0, 1)
     sx, sy = c.rand(-0.7, 0.7) * c.half_w, horizon - c.rand(0.05, 0.75)
     r = c.radius(sx, sy)
     size = c.rand(0.05, 0.13)
-    sun = c.cover(r - size) * c.coin(0.6) * (c.y < horizon)
+    orb = c.cover(r - size) * c.coin(sun) * (c.y < horizon)
     cover = smooth(0.35, 0.8, clouds_at(c, 3.2)) * cloudy * c.rand(0.2, 1.0)
     tone = 0.24 + 0.4 * (1 - h) ** 1.6 + 0.18 * torch.exp(-r * 2) + cover * (0.28 - 0.3 * h)
-    light = sun * 1.1 + 0.4 * torch.exp(-r * 5) + cover * torch.exp(-r * 2.4) * 0.3
-    accent = torch.maximum(sun, torch.exp(-r * 2.6) * 0.8) + 0.3 * cover * (1 - h)
+    light = orb * 1.1 + 0.4 * torch.exp(-r * 5) + cover * torch.exp(-r * 2.4) * 0.3
+    accent = torch.maximum(orb, torch.exp(-r * 2.6) * 0.8) + 0.3 * cover * (1 - h)
     return tone, light, accent.clamp(0, 1)
 
 
@@ -53,11 +53,8 @@ def mountains(c: Canvas) -> Layers:
     return Layers(tone=tone, accent=accent, glow=light, depth=depth)
 
 
-def ocean(c: Canvas) -> Layers:
-    """Waves to the horizon, glitter under a low light, foam nearby."""
-    horizon = c.rand(-0.35, 0.15) * c.half_h
-    sky, light, accent = backdrop(c, horizon)
-    sea = c.cover(horizon - c.y)
+def sea(c: Canvas, horizon: Tensor, light_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Open water below a horizon: its tone, the glitter under a light, and foam."""
     d = (c.y - horizon).clamp(min=c.pixel * 0.5)
     z = 1 / (d + 0.03)
     tex = c.texture(256, 1.5)
@@ -66,17 +63,24 @@ def ocean(c: Canvas) -> Layers:
     small = c.look(tex, c.x * z * 0.55, z * 2.2 + swell * 0.3)
     height = 0.62 * swell + 0.42 * chop + 0.26 * small - 0.15
     steep = torch.gradient(height, dim=1)[0] * c.height / 512 * 9
-    sx = c.rand(-0.6, 0.6) * c.half_w
-    path = torch.exp(-(((c.x - sx) / (0.1 + 0.42 * d)) ** 2))
+    path = torch.exp(-(((c.x - light_x) / (0.1 + 0.42 * d)) ** 2))
     glitter = smooth(0.58, 0.8, chop * 0.5 + small * 0.6) * path
     foam = smooth(0.66, 0.82, height + 0.15 * (small - 0.5)) * smooth(0.1, 0.7, d)
     water = 0.1 + 0.5 * height * (0.5 + 0.5 * torch.exp(-d * 1.4)) - 0.3 * steep + 0.22 * path * torch.exp(-d * 2)
-    tone = mix(sky, water + 0.5 * foam, sea)
+    return water + 0.5 * foam, glitter, foam
+
+
+def ocean(c: Canvas) -> Layers:
+    """Waves to the horizon, glitter under a low light, foam nearby."""
+    horizon = c.rand(-0.35, 0.15) * c.half_h
+    sky, light, accent = backdrop(c, horizon)
+    below = c.cover(horizon - c.y)
+    water, glitter, foam = sea(c, horizon, c.rand(-0.6, 0.6) * c.half_w)
     return Layers(
-        tone=tone,
-        accent=mix(accent, (path * glitter).clamp(0, 1), sea),
-        glow=mix(light, glitter * 0.9 + 0.12 * foam, sea),
-        depth=mix(0.6 + 0 * sea, torch.exp(-d * 4), sea),
+        tone=mix(sky, water, below),
+        accent=mix(accent, glitter, below),
+        glow=mix(light, glitter * 0.9 + 0.12 * foam, below),
+        depth=mix(0.6 + 0 * below, torch.exp(-(c.y - horizon).clamp(min=c.pixel * 0.5) * 4), below),
     )
 
 
