@@ -13,10 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from beatwalk.api import ModelFacts, Sink
 from beatwalk.core import (
-    Denoised,
     OnEvent,
     Rendered,
-    Surveying,
     WorkFolder,
     discard,
     partial_path,
@@ -25,7 +23,8 @@ from beatwalk.core import (
     whole_or_nothing,
 )
 from beatwalk.errors import OutputError, WorkerError
-from beatwalk.jobs.ray.tasks import Task
+from beatwalk.jobs.ray.piloting import pilot_by
+from beatwalk.jobs.ray.tasks import Task, Telling
 from beatwalk.models import count_cuda_devices
 from beatwalk.types import Plan, SegmentPart, Targets
 from beatwalk.walk import (
@@ -99,9 +98,7 @@ class RayRenderer:
     def _pilot(self, targets: Targets, work: WorkFolder, tell: OnEvent) -> Pilot:
         pilot = read_kept(work, work.pilot_file, pilot_from_json)
         if pilot is None:
-            task = _Telling(name="the pilot", method="look_ahead", arguments=(targets.speed.tobytes(),), told=tell)
-            self._done([task])
-            pilot = pilot_from_json(json.loads(task.answer))
+            pilot = pilot_by(self._done, self.plan, targets, tell)
             work.keep(work.pilot_file, pilot_to_json(pilot))
         return pilot
 
@@ -183,25 +180,7 @@ class _Film:
 
 
 @dataclass(eq=False, kw_only=True)
-class _Telling(Task):
-    """Tells how far a survey is; its last answer is JSON."""
-
-    told: OnEvent
-
-    def receive(self, crew: RayCrew, member: Member, kind: str, data: Any) -> None:
-        """Tell, or take the answer."""
-        segment = self.segment or 0
-        if kind == "surveying":
-            self.told(Surveying(segment=segment, done=data))
-        elif kind == "denoised":
-            position, samples = data
-            self.told(Denoised(segment=segment, position=position, samples=samples))
-        else:
-            self.answer = data
-
-
-@dataclass(eq=False, kw_only=True)
-class _Surveying(_Telling):
+class _Surveying(Telling):
     """Surveys a segment."""
 
     film: _Film
@@ -215,7 +194,7 @@ class _Surveying(_Telling):
 
 
 @dataclass(eq=False, kw_only=True)
-class _Rendering(_Telling):
+class _Rendering(Telling):
     """Surveys and renders a segment; its files arrive in pieces."""
 
     film: _Film

@@ -25,21 +25,27 @@ import numpy as np
 
 from beatwalk.api import ModelFacts, preview_of
 from beatwalk.core import Denoised, Event, Surveying, record_file
-from beatwalk.jobs.ray.pieces import pieces_of, written
+from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
 from beatwalk.jobs.ray.versions import versions_here
 from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
-from beatwalk.targets import TARGETS
-from beatwalk.types import Storyboard, Targets
+from beatwalk.types import Storyboard
 from beatwalk.video import LosslessWriter
 from beatwalk.walk import (
     Pilot,
     SegmentJob,
     Walk,
+    calibration_picture,
+    cost_to_json,
+    fitted_song,
+    picture_from_bytes,
+    picture_to_bytes,
     pilot_from_json,
-    pilot_to_json,
+    preview_prompts,
+    previews_to_json,
     render_segment,
-    run_pilot,
+    song_from_json,
+    song_to_json,
     storyboard_from_json,
     survey_from_json,
     survey_to_json,
@@ -115,21 +121,47 @@ class SegmentWorker:
         """Measure the seconds that a frame takes."""
         yield "seconds a frame", seconds_a_frame(self._ready())
 
-    def look_ahead(self, speed: bytes) -> Iterator[Item]:
-        """Run the pilot, given the target speed of every frame of the walk as float64.
+    def picture(self, index: int) -> Iterator[Item]:
+        """Make one of the pictures that the song is calibrated with.
 
         Yields
         ------
-        What happens, and at last ("pilot", JSON).
+        What happens, and ("picture", bytes) in pieces; none where the song has no more than `index`.
         """
-        # The pilot looks at the speed alone.
-        walk = self._ready()
-        curves = dict.fromkeys(TARGETS, np.frombuffer(speed, np.float64))
-        targets = Targets(curves, first=walk.plan.keyframes[0].frame)
 
         def work(say: Callable[[str, Any], None]) -> None:
-            pilot = run_pilot(walk, targets, _telling(say))
-            say("pilot", json.dumps(pilot_to_json(pilot)))
+            if (made := calibration_picture(self._ready(), index)) is not None:
+                for piece in pieces_in(picture_to_bytes(made)):
+                    say("picture", piece)
+
+        yield from _streamed(work)
+
+    def fit(self, pictures: Sequence[Sequence[Any]]) -> Iterator[Item]:
+        """Calibrate the song with its pictures, each given as references to its pieces.
+
+        Yields
+        ------
+        ("song", JSON): its calibration, and what that has cost.
+        """
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            song, cost = fitted_song(self._ready(), [picture_from_bytes(fetched(one)) for one in pictures])
+            say("song", json.dumps({**song_to_json(song), **cost_to_json(cost)}))
+
+        yield from _streamed(work)
+
+    def preview(self, song: bytes, chunk: int) -> Iterator[Item]:
+        """Preview the prompts of a chunk of segments, given the song's calibration.
+
+        Yields
+        ------
+        What happens, and at last ("previews", JSON).
+        """
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            calibration, tell = song_from_json(json.loads(song)), _telling(say)
+            made = preview_prompts(self._ready(), calibration, chunk, lambda: tell(Surveying(segment=0, done=0.0)))
+            say("previews", json.dumps(previews_to_json(made)))
 
         yield from _streamed(work)
 

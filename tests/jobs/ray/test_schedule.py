@@ -30,15 +30,16 @@ def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> Non
 def test_no_straggler_holds_the_end() -> None:
     """In order, the long segment at the end would begin at 40 and end at 120; it begins at once."""
     frames = [10] * 16 + [80]
-    assert simulated(Costs(frames=frames, segments=frames, pilot=0.0), 4) == pytest.approx(80, abs=1)
+    assert simulated(Costs(frames=frames, segments=frames), 4) == pytest.approx(80, abs=1)
 
 
 def test_a_set_of_equal_segments_keeps_workers_busy() -> None:
-    """708 segments, a prompt every four bars of a 90-minute set, without a pilot."""
-    costs = Costs(frames=[183] * 708, segments=[183 * 1.15] * 708, pilot=0.0)
+    """709 segments, a prompt every four bars of a 90-minute set, and a pilot that all workers share."""
+    pilot = [[1.75] * 16, [0.0], [4.25] * 89]
+    costs = Costs(frames=[183] * 709, segments=[183 * 1.15] * 709, pilot=pilot)
     assert efficiency(costs, 64) > 0.9
     assert efficiency(costs, 256) > 0.75
-    assert efficiency(replace(costs, pilot=708.0), 64) < efficiency(costs, 64)
+    assert efficiency(costs.with_serial_pilot, 256) < 0.7
 
 
 def test_versions_differ_by_more_than_the_build() -> None:
