@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ from beatwalk.walk import (
 
 if TYPE_CHECKING:
     from beatwalk.jobs.ray.crew import Member, RayCrew
+
+NOT_WHOLE = "what it sent is not whole"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -185,17 +188,17 @@ class _Surveying(Telling):
 
     film: _Film
 
-    def keep(self) -> bool:
+    def keep(self) -> str:
         """Keep the survey."""
         if self.segment is None or self.answer is None:
-            return False
+            return NOT_WHOLE
         self.film.keep_survey(self.segment, self.answer)
-        return True
+        return ""
 
 
 @dataclass(eq=False, kw_only=True)
 class _Rendering(Telling):
-    """Surveys and renders a segment; its files arrive in pieces."""
+    """Surveys and renders a segment; its frames arrive in pieces or through a storage, and its record in pieces."""
 
     film: _Film
     of: SegmentPart
@@ -203,6 +206,12 @@ class _Rendering(Telling):
     record: list[bytes] = field(default_factory=list)
     _partial: Path | None = None
     _file: IO[bytes] | None = None
+    _download: Future[None] | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the frames are on this machine."""
+        return self._download is None or self._download.done()
 
     @property
     def _frames(self) -> Path:
@@ -225,31 +234,43 @@ class _Rendering(Telling):
             self.film.tell_progress(self.of.index, preview)
         elif kind == "frames":
             self._write(data)
+        elif kind == "stored":
+            self._partial = partial_path(self._frames)
+            self._download = crew.download(data, self._partial)
         elif kind == "record":
             self.record.append(data)
         else:
             super().receive(crew, member, kind, data)
 
-    def keep(self) -> bool:
+    def keep(self) -> str:
         """Give the frames their name, and then the record: a segment without a record counts for nothing."""
-        if self._file is None or self._partial is None or not self.record:
-            return False
-        self._file.close()
+        if self._download is not None:
+            try:
+                self._download.result()
+            except WorkerError as error:
+                return str(error)
+        elif self._file is not None:
+            self._file.close()
+        if self._partial is None or not self.record:
+            return NOT_WHOLE
         publish(self._partial, self._frames)
         with whole_or_nothing(record_file(self._frames)) as partial:
             partial.write_bytes(b"".join(self.record))
         self.record.clear()
-        self._file = self._partial = None
-        return self.film.keep_record(self.of)
+        self._file = self._partial = self._download = None
+        return "" if self.film.keep_record(self.of) else NOT_WHOLE
 
     def drop(self) -> None:
         """Forget the pieces and the frames that were counted."""
         self.film.made.pop(self.of.index, None)
         self.record.clear()
-        if self._file is not None and self._partial is not None:
+        if self._file is not None:
             self._file.close()
+        if self._download is not None and not self._download.cancel():
+            wait([self._download])
+        if self._partial is not None:
             discard(self._partial)
-        self._file = self._partial = None
+        self._file = self._partial = self._download = None
 
     def _write(self, piece: bytes) -> None:
         try:

@@ -32,9 +32,14 @@ class Task:
         """Take what the worker says."""
         self.answer = data
 
-    def keep(self) -> bool:
-        """Keep what the worker has said, which is all; returns whether it is whole."""
+    @property
+    def is_here(self) -> bool:
+        """Whether all that the worker has made has arrived."""
         return True
+
+    def keep(self) -> str:
+        """Keep what the worker has said, which is all; returns what is wrong with it, or nothing."""
+        return ""
 
     def drop(self) -> None:
         """Forget what the worker has said, because it cannot end its work."""

@@ -26,6 +26,7 @@ import numpy as np
 from beatwalk.api import ModelFacts, preview_of
 from beatwalk.core import Denoised, Event, Surveying, record_file
 from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
+from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.versions import versions_here
 from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
@@ -67,10 +68,13 @@ class SegmentWorker:
     ----------
     threads
         Of torch on a processor; None: torch's own choice.
+    storage
+        URL and job of the `Storage` through which segments travel; None: through Ray's object store.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, storage: tuple[str, str] | None = None) -> None:
         self._threads = threads
+        self._storage = None if storage is None else Storage(*storage)
         self._loaded: tuple[ModelRequest, Generator] | None = None
         self._walk: Walk | None = None
         self._pilot: tuple[bytes, Pilot] | None = None
@@ -102,6 +106,8 @@ class SegmentWorker:
         -------
         `ModelFacts` as JSON.
         """
+        if self._storage is not None:
+            self._storage.check()
         if self._threads is not None:
             use_threads(self._threads)
         storyboard = self._with_pictures(storyboard_from_json(json.loads(score)), pictures)
@@ -185,7 +191,7 @@ class SegmentWorker:
         Yields
         ------
         What happens: ("survey", JSON), ("rendered", number of frames and a preview); at last the files as
-        ("frames", bytes) and ("record", bytes), in pieces.
+        ("frames", bytes) and ("record", bytes), in pieces, or ("stored", name) of frames that lie in the storage.
         """
         walk, frames = self._ready(), Path(self._folder.name, "segment.mkv")
 
@@ -201,8 +207,10 @@ class SegmentWorker:
 
                 record = render_segment(walk, todo, frames, write, tell)
             write_grain(record)
+            if self._storage is not None:
+                say("stored", self._storage.put(frames, f"segment-{todo.segment.index:04d}"))
             for kind, file in (("frames", frames), ("record", record_file(frames))):
-                for piece in pieces_of(file):
+                for piece in pieces_of(file) if kind == "record" or self._storage is None else ():
                     say(kind, piece)
 
         try:

@@ -89,3 +89,37 @@ class SlowWorker(FakeWorker):
         for item in super().render(pilot, job, previews):
             time.sleep(0.3)
             yield item
+
+
+class SpoilingWorker(FakeWorker):
+    """Damages the first segment that lies in the storage."""
+
+    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
+        """Render, and damage once."""
+        for kind, data in super().render(pilot, job, previews):
+            if kind == "stored" and self._storage is not None and _is_first():
+                self.spoil(Path(self._storage.url.removeprefix("file://"), f"{self._storage.job}-{data}"))
+            yield kind, data
+
+    def spoil(self, file: Path) -> None:
+        """Change a byte."""
+        content = bytearray(file.read_bytes())
+        content[500] ^= 1
+        file.write_bytes(content)
+
+
+class ForgetfulWorker(SpoilingWorker):
+    """Loses the first segment that lies in the storage."""
+
+    def spoil(self, file: Path) -> None:
+        """Delete it."""
+        file.unlink()
+
+
+def _is_first() -> bool:
+    done = Path(os.environ["BEATWALK_TROUBLE"]).with_name("failed-once")
+    try:
+        done.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

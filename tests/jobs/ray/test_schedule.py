@@ -79,8 +79,9 @@ def test_a_file_is_its_pieces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--workers", "2"], "--workers and their sizes need --ray"),
-        (["--worker-gpus", "0.5"], "--workers and their sizes need --ray"),
+        (["--workers", "2"], "--workers, their sizes and --ray-storage need --ray"),
+        (["--worker-gpus", "0.5"], "--workers, their sizes and --ray-storage need --ray"),
+        (["--ray-storage", "s3://bucket"], "--workers, their sizes and --ray-storage need --ray"),
         (["--ray", "local", "--devices", "all"], "give one of them"),
         (["--devices", "all", "--workers", "2"], "leave --workers out"),
         (["--ray", "local", "--device", "cuda:1"], "name several with --devices"),
