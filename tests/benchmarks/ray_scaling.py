@@ -10,14 +10,13 @@ assumed.
 from __future__ import annotations
 
 import argparse
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from beatwalk import api
-from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.schedule import time_of
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import load_settings, targets_of
 from beatwalk.types import Keyframe, Plan, Timeline
@@ -101,23 +100,12 @@ def costs_of(bars: int, folder: Path) -> Costs:
 
 def simulated(costs: Costs, workers: int) -> float:
     """Frames' time until the last segment is rendered, by the rule that gives tasks to workers."""
-    now = 0.0
-    for parts in costs.pilot:
-        now = _ended(now, [1] * len(parts), parts, workers)
-    return _ended(now, costs.frames, costs.segments, workers)
-
-
-def _ended(begin: float, frames: Sequence[int], costs: Sequence[float], workers: int) -> float:
-    """When the last of some tasks is done, if all workers are idle at `begin`."""
-    idle = [(begin, number) for number in range(workers)]
-    waiting, end = list(range(len(costs))), begin
-    while waiting:
-        now, worker = heapq.heappop(idle)
-        index = waiting.pop(next_segment([frames[i] for i in waiting], workers))
-        done = now + costs[index] + HANDING_OUT
-        end = max(end, done)
-        heapq.heappush(idle, (done, worker))
-    return end
+    stages = [*costs.pilot, costs.segments]
+    known = [*([1.0] * len(parts) for parts in costs.pilot), costs.frames]
+    return sum(
+        time_of([cost + HANDING_OUT for cost in parts], workers, frames)
+        for parts, frames in zip(stages, known, strict=True)
+    )
 
 
 def efficiency(costs: Costs, workers: int) -> float:
@@ -152,8 +140,9 @@ def draw(made: dict[str, list[float]], path: Path) -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for name, values in made.items():
-        axes.plot(WORKERS, values, "o:" if SERIAL in name else "o-", label=f"a prompt every {name}")
+    for i, (name, values) in enumerate(made.items()):
+        style = "o:" if SERIAL in name else "o-"
+        axes.plot(WORKERS, values, style, color=f"C{i // 2}", label=f"a prompt every {name}")
     axes.set(
         xscale="log", xlabel="workers", ylabel="efficiency", ylim=(0, 1.05), title="A 90-minute set on N workers",
         xticks=WORKERS, xticklabels=[str(workers) for workers in WORKERS],

@@ -43,7 +43,7 @@ def measured(plan: Plan, output: Path, workers: int) -> Took:
 
     def cpu_s() -> float:
         family = [me, *me.children(recursive=True)]
-        return sum(sum(one.cpu_times()[:2]) for one in family)
+        return sum(sum(one.cpu_times()[:4]) for one in family)  # those of ended children included
 
     def note(event: Event) -> None:
         if isinstance(event, Prepared):

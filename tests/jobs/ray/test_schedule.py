@@ -13,10 +13,12 @@ from beatwalk.cli import cli
 from beatwalk.errors import DeviceError, WorkerError
 from beatwalk.jobs.ray import Cluster
 from beatwalk.jobs.ray.pieces import PIECE_BYTES, pieces_of
-from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.schedule import estimated_s, next_segment, time_of
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.preflight import FINISHING
 from tests.benchmarks.ray_scaling import Costs, efficiency, simulated
+from tests.jobs.ray.conftest import small_plan
 
 
 def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> None:
@@ -40,6 +42,20 @@ def test_a_set_of_equal_segments_keeps_workers_busy() -> None:
     assert efficiency(costs, 64) > 0.9
     assert efficiency(costs, 256) > 0.75
     assert efficiency(costs.with_serial_pilot, 256) < 0.7
+
+
+def test_an_estimate_counts_workers_and_what_they_share(tmp_path: Path) -> None:
+    """Cards are each as fast as one; cores are shared with each other and with the driver."""
+    plan = small_plan(tmp_path)
+    frames = [part.n_frames for part in plan.parts]
+    assert (sum(frames), max(frames)) == (24, 8)
+    assert estimated_s(plan, 1.0, workers=1, cores=None) == pytest.approx(24)
+    assert estimated_s(plan, 1.0, workers=2, cores=None) == pytest.approx(time_of(frames, 2))
+    assert estimated_s(plan, 1.0, workers=50, cores=None) == pytest.approx(8)  # the longest segment
+    assert estimated_s(plan, 1.0, workers=1, cores=4) == pytest.approx(4 * 24)  # one core of four
+    everything = 24 * (1 + FINISHING)
+    assert estimated_s(plan, 1.0, workers=2, cores=2) == pytest.approx(max(everything, 2 * time_of(frames, 2)))
+    assert estimated_s(plan, 1.0, workers=64, cores=2) >= everything  # no more than the machine can do
 
 
 def test_versions_differ_by_more_than_the_build() -> None:
