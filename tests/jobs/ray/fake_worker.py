@@ -123,3 +123,22 @@ def _is_first() -> bool:
     except FileExistsError:
         return False
     return True
+
+
+class CardWorker(FakeWorker):
+    """Pretends that its model lies on a card, and notes which one it sees."""
+
+    def load(self, request: ModelRequest) -> Generator:
+        """Load nothing, on the only card."""
+        folder = Path(os.environ["BEATWALK_CARDS"])
+        (folder / f"card-{os.getpid()}").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
+        return OnCard()
+
+
+class OnCard(FakeGenerator):
+    """Waves that are made on a card."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The first card that this process sees."""
+        return replace(super().info, device="cuda:0")
