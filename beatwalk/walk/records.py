@@ -8,6 +8,8 @@ that the next run resumes after the last grain. Whatever is missing, damaged or 
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +138,28 @@ def write_state(work: WorkFolder, index: int, state: Mapping[str, NDArray[Any]])
     with whole_or_nothing(file) as partial, partial.open("wb") as target:
         checksum = np.frombuffer(_state_checksum(work, file, state), np.uint8)
         np.savez(target, **state, checksum=checksum)  # type: ignore[arg-type]
+
+
+def state_to_bytes(state: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays of a state as the bytes of a file, for another process or machine."""
+    kept = io.BytesIO()
+    np.savez(kept, **state)  # type: ignore[arg-type]
+    return kept.getvalue()
+
+
+def state_from_bytes(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of a state from the bytes of `state_to_bytes`, or from those of a file of `write_state`.
+
+    Raises
+    ------
+    ValueError
+        The bytes are something else, or damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
+            return {name: data[name] for name in data.files if name != "checksum"}
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"these are not the bytes of a state: {error}") from None
 
 
 def _state_checksum(work: WorkFolder, file: Path, state: Mapping[str, NDArray[Any]]) -> bytes:

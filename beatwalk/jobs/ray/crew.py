@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -318,8 +319,8 @@ class RayCrew:
     def _start(self, member: Member, task: Task) -> None:
         streamed = {"num_returns": "streaming", "_generator_backpressure_num_objects": WAITING_PIECES}
         member.state, member.task = "working", task
-        member.pending = getattr(member.actor, task.method).options(**streamed).remote(*task.arguments)
         task.begin()
+        member.pending = getattr(member.actor, task.method).options(**streamed).remote(*task.arguments)
         self.status(member)
 
     def _load(self, member: Member) -> None:
@@ -458,7 +459,10 @@ class RayCrew:
 
 def _reason(error: BaseException) -> str:
     """One line on an error of a worker, for people."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    if "creation task" in lines[0]:  # the actor's own error is the last of them
+        return f"it cannot start: {lines[-1][:300]}"
     why = next((line for line in lines if line.startswith("The actor is dead because")), lines[0])
     return (
         why[:300]

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import queue
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,15 +25,15 @@ from typing import Any
 import numpy as np
 
 from beatwalk.api import ModelFacts, preview_of
-from beatwalk.core import Denoised, Event, Surveying, record_file
+from beatwalk.core import Denoised, Event, Surveying, WorkFolder, record_file
 from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.versions import versions_here
 from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
 from beatwalk.types import Storyboard
-from beatwalk.video import LosslessWriter
 from beatwalk.walk import (
+    Grain,
     Pilot,
     SegmentJob,
     Walk,
@@ -44,13 +45,13 @@ from beatwalk.walk import (
     pilot_from_json,
     preview_prompts,
     previews_to_json,
-    render_segment,
+    render_grains,
     song_from_json,
     song_to_json,
+    state_from_bytes,
     storyboard_from_json,
     survey_from_json,
     survey_to_json,
-    write_grain,
 )
 
 Item = tuple[str, Any]  # what happened, and its data: of plain types
@@ -185,39 +186,51 @@ class SegmentWorker:
 
         yield from _streamed(work)
 
-    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
-        """Survey and render a segment.
+    def render(self, pilot: bytes, job: bytes, kept: Sequence[Any], previews: bool) -> Iterator[Item]:
+        """Survey a segment and render what is left of it.
+
+        Parameters
+        ----------
+        kept
+            References to pieces of the state to resume from; empty: the segment is made from its first frame on.
 
         Yields
         ------
-        What happens: ("survey", JSON), ("rendered", number of frames and a preview); at last the files as
-        ("frames", bytes) and ("record", bytes), in pieces, or ("stored", name) of frames that lie in the storage.
+        What happens: ("survey", JSON), ("rendered", number of frames and a preview). For each grain come its files as
+        ("frames", bytes), ("record", bytes) and, but for the last, ("state", bytes), all in pieces, and at last
+        ("grain", its first frame). Frames that lie in the storage come as ("stored", name).
         """
-        walk, frames = self._ready(), Path(self._folder.name, "segment.mkv")
+        walk, work = self._ready(), WorkFolder(Path(self._folder.name, "segment.mp4"))
 
-        def work(say: Callable[[str, Any], None]) -> None:
+        def work_on(say: Callable[[str, Any], None]) -> None:
             todo, tell = self._job(pilot, job), _telling(say)
             todo = replace(todo, survey=todo.surveyed(walk, tell))
             say("survey", json.dumps(todo.survey and survey_to_json(todo.survey)))
-            with LosslessWriter(frames, walk.size, walk.plan.timeline.fps) as writer:
 
-                def write(block: Any) -> None:
-                    writer.write(block.frames)
-                    say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
+            def made(block: Any) -> None:
+                say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
 
-                record = render_segment(walk, todo, frames, write, tell)
-            write_grain(record)
-            if self._storage is not None:
-                say("stored", self._storage.put(frames, f"segment-{todo.segment.index:04d}"))
-            for kind, file in (("frames", frames), ("record", record_file(frames))):
-                for piece in pieces_of(file) if kind == "record" or self._storage is None else ():
-                    say(kind, piece)
+            def finished(grain: Grain, state: Path | None) -> None:
+                files = {"record": record_file(grain.path), "state": state}
+                if self._storage is None:
+                    files = {"frames": grain.path, **files}
+                else:
+                    name = f"segment-{todo.segment.index:04d}-{grain.first:05d}"
+                    say("stored", self._storage.put(grain.path, name))
+                for kind, file in files.items():
+                    for piece in () if file is None else pieces_of(file):
+                        say(kind, piece)
+                say("grain", grain.first)
+                grain.path.unlink()
 
+            arrays = state_from_bytes(fetched(kept)) if kept else None
+            render_grains(walk, todo, work, kept=arrays, made=made, finished=finished, tell=tell)
+
+        work.path.mkdir(exist_ok=True)
         try:
-            yield from _streamed(work)
+            yield from _streamed(work_on)
         finally:
-            for file in (frames, record_file(frames)):
-                file.unlink(missing_ok=True)
+            shutil.rmtree(work.path, ignore_errors=True)
 
     def _job(self, pilot: bytes, job: bytes) -> SegmentJob:
         """A segment's job; the pilot, which all segments of a video share, is read once."""
