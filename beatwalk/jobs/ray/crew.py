@@ -35,7 +35,7 @@ from beatwalk.walk import storyboard_to_json
 
 ATTEMPTS = 3  # failures after which a segment is given up, and segments that fail after which a worker is
 LOOK_S = 2.0  # between two looks at the size of the cluster
-PATIENCE_S = 30.0  # for the first worker, before it is said that none has started
+PATIENCE_S = 30.0  # for the first worker, or for one beside those that were refused
 DOWNLOADS = 8  # of segments at once
 SHORT_S = 0.1  # between two looks at whether a download has ended
 TURN_S = 0.5  # at most between two looks at whether the work was cancelled
@@ -262,7 +262,7 @@ class RayCrew:
             time.sleep(SHORT_S)
             return
         if not pending:
-            raise WorkerError(f"no worker can be used: {'; '.join(dict.fromkeys(self._refusals)) or 'none started'}")
+            raise self._no_worker()
         happened, _ = ray.wait(list(pending), num_returns=1, timeout=SHORT_S if self._arriving else TURN_S)
         if happened:
             happened, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0)
@@ -286,12 +286,25 @@ class RayCrew:
         self._remark_on_waiting()
 
     def _remark_on_waiting(self) -> None:
-        """Say once that the cluster has no room for any worker."""
-        waits = all(member.state == "starting" for member in self._members)
+        """Say once that the cluster has no room for any worker.
+
+        Raises
+        ------
+        WorkerError
+            There is no room for others than those that were refused.
+        """
+        waits = all(member.state in ("starting", "refused") for member in self._members)
         self._waiting_since = (self._waiting_since or time.monotonic()) if waits else None
-        if self._waiting_since and time.monotonic() - self._waiting_since > PATIENCE_S and not self._remarked:
+        if self._waiting_since is None or time.monotonic() - self._waiting_since < PATIENCE_S:
+            return
+        if any(member.state == "refused" for member in self._members):
+            raise self._no_worker()
+        if not self._remarked:
             self._remarked = True
             self._tell(Note(text="no worker has started yet; the render begins when the cluster has room for one"))
+
+    def _no_worker(self) -> WorkerError:
+        return WorkerError(f"no worker can be used: {'; '.join(dict.fromkeys(self._refusals)) or 'none started'}")
 
     def _new(self) -> Member:
         import ray
@@ -427,7 +440,7 @@ class RayCrew:
         """Use a worker no more; it keeps its place, so that Ray puts no other one there."""
         self._refusals.append(f"{member.name}: {why}")
         member.state, member.pending, member.task = "refused", None, None
-        self._looked = 0.0
+        self._looked, self._waiting_since = 0.0, None
         self._tell(Note(text=f"{member.name} is refused: {why}"))
         self.status(member)
 

@@ -11,7 +11,7 @@ from beatwalk.types import Plan
 STRAGGLES = 0.5  # of a worker's share of the work that is left: a segment this long starts at once
 
 
-def next_segment(frames: Sequence[int], workers: int) -> int:
+def next_segment(frames: Sequence[float], workers: int) -> int:
     """Which of the waiting segments to start, given their numbers of frames in the order of the video.
 
     A long segment that starts last would hold the end while other workers wait. So the longest one starts as soon as

@@ -175,9 +175,10 @@ def test_a_segment_that_always_fails_is_named_and_the_rest_kept(failing: Any, tm
     [(OldWorker, r"torch 1\.0 instead of"), (OtherWeightsWorker, r"its model fake has other weights")],
 )
 def test_a_worker_that_would_make_other_pictures_is_refused(
-    cluster: Cluster, tmp_path: Path, worker: type[FakeWorker], why: str
+    cluster: Cluster, tmp_path: Path, worker: type[FakeWorker], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the name of its machine, and of what differs."""
+    """By the name of its machine, and of what differs; also where somebody else has the rest of the cluster."""
+    monkeypatch.setattr("beatwalk.jobs.ray.crew.PATIENCE_S", 3.0)
     with crew_of(cluster, worker) as crew, pytest.raises(WorkerError, match=rf"no worker can be used: .*{why}"):
         together(crew, small_plan(tmp_path), tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()

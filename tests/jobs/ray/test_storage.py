@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from beatwalk.core import Event, WorkerStatus
 from beatwalk.errors import OutputError, WorkerError
 from beatwalk.jobs.ray import Cluster
 from beatwalk.jobs.ray.storage import Storage
+from beatwalk.jobs.ray.worker import SegmentWorker
 from beatwalk.models.fake import FakeGenerator
 from tests.helpers import decoded
 from tests.jobs.ray.conftest import crew_of, small_plan
@@ -63,7 +63,7 @@ def test_a_file_is_not_overwritten_and_a_name_leads_nowhere_else(tmp_path: Path)
     assert (tmp_path / "secret").read_text() == "mine"
 
 
-class Denied(MemoryFileSystem):
+class Denied(MemoryFileSystem):  # type: ignore[misc]
     """Lets nobody write."""
 
     protocol = "denied"
@@ -73,7 +73,7 @@ class Denied(MemoryFileSystem):
         raise PermissionError("Access Denied")
 
 
-class Forgetful(MemoryFileSystem):
+class Forgetful(MemoryFileSystem):  # type: ignore[misc]
     """Gives back something else."""
 
     protocol = "forgetful"
@@ -142,7 +142,7 @@ def stored(cluster: Cluster, tmp_path: Path) -> Cluster:
 
 @pytest.mark.parametrize("worker", [SpoilingWorker, ForgetfulWorker])
 def test_segments_travel_through_a_storage(
-    stored: Cluster, trouble: Path, tmp_path: Path, worker: Callable[..., Any]
+    stored: Cluster, trouble: Path, tmp_path: Path, worker: type[SegmentWorker]
 ) -> None:
     """The video is the same, though one upload is damaged, or lost; nothing stays there."""
     for left in trouble.parent.glob("failed-*"):
