@@ -352,9 +352,9 @@ class RayCrew:
         except StopIteration:
             self._finished(member, waiting)
         except exceptions.RayTaskError as error:
-            self._failed(member, waiting, _reason(error.cause or error))
+            self._failed(member, waiting, reason_of(error.cause or error))
         except exceptions.RayError as error:
-            self._lost(member, waiting, _reason(error))
+            self._lost(member, waiting, reason_of(error))
         else:
             if member.task is not None:
                 member.task.receive(self, member, *said)
@@ -470,7 +470,7 @@ class RayCrew:
             raise
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """One line on an error of a worker, for people."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]

@@ -12,6 +12,7 @@ from beatwalk.api import ModelFacts
 from beatwalk.cli import cli
 from beatwalk.errors import DeviceError, WorkerError
 from beatwalk.jobs.ray import Cluster
+from beatwalk.jobs.ray.crew import reason_of
 from beatwalk.jobs.ray.pieces import PIECE_BYTES, pieces_of
 from beatwalk.jobs.ray.schedule import estimated_s, next_segment, time_of
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
@@ -134,3 +135,12 @@ def test_a_client_address_is_refused() -> None:
     pytest.importorskip("ray", reason="workers need ray: pip install 'beatwalk[ray]'")
     with pytest.raises(WorkerError, match=r"ray://head:10001: .*--ray auto"):
         Cluster(address="ray://head:10001").connect()
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    """The last line of what Ray tells, without the colours of a terminal."""
+    told = (
+        "The actor died because of an error raised in its creation task, \x1b[36mray::SegmentWorker.__init__()\x1b[0m"
+        "\n  File \"worker.py\", line 1\nImportError: cannot import name 'Grain'"
+    )
+    assert reason_of(RuntimeError(told)) == "it cannot start: ImportError: cannot import name 'Grain'"
