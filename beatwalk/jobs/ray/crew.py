@@ -426,7 +426,8 @@ class RayCrew:
         else:
             self._bad_starts += 1
             self._refusals.append(f"{member.name}: {why}")
-        self._tell(Note(text=f"{member.name} was lost; {task.name if task else 'nothing'} is made again"))
+        goes_on = f"; another one takes over {task.name}" if task else ""
+        self._tell(Note(text=f"{member.name} was lost{goes_on}"))
         self._end(member)
         self.status(member)
 
