@@ -13,7 +13,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 
 # Tests run in as many processes as there are cores, at most eight: each takes up to 1.5 GB.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report=
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo ui test test-all test-ray check check-page format lock docs clean
@@ -49,11 +49,11 @@ ui: $(STAMP)  ## install, then open the page on which a video is made
 # One thread of torch a process: threads of several processes wait for each other.
 test test-all: export OMP_NUM_THREADS = 1
 
-test: $(STAMP)  ## run the tests (minutes), with coverage
+test: $(STAMP)  ## run the quick tests (minutes)
 	$(PYTEST)
 
-test-all: $(STAMP)  ## run the slow tests too
-	$(PYTEST) -m 'not gpu'
+test-all: $(STAMP)  ## run the slow tests too, with coverage
+	$(PYTEST) --cov --cov-report= -m 'not gpu'
 
 test-ray: $(STAMP)  ## install Ray (80 MB) and run the tests that start clusters on this machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]'

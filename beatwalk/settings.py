@@ -219,88 +219,109 @@ Modulation = Annotated[Modulated, BeforeValidator(_parse_modulated)]
 class WalkSettings(_Frozen):
     """Where the walk goes and how fast."""
 
-    # When the prompt changes: section, or a number of bars or beats such as "8 bars"
+    # The prompt changes at each of these: section, or a number of bars or beats such as "8 bars".
     change_every: str = Field(default="section", pattern=r"^(section|[1-9]\d{0,2} (bars?|beats?))$")
-    change_share: float = Field(default=0.6, ge=0.01, le=1)  # last part of a segment, in which prompts change
-    # Least perceived change between two prompts. A boundary that allows less, at the music's speed, is skipped if
-    # another one is free.
+    # Prompts change in this last part of a segment.
+    change_share: float = Field(default=0.6, ge=0.01, le=1)
+    # Two prompts get at least this much perceived change; a boundary that allows less, at the music's speed, is
+    # skipped if another one is free.
     least_change: float = Field(default=0.5, ge=0, le=100)
-    path: Literal["both", "prompts", "noise"] = "both"  # what moves between keyframes
-    spline: bool = False  # true: prompts change all the time and turn smoothly at keyframes; false: they rest there
-    pace: float = Field(default=0.4, ge=0.001, le=10)  # perceived change a second at speed 1
-    # How fast the picture changes, relative to `pace`
+    # This is what moves between keyframes: the prompts, the noise, or both.
+    path: Literal["both", "prompts", "noise"] = "both"
+    # True lets prompts change all the time and turn smoothly at keyframes; false lets them rest there.
+    spline: bool = False
+    # This is the perceived change a second at speed 1.
+    pace: float = Field(default=0.4, ge=0.001, le=10)
+    # The picture changes this fast, relative to `pace`.
     speed: Modulation = Modulated(level=0.1, rules=(Rule(source="energy", amount=1.0),))
-    # FILE or FILE:STRENGTH: start from this picture, if the first keyframe has none; cover: from the song's own
+    # FILE or FILE:STRENGTH names the picture to start from, if the first keyframe has none; cover is the song's own.
     init: FileOrCover | None = None
-    loop: bool = False  # the end flows into the beginning
-    # Most memory for latents that are denoised ahead of the frames, in MB, host's or device's.
+    # True lets the end flow into the beginning.
+    loop: bool = False
+    # Latents that are denoised ahead of the frames take at most this memory in MB, of the host or the device.
     lookahead_mb: float = Field(default=256, ge=1, le=65_536)
 
 
 class CameraSettings(_Frozen):
     """Movement of the finished picture, which is reflected at its edges."""
 
-    zoom: Modulation = Modulated()  # octaves (level), octaves a second (rate)
-    rotate: Modulation = Modulated()  # degrees, degrees a second
-    pan_x: Modulation = Modulated()  # picture widths
-    pan_y: Modulation = Modulated()  # picture heights
-    zoom_range: float = Field(default=0.5, ge=0.01, le=4)  # octaves; an accumulated zoom turns back there
+    # The picture comes closer by this many octaves (level), or octaves a second (rate).
+    zoom: Modulation = Modulated()
+    # The picture turns by this many degrees (level), or degrees a second (rate).
+    rotate: Modulation = Modulated()
+    # The picture moves to the side by this many of its widths (level), or widths a second (rate).
+    pan_x: Modulation = Modulated()
+    # The picture moves up or down by this many of its heights (level), or heights a second (rate).
+    pan_y: Modulation = Modulated()
+    # An accumulated zoom turns back after this many octaves.
+    zoom_range: float = Field(default=0.5, ge=0.01, le=4)
 
 
 class ColorSettings(_Frozen):
     """Colour of the finished picture."""
 
-    exposure: Modulation = Modulated()  # stops
-    saturation: Modulation = Modulated()  # added to a factor of 1
-    hue: Modulation = Modulated()  # degrees
+    # The picture gets brighter by this many stops; 1 is twice the light.
+    exposure: Modulation = Modulated()
+    # This is added to the factor of saturation, which is 1; -1 leaves greys.
+    saturation: Modulation = Modulated()
+    # All hues turn by this many degrees.
+    hue: Modulation = Modulated()
 
 
 class TrailsSettings(_Frozen):
     """Persistence of earlier frames."""
 
-    amount: Modulation = Modulated()  # part of the previous frame that stays, 0-0.95
+    # This part of the previous frame stays, from 0 to 0.95.
+    amount: Modulation = Modulated()
 
 
 class MirrorSettings(_Frozen):
     """A kaleidoscope."""
 
-    segments: Modulation = Modulated()  # about the middle, every second one mirrored; 1 mirrors left and right
+    # The picture has this many segments about its middle, every second one mirrored; 1 mirrors left and right.
+    segments: Modulation = Modulated()
 
 
 class TileSettings(_Frozen):
     """The picture several times, smaller."""
 
-    count: Modulation = Modulated()  # along each side, added to 1
+    # The picture stands once and this many times more along each side.
+    count: Modulation = Modulated()
 
 
 class PixelateSettings(_Frozen):
     """Large pixels."""
 
-    amount: Modulation = Modulated()  # side of a cell, as a part of the picture's shorter side; 0.02 is coarse
+    # A cell's side is this part of the picture's shorter side; 0.02 is coarse.
+    amount: Modulation = Modulated()
 
 
 class AberrationSettings(_Frozen):
     """Colours that drift apart, as in a cheap lens."""
 
-    amount: Modulation = Modulated()  # distance of red and blue in picture widths; 0.01 is plain to see
+    # Red and blue lie this many picture widths apart; 0.01 is plain to see.
+    amount: Modulation = Modulated()
 
 
 class VignetteSettings(_Frozen):
     """Darker corners."""
 
-    amount: Modulation = Modulated()  # part of the corners' light that is lost
+    # The corners lose this part of their light.
+    amount: Modulation = Modulated()
 
 
 class StrobeSettings(_Frozen):
     """Flashes of white, which the flash limiter softens where they could harm."""
 
-    amount: Modulation = Modulated()  # part of white that is mixed in
+    # This part of white is mixed in.
+    amount: Modulation = Modulated()
 
 
 class GrainSettings(_Frozen):
     """Film grain on the finished picture."""
 
-    noise: Modulation = Modulated()  # standard deviation, in sRGB of 0-1; 0.05 is strong
+    # The noise has this standard deviation, in sRGB from 0 to 1; 0.05 is strong.
+    noise: Modulation = Modulated()
 
 
 Stems = dict[
@@ -312,63 +333,95 @@ Named = dict[Annotated[str, AfterValidator(check_name)], File]  # the same
 class SourcesSettings(_Frozen):
     """Files that drive the picture like the song itself; the name of a stem, MIDI file or curve is a source."""
 
-    stems: Stems = {}  # parts of the song as sound files: drums gives drums.energy, drums.onset and so on
-    midi: Named = {}  # MIDI files: midi gives midi.kick, midi.36, midi.ch10, midi.cc1 and so on
-    curves: Named = {}  # tables of values over time: glow gives glow
-    lyrics: File | None = None  # an LRC, SubRip or WebVTT file, for @line, {line} and subtitles
+    # These are parts of the song as sound files: drums gives drums.energy, drums.onset and so on.
+    stems: Stems = {}
+    # These are MIDI files: midi gives midi.kick, midi.36, midi.ch10, midi.cc1 and so on.
+    midi: Named = {}
+    # These are tables of values over time: glow gives glow.
+    curves: Named = {}
+    # An LRC, SubRip or WebVTT file holds the words for @line, {line} and subtitles.
+    lyrics: File | None = None
 
 
 class FeedbackSettings(_Frozen):
     """The closed loop: the change from frame to frame is measured and corrects the walk."""
 
-    enabled: bool = True  # false: walk without measuring
-    block_frames: int = Field(default=12, ge=1, le=240)  # frames between two corrections
-    gain: float = Field(default=0.7, ge=0, le=1)  # how quickly measured errors are believed
-    probes: int = Field(default=257, ge=3, le=4097)  # most latent previews that a survey spends on a segment
-    probe_share: float = Field(default=0.15, gt=0, le=1)  # most cost of a survey, as a part of the render's
-    probe_steps: int | None = Field(default=None, ge=1, le=200)  # of a latent preview; None: half the render's
+    # False lets the walk go without measuring.
+    enabled: bool = True
+    # The walk is corrected once in this many frames.
+    block_frames: int = Field(default=12, ge=1, le=240)
+    # Measured errors are believed this quickly.
+    gain: float = Field(default=0.7, ge=0, le=1)
+    # A survey spends at most this many latent previews on a segment.
+    probes: int = Field(default=257, ge=3, le=4097)
+    # A survey costs at most this part of what the render costs.
+    probe_share: float = Field(default=0.15, gt=0, le=1)
+    # A latent preview takes this many denoising steps; None is half the render's.
+    probe_steps: int | None = Field(default=None, ge=1, le=200)
 
 
 class ModelSettings(_Frozen):
     """How pictures are made. None means the model's own default."""
 
-    steps: int | None = Field(default=None, ge=1, le=200)  # denoising steps
-    guidance: float | None = Field(default=None, ge=0, le=50)  # classifier-free guidance
-    negative: str = ""  # what pictures should not show, where guidance is above 1
-    batch: int | None = Field(default=None, ge=1, le=256)  # pictures at once; None: as many as fit
-    compile: Literal["auto", "on", "off"] = "auto"  # with torch; auto: on CUDA, if the video is long
-    cuda_graphs: bool = True  # record what is compiled on CUDA as CUDA graphs, where that works
-    lora: Files = ()  # FILE or FILE:scale, merged into the model
-    vae: File | None = None  # another autoencoder
-    tiny_vae: Annotated[str, IsFile(words=("auto",))] | None = (
-        None  # a small fast autoencoder; "auto": the one made for the family
-    )
-    embedding: Files = ()  # textual inversions; the word is the file's name
-    safety_checker: bool = False  # enable the model's safety checker; flagged frames become black
-    step_cache: int | None = Field(default=None, ge=2, le=10)  # compute one step of N and predict the others
-    scheduler: str | None = None  # ddim, dpm++, euler, lcm, …
-    prediction: Literal["epsilon", "v"] | None = None  # what the network predicts, where its files do not say
+    # A picture takes this many denoising steps.
+    steps: int | None = Field(default=None, ge=1, le=200)
+    # This is the weight of classifier-free guidance.
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    # Pictures should not show this; it counts where guidance is above 1.
+    negative: str = ""
+    # This many pictures are made at once; None is as many as fit.
+    batch: int | None = Field(default=None, ge=1, le=256)
+    # PyTorch compiles the model; auto does so on CUDA, if the video is long.
+    compile: Literal["auto", "on", "off"] = "auto"
+    # What is compiled on CUDA is recorded as CUDA graphs, where that works.
+    cuda_graphs: bool = True
+    # LoRAs, each FILE or FILE:scale, are merged into the model.
+    lora: Files = ()
+    # This autoencoder takes the place of the model's own.
+    vae: File | None = None
+    # This small fast autoencoder takes the place of the model's own; "auto" is the one made for the family.
+    tiny_vae: Annotated[str, IsFile(words=("auto",))] | None = None
+    # These are textual inversions; each file's name is the word.
+    embedding: Files = ()
+    # The model's safety checker is enabled; flagged frames become black.
+    safety_checker: bool = False
+    # One denoising step of this many is computed, and the others are predicted.
+    step_cache: int | None = Field(default=None, ge=2, le=10)
+    # This scheduler denoises: ddim, dpm++, euler, lcm and others.
+    scheduler: str | None = None
+    # The network predicts this; it is needed where the model's files do not say it.
+    prediction: Literal["epsilon", "v"] | None = None
 
 
 class VideoSettings(_Frozen):
     """The file that comes out."""
 
-    fps: Fps = Fraction(24)  # frames a second; a fraction such as 30000/1001 is exact
-    # In which pictures are rendered, such as 512x512; or a shape such as 9:16, or 1080p and the like, for the nearest
-    # size that the model makes, scaled to it. None: the model's native size.
+    # The video has this many frames a second; a fraction such as 30000/1001 is exact.
+    fps: Fps = Fraction(24)
+    # Pictures are rendered in this size, such as 512x512; or, for a shape such as 9:16, or 1080p and the like, in the
+    # nearest one that the model makes, and scaled to it. None is the model's native size.
     size: AskedSize = None
-    codec: Codec = "h264"  # and with it the kinds of file; see beatwalk render --help
-    # Lower is better and larger; h264, h265, av1, vp9, webm. None: the codec's own (h264: 19, others: 15).
+    # This codec is used, and with it go the kinds of file; see beatwalk render --help.
+    codec: Codec = "h264"
+    # Lower is better and larger, with h264, h265, av1, vp9 and webm; None is the codec's own (h264: 19, others: 15).
     crf: int | None = Field(default=None, ge=0, le=51)
-    hardware: bool = True  # h264, h265: use the graphics card's encoder, where it works
-    intra: bool = False  # h264: every frame stands alone, for scrubbing
-    upscale: int = Field(default=1, ge=1, le=4)  # enlarge the finished pictures N times in width and height (Lanczos)
-    upscaler: File | None = None  # folder of a latent upscaler of diffusers, to enlarge by 2 instead of Lanczos
-    interpolate: int = Field(default=1, ge=1, le=8)  # write N frames per rendered frame, motion-compensated
-    alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")  # what becomes transparent
-    alpha_mode: AlphaMode | None = None  # of colours; None: as the codec's readers expect
-    sound: bool = True  # lay the song under the pictures, where the container takes sound
-    # What a player lists. None: sections and prompts together, but nothing in loops and in VJ codecs, whose .mov
+    # With h264 and h265, the graphics card's encoder is used where it works.
+    hardware: bool = True
+    # With h264, every frame stands alone, for scrubbing.
+    intra: bool = False
+    # Finished pictures are enlarged this many times in width and height (Lanczos).
+    upscale: int = Field(default=1, ge=1, le=4)
+    # This folder of a latent upscaler of diffusers enlarges by 2, in place of Lanczos.
+    upscaler: File | None = None
+    # This many frames are written for each rendered one, motion-compensated.
+    interpolate: int = Field(default=1, ge=1, le=8)
+    # This becomes transparent: luma, what is dark; or a colour such as key=#000000.
+    alpha: str = Field(default="", pattern=r"^(luma|key=#[0-9a-fA-F]{6})?$")
+    # Colours stand for themselves (straight) or are multiplied by alpha; None is what the codec's readers expect.
+    alpha_mode: AlphaMode | None = None
+    # The song lies under the pictures, where the container takes sound.
+    sound: bool = True
+    # A player lists these. None is sections and prompts together, but nothing in loops and in VJ codecs, whose .mov
     # would carry a text track that VJ programs and `ffmpeg -map 0 -c copy` refuse.
     chapters: Literal["sections", "prompts", "off"] | None = None
 
@@ -401,40 +454,54 @@ class VideoSettings(_Frozen):
 class SubtitlesSettings(_Frozen):
     """The lyrics as text in or beside the pictures."""
 
-    mode: Literal["off", "burn", "track"] = "off"  # burn: in the pictures; track: one that players can switch off
-    font: File | None = None  # a TrueType or OpenType file; None: DejaVu Sans Bold
-    size: float = Field(default=0.05, ge=0.01, le=0.3)  # height of a line, as a part of the picture's shorter side
-    margin: float = Field(default=0.07, ge=0, le=0.3)  # from each edge, as a part of the picture's width and height
-    place: Literal["top", "middle", "bottom"] = "bottom"  # where burnt-in text stands
+    # Lyrics are written into the pictures (burn), or on a track that players can switch off.
+    mode: Literal["off", "burn", "track"] = "off"
+    # This TrueType or OpenType file is the font; None is DejaVu Sans Bold.
+    font: File | None = None
+    # A line's height is this part of the picture's shorter side.
+    size: float = Field(default=0.05, ge=0.01, le=0.3)
+    # Text keeps this part of the picture's width and height away from each edge.
+    margin: float = Field(default=0.07, ge=0, le=0.3)
+    # Burnt-in text stands here.
+    place: Literal["top", "middle", "bottom"] = "bottom"
 
 
 class CardSettings(_Frozen):
     """An end card: title and artist over the darkened end of the video. The file's tags name them too."""
 
-    title: str = Field(default="", max_length=200)  # of the song; empty: none
-    artist: str = Field(default="", max_length=200)  # below the title; empty: none
-    seconds: float = Field(default=4.0, ge=0, le=60)  # how long it is shown; 0: tags alone
+    # The card shows this title of the song; empty is none.
+    title: str = Field(default="", max_length=200)
+    # The card shows this artist below the title; empty is none.
+    artist: str = Field(default="", max_length=200)
+    # The card is shown for this many seconds; 0 leaves the file's tags alone to say it.
+    seconds: float = Field(default=4.0, ge=0, le=60)
 
 
 class FadesSettings(_Frozen):
     """From black, and to black."""
 
-    in_s: float = Field(default=0.0, ge=0, le=60)  # seconds
-    out_s: float = Field(default=0.0, ge=0, le=60)  # seconds
-    sound: Literal["auto", "on", "off"] = "auto"  # fade the sound too; auto: where an excerpt cuts the song
+    # The video comes from black in this many seconds.
+    in_s: float = Field(default=0.0, ge=0, le=60)
+    # The video goes to black in this many seconds.
+    out_s: float = Field(default=0.0, ge=0, le=60)
+    # The sound fades too; auto does so where an excerpt cuts the song.
+    sound: Literal["auto", "on", "off"] = "auto"
 
 
 class SafetySettings(_Frozen):
     """Protection against flashes that can set off seizures (WCAG 2.3.1)."""
 
-    allow_flashes: bool = False  # do not soften flashes; that may harm people with epilepsy
+    # Flashes are not softened; that may harm people with epilepsy.
+    allow_flashes: bool = False
 
 
 class Settings(_Frozen):
     """Everything a preset may hold."""
 
-    description: str = ""  # one line, shown by `beatwalk presets`
-    seed: int = Field(default=0, ge=0, lt=2**63)  # of the noise chain
+    # This line is what `beatwalk presets` shows.
+    description: str = ""
+    # The noise of the first picture comes from this number.
+    seed: int = Field(default=0, ge=0, lt=2**63)
     sources: SourcesSettings = SourcesSettings()
     walk: WalkSettings = WalkSettings()
     camera: CameraSettings = CameraSettings()
@@ -447,7 +514,8 @@ class Settings(_Frozen):
     vignette: VignetteSettings = VignetteSettings()
     strobe: StrobeSettings = StrobeSettings()
     grain: GrainSettings = GrainSettings()
-    effects: bool = True  # apply camera, colour and all other effects
+    # Camera, colour and all other effects are applied.
+    effects: bool = True
     feedback: FeedbackSettings = FeedbackSettings()
     model: ModelSettings = ModelSettings()
     video: VideoSettings = VideoSettings()

@@ -21,11 +21,12 @@ from beatwalk.core import (
     WorkFolder,
     anchored,
     file_sha256,
+    near_name,
     read_manifest,
     write_json,
     write_manifest,
 )
-from beatwalk.errors import PlanError, VideoError
+from beatwalk.errors import InputError, PlanError, VideoError
 from beatwalk.listen import LYRICS, PathLike, files_of, lyrics_of
 from beatwalk.models import load_upscaler
 from beatwalk.plan import check_song_named, merge, plan_to_json, read_plan, settings_from, walk_targets_of
@@ -110,6 +111,8 @@ def finish(
 
     Raises
     ------
+    InputError
+        There is no such video.
     VideoError
         Its frames were not kept, or not all are rendered.
     PlanError
@@ -147,6 +150,8 @@ def _finish(
     begin = time.monotonic()
     work = WorkFolder(video)
     if not work.plan_file.is_file():
+        if not video.exists():
+            raise InputError(f"{video}: no such file{near_name(video)}")
         raise VideoError(f"{video}: its frames were not kept; render it again with --keep-frames, then finish it")
     if work.is_same(WorkFolder(output)):
         output = video  # the same place under another spelling

@@ -165,6 +165,22 @@ def describe_keyframes(plan: Plan) -> list[str]:
     return lines
 
 
+def early_remarks(plan: Plan, script: Script) -> list[str]:
+    """Sentences on prompts with a place that a prompt without one replaces soon."""
+    from beatwalk.plan import SHORTEST_S
+
+    placed = {line.prompt for line in script.lines if line.place is not None}
+    free = {line.prompt for line in script.lines if line.place is None} - placed
+    remarks = []
+    for segment in plan.shown_segments:
+        lasts_s = segment.n_frames / float(plan.timeline.fps)
+        here, after = segment.start.prompt, segment.end.prompt
+        if here in placed and after in free and lasts_s < SHORTEST_S and segment.last < plan.timeline.n_frames:
+            found = f"{here!r} has a place, but only {lasts_s:.1f} s until {after!r}"
+            remarks.append(f"{found}, which has none; give that one a place too, to have it elsewhere")
+    return remarks
+
+
 def describe_prepared(video: Prepared) -> list[str]:
     """What is about to be made, in lines for people."""
     model = f"{video.model} · {video.steps} steps · guidance {video.guidance:g} · {video.device}, {video.dtype}"

@@ -44,7 +44,7 @@ def plan(
     beatwalk plan song.wav prompts.txt --plot plan.png
     beatwalk plan song.wav prompts.txt --json plan.json     (edit it, then: beatwalk render plan.json -o out.mp4)
     """
-    from beatwalk.cli.console import describe_keyframes, describe_plan, describe_song
+    from beatwalk.cli.console import describe_keyframes, describe_plan, describe_song, early_remarks
     from beatwalk.plan import parse_prompts, plan_to_json, read_prompts, targets_of
 
     check_kind(plot_file, PLOTS, "--plot")
@@ -57,6 +57,8 @@ def plan(
         script = read_prompts(given) if isinstance(given, Path) else parse_prompts("\n".join(given))
         lines = [*describe_song(made.analysis), *describe_plan(made, script), "", *describe_keyframes(made)]
         click.echo("\n".join(lines))
+        for remark in early_remarks(made, script):
+            console.say(f"note      {remark}")
     if json_file is not None:
         emit_json(json_file, plan_to_json(made))
     if plot_file is not None:

@@ -48,11 +48,12 @@ def preview(
 
     first = preview_overrides()
     with following(choices, quiet=quiet, verbose=verbose) as tell:
+        given = prompts_of(prompts, song)
         choices = codec_by_ending(output, choices)
         codec = codec_of(choices, first=first)
         name = Path(f"{song.stem}.preview{codec_named(codec).suffixes[0]}")
         path = made_folder(placed_output(output, name))
         check_output(path, overwrite=overwrite, codec=codec)
-        made = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices, first=first)
+        made = plan_from_choices(tell, song, given, model, choices, first=first)
         render_plan(tell, made, path, choices, overwrite=overwrite, overlay=BeatGrid(made).draw)
         tell.say("note      a preview shows the timing, not the looks; pictures in full size: beatwalk scout")

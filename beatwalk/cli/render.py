@@ -64,9 +64,10 @@ def render(
             plan = read_plan_instead(click.get_current_context(), song, model, choices)
             path = _place(output, song, codec_of(choices, plan), overwrite)
         else:  # check the place first, because listening to the song takes longer
+            given = prompts_of(prompts, song)
             choices = codec_by_ending(output, choices)
             path = _place(output, song, codec_of(choices, None), overwrite)
-            plan = plan_from_choices(tell, song, prompts_of(prompts, song), model, choices)
+            plan = plan_from_choices(tell, song, given, model, choices)
         render_plan(tell, plan, path, choices, overwrite=overwrite, keep_frames=keep_frames, crew=crew)
 
 

@@ -20,10 +20,12 @@ from beatwalk.plan.presets import (
 from beatwalk.plan.prompts import Script, parse_prompts, read_prompts
 from beatwalk.plan.rule_sources import check_labels, script_sources, source_problem, used_parts, used_sources
 from beatwalk.plan.settings_help import commented, described_settings
+from beatwalk.plan.sharing import SHORTEST_S
 from beatwalk.plan.targets import targets_of, walk_targets_of
 
 __all__ = [
     "DEFAULT_PRESET",
+    "SHORTEST_S",
     "TEMPLATE",
     "Script",
     "check_labels",

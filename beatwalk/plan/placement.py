@@ -168,8 +168,9 @@ def place_times_s(place: Place, analysis: Analysis, path: str, line: PromptLine)
     starts = [section.start_s for section in analysis.sections if section.label.upper() == place.label]
     if not starts:
         labels = ", ".join(sorted({section.label for section in analysis.sections}))
-        others = "or another place, such as @bar 9, @drop or @1:02.5; name sections with: beatwalk analyze --label"
-        raise missing(f"section {place.label}", f"one of the song's sections: {labels} ({others})")
+        others = "or another place, such as bar 9, drop or 1:02.5; name sections with: beatwalk analyze --label"
+        name = f"section {place.label}" if len(place.label) == 1 else repr(place.label.lower())
+        raise missing(name, f"one of the song's sections: {labels} ({others})")
     if place.number > len(starts):
         raise missing(f"{place.label} {place.number}", f"1 to {len(starts)}: so often it comes in the song")
     return starts[place.number - 1 : place.number] if place.number else starts

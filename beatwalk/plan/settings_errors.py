@@ -74,7 +74,8 @@ def _unknown(location: tuple[Any, ...], key: str) -> str:
     known = _keys_at(location[:-1])
     last = str(location[-1])
     if near := difflib.get_close_matches(last, known, n=1):
-        return f"unknown key {key!r}; did you mean {near[0]!r}?"
+        meant = ".".join([*(str(part) for part in location[:-1]), near[0]])
+        return f"unknown key {key!r}; did you mean {meant!r}?"
     elsewhere = [row.key for row in described_settings() if row.key.rpartition(".")[2] == last]
     if elsewhere:
         return f"unknown key {key!r}; did you mean {' or '.join(elsewhere[:3])}?"

@@ -11,9 +11,11 @@ import inspect
 import io
 import re
 import tokenize
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,6 +23,7 @@ from pydantic.fields import FieldInfo
 
 from beatwalk import settings
 from beatwalk.settings import Modulated, Settings
+from beatwalk.targets import TARGETS
 
 _TABLE = re.compile(r"\[(\w+)\]\s*(?:#.*)?$")
 _SETTING = re.compile(r"(\w+)\s*=")
@@ -32,8 +35,8 @@ class DescribedSetting:
 
     key: str  # as --set takes it, such as "walk.pace"
     default: str
-    limits: str  # "0.01 to 10"; "" where there are none
-    text: str  # what it does; "" where nothing says it
+    limits: str  # "0.01 to 10"; "luma, track or off"; "" where there are none
+    text: str  # what it does, in a sentence
 
 
 def described_settings() -> list[DescribedSetting]:
@@ -50,7 +53,8 @@ def commented(preset: str) -> str:
             group = f"{table[1]}."
         elif (setting := _SETTING.match(line)) and (row := rows.get(group + setting[1])) is not None and group:
             usual = f"by default {row.default}" if row.default != "(none)" else ""
-            lines.append(f"# {'; '.join(filter(None, (row.text, row.limits, usual)))}")
+            figures = "; ".join(filter(None, (row.limits, usual)))
+            lines.append(f"# {row.text}{f' ({figures})' if figures else ''}")
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -62,10 +66,9 @@ def _described(model: type[BaseModel], prefix: str) -> Iterator[DescribedSetting
         if isinstance(inner, type) and issubclass(inner, BaseModel) and inner.__name__.endswith("Settings"):
             yield from _described(inner, f"{prefix}{name}.")
             continue
-        text = said.get(name, "")
-        yield DescribedSetting(
-            key=f"{prefix}{name}", default=_shown(field), limits=_limits(field), text=text[:1].upper() + text[1:]
-        )
+        key = f"{prefix}{name}"
+        limits = _choices(field.annotation) or _reach(key) or _limits(field)
+        yield DescribedSetting(key=key, default=_shown(field), limits=limits, text=said.get(name, ""))
 
 
 def _shown(field: FieldInfo) -> str:
@@ -78,6 +81,23 @@ def _shown(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return "(none)" if default is None or default in ("", (), {}) else str(default)
+
+
+def _choices(annotation: Any) -> str:
+    """The words of which a setting takes one; "" where it takes others."""
+    if typing.get_origin(annotation) is not typing.Literal:
+        inner = [each for each in typing.get_args(annotation) if each is not type(None)]
+        return _choices(inner[0]) if len(inner) == 1 and type(None) in typing.get_args(annotation) else ""
+    *others, last = (str(word) for word in typing.get_args(annotation))
+    return f"{', '.join(others)} or {last}"
+
+
+def _reach(key: str) -> str:
+    """The limits of what a target's setting may add up to; "" where it has none, as angles have."""
+    spec = TARGETS.get(key)
+    if spec is None or not (isfinite(spec.low) and isfinite(spec.high)):
+        return ""
+    return f"{spec.low - spec.neutral:g} to {spec.high - spec.neutral:g}"
 
 
 def _limits(field: FieldInfo) -> str:

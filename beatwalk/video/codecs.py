@@ -219,8 +219,9 @@ def check_name(path: Path, name: str) -> None:
     if path.suffix.lower() not in suffixes:
         wanted = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
         others = [codec.name for codec in CODECS.values() if path.suffix.lower() in codec.suffixes]
-        hint = f"; {path.suffix} is for --codec {', '.join(others)}" if others else ""
-        raise OutputError(f"{path}: expected a name that ends in {wanted} for {name}{hint}")
+        every = sorted({suffix for codec in CODECS.values() for suffix in codec.suffixes})
+        known = f"; {path.suffix} is for --codec {', '.join(others)}" if others else f"; known are {', '.join(every)}"
+        raise OutputError(f"{path}: expected a name that ends in {wanted} for {name}{known}")
 
 
 def codec_for(suffix: str, wanted: str) -> str | None:

@@ -118,6 +118,7 @@ def test_an_excerpt_keeps_the_clock_of_its_song(song: Path, tmp_path: Path) -> N
     np.testing.assert_array_equal(decoded(tmp_path / "again.mp4"), before)
 
 
+@pytest.mark.slow
 def test_an_excerpt_of_the_model_inside(song: Path, tmp_path: Path) -> None:
     """With nano, the frames that its segment begins with are the same as in the whole song."""
     generator = load_model(ModelRequest(device="cpu"))

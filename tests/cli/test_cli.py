@@ -205,7 +205,7 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("latin-1", _latin1, ["song.wav", "latin.txt"], 1, "latin.txt:1:4.*UTF-8"),
     ("late", lambda f: (f / "l.txt").write_text("@9:00 x"), ["song.wav", "l.txt"], 1, "l.txt:1:1: found 540 s"),
     ("preset", nothing, ["song.wav", "walk.txt", "--preset", "huose"], 1, "did you mean 'house'"),
-    ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'pace'"),
+    ("key", nothing, ["song.wav", "walk.txt", "--set", "walk.paec=1"], 1, "did you mean 'walk.pace'"),
     ("fps 0", nothing, ["song.wav", "walk.txt", "--fps", "0"], 1, "frame rate must lie between 1 and 240"),
     ("codec", nothing, ["song.wav", "walk.txt", "--set", "video.codec=divx"], 1, "video.codec.*'h264'.*'divx'"),
     ("size text", nothing, ["song.wav", "walk.txt", "--size", "big"], 1, "expected a size such as 512x512"),
@@ -219,12 +219,20 @@ BAD: list[tuple[str, Callable[[Path], Any], list[str], int, str]] = [
     ("no model", lambda f: (f / "m").mkdir(), ["song.wav", "walk.txt", "--model", "./m"], 1, "model_index.json"),
     ("pickle", _pickle, ["song.wav", "walk.txt", "--model", "model.ckpt"], 1, "model.ckpt.*allow-pickle"),
     ("from", nothing, ["song.wav", "walk.txt", "--from", "99"], 1, "outside the song, which is 6.00 s"),
-    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 1, "found section SOON"),
+    ("from text", nothing, ["song.wav", "walk.txt", "--from", "soon"], 1, "found 'soon', expected one of"),
     ("one argument", nothing, ["song.wav"], 2, "missing PROMPTS"),
     ("option", nothing, ["song.wav", "walk.txt", "--loud"], 2, "no such option"),
     ("plan", lambda f: (f / "p.json").write_text("{"), ["p.json", "-o", "o.mp4"], 1, "p.json:1:2: not valid JSON"),
     ("no plan", lambda f: (f / "p.json").write_text("{}"), ["p.json", "-o", "o.mp4"], 1, "version None"),
     ("check", lambda f: (f / "v.mp4").write_text("x"), ["check", "v.mp4"], 1, "v.mp4"),
+    ("no video", nothing, ["finish", "theer.mp4"], 1, "theer.mp4: no such file"),
+    (
+        "second",
+        _exists,
+        ["song.wav", "walk.txt", "out.mp4", "-o", "there.mp4"],
+        2,
+        "to name the video, write -o out.mp4",
+    ),
     ("finish", _exists, ["finish", "there.mp4"], 1, "frames were not kept"),
     (
         "preview codec",
@@ -279,6 +287,14 @@ def test_a_plan_says_what_it_plans(run: Run, folder: Path) -> None:
     code, out, err = run("plan", "song.wav", "sung.txt", "--lyrics", "sung.lrc")
     assert code == 0, err
     assert "not shown" not in out
+    (folder / "soon.txt").write_text("a red sea\n@bar 2 a gold storm\na blue wood\n")
+    code, out, err = run("plan", "song.wav", "soon.txt")
+    assert code == 0, err
+    arrives, soon = (re.search(rf"0:(\S+) +\S+ s  {prompt}", out) for prompt in ("a gold storm", "a blue wood"))
+    assert arrives
+    assert soon
+    lasts_s = float(soon[1]) - float(arrives[1])
+    assert f"'a gold storm' has a place, but only {lasts_s:.1f} s until 'a blue wood', which has none" in err
     for verb, option in (("plan", "--plot"), ("analyze", "--click")):
         words = ["seeds.txt"] if verb == "plan" else []
         code, _, err = run(verb, "song.wav", *words, option, "x.docx")

@@ -311,7 +311,7 @@ def test_a_section_is_named_and_counted() -> None:
         ("a\n@when section('X') x", "the song has none; its sections are A, B"),
         (
             "a\n@chorus x",
-            r"2:1: found section CHORUS, expected one of the song's sections: A, B \(or another place",
+            r"2:1: found 'chorus', expected one of the song's sections: A, B \(or another place",
         ),
         ("a\n@A 3 x", "A 3, expected 1 to 2"),
         ("a\n@when energy>> x", "2:7: found 'energy>>', expected a condition such as energy>0.8 .column 8.*brackets"),

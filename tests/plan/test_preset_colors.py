@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from beatwalk.jobs.scout import picture_seeds
+from beatwalk.models import ModelRequest, load_model
 from beatwalk.perception import Pictures, oklab
 from beatwalk.plan import list_presets, load_settings
 from beatwalk.plan.modulation import compute_targets
@@ -60,3 +62,36 @@ def test_colour_words_stay_from_beginning_to_end(preset: str, level: float) -> N
         assert np.abs(turned).max() <= MOST_DEGREES, dict(zip(WORDS, turned.round(), strict=True))
         chroma = np.hypot(*oklab(done[24, 8::16]).T[1:]) / np.hypot(*oklab(frame[24, 8::16]).T[1:])
         assert chroma.min() > 0.5
+
+
+@pytest.fixture(scope="module")
+def paintings() -> dict[str, Frames]:
+    """What the model inside paints for each word."""
+    generator = load_model(ModelRequest(device="cpu"))
+    return {word: picture_seeds(generator, f"{word} silk", [0], size=(256, 256)) for word in WORDS}
+
+
+def main_hue(picture: Frames) -> float:
+    """Hue of a picture in degrees, weighted by chroma."""
+    lab = oklab(picture.reshape(-1, 3))
+    return float(np.rad2deg(np.arctan2(lab[:, 2].sum(), lab[:, 1].sum())))
+
+
+def turned(after: float, before: float) -> float:
+    """Degrees from one hue to another."""
+    return abs((after - before + 180) % 360 - 180)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", sorted(list_presets()))
+def test_painted_colour_words_keep_their_names(preset: str, paintings: dict[str, Frames]) -> None:
+    """Pictures of the model inside, at 0:05 and 3:00: the word that was asked for is the nearest one."""
+    asked = compute_targets(song(LOUD), Timeline.spanning(240.0, FPS), load_settings(preset))
+    for word, painted in paintings.items():
+        before = main_hue(painted[0])
+        for time_s in (5, 180):
+            effects = Effects((Color,), asked, (256, 256))
+            after = main_hue(effects.apply(Pictures(painted), int(time_s * FPS)).host()[0])
+            assert turned(after, before) <= MOST_DEGREES, (word, time_s)
+            named = {other: turned(after, main_hue(picture[0])) for other, picture in paintings.items()}
+            assert min(named, key=named.__getitem__) == word, named

@@ -47,7 +47,7 @@ def test_an_override_is_toml_or_a_bare_word(text: str, expected: dict[str, objec
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("walk.paec=1", r"unknown key 'walk.paec'; did you mean 'pace'"),
+        ("walk.paec=1", r"unknown key 'walk.paec'; did you mean 'walk.pace'"),
         ("wlak.pace=1", r"unknown key 'wlak'; did you mean 'walk'"),
         ("walk.pace=fast", r"walk.pace: .*number.*found 'fast'"),
         (
@@ -75,7 +75,7 @@ def test_an_override_is_toml_or_a_bare_word(text: str, expected: dict[str, objec
         ('walk.speed={rules=[{source="No!"}]}', r"walk.speed.rules.0.source: column 3: '!' means nothing here"),
         (
             'walk.speed={rules=[{source="beat",amuont=2}]}',
-            r"unknown key 'walk.speed.rules.0.amuont'; did you mean 'amount'",
+            r"unknown key 'walk.speed.rules.0.amuont'; did you mean 'walk.speed.rules.0.amount'",
         ),
         ("walk", r"expected KEY=VALUE"),
     ],

@@ -175,6 +175,7 @@ def test_killed_between_frames_and_state(tmp_path: Path) -> None:
     assert record_file(work.frames_file(0)).exists()
 
 
+@pytest.mark.slow
 def test_the_model_inside_resumes_exactly(tmp_path: Path, nano: Generator) -> None:
     """Latents and colours come back as tensors, and the frames are an uninterrupted run's, bit for bit."""
     walk, whole, work = walk_with(nano), WorkFolder(tmp_path / "whole.mp4"), WorkFolder(tmp_path / "out.mp4")

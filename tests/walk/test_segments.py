@@ -229,7 +229,7 @@ def test_a_job_survives_json() -> None:
             job_from_json(json.loads(text.replace('"ratio": 1', '"ratio": 2')))
 
 
-@pytest.mark.parametrize("name", ["fake", "nano"])
+@pytest.mark.parametrize("name", ["fake", pytest.param("nano", marks=pytest.mark.slow)])
 def test_each_segment_in_a_process_of_its_own(tmp_path: Path, name: str) -> None:
     """From JSON alone, without the song and without a survey: every frame equals that of the whole render."""
     plan = replace(known_plan(n_frames=32), size=(64, 64))

@@ -414,6 +414,7 @@ def test_only_a_project_without_a_song_is_removed(known: TestClient) -> None:
     assert known.delete(KNOWN).status_code == 409
 
 
+@pytest.mark.slow
 def test_an_hour_with_ten_thousand_beats(tmp_path: Path) -> None:
     """Blocks, curves and corrections of a long song hold together."""
     from beatwalk.listen import write_analysis
