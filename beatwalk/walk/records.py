@@ -190,18 +190,23 @@ def frames_there(work: WorkFolder, parts: Sequence[SegmentPart]) -> int:
     return count
 
 
+def read_grain(path: Path, first: int) -> Grain | None:
+    """Read the record of a file of frames, given the first of them; None if the frames are not the ones recorded."""
+    if (found := _recorded(path, first)) is None:
+        return None
+    grain, recorded = found
+    try:
+        return grain if recorded == file_sha256(path) else None
+    except OSError:
+        return None
+
+
 def _grains(work: WorkFolder, part: SegmentPart) -> list[Grain]:
     """The grains of a segment from its part's first frame on, as far as they are whole."""
     grains, first = [], part.begin
     while first < part.end:
-        path = work.frames_file(part.index, first)
-        if (found := _recorded(path, first)) is None or found[0].last > part.end:
-            break
-        grain, recorded = found
-        try:
-            if recorded != file_sha256(path):
-                break
-        except OSError:
+        grain = read_grain(work.frames_file(part.index, first), first)
+        if grain is None or grain.last > part.end:
             break
         grains.append(grain)
         first = grain.last

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from beatwalk.jobs.ray.tasks import Task, Telling
 from beatwalk.models import count_cuda_devices
 from beatwalk.types import Plan, SegmentPart, Targets
 from beatwalk.walk import (
+    Grain,
     Pilot,
     SegmentJob,
     SegmentRecord,
@@ -39,6 +41,7 @@ from beatwalk.walk import (
     pilot_from_json,
     pilot_to_json,
     read_begun,
+    read_grain,
     read_kept,
     read_record,
     segment_jobs,
@@ -134,12 +137,14 @@ class _Film:
         }
         whole = sum(part.n_frames for part in plan.parts if self.records[part.index] is not None)
         begun = [part for part in plan.parts if self.records[part.index] is None]
-        self.kept = {
-            part.index: self._begun(part)[0] for part in begun
-        }  # frames of segments that an earlier run began
+        self.grains: dict[int, list[Grain]] = {}  # of those
+        for part in begun:
+            self._read_begun(part)
+        self.kept = {index: _frames_of(grains) for index, grains in self.grains.items()}  # by an earlier run
         self.made = dict(self.kept)  # frames of those segments by now
         self.reused = whole + sum(self.kept.values())
-        self._handed = plan.parts[0].index  # the next segment
+        self._handed = plan.parts[0].index  # the segment whose frames come next, and the first of them
+        self._handed_frame = plan.parts[0].begin
 
     def task_of(self, job: SegmentJob, part: SegmentPart, pilot: Any, *, previews: bool) -> Task | None:
         """What is left to do for a segment; None if nothing is."""
@@ -168,12 +173,19 @@ class _Film:
 
     def resumed(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
         """The state after the grains of a segment that are kept, which are counted; None where there are none."""
-        self.made[part.index], state = self._begun(part)
+        state = self._read_begun(part)
+        self.made[part.index] = _frames_of(self.grains[part.index])
         return state
 
-    def _begun(self, part: SegmentPart) -> tuple[int, dict[str, NDArray[Any]] | None]:
-        grains, state = read_begun(self.work, part, memory_of(self.plan))
-        return sum(len(grain.positions) for grain in grains), state
+    def _read_begun(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
+        self.grains[part.index], state = read_begun(self.work, part, memory_of(self.plan))
+        return state
+
+    def keep_grain(self, part: SegmentPart, grain: Grain, state: dict[str, NDArray[Any]]) -> None:
+        """Keep where the walk of a segment stands after a grain that is whole, and hand over what can be."""
+        write_state(self.work, part.index, state)
+        self.grains[part.index].append(grain)
+        self.hand_over()
 
     def count(self, index: int, frames: int) -> int:
         """Count frames that were made of a segment; returns how many there are of it."""
@@ -194,11 +206,28 @@ class _Film:
         return self.records[part.index] is not None
 
     def hand_over(self) -> None:
-        """Give the frames that are next in the video to whoever finishes them."""
-        while (record := self.records.get(self._handed)) is not None:
-            for path in record.paths:
-                self.sink(path)
+        """Give the frames that are next in the video to whoever finishes them.
+
+        Of a segment that is not finished, these are the grains with which any other worker would resume.
+
+        Raises
+        ------
+        OutputError
+            What was given already has been damaged since, and was made again in other grains.
+        """
+        parts = {part.index: part for part in self.plan.parts}
+        while (part := parts.get(self._handed)) is not None:
+            record = self.records[part.index]
+            for grain in self.grains[part.index] if record is None else record.grains:
+                if grain.first < self._handed_frame < grain.last:
+                    raise OutputError(f"{grain.path}: was damaged during the render; the same command resumes it")
+                if grain.first == self._handed_frame:
+                    self.sink(grain.path)
+                    self._handed_frame = grain.last
+            if record is None:
+                return
             self._handed += 1
+            self._handed_frame = parts[self._handed].begin if self._handed in parts else 0
 
     def tell_progress(self, index: int, preview: bytes | None = None) -> None:
         """Tell how many frames there are, the newest of them in this segment."""
@@ -228,6 +257,10 @@ class _Surveying(Telling):
             return NOT_WHOLE
         self.film.keep_survey(self.segment, self.answer)
         return ""
+
+
+def _frames_of(grains: Sequence[Grain]) -> int:
+    return sum(grain.last - grain.first for grain in grains)
 
 
 @dataclass(eq=False)
@@ -344,13 +377,16 @@ class _Rendering(Telling):
                 return
             if one.writing is not None:
                 one.writing.close()
-            file, work = self.film.work.frames_file(self.of.index, one.first), self.film.work
+            file = self.film.work.frames_file(self.of.index, one.first)
             publish(one.frames, file)
             with whole_or_nothing(record_file(file)) as partial:
                 partial.write_bytes(b"".join(one.record))
-            if one.state:
-                write_state(work, self.of.index, state_from_bytes(b"".join(one.state)))
+            if (grain := read_grain(file, one.first)) is None:
+                self._problem = NOT_WHOLE
+                return
             self._arrived.pop(0)
+            if one.state:
+                self.film.keep_grain(self.of, grain, state_from_bytes(b"".join(one.state)))
 
     def _write(self, piece: bytes) -> None:
         coming = self._next
