@@ -61,13 +61,13 @@ def walk_blocks(
     if song is not None and closed_loop and controller is None:
         latents = walk.latents_on(segment, path, np.zeros(1))
         colors = song.preview.colors(latents)
-        controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk.plan))
+        controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk.plan), path.walked)
     while first < job.end:
         # As many as the whole segment has in a block, because pictures may depend on their batch.
         count = min(settings.feedback.block_frames, segment.n_frames - first)
         if controller is None or song is None:
             alphas = progress[first : first + count]
-            alphas = path.arc.alpha_at(path.arc.length * alphas) if song is not None else alphas
+            alphas = path.arc.alpha_at(path.length * alphas) if song is not None else alphas
             latents = walk.latents_on(segment, path, alphas)
         else:
             count = controller.next_block(count)
@@ -103,13 +103,9 @@ def resumed_state(walk: Walk, job: SegmentJob, survey: SegmentSurvey, kept: Arra
     if job.pilot.song is None:
         return SegmentState.from_arrays(kept, latent=latent, reduced=reduced)
     return SegmentState.from_arrays(
-        kept,
-        latent=latent,
-        reduced=reduced,
-        arc=survey.path.arc,
-        progress=job.progress,
-        memory_bytes=memory_of(walk.plan),
-    )
+        kept, latent=latent, reduced=reduced, arc=survey.path.arc, progress=job.progress,
+        memory_bytes=memory_of(walk.plan), walked=survey.path.walked,
+    )  # fmt: skip
 
 
 def memory_of(plan: Storyboard) -> float:
@@ -131,7 +127,7 @@ def _prepared(
         if len(alphas := controller.missing_samples(count)):
             latents = walk.latents_on(segment, path, alphas)
             controller = controller.with_samples(alphas, latents, preview.colors(latents))
-            end, samples = controller.lookahead.end, controller.made
+            end, samples = controller.sampled, controller.made
             tell(Denoised(segment=segment.index, position=end, samples=samples))
         elif len(index := controller.to_decode()):
             controller = controller.with_decoded(walk.decode(controller.lookahead.latents[index]).reduced())

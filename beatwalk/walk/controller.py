@@ -53,6 +53,7 @@ class PaceController:
     progress: FrameProgress
     spacing: float  # distance between decoded samples, about
     room: int  # samples that memory has room for
+    asked: float | None = None  # distance to go in all, where the end is free; None: to the path's end exactly
     done: int = 0  # frames
     blocks: int = 0  # of these frames
     fresh: int = 0  # samples made since the last of them
@@ -63,7 +64,13 @@ class PaceController:
 
     @classmethod
     def begin(
-        cls, arc: ArcMap, progress: Float, latents: Array, colors: Array, memory_bytes: float = np.inf
+        cls,
+        arc: ArcMap,
+        progress: Float,
+        latents: Array,
+        colors: Array,
+        memory_bytes: float = np.inf,
+        walked: float | None = None,
     ) -> PaceController:
         """At a segment's first sample, given with a batch axis of 1.
 
@@ -73,14 +80,25 @@ class PaceController:
             As `SegmentJob.progress` gives it.
         memory_bytes
             That samples may take.
+        walked
+            Length that the frames should have in all, where the end is free; None: that of the path.
         """
-        frames = FrameProgress.of(progress, arc.length)
+        length = arc.length if walked is None else walked
+        frames = FrameProgress.of(progress, length)
         longer = ArcMap(alphas=arc.alphas, distances=arc.distances * frames.longer)
-        spacing = max(TUNING.decoded_spacing, TUNING.frames_a_decoded * arc.length / (len(progress) - 1))
+        spacing = max(TUNING.decoded_spacing, TUNING.frames_a_decoded * length / (len(progress) - 1))
         room = int(min(memory_bytes / (latents.nbytes + colors.nbytes), MANY))
         return cls(
-            arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing, room=room
-        )
+            arc=longer, lookahead=Lookahead.begin(latents, colors), progress=frames, spacing=spacing, room=room,
+            asked=None if walked is None else walked * frames.longer,
+        )  # fmt: skip
+
+    @property
+    def sampled(self) -> float:
+        """About what part of the path that is walked has its samples, 0-1."""
+        if self.asked is None:
+            return self.lookahead.end
+        return min(1.0, self.lookahead.end / float(self.arc.alpha_at(np.array([self.asked]))[0]))
 
     def next_block(self, most: int) -> int:
         """How many frames to make next, at most `most`: few at first."""
@@ -93,6 +111,8 @@ class PaceController:
         covered = self._covered()
         needed = float(wanted[count - 1])
         lead = max(TUNING.lead, needed)
+        if self.asked is not None:
+            lead = min(lead, float(wanted[-1]))  # nobody sees what lies beyond
         spare = min(self.room - len(self.lookahead.alphas), self._allowed() - self.fresh)
         few = covered < needed
         if self.lookahead.end < 1 and (few or (spare > 0 and covered < lead - TUNING.batch * TUNING.sample_spacing)):
@@ -119,16 +139,18 @@ class PaceController:
         """
         ahead, chosen = self._beyond(), [0.0]
         # Both go to the segment's end, but may not agree how far that is.
-        fit = ahead.length / max(float(wanted[-1]), TUNING.min_gap)
+        fit = 1.0 if self.asked is not None else ahead.length / max(float(wanted[-1]), TUNING.min_gap)
         for distance in fit * wanted[wanted > 0]:
             if distance - chosen[-1] >= TUNING.sample_spacing:
                 chosen.append(float(distance))
             enough = len(chosen) > TUNING.batch and chosen[-1] >= least
             if enough or len(chosen) > min(most, TUNING.at_a_time):
                 return ahead.alpha_at(np.array(chosen[1:]))
-        # The end is near: its sample is the next keyframe.
-        before = [distance for distance in chosen[1:] if ahead.length - distance >= TUNING.sample_spacing / 2]
-        return np.append(ahead.alpha_at(np.array(before)), 1.0)
+        # The end is near: its sample is the next keyframe, or where the last frame is if the end is free.
+        length = ahead.length if self.asked is None else min(fit * float(wanted[-1]), ahead.length)
+        end = 1.0 if length >= ahead.length else float(ahead.alpha_at(np.array([length]))[0])
+        before = [distance for distance in chosen[1:] if length - distance >= TUNING.sample_spacing / 2]
+        return np.append(ahead.alpha_at(np.array(before)), end)
 
     def _between(self, step: float) -> Float:
         """Samples where two neighbours are farther apart than intended: there the picture jumps."""
@@ -229,12 +251,14 @@ class PaceController:
         beyond = self._beyond().length if self.lookahead.end < 1 else 0.0
         progress = float(self.progress.progress[self.done - 1]) if self.done else 0.0
         rest = max(1 - progress, 1e-12)
+        to_go: Float = (self.progress.progress[self.done :] - progress) / rest
+        if self.asked is not None:  # the ratios that are learned are enough, unless the path ends before
+            return to_go * min(rest * self.asked, covered + beyond)
         # Where the map is wrong on the lookahead, its error may even out farther on: the lookahead is believed little
         # by little.
         doubt = TUNING.doubt * rest * beyond / max(covered + beyond, TUNING.min_gap)
         left = doubt * rest * self.arc.length + (1 - doubt) * (covered + beyond)
-        distances: Float = (self.progress.progress[self.done :] - progress) / rest * left
-        return distances
+        return to_go * left
 
     def _distances(self, count: int) -> Float:
         """Distances of the next frames on the lookahead."""

@@ -19,6 +19,12 @@ class SegmentPath:
     change_share: float  # the prompt changes on the last such share of the path
     arc: ArcMap  # where the picture changes much and where little
     time_ratio: float = 1.0  # available length / length that the change of prompt alone needs, where below 1
+    walked: float | None = None  # length of the part that is walked, where the end is free; None: all of it
+
+    @property
+    def length(self) -> float:
+        """Length of what is walked, as the map has it."""
+        return self.arc.length if self.walked is None else min(self.walked, self.arc.length)
 
     def corners(self) -> Float:
         """Positions at which the path turns: where noise leaves its chain, and where the prompt begins to change."""

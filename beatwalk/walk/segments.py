@@ -98,7 +98,7 @@ def render_segments(
             if grains:
                 told(part.index, done - begin)
             if state is not None and (controller := state.controller) is not None:
-                position, samples = controller.lookahead.end, controller.made
+                position, samples = controller.sampled, controller.made
                 tell(Denoised(segment=part.index, position=position, samples=samples, reused=True))
             with SegmentFiles(walk, part, closer, grains) as files:
                 for block in walk_blocks(walk, job, survey, tell, state):

@@ -7,7 +7,7 @@ the generator's device comes back there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,7 @@ class SegmentState:
         arc: ArcMap | None = None,
         progress: Float | None = None,
         memory_bytes: float = np.inf,
+        walked: float | None = None,
     ) -> SegmentState:
         """The state that `arrays` gave.
 
@@ -71,7 +72,7 @@ class SegmentState:
         ----------
         latent, reduced
             An array of the kind of latents, and one of the kind of reduced pictures, for their place.
-        arc, progress, memory_bytes
+        arc, progress, memory_bytes, walked
             As `PaceController.begin` takes them; without feedback there are none.
 
         Raises
@@ -83,7 +84,7 @@ class SegmentState:
         if arc is None or progress is None:
             return cls(done=done, last=last, controller=None)
         latents, colors = like(arrays["latents"], latent), like(arrays["colors"], latent)
-        begun = PaceController.begin(arc, progress, latents[:1], colors[:1], memory_bytes)
+        begun = PaceController.begin(arc, progress, latents[:1], colors[:1], memory_bytes, walked)
         blocks, fresh, made = (int(value) for value in arrays["counts"])
         now, mean, distance = (float(value) for value in arrays["calibration"])
         decoded = None
@@ -93,15 +94,12 @@ class SegmentState:
                 alpha=alpha, distance=at, colors=like(arrays["decoded_colors"], latent),
                 picture=like(arrays["decoded_picture"], reduced),
             )  # fmt: skip
-        controller = PaceController(
-            arc=begun.arc,
+        controller = replace(
+            begun,
             lookahead=Lookahead(
                 alphas=arrays["alphas"], latents=latents, colors=colors, distances=arrays["distances"],
                 log_ratios=arrays["log_ratios"],
             ),
-            progress=begun.progress,
-            spacing=begun.spacing,
-            room=begun.room,
             done=done,
             blocks=blocks,
             fresh=fresh,

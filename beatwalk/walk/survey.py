@@ -12,6 +12,8 @@ all. What is left to choose is the length of the noise's detour. It takes four s
 4. `map_path`: the rest of the previews map the path, each new one in the gap across which the picture changes most.
    By what they add to its length, the travel is corrected once more.
 
+The last segment's end is free (`Walk.ends_free`): its path is made longer than what is walked of it.
+
 Pilot and surveys cost at most about `feedback.probe_share` of the render. The map is coarse: what happens between its
 points is seen while frames are made (`beatwalk.walk.controller`). A survey depends on the plan, the model and the
 pilot alone, so segments can be surveyed and rendered in any order, anywhere.
@@ -79,12 +81,14 @@ class SegmentTask:
     moves: bool  # whether noise travels at all
     change_share: float  # the prompt changes on the last such share of the path, at least
     n_compared: int  # pictures to compare latent previews with
+    walked: float | None  # length of the part that is walked, where the end is free; None: all of it
     least: int  # latent previews along a path, at least
     budget: int  # latent previews in all
 
     @classmethod
     def of(cls, walk: Walk, segment: Segment, shortest: NoisePath, wanted: float) -> SegmentTask:
-        """Share out the cost that the settings allow."""
+        """Share out the cost that the settings allow; where the end is free, the path goes on beyond it."""
+        free = walk.ends_free(segment)
         settings = walk.plan.settings
         share = settings.feedback.probe_share * (1 - TUNING.fitted_part) * segment.n_frames
         n_compared = min(TUNING.max_compared, int(TUNING.compared_part * share))
@@ -96,7 +100,8 @@ class SegmentTask:
         return cls(
             segment=segment,
             shortest=shortest,
-            wanted=wanted,
+            wanted=TUNING.spare * wanted if free else wanted,
+            walked=wanted if free else None,
             moves=settings.walk.path != "prompts",
             change_share=walk.change_share,
             n_compared=n_compared,
@@ -117,6 +122,7 @@ class SegmentTask:
             change_share=max(self.change_share, min(1.0, prompt_length / max(self.wanted, 1e-9))),
             arc=ArcMap.even(),
             time_ratio=min(1.0, self.wanted / max(prompt_length, 1e-9)),
+            walked=self.walked,
         )
 
 

@@ -92,6 +92,7 @@ def survey_to_json(survey: SegmentSurvey) -> dict[str, Any]:
         "noise": _noise_to_json(path.noise),
         "change_share": path.change_share,
         "time_ratio": path.time_ratio,
+        "walked": path.walked,
         "alphas": path.arc.alphas.tolist(),
         "distances": path.arc.distances.tolist(),
         **cost_to_json(survey.cost),
@@ -112,6 +113,7 @@ def survey_from_json(data: Mapping[str, Any]) -> SegmentSurvey:
         change_share=float(data["change_share"]),
         arc=arc,
         time_ratio=float(data["time_ratio"]),
+        walked=None if data["walked"] is None else float(data["walked"]),
     )
     return SegmentSurvey(path=path, cost=cost_from_json(data))
 

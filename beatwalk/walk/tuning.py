@@ -60,6 +60,9 @@ class WalkTuning:
     overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand
     max_stretch: float = 1.6  # of a path that is too short, at a time: what lies beyond its end is unknown; by hand
     max_fixed: float = 0.9  # of a path's length is believed to be the prompt's part; by hand
+    # A free end has a path so many times as long as what is walked of it. Lengths found are 0.73 to 1.25 times the
+    # real ones (48 segments of four songs, nano), and beyond the end there would be nothing to walk on.
+    spare: float = 1.4
     refit: tuple[float, float] = (0.97, 1.03)  # length found / wanted outside which travel is chosen again; by hand
 
     # Lookahead

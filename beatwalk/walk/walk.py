@@ -115,6 +115,11 @@ class Walk:
         moves = self.plan.settings.walk.path != "noise"
         return moves and (self.bends or not self.looks_alike(segment.start, segment.end))
 
+    def ends_free(self, segment: Segment) -> bool:
+        """Whether a segment need not end anywhere: it is the last one, and nothing but its noise moves."""
+        last, moves = segment.index == len(self.plan.segments) - 1, self.plan.settings.walk.path != "prompts"
+        return last and moves and segment.end.seed is None and not self.prompt_moves(segment)
+
     def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""
         return start_of(self.plan)

@@ -46,12 +46,13 @@ def walk(
     ratio: Shape = np.ones_like,
     gain: float = 0.7,
     shown: Shape | None = None,
+    walked: float | None = None,
 ) -> tuple[Float, Float, Float]:
     """Positions and distances of all frames, and samples; frames change by `ratio` times what the lookahead says.
 
     With `shown`, distance → distance in pictures, samples are decoded as they are in a render.
     """
-    controller = PaceController.begin(arc, progress, *samples(path, np.zeros(1)))
+    controller = PaceController.begin(arc, progress, *samples(path, np.zeros(1)), walked=walked)
     alphas: list[float] = []
     distances: list[float] = []
     made = [0.0]
@@ -102,6 +103,26 @@ def test_frames_follow_their_target() -> None:
     _, distances, _ = walk(bumpy, progress, arc)
     ratio = np.diff(np.append(distances, 2.0)) / wanted
     assert np.corrcoef(np.log(ratio * wanted), np.log(wanted))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("found", [0.75, 1.0, 1.25])
+def test_towards_a_free_end_frames_are_as_quick_as_asked(found: float) -> None:
+    """However wrong the length found is, and hardly any sample is made beyond the last frame."""
+    length = TUNING.spare / found
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, TUNING.spare, 9))
+    alphas, distances, made = walk(straight(length), even(120), arc, walked=1.0)
+    steps = np.diff(distances)
+    assert steps.mean() == pytest.approx(1 / 120, rel=0.05)
+    assert steps[24:].std() < 0.02 * steps.mean()
+    assert made.max() <= 1.2 * alphas[-1]
+
+
+def test_a_path_that_ends_before_its_free_end_is_walked_to_its_end() -> None:
+    """More slowly than asked, and evenly."""
+    arc = ArcMap(alphas=np.linspace(0, 1, 9), distances=np.linspace(0, TUNING.spare, 9))
+    alphas, distances, _ = walk(straight(0.7), even(120), arc, walked=1.0)
+    assert alphas[-1] == pytest.approx(1, abs=0.02)
+    assert np.diff(distances)[24:].std() < 0.05 * np.diff(distances).mean()
 
 
 def test_a_path_is_known_after_its_first_frames() -> None:
