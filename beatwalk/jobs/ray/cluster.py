@@ -111,10 +111,13 @@ class Cluster:
 
     def computes_on_gpus(self, device: str) -> bool:
         """Whether workers take GPUs: where `device` asks for them, or leaves it open and the cluster has some."""
+        kind = device.partition(":")[0].lower()
+        if kind != "auto":
+            return kind == "cuda"
         import ray
 
-        kind = device.partition(":")[0].lower()
-        return kind == "cuda" or (kind == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+        has_some: bool = ray.cluster_resources().get("GPU", 0) > 0
+        return has_some
 
     def room(self, device: str) -> int:
         """Workers that the cluster has room for now, those at work included."""
