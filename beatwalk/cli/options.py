@@ -323,6 +323,12 @@ scaling = options(
         type=click.IntRange(1, 1024),
         help="Give each worker N cores, and as many threads where it computes on them. Default: 1.",
     ),
+    click.option(
+        "--ray-storage",
+        metavar="URL",
+        help="Let finished segments travel through a folder that all machines reach, such as s3://bucket/folder or "
+        "file:///mnt/shared. Default: through Ray's object store.",
+    ),
 )
 correcting = options(
     click.option(
