@@ -252,11 +252,6 @@ def seconds_a_frame(walk: Walk, pictures: int = 4) -> float:
     return seconds / pictures
 
 
-def estimated_s(plan: Plan, walk: Walk) -> float:
-    """Estimated duration of a render, in seconds, from a few pictures made now."""
-    return seconds_a_frame(walk) * (plan.rendered_frames + FINISHING * plan.timeline.n_frames)
-
-
 def compile_if_worth(plan: Storyboard, walk: Walk, videos: int = 1, tell: OnEvent | None = None) -> Compiled | None:
     """Compile the model if `videos` videos of this length repay it, or if the settings demand it.
 

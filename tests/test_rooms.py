@@ -35,6 +35,7 @@ HOMES = {  # of heavy libraries
     "matplotlib": {"plots"},
     "numba": {"perception", "video"},
     "ray": {"jobs"},
+    "fsspec": {"jobs"},
     "rich": {"cli"},
     "fastapi": {"web"},
     "uvicorn": {"web"},

@@ -10,7 +10,7 @@ import click
 from beatwalk.cli.console import console_for
 from beatwalk.cli.options import FILE, correcting, overwriting, tracking, verbosity
 from beatwalk.cli.output import PLOTS, SOUNDS, STDOUT, check_kind, check_writable, emit_json
-from beatwalk.cli.resolve import corrections_of, read_analysis_if
+from beatwalk.cli.resolve import corrections_of, in_range, read_analysis_if
 
 if TYPE_CHECKING:
     from beatwalk.cli.console import Console
@@ -60,22 +60,24 @@ def analyze(
     beatwalk analyze song.wav --double --save               (every render will use it)
     beatwalk analyze song.wav --tempo 174 --shift-downbeat 1 --save
     beatwalk analyze song.wav --tempo 124 --first-beat 0.41 --steady --save
+    beatwalk analyze song.wav --anchor-bar 0:30.1 --metre 7 --from 0:30 --to 1:02 --save
     beatwalk analyze song.wav --json grid.json --plot heard.png
     beatwalk song.wav prompts.txt --analysis grid.json      (after you edited grid.json)
     """
     from beatwalk import listen
-    from beatwalk.cli.console import describe_change, describe_song, octave_remarks
-    from beatwalk.listen import analysis_to_json, write_analysis, write_click_track
+    from beatwalk.cli.console import describe_change, describe_metre, describe_song, octave_remarks
+    from beatwalk.listen import METRES, analysis_to_json, write_analysis, write_click_track
 
     check_kind(plot_file, PLOTS, "--plot")
     check_kind(click_file, SOUNDS, "--click")
     check_writable(plot_file, click_file, json_file, overwrite=overwrite)
     console = console_for(quiet, verbose)
-    corrections = corrections_of(choices)
+    corrections = corrections_of(choices, song)
     audio = listen.open_song(song, track)
     for remark in audio.remarks:
         console.say(f"note      {song}: {remark}")
-    found = _starting_point(console, audio, analysis_file, tracker, fresh)
+    found, heard = _starting_point(console, audio, analysis_file, tracker, fresh)
+    corrections = in_range(corrections, choices, found)
     if corrections:
         with console.busy("correcting"):
             before, found = found, listen.correct(found, audio, corrections)
@@ -84,6 +86,8 @@ def analyze(
         console.say(f"note      {remark}")
     if json_file != STDOUT:
         click.echo("\n".join(describe_song(found)))
+        if (heard and tracker in (None, "beatwalk")) or corrections.moves_beats:
+            click.echo(describe_metre(found, METRES))
     if json_file is not None:
         emit_json(json_file, analysis_to_json(found))
     if plot_file is not None:
@@ -101,8 +105,8 @@ def analyze(
 
 def _starting_point(
     console: Console, audio: Audio, analysis_file: Path | None, tracker: str | None, fresh: bool
-) -> Analysis:
-    """The analysis that was given, else the one stored next to the song, else a new one; with all its parts."""
+) -> tuple[Analysis, bool]:
+    """The analysis that was given, else the stored one, else a new one, with all its parts; whether it is new."""
     from beatwalk import listen
     from beatwalk.sources import CURVES, DRUMS
 
@@ -114,8 +118,8 @@ def _starting_point(
             console.say(f"analysis  {listen.stored_path(audio.path)} (stored; --fresh listens again)")
     if found is None:
         with console.busy("listening"):
-            return listen.analyze(audio, tracker=tracker or "beatwalk")
+            return listen.analyze(audio, tracker=tracker or "beatwalk"), True
     if missing := [name for name in (*CURVES, *DRUMS) if found.lacks(name)]:
         with console.busy(f"listening to {', '.join(missing)}, which the analysis lacks"):
             found = listen.with_parts(found, audio, missing)
-    return found
+    return found, False

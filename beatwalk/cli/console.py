@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,13 @@ def describe_song(analysis: Analysis) -> list[str]:
     ]
 
 
+def describe_metre(analysis: Analysis, considered: Sequence[int]) -> str:
+    """How many beats the bars have, and which numbers were considered, in one line."""
+    counts = Counter(analysis.beats_per_bar.tolist())
+    bars = " · ".join(f"{counted(n, 'bar')} of {beats}" for beats, n in counts.most_common(3)) or "no bars"
+    return f"metre     {bars}; bars of {considered[0]} to {considered[-1]} beats were considered (--metre N decides)"
+
+
 def describe_change(before: Analysis, after: Analysis) -> str:
     """What corrections did to beats and bars, in one line."""
 
@@ -103,9 +111,10 @@ def octave_remarks(analysis: Analysis) -> list[str]:
     """Sentences on stretches whose tempo is half or twice that of the song."""
     from beatwalk.listen import octave_changes
 
-    rest = f"elsewhere at {analysis.tempo_bpm:.0f}; if that was heard wrong, give --tempo, or --steady for one tempo"
+    song = analysis.tempo_bpm
     return [
-        f"from {clock(start_s)} to {clock(end_s)} the beats come at {bpm:.0f} BPM, {rest}"
+        f"from {clock(start_s)} to {clock(end_s)} the beats come at {bpm:.0f} BPM, elsewhere at {song:.0f}; if that "
+        f"was heard wrong: --{'double' if bpm < song else 'halve'} --from {clock(start_s)} --to {clock(end_s)}"
         for start_s, end_s, bpm in octave_changes(analysis)
     ]
 

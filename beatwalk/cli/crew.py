@@ -24,8 +24,8 @@ def crew_of(choices: dict[str, Any]) -> Iterator[Crew | None]:
     address, devices, workers = choices["ray"], choices["devices"], choices["workers"]
     sizes = {name: choices[name] for name in ("worker_gpus", "worker_cpus") if choices[name] is not None}
     if address is None and devices is None:
-        if sizes or workers:
-            raise click.UsageError("--workers and their sizes need --ray, such as --ray local")
+        if sizes or workers or choices["ray_storage"]:
+            raise click.UsageError("--workers, their sizes and --ray-storage need --ray, such as --ray local")
         yield None
         return
     if address is not None and devices is not None:
@@ -36,9 +36,10 @@ def crew_of(choices: dict[str, Any]) -> Iterator[Crew | None]:
         raise click.UsageError(f"--device {choices['device']} is one card; name several with --devices")
     from beatwalk.jobs import Cluster, RayCrew
 
+    places = {"storage": choices["ray_storage"], **sizes}
     if address is None:
-        cluster = Cluster.of_cards(str(devices), **sizes)
+        cluster = Cluster.of_cards(str(devices), **places)
     else:
-        cluster = Cluster(address=address, workers=workers, **sizes)
+        cluster = Cluster(address=address, workers=workers, **places)
     with RayCrew(cluster) as crew:
         yield crew

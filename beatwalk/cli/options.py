@@ -323,17 +323,56 @@ scaling = options(
         type=click.IntRange(1, 1024),
         help="Give each worker N cores, and as many threads where it computes on them. Default: 1.",
     ),
+    click.option(
+        "--ray-storage",
+        metavar="URL",
+        help="Let finished segments travel through a folder that all machines reach, such as s3://bucket/folder or "
+        "file:///mnt/shared. Default: through Ray's object store.",
+    ),
 )
 correcting = options(
     click.option(
-        "--tempo", metavar="BPM", type=click.FloatRange(30, 300), help="Listen again, for a tempo near this one."
+        "--tempo", metavar="BPM", type=click.FloatRange(30, 330), help="Listen again, for a tempo near this one."
     ),
     click.option(
-        "--tap", "tap_file", type=FILE, help="Listen again, for beats near the times in this file, one a line."
+        "--tap",
+        "tap_file",
+        type=FILE,
+        help="Listen again, for beats near the times in this file: one a line, or labels.",
+    ),
+    click.option(
+        "--anchor",
+        "anchors",
+        multiple=True,
+        type=Time(),
+        help="Listen again, with a beat exactly here. Repeatable.",
+    ),
+    click.option(
+        "--anchor-bar",
+        "bar_anchors",
+        multiple=True,
+        type=Time(),
+        help="Listen again, with the first beat of a bar exactly here. Repeatable.",
+    ),
+    click.option(
+        "--metre",
+        metavar="N",
+        type=click.IntRange(1, 32),
+        help="Find the bars again, of N beats each, where the music puts them.",
+    ),
+    click.option("--from", "from_s", type=Moment(), help="Correct from this moment on. Default: from the start."),
+    click.option("--to", "to_s", type=Moment(), help="Correct up to this moment. Default: to the end."),
+    click.option(
+        "--grid",
+        "grid_file",
+        type=FILE,
+        help="Take the beats and bars of this song from a library that rekordbox exported as XML.",
     ),
     click.option("--double", is_flag=True, help="Double the number of beats."),
     click.option("--halve", is_flag=True, help="Halve the number of beats."),
-    click.option("--beats-per-bar", metavar="N", type=click.IntRange(1, 32), help="Make bars of N beats."),
+    click.option(
+        "--beats-per-bar", metavar="N", type=click.IntRange(1, 32), help="Count bars of N beats from the first."
+    ),
     click.option(
         "--first-beat",
         type=Time(),

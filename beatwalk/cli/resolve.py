@@ -148,13 +148,17 @@ def read_analysis_if(path: Path | None) -> Analysis | None:
     return read_analysis(path)
 
 
-def corrections_of(choices: dict[str, Any]) -> Corrections:
-    """The corrections that the options of `correcting` ask for."""
-    from beatwalk.listen import Corrections, read_taps
+def corrections_of(choices: dict[str, Any], song: Path) -> Corrections:
+    """The corrections of a song that the options of `correcting` ask for."""
+    from beatwalk.listen import Corrections, read_rekordbox, read_taps
 
     return Corrections(
         tempo_bpm=choices["tempo"],
         taps_s=None if choices["tap_file"] is None else read_taps(choices["tap_file"]),
+        anchors_s=tuple(choices["anchors"]),
+        bar_anchors_s=tuple(choices["bar_anchors"]),
+        metre=choices["metre"],
+        grid=None if choices["grid_file"] is None else read_rekordbox(choices["grid_file"], song),
         double=choices["double"],
         halve=choices["halve"],
         beats_per_bar=choices["beats_per_bar"],
@@ -162,6 +166,18 @@ def corrections_of(choices: dict[str, Any]) -> Corrections:
         first_beat_s=choices["first_beat"],
         shift_downbeat=choices["shift_downbeat"],
         labels=tuple(choices["labels"]),
+    )
+
+
+def in_range(corrections: Corrections, choices: dict[str, Any], analysis: Analysis) -> Corrections:
+    """The same corrections, where the options say that they hold; places are those of the analysis as it was."""
+    from beatwalk.plan import moment_s
+
+    start, end = choices["from_s"], choices["to_s"]
+    return replace(
+        corrections,
+        from_s=None if start is None else moment_s(start, analysis, "--from"),
+        to_s=None if end is None else moment_s(end, analysis, "--to"),
     )
 
 

@@ -7,7 +7,7 @@ from beatwalk.jobs.ceiling import Ceiling, CeilingReport, measure_ceiling
 from beatwalk.jobs.leftovers import leftovers, remove
 from beatwalk.jobs.loops import clips_of, render_clips
 from beatwalk.jobs.preview import BeatGrid, preview_overrides
-from beatwalk.jobs.ray import Cluster, RayCrew
+from beatwalk.jobs.ray import Cluster, RayCrew, estimated_s
 from beatwalk.jobs.scout import picture_seeds, scout_seeds
 from beatwalk.jobs.setlist import jobs_of, read_setlist
 from beatwalk.jobs.setlist_run import REPORT_FILE, check_places, render_set, seconds_of, table
@@ -23,6 +23,7 @@ __all__ = [
     "RayCrew",
     "check_places",
     "clips_of",
+    "estimated_s",
     "jobs_of",
     "leftovers",
     "measure_ceiling",

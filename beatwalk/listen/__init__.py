@@ -11,17 +11,20 @@ from beatwalk.listen.analysis_json import (
     write_analysis,
 )
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
-from beatwalk.listen.bar_hmm import DECODING, Decoding
+from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
-from beatwalk.listen.corrections import Corrections, octave_changes, read_taps, with_rhythm
+from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, read_taps, with_rhythm
+from beatwalk.listen.dj_library import BeatGrid, read_rekordbox
 from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
+from beatwalk.listen.grid import MIN_SPAN_S, spliced, with_beat_moved, with_meter_between, with_tempo_between
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
 from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.retrack import tracked_again
 from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of, parts_of
 from beatwalk.listen.store import (
     PathLike,
@@ -45,9 +48,13 @@ __all__ = [
     "FRAME_RATE_HZ",
     "LEAST_ODDS",
     "LYRICS",
+    "METRES",
+    "MIN_SPAN_S",
+    "MIN_TAPS",
     "NETWORK_INPUTS",
     "TRACKERS",
     "Activations",
+    "BeatGrid",
     "Beats",
     "Corrections",
     "Decoding",
@@ -82,18 +89,24 @@ __all__ = [
     "read_analysis",
     "read_midi",
     "read_network",
+    "read_rekordbox",
     "read_taps",
     "rendered_analysis",
     "rhythm_of",
     "run_network",
+    "spliced",
     "stored_analysis",
     "stored_path",
     "track_beats",
     "track_rhythm",
+    "tracked_again",
     "with_bars",
+    "with_beat_moved",
+    "with_meter_between",
     "with_parts",
     "with_rhythm",
     "with_song",
+    "with_tempo_between",
     "write_analysis",
     "write_click_track",
 ]

@@ -8,15 +8,16 @@ from contextlib import AbstractContextManager
 from beatwalk.errors import SettingsError
 from beatwalk.listen.audio import song_of
 from beatwalk.listen.bars import find_bars
-from beatwalk.listen.corrections import with_rhythm
+from beatwalk.listen.corrections import Corrections
 from beatwalk.listen.curves import song_curves
 from beatwalk.listen.drums import find_drums
 from beatwalk.listen.features import Features, extract_features
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.network import Activations, run_network
 from beatwalk.listen.onsets import Onsets, find_onsets
+from beatwalk.listen.retrack import tracked_again
 from beatwalk.listen.sections import find_drop, find_sections
-from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
+from beatwalk.listen.tracking import Rhythm, track_rhythm
 from beatwalk.types import Analysis, Audio, Curve, Events
 
 TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
@@ -62,12 +63,11 @@ def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
     )
 
 
-def track_again(analysis: Analysis, audio: Audio, hint: Hint) -> Analysis:
-    """Track beats and bars again, as a person hints; everything else of `analysis` is kept."""
+def track_again(analysis: Analysis, audio: Audio, corrections: Corrections) -> Analysis:
+    """Listen again and track beats and bars as corrections say; everything else of `analysis` is kept."""
     with _one_thread():
         features = extract_features(audio)
-        rhythm = track_rhythm(features, run_network(features), hint)
-    return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+        return tracked_again(analysis, features, run_network(features), corrections)
 
 
 def hear_parts(audio: Audio) -> tuple[Mapping[str, Curve], Mapping[str, Events]]:

@@ -14,6 +14,7 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +76,12 @@ class Tempi:
     low_bpm: float = MIN_BPM
     high_bpm: float = MAX_BPM
     centre_bpm: float = _CENTRE_BPM
+    spread_octaves: float = _SPREAD_OCTAVES  # standard deviation of the tempo prior
 
     @property
     def intervals(self) -> NDArray[np.int64]:
         """Frames from beat to beat, increasing, shape (n,)."""
-        shortest = int(np.floor(60 * FRAME_RATE_HZ / self.high_bpm))
+        shortest = round(60 * FRAME_RATE_HZ / self.high_bpm)
         longest = int(np.ceil(60 * FRAME_RATE_HZ / self.low_bpm))
         return np.arange(max(2, shortest), longest + 1)
 
@@ -111,7 +113,7 @@ def best_path(
     usual = (
         -decoding.prior_gain
         * 0.5
-        * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / _SPREAD_OCTAVES) ** 2
+        * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / tempi.spread_octaves) ** 2
     )
     prior: Float32 = (usual + pulse_bonus * intervals / FRAME_RATE_HZ).astype(np.float32)
     costs = _change_costs(intervals, decoding.change)
@@ -201,7 +203,9 @@ def _traced(
     return np.array(frames[::-1], np.int64), np.array(positions[::-1], np.int64)
 
 
-def find_metres(downbeat: Float, decoding: Decoding = DECODING) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def find_metres(
+    downbeat: Float, decoding: Decoding = DECODING, considered: Sequence[int] = METRES
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the likeliest bars over given beats: each beat's position in its bar, and its bar's number of beats.
 
     The states are (metre, position): counting on is free, and a bar may end early or another metre begin at a cost.
@@ -210,13 +214,17 @@ def find_metres(downbeat: Float, decoding: Decoding = DECODING) -> tuple[NDArray
     ----------
     downbeat
         Log odds that a beat is a downbeat, shape (n_beats,).
+    considered
+        Numbers of beats that a bar may have.
     """
-    states = np.array([(metre, position) for metre in METRES for position in range(metre)])
+    costs = dict(zip(METRES, decoding.metre_costs, strict=True))
+    usual = {metre: costs.get(metre, 0.0) for metre in considered}
+    states = np.array([(beats, position) for beats in usual for position in range(beats)])
     metres, positions = states.T
     gains = np.where(
         positions == 0,
         -np.logaddexp(0, -downbeat)[:, None] + np.log(metres),
-        -np.logaddexp(0, downbeat)[:, None] - np.log1p(-1 / metres),
+        -np.logaddexp(0, downbeat)[:, None] - np.log1p(-1 / np.maximum(metres, 2)),
     )
     n = len(states)
     cost = np.full((n, n), np.inf)
@@ -225,8 +233,7 @@ def find_metres(downbeat: Float, decoding: Decoding = DECODING) -> tuple[NDArray
             counts_on = metres[to] == metres[of] and positions[to] == (positions[of] + 1) % metres[of]
             early = 0.0 if positions[of] == metres[of] - 1 else decoding.short_bar
             cost[of, to] = 0.0 if counts_on else early + (decoding.metre_change if metres[to] != metres[of] else 0.0)
-    usual = dict(zip(METRES, decoding.metre_costs, strict=True))
-    score = gains[0] - np.array([usual[int(metre)] for metre in metres])
+    score = gains[0] - np.array([usual[int(beats)] for beats in metres])
     came_from = np.zeros((len(downbeat), n), np.int64)
     for beat in range(1, len(downbeat)):
         steps = score[:, None] - cost

@@ -23,6 +23,8 @@ from beatwalk.core import read_text
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
+from beatwalk.listen.dj_library import BeatGrid
+from beatwalk.listen.grid import MIN_SPAN_S, spliced, with_meter_between, with_tempo_between
 from beatwalk.types import Analysis, Float, frozen_array
 
 MIN_TAPS = 4
@@ -43,6 +45,12 @@ class Corrections:
 
     tempo_bpm: float | None = None  # track again, at about this tempo
     taps_s: Float | None = None  # track again, with beats where somebody tapped
+    anchors_s: tuple[float, ...] = ()  # track again, with beats exactly here
+    bar_anchors_s: tuple[float, ...] = ()  # track again, with the first beats of bars exactly here
+    metre: int | None = None  # find the bars again, of so many beats
+    from_s: float | None = None  # all corrections hold from here on. Default: from the start
+    to_s: float | None = None  # up to here. Default: to the end
+    grid: BeatGrid | None = None  # beats and bars of another program, instead of those that were heard
     double: bool = False  # add a beat between every two
     halve: bool = False  # keep every second beat, downbeats among them
     beats_per_bar: int | None = None
@@ -58,9 +66,41 @@ class Corrections:
         )
 
     @property
-    def needs_tracking(self) -> bool:
+    def moves_beats(self) -> bool:
         """Whether the beats have to be tracked again."""
-        return (self.tempo_bpm is not None and not self.steady) or self.taps_s is not None
+        tempo = self.tempo_bpm is not None and not self.steady
+        return tempo or self.taps_s is not None or bool(self.anchors_s or self.bar_anchors_s)
+
+    @property
+    def needs_tracking(self) -> bool:
+        """Whether beats or bars have to be found again in the sound."""
+        return self.moves_beats or self.metre is not None
+
+    @property
+    def ranged(self) -> bool:
+        """Whether they hold for a part of the song."""
+        return self.from_s is not None or self.to_s is not None
+
+    def span(self, duration_s: float) -> tuple[float, float]:
+        """Where the corrections hold in a song of `duration_s`: from when, and until when.
+
+        People read times from a display, so a beat a little before a named moment counts as one at it.
+
+        Raises
+        ------
+        SettingsError
+            The range ends before it begins, or lies outside the song.
+        """
+        start_s = 0.0 if self.from_s is None else self.from_s
+        end_s = duration_s if self.to_s is None else self.to_s
+        if not 0 <= start_s < end_s - MIN_SPAN_S or start_s >= duration_s:
+            raise SettingsError(
+                f"--from {start_s:g} s --to {end_s:g} s is no range of a song of {duration_s:.2f} s; "
+                "it must begin before it ends"
+            )
+        early_s = start_s - MIN_SPAN_S if self.from_s is not None else start_s
+        until_s = end_s - MIN_SPAN_S if end_s < duration_s else duration_s
+        return max(0.0, early_s), until_s
 
 
 def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
@@ -73,6 +113,8 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
     """
     if corrections.double and corrections.halve:
         raise SettingsError("--double and --halve undo each other; give one of them")
+    if corrections.ranged:
+        return _in_range(analysis, corrections)
     if corrections.double or corrections.halve or corrections.beats_per_bar is not None or corrections.shift_downbeat:
         _need_beats(analysis)
     if corrections.double:
@@ -88,6 +130,21 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Analysis:
     if corrections.shift_downbeat:
         analysis = shift_downbeats(analysis, corrections.shift_downbeat)
     return with_labels(analysis, corrections.labels) if corrections.labels else analysis
+
+
+def _in_range(analysis: Analysis, corrections: Corrections) -> Analysis:
+    """Apply what counts beats again between two moments; labels are for the whole song."""
+    if corrections.first_beat_s is not None:
+        raise SettingsError("--first-beat is of the whole song; in a range give --anchor-bar instead")
+    start_s, end_s = corrections.span(analysis.duration_s)
+    whole = replace(corrections, from_s=None, to_s=None, beats_per_bar=None, steady=False, tempo_bpm=None, labels=())
+    counted = apply_corrections(analysis, whole)
+    made = spliced(analysis, counted, start_s, end_s) if counted is not analysis else analysis
+    if corrections.steady:
+        made = with_tempo_between(made, corrections.tempo_bpm or made.tempo_bpm, start_s, end_s)
+    if corrections.beats_per_bar is not None:
+        made = with_meter_between(made, corrections.beats_per_bar, start_s, end_s)
+    return with_labels(made, corrections.labels) if corrections.labels else made
 
 
 def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Analysis:
@@ -290,7 +347,7 @@ def _first_column(line: str) -> str:
     if len(columned) > 1 and re.fullmatch(r"\d+,\d+", columned[0].strip()):
         return columned[0].strip().replace(",", ".")  # a decimal comma
     first = columned[0].strip().strip('"')
-    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0]
+    return first if _TWO_NUMBERS.fullmatch(first) else _COLUMNS.split(first, maxsplit=1)[0].strip('"')
 
 
 def usual_meter(analysis: Analysis) -> int:

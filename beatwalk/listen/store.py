@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from beatwalk.core import manifest_path, read_manifest
-from beatwalk.errors import PlanError
+from beatwalk.errors import PlanError, SettingsError
 from beatwalk.listen.analysis import TRACKERS, analyze_audio, hear_parts, track_again
 from beatwalk.listen.analysis_json import analysis_from_json, as_stored, read_analysis
 from beatwalk.listen.audio import open_audio, sha256_of, song_of
-from beatwalk.listen.corrections import Corrections, apply_corrections
-from beatwalk.listen.tracking import Hint
+from beatwalk.listen.corrections import Corrections, apply_corrections, with_rhythm
+from beatwalk.listen.grid import spliced
 from beatwalk.types import Analysis, Audio, Song
 
 PathLike = str | Path
@@ -63,16 +63,24 @@ def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
 
 
 def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:
-    """Correct an analysis: a tempo or taps track the song again, the other corrections count beats again.
+    """Correct an analysis: tempo, taps, anchors and metre track the song again, the others count beats again.
 
     Raises
     ------
     SettingsError
         A correction cannot be meant.
     """
+    if corrections.ranged and not replace(corrections, from_s=None, to_s=None):
+        raise SettingsError("--from and --to say where a correction holds; give one, such as --anchor or --metre")
+    if corrections.grid is not None and corrections.moves_beats:
+        raise SettingsError("--grid gives the beats, and --tempo, --tap and anchors find them; give one of them")
+    if corrections.grid is not None:
+        laid = with_rhythm(analysis, *corrections.grid.within(analysis.duration_s))
+        within = corrections.span(analysis.duration_s)
+        analysis = spliced(analysis, laid, *within) if corrections.ranged else laid
     if corrections.needs_tracking:
         audio = song if isinstance(song, Audio) else open_song(song)
-        analysis = track_again(analysis, audio, Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s))
+        analysis = track_again(analysis, audio, corrections)
     return as_stored(apply_corrections(analysis, corrections))
 
 

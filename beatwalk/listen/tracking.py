@@ -4,18 +4,20 @@ Conventions
 -----------
 - `track_rhythm(features, activations) -> Rhythm` is the default of `--tracker`; `librosa_tracker.track_beats` is the
   one without a network.
-- A person may hint at the tempo, or at where beats are (taps). Then there is a beat, whatever the network says.
+- A person may hint at the tempo, or at where beats are (taps), or fix beats. Then there is a beat, whatever the
+  network says, and what is fixed is met exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import DECODING, Decoding, Tempi, at_frame_rate, best_path, find_metres
+from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding, Tempi, at_frame_rate, best_path, find_metres
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
@@ -24,14 +26,19 @@ from beatwalk.listen.network import Activations
 from beatwalk.listen.plausibility import steady
 from beatwalk.types import Float, Float32, frozen_array
 
-_LOWEST_BPM, _HIGHEST_BPM = 30.0, 300.0  # limits of the tempo that a person may give
+LOWEST_BPM, HIGHEST_BPM = 30.0, 330.0  # limits of the tempo that a person may give
 _MOST_ODDS = 4.0  # larger log odds are clipped
 _SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
 _WALTZ_FACTOR = 0.97  # applied to the score of three beats a bar before it is compared with that of four
 _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
-_HINTED_PULSE_BONUS = 20.0  # log odds a second for a pulse where a person says that there is one
+_FIXED_ODDS = 300.0  # of a beat that a person fixed: no path is worth missing one
+_FIXED_S = 0.12  # no other beat lies so near to it
+_FIXED_BAR_ODDS = 1000.0  # of a bar that begins, or does not begin, where a person says so: no cost outweighs it
+_FIXED_SHORT_BAR = 4.0  # factor of the cost of short bars then: who places one bar means those around it, too
+# Log odds a second for a pulse where a person says that there is one: more than the surest network can deny.
+_HINTED_PULSE_BONUS = 1.5 * _MOST_ODDS * HIGHEST_BPM / 60
 # The network, the onset envelope and the tracker without a network each find beats that the others miss.
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
 _TRACKER_S = 0.025  # standard deviation of the distance to it
@@ -45,13 +52,14 @@ class Hint:
 
     tempo_bpm: float | None = None
     taps_s: Float | None = None  # shape (n_taps,)
+    beats_s: Float | None = None  # moments that are beats to the millisecond, increasing, shape (n_fixed,)
 
     def __post_init__(self) -> None:
-        expected = f"expected {_LOWEST_BPM:g} to {_HIGHEST_BPM:g} beats a minute"
-        if self.tempo_bpm is not None and not _LOWEST_BPM <= self.tempo_bpm <= _HIGHEST_BPM:
+        expected = f"expected {LOWEST_BPM:g} to {HIGHEST_BPM:g} beats a minute"
+        if self.tempo_bpm is not None and not LOWEST_BPM <= self.tempo_bpm <= HIGHEST_BPM:
             raise SettingsError(f"the tempo is {self.tempo_bpm:g}, {expected}")
         tapped = self._tapped_bpm
-        if tapped is not None and not _LOWEST_BPM <= tapped <= _HIGHEST_BPM:
+        if tapped is not None and not LOWEST_BPM <= tapped <= HIGHEST_BPM:
             apart = f"the taps are {60 / tapped:g} s apart, {tapped:.3g} beats a minute"
             raise SettingsError(f"{apart}; {expected}: are the times in seconds?")
 
@@ -64,12 +72,17 @@ class Hint:
         bpm, about = self.tempo_bpm, _ABOUT
         if bpm is None:
             bpm, about = self._tapped_bpm, _ABOUT**2
-        if bpm is None:
-            return Tempi(low_bpm=decoding.low_bpm, high_bpm=decoding.high_bpm, centre_bpm=decoding.centre_bpm)
-        return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm)
+        if bpm is not None:
+            spread = float(np.log2(about)) / 2
+            return Tempi(low_bpm=bpm / about, high_bpm=bpm * about, centre_bpm=bpm, spread_octaves=spread)
+        high_bpm = decoding.high_bpm
+        if self.beats_s is not None and len(self.beats_s) > 1:  # two that are fixed may be neighbours
+            nearest_bpm = 60 / float(np.diff(self.beats_s).min())
+            high_bpm = max(high_bpm, min(HIGHEST_BPM, nearest_bpm) * _ABOUT)
+        return Tempi(low_bpm=decoding.low_bpm, high_bpm=high_bpm, centre_bpm=decoding.centre_bpm)
 
     def __bool__(self) -> bool:
-        return self.tempo_bpm is not None or self.taps_s is not None
+        return any(said is not None for said in (self.tempo_bpm, self.taps_s, self.beats_s))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,6 +126,8 @@ def find_pulse(
     odds, downbeat_odds = _observations(features, activations, hint)
     other = other or track_beats(features)
     joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
+    fixed_s = np.zeros(0) if hint.beats_s is None else hint.beats_s
+    _fix(joint, fixed_s)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
     paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
@@ -120,8 +135,16 @@ def find_pulse(
     path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
     # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
-    kept, beats = _kept(features, path.frames, odds, keep_all=bool(hint), only_steady=not certain)
+    kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
     return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
+
+
+def pulse_at(features: Features, activations: Activations, beats: Beats) -> Pulse:
+    """Beats that are known already, with what the network says of the bars at each."""
+    downbeat_odds = _observations(features, activations, Hint())[1]
+    frames = np.rint(beats.times_s * FRAME_RATE_HZ).astype(np.int64)
+    at = downbeat_odds[np.clip(frames, 0, len(downbeat_odds) - 1)].astype(np.float64)
+    return Pulse(beats=beats, downbeat_odds=at)
 
 
 def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
@@ -129,10 +152,7 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     beats = pulse.beats
     if not len(beats.times_s):
         return _nothing()
-    evidence = decoding.downbeat * pulse.downbeat_odds
-    if decoding.evidence:
-        evidence = evidence + decoding.evidence * downbeat_evidence(features, beats.times_s)
-    positions, metres = find_metres(evidence, decoding)
+    positions, metres = find_metres(bar_evidence(features, pulse, decoding), decoding)
     downbeats = np.flatnonzero(positions == 0)
     usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
     bars = Bars(
@@ -140,6 +160,51 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
         beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats.times_s), usual), np.int64),
     )
     return Rhythm(beats=beats, bars=bars)
+
+
+def bar_evidence(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Float:
+    """Weigh what says that a bar begins on each beat: log odds, shape (n_beats,)."""
+    evidence = decoding.downbeat * pulse.downbeat_odds
+    if decoding.evidence and len(evidence):
+        evidence = evidence + decoding.evidence * downbeat_evidence(features, pulse.beats.times_s)
+    return evidence
+
+
+def fixed_metres(
+    evidence: Float, begins: NDArray[np.int64], considered: Sequence[int] = METRES, decoding: Decoding = DECODING
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the bars over beats some of which a person knows, as `find_metres` does.
+
+    Parameters
+    ----------
+    evidence
+        Log odds that a bar begins on each beat, shape (n_beats,).
+    begins
+        1 where a bar is known to begin, -1 where none does, 0 where nobody knows, shape (n_beats,).
+    considered
+        Numbers of beats that a bar may have.
+    """
+    if begins.any():
+        decoding = replace(decoding, short_bar=_FIXED_SHORT_BAR * decoding.short_bar)
+    held = np.where(begins != 0, _FIXED_BAR_ODDS * begins, np.clip(evidence, -_FIXED_BAR_ODDS, _FIXED_BAR_ODDS))
+    return find_metres(held, decoding, considered)
+
+
+def _fix(joint: Float32, fixed_s: Float) -> None:
+    """Let every path lead through the frames of fixed beats, and none through those beside them."""
+    if not len(fixed_s):
+        return
+    frames = _fixed_frames(fixed_s, len(joint))
+    nearest_s = min(_FIXED_S, 0.4 * float(np.diff(fixed_s).min())) if len(fixed_s) > 1 else _FIXED_S
+    beside = int(nearest_s * FRAME_RATE_HZ)
+    around = np.clip(frames[:, None] + np.arange(-beside, beside + 1), 0, len(joint) - 1)
+    joint[around.ravel()] = -_FIXED_ODDS
+    joint[frames] = _FIXED_ODDS
+
+
+def _fixed_frames(fixed_s: Float, n: int) -> NDArray[np.int64]:
+    """The frame of each fixed beat, of `n`."""
+    return np.clip(np.rint(fixed_s * FRAME_RATE_HZ).astype(np.int64), 0, n - 1)
 
 
 def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
@@ -162,7 +227,8 @@ def _observations(features: Features, activations: Activations, hint: Hint) -> t
     beat = np.clip(at_frame_rate(activations.beat, n), -_MOST_ODDS, _MOST_ODDS)
     downbeat = at_frame_rate(activations.downbeat, n)
     share = np.clip(_probability(downbeat) / _probability(beat), *_SHARE_RANGE)
-    beat[~features.audible] = 0.0
+    if not hint:  # a pulse goes on through a pause; who hints at one does not mean the silence between clicks
+        beat[~features.audible] = 0.0
     if hint.taps_s is not None:
         for tap_s in hint.taps_s:
             frames = np.arange(max(0, int((tap_s - 0.2) * FRAME_RATE_HZ)), min(n, int((tap_s + 0.2) * FRAME_RATE_HZ)))
@@ -175,7 +241,13 @@ def _probability(odds: Float | Float32) -> Float:
 
 
 def _kept(
-    features: Features, frames: NDArray[np.int64], odds: Float32, *, keep_all: bool, only_steady: bool
+    features: Features,
+    frames: NDArray[np.int64],
+    odds: Float32,
+    fixed_s: Float,
+    *,
+    keep_all: bool,
+    only_steady: bool,
 ) -> tuple[NDArray[np.int64], Beats]:
     """Drop beats in silence and beats that nobody would tap from a path; the frames and the beats that remain."""
     if not len(frames):
@@ -185,6 +257,9 @@ def _kept(
     kept = sounding(features)[frames] & (keep_all | (around > _MIN_CONFIDENCE))
     # many songs begin on their first beat, which may then be found just before them
     times_s = np.maximum(0.0, (frames + _peak_offset(odds, frames)) / FRAME_RATE_HZ)
+    for frame, fixed in zip(_fixed_frames(fixed_s, features.n_frames), fixed_s, strict=True):
+        times_s[frames == frame] = fixed
+        kept |= frames == frame
     kept &= times_s < features.duration_s
     if only_steady:
         kept &= steady(times_s)

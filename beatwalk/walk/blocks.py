@@ -16,7 +16,7 @@ import numpy as np
 from beatwalk.core import Denoised, OnEvent
 from beatwalk.models import Array, host, joined
 from beatwalk.perception import Pictures, is_tensor, successive_change
-from beatwalk.types import Float, Segment
+from beatwalk.types import Float, Segment, Storyboard
 from beatwalk.walk.controller import PaceController
 from beatwalk.walk.job import SegmentJob
 from beatwalk.walk.latent_preview import LatentPreview
@@ -61,7 +61,7 @@ def walk_blocks(
     if song is not None and closed_loop and controller is None:
         latents = walk.latents_on(segment, path, np.zeros(1))
         colors = song.preview.colors(latents)
-        controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk), path.walked)
+        controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk.plan), path.walked)
     while first < job.end:
         # As many as the whole segment has in a block, because pictures may depend on their batch.
         count = min(settings.feedback.block_frames, segment.n_frames - first)
@@ -104,13 +104,13 @@ def resumed_state(walk: Walk, job: SegmentJob, survey: SegmentSurvey, kept: Arra
         return SegmentState.from_arrays(kept, latent=latent, reduced=reduced)
     return SegmentState.from_arrays(
         kept, latent=latent, reduced=reduced, arc=survey.path.arc, progress=job.progress,
-        memory_bytes=memory_of(walk), walked=survey.path.walked,
+        memory_bytes=memory_of(walk.plan), walked=survey.path.walked,
     )  # fmt: skip
 
 
-def memory_of(walk: Walk) -> float:
+def memory_of(plan: Storyboard) -> float:
     """Bytes that samples may take."""
-    return walk.plan.settings.walk.lookahead_mb * 2**20
+    return plan.settings.walk.lookahead_mb * 2**20
 
 
 def _prepared(

@@ -8,19 +8,21 @@ frames are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log1p
 
 import numpy as np
 
-from beatwalk.models import Array, host, joined
+from beatwalk.models import Array, host, joined, like
 from beatwalk.perception import successive_change
-from beatwalk.types import Float, Segment
+from beatwalk.types import Float, Float32, Frames, Segment
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
+
+MOST_PICTURES = TUNING.max_fitted  # that calibrate a song
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,65 @@ def steps_a_frame(walk: Walk) -> float:
     return walk.steps + walk.generator.decoding_steps
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibrationPicture:
+    """A picture of the song that its latent preview is fitted to; every other one tells how noise changes it."""
+
+    latents: Float32  # on the host, shape (1, rows, columns, channels)
+    picture: Frames  # which they decode to, shape (1, height, width, 3)
+    nudged: Float32  # perceived change of the picture whose noise is moved a little, shape (1,); or (0,)
+    previewed: Float32  # latents of previews before and after that, shape (2, rows, columns, channels); or (0, …)
+    cost: Cost
+
+
+def calibration_picture(
+    walk: Walk, index: int, nudge_travel: float = TUNING.nudge_travel
+) -> CalibrationPicture | None:
+    """Make one of the pictures that calibrate a song, each by itself; None where it has no more than `index`."""
+    frame_steps, cost = steps_a_frame(walk), Cost()
+    steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
+    share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.walk_frames
+    count = int(np.clip(share * frame_steps / steps_a_picture, TUNING.min_fitted, MOST_PICTURES))
+    if index >= count:
+        return None
+    at = np.linspace(0, len(walk.plan.segments) - 1e-6, count)[index]
+    segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
+    moving = NoisePath(start=replace(walk.start(), travel=float(2 * index)), travel=nudge_travel)
+    noise = walk.noise_on(moving, np.array([0.0, 1.0]))
+    made = 2 if index % 2 == 0 else 1
+    complete = walk.latents(segment, noise[:made], progress[:made], steps=walk.steps)
+    shown = walk.decode(complete)
+    cost = cost.plus(walk, denoised=made, steps=walk.steps).plus(walk, decoded=made)
+    latents = host(complete)
+    nudged, previewed = np.zeros(0, np.float32), latents[:0]
+    if made == 2:
+        nudged = host(successive_change(shown.reduced()))
+        previewed = host(walk.latents(segment, noise, progress, steps=walk.probe_steps))
+        cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
+    return CalibrationPicture(
+        latents=latents[:1], picture=shown[:1].host(), nudged=nudged, previewed=previewed, cost=cost
+    )
+
+
+def fitted_song(
+    walk: Walk, pictures: Sequence[CalibrationPicture], nudge_travel: float = TUNING.nudge_travel
+) -> tuple[SongCalibration, Cost]:
+    """Fit a latent preview to a song's pictures, and compare what it shows with what they show."""
+    preview = LatentPreview.fitted(
+        np.concatenate([one.latents for one in pictures]), np.concatenate([one.picture for one in pictures])
+    )
+    place = walk.noise_on(NoisePath(start=walk.start(), travel=0.0), np.zeros(1))
+    colors = preview.colors(like(np.concatenate([one.previewed for one in pictures]), place))
+    real = float(np.mean(np.concatenate([one.nudged for one in pictures])))
+    seen = float(preview_change(colors[::2], colors[1::2]).mean())
+    found = SongCalibration(
+        preview=preview,
+        ratio=real / seen if min(real, seen) > TUNING.still else 1.0,
+        noise_speed=max(real / nudge_travel, 1e-3),
+    )
+    return found, sum((one.cost for one in pictures), start=Cost())
+
+
 def calibrate_song(
     walk: Walk, nudge_travel: float = TUNING.nudge_travel, beat: Callable[[], None] = lambda: None
 ) -> tuple[SongCalibration, Cost]:
@@ -90,36 +151,13 @@ def calibrate_song(
     At every other picture the noise is also moved a little, by `nudge_travel` seeds: this tells how fast the noise
     changes the picture, and how much of a change previews show. `beat` is called before every picture.
     """
-    frame_steps, cost = steps_a_frame(walk), Cost()
-    steps_a_picture = frame_steps + (frame_steps + 2 * walk.probe_steps) / 2
-    share = TUNING.fitted_part * walk.plan.settings.feedback.probe_share * walk.plan.walk_frames
-    count = int(np.clip(share * frame_steps / steps_a_picture, TUNING.min_fitted, TUNING.max_fitted))
-    latents, pictures, previewed = [], [], []
-    changes: list[float] = []
-    for i, at in enumerate(np.linspace(0, len(walk.plan.segments) - 1e-6, count)):
+    pictures = []
+    for index in range(MOST_PICTURES):
         beat()
-        segment, progress = walk.plan.segments[int(at)], np.full(2, at % 1)
-        moving = NoisePath(start=replace(walk.start(), travel=float(2 * i)), travel=nudge_travel)
-        noise = walk.noise_on(moving, np.array([0.0, 1.0]))
-        made = 2 if i % 2 == 0 else 1
-        complete = walk.latents(segment, noise[:made], progress[:made], steps=walk.steps)
-        shown = walk.decode(complete)
-        cost = cost.plus(walk, denoised=made, steps=walk.steps).plus(walk, decoded=made)
-        latents.append(host(complete[:1]))
-        pictures.append(shown[:1].host())
-        if made == 2:
-            changes.extend(host(successive_change(shown.reduced())))
-            previewed.append(walk.latents(segment, noise, progress, steps=walk.probe_steps))
-            cost = cost.plus(walk, denoised=2, steps=walk.probe_steps)
-    preview = LatentPreview.fitted(np.concatenate(latents), np.concatenate(pictures))
-    colors = preview.colors(joined(previewed))
-    real, seen = float(np.mean(changes)), float(preview_change(colors[::2], colors[1::2]).mean())
-    found = SongCalibration(
-        preview=preview,
-        ratio=real / seen if min(real, seen) > TUNING.still else 1.0,
-        noise_speed=max(real / nudge_travel, 1e-3),
-    )
-    return found, cost
+        if (made := calibration_picture(walk, index, nudge_travel)) is None:
+            break
+        pictures.append(made)
+    return fitted_song(walk, pictures, nudge_travel)
 
 
 @dataclass(frozen=True, kw_only=True)

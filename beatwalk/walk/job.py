@@ -37,6 +37,11 @@ class SegmentJob:
         return self.segment.n_frames if self.part is None else self.part.end
 
     @property
+    def whole_part(self) -> SegmentPart:
+        """The frames to make, as a part of the segment."""
+        return self.part or SegmentPart(segment=self.segment, begin=0, end=self.segment.n_frames)
+
+    @property
     def progress(self) -> Float:
         """Cumulated target speed divided by its total; shape (n_frames + 1,), from 0 to exactly 1.
 

@@ -12,7 +12,7 @@ travels in each segment, and fixes a part of that. The rest is added as a detour
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,9 +23,9 @@ from beatwalk.types import Float, Segment, Storyboard, Targets
 from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song
 from beatwalk.walk.latent_preview import preview_change
-from beatwalk.walk.noise import NoisePath, NoisePosition
+from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
-from beatwalk.walk.walk import Walk
+from beatwalk.walk.walk import Walk, start_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +60,49 @@ def most_travel(segment: Segment) -> float:
     return TUNING.max_travel_a_frame * segment.n_frames
 
 
+@dataclass(frozen=True, kw_only=True)
+class PromptPreviews:
+    """How far prompts are from each other in the previews of one chunk of segments."""
+
+    changes: Mapping[int, tuple[float, ...]]  # from preview to preview, for each segment whose prompt moves
+    farthest: float  # change from one keyframe to the next
+    cost: Cost
+
+
+def chunks_of(plan: Storyboard) -> range:
+    """The chunks of segments whose prompts are previewed together, wherever that is."""
+    return range(-(-len(plan.segments) // TUNING.chunk))
+
+
+def preview_prompts(
+    walk: Walk, song: SongCalibration, chunk: int, beat: Callable[[], None] = lambda: None
+) -> PromptPreviews:
+    """Preview the prompts of one chunk of segments, with the noise at rest: three previews a segment.
+
+    All have the same noise, so within a chunk a keyframe's preview serves the segments on both sides of it. No chunk
+    needs another one, so several can be made at once.
+    """
+    segments = walk.plan.segments[chunk * TUNING.chunk : (chunk + 1) * TUNING.chunk]
+    at_rest = walk.noise_on(NoisePath(start=walk.start(), travel=0.0), np.zeros(1))
+    shown, cost = dict[int, Array](), Cost()
+    for segment in segments:
+        if not walk.prompt_moves(segment):
+            continue
+        beat()
+        before = shown.get(segment.index - 1)
+        progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
+        colors = song.preview_colors(walk, segment, joined([at_rest] * len(progress)), progress)
+        cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
+        shown[segment.index] = colors if before is None else joined([before[-1:], colors])
+    farthest = 0.0
+    for colors in shown.values():
+        farthest = max(farthest, float(preview_change(colors[:1], colors[-1:]).max()))
+    changes = {index: preview_change(colors[:-1], colors[1:]) for index, colors in shown.items()}
+    return PromptPreviews(
+        changes={index: tuple(map(float, found)) for index, found in changes.items()}, farthest=farthest, cost=cost
+    )
+
+
 def run_pilot(walk: Walk, targets: Targets, tell: OnEvent = lambda event: None) -> Pilot:
     """Look at the whole song, and fix where the noise of every keyframe lies.
 
@@ -72,21 +115,52 @@ def run_pilot(walk: Walk, targets: Targets, tell: OnEvent = lambda event: None) 
     def beat() -> None:
         tell(Surveying(segment=0, done=0.0))
 
-    plan, moves = walk.plan, walk.plan.settings.walk.path != "prompts"
-    if not plan.settings.feedback.enabled:  # one seed a keyframe, as peers walk
-        travels = [1.0 if moves and segment.end.seed is None else 0.0 for segment in plan.segments]
-        return Pilot(scale=None, song=None, noise=_joined(walk.start(), plan, travels), cost=Cost())
+    if not walk.plan.settings.feedback.enabled:
+        return unmeasured_pilot(walk.plan)
     song, cost = calibrate_song(walk, beat=beat)
-    lengths, cost_of_lengths = _prompt_lengths(walk, song, beat)
-    scale, travels = plan.settings.walk.pace / float(plan.timeline.fps), []
+    previews = [preview_prompts(walk, song, chunk, beat) for chunk in chunks_of(walk.plan)]
+    return measured_pilot(walk.plan, targets, song, cost, previews)
+
+
+def unmeasured_pilot(plan: Storyboard) -> Pilot:
+    """The pilot of a walk without feedback: one seed a keyframe, as peers walk."""
+    moves = plan.settings.walk.path != "prompts"
+    travels = [1.0 if moves and segment.end.seed is None else 0.0 for segment in plan.segments]
+    return Pilot(scale=None, song=None, noise=_joined(plan, travels), cost=Cost())
+
+
+def measured_pilot(
+    plan: Storyboard, targets: Targets, song: SongCalibration, cost: Cost, previews: Sequence[PromptPreviews]
+) -> Pilot:
+    """The pilot, once all of it has been measured.
+
+    Parameters
+    ----------
+    cost
+        Of calibrating the song.
+    previews
+        Of all chunks, in order.
+    """
+    moves, scale = plan.settings.walk.path != "prompts", plan.settings.walk.pace / float(plan.timeline.fps)
+    lengths, travels = _prompt_lengths(plan, song, previews), []
     for segment, length in zip(plan.segments, lengths, strict=True):
         wanted = scale * float(wanted_steps(targets, segment).sum())
         predicted = noise_length(wanted, length) / song.noise_speed
         fixed = min(TUNING.fixed_travel * predicted, most_travel(segment))
         # Rounded, so that the rounding errors of pictures on other machines do not add up along the chain.
         travels.append(round(fixed, 3) if moves and segment.end.seed is None else 0.0)
-    noise = _joined(walk.start(), plan, travels)
-    return Pilot(scale=scale, song=song, noise=noise, cost=cost + cost_of_lengths)
+    cost = sum((one.cost for one in previews), start=cost)
+    return Pilot(scale=scale, song=song, noise=_joined(plan, travels), cost=cost)
+
+
+def _prompt_lengths(plan: Storyboard, song: SongCalibration, previews: Sequence[PromptPreviews]) -> Float:
+    """About how long each segment's change of prompt is."""
+    lengths = np.zeros(len(plan.segments))
+    farthest = max((one.farthest for one in previews), default=0.0)
+    for one in previews:
+        for index, changes in one.changes.items():
+            lengths[index] = song.ratio * arc_lengths(np.array(changes), farthest).sum()
+    return lengths
 
 
 def noise_length(wanted: float, prompt_length: float) -> float:
@@ -97,41 +171,11 @@ def noise_length(wanted: float, prompt_length: float) -> float:
     return float(np.sqrt(max(wanted**2 - prompt_length**2, 0.0)))
 
 
-def _joined(start: NoisePosition, plan: Storyboard, travels: list[float]) -> tuple[NoisePath, ...]:
+def _joined(plan: Storyboard, travels: list[float]) -> tuple[NoisePath, ...]:
     """The noise of all segments, each from where the one before ends."""
-    moves, paths = plan.settings.walk.path != "prompts", []
+    moves, start, paths = plan.settings.walk.path != "prompts", start_of(plan), []
     for segment, travel in zip(plan.segments, travels, strict=True):
         paths.append(NoisePath(start=start, travel=travel, pinned=segment.end.seed if moves else None))
         end = paths[-1].end
         start = replace(end, travel=round(end.travel, 3))
     return tuple(paths)
-
-
-def _prompt_lengths(walk: Walk, song: SongCalibration, beat: Callable[[], None]) -> tuple[Float, Cost]:
-    """About how long each segment's change of prompt is, with the noise at rest: from three previews each.
-
-    All have the same noise, so a keyframe's preview serves the segments on both sides of it.
-    """
-    segments, lengths, cost = walk.plan.segments, np.zeros(len(walk.plan.segments)), Cost()
-    at_rest = walk.noise_on(NoisePath(start=walk.start(), travel=0.0), np.zeros(1))
-    shown: dict[int, Array] = {}
-    for segment in segments:
-        if not walk.prompt_moves(segment):
-            continue
-        beat()
-        before = shown.get(segment.index - 1)
-        progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
-        colors = song.preview_colors(walk, segment, joined([at_rest] * len(progress)), progress)
-        cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
-        shown[segment.index] = colors if before is None else joined([before[-1:], colors])
-    if not shown:
-        return lengths, cost
-    # A keyframe that two segments share counts once, and so does every pair.
-    ends = joined([colors[[-1] if index - 1 in shown else [0, -1]] for index, colors in shown.items()])
-    farthest = 0.0
-    for i in range(1, len(ends)):
-        beat()
-        farthest = max(farthest, float(preview_change(ends[i - 1 : i], ends[i:]).max()))
-    for index, colors in shown.items():
-        lengths[index] = song.ratio * arc_lengths(preview_change(colors[:-1], colors[1:]), farthest).sum()
-    return lengths, cost

@@ -8,6 +8,8 @@ that the next run resumes after the last grain. Whatever is missing, damaged or 
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +140,28 @@ def write_state(work: WorkFolder, index: int, state: Mapping[str, NDArray[Any]])
         np.savez(target, **state, checksum=checksum)  # type: ignore[arg-type]
 
 
+def state_to_bytes(state: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays of a state as the bytes of a file, for another process or machine."""
+    kept = io.BytesIO()
+    np.savez(kept, **state)  # type: ignore[arg-type]
+    return kept.getvalue()
+
+
+def state_from_bytes(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of a state from the bytes of `state_to_bytes`, or from those of a file of `write_state`.
+
+    Raises
+    ------
+    ValueError
+        The bytes are something else, or damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
+            return {name: data[name] for name in data.files if name != "checksum"}
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"these are not the bytes of a state: {error}") from None
+
+
 def _state_checksum(work: WorkFolder, file: Path, state: Mapping[str, NDArray[Any]]) -> bytes:
     digest = hashlib.sha256(work.mark_of(file).encode())
     for name, values in sorted(state.items()):
@@ -166,18 +190,23 @@ def frames_there(work: WorkFolder, parts: Sequence[SegmentPart]) -> int:
     return count
 
 
+def read_grain(path: Path, first: int) -> Grain | None:
+    """Read the record of a file of frames, given the first of them; None if the frames are not the ones recorded."""
+    if (found := _recorded(path, first)) is None:
+        return None
+    grain, recorded = found
+    try:
+        return grain if recorded == file_sha256(path) else None
+    except OSError:
+        return None
+
+
 def _grains(work: WorkFolder, part: SegmentPart) -> list[Grain]:
     """The grains of a segment from its part's first frame on, as far as they are whole."""
     grains, first = [], part.begin
     while first < part.end:
-        path = work.frames_file(part.index, first)
-        if (found := _recorded(path, first)) is None or found[0].last > part.end:
-            break
-        grain, recorded = found
-        try:
-            if recorded != file_sha256(path):
-                break
-        except OSError:
+        grain = read_grain(work.frames_file(part.index, first), first)
+        if grain is None or grain.last > part.end:
             break
         grains.append(grain)
         first = grain.last

@@ -13,20 +13,16 @@ from beatwalk.walk.arc import ArcMap
 from beatwalk.walk.calibration import Cost, SongCalibration
 from beatwalk.walk.latent_preview import LatentPreview
 from beatwalk.walk.noise import NoisePath, NoisePosition
-from beatwalk.walk.pilot import Pilot
+from beatwalk.walk.pilot import Pilot, PromptPreviews
 from beatwalk.walk.segment_path import SegmentPath
 from beatwalk.walk.survey import SegmentSurvey
 
 
 def pilot_to_json(pilot: Pilot) -> dict[str, Any]:
     """Write a pilot as plain data."""
-    song = pilot.song and {
-        "preview": _array_to_json(pilot.song.preview.weights),
-        "ratio": pilot.song.ratio,
-        "noise_speed": pilot.song.noise_speed,
-    }
+    song = pilot.song and song_to_json(pilot.song)
     noise = [_noise_to_json(path) for path in pilot.noise]
-    return {"scale": pilot.scale, "song": song, "noise": noise, **_cost_to_json(pilot.cost)}
+    return {"scale": pilot.scale, "song": song, "noise": noise, **cost_to_json(pilot.cost)}
 
 
 def pilot_from_json(data: Mapping[str, Any]) -> Pilot:
@@ -37,16 +33,55 @@ def pilot_from_json(data: Mapping[str, Any]) -> Pilot:
     KeyError, TypeError, ValueError
         The data is something else.
     """
-    song = data["song"] and SongCalibration(
-        preview=LatentPreview(weights=_array_from_json(data["song"]["preview"])),
-        ratio=float(data["song"]["ratio"]),
-        noise_speed=float(data["song"]["noise_speed"]),
-    )
     return Pilot(
         scale=data["scale"],
-        song=song,
+        song=data["song"] and song_from_json(data["song"]),
         noise=tuple(_noise_from_json(path) for path in data["noise"]),
-        cost=_cost_from_json(data),
+        cost=cost_from_json(data),
+    )
+
+
+def song_to_json(song: SongCalibration) -> dict[str, Any]:
+    """Write a song's calibration as plain data."""
+    return {
+        "preview": _array_to_json(song.preview.weights),
+        "ratio": song.ratio,
+        "noise_speed": song.noise_speed,
+    }
+
+
+def song_from_json(data: Mapping[str, Any]) -> SongCalibration:
+    """Read a song's calibration from the data of `song_to_json`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The data is something else.
+    """
+    return SongCalibration(
+        preview=LatentPreview(weights=_array_from_json(data["preview"])),
+        ratio=float(data["ratio"]),
+        noise_speed=float(data["noise_speed"]),
+    )
+
+
+def previews_to_json(previews: PromptPreviews) -> dict[str, Any]:
+    """Write what a chunk's previews show as plain data."""
+    return {"changes": list(previews.changes.items()), "farthest": previews.farthest, **cost_to_json(previews.cost)}
+
+
+def previews_from_json(data: Mapping[str, Any]) -> PromptPreviews:
+    """Read what a chunk's previews show from the data of `previews_to_json`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The data is something else.
+    """
+    return PromptPreviews(
+        changes={int(index): tuple(map(float, found)) for index, found in data["changes"]},
+        farthest=float(data["farthest"]),
+        cost=cost_from_json(data),
     )
 
 
@@ -60,7 +95,7 @@ def survey_to_json(survey: SegmentSurvey) -> dict[str, Any]:
         "walked": path.walked,
         "alphas": path.arc.alphas.tolist(),
         "distances": path.arc.distances.tolist(),
-        **_cost_to_json(survey.cost),
+        **cost_to_json(survey.cost),
     }
 
 
@@ -80,7 +115,7 @@ def survey_from_json(data: Mapping[str, Any]) -> SegmentSurvey:
         time_ratio=float(data["time_ratio"]),
         walked=None if data["walked"] is None else float(data["walked"]),
     )
-    return SegmentSurvey(path=path, cost=_cost_from_json(data))
+    return SegmentSurvey(path=path, cost=cost_from_json(data))
 
 
 def _noise_to_json(path: NoisePath) -> dict[str, Any]:
@@ -100,11 +135,13 @@ def _noise_from_json(data: Mapping[str, Any]) -> NoisePath:
     )
 
 
-def _cost_to_json(cost: Cost) -> dict[str, Any]:
+def cost_to_json(cost: Cost) -> dict[str, Any]:
+    """Write a cost as plain data."""
     return {"probes": cost.n_probes, "cost": cost.frames}
 
 
-def _cost_from_json(data: Mapping[str, Any]) -> Cost:
+def cost_from_json(data: Mapping[str, Any]) -> Cost:
+    """Read a cost from the data of `cost_to_json`."""
     return Cost(n_probes=int(data["probes"]), frames=float(data["cost"]))
 
 

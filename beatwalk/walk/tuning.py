@@ -41,6 +41,9 @@ class WalkTuning:
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
     # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
     fixed_travel: float = 0.5
+    # Segments whose prompts are previewed together: each chunk costs one preview more than its segments alone, a
+    # sixteenth here, and that many can be measured at once elsewhere. It must not depend on who measures.
+    chunk: int = 8
 
     # Survey
     chord: float = 0.015  # length between neighbouring latent previews that is aimed at if they suffice; by hand

@@ -122,8 +122,7 @@ class Walk:
 
     def start(self) -> NoisePosition:
         """Where the noise of the first keyframe lies."""
-        seed = self.plan.keyframes[0].seed
-        return NoisePosition(origin=self.plan.settings.seed if seed is None else seed)
+        return start_of(self.plan)
 
     def latents_on(self, segment: Segment, path: SegmentPath, alphas: Float) -> Array:
         """Latents at positions `alphas`, shape (n,) → (n, rows, columns, channels)."""
@@ -206,6 +205,12 @@ class Walk:
                 self._noises.popitem(last=False)
         self._noises.move_to_end(seed)
         return self._noises[seed]
+
+
+def start_of(plan: Storyboard) -> NoisePosition:
+    """Where the noise of a plan's first keyframe lies."""
+    seed = plan.keyframes[0].seed
+    return NoisePosition(origin=plan.settings.seed if seed is None else seed)
 
 
 def check_video_size(size: tuple[int, int], multiple: int, name: str) -> None:

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from beatwalk.errors import BeatwalkError, SettingsError
 from beatwalk.listen import (
+    MIN_TAPS,
     Activations,
     Beats,
+    Corrections,
     Features,
-    Hint,
     analyze,
     extract_features,
-    find_pulse,
     import_librosa,
     rhythm_of,
     run_network,
     track_beats,
-    with_bars,
+    tracked_again,
     with_rhythm,
 )
 from beatwalk.types import Analysis
@@ -34,7 +34,6 @@ from beatwalk.web.problems import as_json
 from beatwalk.web.project import Project
 from beatwalk.web.waveform import write_waveform
 
-MIN_TAPS = 4
 LOAD_AFTER_S = 1.0
 
 
@@ -107,9 +106,9 @@ class Hearing:
             return self._ears[1]
 
     def track(
-        self, project: Project, analysis: Analysis, *, tempo_bpm: float | None, taps_s: list[float] | None
+        self, project: Project, analysis: Analysis, taps_s: list[float] | None, corrections: Corrections
     ) -> Analysis:
-        """Track the beats again, as a person hints.
+        """Track the beats again, as a person hints, in the range that the corrections name.
 
         Raises
         ------
@@ -119,11 +118,8 @@ class Hearing:
         taps = None if taps_s is None else np.unique(np.round(np.array(taps_s, float), 4))
         if taps is not None and len(taps) < MIN_TAPS:
             raise SettingsError(f"{len(taps)} taps are too few; tap along for at least {MIN_TAPS} beats")
-        hint = Hint(tempo_bpm=tempo_bpm, taps_s=taps)
         ears = self.warm(project).result()
-        pulse = find_pulse(ears.features, ears.activations, hint, other=ears.other)
-        rhythm = with_bars(ears.features, pulse)
-        return with_rhythm(analysis, rhythm.beats, rhythm.bars)
+        return tracked_again(analysis, ears.features, ears.activations, replace(corrections, taps_s=taps), ears.other)
 
     def listen_again(self, project: Project, analysis: Analysis, tracker: str) -> Analysis:
         """Track the beats again with one of the trackers of `beatwalk analyze`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -22,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from beatwalk import api
 from beatwalk.core import Cancel, Event, Rendered, WorkFolder, Working, frames_key, whole_or_nothing
 from beatwalk.errors import CancelledError, PlanError
-from beatwalk.jobs import picture_seeds, preview_overrides
-from beatwalk.models import ModelKeeper, ModelRequest
+from beatwalk.jobs import estimated_s, picture_seeds, preview_overrides
+from beatwalk.models import ModelKeeper, ModelRequest, count_cuda_devices
 from beatwalk.plan import merge, settings_from, walk_targets_of
-from beatwalk.preflight import estimated_s, needed_bytes, output_bytes
+from beatwalk.preflight import FINISHING, needed_bytes, output_bytes, seconds_a_frame
 from beatwalk.settings import AFTERWARDS, Settings
 from beatwalk.sizes import NamedSize
 from beatwalk.web.frames import jpeg_of
@@ -188,8 +189,15 @@ class Making:
             if self._awaited.get(project, ("",))[0] == key:
                 del self._awaited[project]
 
-    def estimate(self, project: Project, device: str, changes: dict[str, Any]) -> dict[str, Any]:
+    def estimate(
+        self, project: Project, device: str, changes: dict[str, Any], *, workers: int = 0, cards: str = ""
+    ) -> dict[str, Any]:
         """How long a render takes and how much disk it needs; the model is measured the first time.
+
+        Parameters
+        ----------
+        workers, cards
+            Who renders, as in `Job`.
 
         Raises
         ------
@@ -208,12 +216,18 @@ class Making:
 
         def measure() -> tuple[float, tuple[int, int]]:
             generator = self._models.of(ModelRequest.of(plan, device=device))
-            sized, walk = api.prepare(plan, generator)
+            _, walk = api.prepare(plan, generator)
             if key not in self._pace:
-                self._pace[key] = estimated_s(sized, walk) / sized.rendered_frames
-            return self._pace[key] * plan.rendered_frames, walk.size
+                self._pace[key] = seconds_a_frame(walk)
+            return self._pace[key], walk.size
 
-        seconds, size = self._pool.submit(measure).result()
+        frame_s, size = self._pool.submit(measure).result()
+        if cards or workers:
+            on_cards = max(1, count_cuda_devices()) if cards else workers
+            cores = None if cards else os.cpu_count() or 1
+            seconds = estimated_s(plan, frame_s, workers=on_cards, cores=cores)
+        else:
+            seconds = frame_s * (plan.rendered_frames + FINISHING * plan.timeline.n_frames)
         work = WorkFolder(project.videos / "estimate.mp4")
         frames = plan.timeline.n_frames
         needed = needed_bytes(work, frames, size) + output_bytes(settings.video, frames, size)

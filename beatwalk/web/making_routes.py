@@ -52,6 +52,8 @@ class Estimate(_Body):
     """What to estimate."""
 
     device: Device = "auto"
+    workers: int = Field(default=0, ge=0, le=MAX_WORKERS)  # as for a render
+    cards: Literal["", "all"] = ""
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -105,7 +107,9 @@ def making_routes(server: Server) -> "APIRouter":
     @router.post("/projects/{name}/estimate", tags=["renders"])
     def estimate(name: str, body: Estimate) -> dict[str, Any]:
         """Time and disk that a render takes. The first estimate with a model measures it, which takes seconds."""
-        return server.making.estimate(server.projects.get(name), body.device, body.settings)
+        return server.making.estimate(
+            server.projects.get(name), body.device, body.settings, workers=body.workers, cards=body.cards
+        )
 
     @router.post("/projects/{name}/renders", tags=["renders"], status_code=201)
     def render(name: str, body: Render) -> dict[str, Any]:

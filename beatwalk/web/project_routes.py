@@ -10,10 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from beatwalk.core import check_picture
 from beatwalk.errors import AudioError, BeatwalkError, ImageError, PlanError
-from beatwalk.listen import TRACKERS, Corrections, analysis_from_json, analysis_to_json, correct
+from beatwalk.listen import (
+    MIN_SPAN_S,
+    TRACKERS,
+    Corrections,
+    analysis_from_json,
+    analysis_to_json,
+    correct,
+    spliced,
+    with_beat_moved,
+    with_meter_between,
+    with_tempo_between,
+)
 from beatwalk.plan import merge, plan_to_json, settings_from
 from beatwalk.types import Analysis
-from beatwalk.web import grid
 from beatwalk.web.blocks import PICTURES, Block, check_label, renumbered, script_of, with_label
 from beatwalk.web.example import example_files
 from beatwalk.web.look import Wanted, check_tried, curves_of, drawn_source, preset_settings
@@ -411,22 +421,23 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
     end_s = analysis.duration_s if body.end_s is None else body.end_s
     ranged = body.start_s is not None or body.end_s is not None
     if body.action == "anchor":
-        return grid.anchored(analysis, _given(body.beat, "beat"), _given(body.time_s, "time_s"), anchors)
+        return with_beat_moved(analysis, _given(body.beat, "beat"), _given(body.time_s, "time_s"), anchors)
     if body.action == "unanchor":
         time_s = _given(body.time_s, "time_s")
-        return analysis, tuple(anchor for anchor in anchors if abs(anchor - time_s) > grid.MIN_SPAN_S)
+        return analysis, tuple(anchor for anchor in anchors if abs(anchor - time_s) > MIN_SPAN_S)
     if body.action == "range_tempo":
-        made = grid.with_tempo(analysis, _given(body.tempo_bpm, "tempo_bpm"), start_s, end_s)
+        made = with_tempo_between(analysis, _given(body.tempo_bpm, "tempo_bpm"), start_s, end_s)
     elif body.action == "meter" and ranged:
-        return grid.with_meter(analysis, _given(body.meter, "meter"), start_s, end_s), anchors
+        return with_meter_between(analysis, _given(body.meter, "meter"), start_s, end_s), anchors
     elif body.action == "listen":
         heard = server.hearing.listen_again(project, analysis, body.tracker)
-        made = grid.spliced(analysis, heard, start_s, end_s) if ranged else heard
+        made = spliced(analysis, heard, start_s, end_s) if ranged else heard
     elif body.action in ("taps", "tempo"):
         taps = _given(body.taps_s, "taps_s") if body.action == "taps" else None
         bpm = _given(body.tempo_bpm, "tempo_bpm") if body.action == "tempo" else None
-        heard = server.hearing.track(project, analysis, tempo_bpm=bpm, taps_s=taps)
-        made = grid.spliced(analysis, heard, start_s, end_s) if ranged else heard
+        made = server.hearing.track(
+            project, analysis, taps, Corrections(tempo_bpm=bpm, from_s=body.start_s, to_s=body.end_s)
+        )
     else:
         corrections = {
             "halve": Corrections(halve=True),
@@ -439,7 +450,7 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
         if body.action in ("shift", "meter"):
             return made, anchors
         if ranged:
-            made = grid.spliced(analysis, made, start_s, end_s)
+            made = spliced(analysis, made, start_s, end_s)
     return made, tuple(anchor for anchor in anchors if ranged and not start_s <= anchor < end_s)
 
 

@@ -197,7 +197,7 @@ def test_the_time_left_of_a_resumed_render_is_of_what_is_left(tmp_path: Path) ->
         if isinstance(event, Rendered) and event.done > plan.timeline.n_frames // 2:
             raise KeyboardInterrupt
 
-    with mock.patch("beatwalk.walk.segments.LEAST_GRAIN_S", 0.0), pytest.raises(KeyboardInterrupt):
+    with mock.patch("beatwalk.walk.grains.LEAST_GRAIN_S", 0.0), pytest.raises(KeyboardInterrupt):
         api.render(plan, tmp_path / "out.mp4", generator=generator, on_event=stop)
     progress = Progress.of(plan, walk.steps, generator.decoding_steps, clock=lambda: generator.now)
 

@@ -2,32 +2,41 @@
 
 python -m tests.benchmarks.ray_scaling [--plot scaling.png]
 
-The costs are the engine's own, in frames: a segment costs its frames and what its survey counted, and the pilot costs
-what it counted. They do not depend on the machine, but for the 30 ms of handing out a segment, which are assumed.
+The costs are the engine's own, in frames: a segment costs its frames and what its survey counted, and each part of
+the pilot costs what it counted. They do not depend on the machine, but for the 30 ms of handing out a task, which are
+assumed.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from beatwalk import api
-from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.schedule import time_of
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import load_settings, targets_of
 from beatwalk.types import Keyframe, Plan, Timeline
-from beatwalk.walk import run_pilot, segment_jobs
+from beatwalk.walk import (
+    MOST_PICTURES,
+    calibration_picture,
+    chunks_of,
+    fitted_song,
+    measured_pilot,
+    preview_prompts,
+    segment_jobs,
+)
 from tests.helpers import known_analysis
 from tests.songs import click_song
 
 MINUTES = 90.0
 BPM = 126.0
+SERIAL = "pilot on one worker"
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-HANDING_OUT = 0.3  # frames: 30 ms a segment for a call, its pieces and its record, where a frame takes 0.1 s
+HANDING_OUT = 0.3  # frames: 30 ms a task for a call, its pieces and its record, where a frame takes 0.1 s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,19 @@ class Costs:
 
     frames: Sequence[int]  # of each segment, which is what the scheduler knows
     segments: Sequence[float]  # what each of them costs
-    pilot: float  # one worker's, while all others wait
+    pilot: Sequence[
+        Sequence[float]
+    ] = ()  # the parts of each of its stages; no stage begins before the last has ended
+
+    @property
+    def of_pilot(self) -> float:
+        """Cost of the pilot."""
+        return sum(map(sum, self.pilot))
+
+    @property
+    def with_serial_pilot(self) -> Costs:
+        """The same with a pilot that one worker makes, while the others wait."""
+        return replace(self, pilot=[[self.of_pilot]])
 
 
 def the_set(bars: int, folder: Path) -> Plan:
@@ -58,34 +79,38 @@ def the_set(bars: int, folder: Path) -> Plan:
 
 
 def costs_of(bars: int, folder: Path) -> Costs:
-    """Run the pilot, and survey every eighth segment, with waves instead of a model."""
+    """Run the pilot part by part, and survey every eighth segment, with waves instead of a model."""
     plan, walk = api.prepare(the_set(bars, folder), FakeGenerator())
     targets = targets_of(plan)
-    pilot = run_pilot(walk, targets)
+    pictures = [made for index in range(MOST_PICTURES) if (made := calibration_picture(walk, index)) is not None]
+    song, cost = fitted_song(walk, pictures)
+    previews = [preview_prompts(walk, song, chunk) for chunk in chunks_of(plan)]
+    pilot = measured_pilot(plan, targets, song, cost, previews)
     surveyed = [
         job.surveyed(walk).cost.frames / job.segment.n_frames for job in segment_jobs(plan, targets, pilot)[::8]
     ]
     share = sum(surveyed) / len(surveyed)
     frames = [segment.n_frames for segment in plan.segments]
-    return Costs(frames=frames, segments=[n * (1 + share) for n in frames], pilot=pilot.cost.frames)
+    return Costs(
+        frames=frames,
+        segments=[n * (1 + share) for n in frames],
+        pilot=[[one.cost.frames for one in pictures], [0.0], [one.cost.frames for one in previews]],
+    )
 
 
 def simulated(costs: Costs, workers: int) -> float:
-    """Frames' time until the last segment is rendered, by the rule that gives segments to workers."""
-    idle = [(costs.pilot, number) for number in range(workers)]
-    waiting, end = list(range(len(costs.segments))), costs.pilot
-    while waiting:
-        now, worker = heapq.heappop(idle)
-        index = waiting.pop(next_segment([costs.frames[i] for i in waiting], workers))
-        done = now + costs.segments[index] + HANDING_OUT
-        end = max(end, done)
-        heapq.heappush(idle, (done, worker))
-    return end
+    """Frames' time until the last segment is rendered, by the rule that gives tasks to workers."""
+    stages = [*costs.pilot, costs.segments]
+    known = [*([1.0] * len(parts) for parts in costs.pilot), costs.frames]
+    return sum(
+        time_of([cost + HANDING_OUT for cost in parts], workers, frames)
+        for parts, frames in zip(stages, known, strict=True)
+    )
 
 
 def efficiency(costs: Costs, workers: int) -> float:
     """Work of one process, divided by the time that all workers take together."""
-    return (costs.pilot + sum(costs.segments)) / (workers * simulated(costs, workers))
+    return (costs.of_pilot + sum(costs.segments)) / (workers * simulated(costs, workers))
 
 
 def main() -> None:
@@ -101,9 +126,9 @@ def main() -> None:
     for bars in (4, 8, 16):
         with tempfile.TemporaryDirectory() as folder:
             costs = costs_of(bars, Path(folder))
-        for name, each in ((f"{bars} bars", costs), (f"{bars} bars, no pilot", replace(costs, pilot=0.0))):
+        for name, each in ((f"{bars} bars", costs), (f"{bars} bars, {SERIAL}", costs.with_serial_pilot)):
             made[name] = [efficiency(each, workers) for workers in WORKERS]
-            row = [name, len(each.frames), max(each.frames), round(each.pilot), *(f"{e:.2f}" for e in made[name])]
+            row = [name, len(each.frames), max(each.frames), round(each.of_pilot), *(f"{e:.2f}" for e in made[name])]
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
     if given.plot is not None:
         draw(made, given.plot)
@@ -115,8 +140,9 @@ def draw(made: dict[str, list[float]], path: Path) -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for name, values in made.items():
-        axes.plot(WORKERS, values, "o:" if "no pilot" in name else "o-", label=f"a prompt every {name}")
+    for i, (name, values) in enumerate(made.items()):
+        style = "o:" if SERIAL in name else "o-"
+        axes.plot(WORKERS, values, style, color=f"C{i // 2}", label=f"a prompt every {name}")
     axes.set(
         xscale="log", xlabel="workers", ylabel="efficiency", ylim=(0, 1.05), title="A 90-minute set on N workers",
         xticks=WORKERS, xticklabels=[str(workers) for workers in WORKERS],

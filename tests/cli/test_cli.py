@@ -310,6 +310,37 @@ def test_a_correction_says_what_it_changed(run: Run, folder: Path) -> None:
     assert code == 0, err
     assert re.search(r"changed +BPM 1\d\d\.\d → 124\.0 · .*first bar 0:00\.\d+ → 0:00\.410", err)
     assert (folder / "x.flac").read_bytes().startswith(b"fLaC")
+    code, _, err = run("analyze", "song.wav", "--double", "--from", "bar 2", "--to", "bar 3")
+    assert code == 0, err
+    assert re.search(r"changed +.*beats (\d+) → (\d+)", err)
+    heard, doubled = (int(count) for count in re.findall(r"beats (\d+) → (\d+)", err)[0])
+    assert doubled - heard in (3, 4)
+
+
+def test_beats_are_fixed_by_hand(run: Run, folder: Path) -> None:
+    """Anchors, a metre in a range, and another program's grid; what was considered is said."""
+    code, out, err = run("analyze", "song.wav", "--anchor", "2.25", "--anchor-bar", "0:04.1", "--json", "a.json")
+    assert code == 0, err
+    assert re.search(r"metre +\d+ bars? of \d.* bars of 2 to 7 beats were considered \(--metre N decides\)", out)
+    fixed = json.loads((folder / "a.json").read_text(encoding="utf-8"))
+    assert 2.25 in fixed["beats"]
+    assert 4.1 in fixed["downbeats"]
+    code, _, err = run("analyze", "song.wav", "--metre", "3", "--from", "0:02", "--json", "b.json")
+    assert code == 0, err
+    assert 3 in json.loads((folder / "b.json").read_text(encoding="utf-8"))["beats_per_bar"]
+    (folder / "lib.xml").write_text(
+        '<DJ_PLAYLISTS><COLLECTION><TRACK Location="file://localhost/x/song.wav">'
+        '<TEMPO Inizio="0.1" Bpm="60" Metro="5/4" Battito="1"/></TRACK></COLLECTION></DJ_PLAYLISTS>',
+        encoding="utf-8",
+    )
+    code, _, err = run("analyze", "song.wav", "--grid", "lib.xml", "--json", "c.json")
+    assert code == 0, err
+    laid = json.loads((folder / "c.json").read_text(encoding="utf-8"))
+    assert laid["beats"] == pytest.approx([0.1, 1.1, 2.1, 3.1, 4.1, 5.1])
+    assert laid["beats_per_bar"] == [5, 5]
+    code, _, err = run("analyze", "song.wav", "--to", "0:03")
+    assert code == 1
+    assert "say where a correction holds" in err
 
 
 def test_a_plan_cannot_be_given_planning_options(run: Run, folder: Path) -> None:

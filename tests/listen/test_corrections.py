@@ -227,7 +227,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
 def test_tempo(heard: tuple[Analysis, Path], bpm: float) -> None:
     """The song is tracked again at the tempo that was given, an octave up or down; the rest is kept."""
     before, path = heard
-    after = track_again(before, audio_of(groove(100, 20.0), path), Hint(tempo_bpm=bpm))
+    after = track_again(before, audio_of(groove(100, 20.0), path), Corrections(tempo_bpm=bpm))
     keeps_the_rest(before, after)
     assert after.tempo_bpm == pytest.approx(bpm, rel=0.01)
     on_grid = np.abs(after.beats_s / 0.3 - np.rint(after.beats_s / 0.3)) * 0.3
@@ -238,7 +238,7 @@ def test_taps(heard: tuple[Analysis, Path]) -> None:
     """Somebody taps every second beat, badly: beats at half the tempo, on the music."""
     before, path = heard
     taps_s = 0.6 + 1.2 * np.arange(8) + np.random.default_rng(0).normal(0, 0.03, 8)
-    after = track_again(before, audio_of(groove(100, 20.0), path), Hint(taps_s=taps_s))
+    after = track_again(before, audio_of(groove(100, 20.0), path), Corrections(taps_s=taps_s))
     keeps_the_rest(before, after)
     assert after.tempo_bpm == pytest.approx(50, rel=0.01)
     assert np.abs((after.beats_s - 0.6) / 1.2 - np.rint((after.beats_s - 0.6) / 1.2)).max() * 1.2 < 0.04
@@ -249,7 +249,7 @@ def test_a_tempo_makes_beats_where_none_were_heard(tmp_path: Path) -> None:
     path = tmp_path / "noise.wav"
     path.write_bytes(b"x")
     audio = audio_of(0.1 * np.random.default_rng(0).standard_normal(10 * 22050), path)
-    after = track_again(analyze_audio(audio), audio, Hint(tempo_bpm=90.0))
+    after = track_again(analyze_audio(audio), audio, Corrections(tempo_bpm=90.0))
     assert len(after.beats_s) >= 12
     assert after.tempo_bpm == pytest.approx(90, rel=0.06)
 
@@ -265,6 +265,24 @@ def test_taps_file(tmp_path: Path) -> None:
     path = tmp_path / "taps.txt"
     path.write_text("\ufeff# tapped\n0.5\n1.0  # here\n\n1.52\n0:02.01\n1:00\n", encoding="utf-8")
     assert read_taps(path).tolist() == [0.5, 1.0, 1.52, 2.01, 60.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.500000\t0.5\tverse\n1.000000\t1.0\t2\n\\\t20.0\t440.0\n1.520000\t2.0\t\n2.010000\t2.01\tb, c\n",
+        "0,500000\t0,500000\t1\n1,000000\t1,000000\t2\n1,520000\t1,520000\t3\n2,010000\t2,010000\t4\n",
+        "TIME,LABEL\n0.500000000,1\n1.000000000,2\n1.520000000,3\n2.010000000,4\n",
+        "0.500000000,1,New Point\n1.000000000,2,New Point\n1.520000000,3,New Point\n2.010000000,4,New Point\n",
+        "0.500000000\tNew Point\n1.000000000\tNew Point\n1.520000000\t\n2.010000000\t1.1 ; 1\n",
+        '"TIME","VALUE"\n"0.5","120 bpm"\n"1.0","120 bpm"\n"1.52","b"\n"2.01",""\n',
+    ],
+)
+def test_labels_of_other_programs_are_taps(tmp_path: Path, text: str) -> None:
+    """Audacity's, with frequencies and in a country of decimal commas; Sonic Visualiser's, as CSV and as text."""
+    path = tmp_path / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    assert read_taps(path).tolist() == [0.5, 1.0, 1.52, 2.01]
 
 
 @pytest.mark.parametrize(

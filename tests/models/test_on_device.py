@@ -20,9 +20,9 @@ from beatwalk.models import diffusers_backend
 from beatwalk.models.diffusers_backend import DiffusionGenerator
 from beatwalk.perception import Pictures
 from beatwalk.plan.modulation import compute_targets
+from beatwalk.walk.grains import render_segment
 from beatwalk.walk.job import segment_jobs
 from beatwalk.walk.pilot import run_pilot
-from beatwalk.walk.segments import render_segment
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 

@@ -15,14 +15,26 @@ from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
-from beatwalk.training.ears.clips import NOTHING, Clip, Truth, make_clip, merged, read_clip, write_clip, write_set
+from beatwalk.training.ears.clicks import clicks
+from beatwalk.training.ears.clips import (
+    FUSED_S,
+    NOTHING,
+    Clip,
+    Truth,
+    make_clip,
+    merged,
+    read_clip,
+    write_clip,
+    write_set,
+)
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, Shape, loss_of, widen
-from beatwalk.training.ears.score import draw_tempo, rescaled
+from beatwalk.training.ears.score import Hit, Note, draw_tempo, rescaled
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources
-from beatwalk.training.ears.synth import Sound
+from beatwalk.training.ears.speech import speech
+from beatwalk.training.ears.synth import RATE_HZ, Sound
 from beatwalk.training.ears.train import KEPT_APART, Library, stretched, targets_of
 
 OWN = Sources()
@@ -64,7 +76,7 @@ def test_drums_are_onsets(clip: Clip) -> None:
     assert sum(map(len, strokes)) > 0
     for c in clips:
         for times_s in (c.truth.kicks_s, c.truth.snares_s, c.truth.hats_s):
-            assert all(np.abs(c.truth.onsets_s - at_s).min() <= 0.026 for at_s in times_s)
+            assert all(np.abs(c.truth.onsets_s - at_s).min() <= FUSED_S + 0.001 for at_s in times_s)
 
 
 def test_onsets_are_where_sound_begins() -> None:
@@ -103,9 +115,53 @@ def test_tempo_maps_run_forward() -> None:
         np.testing.assert_allclose(faster[10:], spans[10:] / 2)
 
 
+def test_players_who_sound_together_are_one_onset(tmp_path: Path) -> None:
+    """A chord spread over 45 ms is one, a sixteenth later is another; sets of before are read so, too."""
+    times_s = np.array([1.0, 1.026, 1.045, 1.08, 2.0])
+    truth = NOTHING.mapped({"onsets_s": times_s, "kicks_s": times_s})
+    assert truth.fused.onsets_s.tolist() == [1.0, 1.08, 2.0]
+    assert truth.fused.kicks_s is truth.kicks_s
+    write_clip(tmp_path / "0.npz", Clip(np.zeros((4, NETWORK_INPUTS), np.float16), truth, "x"))
+    assert read_clip(tmp_path / "0.npz").truth.onsets_s.tolist() == [1.0, 1.08, 2.0]
+
+
+def test_clicks_are_beats() -> None:
+    """Something on every beat and nothing between; bars where there is an accent, and only there."""
+    kinds = set()
+    for seed in range(40):
+        score, bpm = clicks(np.random.default_rng(seed), 10.0)
+        events: list[Hit | Note] = [*score.hits, *score.notes]
+        velocities = {event.at: event.velocity for event in events}
+        assert sorted(velocities) == list(range(score.n_beats))
+        assert score.n_beats >= 10 * bpm / 60
+        loud = {at for at, velocity in velocities.items() if velocity == 112}
+        if score.downbeats:
+            assert set(score.downbeats) == loud
+            assert len(set(np.diff(score.downbeats).tolist())) == 1
+        kinds.add((bool(score.hits), bool(score.downbeats)))
+    assert len(kinds) == 4
+
+
+def test_speech_begins_often_and_never_in_time() -> None:
+    """Sound rises at the syllables, they are no grid, and the same seed speaks alike."""
+    samples, begins_s = speech(np.random.default_rng(4), 12.0)
+    again, _ = speech(np.random.default_rng(4), 12.0)
+    assert np.array_equal(samples, again)
+    assert np.abs(samples).max() == pytest.approx(1.0)
+    assert len(samples) == 12 * RATE_HZ
+    spans = np.diff(begins_s)
+    assert 2 < len(begins_s) / 12 < 9
+    assert spans.std() > 0.25 * spans.mean()
+    loud = np.array([np.abs(samples[int(at_s * RATE_HZ) :][: RATE_HZ // 8]).mean() for at_s in begins_s])
+    assert (loud > 0.01).mean() > 0.9
+    gaps = np.flatnonzero(spans > 0.6)
+    before = [np.abs(samples[int((begins_s[i + 1] - 0.1) * RATE_HZ) :][: RATE_HZ // 12]).mean() for i in gaps]
+    assert max(before, default=0.0) < loud.mean()
+
+
 def test_merged() -> None:
     """Notes of a chord are one onset."""
-    assert merged(np.array([0.0, 0.01, 0.02, 0.5])).tolist() == [0.0, 0.5]
+    assert merged(np.array([0.0, 0.01, 0.02, 0.5]), 0.025).tolist() == [0.0, 0.5]
 
 
 def test_midi_begins_with_its_header() -> None:

@@ -60,6 +60,16 @@ def test_a_style_becomes_a_score() -> None:
     assert score.programs == {"bass 0": 33, "chords 0": 0}
 
 
+def test_what_is_rare_is_drawn_more_often() -> None:
+    """Nine styles in four and one in three: a quarter is in three, not a tenth; so are tunes by book and by metre."""
+    styles = [Style(str(i), ("A",), 4, 4, "4/4") for i in range(9)] + [Style("w", ("A",), 3, 3, "3/4")]
+    assert Sources(styles=styles)._style_chances[-1] == pytest.approx(0.25)
+    score = Score(n_beats=8, downbeats=[0, 4], programs={"tune 0": 0})
+    tunes = [Tune(title="", collection="a", metre="4/4", score=score, bpm=(90, 100)) for _ in range(4)]
+    tunes.append(Tune(title="", collection="b", metre="6/8", score=score, bpm=(90, 100)))
+    assert Sources(tunes=tunes)._tune_chances[-1] == pytest.approx(0.5)
+
+
 def test_sources_play_styles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts, grooves and keys reach MMA; what comes back lasts as long as it should."""
     texts: list[str] = []

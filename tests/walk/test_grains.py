@@ -14,7 +14,16 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import walk_targets_of
 from beatwalk.types import Frames, Plan
 from beatwalk.video import read_frames
-from beatwalk.walk import frames_there, read_record, render_segments, segments
+from beatwalk.walk import (
+    Grain,
+    frames_there,
+    grains,
+    read_record,
+    render_segments,
+    run_pilot,
+    segment_jobs,
+    state_from_bytes,
+)
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -28,8 +37,8 @@ class StoppedError(Exception):
 @pytest.fixture(autouse=True)
 def small_grains(monkeypatch: pytest.MonkeyPatch) -> None:
     """24 frames, however quick they are."""
-    monkeypatch.setattr(segments, "GRAIN_FRAMES", 24)
-    monkeypatch.setattr(segments, "LEAST_GRAIN_S", 0.0)
+    monkeypatch.setattr(grains, "GRAIN_FRAMES", 24)
+    monkeypatch.setattr(grains, "LEAST_GRAIN_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +118,7 @@ def test_grains_do_not_change_frames(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Neither how long they are nor whether there are any."""
     walk, one, many = walk_with(FakeGenerator()), WorkFolder(tmp_path / "one.mp4"), WorkFolder(tmp_path / "many.mp4")
     rendered(walk, many)
-    monkeypatch.setattr(segments, "GRAIN_FRAMES", 2 * N_FRAMES)
+    monkeypatch.setattr(grains, "GRAIN_FRAMES", 2 * N_FRAMES)
     rendered(walk, one)
     assert len(list(one.path.glob("segment-*.mkv"))) == 1 < len(list(many.path.glob("segment-*.mkv")))
     np.testing.assert_array_equal(frames_in(one, walk), frames_in(many, walk))
@@ -117,7 +126,7 @@ def test_grains_do_not_change_frames(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_slow_model_ends_a_grain_at_every_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a block of frames takes as long as a grain may."""
-    monkeypatch.setattr(segments, "GRAIN_S", 0.0)
+    monkeypatch.setattr(grains, "GRAIN_S", 0.0)
     walk, work = walk_with(FakeGenerator()), WorkFolder(tmp_path / "out.mp4")
     stopped(walk, work)
     assert frames_there(work, walk.plan.parts) > STOPPED_AT - 2 * walk.plan.settings.feedback.block_frames
@@ -174,3 +183,42 @@ def test_the_model_inside_resumes_exactly(tmp_path: Path, nano: Generator) -> No
     stopped(walk_with(nano), work)
     assert reused_in(rendered(walk_with(nano), work)) >= STOPPED_AT - 24
     np.testing.assert_array_equal(frames_in(work, walk), frames_in(whole, walk))
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_another_process_makes_what_is_left_of_a_segment(tmp_path: Path, feedback: bool) -> None:
+    """From the bytes of a state; the grains are those that are missing, and their frames the same."""
+    walk = walk_with(FakeGenerator(), feedback={"enabled": feedback})
+    assert isinstance(walk.plan, Plan)
+    targets = walk_targets_of(walk.plan)
+    job = segment_jobs(walk.plan, targets, run_pilot(walk, targets))[0]
+    whole, rest = (WorkFolder(tmp_path / name) for name in ("whole.mp4", "rest.mp4"))
+    states: dict[int, bytes] = {}
+
+    def keep(grain: Grain, state: Path | None) -> None:
+        if state is not None:
+            states[grain.last] = state.read_bytes()
+
+    def make(work: WorkFolder, **options: Any) -> list[int]:
+        firsts = list[int]()
+
+        def finished(grain: Grain, state: Path | None) -> None:
+            firsts.append(grain.first)
+            keep(grain, state)
+
+        work.path.mkdir()
+        grains.render_grains(walk, job, work, finished=finished, **options)
+        return firsts
+
+    firsts = make(whole)
+    assert len(firsts) > 2
+    at = firsts[1]
+    left = make(rest, kept=state_from_bytes(states[at]))
+    assert left[0] == at
+    np.testing.assert_array_equal(frames_from(whole, firsts)[at:], frames_from(rest, left))
+
+
+def frames_from(work: WorkFolder, firsts: list[int]) -> Frames:
+    """All frames of the grains that begin there."""
+    files = [work.frames_file(0, first) for first in firsts]
+    return np.concatenate([block for file in files for block in read_frames(file)])

@@ -14,9 +14,9 @@ from beatwalk.models import Array, Text
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Conditioning
+from beatwalk.walk.grains import render_segment
 from beatwalk.walk.job import segment_jobs
 from beatwalk.walk.pilot import run_pilot
-from beatwalk.walk.segments import render_segment
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 

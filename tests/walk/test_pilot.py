@@ -11,8 +11,20 @@ import pytest
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Targets
+from beatwalk.walk.calibration import MOST_PICTURES, calibration_picture, fitted_song
+from beatwalk.walk.calibration_bytes import picture_from_bytes, picture_to_bytes
 from beatwalk.walk.noise import NoisePosition
-from beatwalk.walk.pilot import noise_length, run_pilot, wanted_steps
+from beatwalk.walk.pilot import chunks_of, measured_pilot, noise_length, preview_prompts, run_pilot, wanted_steps
+from beatwalk.walk.survey_json import (
+    cost_from_json,
+    cost_to_json,
+    pilot_to_json,
+    previews_from_json,
+    previews_to_json,
+    song_from_json,
+    song_to_json,
+)
+from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 
@@ -76,6 +88,58 @@ def test_a_pilot_counts_what_it_costs() -> None:
     assert cost.n_probes == sum(batch for batch, _ in generator.denoised)
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
     assert cost.frames == pytest.approx(work / 8)
+
+
+def many_prompts(n_prompts: int, fake: FakeGenerator) -> tuple[Walk, Targets]:
+    """A walk over so many prompts, of which every fifth is the one before again."""
+    plan = known_plan(n_frames=20 * n_prompts, prompts=tuple(f"prompt {i - (i % 5 == 4)}" for i in range(n_prompts)))
+    return Walk.of(plan=plan, generator=fake, size=(64, 48)), compute_targets(
+        plan.analysis, plan.timeline, plan.settings
+    )
+
+
+def test_a_pilot_in_parts_is_the_same() -> None:
+    """Every part by a walk of its own, the last first, through the data that travels between machines."""
+    walk, targets = many_prompts(20, FakeGenerator())
+    assert len(chunks_of(walk.plan)) == 3
+
+    def elsewhere() -> Walk:
+        return many_prompts(20, FakeGenerator())[0]
+
+    pictures = [calibration_picture(elsewhere(), index) for index in reversed(range(MOST_PICTURES))]
+    sent = [picture_to_bytes(one) for one in reversed(pictures) if one is not None]
+    assert 0 < len(sent) < MOST_PICTURES
+    song, cost = fitted_song(elsewhere(), [picture_from_bytes(one) for one in sent])
+    told = {**song_to_json(song), **cost_to_json(cost)}
+    previews = [
+        previews_to_json(preview_prompts(elsewhere(), song_from_json(told), chunk))
+        for chunk in reversed(chunks_of(walk.plan))
+    ]
+    pilot = measured_pilot(
+        walk.plan, targets, song_from_json(told), cost_from_json(told), [*map(previews_from_json, reversed(previews))]
+    )
+    assert pilot_to_json(pilot) == pilot_to_json(run_pilot(walk, targets))
+
+
+def test_chunks_of_prompts_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One chunk for all shows the same travel; a prompt that moves on both sides of a boundary is previewed twice."""
+    found = []
+    for chunk in (TUNING.chunk, 1000):
+        monkeypatch.setattr("beatwalk.walk.pilot.TUNING", replace(TUNING, chunk=chunk))
+        found.append(run_pilot(*many_prompts(20, FakeGenerator())))
+    parts, whole = found
+    assert [path.travel for path in parts.noise] == pytest.approx([path.travel for path in whole.noise], abs=0.0011)
+    assert parts.cost.n_probes == whole.cost.n_probes + 1
+
+
+def test_damaged_bytes_of_a_picture_are_refused() -> None:
+    """Cut off, or something else altogether."""
+    walk, _ = many_prompts(4, FakeGenerator())
+    picture = calibration_picture(walk, 0)
+    assert picture is not None
+    for damaged in (b"", b"a picture", picture_to_bytes(picture)[:-40]):
+        with pytest.raises(ValueError, match="not the bytes of a calibration picture"):
+            picture_from_bytes(damaged)
 
 
 def test_lengths_add_like_the_sides_of_a_right_triangle() -> None:

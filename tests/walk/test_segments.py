@@ -19,12 +19,13 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan.modulation import compute_targets
 from beatwalk.types import Frames, Plan, Targets
 from beatwalk.video import read_frames
+from beatwalk.walk.grains import render_segment
 from beatwalk.walk.job import SegmentJob, segment_jobs
 from beatwalk.walk.job_json import job_from_json, job_to_json
 from beatwalk.walk.noise import noise_at
 from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.records import Grain, read_record
-from beatwalk.walk.segments import motion_of, render_segment, render_segments
+from beatwalk.walk.segments import motion_of, render_segments
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
 

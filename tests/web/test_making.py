@@ -28,6 +28,7 @@ from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception import Pictures
 from beatwalk.plan import read_plan
+from beatwalk.preflight import FINISHING
 from beatwalk.video import read_frames
 from beatwalk.web import queue as queues
 from beatwalk.web.frames import Growth, Strip
@@ -400,6 +401,25 @@ def test_an_estimate_knows_frames_time_and_disk(known: TestClient) -> None:
     assert long["seconds"] == pytest.approx(2 * short["seconds"])
     assert 0 < short["bytes"] < long["bytes"] < long["free_bytes"]
     assert short["size"] == [64, 48]
+
+
+def test_an_estimate_counts_those_who_render(known: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More cards take less time, until no segment is left for them; one core takes longer than all of them."""
+    monkeypatch.setattr("beatwalk.web.making.os.cpu_count", lambda: 4)
+    known.patch(KNOWN, json={"excerpt": [0, 10]})
+
+    def seconds(**who: object) -> float:
+        return float(known.post(f"{KNOWN}/estimate", json=who).json()["seconds"])
+
+    alone = seconds()
+    assert seconds(workers=1) == pytest.approx(4 * alone / (1 + FINISHING))
+    assert seconds(workers=4) >= alone
+    cards = []
+    for count in (1, 2, 64):
+        monkeypatch.setattr("beatwalk.web.making.count_cuda_devices", lambda count=count: count)
+        cards.append(seconds(cards="all"))
+    assert alone > cards[0] > cards[1] >= cards[2]
+    assert known.post(f"{KNOWN}/estimate", json={"workers": 65}).status_code == 422
 
 
 def test_options_name_what_the_engine_can(client: TestClient) -> None:

@@ -22,6 +22,7 @@ class Cluster:
     worker_gpus: float = 1.0  # GPUs of a worker, such as 0.5 for two on one card; where the cluster has GPUs
     worker_cpus: int = 1  # cores of a worker, and its threads where it computes on them
     cards: tuple[int, ...] = ()  # of this machine, which alone are used; empty: all
+    storage: str | None = None  # URL through which segments travel; None: through Ray's object store
 
     @classmethod
     def of_cards(cls, text: str, **options: Any) -> Cluster:
@@ -110,10 +111,13 @@ class Cluster:
 
     def computes_on_gpus(self, device: str) -> bool:
         """Whether workers take GPUs: where `device` asks for them, or leaves it open and the cluster has some."""
+        kind = device.partition(":")[0].lower()
+        if kind != "auto":
+            return kind == "cuda"
         import ray
 
-        kind = device.partition(":")[0].lower()
-        return kind == "cuda" or (kind == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+        has_some: bool = ray.cluster_resources().get("GPU", 0) > 0
+        return has_some
 
     def room(self, device: str) -> int:
         """Workers that the cluster has room for now, those at work included."""

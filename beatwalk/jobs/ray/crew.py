@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,7 @@ from beatwalk.jobs.ray.cluster import WAITING_PIECES, Cluster
 from beatwalk.jobs.ray.pieces import stored
 from beatwalk.jobs.ray.rendering import RayRenderer
 from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.tasks import Task
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
 from beatwalk.jobs.ray.worker import SegmentWorker
@@ -32,7 +35,9 @@ from beatwalk.walk import storyboard_to_json
 
 ATTEMPTS = 3  # failures after which a segment is given up, and segments that fail after which a worker is
 LOOK_S = 2.0  # between two looks at the size of the cluster
-PATIENCE_S = 30.0  # for the first worker, before it is said that none has started
+PATIENCE_S = 30.0  # for the first worker, or for one beside those that were refused
+DOWNLOADS = 8  # of segments at once
+SHORT_S = 0.1  # between two looks at whether a download has ended
 TURN_S = 0.5  # at most between two looks at whether the work was cancelled
 
 
@@ -108,6 +113,11 @@ class RayCrew:
         self._facts: ModelFacts | None = None
         self._tell = Reporter()
         self._refusals: list[str] = []
+        self._arriving: list[tuple[Member, Task]] = []  # made by workers that are at work on something else by now
+        self._downloads = ThreadPoolExecutor(DOWNLOADS, "download")  # threads start with the first one
+        self._storage = None if cluster.storage is None else Storage(cluster.storage)
+        if self._storage is not None:
+            self._storage.begin()
         self._connected = cluster.connect()
 
     def __enter__(self) -> Self:
@@ -125,6 +135,9 @@ class RayCrew:
         for member in self._members:
             self._end(member)
         self._members.clear()
+        self._downloads.shutdown(cancel_futures=True)
+        if self._storage is not None:
+            self._storage.clear()
         if self._connected:
             ray.shutdown()
 
@@ -178,13 +191,25 @@ class RayCrew:
         """Let workers do all tasks; return those that failed too often."""
         waiting, given_up = list(tasks), list[Task]()
         with self._abandoning():
-            while waiting or any(member.task for member in self._members):
+            while waiting or self._arriving or any(member.task for member in self._members):
                 self._turn(waiting)
                 for task in [task for task in waiting if len(task.failures) >= ATTEMPTS]:
                     waiting.remove(task)
                     given_up.append(task)
                     self._tell(Note(text=f"{task.name} is given up after {ATTEMPTS} attempts: {task.failures[-1]}"))
         return given_up
+
+    def download(self, name: str, file: Path) -> Future[None]:
+        """Fetch what a worker has stored into a new file, in another thread.
+
+        Raises
+        ------
+        WorkerError
+            No storage was given.
+        """
+        if self._storage is None:
+            raise WorkerError("a worker has stored what was to be sent")
+        return self._downloads.submit(self._storage.take, name, file)
 
     def status(self, member: Member, done: float = 0.0, frames_per_s: float | None = None) -> None:
         """Tell what a worker is doing."""
@@ -227,14 +252,18 @@ class RayCrew:
 
         self._tell.check()
         self._fill()
+        self._take_in(waiting)
         for member in self._members:
             if member.state == "idle" and (task := self._next(member, waiting)) is not None:
                 waiting.remove(task)
                 self._start(member, task)
         pending = {member.pending: member for member in self._members if member.pending is not None}
+        if not pending and self._arriving:
+            time.sleep(SHORT_S)
+            return
         if not pending:
-            raise WorkerError(f"no worker can be used: {'; '.join(dict.fromkeys(self._refusals)) or 'none started'}")
-        happened, _ = ray.wait(list(pending), num_returns=1, timeout=TURN_S)
+            raise self._no_worker()
+        happened, _ = ray.wait(list(pending), num_returns=1, timeout=SHORT_S if self._arriving else TURN_S)
         if happened:
             happened, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0)
         for one in happened:
@@ -257,12 +286,25 @@ class RayCrew:
         self._remark_on_waiting()
 
     def _remark_on_waiting(self) -> None:
-        """Say once that the cluster has no room for any worker."""
-        waits = all(member.state == "starting" for member in self._members)
+        """Say once that the cluster has no room for any worker.
+
+        Raises
+        ------
+        WorkerError
+            There is no room for others than those that were refused.
+        """
+        waits = all(member.state in ("starting", "refused") for member in self._members)
         self._waiting_since = (self._waiting_since or time.monotonic()) if waits else None
-        if self._waiting_since and time.monotonic() - self._waiting_since > PATIENCE_S and not self._remarked:
+        if self._waiting_since is None or time.monotonic() - self._waiting_since < PATIENCE_S:
+            return
+        if any(member.state == "refused" for member in self._members):
+            raise self._no_worker()
+        if not self._remarked:
             self._remarked = True
             self._tell(Note(text="no worker has started yet; the render begins when the cluster has room for one"))
+
+    def _no_worker(self) -> WorkerError:
+        return WorkerError(f"no worker can be used: {'; '.join(dict.fromkeys(self._refusals)) or 'none started'}")
 
     def _new(self) -> Member:
         import ray
@@ -271,7 +313,9 @@ class RayCrew:
         threads = None if takes["num_gpus"] else self._cluster.worker_cpus
         # A worker is replaced here, not restarted by Ray: the new one is checked again, wherever it runs.
         actor = (
-            ray.remote(self._worker).options(scheduling_strategy="SPREAD", max_restarts=0, **takes).remote(threads)
+            ray.remote(self._worker)
+            .options(scheduling_strategy="SPREAD", max_restarts=0, **takes)
+            .remote(threads, self._storage and (self._storage.url, self._storage.job))
         )
         self._made += 1
         return Member(number=self._made, actor=actor, pending=actor.introduce.remote())
@@ -288,8 +332,8 @@ class RayCrew:
     def _start(self, member: Member, task: Task) -> None:
         streamed = {"num_returns": "streaming", "_generator_backpressure_num_objects": WAITING_PIECES}
         member.state, member.task = "working", task
-        member.pending = getattr(member.actor, task.method).options(**streamed).remote(*task.arguments)
         task.begin()
+        member.pending = getattr(member.actor, task.method).options(**streamed).remote(*task.arguments)
         self.status(member)
 
     def _load(self, member: Member) -> None:
@@ -308,9 +352,9 @@ class RayCrew:
         except StopIteration:
             self._finished(member, waiting)
         except exceptions.RayTaskError as error:
-            self._failed(member, waiting, _reason(error.cause or error))
+            self._failed(member, waiting, reason_of(error.cause or error))
         except exceptions.RayError as error:
-            self._lost(member, waiting, _reason(error))
+            self._lost(member, waiting, reason_of(error))
         else:
             if member.task is not None:
                 member.task.receive(self, member, *said)
@@ -345,12 +389,22 @@ class RayCrew:
         task = member.task
         if task is None:
             raise RuntimeError("a worker without a task ended one")
-        if not task.keep():
-            self._failed(member, waiting, "what it sent is not whole")
+        if not task.is_here:  # the worker need not wait for that
+            self._arriving.append((member, task))
+        elif why := task.keep():
+            self._failed(member, waiting, why)
             return
         member.failed.clear()
         member.state, member.pending, member.task = "idle", None, None
         self.status(member)
+
+    def _take_in(self, waiting: list[Task]) -> None:
+        """Keep what has arrived by now."""
+        for member, task in [pair for pair in self._arriving if pair[1].is_here]:
+            why = task.keep()
+            self._arriving.remove((member, task))
+            if why:
+                self._again(member, task, waiting, why)
 
     def _failed(self, member: Member, waiting: list[Task], why: str) -> None:
         """A worker lives, but could not do what it was asked."""
@@ -372,7 +426,8 @@ class RayCrew:
         else:
             self._bad_starts += 1
             self._refusals.append(f"{member.name}: {why}")
-        self._tell(Note(text=f"{member.name} was lost; {task.name if task else 'nothing'} is made again"))
+        goes_on = f"; another one takes over {task.name}" if task else ""
+        self._tell(Note(text=f"{member.name} was lost{goes_on}"))
         self._end(member)
         self.status(member)
 
@@ -386,7 +441,7 @@ class RayCrew:
         """Use a worker no more; it keeps its place, so that Ray puts no other one there."""
         self._refusals.append(f"{member.name}: {why}")
         member.state, member.pending, member.task = "refused", None, None
-        self._looked = 0.0
+        self._looked, self._waiting_since = 0.0, None
         self._tell(Note(text=f"{member.name} is refused: {why}"))
         self.status(member)
 
@@ -405,6 +460,9 @@ class RayCrew:
         try:
             yield
         except BaseException:
+            for _, task in self._arriving:
+                task.drop()
+            self._arriving.clear()
             for member in self._members:
                 if member.pending is not None:
                     if member.task is not None:
@@ -413,9 +471,12 @@ class RayCrew:
             raise
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """One line on an error of a worker, for people."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    if "creation task" in lines[0]:  # the actor's own error is the last of them
+        return f"it cannot start: {lines[-1][:300]}"
     why = next((line for line in lines if line.startswith("The actor is dead because")), lines[0])
     return (
         why[:300]

@@ -18,6 +18,19 @@ def pieces_of(file: Path) -> Iterator[bytes]:
             yield piece
 
 
+def pieces_in(content: bytes) -> Iterator[bytes]:
+    """Some bytes, in order."""
+    for first in range(0, len(content), PIECE_BYTES):
+        yield content[first : first + PIECE_BYTES]
+
+
+def fetched(pieces: Sequence[Any]) -> bytes:
+    """The bytes whose pieces these references are to."""
+    import ray
+
+    return b"".join(ray.get(piece) for piece in pieces)
+
+
 def stored(file: Path) -> list[Any]:
     """Put a file into the object store; references to its pieces, in order."""
     import ray

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from beatwalk.api import ModelFacts, Sink
 from beatwalk.core import (
-    Denoised,
     OnEvent,
     Rendered,
-    Surveying,
     WorkFolder,
     discard,
     partial_path,
@@ -25,26 +25,39 @@ from beatwalk.core import (
     whole_or_nothing,
 )
 from beatwalk.errors import OutputError, WorkerError
-from beatwalk.jobs.ray.tasks import Task
+from beatwalk.jobs.ray.pieces import pieces_in
+from beatwalk.jobs.ray.piloting import pilot_by
+from beatwalk.jobs.ray.tasks import Task, Telling
 from beatwalk.models import count_cuda_devices
 from beatwalk.types import Plan, SegmentPart, Targets
 from beatwalk.walk import (
+    Grain,
     Pilot,
     SegmentJob,
     SegmentRecord,
     SegmentSurvey,
     Survey,
+    memory_of,
     pilot_from_json,
     pilot_to_json,
+    read_begun,
+    read_grain,
     read_kept,
     read_record,
     segment_jobs,
+    state_from_bytes,
+    state_to_bytes,
     survey_from_json,
     survey_to_json,
+    write_state,
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from beatwalk.jobs.ray.crew import Member, RayCrew
+
+NOT_WHOLE = "what it sent is not whole"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,9 +112,7 @@ class RayRenderer:
     def _pilot(self, targets: Targets, work: WorkFolder, tell: OnEvent) -> Pilot:
         pilot = read_kept(work, work.pilot_file, pilot_from_json)
         if pilot is None:
-            task = _Telling(name="the pilot", method="look_ahead", arguments=(targets.speed.tobytes(),), told=tell)
-            self._done([task])
-            pilot = pilot_from_json(json.loads(task.answer))
+            pilot = pilot_by(self._done, self.plan, targets, tell)
             work.keep(work.pilot_file, pilot_to_json(pilot))
         return pilot
 
@@ -124,27 +135,62 @@ class _Film:
         self.surveys: dict[int, SegmentSurvey | None] = {
             part.index: read_kept(work, work.survey_file(part.index), survey_from_json) for part in plan.parts
         }
-        self.reused = sum(part.n_frames for part in plan.parts if self.records[part.index] is not None)
-        self.made: dict[int, int] = {}  # frames of the segments that are rendered in this run
-        self._handed = plan.parts[0].index  # the next segment
+        whole = sum(part.n_frames for part in plan.parts if self.records[part.index] is not None)
+        begun = [part for part in plan.parts if self.records[part.index] is None]
+        self.grains: dict[int, list[Grain]] = {}  # of those
+        for part in begun:
+            self._read_begun(part)
+        self.kept = {index: _frames_of(grains) for index, grains in self.grains.items()}  # by an earlier run
+        self.made = dict(self.kept)  # frames of those segments by now
+        self.reused = whole + sum(self.kept.values())
+        self._handed = plan.parts[0].index  # the segment whose frames come next, and the first of them
+        self._handed_frame = plan.parts[0].begin
 
     def task_of(self, job: SegmentJob, part: SegmentPart, pilot: Any, *, previews: bool) -> Task | None:
         """What is left to do for a segment; None if nothing is."""
-        segment, survey = job.segment, self.surveys[job.segment.index]
+        index = job.segment.index
+        common: dict[str, Any] = {
+            "name": f"segment {index + 1}", "order": index, "segment": index, "film": self, "told": self.tell,
+        }  # fmt: skip
+        if self.records[index] is None:
+            left = part.n_frames - self.kept[index]
+            return _Rendering(
+                method="render", arguments=(), frames=left, job=job, of=part, pilot=pilot, previews=previews, **common
+            )
+        if self.surveys[index] is not None:
+            return None
+        return _Surveying(method="survey", arguments=(pilot, self.told_of(job)), **common)
+
+    def told_of(self, job: SegmentJob) -> bytes:
+        """What a worker needs to know of a segment beside the pilot: JSON."""
+        survey = self.surveys[job.segment.index]
         told = {
-            "segment": segment.index,
+            "segment": job.segment.index,
             "steps": job.steps.tolist(),
             "survey": survey and survey_to_json(survey),
         }
-        arguments = [pilot, json.dumps(told).encode()]
-        common: dict[str, Any] = {
-            "name": f"segment {segment.index + 1}", "order": segment.index, "segment": segment.index, "film": self,
-            "told": self.tell,
-        }  # fmt: skip
-        if self.records[segment.index] is None:
-            arguments.append(previews)
-            return _Rendering(method="render", arguments=arguments, frames=part.n_frames, of=part, **common)
-        return None if survey is not None else _Surveying(method="survey", arguments=arguments, **common)
+        return json.dumps(told).encode()
+
+    def resumed(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
+        """The state after the grains of a segment that are kept, which are counted; None where there are none."""
+        state = self._read_begun(part)
+        self.made[part.index] = _frames_of(self.grains[part.index])
+        return state
+
+    def _read_begun(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
+        self.grains[part.index], state = read_begun(self.work, part, memory_of(self.plan))
+        return state
+
+    def keep_grain(self, part: SegmentPart, grain: Grain, state: dict[str, NDArray[Any]]) -> None:
+        """Keep where the walk of a segment stands after a grain that is whole, and hand over what can be."""
+        write_state(self.work, part.index, state)
+        self.grains[part.index].append(grain)
+        self.hand_over()
+
+    def count(self, index: int, frames: int) -> int:
+        """Count frames that were made of a segment; returns how many there are of it."""
+        self.made[index] += frames
+        return self.made[index]
 
     def keep_survey(self, index: int, text: str) -> None:
         """Keep a segment's survey."""
@@ -155,20 +201,37 @@ class _Film:
     def keep_record(self, part: SegmentPart) -> bool:
         """Believe a segment's files if they are whole, and hand over what can be."""
         self.records[part.index] = read_record(self.work, part)
-        self.work.state_file(part.index).unlink(missing_ok=True)  # of a run in one process
+        self.work.state_file(part.index).unlink(missing_ok=True)
         self.hand_over()
         return self.records[part.index] is not None
 
     def hand_over(self) -> None:
-        """Give the frames that are next in the video to whoever finishes them."""
-        while (record := self.records.get(self._handed)) is not None:
-            for path in record.paths:
-                self.sink(path)
+        """Give the frames that are next in the video to whoever finishes them.
+
+        Of a segment that is not finished, these are the grains with which any other worker would resume.
+
+        Raises
+        ------
+        OutputError
+            What was given already has been damaged since, and was made again in other grains.
+        """
+        parts = {part.index: part for part in self.plan.parts}
+        while (part := parts.get(self._handed)) is not None:
+            record = self.records[part.index]
+            for grain in self.grains[part.index] if record is None else record.grains:
+                if grain.first < self._handed_frame < grain.last:
+                    raise OutputError(f"{grain.path}: was damaged during the render; the same command resumes it")
+                if grain.first == self._handed_frame:
+                    self.sink(grain.path)
+                    self._handed_frame = grain.last
+            if record is None:
+                return
             self._handed += 1
+            self._handed_frame = parts[self._handed].begin if self._handed in parts else 0
 
     def tell_progress(self, index: int, preview: bytes | None = None) -> None:
         """Tell how many frames there are, the newest of them in this segment."""
-        done = self.reused + sum(self.made.values())
+        done = self.reused + sum(self.made.values()) - sum(self.kept.values())
         self.tell(
             Rendered(
                 done=done, total=self.plan.rendered_frames, reused=self.reused, segment=index,
@@ -183,102 +246,157 @@ class _Film:
 
 
 @dataclass(eq=False, kw_only=True)
-class _Telling(Task):
-    """Tells how far a survey is; its last answer is JSON."""
-
-    told: OnEvent
-
-    def receive(self, crew: RayCrew, member: Member, kind: str, data: Any) -> None:
-        """Tell, or take the answer."""
-        segment = self.segment or 0
-        if kind == "surveying":
-            self.told(Surveying(segment=segment, done=data))
-        elif kind == "denoised":
-            position, samples = data
-            self.told(Denoised(segment=segment, position=position, samples=samples))
-        else:
-            self.answer = data
-
-
-@dataclass(eq=False, kw_only=True)
-class _Surveying(_Telling):
+class _Surveying(Telling):
     """Surveys a segment."""
 
     film: _Film
 
-    def keep(self) -> bool:
+    def keep(self) -> str:
         """Keep the survey."""
         if self.segment is None or self.answer is None:
-            return False
+            return NOT_WHOLE
         self.film.keep_survey(self.segment, self.answer)
-        return True
+        return ""
+
+
+def _frames_of(grains: Sequence[Grain]) -> int:
+    return sum(grain.last - grain.first for grain in grains)
+
+
+@dataclass(eq=False)
+class _Arrival:
+    """A grain on its way: its frames in pieces or as a download, its record, and the state after it."""
+
+    frames: Path | None = None  # a temporary file
+    writing: IO[bytes] | None = None
+    download: Future[None] | None = None
+    record: list[bytes] = field(default_factory=list)
+    state: list[bytes] = field(default_factory=list)
+    first: int = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the frames are on this machine."""
+        return self.download is None or self.download.done()
+
+    def drop(self) -> None:
+        """Forget it."""
+        if self.writing is not None:
+            self.writing.close()
+        if self.download is not None and not self.download.cancel():
+            wait([self.download])
+        if self.frames is not None:
+            discard(self.frames)
 
 
 @dataclass(eq=False, kw_only=True)
-class _Rendering(_Telling):
-    """Surveys and renders a segment; its files arrive in pieces."""
+class _Rendering(Telling):
+    """Surveys and renders a segment, whose grains arrive one by one; a lost worker costs the one under way."""
 
     film: _Film
+    job: SegmentJob
     of: SegmentPart
+    pilot: Any  # a reference
+    previews: bool
     began: float = 0.0
-    record: list[bytes] = field(default_factory=list)
-    _partial: Path | None = None
-    _file: IO[bytes] | None = None
+    _next: _Arrival = field(default_factory=_Arrival)
+    _arrived: list[_Arrival] = field(default_factory=list)  # that the worker has told all of
+    _problem: str = ""
 
     @property
-    def _frames(self) -> Path:
-        return self.film.work.frames_file(self.of.index, self.of.begin)
+    def is_here(self) -> bool:
+        """Whether the frames are on this machine."""
+        return all(one.is_here for one in self._arrived)
 
     def begin(self) -> None:
-        """Count anew."""
-        self.began = time.monotonic()
-        self.film.made[self.of.index] = 0
+        """Resume after the grains that are kept."""
+        import ray
+
+        state = self.film.resumed(self.of)
+        pieces = [] if state is None else [ray.put(piece) for piece in pieces_in(state_to_bytes(state))]
+        self.arguments = (self.pilot, self.film.told_of(self.job), pieces, self.previews)
+        self.began, self._problem = time.monotonic(), ""
 
     def receive(self, crew: RayCrew, member: Member, kind: str, data: Any) -> None:
-        """Tell, keep the survey, or write a piece."""
+        """Tell, keep the survey, or take a part of a grain."""
+        coming = self._next
         if kind == "survey":
             self.film.keep_survey(self.of.index, data)
         elif kind == "rendered":
             count, preview = data
-            self.film.made[self.of.index] += count
-            made, seconds = self.film.made[self.of.index], time.monotonic() - self.began
+            made = self.film.count(self.of.index, count)
+            seconds = time.monotonic() - self.began
             crew.status(member, done=made / self.of.n_frames, frames_per_s=made / seconds if seconds > 0 else None)
             self.film.tell_progress(self.of.index, preview)
         elif kind == "frames":
             self._write(data)
+        elif kind == "stored":
+            coming.frames = partial_path(self.film.work.frames_file(self.of.index))
+            coming.download = crew.download(data, coming.frames)
         elif kind == "record":
-            self.record.append(data)
+            coming.record.append(data)
+        elif kind == "state":
+            coming.state.append(data)
+        elif kind == "grain":
+            coming.first = data
+            self._arrived.append(coming)
+            self._next = _Arrival()
+            self._keep_grains()
         else:
             super().receive(crew, member, kind, data)
 
-    def keep(self) -> bool:
-        """Give the frames their name, and then the record: a segment without a record counts for nothing."""
-        if self._file is None or self._partial is None or not self.record:
-            return False
-        self._file.close()
-        publish(self._partial, self._frames)
-        with whole_or_nothing(record_file(self._frames)) as partial:
-            partial.write_bytes(b"".join(self.record))
-        self.record.clear()
-        self._file = self._partial = None
-        return self.film.keep_record(self.of)
+    def keep(self) -> str:
+        """Keep the grains that are left; the segment is whole then."""
+        self._keep_grains()
+        if self._problem or self._arrived:
+            return self._problem or NOT_WHOLE
+        return "" if self.film.keep_record(self.of) else NOT_WHOLE
 
     def drop(self) -> None:
-        """Forget the pieces and the frames that were counted."""
-        self.film.made.pop(self.of.index, None)
-        self.record.clear()
-        if self._file is not None and self._partial is not None:
-            self._file.close()
-            discard(self._partial)
-        self._file = self._partial = None
+        """Forget what is not kept yet, and count what is."""
+        for one in (*self._arrived, self._next):
+            one.drop()
+        self._arrived.clear()
+        self._next = _Arrival()
+
+    def _keep_grains(self) -> None:
+        """Keep the grains that are here, in order: each one's frames, then its record, then the state after it.
+
+        Frames without a record count for nothing, and grains after one that is lost do neither.
+        """
+        while self._arrived and self._arrived[0].is_here and not self._problem:
+            one = self._arrived[0]
+            try:
+                if one.download is not None:
+                    one.download.result()
+            except WorkerError as error:
+                self._problem = str(error)
+                return
+            self._problem = "" if one.frames is not None and one.record else NOT_WHOLE
+            if one.frames is None or self._problem:
+                return
+            if one.writing is not None:
+                one.writing.close()
+            file = self.film.work.frames_file(self.of.index, one.first)
+            publish(one.frames, file)
+            with whole_or_nothing(record_file(file)) as partial:
+                partial.write_bytes(b"".join(one.record))
+            if (grain := read_grain(file, one.first)) is None:
+                self._problem = NOT_WHOLE
+                return
+            self._arrived.pop(0)
+            if one.state:
+                self.film.keep_grain(self.of, grain, state_from_bytes(b"".join(one.state)))
 
     def _write(self, piece: bytes) -> None:
+        coming = self._next
         try:
-            if self._file is None:
-                self._partial = partial_path(self._frames)
-                self._file = self._partial.open("xb")
-            self._file.write(piece)
+            if coming.frames is None:
+                coming.frames = partial_path(self.film.work.frames_file(self.of.index))
+                coming.writing = coming.frames.open("xb")
+            if coming.writing is not None:
+                coming.writing.write(piece)
         except OSError as error:
             raise OutputError(
-                f"{self._frames}: cannot be written ({error.strerror or error}); free the place"
+                f"{coming.frames}: cannot be written ({error.strerror or error}); free the place"
             ) from None

@@ -1,13 +1,17 @@
-"""Which segment is rendered next."""
+"""Which segment is rendered next, and how long all of them take on N workers."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
+
+from beatwalk.preflight import FINISHING
+from beatwalk.types import Plan
 
 STRAGGLES = 0.5  # of a worker's share of the work that is left: a segment this long starts at once
 
 
-def next_segment(frames: Sequence[int], workers: int) -> int:
+def next_segment(frames: Sequence[float], workers: int) -> int:
     """Which of the waiting segments to start, given their numbers of frames in the order of the video.
 
     A long segment that starts last would hold the end while other workers wait. So the longest one starts as soon as
@@ -16,3 +20,40 @@ def next_segment(frames: Sequence[int], workers: int) -> int:
     """
     longest = max(range(len(frames)), key=frames.__getitem__)
     return longest if frames[longest] * workers >= STRAGGLES * sum(frames) else 0
+
+
+def time_of(costs: Sequence[float], workers: int, frames: Sequence[float] | None = None) -> float:
+    """Time until the last segment is rendered by the rule above, if all workers are idle at first.
+
+    Parameters
+    ----------
+    costs
+        Of each segment, in units of time.
+    frames
+        What the rule knows of each segment; None: its cost.
+    """
+    idle, waiting, end = [0.0] * workers, list(range(len(costs))), 0.0
+    known = costs if frames is None else frames
+    while waiting:
+        now = heapq.heappop(idle)
+        done = now + costs[waiting.pop(next_segment([known[i] for i in waiting], workers))]
+        end = max(end, done)
+        heapq.heappush(idle, done)
+    return end
+
+
+def estimated_s(plan: Plan, frame_s: float, *, workers: int, cores: int | None) -> float:
+    """Estimated duration of a render by workers of this machine, in seconds.
+
+    Parameters
+    ----------
+    frame_s
+        Measured time of a frame, in seconds: on one card, or on all cores together.
+    cores
+        That workers share, with one thread each; None: each has a card of its own.
+    """
+    finishing = FINISHING * frame_s * plan.timeline.n_frames  # meanwhile, by the driver
+    slower = 1 if cores is None else max(cores, workers)  # than all cores together
+    rendering = time_of([slower * frame_s * part.n_frames for part in plan.parts], workers)
+    alone = frame_s * plan.rendered_frames + finishing
+    return max(rendering, finishing if cores is None else alone)

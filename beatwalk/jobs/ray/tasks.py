@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from beatwalk.core import Denoised, OnEvent, Surveying
+
 if TYPE_CHECKING:
     from beatwalk.jobs.ray.crew import Member, RayCrew
 
@@ -30,10 +32,33 @@ class Task:
         """Take what the worker says."""
         self.answer = data
 
-    def keep(self) -> bool:
-        """Keep what the worker has said, which is all; returns whether it is whole."""
+    @property
+    def is_here(self) -> bool:
+        """Whether all that the worker has made has arrived."""
         return True
+
+    def keep(self) -> str:
+        """Keep what the worker has said, which is all; returns what is wrong with it, or nothing."""
+        return ""
 
     def drop(self) -> None:
         """Forget what the worker has said, because it cannot end its work."""
         self.answer = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Telling(Task):
+    """Tells how far a survey is; its last answer is JSON."""
+
+    told: OnEvent
+
+    def receive(self, crew: RayCrew, member: Member, kind: str, data: Any) -> None:
+        """Tell, or take the answer."""
+        segment = self.segment or 0
+        if kind == "surveying":
+            self.told(Surveying(segment=segment, done=data))
+        elif kind == "denoised":
+            position, samples = data
+            self.told(Denoised(segment=segment, position=position, samples=samples))
+        else:
+            self.answer = data

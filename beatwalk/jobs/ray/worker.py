@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import queue
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,26 +25,33 @@ from typing import Any
 import numpy as np
 
 from beatwalk.api import ModelFacts, preview_of
-from beatwalk.core import Denoised, Event, Surveying, record_file
-from beatwalk.jobs.ray.pieces import pieces_of, written
+from beatwalk.core import Denoised, Event, Surveying, WorkFolder, record_file
+from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
+from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.versions import versions_here
 from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
-from beatwalk.targets import TARGETS
-from beatwalk.types import Storyboard, Targets
-from beatwalk.video import LosslessWriter
+from beatwalk.types import Storyboard
 from beatwalk.walk import (
+    Grain,
     Pilot,
     SegmentJob,
     Walk,
+    calibration_picture,
+    cost_to_json,
+    fitted_song,
+    picture_from_bytes,
+    picture_to_bytes,
     pilot_from_json,
-    pilot_to_json,
-    render_segment,
-    run_pilot,
+    preview_prompts,
+    previews_to_json,
+    render_grains,
+    song_from_json,
+    song_to_json,
+    state_from_bytes,
     storyboard_from_json,
     survey_from_json,
     survey_to_json,
-    write_grain,
 )
 
 Item = tuple[str, Any]  # what happened, and its data: of plain types
@@ -61,10 +69,13 @@ class SegmentWorker:
     ----------
     threads
         Of torch on a processor; None: torch's own choice.
+    storage
+        URL and job of the `Storage` through which segments travel; None: through Ray's object store.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, storage: tuple[str, str] | None = None) -> None:
         self._threads = threads
+        self._storage = None if storage is None else Storage(*storage)
         self._loaded: tuple[ModelRequest, Generator] | None = None
         self._walk: Walk | None = None
         self._pilot: tuple[bytes, Pilot] | None = None
@@ -96,6 +107,8 @@ class SegmentWorker:
         -------
         `ModelFacts` as JSON.
         """
+        if self._storage is not None:
+            self._storage.check()
         if self._threads is not None:
             use_threads(self._threads)
         storyboard = self._with_pictures(storyboard_from_json(json.loads(score)), pictures)
@@ -115,21 +128,47 @@ class SegmentWorker:
         """Measure the seconds that a frame takes."""
         yield "seconds a frame", seconds_a_frame(self._ready())
 
-    def look_ahead(self, speed: bytes) -> Iterator[Item]:
-        """Run the pilot, given the target speed of every frame of the walk as float64.
+    def picture(self, index: int) -> Iterator[Item]:
+        """Make one of the pictures that the song is calibrated with.
 
         Yields
         ------
-        What happens, and at last ("pilot", JSON).
+        What happens, and ("picture", bytes) in pieces; none where the song has no more than `index`.
         """
-        # The pilot looks at the speed alone.
-        walk = self._ready()
-        curves = dict.fromkeys(TARGETS, np.frombuffer(speed, np.float64))
-        targets = Targets(curves, first=walk.plan.keyframes[0].frame)
 
         def work(say: Callable[[str, Any], None]) -> None:
-            pilot = run_pilot(walk, targets, _telling(say))
-            say("pilot", json.dumps(pilot_to_json(pilot)))
+            if (made := calibration_picture(self._ready(), index)) is not None:
+                for piece in pieces_in(picture_to_bytes(made)):
+                    say("picture", piece)
+
+        yield from _streamed(work)
+
+    def fit(self, pictures: Sequence[Sequence[Any]]) -> Iterator[Item]:
+        """Calibrate the song with its pictures, each given as references to its pieces.
+
+        Yields
+        ------
+        ("song", JSON): its calibration, and what that has cost.
+        """
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            song, cost = fitted_song(self._ready(), [picture_from_bytes(fetched(one)) for one in pictures])
+            say("song", json.dumps({**song_to_json(song), **cost_to_json(cost)}))
+
+        yield from _streamed(work)
+
+    def preview(self, song: bytes, chunk: int) -> Iterator[Item]:
+        """Preview the prompts of a chunk of segments, given the song's calibration.
+
+        Yields
+        ------
+        What happens, and at last ("previews", JSON).
+        """
+
+        def work(say: Callable[[str, Any], None]) -> None:
+            calibration, tell = song_from_json(json.loads(song)), _telling(say)
+            made = preview_prompts(self._ready(), calibration, chunk, lambda: tell(Surveying(segment=0, done=0.0)))
+            say("previews", json.dumps(previews_to_json(made)))
 
         yield from _streamed(work)
 
@@ -147,37 +186,51 @@ class SegmentWorker:
 
         yield from _streamed(work)
 
-    def render(self, pilot: bytes, job: bytes, previews: bool) -> Iterator[Item]:
-        """Survey and render a segment.
+    def render(self, pilot: bytes, job: bytes, kept: Sequence[Any], previews: bool) -> Iterator[Item]:
+        """Survey a segment and render what is left of it.
+
+        Parameters
+        ----------
+        kept
+            References to pieces of the state to resume from; empty: the segment is made from its first frame on.
 
         Yields
         ------
-        What happens: ("survey", JSON), ("rendered", number of frames and a preview); at last the files as
-        ("frames", bytes) and ("record", bytes), in pieces.
+        What happens: ("survey", JSON), ("rendered", number of frames and a preview). For each grain come its files as
+        ("frames", bytes), ("record", bytes) and, but for the last, ("state", bytes), all in pieces, and at last
+        ("grain", its first frame). Frames that lie in the storage come as ("stored", name).
         """
-        walk, frames = self._ready(), Path(self._folder.name, "segment.mkv")
+        walk, work = self._ready(), WorkFolder(Path(self._folder.name, "segment.mp4"))
 
-        def work(say: Callable[[str, Any], None]) -> None:
+        def work_on(say: Callable[[str, Any], None]) -> None:
             todo, tell = self._job(pilot, job), _telling(say)
             todo = replace(todo, survey=todo.surveyed(walk, tell))
             say("survey", json.dumps(todo.survey and survey_to_json(todo.survey)))
-            with LosslessWriter(frames, walk.size, walk.plan.timeline.fps) as writer:
 
-                def write(block: Any) -> None:
-                    writer.write(block.frames)
-                    say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
+            def made(block: Any) -> None:
+                say("rendered", (len(block.frames), preview_of(block.frames.host()) if previews else None))
 
-                record = render_segment(walk, todo, frames, write, tell)
-            write_grain(record)
-            for kind, file in (("frames", frames), ("record", record_file(frames))):
-                for piece in pieces_of(file):
-                    say(kind, piece)
+            def finished(grain: Grain, state: Path | None) -> None:
+                files = {"record": record_file(grain.path), "state": state}
+                if self._storage is None:
+                    files = {"frames": grain.path, **files}
+                else:
+                    name = f"segment-{todo.segment.index:04d}-{grain.first:05d}"
+                    say("stored", self._storage.put(grain.path, name))
+                for kind, file in files.items():
+                    for piece in () if file is None else pieces_of(file):
+                        say(kind, piece)
+                say("grain", grain.first)
+                grain.path.unlink()
 
+            arrays = state_from_bytes(fetched(kept)) if kept else None
+            render_grains(walk, todo, work, kept=arrays, made=made, finished=finished, tell=tell)
+
+        work.path.mkdir(exist_ok=True)
         try:
-            yield from _streamed(work)
+            yield from _streamed(work_on)
         finally:
-            for file in (frames, record_file(frames)):
-                file.unlink(missing_ok=True)
+            shutil.rmtree(work.path, ignore_errors=True)
 
     def _job(self, pilot: bytes, job: bytes) -> SegmentJob:
         """A segment's job; the pilot, which all segments of a video share, is read once."""

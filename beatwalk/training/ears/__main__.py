@@ -30,12 +30,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
     parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
-    parser.add_argument("--start", type=Path, help="a smaller network to begin with, ears.safetensors")
+    parser.add_argument(
+        "--start", type=Path, help="a finished network to begin with, as large or smaller, ears.safetensors"
+    )
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="from the checkpoint")
     parser.add_argument("--stage", choices=STAGES, default="all")
     parser.add_argument("--size", choices=sorted(SHAPES), default="full")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after N steps instead of minutes")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(argv)
 
@@ -66,6 +69,7 @@ def main(argv: list[str] | None = None) -> None:
                 shape=args.size,
                 resume=args.resume,
                 steps=args.steps,
+                rate=args.rate,
                 crop_s=min(30.0, args.clip_seconds / 1.2),
                 start=args.start,
                 validation=args.validation,

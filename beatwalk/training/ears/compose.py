@@ -85,7 +85,7 @@ class _Band:
         tune, more = rng.random() < 0.55, rng.random() < 0.3
         beat_of = self._pattern(rng, self._meter) if self._pattern and has_drums else []
         bass, chords, second = (str(rng.choice(kind)) for kind in (genre.bass, genre.chords, genre.chords))
-        self._motif = _rhythm(rng, self._meter)
+        self._motif = _rhythm(rng, self._meter, ternary=genre.ternary)
         self._figure = _figure(rng, self._meter)
         self._step = float(rng.choice([0.25, 0.5, 0.5]))
         # who plays the head of the bar early, as much pop, rock and Latin music does
@@ -125,7 +125,7 @@ class _Band:
     def _drums(self, downbeat: int, strokes: list[drums.Stroke], filled: bool) -> None:
         """The section's pattern with small changes; at its end perhaps a fill."""
         rng = self._rng
-        added = drums.fill(rng, self._meter) if filled else []
+        added = drums.fill(rng, self._meter, ternary=self._genre.ternary) if filled else []
         from_beat = min((at for at, _, _ in added), default=float(self._meter))
         for at, drum, velocity in [*strokes, *added]:
             spared = at == 0 or at % 1 == 0 or rng.random() > 0.06
@@ -195,6 +195,10 @@ class _Band:
             for i, place in enumerate(np.arange(0, beats - 0.01, step)):
                 self._note(at + float(place), step * 0.95, pitches[i % len(pitches)] + 12, 85, voice)
             return
+        if style == "alberti":  # low, high, middle, high
+            for i, place in enumerate(np.arange(0, beats - 0.01, self._step)):
+                self._note(at + float(place), self._step * 0.95, pitches[(0, 2, 1, 2)[i % 4]], 72, voice)
+            return
         places: list[tuple[float, float]]
         if style == "pad":
             places = [(0.0, beats)]
@@ -263,11 +267,16 @@ def _figure(rng: np.random.Generator, meter: int) -> list[tuple[float, float, in
     ]
 
 
-def _rhythm(rng: np.random.Generator, meter: int) -> list[tuple[float, float]]:
+_LENGTHS = (0.25, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0)
+_TERNARY_LENGTHS = (1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1.0, 4 / 3)
+
+
+def _rhythm(rng: np.random.Generator, meter: int, *, ternary: bool) -> list[tuple[float, float]]:
     """Places and lengths of a motif within a bar."""
-    places, at = [], float(rng.choice([0.0, 0.0, 0.0, 0.5, 1.0]))
-    while at < meter:
-        length = float(rng.choice([0.25, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0]))
+    lengths = _TERNARY_LENGTHS if ternary else _LENGTHS
+    places, at = [], float(rng.choice([0.0, 0.0, 0.0, lengths[1], 1.0]))
+    while at < meter - 1e-6:
+        length = float(rng.choice(lengths))
         if rng.random() < 0.85:
             places.append((at, min(length, meter - at)))
         at += length

@@ -46,11 +46,18 @@ _BOOKS = ("nottingham-dataset", "ryansMammoth", "oneills1850", "airdsAirs", "mis
 _COMPOSERS = (
     "bach", "beach", "chopin", "corelli", "cpebach", "handel", "haydn", "johnson_j_r", "joplin",
     "monteverdi", "mozart", "schoenberg", "schubert", "schumann_clara", "schumann_robert", "verdi", "weber",
-    "webern", "beethoven",
+    "webern", "beethoven", "palestrina",
 )  # fmt: skip
 _FORMATS = (".mxl", ".xml", ".musicxml", ".krn", ".abc")
 MOST_PIECES = 260  # of a collection, evenly taken
-_FEWER = {"beethoven": 4, "haydn": 12, "monteverdi": 16, "mozart": 12}  # scores that take long to read
+_MORE = {"oneills1850": 700, "ryansMammoth": 700}  # books of training: validation's stay as they were read
+_FEWER = {  # scores that take long to read
+    "beethoven": 4,
+    "haydn": 12,
+    "monteverdi": 16,
+    "mozart": 12,
+    "palestrina": 90,
+}
 _FEWEST_BARS = 7
 _MOST_VOICES = 12
 _TOLERANCE = 1e-3  # quarter notes
@@ -162,7 +169,7 @@ def read_collection(folder: Path) -> Iterator[Tune]:
             texts += [(f"{path.stem} {number}", tune) for number, tune in enumerate(tunes)]
         else:
             texts.append((path.stem, path))
-    most = min(MOST_PIECES, _FEWER.get(folder.name, MOST_PIECES))
+    most = (_MORE | _FEWER).get(folder.name, MOST_PIECES)
     step = max(1, len(texts) // most)
     for title, source in texts[::step][:most]:
         try:

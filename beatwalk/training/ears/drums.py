@@ -271,9 +271,9 @@ def bare(rng: np.random.Generator, meter: int) -> list[Stroke]:
     return [(float(beat), drum, 95) for beat in (range(0, meter, 2) if drum == KICK else range(1, meter, 2))]
 
 
-def fill(rng: np.random.Generator, meter: int) -> list[Stroke]:
+def fill(rng: np.random.Generator, meter: int, *, ternary: bool = False) -> list[Stroke]:
     """The bar before something new: snare and toms run over the last beats."""
     begin = meter - int(rng.integers(1, min(meter, 3) + 1))
-    per_beat = int(rng.choice([2, 3, 4]))
+    per_beat = 3 if ternary else int(rng.choice([2, 3, 4]))
     drums = sorted(rng.choice([SNARE, *TOMS], (meter - begin) * per_beat).tolist(), reverse=True)
     return [(begin + i / per_beat, int(drum), 90 + int(rng.integers(30))) for i, drum in enumerate(drums)]

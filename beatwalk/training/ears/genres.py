@@ -37,6 +37,7 @@ class Genre:
     loose: float = 0.5  # how likely it is played by people
     electronic: bool = False
     weight: float = 1.0
+    ternary: bool = False  # beats have three parts
 
 
 GENRES: dict[str, Genre] = {
@@ -50,8 +51,8 @@ GENRES: dict[str, Genre] = {
     "synthpop": Genre((95, 165), (drums.backbeat,), ("eighths", "sixteenths", "octaves"), ("pad", "arpeggio"),
                       (*PADS, *LEADS), SYNTH_BASSES, LEADS, loose=0.0, electronic=True),
     "rock": Genre((80, 175), (drums.backbeat, drums.groove, drums.toms), ("roots", "eighths", "figure", "follow"), ("power", "strum", "beats", "figure"), (*DRIVEN, *GUITARS), loose=0.7, weight=2.0),
-    "metal": Genre((95, 210), (drums.double_kick, drums.backbeat, drums.blast, drums.half_time, drums.groove), ("eighths", "follow", "figure"), ("power", "gallop", "figure"),
-                   DRIVEN, loose=0.5, tune_programs=DRIVEN, weight=2.0),
+    "metal": Genre((95, 250), (drums.double_kick, drums.backbeat, drums.blast, drums.half_time, drums.groove), ("eighths", "follow", "figure"), ("power", "gallop", "figure"),
+                   DRIVEN, loose=0.5, tune_programs=DRIVEN, weight=3.0),
     "punk": Genre((150, 215), (drums.backbeat, drums.blast), ("eighths",), ("power",), DRIVEN, loose=0.7),
     "funk": Genre((85, 125), (drums.breaks, drums.groove), ("syncopated", "figure"), ("stabs", "offbeat", "figure"), (*GUITARS, *ORGANS), loose=0.6, swing=(0.5, 0.58)),
     "hiphop": Genre((72, 108), (drums.breaks, drums.groove), ("syncopated", "roots", "figure"), ("pad", "stabs"), (*PIANOS, *PADS), swing=(0.5, 0.64), loose=0.1),
@@ -85,7 +86,14 @@ GENRES: dict[str, Genre] = {
     "folk dance": Genre((85, 150), (drums.oompah, drums.bare, drums.march), ("two", "oompah", "roots"), ("offbeat", "eighths", "beats"), (21, 22, *GUITARS, *PIANOS),
                         tune_programs=(21, 40, 73, 110), meters=(4, 4, 3), loose=0.6),
     "twelve eight": Genre((52, 125), (drums.triplets, drums.triplet_shuffle), ("roots", "walking", "triplets", "long"), ("triplets", "pad", "beats", "arpeggio three"),
-                          (*PIANOS, *GUITARS, *ORGANS), meters=(4, 4, 3), loose=0.7, weight=1.6),
+                          (*PIANOS, *GUITARS, *ORGANS), meters=(4, 4, 3), loose=0.7, weight=1.6, ternary=True),
+    "six eight": Genre((42, 140), (drums.triplets, drums.triplets, drums.triplet_shuffle), ("roots", "triplets", "long", "two"), ("triplets", "pad", "beats", "arpeggio three"),
+                       (*PIANOS, *GUITARS, *ORGANS, *STRINGS), tune_programs=(*REEDS, *PIPES, *GUITARS, *VOICES, 21, 40, 110), meters=(2, 2, 2, 3), loose=0.7, weight=2.4, ternary=True),
+    "barcarole": Genre((40, 120), (), ("roots", "triplets", "long", "two"), ("triplets", "arpeggio three", "arpeggio three", "beats"),
+                       (*PIANOS, *STRINGS, *HARPS, *GUITARS), (0, 32, 42, 43), (*PIPES, *STRINGS, *REEDS, *VOICES, *PIANOS), meters=(2, 2, 2, 4, 3), loose=0.9, weight=1.6,
+                       ternary=True),
+    "sonata": Genre((50, 160), (), ("long", "roots", "two"), ("alberti", "alberti", "beats", "eighths", "arpeggio"),
+                    (*PIANOS, *STRINGS, 6), (0, 0, 42, 43), (*PIANOS, *STRINGS, *PIPES, *REEDS), meters=(4, 4, 3, 2), loose=0.9, weight=2.4),
     "shuffle": Genre((80, 145), (drums.triplet_shuffle, drums.shuffle), ("walking", "shuffled", "two"), ("shuffled", "offbeat", "strum"), (*GUITARS, *DRIVEN, *PIANOS, *ORGANS),
                      swing=(0.63, 0.68), loose=0.7, weight=1.4),
     "groove": Genre((72, 165), (drums.groove,), ("figure", "syncopated", "follow", "eighths"), ("figure", "stabs", "offbeat", "pad", "strum"),

@@ -5,22 +5,28 @@ Conventions
 - `is_apart(key)` splits sources between training and validation by the name of what they share (a style's file, a
   composer, a book of tunes): those apart are never trained on, whatever else is given.
 - Sources that are not given are left out; own composing needs nothing.
+- What there is little of is drawn more often than its share: styles by metre, tunes by collection and metre, each in
+  inverse proportion to the square root of how many there are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.mma import Style, play_style, read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
 from beatwalk.training.ears.tunes import Tune, arrange
+from beatwalk.types import Float
 
 APART = 5  # one style of so many is for validation
 # Besides: so that every metre is in both parts, and composers and books of tunes.
@@ -28,7 +34,7 @@ _ALSO_APART = frozenset({
     "casio/68ballad", "stdlib/68swing", "stdlib/rock-128", "yamaha/jazzwaltz", "zoom/blues68",
     "airdsAirs", "beethoven", "joplin", "monteverdi", "mozart", "nottingham-dataset", "schumann_clara",
 })  # fmt: skip
-_OWN_SHARE, _TUNE_SHARE = 0.3, 0.2  # of performances; the rest is MMA's
+_CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the rest is MMA's
 _ODD_SHARE = 0.08
 _MEDLEY_SHARE = 0.06
 MOST_VOICES = 15  # MIDI's channels without the drums'
@@ -55,15 +61,27 @@ class Sources:
     def draw(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
         """Music that lasts a little over `seconds`, and its tempo in beats a minute."""
         kind = rng.random()
-        if self.tunes and kind < _TUNE_SHARE:
-            return arrange(rng, self.tunes[int(rng.integers(len(self.tunes)))], seconds)
-        if not self.styles or kind < _TUNE_SHARE + _OWN_SHARE:
+        if kind < _CLICK_SHARE:
+            return clicks(rng, seconds)
+        if self.tunes and kind < _CLICK_SHARE + _TUNE_SHARE:
+            return arrange(rng, self.tunes[int(rng.choice(len(self.tunes), p=self._tune_chances))], seconds)
+        if not self.styles or kind < _CLICK_SHARE + _TUNE_SHARE + _OWN_SHARE:
             return _compose(rng, seconds)
         return self._play(rng, seconds)
 
+    @cached_property
+    def _tune_chances(self) -> Float:
+        by_collection = _levelled([tune.collection for tune in self.tunes])
+        chances = by_collection * _levelled([tune.metre for tune in self.tunes])
+        return chances / chances.sum()
+
+    @cached_property
+    def _style_chances(self) -> Float:
+        return _levelled([style.metre for style in self.styles])
+
     def _play(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
         """A style; sometimes in bars of five to seven beats, sometimes with another one from the middle on."""
-        style = self.styles[int(rng.integers(len(self.styles)))]
+        style = self.styles[int(rng.choice(len(self.styles), p=self._style_chances))]
         bpm = draw_bpm(rng, style.bpm)
         kind = rng.random()
         if kind < _ODD_SHARE and style.beats == 4:
@@ -80,6 +98,13 @@ class Sources:
         """A style of MMA's for a little over `seconds`."""
         n_bars = int(np.ceil(seconds * bpm / 60 / style.beats)) + 1
         return play_style(rng, style, n_bars, apart=self.apart)
+
+
+def _levelled(kinds: Sequence[Hashable]) -> Float:
+    """Chances of things of these kinds, shape (n,): as a square root less of what there is much of."""
+    counts = Counter(kinds)
+    chances = np.array([counts[kind] ** -0.5 for kind in kinds])
+    return np.asarray(chances / chances.sum())
 
 
 def _compose(rng: np.random.Generator, seconds: float) -> tuple[Score, float]:

@@ -47,7 +47,7 @@ class Job:
     crop_s: float = 30.0
     rate: float = 2e-3
     steps: int | None = None  # stop after so many instead of minutes
-    start: Path | None = None  # a finished, smaller network to begin with
+    start: Path | None = None  # a finished network to begin with, as large or smaller
     validation: Path | None = None  # a set to listen to every `VALIDATE_S`
 
 

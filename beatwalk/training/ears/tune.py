@@ -46,7 +46,15 @@ _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
 GRID: dict[str, tuple[Any, ...]] = {
     "evidence": (0.0, 0.15, 0.3, 0.6, 1.0),
     "downbeat": (0.4, 0.7, 1.0, 1.5),
-    "metre_costs": (_FREE, (12.0, 2.0, 0.0, 12.0, 14.0, 14.0), (20.0, 8.0, 0.0, 16.0, 30.0, 20.0)),
+    "metre_costs": (
+        _FREE,
+        (12.0, 2.0, 0.0, 12.0, 14.0, 14.0),
+        (20.0, 8.0, 0.0, 16.0, 30.0, 20.0),
+        (14.0, 4.0, 0.0, 8.0, 8.0, 8.0),
+        (5.0, 4.0, 0.0, 8.0, 8.0, 8.0),
+        (9.0, 4.0, 0.0, 5.0, 8.0, 5.0),
+        (9.0, 2.0, 0.0, 8.0, 8.0, 8.0),
+    ),
     "metre_change": (10.0, 16.0, 25.0, 50.0),
     "short_bar": (7.0, 12.0, 20.0, 40.0),
     "low_bpm": (30.0, 40.0, 55.0),
@@ -95,14 +103,16 @@ def total(scores: Sequence[Scores]) -> float:
     return (mean.beat_f + mean.cmlt + mean.downbeat_f) / 3 - 0.01 * false_beats
 
 
-def tune(songs: Sequence[Heeded], start: Decoding = DECODING, rounds: int = ROUNDS) -> tuple[Decoding, int]:
-    """The best setting that coordinate descent finds, and how many settings it looked at."""
+def tune(
+    songs: Sequence[Heeded], start: Decoding = DECODING, rounds: int = ROUNDS, names: Sequence[str] = tuple(GRID)
+) -> tuple[Decoding, int]:
+    """The best setting that coordinate descent over `names` finds, and how many settings it looked at."""
     best, best_total, looked = start, total(decoded(songs, start)), 1
     print(f"{best_total:7.2f}  as it ships", flush=True)
     for _ in range(rounds):
         before = best
-        for name, values in GRID.items():
-            for value in values:
+        for name in names:
+            for value in GRID[name]:
                 if value == getattr(best, name):
                     continue
                 tried = replace(best, **{name: value})
@@ -139,14 +149,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--bars", action="store_true", help="look at the parameters of bars alone, which is quick")
     args = parser.parse_args(argv)
     network = read_network(str(args.network)) if args.network else None
     songs = []
     for piece in read_set(args.set)[:: args.every]:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
-    print(f"least odds of strokes: {tune_drums(songs)}")
-    best, looked = tune(songs, rounds=args.rounds)
+    if not args.bars:
+        print(f"least odds of strokes: {tune_drums(songs)}")
+    best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))
     print(table([song.piece for song in songs], decoded(songs, best)))

@@ -267,7 +267,7 @@ def _read(path: Path) -> Played:
     told = json.loads(path.read_text(encoding="utf-8"))
     truth = Truth.of([np.array(told["truth"][f.name], np.float64) for f in fields(Truth)])
     named = {name: str(told.get(name, "")) for name in ("style", "kind", "metre", "changes")}
-    return Played(song=path.with_suffix(".flac"), truth=truth, **named)
+    return Played(song=path.with_suffix(".flac"), truth=truth.fused, **named)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from beatwalk.jobs.ray import Cluster, RayCrew
 from beatwalk.jobs.ray.crew import Member
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan
+from beatwalk.walk import grains
 from tests.helpers import decoded, names
 from tests.jobs.ray.conftest import crew_of, small_plan
-from tests.jobs.ray.fake_worker import FailingWorker, FakeWorker, OldWorker, OtherWeightsWorker
+from tests.jobs.ray.fake_worker import FailingWorker, FakeWorker, MortalWorker, OldWorker, OtherWeightsWorker
 
 
 def alone(plan: Plan, output: Path, **options: Any) -> api.RenderResult:
@@ -107,6 +109,53 @@ def test_a_failed_segment_is_taken_over(
     assert (len(before_the_end) == 1 and len(lost) == 1) if how == "die" else not before_the_end
 
 
+@pytest.fixture
+def long_plan(trouble: Path, tmp_path: Path) -> Plan:
+    """Segments of 12 frames and more, and nobody who has died yet."""
+    for left in (*trouble.parent.glob("failed-*"), *trouble.parent.glob("resumed-*")):
+        left.unlink()
+    return small_plan(tmp_path, video={"fps": 32})
+
+
+@pytest.mark.parametrize("stored", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_lost_worker_costs_a_grain(
+    cluster: Cluster, trouble: Path, long_plan: Plan, tmp_path: Path, stored: bool
+) -> None:
+    """Another one resumes its segment after the last grain that the driver has."""
+    (tmp_path / "shared").mkdir()
+    if stored:
+        cluster = replace(cluster, storage=f"file://{(tmp_path / 'shared').as_posix()}")
+    alone(long_plan, tmp_path / "one.mp4")
+    with crew_of(cluster, MortalWorker) as crew:
+        together(crew, long_plan, tmp_path / "two.mp4")
+    np.testing.assert_array_equal(decoded(tmp_path / "one.mp4"), decoded(tmp_path / "two.mp4"))
+    resumed = {file.name: int(file.read_text()) for file in trouble.parent.glob("resumed-*")}
+    assert list(resumed) == ["resumed-1"]
+    assert 0 < resumed["resumed-1"] < long_plan.segments[1].n_frames
+
+
+def test_workers_resume_a_segment_that_one_process_began(
+    crew: RayCrew, long_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its last grain, not from its first frame on."""
+    monkeypatch.setattr(grains, "GRAIN_FRAMES", 8)
+    monkeypatch.setattr(grains, "LEAST_GRAIN_S", 0.0)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Rendered) and event.done > 20:  # of the first segment's 32
+            raise KeyboardInterrupt
+
+    alone(long_plan, tmp_path / "whole.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        alone(long_plan, tmp_path / "out.mp4", on_event=stop)
+    told: list[Event] = []
+    result = together(crew, long_plan, tmp_path / "out.mp4", on_event=told.append)
+    assert 8 <= result.manifest["report"]["frames_reused"] < 32
+    first = next(event for event in told if isinstance(event, Rendered))
+    assert first.done == first.reused == result.manifest["report"]["frames_reused"]
+    np.testing.assert_array_equal(decoded(tmp_path / "out.mp4"), decoded(tmp_path / "whole.mp4"))
+
+
 @pytest.mark.slow
 def test_a_segment_that_always_fails_is_named_and_the_rest_kept(failing: Any, tmp_path: Path) -> None:
     """After three attempts; the same command makes just what is missing."""
@@ -126,9 +175,10 @@ def test_a_segment_that_always_fails_is_named_and_the_rest_kept(failing: Any, tm
     [(OldWorker, r"torch 1\.0 instead of"), (OtherWeightsWorker, r"its model fake has other weights")],
 )
 def test_a_worker_that_would_make_other_pictures_is_refused(
-    cluster: Cluster, tmp_path: Path, worker: type[FakeWorker], why: str
+    cluster: Cluster, tmp_path: Path, worker: type[FakeWorker], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the name of its machine, and of what differs."""
+    """By the name of its machine, and of what differs; also where somebody else has the rest of the cluster."""
+    monkeypatch.setattr("beatwalk.jobs.ray.crew.PATIENCE_S", 3.0)
     with crew_of(cluster, worker) as crew, pytest.raises(WorkerError, match=rf"no worker can be used: .*{why}"):
         together(crew, small_plan(tmp_path), tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()

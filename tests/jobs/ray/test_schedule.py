@@ -12,11 +12,14 @@ from beatwalk.api import ModelFacts
 from beatwalk.cli import cli
 from beatwalk.errors import DeviceError, WorkerError
 from beatwalk.jobs.ray import Cluster
+from beatwalk.jobs.ray.crew import reason_of
 from beatwalk.jobs.ray.pieces import PIECE_BYTES, pieces_of
-from beatwalk.jobs.ray.schedule import next_segment
+from beatwalk.jobs.ray.schedule import estimated_s, next_segment, time_of
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
 from beatwalk.models.fake import FakeGenerator
+from beatwalk.preflight import FINISHING
 from tests.benchmarks.ray_scaling import Costs, efficiency, simulated
+from tests.jobs.ray.conftest import small_plan
 
 
 def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> None:
@@ -30,15 +33,30 @@ def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> Non
 def test_no_straggler_holds_the_end() -> None:
     """In order, the long segment at the end would begin at 40 and end at 120; it begins at once."""
     frames = [10] * 16 + [80]
-    assert simulated(Costs(frames=frames, segments=frames, pilot=0.0), 4) == pytest.approx(80, abs=1)
+    assert simulated(Costs(frames=frames, segments=frames), 4) == pytest.approx(80, abs=1)
 
 
 def test_a_set_of_equal_segments_keeps_workers_busy() -> None:
-    """708 segments, a prompt every four bars of a 90-minute set, without a pilot."""
-    costs = Costs(frames=[183] * 708, segments=[183 * 1.15] * 708, pilot=0.0)
+    """709 segments, a prompt every four bars of a 90-minute set, and a pilot that all workers share."""
+    pilot = [[1.75] * 16, [0.0], [4.25] * 89]
+    costs = Costs(frames=[183] * 709, segments=[183 * 1.15] * 709, pilot=pilot)
     assert efficiency(costs, 64) > 0.9
     assert efficiency(costs, 256) > 0.75
-    assert efficiency(replace(costs, pilot=708.0), 64) < efficiency(costs, 64)
+    assert efficiency(costs.with_serial_pilot, 256) < 0.7
+
+
+def test_an_estimate_counts_workers_and_what_they_share(tmp_path: Path) -> None:
+    """Cards are each as fast as one; cores are shared with each other and with the driver."""
+    plan = small_plan(tmp_path)
+    frames = [part.n_frames for part in plan.parts]
+    assert (sum(frames), max(frames)) == (24, 8)
+    assert estimated_s(plan, 1.0, workers=1, cores=None) == pytest.approx(24)
+    assert estimated_s(plan, 1.0, workers=2, cores=None) == pytest.approx(time_of(frames, 2))
+    assert estimated_s(plan, 1.0, workers=50, cores=None) == pytest.approx(8)  # the longest segment
+    assert estimated_s(plan, 1.0, workers=1, cores=4) == pytest.approx(4 * 24)  # one core of four
+    everything = 24 * (1 + FINISHING)
+    assert estimated_s(plan, 1.0, workers=2, cores=2) == pytest.approx(max(everything, 2 * time_of(frames, 2)))
+    assert estimated_s(plan, 1.0, workers=64, cores=2) >= everything  # no more than the machine can do
 
 
 def test_versions_differ_by_more_than_the_build() -> None:
@@ -78,8 +96,9 @@ def test_a_file_is_its_pieces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--workers", "2"], "--workers and their sizes need --ray"),
-        (["--worker-gpus", "0.5"], "--workers and their sizes need --ray"),
+        (["--workers", "2"], "--workers, their sizes and --ray-storage need --ray"),
+        (["--worker-gpus", "0.5"], "--workers, their sizes and --ray-storage need --ray"),
+        (["--ray-storage", "s3://bucket"], "--workers, their sizes and --ray-storage need --ray"),
         (["--ray", "local", "--devices", "all"], "give one of them"),
         (["--devices", "all", "--workers", "2"], "leave --workers out"),
         (["--ray", "local", "--device", "cuda:1"], "name several with --devices"),
@@ -116,3 +135,12 @@ def test_a_client_address_is_refused() -> None:
     pytest.importorskip("ray", reason="workers need ray: pip install 'beatwalk[ray]'")
     with pytest.raises(WorkerError, match=r"ray://head:10001: .*--ray auto"):
         Cluster(address="ray://head:10001").connect()
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    """The last line of what Ray tells, without the colours of a terminal."""
+    told = (
+        "The actor died because of an error raised in its creation task, \x1b[36mray::SegmentWorker.__init__()\x1b[0m"
+        "\n  File \"worker.py\", line 1\nImportError: cannot import name 'Grain'"
+    )
+    assert reason_of(RuntimeError(told)) == "it cannot start: ImportError: cannot import name 'Grain'"

@@ -65,7 +65,7 @@ function draw() {
         h("input", {
           type: "number",
           min: 30,
-          max: 300,
+          max: 330,
           step: 0.1,
           "data-name": "tempo",
           placeholder: heard.tempo_bpm.toFixed(1),

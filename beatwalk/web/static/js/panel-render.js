@@ -81,7 +81,7 @@ function draw() {
       h(
         "div",
         { class: "grow", role: "status" },
-        estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–", workers && estimate && h("span", { class: "dim small" }, " in one process")),
+        estimate?.error ? h("p", { class: "problem" }, estimate.error) : h("b", {}, estimate ? `about ${span(estimate.seconds)}` : estimating ? "measuring …" : "–"),
         estimate && !estimate.error ? h("p", { class: "dim small" }, `${estimate.frames} frames of ${estimate.size.join("×")} · ${size(estimate.bytes)} of ${size(estimate.free_bytes)} free · ${span(length)} of the song`) : "",
       ),
       h("button", { class: "button primary", type: "button", "data-name": "render", disabled: !project.blocks.length, onclick: render }, "Render"),
@@ -152,6 +152,7 @@ function sharing() {
   const made = choice("Workers", "workers", choices, workers, (value) => {
     workers = value;
     draw();
+    ask();
   });
   if (!here.workers) made.append(h("span", {}, "Several cards render together with beatwalk[ray]."));
   return made;
@@ -237,11 +238,14 @@ function film(video, open) {
   );
 }
 
+/** Who renders, as the server is told. */
+const crewAsked = () => ({ workers: Number(workers) || 0, cards: workers === "all" ? "all" : "" });
+
 /** Adds the project as it is now to the queue. */
 export async function render() {
   try {
     await store._last;
-    const job = await call("POST", `${store.path}/renders`, { device, workers: Number(workers) || 0, cards: workers === "all" ? "all" : "" });
+    const job = await call("POST", `${store.path}/renders`, { device, ...crewAsked() });
     toast(`${job.file} is in the queue`);
     store.tell("show", "render");
   } catch (error) {
@@ -255,7 +259,7 @@ const ask = paused(400, async () => {
   const question = estimating;
   estimate = null;
   draw();
-  const answer = await call("POST", `${store.path}/estimate`, { device }).catch((error) => ({ error: error.message }));
+  const answer = await call("POST", `${store.path}/estimate`, { device, ...crewAsked() }).catch((error) => ({ error: error.message }));
   if (question !== estimating) return;
   estimate = answer;
   draw();

@@ -1,6 +1,11 @@
-"""Corrections of the beat grid by hand on a timeline: anchors, and taps, metre and tempo of a range.
+"""The beat grid, corrected by hand in one place: a beat that is moved, and metre, tempo or another grid in a range.
 
-Each function returns a new analysis. What follows from beats and bars (tempo, beats a bar) is derived again.
+The page and the command line both correct through these.
+
+Conventions
+-----------
+- Each function returns a new analysis. What follows from beats and bars (tempo, beats a bar) is derived again.
+- A **range** lasts from `start_s` to `end_s`, which no longer belongs to it.
 """
 
 from __future__ import annotations
@@ -10,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen import analysis_from_json, analysis_to_json
+from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
 from beatwalk.types import Analysis, Float
 
 MIN_SPAN_S = 0.05  # beats may not come nearer than this to each other
 
 
-def with_beats(analysis: Analysis, beats_s: Float, downbeats_s: Float) -> Analysis:
+def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float) -> Analysis:
     """The analysis with other beats and bars."""
     beats_s = np.round(beats_s, 4)
     kept = np.flatnonzero((beats_s >= 0) & (beats_s < analysis.duration_s))
@@ -33,7 +38,7 @@ def with_beats(analysis: Analysis, beats_s: Float, downbeats_s: Float) -> Analys
     return analysis_from_json(data, "the corrected grid")
 
 
-def anchored(
+def with_beat_moved(
     analysis: Analysis, beat: int, time_s: float, anchors_s: tuple[float, ...]
 ) -> tuple[Analysis, tuple[float, ...]]:
     """Move a beat to a moment, and the beats up to the next anchor on each side with it, less the farther they are.
@@ -67,26 +72,30 @@ def anchored(
     def moved(times_s: Float) -> Float:
         return times_s + np.interp(times_s, points, moves)
 
-    found = with_beats(analysis, moved(beats_s), moved(analysis.downbeats_s))
+    found = with_grid(analysis, moved(beats_s), moved(analysis.downbeats_s))
     return found, tuple(sorted([*others, round(time_s, 4)]))
 
 
 def spliced(analysis: Analysis, other: Analysis, start_s: float, end_s: float) -> Analysis:
-    """The grid of `other` between two moments, and that of `analysis` outside."""
+    """The grid of `other` between two moments, and that of `analysis` outside.
 
-    def joined(own: Float, new: Float) -> Float:
-        return np.concatenate(
-            [own[own < start_s - apart], new[(new >= start_s) & (new < end_s)], own[own >= end_s + apart]]
-        )
-
+    A beat outside that lies on one of `other`'s inside, but for a part of a beat, gives way to it.
+    """
     spans = np.diff(other.beats_s)
     apart = 0.4 * float(np.median(spans)) if len(spans) else 0.0  # of a beat: none is doubled where the two meet
-    return with_beats(
-        analysis, joined(analysis.beats_s, other.beats_s), joined(analysis.downbeats_s, other.downbeats_s)
+    own = analysis.beats_s
+    new = other.beats_s[(other.beats_s >= start_s) & (other.beats_s < end_s)]
+    outside = (own < start_s) | (own >= end_s)
+    if len(new):
+        outside &= np.abs(own[:, None] - new[None, [0, -1]]).min(axis=1) >= apart
+    bars = analysis.downbeats_s[np.isin(analysis.downbeats_s, own[outside])]
+    new_bars = other.downbeats_s[(other.downbeats_s >= start_s) & (other.downbeats_s < end_s)]
+    return with_grid(
+        analysis, np.sort(np.concatenate([own[outside], new])), np.sort(np.concatenate([bars, new_bars]))
     )
 
 
-def with_meter(analysis: Analysis, meter: int, start_s: float, end_s: float) -> Analysis:
+def with_meter_between(analysis: Analysis, meter: int, start_s: float, end_s: float) -> Analysis:
     """Bars of `meter` beats between two moments, counted from the first downbeat there.
 
     Raises
@@ -101,10 +110,10 @@ def with_meter(analysis: Analysis, meter: int, start_s: float, end_s: float) -> 
     first = next((i for i in inside if np.any(np.abs(downs_s - beats_s[i]) < 1e-6)), inside[0])
     chosen = beats_s[np.arange(first, inside[-1] + 1, meter)]
     outside = downs_s[(downs_s < beats_s[inside[0]]) | (downs_s > beats_s[inside[-1]])]
-    return with_beats(analysis, beats_s, np.sort(np.concatenate([outside, chosen])))
+    return with_grid(analysis, beats_s, np.sort(np.concatenate([outside, chosen])))
 
 
-def with_tempo(analysis: Analysis, bpm: float, start_s: float, end_s: float) -> Analysis:
+def with_tempo_between(analysis: Analysis, bpm: float, start_s: float, end_s: float) -> Analysis:
     """Beats at an even tempo between two moments, from the first beat there on; bars are as long as usual.
 
     Raises
@@ -124,7 +133,7 @@ def with_tempo(analysis: Analysis, bpm: float, start_s: float, end_s: float) -> 
     begin = int(np.argmin(np.abs(beats_s - downs[0]))) % meter if len(downs) else 0
     apart = 0.4 * 60 / bpm
     own, bars = analysis.beats_s, analysis.downbeats_s
-    return with_beats(
+    return with_grid(
         analysis,
         np.concatenate([own[own < first_s - apart], beats_s, own[own > beats_s[-1] + apart]]),
         np.concatenate([bars[bars < first_s - apart], beats_s[begin::meter], bars[bars > beats_s[-1] + apart]]),

@@ -1,0 +1,187 @@
+"""Beat grids of a DJ's library: what rekordbox exports as XML, read for one song.
+
+Conventions
+-----------
+- rekordbox writes a `TEMPO` element where a tempo begins: `Inizio` (s), `Bpm`, `Metro` (4/4) and `Battito`, the place
+  in its bar of the beat there, from 1 (rekordbox XML format list, AlphaTheta). Beats follow at that tempo up to the
+  next one.
+- A library is a stranger's file. It is read as a stream, without a tree of it; a document type, and with it every
+  entity, is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+from urllib.parse import unquote, urlsplit
+from xml.parsers import expat
+
+import numpy as np
+
+from beatwalk.errors import InputError
+from beatwalk.listen.bars import Bars, bar_lengths
+from beatwalk.listen.beats import Beats
+from beatwalk.types import frozen_array
+
+MAX_BYTES = 256 * 2**20
+_CHUNK = 2**20
+_LEAST_BPM, _MOST_BPM = 20.0, 400.0
+_MOST_METRE = 32
+_HALF_BEAT = 0.5  # of a beat: the last one before another tempo lies no nearer to it
+_EXPORT = "in rekordbox: File, Export Collection in xml format"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Marker:
+    """Where a tempo begins."""
+
+    time_s: float
+    bpm: float
+    metre: int  # beats a bar
+    position: int  # of the beat here in its bar, from 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeatGrid:
+    """Beats and bars as another program knows them."""
+
+    markers: tuple[_Marker, ...]  # increasing
+
+    def within(self, duration_s: float) -> tuple[Beats, Bars]:
+        """Lay the beats and bars over a song of `duration_s`."""
+        times_s: list[float] = []
+        positions: list[int] = []
+        metres: list[int] = []
+        ends_s = [*(marker.time_s for marker in self.markers[1:]), math.inf]
+        for marker, end_s in zip(self.markers, ends_s, strict=True):
+            beat_s = 60 / marker.bpm
+            last_s = duration_s if end_s > duration_s else end_s - _HALF_BEAT * beat_s
+            count = max(0, math.ceil((last_s - marker.time_s) / beat_s - 1e-6))
+            times_s += [marker.time_s + number * beat_s for number in range(count)]
+            positions += [(marker.position + number) % marker.metre for number in range(count)]
+            metres += [marker.metre] * count
+        downbeats = np.flatnonzero(np.array(positions, np.int64) == 0)
+        beats = Beats.at(np.array(times_s), np.ones(len(times_s)))
+        lengths = bar_lengths(downbeats, len(times_s), metres[int(downbeats[-1])] if len(downbeats) else 0)
+        bars = Bars(downbeats_s=frozen_array(beats.times_s[downbeats]), beats_per_bar=frozen_array(lengths, np.int64))
+        return beats, bars
+
+
+def read_rekordbox(path: Path, song: Path) -> BeatGrid:
+    """Read the beat grid of a song from a library that rekordbox exported as XML.
+
+    Parameters
+    ----------
+    song
+        Its file's name is looked for among the tracks' locations, and without its ending among their titles.
+
+    Raises
+    ------
+    InputError
+        The file is missing, too large or not such a library; it lacks the song, or has it twice; or its grid is empty
+        or cannot be meant.
+    """
+    tracks = _read(path)
+    wanted = _plain(song.name)
+    found = [track for track in tracks if _plain(track.file) == wanted]
+    found = found or [track for track in tracks if _plain(song.stem) in (_plain(track.title), _stem(track.file))]
+    if not found:
+        raise InputError(f'{path}: none of its {len(tracks)} tracks is "{song.name}"; {_EXPORT} with this song in it')
+    with_grid = [track for track in found if track.markers]
+    if not with_grid:
+        raise InputError(
+            f'{path}: "{song.name}" has no beat grid in it; analyze the track in rekordbox and export again'
+        )
+    if len({tuple(track.markers) for track in with_grid}) > 1:
+        raise InputError(
+            f'{path}: {len(with_grid)} tracks with different beat grids are called "{song.name}"; '
+            "export a library that has one of them"
+        )
+    markers = sorted(with_grid[0].markers, key=lambda marker: marker.time_s)
+    return BeatGrid(markers=tuple(markers))
+
+
+@dataclass
+class _Track:
+    file: str
+    title: str
+    markers: list[_Marker] = field(default_factory=list)
+
+
+def _read(path: Path) -> list[_Track]:
+    """All tracks of a library."""
+    tracks: list[_Track] = []
+    depth = 0
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise InputError(f"{path}: it has a document type, which rekordbox never writes; {_EXPORT}")
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth == 1 and name != "DJ_PLAYLISTS":
+            raise InputError(f"{path}: it is no rekordbox library, it begins with <{name[:40]}>; {_EXPORT}")
+        if name == "TRACK" and "Location" in attributes:  # those of playlists only name a key
+            location = PurePosixPath(unquote(urlsplit(attributes["Location"]).path))
+            tracks.append(_Track(file=location.name, title=attributes.get("Name", "")))
+        elif name == "TEMPO" and tracks:
+            tracks[-1].markers.append(_marker(attributes, f"{path}:{parser.CurrentLineNumber}"))
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = end
+    try:
+        with path.open("rb") as file:
+            size = 0
+            while chunk := file.read(_CHUNK):
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    raise InputError(f"{path}: it is larger than {MAX_BYTES >> 20} MiB; export a smaller library")
+                parser.Parse(chunk, False)
+            parser.Parse(b"", True)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; expected a library that rekordbox exported") from None
+    except expat.ExpatError as error:
+        raise InputError(
+            f"{path}:{error.lineno}: it is not XML ({expat.ErrorString(error.code)}); {_EXPORT}"
+        ) from None
+    return tracks
+
+
+def _marker(attributes: dict[str, str], where: str) -> _Marker:
+    bpm = _number(attributes, "Bpm", where, _LEAST_BPM, _MOST_BPM)
+    time_s = _number(attributes, "Inizio", where, 0.0, 1e6)
+    upper = attributes.get("Metro", "4/4").partition("/")[0]
+    metre = int(upper) if upper.isdecimal() and len(upper) < 3 else 0
+    if not 1 <= metre <= _MOST_METRE:
+        raise InputError(f'{where}: Metro is "{attributes.get("Metro", "")[:40]}", expected beats such as 4/4')
+    position = int(_number({"Battito": "1", **attributes}, "Battito", where, 1, 1000)) - 1
+    return _Marker(time_s=time_s, bpm=bpm, metre=metre, position=position % metre)
+
+
+def _number(attributes: dict[str, str], name: str, where: str, low: float, high: float) -> float:
+    text = attributes.get(name, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise InputError(f'{where}: {name} is "{text[:40]}", expected a number from {low:g} to {high:g}')
+    return value
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: composed characters, no capitals."""
+    return normalize("NFC", name).casefold()
+
+
+def _stem(file: str) -> str:
+    return _plain(PurePosixPath(file).stem)

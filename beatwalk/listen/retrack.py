@@ -1,0 +1,152 @@
+"""Beats and bars, tracked again around what a person fixed: anchors, taps, a tempo, a metre; in the song or a range.
+
+Conventions
+-----------
+- What is fixed stays: anchors to the millisecond, and with a range every beat and bar outside it. The beats next to a
+  range hold the new ones in step at both ends, unless taps say where they are.
+- A metre alone leaves the beats where they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beatwalk.errors import SettingsError
+from beatwalk.listen.bar_hmm import METRES
+from beatwalk.listen.bars import Bars, bar_lengths
+from beatwalk.listen.beats import Beats
+from beatwalk.listen.corrections import Corrections, with_rhythm
+from beatwalk.listen.features import Features
+from beatwalk.listen.grid import MIN_SPAN_S, spliced
+from beatwalk.listen.network import Activations
+from beatwalk.listen.tracking import Hint, Pulse, bar_evidence, find_pulse, fixed_metres, pulse_at
+from beatwalk.types import Analysis, Float, frozen_array
+
+_COMMON_BARS = 3  # fewer of a metre in the whole song are taken for slips
+
+
+def tracked_again(
+    analysis: Analysis,
+    features: Features,
+    activations: Activations,
+    corrections: Corrections,
+    other: Beats | None = None,
+) -> Analysis:
+    """Find beats and bars again as corrections say; everything else of `analysis` is kept.
+
+    Parameters
+    ----------
+    other
+        Beats of the tracker without a network, where they are known already.
+
+    Raises
+    ------
+    SettingsError
+        An anchor lies outside the song or the range, or two lie too near to each other; or there are no beats.
+    """
+    start_s, end_s = corrections.span(analysis.duration_s)
+    anchors_s = _anchors(corrections, start_s, end_s)
+    if corrections.moves_beats:
+        held_s = np.unique(np.concatenate([anchors_s, _beside(analysis, corrections, start_s, end_s, anchors_s)]))
+        held = held_s if len(held_s) else None
+        hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
+        pulse = find_pulse(features, activations, hint, other=other)
+        found = with_rhythm(analysis, pulse.beats, Bars(downbeats_s=np.zeros(0), beats_per_bar=np.zeros(0, np.int64)))
+        if corrections.ranged:
+            found = spliced(analysis, found, start_s, end_s)
+    else:
+        found = analysis
+    if not len(found.beats_s):
+        raise SettingsError("no beats were found in this song, so there are no bars to find; give --tempo or --tap")
+    beats = Beats.at(found.beats_s, found.beat_confidence)
+    pulse = pulse_at(features, activations, beats)
+    return with_rhythm(found, beats, _bars(analysis, features, pulse, corrections))
+
+
+def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
+    """All anchors, increasing, shape (n,)."""
+    anchors_s = np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
+    for anchor_s in anchors_s:
+        if not start_s <= anchor_s < end_s:
+            where = "the range" if corrections.ranged else "the song"
+            raise SettingsError(f"the anchor at {anchor_s:g} s lies outside {where}, {start_s:.2f} to {end_s:.2f} s")
+    near = np.flatnonzero(np.diff(anchors_s) < MIN_SPAN_S)
+    if len(near):
+        first, second = anchors_s[near[0] : near[0] + 2]
+        raise SettingsError(
+            f"the anchors at {first:g} and {second:g} s lie less than {MIN_SPAN_S:g} s apart; leave one out"
+        )
+    return anchors_s
+
+
+def _beside(analysis: Analysis, corrections: Corrections, start_s: float, end_s: float, anchors_s: Float) -> Float:
+    """The beats next to a range, which the new ones must join; not those that an anchor is too near to.
+
+    Taps say themselves where the beats of the range are.
+    """
+    if not corrections.ranged or corrections.taps_s is not None:
+        return np.zeros(0)
+    beats_s = analysis.beats_s
+    outside = np.concatenate([beats_s[beats_s < start_s][-1:], beats_s[beats_s >= end_s][:1]])
+    clear = [beat_s for beat_s in outside if not len(anchors_s) or np.abs(anchors_s - beat_s).min() > 2 * MIN_SPAN_S]
+    return np.array(clear, np.float64)
+
+
+def _bars(analysis: Analysis, features: Features, pulse: Pulse, corrections: Corrections) -> Bars:
+    """The bars over the beats of a pulse: as before outside the range, found again around the anchors inside."""
+    beats_s = pulse.beats.times_s
+    start_s, end_s = corrections.span(analysis.duration_s)
+    inside = (beats_s >= start_s) & (beats_s < end_s)
+    begins = np.where(inside, 0, -1)
+    begins[_nearest(beats_s, analysis.downbeats_s[_outside(analysis.downbeats_s, start_s, end_s)], inside)] = 1
+    begins[_nearest(beats_s, np.array(corrections.bar_anchors_s, np.float64), ~inside)] = 1
+    if corrections.metre is not None and corrections.from_s is not None and not corrections.bar_anchors_s:
+        begins[np.flatnonzero(inside & np.isin(beats_s, analysis.downbeats_s))[:1]] = 1  # the bar that was pointed at
+    evidence = bar_evidence(features, pulse)
+    first, last = _stretch(begins, inside, closed=corrections.metre is None)
+    positions, metres = fixed_metres(evidence[first:last], begins[first:last], _considered(analysis, corrections))
+    is_first = begins == 1
+    is_first[first:last] = positions == 0
+    downbeats = np.flatnonzero(is_first)
+    open_end = last == len(beats_s)
+    usual = int(metres[-1]) if open_end else int(analysis.beats_per_bar[-1]) if len(analysis.beats_per_bar) else 0
+    return Bars(
+        downbeats_s=frozen_array(beats_s[downbeats]),
+        beats_per_bar=frozen_array(bar_lengths(downbeats, len(beats_s), usual), np.int64),
+    )
+
+
+def _considered(analysis: Analysis, corrections: Corrections) -> tuple[int, ...]:
+    """How many beats the bars may have: what a person says; around anchors of bars, what the song's bars had."""
+    if corrections.metre is not None:
+        return (corrections.metre,)
+    heard, counts = np.unique(analysis.beats_per_bar, return_counts=True)
+    common = tuple(int(metre) for metre in heard[counts >= _COMMON_BARS])
+    return common if corrections.bar_anchors_s and common else METRES
+
+
+def _outside(times_s: Float, start_s: float, end_s: float) -> NDArray[np.bool_]:
+    return np.asarray((times_s < start_s) | (times_s >= end_s))
+
+
+def _nearest(beats_s: Float, moments_s: Float, barred: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The beat nearest to each moment, of those that are not barred."""
+    open_beats = np.flatnonzero(~barred)
+    if not len(open_beats) or not len(moments_s):
+        return np.zeros(0, np.int64)
+    distance_s = np.abs(beats_s[open_beats][None] - moments_s[:, None])
+    return np.asarray(open_beats[distance_s.argmin(axis=1)], np.int64)
+
+
+def _stretch(begins: NDArray[np.int64], inside: NDArray[np.bool_], *, closed: bool) -> tuple[int, int]:
+    """The beats over which bars are found: the range, and where it is closed the bars that it cuts, too."""
+    at = np.flatnonzero(inside)
+    if not len(at):
+        raise SettingsError("there are no beats in this range; widen it")
+    first, last = int(at[0]), int(at[-1]) + 1
+    if closed:
+        before, after = np.flatnonzero(begins[:first] == 1), np.flatnonzero(begins[last:] == 1)
+        first = int(before[-1]) if len(before) else first
+        last = last + int(after[0]) + 1 if len(after) else last
+    return first, last
