@@ -52,10 +52,11 @@ This checkpoint, on two shared CPU cores without a GPU, in bfloat16:
 Versions: {libraries}.
 
 ## Limits
-It knows the painter's subjects, colours, moods and styles and their synonyms. People as silhouettes alone, no text,
-no photographs. English captions only. In beatwalk, a reader words people's prompts as captions first (`words.json`, made
-by `python -m beatwalk.training.vocabulary`; English, nine other languages, pictographs): unknown words are left out, and
-where nothing is known the text's hash chooses a mood. Given to diffusers directly, other words sway the picture.
+It knows the painter's subjects, colours, moods and styles and their synonyms. People as silhouettes alone, no
+text, no photographs. English captions only. In beatwalk, a reader words people's prompts as captions first
+(`words.json`, made by `python -m beatwalk.training.vocabulary`; English, nine other languages, pictographs):
+unknown words are left out, and where nothing is known the text's hash chooses a mood. Given to diffusers directly,
+other words sway the picture.
 The training was short: fine detail is softer than the painter's, and rare combinations of words may be ignored.
 
 ## Licence
