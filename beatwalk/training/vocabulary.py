@@ -83,9 +83,11 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
         entry["plain"] = [word for word in entry["plain"] if word not in weak]
         entry["others"] = [word for word in entry["others"] if word not in weak]
     taken = {word for listed in hints.values() for word in listed}
+    kept = {word for group in PROMPT_GROUPS[1:] for entry in words[group].values() for word in entry["plain"]}
     for name, entry in lost.items():
         listed = (*entry["plain"], *entry["others"], *reader["hints"].get(name, []))
-        near = dict.fromkeys(word for word in listed if word not in taken)
+        # A phrase with a colour in it, such as "neon street", would hide the colour.
+        near = dict.fromkeys(word for word in listed if word not in taken and not kept.intersection(word.split()))
         hints.setdefault(reader["near"][name], []).extend(near)
         taken.update(near)
         for group in PROMPT_GROUPS[1:]:  # a rose is a flower first, and pink in French

@@ -51,6 +51,7 @@ def test_what_the_model_has_met_is_left_as_it_is(reader: PromptReader, prompt: s
         ("ocean and [[forest]], octane render", "ocean"),
         ("red and blue smoke swirling slowly", "red smoke with blue light"),
         ("a lone wolf howling at the moon", "forest"),
+        ("neon street in the rain", "neon city"),
         ("galxy of strs", "galaxy"),
         ("purple forrest, unreal engine", "purple forest"),
         ("volumetric lighting through a forest", "forest"),
