@@ -103,8 +103,8 @@ def first_paint(page: Page) -> float:
     found = []
     for _ in range(TRIES):
         page.reload()
-        page.wait_for_timeout(300)
-        found.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        painted = page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        found.append(painted.json_value())
     return float(statistics.median(found))
 
 
