@@ -147,7 +147,7 @@ class PaceController:
             if enough or len(chosen) > min(most, TUNING.at_a_time):
                 return ahead.alpha_at(np.array(chosen[1:]))
         # The end is near: its sample is the next keyframe, or where the last frame is if the end is free.
-        length = ahead.length if self.asked is None else min(fit * float(wanted[-1]), ahead.length)
+        length = ahead.length if self.asked is None else min(float(wanted[-1]), ahead.length)
         end = 1.0 if length >= ahead.length else float(ahead.alpha_at(np.array([length]))[0])
         before = [distance for distance in chosen[1:] if length - distance >= TUNING.sample_spacing / 2]
         return np.append(ahead.alpha_at(np.array(before)), end)
