@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beatwalk.listen.analysis import TRACKERS, rhythm_of
+from beatwalk.listen.analysis import TRACKERS, gather_evidence, rhythm_of
 from beatwalk.listen.analysis_json import (
     analysis_from_json,
     analysis_to_json,
@@ -38,7 +38,7 @@ from beatwalk.listen.store import (
     with_parts,
     with_song,
 )
-from beatwalk.listen.tracking import Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
+from beatwalk.listen.tracking import Evidence, Hint, Pulse, Rhythm, find_pulse, track_rhythm, with_bars
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
@@ -58,6 +58,7 @@ __all__ = [
     "Beats",
     "Corrections",
     "Decoding",
+    "Evidence",
     "Features",
     "HeardFiles",
     "Hint",
@@ -78,6 +79,7 @@ __all__ = [
     "files_of",
     "find_onsets",
     "find_pulse",
+    "gather_evidence",
     "grid_to_json",
     "hear_files",
     "import_librosa",

@@ -11,25 +11,40 @@ from beatwalk.listen.bars import find_bars
 from beatwalk.listen.corrections import Corrections
 from beatwalk.listen.curves import song_curves
 from beatwalk.listen.drums import find_drums
-from beatwalk.listen.features import Features, extract_features
+from beatwalk.listen.features import extract_features
 from beatwalk.listen.librosa_tracker import track_beats
-from beatwalk.listen.network import Activations, run_network
+from beatwalk.listen.network import run_network
 from beatwalk.listen.onsets import Onsets, find_onsets
 from beatwalk.listen.retrack import tracked_again
 from beatwalk.listen.sections import find_drop, find_sections
-from beatwalk.listen.tracking import Rhythm, track_rhythm
+from beatwalk.listen.tracking import Evidence, Rhythm, track_rhythm
 from beatwalk.types import Analysis, Audio, Curve, Events
 
 TRACKERS = ("beatwalk", "librosa", "beat-this")  # the first is the default
 
 
-def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
+def gather_evidence(audio: Audio) -> Evidence:
+    """Hear what the beats and bars of a song are found from.
+
+    Raises
+    ------
+    AudioError
+        The file has vanished or changed since it was opened.
+    """
+    with _one_thread():
+        features = extract_features(audio)
+        return Evidence(features=features, activations=run_network(features), other=track_beats(features))
+
+
+def analyze_audio(audio: Audio, tracker: str = TRACKERS[0], evidence: Evidence | None = None) -> Analysis:
     """Find beats, bars, onsets, drums, sections and curves of a song.
 
     Parameters
     ----------
     tracker
         The tracker of beats and bars, one of `TRACKERS`.
+    evidence
+        What `gather_evidence` heard in this song, where it is known already.
 
     Raises
     ------
@@ -39,10 +54,10 @@ def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
         The tracker belongs to another package, which is not installed or has no weights.
     """
     song = song_of(audio)
+    evidence = evidence or gather_evidence(audio)
+    features, activations = evidence.features, evidence.activations
     with _one_thread():
-        features = extract_features(audio)
-        activations = run_network(features)
-        rhythm = rhythm_of(audio, features, activations, tracker)
+        rhythm = rhythm_of(audio, evidence, tracker)
         onsets = find_onsets(features, activations)
         curves = song_curves(features)
         sections = find_sections(features, curves, rhythm.bars.downbeats_s)
@@ -65,9 +80,9 @@ def analyze_audio(audio: Audio, tracker: str = TRACKERS[0]) -> Analysis:
 
 def track_again(analysis: Analysis, audio: Audio, corrections: Corrections) -> Analysis:
     """Listen again and track beats and bars as corrections say; everything else of `analysis` is kept."""
+    evidence = gather_evidence(audio)
     with _one_thread():
-        features = extract_features(audio)
-        return tracked_again(analysis, features, run_network(features), corrections)
+        return tracked_again(analysis, evidence, corrections)
 
 
 def hear_parts(audio: Audio) -> tuple[Mapping[str, Curve], Mapping[str, Events]]:
@@ -84,7 +99,7 @@ def hear_sound(audio: Audio, *, onsets: bool) -> tuple[Mapping[str, Curve], Onse
         return song_curves(features), find_onsets(features, run_network(features)) if onsets else None
 
 
-def rhythm_of(audio: Audio, features: Features, activations: Activations, tracker: str) -> Rhythm:
+def rhythm_of(audio: Audio, evidence: Evidence, tracker: str) -> Rhythm:
     """Find beats and bars with one of `TRACKERS`.
 
     Raises
@@ -95,10 +110,9 @@ def rhythm_of(audio: Audio, features: Features, activations: Activations, tracke
         The tracker belongs to another package, which is not installed or has no weights.
     """
     if tracker == "beatwalk":
-        return track_rhythm(features, activations)
+        return track_rhythm(evidence.features, evidence.activations, other=evidence.other)
     if tracker == "librosa":
-        beats = track_beats(features)
-        return Rhythm(beats=beats, bars=find_bars(features, beats.times_s))
+        return Rhythm(beats=evidence.other, bars=find_bars(evidence.features, evidence.other.times_s))
     if tracker == "beat-this":
         from beatwalk.listen.beat_this import track_with_beat_this
 

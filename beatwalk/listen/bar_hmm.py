@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from beatwalk.listen.features import FRAME_RATE_HZ
@@ -167,20 +168,14 @@ def _change_costs(intervals: NDArray[np.int64], change: float) -> Float32:
 def _changed(reached: Float32, costs: Float32, jump_cost: float) -> tuple[Float32, NDArray[np.uint8]]:
     """Find the best score of continuing each beat with each interval, and the interval before; shape as `reached`."""
     n = reached.shape[2]
-    top = reached.argmax(axis=2)
-    best = np.repeat(np.take_along_axis(reached, top[:, :, None], axis=2) - np.float32(jump_cost), n, axis=2)
-    source = np.repeat(top[:, :, None], n, axis=2).astype(np.uint8)
-    numbers = np.arange(n, dtype=np.uint8)
-    for row, longer in enumerate(range(-_REACH, _REACH + 1)):
-        if abs(longer) >= n:
-            continue
-        to = slice(max(0, -longer), min(n, n - longer))
-        of = slice(max(0, longer), min(n, n + longer))
-        score = reached[:, :, of] - costs[row, to]
-        better = score > best[:, :, to]
-        np.copyto(best[:, :, to], score, where=better)
-        np.copyto(source[:, :, to], numbers[of], where=better)
-    return best, source
+    padded = np.full((*reached.shape[:2], n + 2 * _REACH), -np.inf, np.float32)
+    padded[:, :, _REACH:-_REACH] = reached
+    near = sliding_window_view(padded, n, axis=2) - costs  # shape (block, meter, 2 reach + 1, n)
+    row = near.argmax(axis=2)
+    best = np.take_along_axis(near, row[:, :, None], axis=2)[:, :, 0]
+    jumped = reached.max(axis=2, keepdims=True) - np.float32(jump_cost)
+    source = np.where(best > jumped, row + np.arange(-_REACH, n - _REACH), reached.argmax(axis=2)[:, :, None])
+    return np.maximum(best, jumped), source.astype(np.uint8)
 
 
 def _traced(

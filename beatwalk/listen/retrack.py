@@ -19,39 +19,28 @@ from beatwalk.listen.beats import Beats
 from beatwalk.listen.corrections import Corrections, with_rhythm
 from beatwalk.listen.features import Features
 from beatwalk.listen.grid import MIN_SPAN_S, spliced
-from beatwalk.listen.network import Activations
-from beatwalk.listen.tracking import Hint, Pulse, bar_evidence, find_pulse, fixed_metres, pulse_at
+from beatwalk.listen.tracking import Evidence, Hint, Pulse, bar_evidence, find_pulse, fixed_metres, pulse_at
 from beatwalk.types import Analysis, Float, frozen_array
 
 _COMMON_BARS = 3  # fewer of a metre in the whole song are taken for slips
 
 
-def tracked_again(
-    analysis: Analysis,
-    features: Features,
-    activations: Activations,
-    corrections: Corrections,
-    other: Beats | None = None,
-) -> Analysis:
+def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Corrections) -> Analysis:
     """Find beats and bars again as corrections say; everything else of `analysis` is kept.
-
-    Parameters
-    ----------
-    other
-        Beats of the tracker without a network, where they are known already.
 
     Raises
     ------
     SettingsError
         An anchor lies outside the song or the range, or two lie too near to each other; or there are no beats.
     """
+    features, activations = evidence.features, evidence.activations
     start_s, end_s = corrections.span(analysis.duration_s)
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
         held_s = np.unique(np.concatenate([anchors_s, _beside(analysis, corrections, start_s, end_s, anchors_s)]))
         held = held_s if len(held_s) else None
         hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
-        pulse = find_pulse(features, activations, hint, other=other)
+        pulse = find_pulse(features, activations, hint, other=evidence.other)
         found = with_rhythm(analysis, pulse.beats, Bars(downbeats_s=np.zeros(0), beats_per_bar=np.zeros(0, np.int64)))
         if corrections.ranged:
             found = spliced(analysis, found, start_s, end_s)

@@ -18,6 +18,7 @@ from beatwalk.listen.analysis_json import analysis_from_json, as_stored, read_an
 from beatwalk.listen.audio import open_audio, sha256_of, song_of
 from beatwalk.listen.corrections import Corrections, apply_corrections, with_rhythm
 from beatwalk.listen.grid import spliced
+from beatwalk.listen.tracking import Evidence
 from beatwalk.types import Analysis, Audio, Song
 
 PathLike = str | Path
@@ -42,7 +43,7 @@ def open_song(song: PathLike, track: int | None = None) -> Audio:
     return open_audio(song, track)
 
 
-def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
+def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0], evidence: Evidence | None = None) -> Analysis:
     """Listen to a song: beats, bars, onsets, sections, energy.
 
     Parameters
@@ -51,6 +52,8 @@ def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
         A sound file, or a video with sound.
     tracker
         What finds the beats: beatwalk, librosa (without a network) or beat-this (another package).
+    evidence
+        What `gather_evidence` heard in this song, where it is known already.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def analyze(song: PathLike | Audio, *, tracker: str = TRACKERS[0]) -> Analysis:
     MissingExtraError, ModelError
         The tracker belongs to another package, which is not installed or has no weights.
     """
-    return as_stored(analyze_audio(song if isinstance(song, Audio) else open_song(song), tracker))
+    return as_stored(analyze_audio(song if isinstance(song, Audio) else open_song(song), tracker, evidence))
 
 
 def correct(analysis: Analysis, song: PathLike | Audio, corrections: Corrections) -> Analysis:

@@ -86,6 +86,15 @@ class Hint:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """What beats and bars of a song are found from; it takes seconds to gather, and tracking again needs it again."""
+
+    features: Features
+    activations: Activations
+    other: Beats  # of the tracker without a network
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rhythm:
     """Beats and bars that belong together."""
 
@@ -102,10 +111,14 @@ class Pulse:
 
 
 def track_rhythm(
-    features: Features, activations: Activations, hint: Hint | None = None, decoding: Decoding = DECODING
+    features: Features,
+    activations: Activations,
+    hint: Hint | None = None,
+    decoding: Decoding = DECODING,
+    other: Beats | None = None,
 ) -> Rhythm:
-    """Find the likeliest beats and bars."""
-    return with_bars(features, find_pulse(features, activations, hint, decoding), decoding)
+    """Find the likeliest beats and bars; the parameters are those of `find_pulse`."""
+    return with_bars(features, find_pulse(features, activations, hint, decoding, other), decoding)
 
 
 def find_pulse(

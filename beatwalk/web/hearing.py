@@ -1,34 +1,30 @@
 """Listens to songs in the background, and tracks beats again from taps or a tempo within a second.
 
-Tracking again needs what the network said of the song. That takes seconds to compute and is kept for the project in
-use, so that it is there when somebody has tapped along.
+Tracking again needs what the network said of the song. That takes seconds to compute, half a minute for an hour of
+music; it is kept from listening, so that it is there when somebody has tapped along.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from beatwalk.errors import BeatwalkError, SettingsError
 from beatwalk.listen import (
     MIN_TAPS,
-    Activations,
-    Beats,
     Corrections,
-    Features,
+    Evidence,
     analyze,
-    extract_features,
+    gather_evidence,
     import_librosa,
     rhythm_of,
-    run_network,
-    track_beats,
     tracked_again,
     with_rhythm,
 )
-from beatwalk.types import Analysis
+from beatwalk.types import Analysis, Audio
 from beatwalk.web.hub import Hub
 from beatwalk.web.problems import as_json
 from beatwalk.web.project import Project
@@ -37,22 +33,13 @@ from beatwalk.web.waveform import write_waveform
 LOAD_AFTER_S = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Ears:
-    """What tracking needs to know of a song."""
-
-    features: Features
-    activations: Activations
-    other: Beats  # of the tracker without a network
-
-
 class Hearing:
     """Listens to one song at a time."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="listening")
-        self._ears: tuple[str, Future[_Ears]] | None = None  # of the song with this path and time
+        self._evidence: tuple[str, Future[Evidence]] | None = None  # of the song with this path and time
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._loading: threading.Thread | None = None
@@ -84,7 +71,9 @@ class Hearing:
             audio = project.audio
             write_waveform(audio, project.cache / "waveform.bin")
             self._hub.publish("waveform", id=project.id)
-            found = analyze(audio)
+            evidence, _ = self._evidence_of(audio)
+            _gather(audio, evidence)
+            found = analyze(audio, evidence=evidence.result())
             project.listening = False
             project.take_analysis(found)
         except BeatwalkError as error:
@@ -96,14 +85,24 @@ class Hearing:
             project.listening = False
             self._hub.publish("project", id=project.id, revision=project.revision)
 
-    def warm(self, project: Project) -> Future[_Ears]:
+    def warm(self, project: Project) -> Future[Evidence]:
         """Get ready to track a project's song again; what this takes is kept."""
         audio = project.audio
+        future, new = self._evidence_of(audio)
+        if new:
+            self._pool.submit(_gather, audio, future)
+        return future
+
+    def _evidence_of(self, audio: Audio) -> tuple[Future[Evidence], bool]:
+        """What is known of a song, or will be, and whether nobody asked before; a failure is forgotten."""
         key = f"{audio.path}:{audio.path.stat().st_mtime_ns}"
         with self._lock:
-            if self._ears is None or self._ears[0] != key:
-                self._ears = (key, self._pool.submit(_hear, project))
-            return self._ears[1]
+            if self._evidence is not None and self._evidence[0] == key:
+                known = self._evidence[1]
+                if not known.done() or known.exception() is None:
+                    return known, False
+            self._evidence = (key, Future())
+            return self._evidence[1], True
 
     def track(
         self, project: Project, analysis: Analysis, taps_s: list[float] | None, corrections: Corrections
@@ -118,8 +117,7 @@ class Hearing:
         taps = None if taps_s is None else np.unique(np.round(np.array(taps_s, float), 4))
         if taps is not None and len(taps) < MIN_TAPS:
             raise SettingsError(f"{len(taps)} taps are too few; tap along for at least {MIN_TAPS} beats")
-        ears = self.warm(project).result()
-        return tracked_again(analysis, ears.features, ears.activations, replace(corrections, taps_s=taps), ears.other)
+        return tracked_again(analysis, self.warm(project).result(), replace(corrections, taps_s=taps))
 
     def listen_again(self, project: Project, analysis: Analysis, tracker: str) -> Analysis:
         """Track the beats again with one of the trackers of `beatwalk analyze`.
@@ -131,19 +129,22 @@ class Hearing:
         MissingExtraError, ModelError
             It belongs to another package, which is not installed or has no weights.
         """
-        ears = self.warm(project).result()
-        rhythm = rhythm_of(project.audio, ears.features, ears.activations, tracker)
+        rhythm = rhythm_of(project.audio, self.warm(project).result(), tracker)
         return with_rhythm(analysis, rhythm.beats, rhythm.bars)
 
     def close(self) -> None:
         """Begin nothing new."""
         self._closing.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._evidence is not None:
+            self._evidence[1].cancel()  # nobody must wait for what was not begun
 
 
-def _hear(project: Project) -> _Ears:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        features = extract_features(project.audio)
-        return _Ears(features=features, activations=run_network(features), other=track_beats(features))
+def _gather(audio: Audio, future: Future[Evidence]) -> None:
+    """Gather the evidence in a song, unless that was done or is no longer wanted."""
+    if future.done() or not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(gather_evidence(audio))
+    except BaseException as error:
+        future.set_exception(error)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen import Corrections, correct, extract_features, run_network, tracked_again
+from beatwalk.listen import Corrections, correct, gather_evidence, tracked_again
 from beatwalk.listen.analysis import analyze_audio
 from beatwalk.listen.grid import spliced
 from beatwalk.types import Analysis
@@ -27,11 +27,10 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Again]:
     path = tmp_path_factory.mktemp("song") / "groove.wav"
     path.write_bytes(b"bytes to be fingerprinted")
     audio = audio_of(groove(120, 24.0), path)
-    features = extract_features(audio)
-    activations = run_network(features)
-    heard = analyze_audio(audio)
+    evidence = gather_evidence(audio)
+    heard = analyze_audio(audio, evidence=evidence)
     np.testing.assert_allclose(heard.downbeats_s, 2 * np.arange(12), atol=NEAR_S)
-    return heard, lambda corrections: tracked_again(heard, features, activations, corrections)
+    return heard, lambda corrections: tracked_again(heard, evidence, corrections)
 
 
 def test_an_anchor_is_a_beat_and_those_far_away_stay(song: tuple[Analysis, Again]) -> None:

@@ -19,9 +19,12 @@ from PIL import Image
 
 from beatwalk import api
 from beatwalk.core import write_json
-from beatwalk.listen import analyze, read_analysis
+from beatwalk.errors import AudioError
+from beatwalk.listen import Corrections, Evidence, analyze, gather_evidence, read_analysis
 from beatwalk.plan import load_settings, plan_to_json, read_plan
 from beatwalk.settings import Settings
+from beatwalk.types import Audio
+from beatwalk.web import hearing
 from beatwalk.web import project as project_files
 from beatwalk.web.hub import Hub
 from beatwalk.web.projects import Projects
@@ -273,6 +276,30 @@ def test_taps_set_the_beat_of_the_rest(known: TestClient) -> None:
     answer = known.post(f"{KNOWN}/grid", json={"action": "taps", "taps_s": [1.0, 2.0]})
     assert answer.status_code == 422
     assert "too few" in answer.json()["error"]
+
+
+def test_what_listening_gathered_is_kept_for_taps(
+    known: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of song is heard once, not again for the first taps; a failure is not kept."""
+    heard: list[str] = []
+
+    def gather(audio: Audio) -> Evidence:
+        heard.append(audio.path.name)
+        if len(heard) == 1:
+            raise AudioError("the disk hiccupped")
+        return gather_evidence(audio)
+
+    monkeypatch.setattr(hearing, "gather_evidence", gather)
+    project = Projects(tmp_path / "projects", Hub()).get("known")
+    ears = hearing.Hearing(Hub())
+    with pytest.raises(AudioError, match="hiccupped"):
+        ears.warm(project).result()
+    ears.begin(project)
+    ears.warm(project).result()
+    again = ears.track(project, project.analysis(), [2.0 + i for i in range(8)], Corrections())
+    assert np.median(np.diff(again.beats_s)) == pytest.approx(1.0, abs=0.03)
+    assert heard == ["song.wav", "song.wav"]
 
 
 def test_another_tracker_listens_as_analyze_does(known: TestClient, tmp_path: Path) -> None:
