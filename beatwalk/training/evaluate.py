@@ -27,6 +27,7 @@ from beatwalk.training.measures import HUES, LATTICES, fine_detail, hue_error, l
 from beatwalk.training.models import HISTORY, SIZES
 from beatwalk.training.painter import SUBJECTS, Attributes, paint
 from beatwalk.training.painter.captions import NATURAL, caption, draw_attributes, plain
+from beatwalk.training.prompts import people
 from beatwalk.training.sheet import sheet
 from beatwalk.training.stage import Job
 from beatwalk.training.strangers import anything, strangers
@@ -39,6 +40,7 @@ WALKS = (
     ("green forest, misty", "orange spiral"),
     ("cyan crystals", "fire"),
 )
+PEOPLE_WALKS = 12  # between prompts in people's manner
 
 
 class Painter4:
@@ -203,12 +205,14 @@ def hues(nano: Painter4) -> dict[str, float]:
     return result | {"all": float(np.mean(list(result.values())))}
 
 
-def walks(nano: Painter4, frames: int = 7) -> tuple[float, list[np.ndarray]]:
-    """Detail in the middle of walks as a share of the ends', and the frames."""
+def walks(
+    nano: Painter4, pairs: Sequence[tuple[str, str]] = WALKS, frames: int = 7
+) -> tuple[float, list[np.ndarray]]:
+    """Detail in the middle of walks between two prompts as a share of the ends', and the frames."""
     shares: list[float] = []
     strips: list[np.ndarray] = []
     t = torch.linspace(0, 1, frames)
-    for i, ends in enumerate(WALKS):
+    for i, ends in enumerate(pairs):
         embeds, mask = nano.encode(list(ends))
         noise = nano.noise([UNSEEN + 2 * i, UNSEEN + 2 * i + 1]).float()
         w = t.view(-1, 1, 1).to(embeds)
@@ -305,6 +309,13 @@ def unplanned(nano: Painter4, judge: Judge, args: argparse.Namespace) -> dict[st
     if args.people:
         names = args.subjects.split(",") if args.subjects else nano.subjects
         figures["people"] = strangers(draw, found, reader, args.people, UNSEEN + 1000, names)
+        asked = [reader.read(one.text).text for one in people(2 * PEOPLE_WALKS, UNSEEN + 2000, names)]
+        figures["people_walk_detail"], strips = walks(nano, list(zip(asked[::2], asked[1::2], strict=True)))
+        if args.sheets:
+            sheet(strips, args.sheets / "people-walks.png", len(strips) // PEOPLE_WALKS, side=192)
+            typed = people(64, UNSEEN + 3000, names)
+            made = draw([reader.read(one.text).text for one in typed], [UNSEEN + i for i in range(64)])
+            sheet(list(made), args.sheets / "people.png", 8, [one.text for one in typed], side=256)
     if args.texts:
         figures["texts"] = anything(draw, reader, args.texts, UNSEEN + 5000)
     return figures
