@@ -265,21 +265,26 @@ const ask = paused(400, async () => {
   draw();
 });
 
-async function readJobs() {
-  jobs = (await call("GET", "/jobs")).filter((/** @type {Job} */ job) => job.project === store.project.id || job.status !== "done");
-  draw();
-  store.tell("jobs", jobs);
+/**
+ * Reads something to be shown. Where the server cannot be reached, what is shown stays until the stream of events is back.
+ * @param {string} path @param {(found: any) => void} take
+ */
+const read = (path, take) => call("GET", path).then(take, () => {});
+
+function readJobs() {
+  read("/jobs", (/** @type {Job[]} */ all) => {
+    jobs = all.filter((job) => job.project === store.project.id || job.status !== "done");
+    draw();
+    store.tell("jobs", jobs);
+  });
 }
 
-async function readDevices() {
-  here = await call("GET", "/devices");
-  draw();
-}
-
-async function readVideos() {
-  videos = await call("GET", `${store.path}/videos`);
-  draw();
-  store.tell("finished", videos);
+function readVideos() {
+  read(`${store.path}/videos`, (found) => {
+    videos = found;
+    draw();
+    store.tell("finished", videos);
+  });
 }
 
 /** Sets up once. */
@@ -301,7 +306,7 @@ export function beginRender() {
   store.on("tab", (name) => {
     if (name !== "render") return;
     draw();
-    if (!here.devices.length) readDevices();
+    if (!here.devices.length) read("/devices", (found) => ((here = found), draw()));
     if (!estimate) ask();
   });
   store.on("event", (event) => {
