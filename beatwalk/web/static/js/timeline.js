@@ -24,14 +24,6 @@ let drawing = false;
 let asking = false; // for curves
 let stale = false; // the curves that are asked for are no longer those that are wanted
 
-let anchoring = false;
-
-/** @param {boolean} on whether beats may be dragged */
-export function letBeatsMove(on) {
-  anchoring = on;
-  $("wave").style.cursor = on ? "col-resize" : "crosshair";
-}
-
 /** Draws everything before the next frame, once. */
 export function redraw() {
   if (drawing) return;
@@ -52,7 +44,7 @@ export function redraw() {
 function drawSpeed() {
   const speed = curves?.speed ?? [];
   const top = speed.reduce((most, value) => Math.max(most, value), 1);
-  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top, "speed");
+  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top);
 }
 
 function placePlayhead() {
@@ -106,7 +98,7 @@ function pressWave(down) {
   if (down.button !== 0 || !store.heard) return;
   const canvas = /** @type {HTMLElement} */ ($("wave"));
   const from = timeAt(down, canvas);
-  const taken = (anchoring || down.altKey) && beatNear(from);
+  const taken = ($("anchoring").checked || down.altKey) && beatNear(from);
   /** @param {PointerEvent} move */
   const follow = (move) => {
     const time = timeAt(move, canvas);
