@@ -175,22 +175,3 @@ export function lowerBound(sorted, value) {
   }
   return low;
 }
-
-/**
- * Notes in which field of a panel somebody types, until the field is left or its text is taken.
- * @param {HTMLElement} panel
- */
-export function noteTyping(panel) {
-  const text = "textarea, input:not([type]), input[type=text], input[type=number]";
-  panel.addEventListener("input", ({ target }) => target instanceof HTMLElement && target.matches(text) && (target.dataset.dirty = "yes"));
-  for (const name of ["change", "focusout"]) panel.addEventListener(name, ({ target }) => target instanceof HTMLElement && delete target.dataset.dirty, true);
-}
-
-/**
- * Whether somebody types in a panel, so that it cannot be drawn again yet: the text would be lost.
- * @param {HTMLElement} panel
- */
-export function typing(panel) {
-  const field = document.activeElement;
-  return field instanceof HTMLElement && panel.contains(field) && field.dataset.dirty === "yes";
-}
