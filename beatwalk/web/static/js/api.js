@@ -9,16 +9,10 @@ export class ApiError extends Error {
   }
 }
 
-/**
- * @param {string} method
- * @param {string} path below /api
- * @param {any} [body]
- * @returns {Promise<any>}
- */
+/** @param {string} method @param {string} path below /api @param {any} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
-  const headers = body === undefined ? undefined : { "content-type": "application/json" };
-  const answer = await fetch(`/api${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  return read(answer);
+  const sent = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return read(await fetch(`/api${path}`, { method, ...sent }));
 }
 
 /** @param {Response} answer */
@@ -30,10 +24,7 @@ async function read(answer) {
   return data;
 }
 
-/**
- * Bytes, and the rate that the header tells.
- * @param {string} path
- */
+/** Bytes, and the rate that the header tells. @param {string} path */
 export async function bytes(path) {
   const answer = await fetch(`/api${path}`);
   if (!answer.ok) await read(answer);

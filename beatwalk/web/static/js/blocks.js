@@ -2,7 +2,7 @@
 //
 // Blocks tile the song: each lasts until the next one begins. To drag a block moves both of its ends, its edges move one.
 
-import { $, clock, h, toast } from "./dom.js";
+import { $, clock, drag, h, toast, typeInPlace } from "./dom.js";
 import { player } from "./player.js";
 import { snapped, stepped } from "./snapping.js";
 import { stillOf } from "./stills.js";
@@ -67,24 +67,18 @@ function press(down, element, index) {
   down.stopPropagation();
   const edge = /** @type {HTMLElement} */ (down.target).dataset.edge;
   const original = store.project.blocks;
-  const from = down.clientX;
-  let dragged = false;
-  element.setPointerCapture(down.pointerId);
-  element.onpointermove = (event) => {
-    if (Math.abs(event.clientX - from) > DRAG_PX) dragged = true;
-    if (!dragged) return;
+  /** @param {PointerEvent} move */
+  const follow = (move) => {
     element.classList.add("dragging");
-    draft = moved(original, index, ((event.clientX - from) / view.width) * view.span, edge);
+    draft = moved(original, index, ((move.clientX - down.clientX) / view.width) * view.span, edge);
     drawBlocks();
   };
-  element.onpointerup = element.onpointercancel = async (event) => {
-    element.onpointermove = element.onpointerup = element.onpointercancel = null;
+  drag(element, down, DRAG_PX, follow, async (up) => {
     element.classList.remove("dragging");
-    const made = draft;
-    if (made && event.type === "pointerup") await store.lay(made);
+    if (draft && up.type === "pointerup") await store.lay(draft);
     draft = null;
     drawBlocks();
-  };
+  });
 }
 
 /**
@@ -122,14 +116,9 @@ function key(event, index) {
   if (event.target !== event.currentTarget) return;
   if (side) {
     const at = event.altKey ? index + 1 : index;
-    const from = blocks[at]?.time_s;
-    if (from !== undefined && at > 0) {
-      const made = blocks.map((block) => ({ ...block }));
-      const to = stepped(from, side, event.shiftKey);
-      if (to > blocks[at - 1].time_s + LEAST_S / 2 && to < (blocks[at + 1]?.time_s ?? store.duration) - LEAST_S / 2) {
-        made[at].time_s = to;
-        store.lay(made, `nudge ${at}`);
-      }
+    if (blocks[at] && at > 0) {
+      const time_s = stepped(blocks[at].time_s, side, event.shiftKey);
+      if (time_s > blocks[at - 1].time_s + LEAST_S / 2 && time_s < store.endOf(at) - LEAST_S / 2) setBlock(at, { time_s }, `nudge ${at}`);
     }
   } else if (event.key === "Enter" || event.key === "F2") editBlock(index);
   else if (event.key === "Delete" || event.key === "Backspace") deleteBlock(index);
@@ -144,28 +133,11 @@ export function editBlock(index) {
   const lane = $("blocks");
   const editor = h("textarea", { class: "block-editor", value: block.prompt, "aria-label": `Prompt ${index + 1}`, maxLength: 3500 });
   editor.style.left = `${Math.min(Math.max(8, view.x(block.time_s) + 4), Math.max(8, lane.clientWidth - 308))}px`;
-  let done = false;
-  /** @param {boolean} keep */
-  const finish = async (keep) => {
-    if (done) return;
-    done = true;
-    const text = editor.value.trim();
-    editor.remove();
-    if (keep && text && text !== block.prompt) await setBlock(index, { prompt: text });
-    /** @type {HTMLElement} */ (lane.querySelectorAll(".block")[index])?.focus();
-  };
-  editor.onkeydown = (/** @type {KeyboardEvent} */ event) => {
-    event.stopPropagation();
-    if (event.key === "Enter") {
-      event.preventDefault();
-      finish(true);
-    } else if (event.key === "Escape") finish(false);
-  };
-  editor.onpointerdown = (/** @type {Event} */ event) => event.stopPropagation();
-  editor.onblur = () => finish(true);
   lane.append(editor);
-  editor.focus();
-  editor.select();
+  typeInPlace(editor, async (text) => {
+    if (text && text !== block.prompt) await setBlock(index, { prompt: text });
+    /** @type {HTMLElement} */ (lane.querySelectorAll(".block")[index])?.focus();
+  });
 }
 
 /** @param {number} index @param {Partial<Block>} values @param {string} [gesture] */
@@ -194,10 +166,7 @@ export async function splitBlock() {
   return undefined;
 }
 
-/**
- * Puts a copy of a block where it ends; it takes half of the next one, or of itself where it is the last.
- * @param {number} index
- */
+/** Puts a copy of a block where it ends; it takes half of the next one, or of itself where it is the last. @param {number} index */
 export async function duplicateBlock(index) {
   const { blocks } = store.project;
   const last = index === blocks.length - 1;
@@ -210,10 +179,7 @@ export async function duplicateBlock(index) {
 
 /** Sets up once. */
 export function beginBlocks() {
-  store.on("view", drawBlocks);
-  store.on("project", drawBlocks);
-  store.on("select", drawBlocks);
-  store.on("stills", drawBlocks);
+  for (const name of ["view", "project", "select", "stills"]) store.on(name, drawBlocks);
   $("blocks").addEventListener("dblclick", (/** @type {MouseEvent} */ event) => {
     if (event.target === $("blocks")) splitBlock();
   });

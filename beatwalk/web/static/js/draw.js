@@ -11,6 +11,7 @@ const LEAST_BEAT_PX = 7;
 const LEAST_NUMBER_PX = 34;
 const DRUMS = [["hat", "s0"], ["snare", "s6"], ["kick", "s7"]]; // from the top, and their colours
 const DRUM_ROW = 8; // pixels
+const COLORS = ["bg", "line", "strong", "ink", "dim", "accent", "accent-soft", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
 
 /** @type {Record<string, string>} */
 let colors = {};
@@ -18,12 +19,7 @@ let colors = {};
 /** Reads the theme's colours again; the system's setting may have changed. */
 export function readColors() {
   const style = getComputedStyle(document.documentElement);
-  colors = Object.fromEntries(
-    ["bg", "panel", "raised", "line", "strong", "ink", "dim", "accent", "accent-soft", ...Array.from({ length: 8 }, (_, i) => `s${i}`)].map((name) => [
-      name,
-      style.getPropertyValue(`--${name}`).trim(),
-    ]),
-  );
+  colors = Object.fromEntries(COLORS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 /** @param {string} label */
@@ -32,11 +28,8 @@ export function sectionColor(label) {
   return colors[`s${Math.max(0, labels.indexOf(label)) % 8}`];
 }
 
-/**
- * A canvas as large as it is shown, cleared, with one unit a pixel of the page.
- * @param {HTMLCanvasElement} canvas
- */
-export function cleared(canvas) {
+/** A canvas as large as it is shown, cleared, with one unit a pixel of the page. @param {HTMLCanvasElement} canvas */
+function cleared(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth;
   const height = canvas.clientHeight;
@@ -48,6 +41,18 @@ export function cleared(canvas) {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   return { pen, width, height };
+}
+
+/**
+ * Fills a rectangle.
+ * @param {CanvasRenderingContext2D} pen @param {string} color by its name in style.css
+ * @param {number} x @param {number} y @param {number} width @param {number} height @param {number} [alpha]
+ */
+function box(pen, color, x, y, width, height, alpha = 1) {
+  pen.globalAlpha = alpha;
+  pen.fillStyle = colors[color];
+  pen.fillRect(x, y, width, height);
+  pen.globalAlpha = 1;
 }
 
 /**
@@ -76,10 +81,7 @@ function drawWave(pen, wave, { start, span, width, middle, half, x }) {
   }
 }
 
-/**
- * The whole song in small, with what is in view.
- * @param {HTMLCanvasElement} canvas @param {Wave|null} wave
- */
+/** The whole song in small, with what is in view. @param {HTMLCanvasElement} canvas @param {Wave|null} wave */
 export function drawMinimap(canvas, wave) {
   const { pen, width, height } = cleared(canvas);
   /** @param {number} time */
@@ -87,16 +89,10 @@ export function drawMinimap(canvas, wave) {
   pen.globalAlpha = 0.75;
   if (wave) drawWave(pen, wave, { start: 0, span: view.total, width, middle: height / 2, half: height / 2 - 3, x });
   pen.globalAlpha = 1;
-  if (store.heard?.drop) {
-    pen.fillStyle = colors.ink;
-    pen.fillRect(x(store.heard.drop), 0, 1, 5);
-  }
+  if (store.heard?.drop) box(pen, "ink", x(store.heard.drop), 0, 1, 5);
   if (view.span < view.total * 0.999) {
-    pen.fillStyle = colors.bg;
-    pen.globalAlpha = 0.55;
-    pen.fillRect(0, 0, x(view.start), height);
-    pen.fillRect(x(view.end), 0, width, height);
-    pen.globalAlpha = 1;
+    box(pen, "bg", 0, 0, x(view.start), height, 0.55);
+    box(pen, "bg", x(view.end), 0, width, height, 0.55);
     pen.strokeStyle = colors.dim;
     pen.strokeRect(x(view.start) + 0.5, 0.5, Math.max(3, x(view.end) - x(view.start) - 1), height - 1);
   }
@@ -123,8 +119,9 @@ export function drawSong(canvas, wave, curve, moving) {
   if (curve) {
     pen.strokeStyle = colors.ink;
     pen.lineWidth = 1.4;
-    const { values, rate_hz } = curve;
-    line(pen, width, (from, to) => height - 4 - (highest(values, from * rate_hz, to * rate_hz) / 255) * (height - RULER - 8));
+    pen.beginPath();
+    trace(pen, width, curve.values, curve.rate_hz, (value) => height - 4 - (value / 255) * (height - RULER - 8));
+    pen.stroke();
     pen.lineWidth = 1;
   }
   pen.fillStyle = colors.accent;
@@ -136,21 +133,22 @@ export function drawSong(canvas, wave, curve, moving) {
   drawExcerpt(pen, width, height);
   if (store.range) {
     const [from, to] = store.range.map((time) => view.x(time));
-    pen.fillStyle = colors["accent-soft"];
-    pen.fillRect(from, 0, to - from, height);
-    pen.fillStyle = colors.accent;
-    pen.fillRect(from, 0, to - from, 2);
+    box(pen, "accent-soft", from, 0, to - from, height);
+    box(pen, "accent", from, 0, to - from, 2);
   }
+}
+
+/** Where the moments in view lie in a list. @param {number[]} times @param {number} [before] pixels to the left of the view */
+function* inView(times, before = 0) {
+  const from = view.start - (view.span / view.width) * before;
+  for (let i = lowerBound(times, from); i < times.length && times[i] <= view.end; i += 1) yield i;
 }
 
 /** @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} height */
 function drawGrid(pen, heard, height) {
   const { beats, downbeats } = heard;
   const beatPx = (60 / Math.max(heard.tempo_bpm, 1) / view.span) * view.width;
-  if (beatPx >= LEAST_BEAT_PX) {
-    pen.fillStyle = colors.line;
-    for (let i = lowerBound(beats, view.start); i < beats.length && beats[i] <= view.end; i += 1) pen.fillRect(Math.round(view.x(beats[i])), RULER, 1, height);
-  }
+  if (beatPx >= LEAST_BEAT_PX) for (const i of inView(beats)) box(pen, "line", Math.round(view.x(beats[i])), RULER, 1, height);
   const barPx = downbeats.length > 1 ? ((downbeats[downbeats.length - 1] - downbeats[0]) / (downbeats.length - 1) / view.span) * view.width : 0;
   let every = 1;
   while (barPx && barPx * every < LEAST_NUMBER_PX) every *= 2;
@@ -158,13 +156,10 @@ function drawGrid(pen, heard, height) {
   while (barPx && barPx * lines < 5) lines *= 2;
   pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   pen.textBaseline = "middle";
-  for (let bar = lowerBound(downbeats, view.start - 2 * (view.span / view.width) * LEAST_NUMBER_PX); bar < downbeats.length && downbeats[bar] <= view.end; bar += 1) {
+  for (const bar of inView(downbeats, 2 * LEAST_NUMBER_PX)) {
     const x = Math.round(view.x(downbeats[bar]));
     const numbered = bar % every === 0;
-    if (bar % lines === 0) {
-      pen.fillStyle = numbered ? colors.strong : colors.line;
-      pen.fillRect(x, numbered ? 4 : RULER, 1, height);
-    }
+    if (bar % lines === 0) box(pen, numbered ? "strong" : "line", x, numbered ? 4 : RULER, 1, height);
     if (numbered) {
       pen.fillStyle = colors.dim;
       pen.fillText(String(bar + 1), x + 4, RULER / 2);
@@ -175,13 +170,10 @@ function drawGrid(pen, heard, height) {
 /** @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} height */
 function drawOnsets(pen, heard, height) {
   if ((heard.onsets.length / Math.max(heard.duration_s, 1)) * view.span > view.width / 3) return;
-  pen.fillStyle = colors.ink;
-  for (let i = lowerBound(heard.onsets, view.start); i < heard.onsets.length && heard.onsets[i] <= view.end; i += 1) {
+  for (const i of inView(heard.onsets)) {
     const strength = heard.onset_strength[i] ?? 1;
-    pen.globalAlpha = 0.35 + 0.55 * strength;
-    pen.fillRect(view.x(heard.onsets[i]) - 0.5, height - 3 - 11 * strength, 1.2, 3 + 11 * strength);
+    box(pen, "ink", view.x(heard.onsets[i]) - 0.5, height - 3 - 11 * strength, 1.2, 3 + 11 * strength, 0.35 + 0.55 * strength);
   }
-  pen.globalAlpha = 1;
 }
 
 /** A row of dots for each drum below the ruler, as large as its strokes. @param {CanvasRenderingContext2D} pen @param {import("./types.js").Heard} heard @param {number} width */
@@ -190,7 +182,7 @@ function drawDrums(pen, heard, width) {
     const { times, strength } = heard.drums[name] ?? { times: [], strength: [] };
     if ((times.length / Math.max(heard.duration_s, 1)) * view.span > width / 5) return;
     pen.fillStyle = colors[color];
-    for (let i = lowerBound(times, view.start); i < times.length && times[i] <= view.end; i += 1) {
+    for (const i of inView(times)) {
       pen.beginPath();
       pen.arc(view.x(times[i]), RULER + 5 + row * DRUM_ROW, 1 + 1.7 * (strength[i] ?? 1), 0, 2 * Math.PI);
       pen.fill();
@@ -201,14 +193,10 @@ function drawDrums(pen, heard, width) {
 /** @param {CanvasRenderingContext2D} pen @param {number} width @param {number} height */
 function drawExcerpt(pen, width, height) {
   const { start_s, end_s } = store.project;
-  pen.fillStyle = colors.bg;
-  pen.globalAlpha = 0.66;
-  if (start_s > 0) pen.fillRect(0, 0, view.x(start_s), height);
-  if (end_s !== null) pen.fillRect(view.x(end_s), 0, Math.max(0, width - view.x(end_s)), height);
-  pen.globalAlpha = 1;
-  pen.fillStyle = colors.ink;
-  if (start_s > 0) pen.fillRect(view.x(start_s), 0, 2, height);
-  if (end_s !== null) pen.fillRect(view.x(end_s) - 2, 0, 2, height);
+  if (start_s > 0) box(pen, "bg", 0, 0, view.x(start_s), height, 0.66);
+  if (end_s !== null) box(pen, "bg", view.x(end_s), 0, Math.max(0, width - view.x(end_s)), height, 0.66);
+  if (start_s > 0) box(pen, "ink", view.x(start_s), 0, 2, height);
+  if (end_s !== null) box(pen, "ink", view.x(end_s) - 2, 0, 2, height);
 }
 
 /** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} y */
@@ -222,57 +210,35 @@ function diamond(pen, x, y) {
 }
 
 /**
- * A line over the view, from a function of the time that a column shows to y.
- * @param {CanvasRenderingContext2D} pen @param {number} width @param {(from: number, to: number) => number} y
+ * Adds a line over the view to the path; short peaks are seen at any zoom, because a column shows its highest value.
+ * @param {CanvasRenderingContext2D} pen @param {number} width
+ * @param {ArrayLike<number>} values @param {number} rate_hz @param {(value: number) => number} y
  */
-function line(pen, width, y) {
-  pen.beginPath();
-  for (let x = 0; x <= width; x += 1) pen.lineTo(x, y(view.time(x), view.time(x + 1)));
-  pen.stroke();
-}
-
-/**
- * The highest of the values that a column shows, so that short peaks are seen at any zoom.
- * @param {ArrayLike<number>} values @param {number} from @param {number} to
- */
-function highest(values, from, to) {
-  const first = Math.floor(from);
-  const last = Math.max(first, Math.floor(to) - 1);
-  let value = 0;
-  for (let i = first; i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
-  return value;
+function trace(pen, width, values, rate_hz, y) {
+  const first = (/** @type {number} */ x) => Math.floor((view.start + (x / Math.max(width, 1)) * view.span) * rate_hz);
+  for (let x = 0; x <= width; x += 1) {
+    const last = Math.max(first(x), first(x + 1) - 1);
+    let value = 0;
+    for (let i = first(x); i <= last; i += 1) value = Math.max(value, values[Math.min(i, values.length - 1)] ?? 0);
+    pen.lineTo(x, y(value));
+  }
 }
 
 /**
  * Values over the view, filled; for the target speed and for what a rule makes of its source.
  * @param {HTMLCanvasElement} canvas
  * @param {number[]} values @param {number} rate_hz @param {number} top the value that reaches the top
- * @param {string} label
  */
-export function drawValues(canvas, values, rate_hz, top, label = "") {
+export function drawValues(canvas, values, rate_hz, top) {
   const { pen, width, height } = cleared(canvas);
   const scale = (height - 6) / Math.max(top, 1e-6);
-  const step = view.span / Math.max(width, 1);
   pen.beginPath();
   pen.moveTo(0, height);
-  for (let x = 0; x <= width; x += 1) {
-    const value = highest(values, (view.start + x * step) * rate_hz, (view.start + (x + 1) * step) * rate_hz);
-    pen.lineTo(x, height - value * scale);
-  }
+  trace(pen, width, values, rate_hz, (value) => height - value * scale);
   pen.lineTo(width, height);
   pen.fillStyle = colors["accent-soft"];
   pen.fill();
   pen.strokeStyle = colors.accent;
   pen.lineWidth = 1.2;
   pen.stroke();
-  if (label) {
-    pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
-    pen.textBaseline = "top";
-    pen.fillStyle = colors.panel;
-    pen.globalAlpha = 0.8;
-    pen.fillRect(4, 3, pen.measureText(label).width + 8, 15);
-    pen.globalAlpha = 1;
-    pen.fillStyle = colors.dim;
-    pen.fillText(label, 8, 5);
-  }
 }

@@ -1,33 +1,12 @@
-// Keyboard shortcuts, and the dialog that lists them.
+// Keyboard shortcuts; the dialog in index.html lists them.
 
 import { duplicateBlock, editBlock, splitBlock } from "./blocks.js";
-import { $, h } from "./dom.js";
+import { $ } from "./dom.js";
 import { tap } from "./panel-beat.js";
 import { player } from "./player.js";
 import { snapped } from "./snapping.js";
 import { store } from "./store.js";
 import { view } from "./view.js";
-
-const LIST = [
-  ["Play, pause", "Space"],
-  ["Beat back, forward", "← →"],
-  ["Bar back, forward", "Shift ← →"],
-  ["Tap a beat", "T"],
-  ["Split the prompt here", "S"],
-  ["Edit the prompt", "Enter"],
-  ["Duplicate the prompt", "D"],
-  ["Delete the prompt", "Del"],
-  ["Move a chosen prompt", "← →"],
-  ["Move its end", "Alt ← →"],
-  ["Set in, out", "I  O"],
-  ["Whole song again", "Shift I"],
-  ["Loop the selection", "L"],
-  ["Snapping", "N"],
-  ["Zoom", "+ −"],
-  ["Whole song in view", "F"],
-  ["Undo, redo", "Ctrl Z, Shift Ctrl Z"],
-  ["This list", "?"],
-];
 
 /** @param {string} id */
 const press = (id) => $(id).click();
@@ -72,28 +51,20 @@ function types(target) {
 
 /** Sets up once. */
 export function beginKeys() {
-  $("shortcuts").append(
-    h("h2", { id: "shortcuts-title" }, "Keyboard"),
-    h("div", { class: "keys" }, ...LIST.map(([text, keys]) => h("div", {}, h("span", {}, text), h("kbd", {}, keys)))),
-    h("form", { method: "dialog" }, h("button", { class: "button", autofocus: true }, "Close")),
-  );
   $("help").onclick = () => $("shortcuts").showModal();
   window.addEventListener("keydown", (event) => {
     if (!store.project || $("shortcuts").open) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !types(event.target)) {
+    if (types(event.target)) return;
+    const letter = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && (letter === "z" || letter === "y")) {
       event.preventDefault();
-      store.undo(event.shiftKey);
+      store.undo(event.shiftKey || letter === "y");
       return;
     }
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y" && !types(event.target)) {
-      event.preventDefault();
-      store.undo(true);
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || types(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const button = event.target instanceof HTMLElement && event.target.closest("button, a, summary, input, [role=tab]");
     if (event.key === " " && button) return; // Space presses what has the focus
-    const action = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+    const action = KEYS[event.key] ?? KEYS[letter];
     if (!action || !store.heard) return;
     event.preventDefault();
     action(event);

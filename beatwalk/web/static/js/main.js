@@ -2,7 +2,7 @@
 
 import { ApiError, call, follow } from "./api.js";
 import { beginBlocks } from "./blocks.js";
-import { $, icon, toast } from "./dom.js";
+import { $, icon, reason, toast } from "./dom.js";
 import { beginKeys } from "./keys.js";
 import { beginBeat } from "./panel-beat.js";
 import { beginLook } from "./panel-look.js";
@@ -10,7 +10,7 @@ import { beginPrompts } from "./panel-prompts.js";
 import { beginRender, render } from "./panel-render.js";
 import { player } from "./player.js";
 import { beginStage } from "./stage.js";
-import { begin, showStart, takeDrops } from "./start.js";
+import { begin, refuse, showStart, takeDrops } from "./start.js";
 import { beginStills } from "./stills.js";
 import { store } from "./store.js";
 import { beginTimeline } from "./timeline.js";
@@ -94,22 +94,13 @@ async function open(id) {
   const [project, options] = await Promise.all([call("GET", `/projects/${encodeURIComponent(id)}`), call("GET", "/options")]);
   $("studio").hidden = false;
   store.options = options;
-  beginStills();
-  beginTimeline();
-  beginBlocks();
-  beginTabs();
-  beginBar();
-  beginKeys();
-  beginStage();
-  beginPrompts();
-  beginBeat();
-  beginRender();
+  for (const setUp of [beginStills, beginTimeline, beginBlocks, beginTabs, beginBar, beginKeys, beginStage, beginPrompts, beginBeat, beginRender]) setUp();
   store.take(project);
   store.tell("song");
   await beginLook();
   store.take(project);
   store.tell("project");
-  if (project.song) player.open(`/api${store.path}/sound`);
+  if (project.song) player.audio.src = `/api${store.path}/sound`;
   follow(see, () => {
     store.reload().catch(() => {});
     store.tell("song");
@@ -133,7 +124,6 @@ try {
   if (error instanceof ApiError && error.status === 404) window.location.replace("/");
   else {
     $("start").hidden = false;
-    $("start-problem").textContent = error instanceof Error ? error.message : String(error);
-    $("start-problem").hidden = false;
+    refuse(reason(error));
   }
 }

@@ -2,7 +2,8 @@
 // why; nothing of it is tried or saved.
 
 import { ApiError, call } from "./api.js";
-import { h, iconButton, paused } from "./dom.js";
+import { h, iconButton, labelled, options, paused, showText } from "./dom.js";
+import { folded } from "./panel.js";
 import { store } from "./store.js";
 import { refreshCurves } from "./timeline.js";
 
@@ -17,8 +18,6 @@ const FIRST_EXPRESSION = "lfo(bars=4)"; // of a rule that is switched from a sou
 const WRITTEN = "="; // the choice of sources that stands for an expression
 const NAME = /^[a-z][a-z0-9_]{0,31}([.:][a-z0-9_]{1,31}){0,4}$/; // else a source is an expression
 const WHERE = /^settings: [a-z_]+\.[\w.]+: /; // the field itself shows which one is meant
-/** @type {Set<string>} rows whose folded part is open */
-const opened = new Set();
 /** @type {HTMLCanvasElement[]} of the rules that are shown, in their order */
 export let canvases = [];
 /** @type {Map<string, {value: any, text: string, why: string}>} what was typed and refused, by the field's name */
@@ -47,12 +46,6 @@ export function modulated(target) {
   return { level: 0, rate: 0, expression: "", rules: [], ...(typeof value === "number" ? { level: value } : value) };
 }
 
-/** @param {Target} target @param {Modulated} value @returns {Record<string, any>} */
-function override(target, value) {
-  const [group, name] = target.path.split(".");
-  return { [group]: { [name]: value } };
-}
-
 // The whole draft is saved: two edits may be nearer to each other than the pause, or than an answer.
 const save = paused(180, async (/** @type {string} */ gesture) => {
   const upTo = edits;
@@ -61,24 +54,23 @@ const save = paused(180, async (/** @type {string} */ gesture) => {
   if (!isAhead()) store.draft = null;
 });
 
-/** Tries settings without saving them: curves and a live preview follow. @param {string} group @param {string} name @param {any} value */
-export function attempt(group, name, value) {
-  const draft = store.draft ?? {};
-  store.draft = { ...draft, [group]: { ...draft[group], [name]: value } };
-  collect();
-  store.tell("draft");
+/** Some settings with one of them changed. @param {import("./types.js").Settings} settings @param {string} path @param {any} value */
+function changed(settings, path, value) {
+  const [group, name] = path.split(".");
+  return { ...settings, [group]: { ...settings[group], [name]: value } };
 }
 
-/** @param {Target} target @param {Modulated} value */
-function attemptTarget(target, value) {
-  const [group, name] = target.path.split(".");
-  attempt(group, name, value);
+/** Tries a setting without saving it: curves and a live preview follow. @param {string} path @param {any} value */
+export function attempt(path, value) {
+  store.draft = changed(store.draft ?? {}, path, value);
+  collect();
+  store.tell("draft");
 }
 
 /** Tries a value at once, and saves it. @param {Target} target @param {Modulated} value */
 function put(target, value) {
   edits += 1;
-  attemptTarget(target, value);
+  attempt(target.path, value);
   save(`look ${target.path}`);
   store.tell("rows");
 }
@@ -126,9 +118,9 @@ export function slider(name, value, low, high, tried, kept) {
 /**
  * A field, and the line that says what is wrong with it.
  * @param {Target} target @param {string} name @param {Record<string, any>} more
- * @param {(text: string) => Modulated} changed what the text would make of the target
+ * @param {(text: string) => Modulated} made what the text makes of the target
  */
-function entry(target, name, more, changed) {
+function entry(target, name, more, made) {
   const before = refused.get(name);
   const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was refused
   const problem = h("p", { class: "problem", role: "alert", hidden: !kept }, kept?.why);
@@ -141,42 +133,41 @@ function entry(target, name, more, changed) {
     value: kept?.text ?? more.value,
     onchange: async () => {
       const text = field.value.trim();
-      const error = await call("POST", `${store.path}/settings/check`, { settings: override(target, changed(text)) }).catch((one) => one);
+      const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(text)) }).catch((one) => one);
       const why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
       field.setAttribute("aria-invalid", String(Boolean(why)));
-      problem.hidden = !why;
-      problem.textContent = why;
+      showText(problem, why);
       if (why) refused.set(name, { value: more.value, text, why });
       else refused.delete(name);
-      if (!why) put(target, changed(text)); // from what is there now; another field may have been quicker
+      if (!why) put(target, made(text)); // from what is there now; another field may have been quicker
     },
   });
-  return { field, problem };
+  return [field, problem];
 }
 
-/** @param {Target} target @param {string} name @param {number|string} value @param {(value: number) => Modulated} changed @param {Record<string, any>} [more] */
-const number = (target, name, value, changed, more = {}) => entry(target, name, { type: "number", step: "any", value, ...more }, (text) => changed(Number(text)));
+/** @param {Target} target @param {string} name @param {number} value @param {(value: number) => Modulated} made @param {Record<string, any>} [more] */
+const number = (target, name, value, made, more) => entry(target, name, { type: "number", step: "any", value, ...more }, (text) => made(Number(text)));
 
-/** @param {Target} target @param {string} name @param {string} value @param {string} placeholder @param {(text: string) => Modulated} changed */
-const formula = (target, name, value, placeholder, changed) => entry(target, name, { type: "text", class: "code", value, placeholder, list: "expressions", spellcheck: false }, changed);
+/** @param {Target} target @param {string} name @param {string} value @param {string} placeholder @param {(text: string) => Modulated} made */
+const formula = (target, name, value, placeholder, made) => entry(target, name, { type: "text", class: "code", value, placeholder, list: "expressions", spellcheck: false }, made);
 
-/** @param {string} label @param {{field: HTMLElement, problem: HTMLElement}} made */
-const labelled = (label, { field, problem }) => h("label", { class: "field" }, label, field, problem);
-
-/** @param {string} name @param {[string, string][]} choices @param {string} value @param {(value: string) => void} change */
-function choice(name, choices, value, change) {
-  return h("select", { "aria-label": name, "data-name": name, onchange: (/** @type {any} */ event) => change(event.target.value) }, ...choices.map(([one, text]) => h("option", { value: one, selected: one === value }, text)));
+/**
+ * A slider, and the number that it stands for.
+ * @param {Target} target @param {string} name @param {string} numberName @param {number} value @param {number} low
+ * @param {(value: number) => Modulated} made
+ */
+function numberSlider(target, name, numberName, value, low, made) {
+  const [field, problem] = number(target, numberName, value, made);
+  /** @param {number} tried */
+  const show = (tried) => {
+    field.value = String(tried);
+    attempt(target.path, made(tried));
+  };
+  return [slider(name, value, low, target.reach, show, (kept) => put(target, made(kept))), field, problem];
 }
 
-/** A part of a row that is folded; what is set in it stands in its heading. @param {string} name @param {string} heading @param {boolean} open @param {...any} children */
-function folded(name, heading, open, ...children) {
-  return h(
-    "details",
-    { class: "conditions", open: open || opened.has(name), ontoggle: (/** @type {any} */ event) => opened[event.target.open ? "add" : "delete"](name) },
-    h("summary", { "data-name": name }, heading),
-    ...children,
-  );
-}
+/** @param {string} name @param {(value: string) => void} change @param {...HTMLElement} children */
+const choice = (name, change, ...children) => h("select", { "aria-label": name, "data-name": name, onchange: (/** @type {any} */ event) => change(event.target.value) }, ...children);
 
 /** The sections of some targets, one below the other. @param {Target[]} targets */
 export function matrix(targets) {
@@ -187,7 +178,7 @@ export function matrix(targets) {
 /** @param {Target} target */
 function targetRows(target) {
   const value = modulated(target);
-  const base = number(target, `${target.name} base`, value.level, (level) => ({ ...modulated(target), level }));
+  const [level, base, problem] = numberSlider(target, `${target.name} level`, `${target.name} base`, value.level, target.low, (level) => ({ ...modulated(target), level }));
   return h(
     "section",
     { class: "target", "aria-label": target.name },
@@ -195,28 +186,17 @@ function targetRows(target) {
       "div",
       { class: "target-head" },
       h("h2", { title: target.unit }, target.name),
-      slider(
-        `${target.name} level`,
-        value.level,
-        target.low,
-        target.reach,
-        (level) => {
-          base.field.value = String(level);
-          attemptTarget(target, { ...modulated(target), level });
-        },
-        (level) => put(target, { ...modulated(target), level }),
-      ),
-      base.field,
+      level,
+      base,
       h("button", { class: "icon", type: "button", "aria-label": `Add a source to ${target.name}`, title: "Add a source", "data-name": `more-${target.path}`, onclick: () => addRule(target) }, "+"),
-      base.problem,
+      problem,
     ),
     ...value.rules.map((rule, index) => ruleRow(target, rule, index)),
     folded(
       `${target.name} written`,
       value.expression ? `+ ${value.expression}` : value.rate ? `drifts by ${value.rate} a second` : "Expression, drift",
-      false,
-      labelled("Add an expression", formula(target, `${target.name} expression`, value.expression, "0.1 + 0.6*energy**2", (expression) => ({ ...modulated(target), expression }))),
-      target.path !== "walk.speed" && labelled(`Steady drift, ${target.unit || "units"} a second`, number(target, `${target.name} rate`, value.rate, (rate) => ({ ...modulated(target), rate }))),
+      labelled("Add an expression", ...formula(target, `${target.name} expression`, value.expression, "0.1 + 0.6*energy**2", (expression) => ({ ...modulated(target), expression }))),
+      target.path !== "walk.speed" && labelled(`Steady drift, ${target.unit || "units"} a second`, ...number(target, `${target.name} rate`, value.rate, (rate) => ({ ...modulated(target), rate }))),
     ),
   );
 }
@@ -231,13 +211,12 @@ function ruleRow(target, rule, index) {
   };
   /** @param {Partial<Rule>} values */
   const set = (values) => put(target, made(values));
-  const written = !NAME.test(rule.source);
   const canvas = h("canvas", { role: "img", "aria-label": `${rule.source}, as this row shapes it` });
   canvases.push(canvas);
-  const amount = number(target, `${name} amount`, rule.amount, (value) => made({ amount: value }));
+  const [range, amount, problem] = numberSlider(target, `${name} slider`, `${name} amount`, rule.amount, -target.reach, (value) => made({ amount: value }));
   /** @param {string} label @param {keyof Rule} key @param {Record<string, any>} more */
-  const field = (label, key, more) => labelled(label, number(target, `${name} ${label}`, Number(rule[key]), (value) => made({ [key]: value }), { min: 0, ...more }));
-  const source = formula(target, `${name} expression`, rule.source, FIRST_EXPRESSION, (text) => made({ source: text }));
+  const field = (label, key, more) => labelled(label, ...number(target, `${name} ${label}`, Number(rule[key]), (value) => made({ [key]: value }), { min: 0, ...more }));
+  const source = NAME.test(rule.source) ? [] : formula(target, `${name} expression`, rule.source, FIRST_EXPRESSION, (text) => made({ source: text }));
   const event = ["event", "drum"].includes(store.options.sources.find((one) => one.name === rule.source)?.kind ?? "") || store.project.file_sources.includes(rule.source);
   return h(
     "div",
@@ -246,22 +225,11 @@ function ruleRow(target, rule, index) {
       "div",
       { class: "rule-top" },
       sourceChoice(`${name} source`, rule, (value) => set({ source: value === WRITTEN ? FIRST_EXPRESSION : value })),
-      slider(
-        `${name} slider`,
-        rule.amount,
-        -target.reach,
-        target.reach,
-        (value) => {
-          amount.field.value = String(value);
-          attemptTarget(target, made({ amount: value }));
-        },
-        (value) => set({ amount: value }),
-      ),
-      amount.field,
+      range,
+      amount,
       iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) })),
-      written && source.field,
-      written && source.problem,
-      amount.problem,
+      ...source,
+      problem,
     ),
     canvas,
     h(
@@ -269,7 +237,7 @@ function ruleRow(target, rule, index) {
       { class: "rule-rest" },
       field("attack ms", "attack_ms", { max: 10000 }),
       field("release ms", "release_ms", { max: 60000 }),
-      h("label", { class: "field" }, "curve", choice(`${name} curve`, store.options.curves.map((one) => [one, one]), rule.curve, (curve) => set({ curve }))),
+      labelled("curve", choice(`${name} curve`, (curve) => set({ curve }), ...options(store.options.curves, rule.curve))),
       event ? field("every", "every", { min: 1, max: 64, step: 1 }) : h("span"),
     ),
     more(target, rule, name, made, set, event),
@@ -278,20 +246,12 @@ function ruleRow(target, rule, index) {
 
 /** @param {string} name @param {Rule} rule @param {(value: string) => void} change */
 function sourceChoice(name, rule, change) {
-  const { sources } = store.options;
-  const files = store.project.file_sources;
-  const known = [...sources.map((one) => one.name), ...files];
   const value = NAME.test(rule.source) ? rule.source : WRITTEN;
-  /** @param {string} one */
-  const option = (one) => h("option", { value: one, selected: one === value }, one.replace("_", " "));
-  const others = value === WRITTEN || known.includes(value) ? files : [...files, value];
-  return h(
-    "select",
-    { "aria-label": name, "data-name": name, onchange: (/** @type {any} */ event) => change(event.target.value) },
-    h("optgroup", { label: "The song" }, ...sources.map((one) => option(one.name))),
-    others.length > 0 && h("optgroup", { label: "Your files" }, ...others.map(option)),
-    h("optgroup", { label: "Written" }, h("option", { value: WRITTEN, selected: value === WRITTEN }, "expression")),
-  );
+  const song = store.options.sources.map((one) => one.name);
+  const files = [...new Set([...store.project.file_sources, value])].filter((one) => one !== WRITTEN && !song.includes(one));
+  /** @param {string} label @param {string[]} sources */
+  const group = (label, sources) => h("optgroup", { label }, ...options(sources.map((one) => [one, one === WRITTEN ? "expression" : one.replace("_", " ")]), value));
+  return choice(name, change, group("The song", song), files.length > 0 && group("Your files", files), group("Written", [WRITTEN]));
 }
 
 /**
@@ -310,34 +270,20 @@ function more(target, rule, name, made, set, event) {
     spring && `smooth ${spring.hz} Hz`,
   ].filter(Boolean);
   /** @param {string} label @param {"hz"|"damping"|"response"} key */
-  const part = (label, key) => spring && labelled(label, number(target, `${name} ${key}`, spring[key], (value) => made({ smooth: { ...spring, [key]: value } })));
+  const part = (label, key) => spring && labelled(label, ...number(target, `${name} ${key}`, spring[key], (value) => made({ smooth: { ...spring, [key]: value } })));
   return folded(
     `${name} conditions`,
     told.length ? told.join(" · ") : "When, gate, hold, smooth",
-    false,
-    labelled("Only when", formula(target, `${name} when`, rule.when ?? "", "energy > 0.6", (when) => made({ when }))),
+    labelled("Only when", ...formula(target, `${name} when`, rule.when ?? "", "energy > 0.6", (when) => made({ when }))),
     h(
       "div",
       { class: "pair" },
-      labelled("Gate: 1 from here up, else 0", entry(target, `${name} gate`, { type: "number", step: "any", value: rule.gate ?? "", placeholder: "off" }, (text) => made({ gate: text === "" ? null : Number(text) }))),
-      h("label", { class: "field" }, "Hold the value for each", choice(`${name} hold`, store.options.holds.map((one) => [one, one || "off"]), rule.hold ?? "", (hold) => set({ hold: /** @type {any} */ (hold) }))),
-      target.path !== "walk.speed" && h("label", { class: "field" }, "What it adds", choice(`${name} kind`, [["level", "its value"], ["rate", "a speed, adding up"]], rule.kind, (kind) => set({ kind: /** @type {any} */ (kind) }))),
-      event && labelled("Beats later (− earlier)", number(target, `${name} offset`, rule.offset_beats, (offset_beats) => made({ offset_beats }))),
+      labelled("Gate: 1 from here up, else 0", ...entry(target, `${name} gate`, { type: "number", step: "any", value: rule.gate ?? "", placeholder: "off" }, (text) => made({ gate: text === "" ? null : Number(text) }))),
+      labelled("Hold the value for each", choice(`${name} hold`, (hold) => set({ hold }), ...options(store.options.holds.map((one) => [one, one || "off"]), rule.hold ?? ""))),
+      target.path !== "walk.speed" && labelled("What it adds", choice(`${name} kind`, (kind) => set({ kind: /** @type {any} */ (kind) }), ...options([["level", "its value"], ["rate", "a speed, adding up"]], rule.kind))),
+      event && labelled("Beats later (− earlier)", ...number(target, `${name} offset`, rule.offset_beats, (offset_beats) => made({ offset_beats }))),
     ),
     h("label", { class: "switch small" }, h("input", { type: "checkbox", checked: Boolean(spring), "data-name": `${name} smooth`, onchange: (/** @type {any} */ event) => set({ smooth: event.target.checked ? SPRING : null }) }), h("span", {}, "Follow like a weight on a spring")),
     spring && h("div", { class: "trio" }, part("hz", "hz"), part("damping", "damping"), part("response", "response")),
-  );
-}
-
-/** The words of the language of expressions, folded, and as suggestions of all its fields. */
-export function glossary() {
-  const { functions } = store.options;
-  return folded(
-    "glossary",
-    "What an expression can say",
-    false,
-    h("p", { class: "dim small" }, "Numbers, sources, + − * / **, comparisons, and, or, not, and:"),
-    h("dl", {}, ...functions.flatMap((one) => [h("dt", { class: "code" }, one.example), h("dd", {}, one.text)])),
-    h("datalist", { id: "expressions" }, ...functions.map((one) => h("option", { value: one.example }, one.text))),
   );
 }

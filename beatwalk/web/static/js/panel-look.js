@@ -1,9 +1,10 @@
 // The look: presets by their stills, and the modulation matrix whose curves are drawn against the music.
 
 import { call } from "./api.js";
-import { $, h, noteTyping, toast, typing } from "./dom.js";
+import { $, h, labelled, said, toast } from "./dom.js";
 import { drawValues } from "./draw.js";
-import { addRule, attempt, canvases, collect, dropDraft, glossary, isAhead, isHeld, matrix, modulated, slider } from "./matrix.js";
+import { addRule, attempt, canvases, collect, dropDraft, isAhead, isHeld, matrix, modulated, slider } from "./matrix.js";
+import { noteTyping, redraw, typing } from "./panel.js";
 import { store } from "./store.js";
 
 /** @type {{name: string, description: string, problem: string|null}[]} */
@@ -12,45 +13,23 @@ let presets = [];
 let curves = null;
 
 function draw() {
-  const panel = $("panel-look");
-  if (!store.options || isHeld() || typing(panel)) return;
-  const focus = /** @type {HTMLElement|null} */ (panel.contains(document.activeElement) ? document.activeElement : null)?.dataset.name;
-  const { scrollTop } = panel;
+  if (!store.options || isHeld() || typing($("panel-look"))) return;
   const used = store.options.targets.filter((target) => {
     const value = modulated(target);
     return value.rules.length || value.level || value.rate || value.expression;
   });
   const free = store.options.targets.filter((target) => !used.includes(target));
+  const pace = store.draft?.walk?.pace ?? store.project.settings.walk.pace;
   const preset = presets.find((one) => one.name === store.project.preset);
-  panel.replaceChildren(
-    h("div", { class: "presets", role: "group", "aria-label": "Presets" }, ...presets.map(presetButton)),
-    h("p", { class: "dim small" }, preset?.description ?? ""),
-    h(
-      "div",
-      { class: "row" },
-      h("button", { class: "button small", type: "button", "data-name": "reset", onclick: () => choose(store.project.preset) }, "Reset to preset"),
-      h("button", { class: "button small", type: "button", "data-name": "keep", onclick: keep }, "Save as my preset"),
-    ),
-    h(
-      "label",
-      { class: "field" },
-      "Pace: how far the picture travels in a second at full speed",
-      slider(
-        "pace",
-        store.draft?.walk?.pace ?? store.project.settings.walk.pace,
-        0.05,
-        1.5,
-        (pace) => attempt("walk", "pace", pace),
-        (pace) => store.change({ settings: { walk: { pace } } }, "look pace"),
-      ),
-    ),
+  redraw($("presets"), ...presets.map(presetButton));
+  $("preset-told").textContent = preset?.description ?? "";
+  redraw(
+    $("look"),
+    labelled("Pace: how far the picture travels in a second at full speed", slider("pace", pace, 0.05, 1.5, (value) => attempt("walk.pace", value), keepPace)),
     h("div", {}, ...matrix(used)),
-    free.length ? h("h2", {}, "Let the music move more") : "",
+    free.length > 0 && h("h2", {}, "Let the music move more"),
     h("div", { class: "chips" }, ...free.map((target) => h("button", { class: "chip", type: "button", "data-name": `add-${target.path}`, onclick: () => addRule(target) }, `+ ${target.name}`))),
-    glossary(),
   );
-  panel.scrollTop = scrollTop;
-  if (focus) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-name="${focus}"]`))?.focus({ preventScroll: true });
   drawCurves();
 }
 
@@ -66,24 +45,23 @@ function presetButton(preset) {
   );
 }
 
+/** @param {number} pace */
+const keepPace = (pace) => store.change({ settings: { walk: { pace } } }, "look pace");
+
 /** @param {string} preset */
 async function choose(preset) {
   dropDraft();
   await store.change({ preset });
 }
 
-async function keep() {
+const keep = said(async () => {
   const name = window.prompt("Name of your preset");
   if (!name) return;
-  try {
-    const saved = await call("POST", "/presets", { name, project: store.project.id });
-    presets = await call("GET", "/presets");
-    await store.change({ preset: saved.name });
-    toast(`Saved as ${saved.name}`);
-  } catch (error) {
-    toast(String(error instanceof Error ? error.message : error), true);
-  }
-}
+  const saved = await call("POST", "/presets", { name, project: store.project.id });
+  presets = await call("GET", "/presets");
+  await store.change({ preset: saved.name });
+  toast(`Saved as ${saved.name}`);
+});
 
 function drawCurves() {
   if (!curves || $("panel-look").hidden) return;
@@ -97,11 +75,12 @@ function drawCurves() {
 export async function beginLook() {
   presets = await call("GET", "/presets");
   noteTyping($("panel-look"));
-  let shown = "";
-  store.on("project", () => {
-    const now = JSON.stringify([store.project.settings, store.project.preset]);
-    if (now === shown) return;
-    shown = now;
+  $("preset-reset").onclick = () => choose(store.project.preset);
+  $("preset-keep").onclick = keep;
+  const { functions } = store.options;
+  $("functions").append(...functions.flatMap((one) => [h("dt", { class: "code" }, one.example), h("dd", {}, one.text)]));
+  $("expressions").append(...functions.map((one) => new Option(one.text, one.example)));
+  store.onChange(({ settings, preset }) => [settings, preset], () => {
     if (!isAhead()) store.draft = null;
     collect();
     draw();

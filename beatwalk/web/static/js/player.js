@@ -1,6 +1,7 @@
 // Plays the song: where it is, loops, and a click track in time with it.
 
 import { lowerBound } from "./dom.js";
+import { nearest } from "./snapping.js";
 import { store } from "./store.js";
 
 const AHEAD_S = 0.12; // clicks are scheduled this far ahead
@@ -23,11 +24,6 @@ class Player extends EventTarget {
       this._clicked = this.time;
       this.dispatchEvent(new Event("move"));
     });
-  }
-
-  /** @param {string} url */
-  open(url) {
-    this.audio.src = url;
   }
 
   get playing() {
@@ -94,8 +90,7 @@ class Player extends EventTarget {
     const now = this.time;
     const until = now + AHEAD_S;
     for (let i = lowerBound(heard.beats, Math.max(now, this._clicked)); i < heard.beats.length && heard.beats[i] < until; i += 1) {
-      const bar = lowerBound(heard.downbeats, heard.beats[i] - 1e-3);
-      const strong = Math.abs((heard.downbeats[bar] ?? -1) - heard.beats[i]) < 2e-3;
+      const strong = Math.abs((nearest(heard.downbeats, heard.beats[i]) ?? -1) - heard.beats[i]) < 2e-3;
       const at = context.currentTime + (heard.beats[i] - now);
       const tone = new OscillatorNode(context, { frequency: strong ? DOWNBEAT_HZ : BEAT_HZ });
       const gain = new GainNode(context, { gain: 0 });

@@ -6,11 +6,7 @@ import { view } from "./view.js";
 
 const NEAR_PX = 14;
 
-/**
- * The nearest of some increasing moments.
- * @param {number[]} moments
- * @param {number} time
- */
+/** The nearest of some increasing moments. @param {number[]} moments @param {number} time */
 export function nearest(moments, time) {
   const after = lowerBound(moments, time);
   const candidates = [moments[after - 1], moments[after]].filter((moment) => moment !== undefined);
@@ -31,20 +27,12 @@ export function snapped(time, always = false) {
   const grids = between > near ? [starts, heard.beats] : [starts, heard.downbeats, heard.beats];
   for (const grid of grids) {
     const found = nearest(grid, time);
-    if (found !== undefined && Math.abs(found - time) <= near) return nearest(heard.beats, found) !== undefined && grid === starts ? aligned(found, near) : found;
+    if (found === undefined || Math.abs(found - time) > near) continue;
+    const beat = nearest(heard.beats, found); // on which a section's start is put, if it is near
+    return grid === starts && Math.abs(beat - found) <= near ? beat : found;
   }
   const beat = nearest(heard.beats, time);
   return beat !== undefined && (always || Math.abs(beat - time) <= Math.max(near, between * 0.51)) ? beat : time;
-}
-
-/**
- * A section's start on its beat, if one is near.
- * @param {number} time
- * @param {number} near
- */
-function aligned(time, near) {
-  const beat = nearest(store.heard?.beats ?? [], time);
-  return Math.abs(beat - time) <= near ? beat : time;
 }
 
 /**
@@ -60,10 +48,7 @@ export function stepped(time, by, bars) {
   return grid[at] ?? Math.min(Math.max(0, time + by), store.duration);
 }
 
-/**
- * Bar and beat at a moment, counted from 1; 0 before the first bar.
- * @param {number} time
- */
+/** Bar and beat at a moment, counted from 1; 0 before the first bar. @param {number} time */
 export function position(time) {
   const heard = store.heard;
   if (!heard || !heard.downbeats.length) return { bar: 0, beat: 0 };

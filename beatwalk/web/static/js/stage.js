@@ -2,7 +2,7 @@
 // still of the prompt.
 
 import { call } from "./api.js";
-import { $, h, paused, toast } from "./dom.js";
+import { $, paused, said, showText, toast } from "./dom.js";
 import { player } from "./player.js";
 import { snapped } from "./snapping.js";
 import { stillOf } from "./stills.js";
@@ -69,9 +69,7 @@ function show() {
     still.src = picture;
   }
   still.alt = block?.prompt ?? "";
-  const badge = now ? now.name : frame ? "rendered" : latest ? "latest frame" : picture ? "still" : "";
-  $("stage-badge").hidden = !badge;
-  $("stage-badge").textContent = badge;
+  showText($("stage-badge"), now ? now.name : frame ? "rendered" : latest ? "latest frame" : picture ? "still" : "");
   $("stage-empty").hidden = Boolean(now || picture);
   if (!now && !picture) showEmpty();
   if (now) {
@@ -83,13 +81,9 @@ function show() {
 /** Keeps a film with the song. @param {HTMLVideoElement} video @param {Film} now */
 function follow(video, now) {
   const wanted = player.time - now.start;
-  if (!player.playing) {
-    if (!video.paused) video.pause();
-    if (Math.abs(video.currentTime - wanted) > 0.02 && !video.seeking) video.currentTime = Math.max(0, wanted);
-    return;
-  }
-  if (video.paused) video.play().catch(() => {});
-  if (Math.abs(video.currentTime - wanted) > DRIFT_S && !video.seeking) video.currentTime = Math.max(0, wanted);
+  if (player.playing && video.paused) video.play().catch(() => {});
+  if (!player.playing && !video.paused) video.pause();
+  if (Math.abs(video.currentTime - wanted) > (player.playing ? DRIFT_S : 0.02) && !video.seeking) video.currentTime = Math.max(0, wanted);
 }
 
 function showEmpty() {
@@ -97,13 +91,13 @@ function showEmpty() {
   const [title, text] = !project.song
     ? ["No song yet", "Drop one onto the page."]
     : !project.heard
-      ? [project.problem ? "This song cannot be read" : "Listening …", project.problem ? project.problem.error : "Beats, bars and sections appear in a few seconds."]
+      ? project.problem ? ["This song cannot be read", project.problem.error] : ["Listening …", "Beats, bars and sections appear in a few seconds."]
       : !project.blocks.length
         ? ["What should it look like?", "Write a prompt on the right, one a line. Each becomes a block below that you can drag to its beat."]
         : ["The first picture is on its way", "Loading the model takes a few seconds the first time."];
-  if ($("stage-empty").dataset.title === title) return;
-  $("stage-empty").dataset.title = title;
-  $("stage-empty").replaceChildren(h("strong", {}, title), h("p", {}, text));
+  if ($("empty-title").textContent === title) return;
+  $("empty-title").textContent = title;
+  $("empty-text").textContent = text;
 }
 
 /** The stretch that a preview shows: the marked one, or some bars around the playhead. @returns {[number, number]} */
@@ -114,22 +108,18 @@ function stretch() {
   return [start, Math.min(start + length, store.duration)];
 }
 
-/** Makes a preview of the stretch. @param {[number, number]} [again] */
-async function makePreview(again) {
+/** Makes a preview of the stretch. */
+const makePreview = said(async (/** @type {[number, number]|undefined} */ again) => {
   const [start_s, end_s] = again ?? stretch();
-  try {
-    const answer = await call("POST", `${store.path}/preview`, { start_s, end_s, settings: store.draft ?? {} });
-    awaited = { key: answer.key, start: start_s, end: end_s };
-    if (answer.ready) ready();
-    else {
-      $("stage-progress").hidden = false;
-      $("stage-progress").removeAttribute("value");
-    }
-    if (!again && !store.range) store.mark([start_s, end_s]);
-  } catch (error) {
-    toast(String(error instanceof Error ? error.message : error), true);
+  const answer = await call("POST", `${store.path}/preview`, { start_s, end_s, settings: store.draft ?? {} });
+  awaited = { key: answer.key, start: start_s, end: end_s };
+  if (answer.ready) ready();
+  else {
+    $("stage-progress").hidden = false;
+    $("stage-progress").removeAttribute("value");
   }
-}
+  if (!again && !store.range) store.mark([start_s, end_s]);
+});
 
 function ready() {
   if (!awaited) return;
@@ -152,13 +142,11 @@ function rate(fps) {
 
 /** Sets up once. */
 export function beginStage() {
-  player.addEventListener("move", show);
-  player.addEventListener("state", show);
+  for (const name of ["move", "state"]) player.addEventListener(name, show);
   for (const name of ["project", "stills", "view"]) store.on(name, show);
-  store.on("project", live);
-  store.on("draft", live);
-  $("preview").onclick = () => makePreview();
-  $("live").onchange = () => ($("live").checked && !preview ? makePreview() : live());
+  for (const name of ["project", "draft"]) store.on(name, live);
+  $("preview").onclick = () => makePreview(undefined);
+  $("live").onchange = () => ($("live").checked && !preview ? makePreview(undefined) : live());
   store.on("event", (event) => {
     if (event.kind !== "preview" || event.project !== store.project.id || event.key !== awaited?.key) return;
     if (event.problem) toast(event.problem.error, true);
@@ -170,12 +158,10 @@ export function beginStage() {
     jobs = all.filter((job) => job.project === store.project.id && job.status !== "done");
     show();
   });
-  for (const name of ["load", "error"]) {
-    $("still").addEventListener(name, () => {
-      fetching = false;
-      show();
-    });
-  }
+  $("still").onload = $("still").onerror = () => {
+    fetching = false;
+    show();
+  };
   store.on("watch", (video) => {
     preview = null;
     film = asFilm(video);
@@ -195,6 +181,4 @@ export function beginStage() {
 }
 
 /** @param {any} video @returns {Film} */
-function asFilm(video) {
-  return { url: `/api${store.path}/videos/${video.file}`, start: video.start_s, length: video.duration_s, name: video.file };
-}
+const asFilm = (video) => ({ url: `/api${store.path}/videos/${video.file}`, start: video.start_s, length: video.duration_s, name: video.file });

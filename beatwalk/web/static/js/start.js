@@ -1,42 +1,32 @@
 // The start page: drop or choose a song, try the example, or open a recent project.
 
 import { call, upload } from "./api.js";
-import { $, h, span } from "./dom.js";
+import { $, h, reason, showText, span } from "./dom.js";
 
 /** @param {string} id */
-export function visit(id) {
-  window.location.assign(`/?project=${encodeURIComponent(id)}`);
-}
+const visit = (id) => window.location.assign(`/?project=${encodeURIComponent(id)}`);
 
-/**
- * Makes a project of dropped or chosen files: a song, perhaps with a prompt file.
- * @param {File[]} files
- */
+/** Says why there is no project. @param {string} why */
+export const refuse = (why) => showText($("start-problem"), why);
+
+/** Makes a project of dropped or chosen files: a song, perhaps with a prompt file. @param {File[]} files */
 export async function begin(files) {
   const prompts = files.find((file) => file.name.toLowerCase().endsWith(".txt"));
   const song = files.find((file) => file !== prompts);
-  const problem = $("start-problem");
-  problem.hidden = true;
-  if (!song) {
-    problem.textContent = prompts ? "That is a prompt file. Drop the song with it." : "That is not a file.";
-    problem.hidden = false;
-    return;
-  }
+  refuse("");
+  if (!song) return refuse(prompts ? "That is a prompt file. Drop the song with it." : "That is not a file.");
   $("upload").hidden = false;
   $("upload-text").textContent = `Copying ${song.name} …`;
-  /** @type {string|null} */
-  let made = null;
+  let made = "";
   try {
-    const project = await call("POST", "/projects", { name: song.name.replace(/\.[^.]+$/, "") });
-    made = project.id;
-    await upload(`/projects/${project.id}/song`, song, (part) => ($("upload-bar").value = part));
-    if (prompts) await call("PATCH", `/projects/${project.id}`, { prompts: await prompts.text() });
-    visit(project.id);
+    made = (await call("POST", "/projects", { name: song.name.replace(/\.[^.]+$/, "") })).id;
+    await upload(`/projects/${made}/song`, song, (part) => ($("upload-bar").value = part));
+    if (prompts) await call("PATCH", `/projects/${made}`, { prompts: await prompts.text() });
+    visit(made);
   } catch (error) {
     if (made) await call("DELETE", `/projects/${made}`).catch(() => {});
     $("upload").hidden = true;
-    problem.textContent = error instanceof Error ? error.message : String(error);
-    problem.hidden = false;
+    refuse(reason(error));
   }
 }
 
@@ -49,30 +39,28 @@ export async function showStart() {
     try {
       visit((await call("POST", "/projects", { example: true })).id);
     } catch (error) {
-      $("start-problem").textContent = error instanceof Error ? error.message : String(error);
-      $("start-problem").hidden = false;
+      refuse(reason(error));
       $("try-example").disabled = false;
     }
   };
   const recent = await call("GET", "/projects");
   $("recent").hidden = !recent.length;
   $("steps").hidden = recent.length > 3;
-  $("recent-list").replaceChildren(
-    ...recent.slice(0, 12).map((/** @type {any} */ one) =>
-      h(
-        "li",
-        {},
-        h(
-          "a",
-          { href: `/?project=${one.id}` },
-          one.still ? h("img", { src: `/api/projects/${one.id}/stills/${one.still}`, alt: "" }) : h("span", { class: "blank", "aria-hidden": "true" }),
-          h("span", { class: "name" }, one.name),
-          h("span", { class: "dim small grow" }, one.song || "no song yet"),
-          h("span", { class: "dim small num" }, [one.videos ? `${one.videos} ${one.videos === 1 ? "video" : "videos"}` : "", `${span(one.ago_s)} ago`].filter(Boolean).join(" · ")),
-        ),
-      ),
-    ),
+  $("recent-list").replaceChildren(...recent.slice(0, 12).map(recentItem));
+}
+
+/** @param {any} one a project */
+function recentItem(one) {
+  const videos = one.videos ? `${one.videos} ${one.videos === 1 ? "video" : "videos"} · ` : "";
+  const link = h(
+    "a",
+    { href: `/?project=${one.id}` },
+    one.still ? h("img", { src: `/api/projects/${one.id}/stills/${one.still}`, alt: "" }) : h("span", { class: "blank", "aria-hidden": "true" }),
+    h("span", { class: "name" }, one.name),
+    h("span", { class: "dim small grow" }, one.song || "no song yet"),
+    h("span", { class: "dim small num" }, `${videos}${span(one.ago_s)} ago`),
   );
+  return h("li", {}, link);
 }
 
 /** Lets files be dropped anywhere on the page. @param {(files: File[]) => void} take */

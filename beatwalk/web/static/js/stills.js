@@ -18,10 +18,7 @@ let told = false;
 /** @param {Still} still */
 const name = (still) => `${context}|${still.seed}|${still.negative}|${still.prompt}`;
 
-/**
- * The address of a still; null: it is not there yet.
- * @param {Still} still
- */
+/** The address of a still; null: it is not there yet. @param {Still} still */
 export function stillUrl(still) {
   const found = known.get(name(still));
   if (!found) {

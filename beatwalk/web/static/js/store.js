@@ -1,30 +1,27 @@
 // The open project: what the server says of it, and changes, one after the other, each from the newest revision.
 
 import { ApiError, call } from "./api.js";
-import { toast } from "./dom.js";
+import { reason, toast } from "./dom.js";
 
 /** @typedef {import("./types.js").Project} Project */
 
 class Store extends EventTarget {
-  constructor() {
-    super();
-    /** @type {Project} */
-    this.project = /** @type {any} */ (null);
-    /** @type {import("./types.js").Options} */
-    this.options = /** @type {any} */ (null);
-    /** @type {number|null} index of the chosen block */
-    this.selected = null;
-    /** @type {[number, number]|null} the stretch that is marked on the timeline */
-    this.range = null;
-    this.snapping = true;
-    /** @type {import("./types.js").Settings|null} settings that are being tried and not saved yet */
-    this.draft = null;
-    /** @type {import("./types.js").Rule[]} rules whose curves are drawn */
-    this.drawn = [];
-    this.saving = 0;
-    /** @type {Promise<any>} */
-    this._last = Promise.resolve();
-  }
+  /** @type {Project} */
+  project = /** @type {any} */ (null);
+  /** @type {import("./types.js").Options} */
+  options = /** @type {any} */ (null);
+  /** @type {number|null} index of the chosen block */
+  selected = null;
+  /** @type {[number, number]|null} the stretch that is marked on the timeline */
+  range = null;
+  snapping = true;
+  /** @type {import("./types.js").Settings|null} settings that are being tried and not saved yet */
+  draft = null;
+  /** @type {import("./types.js").Rule[]} rules whose curves are drawn */
+  drawn = [];
+  saving = 0;
+  /** @type {Promise<any>} */
+  _last = Promise.resolve();
 
   /** @param {string} name @param {any} [detail] */
   tell(name, detail) {
@@ -34,6 +31,17 @@ class Store extends EventTarget {
   /** @param {string} name @param {(detail: any) => void} listener */
   on(name, listener) {
     this.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /** Calls a listener when a part of the project is another. @param {(project: Project) => any} part @param {() => void} listener */
+  onChange(part, listener) {
+    let before = "";
+    this.on("project", () => {
+      const now = JSON.stringify(part(this.project));
+      if (now === before) return;
+      before = now;
+      listener();
+    });
   }
 
   get path() {
@@ -70,13 +78,13 @@ class Store extends EventTarget {
   async commit(work) {
     this.saving += 1;
     this.tell("saving");
-    const turn = this._last.then(async () => {
+    this._last = this._last.then(async () => {
       try {
         this.take(await work(this.project.revision));
         return true;
       } catch (error) {
         if (error instanceof ApiError && error.status === 409) await this.reload().catch(() => {});
-        toast(error instanceof Error ? error.message : String(error), true);
+        toast(reason(error), true);
         this.tell("project"); // what was drawn ahead of the answer is drawn back
         return false;
       } finally {
@@ -84,8 +92,7 @@ class Store extends EventTarget {
         this.tell("saving");
       }
     });
-    this._last = turn;
-    return turn;
+    return this._last;
   }
 
   /** @param {Record<string, any>} values @param {string} [gesture] */
@@ -95,8 +102,7 @@ class Store extends EventTarget {
 
   /** @param {import("./types.js").Block[]} blocks @param {string} [gesture] */
   lay(blocks, gesture = "") {
-    const plain = blocks.map(({ place, ...block }) => block);
-    return this.change({ blocks: plain }, gesture);
+    return this.change({ blocks: blocks.map(({ place, ...block }) => block) }, gesture);
   }
 
   /** @param {Record<string, any>} correction */
@@ -123,15 +129,9 @@ class Store extends EventTarget {
     this.tell("range");
   }
 
-  /**
-   * Index of the block at a moment.
-   * @param {number} time
-   */
+  /** Index of the block at a moment. @param {number} time */
   blockAt(time) {
-    const blocks = this.project.blocks;
-    let found = 0;
-    for (let i = 0; i < blocks.length; i += 1) if (blocks[i].time_s <= time + 1e-6) found = i;
-    return found;
+    return Math.max(0, this.project.blocks.findLastIndex((block) => block.time_s <= time + 1e-6));
   }
 
   /** @param {number} index */

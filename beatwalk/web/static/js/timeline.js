@@ -1,10 +1,10 @@
 // The timeline: canvases, playhead, and what a pointer, a wheel or the arrow keys do on them.
 
 import { bytes, call } from "./api.js";
-import { $, clock, h, lowerBound } from "./dom.js";
+import { $, clock, drag, h, options, typeInPlace } from "./dom.js";
 import { drawMinimap, drawSong, drawValues, readColors, sectionColor } from "./draw.js";
 import { player } from "./player.js";
-import { position, snapped, stepped } from "./snapping.js";
+import { nearest, position, snapped, stepped } from "./snapping.js";
 import { store } from "./store.js";
 import { view } from "./view.js";
 import { Wave } from "./wave.js";
@@ -23,13 +23,6 @@ let moving = null;
 let drawing = false;
 let asking = false; // for curves
 let stale = false; // the curves that are asked for are no longer those that are wanted
-let anchoring = false;
-
-/** @param {boolean} on whether beats may be dragged */
-export function letBeatsMove(on) {
-  anchoring = on;
-  $("wave").style.cursor = on ? "col-resize" : "crosshair";
-}
 
 /** Draws everything before the next frame, once. */
 export function redraw() {
@@ -51,7 +44,7 @@ export function redraw() {
 function drawSpeed() {
   const speed = curves?.speed ?? [];
   const top = speed.reduce((most, value) => Math.max(most, value), 1);
-  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top, "speed");
+  drawValues($("speed"), speed, curves?.rate_hz ?? 1, top);
 }
 
 function placePlayhead() {
@@ -88,28 +81,13 @@ function nameSection(index) {
   const section = store.heard?.sections[index];
   if (!section) return;
   const input = h("input", { value: section.label, maxLength: 24, "aria-label": "Name of the section" });
-  let done = false;
-  /** @param {boolean} keep */
-  const finish = (keep) => {
-    if (done) return;
-    done = true;
-    const label = input.value.trim();
-    input.remove();
+  button.replaceChildren(input);
+  typeInPlace(input, (label) => {
     button.textContent = section.label;
     redraw();
-    if (keep && label && label !== section.label) store.commit((revision) => call("PATCH", `${store.path}/sections`, { revision, index, label }));
+    if (label && label !== section.label) store.commit((revision) => call("PATCH", `${store.path}/sections`, { revision, index, label }));
     button.focus();
-  };
-  input.onkeydown = (/** @type {KeyboardEvent} */ event) => {
-    event.stopPropagation();
-    if (event.key === "Enter") finish(true);
-    if (event.key === "Escape") finish(false);
-  };
-  input.onclick = (/** @type {Event} */ event) => event.stopPropagation();
-  input.onblur = () => finish(true);
-  button.replaceChildren(input);
-  input.focus();
-  input.select();
+  });
 }
 
 /** @param {PointerEvent} event @param {HTMLElement} element */
@@ -120,12 +98,9 @@ function pressWave(down) {
   if (down.button !== 0 || !store.heard) return;
   const canvas = /** @type {HTMLElement} */ ($("wave"));
   const from = timeAt(down, canvas);
-  const taken = (anchoring || down.altKey) && beatNear(from);
-  let dragged = false;
-  canvas.setPointerCapture(down.pointerId);
-  canvas.onpointermove = (move) => {
-    if (Math.abs(move.clientX - down.clientX) > DRAG_PX) dragged = true;
-    if (!dragged) return;
+  const taken = ($("anchoring").checked || down.altKey) && beatNear(from);
+  /** @param {PointerEvent} move */
+  const follow = (move) => {
     const time = timeAt(move, canvas);
     if (taken) moving = { index: taken.index, time };
     else {
@@ -134,8 +109,7 @@ function pressWave(down) {
     }
     redraw();
   };
-  canvas.onpointerup = canvas.onpointercancel = (up) => {
-    canvas.onpointermove = canvas.onpointerup = canvas.onpointercancel = null;
+  drag(canvas, down, DRAG_PX, follow, (up, dragged) => {
     const moved = moving;
     moving = null;
     if (moved && up.type === "pointerup") store.correct({ action: "anchor", beat: moved.index, time_s: moved.time });
@@ -144,21 +118,19 @@ function pressWave(down) {
       player.time = from;
     }
     redraw();
-  };
+  });
 }
 
 /** @param {number} time */
 function beatNear(time) {
   const beats = store.heard?.beats ?? [];
-  const after = lowerBound(beats, time);
-  const index = Math.abs((beats[after] ?? Infinity) - time) < Math.abs((beats[after - 1] ?? -Infinity) - time) ? after : after - 1;
-  return beats[index] !== undefined && Math.abs(view.x(beats[index]) - view.x(time)) <= GRAB_PX ? { index } : null;
+  const beat = nearest(beats, time);
+  return beat !== undefined && Math.abs(view.x(beat) - view.x(time)) <= GRAB_PX ? { index: beats.indexOf(beat) } : null;
 }
 
 /** @param {PointerEvent} down */
 function pressMinimap(down) {
   const canvas = /** @type {HTMLElement} */ ($("minimap"));
-  canvas.setPointerCapture(down.pointerId);
   /** @param {PointerEvent} event */
   const go = (event) => {
     const part = (event.clientX - canvas.getBoundingClientRect().left) / canvas.clientWidth;
@@ -166,17 +138,14 @@ function pressMinimap(down) {
   };
   if (view.span < view.total * 0.999) go(down);
   else player.time = timeAt(down, canvas);
-  canvas.onpointermove = go;
-  canvas.onpointerup = canvas.onpointercancel = () => {
-    canvas.onpointermove = canvas.onpointerup = canvas.onpointercancel = null;
-  };
+  drag(canvas, down, -1, go);
 }
 
 /** @param {WheelEvent} event */
 function wheel(event) {
   event.preventDefault();
   const element = /** @type {HTMLElement} */ ($("timeline"));
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) view.pan(((event.deltaX || event.deltaY) / view.width) * view.span);
+  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) view.set(view.start + ((event.deltaX || event.deltaY) / view.width) * view.span, view.span);
   else view.zoom(Math.exp(-event.deltaY * 0.0022), view.time(event.clientX - element.getBoundingClientRect().left));
 }
 
@@ -190,15 +159,6 @@ function key(event) {
   view.follow(player.time);
 }
 
-async function fetchCurves() {
-  const { project } = store;
-  const found = await call("POST", `${store.path}/curves`, { settings: store.draft ?? {}, rules: store.drawn ?? [] }).catch(() => null);
-  if (!found || project.id !== store.project.id) return;
-  curves = found;
-  drawSpeed();
-  store.tell("curves", found);
-}
-
 /** Asks for the target speed and the rules' curves again: at once, or when the answer that is awaited is there. */
 export async function refreshCurves() {
   stale = true;
@@ -206,7 +166,11 @@ export async function refreshCurves() {
   asking = true;
   while (stale) {
     stale = false;
-    await fetchCurves();
+    const found = await call("POST", `${store.path}/curves`, { settings: store.draft ?? {}, rules: store.drawn }).catch(() => null);
+    if (!found) continue;
+    curves = found;
+    drawSpeed();
+    store.tell("curves", found);
   }
   asking = false;
 }
@@ -232,16 +196,15 @@ function offerSources() {
   const choice = $("source");
   if ([...choice.options].map((one) => one.value).join() === names.join()) return;
   const chosen = choice.value;
-  choice.replaceChildren(...names.map((name) => new Option(name.replace("_", " ") || "no curve", name, false, name === chosen)));
+  choice.replaceChildren(...options(names.map((name) => [name, name.replace("_", " ") || "no curve"]), chosen));
 }
 
 function showState() {
-  const { project } = store;
+  const { heard, problem, song } = store.project;
   const shown = $("listening");
-  shown.hidden = Boolean(project.heard);
-  shown.className = project.problem ? "listening problem" : "listening";
-  shown.textContent = project.problem ? project.problem.error : project.song ? "Listening for beats, bars and sections …" : "Drop a song onto the page";
-  const { heard } = project;
+  shown.hidden = Boolean(heard);
+  shown.className = problem ? "listening problem" : "listening";
+  shown.textContent = problem ? problem.error : song ? "Listening for beats, bars and sections …" : "Drop a song onto the page";
   const meters = heard ? [...new Set(heard.beats_per_bar)] : [];
   $("tempo-now").textContent = heard ? (heard.beats.length ? `${heard.tempo_bpm.toFixed(1)} BPM · ${meters.length === 1 ? `${meters[0]}/4` : "mixed metre"} · ${heard.downbeats.length} bars` : "no beat found") : "";
 }
@@ -283,11 +246,8 @@ export function beginTimeline() {
     refreshCurves();
     redraw();
   });
-  let settings = "";
+  store.onChange((project) => project.settings.walk, refreshCurves);
   store.on("project", () => {
-    const now = JSON.stringify(store.project.settings.walk);
-    if (now !== settings) refreshCurves();
-    settings = now;
     offerSources();
     showState();
     showTime();

@@ -1,4 +1,4 @@
-// Shapes of what the server sends. Times are seconds of the song.
+// Shapes of what the server sends, as far as the page reads it. Times are seconds of the song.
 
 /** @typedef {{start: number, end: number, label: string}} Section */
 /**
@@ -32,7 +32,6 @@
  * @property {string} name
  * @property {number} revision
  * @property {number} grid_revision
- * @property {boolean} listening
  * @property {Problem|null} problem
  * @property {{name: string}|null} song
  * @property {string} prompts
@@ -86,7 +85,6 @@
  * @typedef {object} Job
  * @property {string} id
  * @property {string} project
- * @property {string} title
  * @property {string} file
  * @property {Record<string, any>} facts
  * @property {"queued"|"running"|"done"|"failed"|"cancelled"} status
@@ -97,12 +95,9 @@
  * @property {number} done
  * @property {[number, number][]} spans of frames that are there
  * @property {number} whole segments that are finished
- * @property {number} workers
- * @property {string} cards
  * @property {{worker: number, state: string, node: string, device: string, segment: number|null, done: number, frames_per_s: number|null}[]} rows of workers
  * @property {string} message
  * @property {string[]} notes
- * @property {boolean} checked
  */
 /** @typedef {{rate_hz: number, speed: number[], shaped: number[][]}} Curves */
 

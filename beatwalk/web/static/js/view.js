@@ -25,26 +25,14 @@ class View extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /**
-   * Zooms about a moment, which stays where it is.
-   * @param {number} factor above 1 shows less
-   * @param {number} time
-   */
+  /** Zooms about a moment, which stays where it is. @param {number} factor above 1 shows less @param {number} time */
   zoom(factor, time) {
     const span = Math.min(Math.max(this.span / factor, Math.min(SHORTEST_S, this.total)), this.total);
     const part = (time - this.start) / this.span;
     this.set(time - part * span, span);
   }
 
-  /** @param {number} seconds */
-  pan(seconds) {
-    this.set(this.start + seconds, this.span);
-  }
-
-  /**
-   * Shows a moment, turning the page where it lies outside.
-   * @param {number} time
-   */
+  /** Shows a moment, turning the page where it lies outside. @param {number} time */
   follow(time) {
     if (time < this.start || time > this.start + 0.94 * this.span) this.set(time - 0.08 * this.span, this.span);
   }

@@ -7,9 +7,7 @@ export class Wave {
   constructor(pairs, rate_hz) {
     this.rate_hz = rate_hz;
     this.levels = [pairs];
-    let peak = 1;
-    for (let i = 0; i < pairs.length; i += 1) peak = Math.max(peak, Math.abs(pairs[i]));
-    this.peak = peak;
+    this.peak = pairs.reduce((peak, value) => Math.max(peak, Math.abs(value)), 1);
     while (this.levels[this.levels.length - 1].length > 2 * 2 * FACTOR * 200) this.levels.push(coarser(this.levels[this.levels.length - 1]));
   }
 
