@@ -66,6 +66,7 @@ from beatwalk.core.manifest import (
     write_manifest,
 )
 from beatwalk.core.opening import open_regular, read_regular
+from beatwalk.core.scratch import scratch_folder
 from beatwalk.core.sound import MAX_CHANNELS, Sound, channels_of, layout_option, open_sound, require_file
 from beatwalk.core.text import in_words, near_name, printable, split_number
 from beatwalk.core.text_files import (
@@ -162,6 +163,7 @@ __all__ = [
     "render_identity",
     "require_file",
     "reserve",
+    "scratch_folder",
     "song_named",
     "split_number",
     "sweep",

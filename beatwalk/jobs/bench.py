@@ -8,7 +8,6 @@ one frame after the other, every picture goes to disk as PNG, and moviepy makes 
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beatwalk.core import PeakMemory, Stages
+from beatwalk.core import PeakMemory, Stages, scratch_folder
 from beatwalk.jobs.song import PROMPTS, write_song
 
 if TYPE_CHECKING:
@@ -193,8 +192,7 @@ def run_bench(
 
     warm_up()
     timed = TimedGenerator(generator)
-    with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        folder = Path(name)
+    with scratch_folder("beatwalk-bench-") as folder:
         song = write_song(folder / "song.wav", asked.seconds)
         settings = {"video": {"fps": str(asked.fps), "size": asked.size}, "model": {"steps": asked.steps}}
         timed.reset_peak_memory()
@@ -275,8 +273,8 @@ def warm_up() -> None:
     """Load the libraries for analysis and finishing, and let them compile what they compile at first use."""
     from beatwalk import listen
 
-    with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-        listen.analyze(write_song(Path(name) / "warm.wav", 4.0))
+    with scratch_folder("beatwalk-bench-") as folder:
+        listen.analyze(write_song(folder / "warm.wav", 4.0))
 
 
 def run_plain(asked: Bench, generator: DiffusionGenerator, walk: Walk, song: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ CPU time and, where a stage has a beginning and an end, in wall time.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.core import CpuTimes, Stages
+from beatwalk.core import CpuTimes, Stages, scratch_folder
 from beatwalk.jobs.song import PROMPTS, write_song
 from beatwalk.models import Array, Generator, Text, proceed
 from beatwalk.perception import Pictures
@@ -216,8 +215,8 @@ def measure_ceiling(asked: Ceiling) -> CeilingReport:
     generator = InstantGenerator(asked.size)
     for seconds in (WARM_UP_S, asked.seconds):
         generator.stages = Stages()
-        with tempfile.TemporaryDirectory(prefix="beatwalk-bench-") as name:
-            report = _rendered(Path(name), generator, asked, seconds)
+        with scratch_folder("beatwalk-bench-") as folder:
+            report = _rendered(folder, generator, asked, seconds)
     return report
 
 

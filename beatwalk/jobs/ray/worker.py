@@ -14,7 +14,6 @@ import os
 import platform
 import queue
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from beatwalk.api import ModelFacts, preview_of
-from beatwalk.core import Denoised, Event, Surveying, WorkFolder, record_file
+from beatwalk.core import Denoised, Event, Surveying, WorkFolder, record_file, scratch_folder
 from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.versions import versions_here
@@ -79,7 +78,8 @@ class SegmentWorker:
         self._loaded: tuple[ModelRequest, Generator] | None = None
         self._walk: Walk | None = None
         self._pilot: tuple[bytes, Pilot] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="beatwalk-worker-", ignore_cleanup_errors=True)
+        self._held = contextlib.ExitStack()  # as long as this worker lives; Ray may kill it at any moment
+        self._folder = self._held.enter_context(scratch_folder("beatwalk-worker-"))
 
     def load(self, request: ModelRequest) -> Generator:
         """Load a model."""
@@ -200,7 +200,7 @@ class SegmentWorker:
         ("frames", bytes), ("record", bytes) and, but for the last, ("state", bytes), all in pieces, and at last
         ("grain", its first frame). Frames that lie in the storage come as ("stored", name).
         """
-        walk, work = self._ready(), WorkFolder(Path(self._folder.name, "segment.mp4"))
+        walk, work = self._ready(), WorkFolder(self._folder / "segment.mp4")
 
         def work_on(say: Callable[[str, Any], None]) -> None:
             todo, tell = self._job(pilot, job), _telling(say)
@@ -248,7 +248,7 @@ class SegmentWorker:
 
     def _with_pictures(self, storyboard: Storyboard, pictures: Mapping[str, Sequence[Any]]) -> Storyboard:
         """The storyboard with its pictures in files of this machine."""
-        files = {Path(name): written(Path(self._folder.name, name), pieces) for name, pieces in pictures.items()}
+        files = {Path(name): written(self._folder / name, pieces) for name, pieces in pictures.items()}
         keyframes = [replace(k, image=k.image and files[k.image]) for k in storyboard.keyframes]
         return replace(storyboard, keyframes=tuple(keyframes))
 
