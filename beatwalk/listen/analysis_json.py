@@ -60,12 +60,12 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
         "tempo_bpm": round(analysis.tempo_bpm, _DECIMALS),
         "tempo_curve": _rounded(analysis.tempo_curve),
         "beats_per_bar": analysis.beats_per_bar.tolist(),
-        "beats": _rounded(analysis.beats_s),
+        "beats": _times(analysis.beats_s, song),
         "beat_confidence": _rounded(analysis.beat_confidence),
-        "downbeats": _rounded(analysis.downbeats_s),
-        "onsets": _rounded(analysis.onsets_s),
+        "downbeats": _times(analysis.downbeats_s, song),
+        "onsets": _times(analysis.onsets_s, song),
         "onset_strength": _rounded(analysis.onset_strength),
-        "drums": _sources_to_json(analysis.drums),
+        "drums": _sources_to_json(analysis.drums, song),
         "sections": [
             {"start": round(part.start_s, _DECIMALS), "end": round(part.end_s, _DECIMALS), "label": part.label}
             for part in analysis.sections
@@ -75,7 +75,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             name: {"rate_hz": curve.rate_hz, "values": _rounded(curve.values)}
             for name, curve in analysis.curves.items()
         },
-        **({"sources": _sources_to_json(analysis.sources)} if analysis.sources else {}),
+        **({"sources": _sources_to_json(analysis.sources, song)} if analysis.sources else {}),
         **({"lyrics": _lyrics_to_json(analysis.lyrics)} if analysis.lyrics else {}),
     }
 
@@ -87,12 +87,12 @@ def _lyrics_to_json(lyrics: Sequence[Lyric]) -> list[dict[str, Any]]:
     ]
 
 
-def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events]) -> dict[str, Any]:
+def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events], song: Song) -> dict[str, Any]:
     return {
         name: {"rate_hz": found.rate_hz, "values": _rounded(found.values)}
         if isinstance(found, Curve)
         else {
-            "times": _rounded(found.times_s),
+            "times": _times(found.times_s, song),
             "strength": _rounded(found.strength),
             "lengths": _rounded(found.lengths_s),
         }
@@ -397,6 +397,13 @@ def _read_lyrics(read: _Reader, value: object, duration_s: float) -> tuple[Lyric
 def _read_lengths(read: _Reader, entry: Mapping[str, Any], key: str, n: int) -> Float:
     lengths_s = read.numbers(entry.get("lengths", []), f'"{key}.lengths"', 0.0, _MAX_DURATION_S)
     return lengths_s if len(lengths_s) == n else np.zeros(n)
+
+
+def _times(times_s: Float, song: Song) -> list[float]:
+    """Round moments of a song; the last of them must not be rounded up to its end, which belongs to it no more."""
+    latest_s = (np.ceil(song.duration_s * 10**_DECIMALS) - 1) / 10**_DECIMALS
+    found: list[float] = np.minimum(np.round(times_s, _DECIMALS), latest_s).tolist()
+    return found
 
 
 def _rounded(values: NDArray[Any]) -> list[Any]:

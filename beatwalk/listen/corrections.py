@@ -23,7 +23,7 @@ from beatwalk.core import read_text
 from beatwalk.errors import InputError, SettingsError
 from beatwalk.listen.bars import METERS, Bars, bar_lengths
 from beatwalk.listen.beats import Beats
-from beatwalk.listen.dj_library import BeatGrid
+from beatwalk.listen.dj_library import AT_END, BeatGrid
 from beatwalk.listen.grid import MIN_SPAN_S, spliced, with_meter_between, with_tempo_between
 from beatwalk.types import Analysis, Float, frozen_array
 
@@ -138,13 +138,27 @@ def _in_range(analysis: Analysis, corrections: Corrections) -> Analysis:
         raise SettingsError("--first-beat is of the whole song; in a range give --anchor-bar instead")
     start_s, end_s = corrections.span(analysis.duration_s)
     whole = replace(corrections, from_s=None, to_s=None, beats_per_bar=None, steady=False, tempo_bpm=None, labels=())
-    counted = apply_corrections(analysis, whole)
-    made = spliced(analysis, counted, start_s, end_s) if counted is not analysis else analysis
+    heard = _cut(analysis, start_s, end_s)
+    # Halved beats are counted from the first bar of the range; between two beats lie also those beside the range.
+    counting = heard if corrections.halve and len(heard.beats_s) > 1 else analysis
+    counted = apply_corrections(counting, whole)
+    made = spliced(analysis, counted, start_s, end_s) if counted is not counting else analysis
+    from_s, to_s = corrections.from_s or 0.0, analysis.duration_s if corrections.to_s is None else corrections.to_s
     if corrections.steady:
-        made = with_tempo_between(made, corrections.tempo_bpm or made.tempo_bpm, start_s, end_s)
+        if corrections.tempo_bpm is None:
+            _need_beats(analysis)
+        bpm = corrections.tempo_bpm or _cut(made, start_s, end_s).tempo_bpm or made.tempo_bpm
+        made = with_tempo_between(made, bpm, from_s, to_s)
     if corrections.beats_per_bar is not None:
-        made = with_meter_between(made, corrections.beats_per_bar, start_s, end_s)
+        made = with_meter_between(made, corrections.beats_per_bar, from_s, to_s)
     return with_labels(made, corrections.labels) if corrections.labels else made
+
+
+def _cut(analysis: Analysis, start_s: float, end_s: float) -> Analysis:
+    """The analysis with the beats and bars of a range alone."""
+    beats, bars = ((times_s >= start_s) & (times_s < end_s) for times_s in (analysis.beats_s, analysis.downbeats_s))
+    made = _with_beats(analysis, Beats.at(analysis.beats_s[beats], analysis.beat_confidence[beats]))
+    return replace(made, downbeats_s=analysis.downbeats_s[bars], beats_per_bar=analysis.beats_per_bar[bars])
 
 
 def with_labels(analysis: Analysis, labels: Sequence[tuple[float, str]]) -> Analysis:
@@ -247,7 +261,7 @@ def steadied(analysis: Analysis, tempo_bpm: float | None, first_s: float | None)
     beat_s, meter = 60 / tempo_bpm, usual_meter(analysis)
     bar_s = first_s if first_s is not None else float(next(iter(analysis.downbeats_s), 0.0))
     before = 0 if first_s is not None else int(bar_s / beat_s + 1e-6)
-    numbers = np.arange(-before, math.ceil((end_s - bar_s) / beat_s - 1e-9))
+    numbers = np.arange(-before, math.ceil((end_s - bar_s) / beat_s - AT_END))
     times_s: Float = bar_s + numbers.astype(np.float64) * beat_s  # from the index, so that no error adds up
     made = _with_beats(analysis, Beats.at(times_s, np.ones(len(times_s))))
     return _with_bars(made, np.arange(before % meter, len(times_s), meter), meter)

@@ -12,10 +12,11 @@ Conventions
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from xml.parsers import expat
 
 import numpy as np
@@ -29,6 +30,7 @@ MAX_BYTES = 256 * 2**20
 _CHUNK = 2**20
 _LEAST_BPM, _MOST_BPM = 20.0, 400.0
 _MOST_METRE = 32
+AT_END = 1e-3  # of a beat: none begins so near to the song's end, which in a loop is where the next round does
 _HALF_BEAT = 0.5  # of a beat: the last one before another tempo lies no nearer to it
 _EXPORT = "in rekordbox: File, Export Collection in xml format"
 
@@ -50,7 +52,13 @@ class BeatGrid:
     markers: tuple[_Marker, ...]  # increasing
 
     def within(self, duration_s: float) -> tuple[Beats, Bars]:
-        """Lay the beats and bars over a song of `duration_s`."""
+        """Lay the beats and bars over a song of `duration_s`.
+
+        Raises
+        ------
+        InputError
+            None of them lies in the song.
+        """
         times_s: list[float] = []
         positions: list[int] = []
         metres: list[int] = []
@@ -58,10 +66,15 @@ class BeatGrid:
         for marker, end_s in zip(self.markers, ends_s, strict=True):
             beat_s = 60 / marker.bpm
             last_s = duration_s if end_s > duration_s else end_s - _HALF_BEAT * beat_s
-            count = max(0, math.ceil((last_s - marker.time_s) / beat_s - 1e-6))
+            count = max(0, math.ceil((last_s - marker.time_s) / beat_s - AT_END))
             times_s += [marker.time_s + number * beat_s for number in range(count)]
             positions += [(marker.position + number) % marker.metre for number in range(count)]
             metres += [marker.metre] * count
+        if not times_s:
+            raise InputError(
+                f"the beat grid begins at {self.markers[0].time_s:g} s, after the song's end at {duration_s:.2f} s; "
+                "is it of another recording?"
+            )
         downbeats = np.flatnonzero(np.array(positions, np.int64) == 0)
         beats = Beats.at(np.array(times_s), np.ones(len(times_s)))
         lengths = bar_lengths(downbeats, len(times_s), metres[int(downbeats[-1])] if len(downbeats) else 0)
@@ -83,52 +96,60 @@ def read_rekordbox(path: Path, song: Path) -> BeatGrid:
         The file is missing, too large or not such a library; it lacks the song, or has it twice; or its grid is empty
         or cannot be meant.
     """
-    tracks = _read(path)
-    wanted = _plain(song.name)
-    found = [track for track in tracks if _plain(track.file) == wanted]
-    found = found or [track for track in tracks if _plain(song.stem) in (_plain(track.title), _stem(track.file))]
+    tracks, count = _read(path, song)
+    found = [track for track in tracks if _plain(track.file) == _plain(song.name)] or tracks
     if not found:
-        raise InputError(f'{path}: none of its {len(tracks)} tracks is "{song.name}"; {_EXPORT} with this song in it')
-    with_grid = [track for track in found if track.markers]
-    if not with_grid:
+        raise InputError(f'{path}: none of its {count} tracks is "{song.name}"; {_EXPORT} with this song in it')
+    grids = [tuple(_marker(*tempo) for tempo in track.tempi) for track in found if track.tempi]
+    if not grids:
         raise InputError(
             f'{path}: "{song.name}" has no beat grid in it; analyze the track in rekordbox and export again'
         )
-    if len({tuple(track.markers) for track in with_grid}) > 1:
+    if len(set(grids)) > 1:
         raise InputError(
-            f'{path}: {len(with_grid)} tracks with different beat grids are called "{song.name}"; '
+            f'{path}: {len(grids)} tracks with different beat grids are called "{song.name}"; '
             "export a library that has one of them"
         )
-    markers = sorted(with_grid[0].markers, key=lambda marker: marker.time_s)
-    return BeatGrid(markers=tuple(markers))
+    return BeatGrid(markers=tuple(sorted(grids[0], key=lambda marker: marker.time_s)))
 
 
 @dataclass
 class _Track:
     file: str
     title: str
-    markers: list[_Marker] = field(default_factory=list)
+    # Of each tempo its attributes and where they stand: what is wrong with other songs is no matter.
+    tempi: list[tuple[dict[str, str], str]] = field(default_factory=list)
+
+    def may_be(self, song: Path) -> bool:
+        """Whether its file or its title is called as a song, whatever the ending."""
+        return _plain(self.file) == _plain(song.name) or _plain(song.stem) in (_plain(self.title), _stem(self.file))
 
 
-def _read(path: Path) -> list[_Track]:
-    """All tracks of a library."""
+def _read(path: Path, song: Path) -> tuple[list[_Track], int]:
+    """The tracks of a library that may be a song, and how many tracks it has."""
     tracks: list[_Track] = []
-    depth = 0
+    count = depth = 0
+    track: _Track | None = None  # that is being read, where it may be the song
     parser = expat.ParserCreate()
 
     def refuse(*_: object) -> None:
         raise InputError(f"{path}: it has a document type, which rekordbox never writes; {_EXPORT}")
 
     def begin(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
+        nonlocal count, depth, track
         depth += 1
         if depth == 1 and name != "DJ_PLAYLISTS":
             raise InputError(f"{path}: it is no rekordbox library, it begins with <{name[:40]}>; {_EXPORT}")
-        if name == "TRACK" and "Location" in attributes:  # those of playlists only name a key
-            location = PurePosixPath(unquote(urlsplit(attributes["Location"]).path))
-            tracks.append(_Track(file=location.name, title=attributes.get("Name", "")))
-        elif name == "TEMPO" and tracks:
-            tracks[-1].markers.append(_marker(attributes, f"{path}:{parser.CurrentLineNumber}"))
+        if name == "TRACK":
+            track = None
+            if "Location" in attributes:  # those of playlists only name a key
+                count += 1
+                told = _Track(file=_file_of(attributes["Location"]), title=attributes.get("Name", ""))
+                if told.may_be(song):
+                    track = told
+                    tracks.append(told)
+        elif name == "TEMPO" and track is not None:
+            track.tempi.append((attributes, f"{path}:{parser.CurrentLineNumber}"))
 
     def end(_: str) -> None:
         nonlocal depth
@@ -153,7 +174,14 @@ def _read(path: Path) -> list[_Track]:
         raise InputError(
             f"{path}:{error.lineno}: it is not XML ({expat.ErrorString(error.code)}); {_EXPORT}"
         ) from None
-    return tracks
+    except (LookupError, ValueError):  # of Python, which looks for encodings that the parser does not know
+        raise InputError(f"{path}: it is in an encoding that cannot be read, and not in UTF-8; {_EXPORT}") from None
+    return tracks, count
+
+
+def _file_of(location: str) -> str:
+    """A file's name in a location: a URL, or a path of any system. Of a URL that is not one, too."""
+    return unquote(re.split(r"[/\\]", location)[-1])
 
 
 def _marker(attributes: dict[str, str], where: str) -> _Marker:

@@ -18,10 +18,21 @@ from beatwalk.listen.bars import Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.corrections import Corrections, with_rhythm
 from beatwalk.listen.features import Features
-from beatwalk.listen.grid import MIN_SPAN_S, spliced
-from beatwalk.listen.tracking import Evidence, Hint, Pulse, bar_evidence, find_pulse, fixed_metres, pulse_at
+from beatwalk.listen.grid import spliced
+from beatwalk.listen.tracking import (
+    HIGHEST_BPM,
+    Evidence,
+    Hint,
+    Pulse,
+    bar_evidence,
+    find_pulse,
+    fixed_metres,
+    pulse_at,
+)
 from beatwalk.types import Analysis, Float, frozen_array
 
+_NEAREST_S = 60 / HIGHEST_BPM  # anchors may not come nearer than this to each other
+_SLOWER = 1.5  # times as long as before are beats that need not be in step with those beside them
 _COMMON_BARS = 3  # fewer of a metre in the whole song are taken for slips
 
 
@@ -37,11 +48,15 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     start_s, end_s = corrections.span(analysis.duration_s)
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
-        held_s = np.unique(np.concatenate([anchors_s, _beside(analysis, corrections, start_s, end_s, anchors_s)]))
-        held = held_s if len(held_s) else None
-        hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
-        pulse = find_pulse(features, activations, hint, other=evidence.other)
-        found = with_rhythm(analysis, pulse.beats, Bars(downbeats_s=np.zeros(0), beats_per_bar=np.zeros(0, np.int64)))
+        beside_s = _beside(analysis, corrections, start_s, end_s, anchors_s)
+        beats = _beats(evidence, corrections, np.union1d(anchors_s, beside_s))
+        if len(beside_s) and len(_missed(anchors_s, beats)):  # they may be more than one tempo allows
+            beats = _beats(evidence, corrections, anchors_s)
+        if len(missed := _missed(anchors_s, beats)):
+            raise SettingsError(
+                f"there can be no beat at {missed[0]:g} s beside the other anchors, taps and --tempo; leave one out"
+            )
+        found = with_rhythm(analysis, beats, Bars(downbeats_s=np.zeros(0), beats_per_bar=np.zeros(0, np.int64)))
         if corrections.ranged:
             found = spliced(analysis, found, start_s, end_s)
     else:
@@ -58,27 +73,47 @@ def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
     anchors_s = np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
     for anchor_s in anchors_s:
         if not start_s <= anchor_s < end_s:
+            if corrections.ranged:
+                start_s = corrections.from_s or 0.0
+                end_s = end_s if corrections.to_s is None else corrections.to_s
             where = "the range" if corrections.ranged else "the song"
             raise SettingsError(f"the anchor at {anchor_s:g} s lies outside {where}, {start_s:.2f} to {end_s:.2f} s")
-    near = np.flatnonzero(np.diff(anchors_s) < MIN_SPAN_S)
+    near = np.flatnonzero(np.diff(anchors_s) < _NEAREST_S)
     if len(near):
         first, second = anchors_s[near[0] : near[0] + 2]
         raise SettingsError(
-            f"the anchors at {first:g} and {second:g} s lie less than {MIN_SPAN_S:g} s apart; leave one out"
+            f"the anchors at {first:g} and {second:g} s lie less than {_NEAREST_S:.2f} s apart; leave one out"
         )
     return anchors_s
+
+
+def _beats(evidence: Evidence, corrections: Corrections, held_s: Float) -> Beats:
+    """Track beats again, with those at `held_s` among them where that can be."""
+    held = held_s if len(held_s) else None
+    hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
+    return find_pulse(evidence.features, evidence.activations, hint, other=evidence.other).beats
+
+
+def _missed(anchors_s: Float, beats: Beats) -> Float:
+    """The anchors that are no beats."""
+    return anchors_s[~np.isin(anchors_s, beats.times_s)]
 
 
 def _beside(analysis: Analysis, corrections: Corrections, start_s: float, end_s: float, anchors_s: Float) -> Float:
     """The beats next to a range, which the new ones must join; not those that an anchor is too near to.
 
-    Taps say themselves where the beats of the range are.
+    Taps say themselves where the beats of the range are. Slower beats than before lie on some of those, often from
+    the range's first one on; the beat before it would shift them.
     """
     if not corrections.ranged or corrections.taps_s is not None:
         return np.zeros(0)
     beats_s = analysis.beats_s
+    spans_s = np.diff(beats_s[(beats_s >= start_s) & (beats_s < end_s)])
+    usual_s = float(np.median(spans_s)) if len(spans_s) else np.inf
+    if corrections.tempo_bpm is not None and 60 / corrections.tempo_bpm > _SLOWER * usual_s:
+        return np.zeros(0)
     outside = np.concatenate([beats_s[beats_s < start_s][-1:], beats_s[beats_s >= end_s][:1]])
-    clear = [beat_s for beat_s in outside if not len(anchors_s) or np.abs(anchors_s - beat_s).min() > 2 * MIN_SPAN_S]
+    clear = [beat_s for beat_s in outside if not len(anchors_s) or np.abs(anchors_s - beat_s).min() > _NEAREST_S]
     return np.array(clear, np.float64)
 
 
@@ -88,8 +123,9 @@ def _bars(analysis: Analysis, features: Features, pulse: Pulse, corrections: Cor
     start_s, end_s = corrections.span(analysis.duration_s)
     inside = (beats_s >= start_s) & (beats_s < end_s)
     begins = np.where(inside, 0, -1)
-    begins[_nearest(beats_s, analysis.downbeats_s[_outside(analysis.downbeats_s, start_s, end_s)], inside)] = 1
-    begins[_nearest(beats_s, np.array(corrections.bar_anchors_s, np.float64), ~inside)] = 1
+    # A beat outside may have given way to one inside, which its bar begins on then.
+    begins[_nearest(beats_s, analysis.downbeats_s[_outside(analysis.downbeats_s, start_s, end_s)])] = 1
+    begins[_nearest(beats_s, np.array(corrections.bar_anchors_s, np.float64))] = 1
     if corrections.metre is not None and corrections.from_s is not None and not corrections.bar_anchors_s:
         begins[np.flatnonzero(inside & np.isin(beats_s, analysis.downbeats_s))[:1]] = 1  # the bar that was pointed at
     evidence = bar_evidence(features, pulse)
@@ -119,13 +155,10 @@ def _outside(times_s: Float, start_s: float, end_s: float) -> NDArray[np.bool_]:
     return np.asarray((times_s < start_s) | (times_s >= end_s))
 
 
-def _nearest(beats_s: Float, moments_s: Float, barred: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The beat nearest to each moment, of those that are not barred."""
-    open_beats = np.flatnonzero(~barred)
-    if not len(open_beats) or not len(moments_s):
-        return np.zeros(0, np.int64)
-    distance_s = np.abs(beats_s[open_beats][None] - moments_s[:, None])
-    return np.asarray(open_beats[distance_s.argmin(axis=1)], np.int64)
+def _nearest(beats_s: Float, moments_s: Float) -> NDArray[np.int64]:
+    """The beat nearest to each moment."""
+    distance_s = np.abs(beats_s[None] - moments_s[:, None])
+    return np.asarray(distance_s.argmin(axis=1), np.int64)
 
 
 def _stretch(begins: NDArray[np.int64], inside: NDArray[np.bool_], *, closed: bool) -> tuple[int, int]:

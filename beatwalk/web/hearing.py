@@ -90,7 +90,8 @@ class Hearing:
         audio = project.audio
         future, new = self._evidence_of(audio)
         if new:
-            self._pool.submit(_gather, audio, future)
+            gathering = self._pool.submit(_gather, audio, future)
+            gathering.add_done_callback(lambda _: future.cancel())  # nobody must wait for what was not begun
         return future
 
     def _evidence_of(self, audio: Audio) -> tuple[Future[Evidence], bool]:
@@ -136,8 +137,6 @@ class Hearing:
         """Begin nothing new."""
         self._closing.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._evidence is not None:
-            self._evidence[1].cancel()  # nobody must wait for what was not begun
 
 
 def _gather(audio: Audio, future: Future[Evidence]) -> None:

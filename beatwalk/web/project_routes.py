@@ -440,8 +440,8 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
         )
     else:
         corrections = {
-            "halve": Corrections(halve=True),
-            "double": Corrections(double=True),
+            "halve": Corrections(halve=True, from_s=body.start_s, to_s=body.end_s),
+            "double": Corrections(double=True, from_s=body.start_s, to_s=body.end_s),
             "shift": Corrections(shift_downbeat=body.by),
             "meter": Corrections(beats_per_bar=body.meter),
             "first_beat": Corrections(first_beat_s=body.time_s),
@@ -449,7 +449,7 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
         made = correct(analysis, project.audio, corrections)
         if body.action in ("shift", "meter"):
             return made, anchors
-        if ranged:
+        if ranged and body.action == "first_beat":
             made = spliced(analysis, made, start_s, end_s)
     return made, tuple(anchor for anchor in anchors if ranged and not start_s <= anchor < end_s)
 

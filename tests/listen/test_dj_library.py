@@ -55,6 +55,50 @@ def test_tempo_and_metre_change(tmp_path: Path) -> None:
     assert bars.beats_per_bar.tolist() == [4, 4, 4, 4, 3, 3]
 
 
+def test_other_tracks_are_no_matter(tmp_path: Path) -> None:
+    """One that was not analyzed, one without a location, one whose location is no URL."""
+    path = library(
+        tmp_path / "a.xml",
+        ("file://x/song.wav", "Song", STEADY),
+        ("file://x/other.mp3", "Other", STEADY.replace("120.00", "0.00")),
+        ("file://[x/another.mp3", "Another", '<TEMPO Inizio="0"/>'),
+        ("file://x/stream", "Stream", STEADY.replace("0.250", "3.0")),
+    )
+    path.write_text(path.read_text(encoding="utf-8").replace('Location="file://x/stream"', ""), encoding="utf-8")
+    assert [marker.time_s for marker in read_rekordbox(path, Path("song.wav")).markers] == [0.25]
+    first = path.read_text(encoding="utf-8").replace('Location="file://[x/another.mp3"', "")
+    path.write_text(first.replace('Location="file://x/other.mp3"', ""), encoding="utf-8")
+    assert [marker.time_s for marker in read_rekordbox(path, Path("song.wav")).markers] == [0.25]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file://localhost/C:/My%20Music/100%25%20%231.wav",
+        "file://localhost/C:/My Music/100% #1.wav",
+        "C:\\My Music\\100% #1.wav",
+        "/Users/me/100% #1.wav",
+    ],
+)
+def test_locations_of_any_system(tmp_path: Path, location: str) -> None:
+    """Escaped, as rekordbox writes them, or as other programs do."""
+    path = library(tmp_path / "a.xml", (location, "", STEADY))
+    assert read_rekordbox(path, Path("100% #1.wav")).markers[0].time_s == 0.25
+
+
+def test_a_grid_ends_before_its_song_does(tmp_path: Path) -> None:
+    """A loop of whole bars, whose file is longer by part of a sample; and a grid of another, longer recording."""
+    grid = '<TEMPO Inizio="{}" Bpm="174.00" Metro="4/4" Battito="1"/>'
+    loop = known_analysis(22.06898)
+    for begins, beats in (("0.0", 64), ("0.0001", 64), ("10.0", 35)):
+        path = library(tmp_path / "a.xml", ("file://x/song.wav", "", grid.format(begins)))
+        found = correct(loop, "song.wav", Corrections(grid=read_rekordbox(path, Path("song.wav"))))
+        assert len(found.beats_s) == beats
+    path = library(tmp_path / "a.xml", ("file://x/song.wav", "", grid.format("30.0")))
+    with pytest.raises(InputError, match=r"grid begins at 30 s, after the song's end at 22.07 s"):
+        correct(loop, "song.wav", Corrections(grid=read_rekordbox(path, Path("song.wav"))))
+
+
 def test_a_title_is_enough(tmp_path: Path) -> None:
     """A song that was converted has another ending; the title or the name without it says which."""
     path = library(tmp_path / "a.xml", ("file://x/aaa.mp3", "My Tune", STEADY), ("file://x/b.flac", "B", STEADY))
@@ -117,6 +161,8 @@ def test_libraries_that_cannot_be_used(
         ("<NML><COLLECTION/></NML>", "it is no rekordbox library, it begins with <NML>"),
         ("<DJ_PLAYLISTS><COLLECTION>", "a.xml:1: it is not XML"),
         ("RIFF", "it is not XML"),
+        ('<?xml version="1.0" encoding="shift_jis"?><DJ_PLAYLISTS/>', "encoding that cannot be read"),
+        ('<?xml version="1.0" encoding="nonsense"?><DJ_PLAYLISTS/>', "encoding that cannot be read"),
         (None, "No such file"),
     ],
 )

@@ -105,6 +105,33 @@ def test_taps_in_a_range_join_the_beats_around_it(song: tuple[Analysis, Again]) 
     assert np.diff(after.beats_s).max() < 0.8
 
 
+def test_an_anchor_beside_a_range_is_kept(song: tuple[Analysis, Again]) -> None:
+    """It lies too near to the beat before the range, or behind it, for both to be beats; the anchor is one."""
+    _, again = song
+    for anchor_s in (10.1, 11.85):
+        after = again(Corrections(anchors_s=(anchor_s,), from_s=10.1, to_s=12.0))
+        assert anchor_s in after.beats_s
+        assert np.diff(after.beats_s).min() > 0.3
+
+
+def test_a_bar_behind_a_range_begins_where_its_beat_went(song: tuple[Analysis, Again]) -> None:
+    """An anchor takes the place of the beat just behind the range, which began a bar."""
+    before, again = song
+    after = again(Corrections(anchors_s=(13.9,), from_s=10.0, to_s=14.0))
+    assert 13.9 in after.downbeats_s
+    assert len(after.downbeats_s) == len(before.downbeats_s)
+    assert set(after.beats_per_bar.tolist()) == {4}
+
+
+def test_half_the_tempo_in_a_range_keeps_every_second_beat(song: tuple[Analysis, Again]) -> None:
+    """From a bar on or from the beat behind it; the beat before the range does not shift them."""
+    before, again = song
+    for from_s in (8.0, 8.5):
+        after = again(Corrections(tempo_bpm=60.0, from_s=from_s, to_s=16.0))
+        assert len(after.beats_s) == len(before.beats_s) - 8
+        np.testing.assert_allclose(after.beats_s, np.round(after.beats_s * 2) / 2, atol=NEAR_S)
+
+
 @pytest.mark.parametrize("bpm", [300.0, 330.0])
 def test_the_fastest_tempo_is_found_when_a_person_names_it(tmp_path: Path, bpm: float) -> None:
     """Bare clicks that the network takes for no beats."""
@@ -121,8 +148,9 @@ def test_the_fastest_tempo_is_found_when_a_person_names_it(tmp_path: Path, bpm: 
     ("corrections", "message"),
     [
         (Corrections(anchors_s=(99.0,)), "anchor at 99 s lies outside the song, 0.00 to 24.00 s"),
-        (Corrections(anchors_s=(9.0,), from_s=10.0), "anchor at 9 s lies outside the range"),
-        (Corrections(anchors_s=(9.0,), bar_anchors_s=(9.01,)), "9 and 9.01 s lie less than 0.05 s apart"),
+        (Corrections(anchors_s=(9.0,), from_s=10.0, to_s=14.0), "9 s lies outside the range, 10.00 to 14.00 s"),
+        (Corrections(anchors_s=(9.0,), bar_anchors_s=(9.01,)), "9 and 9.01 s lie less than 0.18 s apart"),
+        (Corrections(anchors_s=(6.0, 6.25), tempo_bpm=120.0), "there can be no beat at 6.25 s beside the other"),
         (Corrections(metre=3, from_s=12.0, to_s=10.0), "--from 12 s --to 10 s is no range of a song of 24.00 s"),
         (Corrections(metre=3, from_s=60.0), "--from 60 s .* is no range"),
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -300,6 +302,39 @@ def test_what_listening_gathered_is_kept_for_taps(
     again = ears.track(project, project.analysis(), [2.0 + i for i in range(8)], Corrections())
     assert np.median(np.diff(again.beats_s)) == pytest.approx(1.0, abs=0.03)
     assert heard == ["song.wav", "song.wav"]
+
+
+def test_nobody_waits_for_what_closing_has_prevented(
+    known: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taps on two songs are waiting behind a third one when the page is closed; neither wait goes on for ever."""
+    begun, go_on = Event(), Event()
+
+    def gather(audio: Audio) -> Evidence:
+        begun.set()
+        assert go_on.wait(60)
+        raise AudioError("it was cut off")
+
+    monkeypatch.setattr(hearing, "gather_evidence", gather)
+    project = Projects(tmp_path / "projects", Hub()).get("known")
+    ears = hearing.Hearing(Hub())
+    waits = []
+    for _ in range(3):
+        os.utime(project.audio.path, (len(waits), len(waits)))  # another song, for what is kept
+        waits.append(ears.warm(project))
+        assert begun.wait(60)
+    ears.close()
+    go_on.set()
+    assert isinstance(waits[0].exception(60), AudioError)
+    assert all(one.cancelled() for one in waits[1:])
+
+
+def test_halving_a_marked_part_begins_with_its_first_bar(known: TestClient) -> None:
+    """Bars of three from 1.5 s on: the whole song, halved, leaves out the first beat of every second one."""
+    corrected(known, action="meter", meter=3)
+    heard = corrected(known, action="halve", start_s=4.5, end_s=9.0)["heard"]
+    assert [beat for beat in heard["beats"] if 4.5 <= beat < 9] == pytest.approx([4.5, 5.5, 6.5, 7.5, 8.5])
+    assert heard["downbeats"][3:6] == pytest.approx([4.5, 7.5, 9.0])
 
 
 def test_another_tracker_listens_as_analyze_does(known: TestClient, tmp_path: Path) -> None:

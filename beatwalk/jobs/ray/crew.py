@@ -118,7 +118,12 @@ class RayCrew:
         self._storage = None if cluster.storage is None else Storage(cluster.storage)
         if self._storage is not None:
             self._storage.begin()
-        self._connected = cluster.connect()
+        try:
+            self._connected = cluster.connect()
+        except BaseException:
+            if self._storage is not None:
+                self._storage.clear()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -51,7 +51,11 @@ class Storage:
             files.pipe_file(f"{root}/{self.job}-{MARK}", self.job.encode())
         except Exception as error:  # each file system has errors of its own
             raise self._refused(error) from None
-        self.check()
+        try:
+            self.check()
+        except WorkerError:
+            self.clear()
+            raise
 
     def check(self) -> None:
         """Check that files can be written, read and deleted there, and that the job's mark is there.
@@ -129,8 +133,10 @@ class Storage:
         """Delete what the job has left there, such as uploads of workers that were lost."""
         with contextlib.suppress(Exception):  # the video is finished; leftovers are not a failure
             files, root = self._opened()
-            for path in files.glob(f"{root}/{self.job}-*"):
-                files.rm_file(path)
+            files.invalidate_cache()  # workers have written there since it was listed
+            for path in files.ls(root, detail=False):  # no pattern: the folder's own name may look like one
+                if path.rpartition("/")[2].startswith(f"{self.job}-"):
+                    files.rm_file(path)
 
     def _opened(self) -> tuple[Any, str]:
         """The file system, and the folder in it.

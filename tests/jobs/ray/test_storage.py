@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from beatwalk import api
 from beatwalk.core import Event, WorkerStatus
 from beatwalk.errors import OutputError, WorkerError
-from beatwalk.jobs.ray import Cluster
+from beatwalk.jobs.ray import Cluster, RayCrew
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.worker import SegmentWorker
 from beatwalk.models.fake import FakeGenerator
@@ -48,6 +48,27 @@ def test_files_come_back_and_nothing_stays(tmp_path: Path, kind: str) -> None:
     storage.clear()
     assert [name for name in left_in(url) if name.startswith("beatwalk")] == [f"{other.job}-begun"]
     other.clear()
+
+
+def test_nothing_stays_in_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    """Nor where no cluster is found, or the place cannot be used, after the job has left its mark."""
+    folder = tmp_path / "my [shared]"
+    folder.mkdir()
+    url = f"file://{folder.as_posix()}"
+    storage = Storage(url)
+    storage.begin()
+    (tmp_path / "file").write_bytes(b"one")
+    storage.put(tmp_path / "file", "segment-0000")
+    assert len(left_in(url)) == 2
+    storage.clear()
+    assert left_in(url) == []
+    with pytest.raises(WorkerError, match="frames cannot be streamed through Ray's client"):
+        RayCrew(Cluster(address="ray://localhost:1", storage=url))
+    assert left_in(url) == []
+    fsspec.register_implementation("forgetful", Forgetful, clobber=True)
+    with pytest.raises(WorkerError, match="gave back something else"):
+        Storage("forgetful://left").begin()
+    assert not [name for name in left_in("forgetful://left") if name.endswith("-begun")]
 
 
 def test_a_file_is_not_overwritten_and_a_name_leads_nowhere_else(tmp_path: Path) -> None:
