@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -47,6 +48,18 @@ VERBS = {
     "mcp": "Offer beatwalk's tools to an agent, over stdin and stdout.",
     "clean": "List or delete files left by unfinished renders.",
 }
+RESUMING = {
+    "render": "; run the same command again to resume",
+    "loops": "; run the same command again to resume",
+    "set": "; run the same command with --resume to resume",
+}  # what a verb that keeps its unfinished work says when it is stopped
+
+
+class Stopped(click.Abort):
+    """Ctrl-C, or a question that nobody answered, in a verb."""
+
+    def __init__(self, verb: str | None) -> None:
+        super().__init__(f"stopped{RESUMING.get(verb or '', '')}")
 
 
 class LazyGroup(click.Group):
@@ -85,6 +98,14 @@ class LazyGroup(click.Group):
         if word and (near := difflib.get_close_matches(verb, VERBS, n=1)):
             raise click.UsageError(f"{first} is neither a song nor a command; did you mean: beatwalk {near[0]}?", ctx)
         return super().resolve_command(ctx, [DEFAULT_VERB, *args])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; where it is stopped, say whether it can be resumed."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)  # behind the terminal's ^C
+            raise Stopped(ctx.invoked_subcommand) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of verbs, written without importing any; a star marks the default one."""
@@ -131,8 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
         _stop(_sentence(error), error.exit_code)
     except (BeatwalkError, OSError, MemoryError) as error:
         _stop(_text_of(error), 1)
-    except (KeyboardInterrupt, click.Abort):
-        _stop("stopped; run the same command again to resume (beatwalk set: add --resume)", EXIT_INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        _stop(str(stop) or "stopped", EXIT_INTERRUPTED)
 
 
 def _sentence(error: click.ClickException) -> str:

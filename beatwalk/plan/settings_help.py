@@ -106,11 +106,17 @@ def _limits(field: FieldInfo) -> str:
         for name in ("ge", "gt", "le", "lt"):
             if getattr(one, name, None) is not None:
                 limits[name] = getattr(one, name)
-    low = f"{limits['ge']:g}" if "ge" in limits else f"above {limits['gt']:g}" if "gt" in limits else ""
-    high = f"{limits['le']:g}" if "le" in limits else f"below {limits['lt']:g}" if "lt" in limits else ""
+    low = _number(limits["ge"]) if "ge" in limits else f"above {_number(limits['gt'])}" if "gt" in limits else ""
+    high = _number(limits["le"]) if "le" in limits else f"below {_number(limits['lt'])}" if "lt" in limits else ""
     if low and high:
         return f"{low} to {high}"
     return f"at least {low}" if low else f"at most {high}" if high else ""
+
+
+def _number(value: float) -> str:
+    """A limit as people write it; six digits of a large power of two would be another number."""
+    exponent = int(value).bit_length() - 1
+    return f"2^{exponent}" if exponent >= 31 and value == 2**exponent else f"{value:g}"
 
 
 @cache

@@ -453,3 +453,26 @@ def test_what_stops_a_render_is_said_in_a_line(
     assert found[0] == code
     assert said in found[2]
     assert "Traceback" not in found[2]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("analyze", "song.wav"), "stopped"),
+        (("set", "night.toml"), "stopped; run the same command with --resume to resume"),
+        (("song.wav", "walk.txt"), "stopped; run the same command again to resume"),
+    ],
+)
+def test_only_what_can_be_resumed_says_so(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], said: str
+) -> None:
+    """`analyze` keeps nothing when it is stopped, so it promises nothing."""
+
+    def stops(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    a_night(folder)
+    monkeypatch.setattr("beatwalk.listen.store.analyze_audio", stops)
+    monkeypatch.setattr("beatwalk.models.keeper.load_model", stops)
+    code, _, err = run(*command)
+    assert (code, err.strip().splitlines()[-1].removeprefix("beatwalk: ")) == (130, said)
