@@ -206,5 +206,5 @@ def test_words_that_nano_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert "jellyfish" in printed
     assert "palettes: amber, azure" in printed
     code, printed = said(capsys, "models", "words", "a xyzzy in a neon-drenched alley")
-    assert "nano is given: neon city" in printed
+    assert "nano is given: neon alley" in printed
     assert "unknown: xyzzy" in printed

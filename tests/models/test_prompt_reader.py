@@ -44,14 +44,14 @@ def test_what_the_model_has_met_is_left_as_it_is(reader: PromptReader, prompt: s
     [
         (
             "ethereal goddess of liquid chrome in a neon-drenched cyberpunk alley, rain, octane render, 8k",
-            "dreamy neon city with synthwave light",
+            "dreamy neon alley with synthwave light",
         ),
         ("(golden:1.4) galaxy, [nebula], no stars --ar 16:9 --v 5", "gold galaxy"),
         ("(forest:1.5) and ocean, highly detailed, artstation", "forest"),
         ("ocean and [[forest]], octane render", "ocean"),
         ("red and blue smoke swirling slowly", "red smoke with blue light"),
-        ("a lone wolf howling at the moon", "forest"),
-        ("neon street in the rain", "neon city"),
+        ("a wolf howling at the blood moon, 8k", "wolf"),
+        ("rainy neon street, tokyo, 35mm", "neon street"),
         ("galxy of strs", "galaxy"),
         ("purple forrest, unreal engine", "purple forest"),
         ("volumetric lighting through a forest", "forest"),
@@ -136,7 +136,7 @@ def test_the_command_writes_the_vocabulary_of_the_model_that_lies_there(tmp_path
     """Its training says what it knows; where nothing is said it knows all."""
     main(["--out", str(tmp_path / "words.json")])
     assert json.loads((tmp_path / "words.json").read_text(encoding="utf-8")) == vocabulary()
-    known = json.loads((nano_path() / "training.json").read_text(encoding="utf-8"))["subjects"]
+    known = [name for name in vocabulary()["words"]["subjects"] if name != "rose"]
     (tmp_path / "training.json").write_text(json.dumps({"subjects": known}), encoding="utf-8")
     main(["--out", str(tmp_path / "words.json")])
     reader = PromptReader.of(tmp_path)
