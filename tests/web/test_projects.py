@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -318,7 +318,7 @@ def test_nobody_waits_for_what_closing_has_prevented(
     monkeypatch.setattr(hearing, "gather_evidence", gather)
     project = Projects(tmp_path / "projects", Hub()).get("known")
     ears = hearing.Hearing(Hub())
-    waits = []
+    waits: list[Future[Evidence]] = []
     for _ in range(3):
         os.utime(project.audio.path, (len(waits), len(waits)))  # another song, for what is kept
         waits.append(ears.warm(project))
