@@ -12,7 +12,7 @@ from beatwalk.cli import main
 from beatwalk.jobs.ceiling import WARM_UP_S, Ceiling, CeilingReport, InstantGenerator, measure_ceiling
 from beatwalk.perception import reduce_frames, successive_change
 
-SIZE = (96, 64)
+SIZE = (384, 256)  # small ones are encoded in less time than the system counts
 
 
 @pytest.fixture(scope="module")
