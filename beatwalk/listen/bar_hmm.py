@@ -14,11 +14,11 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
 from beatwalk.listen.features import FRAME_RATE_HZ
@@ -31,7 +31,9 @@ _REACH = 8  # frames by which an interval may change from beat to beat; a larger
 _EDGE_COST = 8.0  # of a path that begins or ends away from the song's ends
 _CENTRE_BPM = 120.0
 _SPREAD_OCTAVES = 0.9
-_START = 255  # in the back pointers: the path begins here
+_START = -1  # in the place of the interval before a beat: the path begins here
+_KEPT_BYTES = 128 * 2**20  # of scores; a path in a song of ten minutes needs no more
+_TURNS = 16  # blocks after which the scores ahead are moved to the front of their array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +92,12 @@ class Tempi:
 def best_path(
     beat: Float32,
     downbeat: Float32,
-    meter: int,
+    meters: Mapping[int, float],
     tempi: Tempi,
     pulse_bonus: float = 0.0,
     decoding: Decoding = DECODING,
 ) -> BeatPath:
-    """Find the likeliest beats and bars.
+    """Find the likeliest beats and bars, all bars with the same number of beats.
 
     Parameters
     ----------
@@ -103,47 +105,182 @@ def best_path(
         Log odds of a beat at each frame, shape (n,).
     downbeat
         Log odds that a beat there is a downbeat, shape (n,).
-    meter
-        Beats a bar.
+    meters
+        The numbers of beats that the bars may have, each with a factor of its path's score; of equals the first wins.
     pulse_bonus
         Score of a second of pulse, whatever its tempo.
     """
-    intervals = tempi.intervals
-    n, block = len(beat), int(intervals[0])
-    gains = _gains(beat, downbeat, meter)
-    usual = (
-        -decoding.prior_gain
-        * 0.5
-        * (np.log2(60 * FRAME_RATE_HZ / intervals / tempi.centre_bpm) / tempi.spread_octaves) ** 2
-    )
-    prior: Float32 = (usual + pulse_bonus * intervals / FRAME_RATE_HZ).astype(np.float32)
-    costs = _change_costs(intervals, decoding.change)
-    past = int(intervals[-1])
-    ring = np.full(
-        (past + block, meter, len(intervals)), -np.inf, np.float32
-    )  # scores of paths that continue from recent frames
-    came_from = np.full((n, meter, len(intervals)), _START, np.uint8)
-    edge = np.float32(_EDGE_COST)
-    best, where = 0.0, (-1, 0, 0)
-    columns = np.arange(len(intervals))
-    size = len(ring)
-    for first in range(0, n, block):
-        times = np.arange(first, min(n, first + block))
-        before = (times[:, None] - intervals[None] + past) % size
-        reached = ring[before, :, columns]  # shape (block, n_intervals, meter)
-        reached = np.roll(reached, 1, axis=2).transpose(0, 2, 1) + (gains[times][:, :, None] + prior)
-        ends = reached.max(axis=2).max(axis=1) - np.where(times >= n - past, 0, edge)
-        if ends.max() > best:
-            at = int(ends.argmax())
-            position, column = np.unravel_index(int(reached[at].argmax()), reached[at].shape)
-            best, where = float(ends[at]), (int(times[at]), int(position), int(column))
-        chosen, source = _changed(reached, costs, decoding.jump_cost)
-        start = gains[times] - np.where(times < past, 0, edge)[:, None]
-        begins = start[:, :, None] > chosen
-        ring[(times + past) % size] = np.where(begins, start[:, :, None], chosen)
-        came_from[times] = np.where(begins, _START, source)
-    frames, positions = _traced(came_from, intervals, meter, where)
-    return BeatPath(frames=frames, positions=positions, meter=meter, score=best)
+    lattice = _Lattice(beat, downbeat, tuple(meters), tempi, pulse_bonus, decoding)
+    ends = lattice.run()
+    winner = max(ends, key=lambda end: meters[end.meter] * end.score)
+    frames, positions = lattice.trace(winner)
+    return BeatPath(frames=frames, positions=positions, meter=winner.meter, score=winner.score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """The last beat of the best path in bars of `meter` beats; a score of 0 is that of no beats at all."""
+
+    meter: int
+    score: float
+    frame: int = -1
+    row: int = 0
+    column: int = 0
+
+
+class _Lattice:
+    """Scores of all paths to each beat: over time, position in the bar (a row), and interval before it (a column).
+
+    Rows of all metres stand below each other, because the time goes into the number of calls. Kept are the scores of
+    a stretch of the song, `_KEPT_BYTES` at most, from which the path is traced afterwards: where a path came from is
+    asked at its own beats alone. Of a longer song the stretches before the last are computed a second time.
+    """
+
+    def __init__(
+        self,
+        beat: Float32,
+        downbeat: Float32,
+        meters: tuple[int, ...],
+        tempi: Tempi,
+        pulse_bonus: float,
+        decoding: Decoding,
+    ) -> None:
+        self.meters, self.intervals, self.jump_cost = meters, tempi.intervals, np.float32(decoding.jump_cost)
+        n, n_columns, self.block = len(beat), len(self.intervals), int(self.intervals[0])
+        self.past = int(self.intervals[-1])
+        usual = (
+            -decoding.prior_gain
+            * 0.5
+            * (np.log2(60 * FRAME_RATE_HZ / self.intervals / tempi.centre_bpm) / tempi.spread_octaves) ** 2
+        )
+        self.prior: Float32 = (usual + pulse_bonus * self.intervals / FRAME_RATE_HZ).astype(np.float32)
+        costs = _change_costs(self.intervals, decoding.change)
+        # a change that costs as much as a jump is a jump
+        used = np.flatnonzero((costs < decoding.jump_cost).any(axis=1))
+        self.reach = int(np.abs(used - _REACH).max())
+        self.costs = costs[_REACH - self.reach : _REACH + self.reach + 1]
+        self.first_rows = np.cumsum([0, *meters])[:-1]
+        self.row_before = np.concatenate(
+            [first + np.roll(np.arange(meter), 1) for first, meter in zip(self.first_rows, meters, strict=True)]
+        )
+        self.n_rows = len(self.row_before)
+        self.n, self.n_blocks = n, -(-n // self.block)
+        gains = np.zeros((self.n_rows, self.n_blocks * self.block), np.float32)
+        for first, meter in zip(self.first_rows, meters, strict=True):
+            gains[first : first + meter, :n] = _gains(beat, downbeat, meter).T
+        edge = np.float32(_EDGE_COST)
+        start = gains.copy()
+        start[:, self.past :] -= edge
+        # by block, so that each is contiguous: (blocks, rows, block)
+        self.gains, self.start = (
+            np.ascontiguousarray(of.reshape(self.n_rows, self.n_blocks, self.block).transpose(1, 0, 2))
+            for of in (gains, start)
+        )
+        size = 4 * n_columns * self.n_rows * self.block
+        self.stretch = _TURNS * max(1, min(-(-self.n_blocks // _TURNS), _KEPT_BYTES // size // _TURNS))
+        self.kept = np.empty((self.stretch, n_columns, self.n_rows, self.block), np.float32)
+        self.kept_from = 0  # block
+        self.tops = np.empty((self.n_blocks, self.n_rows, self.block), np.float32)  # best score of each beat
+        # Scores at the beat that follows: of the blocks of some turns, and of the frames that the longest interval
+        # reaches from the last of them.
+        self.ahead = np.full((n_columns, self.n_rows, _TURNS * self.block + self.past), -np.inf, np.float32)
+        self.begun: list[Float32] = []  # `ahead`, as each stretch began
+
+    def run(self) -> list[_End]:
+        """Compute all scores; where the best path of each metre ends."""
+        for first in range(0, self.n_blocks, self.stretch):
+            self.begun.append(self.ahead.copy())
+            self._stretch(first)
+        tops = self.tops.transpose(1, 0, 2).reshape(self.n_rows, -1)[:, : self.n]
+        late = np.arange(self.n) >= self.n - self.past
+        ends = []
+        for first, meter in zip(self.first_rows, self.meters, strict=True):
+            scores = tops[first : first + meter].max(axis=0) - np.where(late, 0, np.float32(_EDGE_COST))
+            frame = int(scores.argmax()) if self.n else 0
+            if not self.n or scores[frame] <= 0:
+                ends.append(_End(meter=meter, score=0.0))
+                continue
+            row = int(first) + int(tops[first : first + meter, frame].argmax())
+            column = int(self._reached(frame, row).argmax())
+            ends.append(_End(meter=meter, score=float(scores[frame]), frame=frame, row=row, column=column))
+        return ends
+
+    def trace(self, end: _End) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Follow a path from its last beat to its first: frames and positions in the bar."""
+        frame, row, column = end.frame, end.row, end.column
+        first = int(self.first_rows[self.meters.index(end.meter)])
+        frames: list[int] = []
+        positions: list[int] = []
+        while frame >= 0:
+            frames.append(frame)
+            positions.append(row - first)
+            if column == _START:
+                break
+            frame -= int(self.intervals[column])
+            row = int(self.row_before[row])
+            if frame >= 0:
+                column = self._source(frame, row, column)
+        return np.array(frames[::-1], np.int64), np.array(positions[::-1], np.int64)
+
+    def _stretch(self, first: int) -> None:
+        """Compute the scores of the blocks from `first` on that can be kept, from those before them."""
+        n_columns, block, reach = len(self.intervals), self.block, self.reach
+        padded = np.full((n_columns + 2 * reach, self.n_rows, block), -np.inf, np.float32)
+        middle = padded[reach : reach + n_columns]
+        windows = sliding_window_view(padded, n_columns, axis=0).transpose(
+            0, 3, 1, 2
+        )  # changes, columns, rows, block
+        costs = self.costs[:, :, None, None]
+        near = np.empty(windows.shape, np.float32)
+        best = np.empty(middle.shape, np.float32)
+        prior = self.prior[:, None, None]
+        views = [self._ahead_of(turn) for turn in range(_TURNS)]
+        self.kept_from = first
+        for number in range(first, min(self.n_blocks, first + self.stretch)):
+            turn = number % _TURNS
+            if turn == 0 and number:
+                self.ahead[:, :, : self.past] = self.ahead[:, :, -self.past :]
+            arriving, leaving = views[turn]
+            np.add(self.gains[number], prior, out=middle)
+            middle += arriving[:, self.row_before]
+            self.kept[number - first] = middle
+            top = middle.max(axis=0, out=self.tops[number])
+            np.subtract(windows, costs, out=near)
+            near.max(axis=0, out=best)
+            np.maximum(best, top - self.jump_cost, out=best)
+            np.maximum(best, self.start[number], out=best)
+            leaving[...] = best
+
+    def _ahead_of(self, turn: int) -> tuple[Float32, Float32]:
+        """Views of `ahead` in a turn: of its block, and of the beats that follow there, shape (columns, rows, block).
+
+        The beat that follows lies an interval later, a column one frame later than the one before.
+        """
+        at, (along, down, across) = turn * self.block, self.ahead.strides
+        arriving = self.ahead[:, :, at : at + self.block]
+        following = self.ahead[:, :, at + self.block :]
+        return arriving, as_strided(following, arriving.shape, (along + across, down, across))
+
+    def _reached(self, frame: int, row: int) -> Float32:
+        """The scores of the paths to a beat, by the interval before it, shape (columns,)."""
+        number, place = divmod(frame, self.block)
+        if not self.kept_from <= number < self.kept_from + self.stretch:
+            at = number // self.stretch
+            self.ahead[...] = self.begun[at]
+            self._stretch(at * self.stretch)
+        return self.kept[number - self.kept_from, :, row, place]
+
+    def _source(self, frame: int, row: int, column: int) -> int:
+        """The interval before a beat on the best path that goes on from it with another interval, or `_START`."""
+        reached = self._reached(frame, row)
+        number, place = divmod(frame, self.block)
+        low, high = max(0, column - self.reach), min(len(reached), column + self.reach + 1)
+        near = reached[low:high] - self.costs[low - column + self.reach : high - column + self.reach, column]
+        jumped = reached.max() - self.jump_cost
+        best = near.max()
+        if self.start[number, row, place] > max(best, jumped):
+            return _START
+        return low + int(near.argmax()) if best > jumped else int(reached.argmax())
 
 
 def _gains(beat: Float32, downbeat: Float32, meter: int) -> Float32:
@@ -163,39 +300,6 @@ def _change_costs(intervals: NDArray[np.int64], change: float) -> Float32:
     ratio = np.log(np.maximum(before, 1) / intervals[None])
     costs: Float32 = (0.5 * (ratio / change) ** 2).astype(np.float32)
     return costs
-
-
-def _changed(reached: Float32, costs: Float32, jump_cost: float) -> tuple[Float32, NDArray[np.uint8]]:
-    """Find the best score of continuing each beat with each interval, and the interval before; shape as `reached`."""
-    n = reached.shape[2]
-    padded = np.full((*reached.shape[:2], n + 2 * _REACH), -np.inf, np.float32)
-    padded[:, :, _REACH:-_REACH] = reached
-    near = sliding_window_view(padded, n, axis=2) - costs  # shape (block, meter, 2 reach + 1, n)
-    row = near.argmax(axis=2)
-    best = np.take_along_axis(near, row[:, :, None], axis=2)[:, :, 0]
-    jumped = reached.max(axis=2, keepdims=True) - np.float32(jump_cost)
-    source = np.where(best > jumped, row + np.arange(-_REACH, n - _REACH), reached.argmax(axis=2)[:, :, None])
-    return np.maximum(best, jumped), source.astype(np.uint8)
-
-
-def _traced(
-    came_from: NDArray[np.uint8], intervals: NDArray[np.int64], meter: int, where: tuple[int, int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Follow the back pointers from the last beat to the first: frames and positions in the bar."""
-    time, position, column = where
-    frames: list[int] = []
-    positions: list[int] = []
-    while time >= 0:
-        frames.append(time)
-        positions.append(position)
-        if column == _START:
-            break
-        time -= int(intervals[column])
-        position = (position - 1) % meter
-        if time < 0:
-            break
-        column = int(came_from[time, position, column])
-    return np.array(frames[::-1], np.int64), np.array(positions[::-1], np.int64)
 
 
 def find_metres(

@@ -10,6 +10,7 @@ Conventions
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,12 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
     beats_s = beats_s[kept]
     if len(beats_s) > 1 and float(np.diff(beats_s).min()) < MIN_SPAN_S:
         raise SettingsError(f"two beats would lie less than {MIN_SPAN_S:g} s apart; move the beat less far")
-    data: dict[str, Any] = analysis_to_json(analysis)
+    # read as a file would be, without what fills most of a long song's
+    nothing = np.zeros(0)
+    bare = replace(
+        analysis, onsets_s=nothing, onset_strength=nothing, curves={}, drums={}, sources={}, lyrics=(), drop_s=None
+    )
+    data: dict[str, Any] = analysis_to_json(bare)
     for derived in ("tempo_bpm", "tempo_curve", "beats_per_bar"):
         data.pop(derived, None)
     if len(beats_s) != len(analysis.beats_s):
@@ -48,7 +54,16 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
         data["beats_per_bar"] = last_bar
     data["beats"] = beats_s.tolist()
     data["downbeats"] = np.round(downbeats_s[(downbeats_s >= 0) & (downbeats_s < analysis.duration_s)], 4).tolist()
-    return analysis_from_json(data, "the corrected grid")
+    made = analysis_from_json(data, "the corrected grid")
+    return replace(
+        analysis,
+        tempo_bpm=made.tempo_bpm,
+        tempo_curve=made.tempo_curve,
+        beats_s=made.beats_s,
+        beat_confidence=made.beat_confidence,
+        downbeats_s=made.downbeats_s,
+        beats_per_bar=made.beats_per_bar,
+    )
 
 
 def with_beat_moved(

@@ -29,7 +29,7 @@ from beatwalk.types import Float, Float32, frozen_array
 LOWEST_BPM, HIGHEST_BPM = 30.0, 330.0  # limits of the tempo that a person may give
 _MOST_ODDS = 4.0  # larger log odds are clipped
 _SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
-_WALTZ_FACTOR = 0.97  # applied to the score of three beats a bar before it is compared with that of four
+_METER_FACTORS = (1.0, 0.97)  # of the scores of paths in bars of four and three beats
 _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
@@ -143,9 +143,7 @@ def find_pulse(
     _fix(joint, fixed_s)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
-    paths = [best_path(joint, downbeat_odds, meter, tempi, bonus, decoding) for meter in METERS]
-    common, waltz = paths
-    path = waltz if _WALTZ_FACTOR * waltz.score > common.score else common
+    path = best_path(joint, downbeat_odds, dict(zip(METERS, _METER_FACTORS, strict=True)), tempi, bonus, decoding)
     # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or len(other.times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
