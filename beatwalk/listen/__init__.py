@@ -18,7 +18,14 @@ from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, r
 from beatwalk.listen.dj_library import BeatGrid, read_rekordbox
 from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
-from beatwalk.listen.grid import MIN_SPAN_S, spliced, with_beat_moved, with_meter_between, with_tempo_between
+from beatwalk.listen.grid import (
+    MIN_SPAN_S,
+    grid_as_stored,
+    spliced,
+    with_beat_moved,
+    with_meter_between,
+    with_tempo_between,
+)
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
@@ -80,6 +87,7 @@ __all__ = [
     "find_onsets",
     "find_pulse",
     "gather_evidence",
+    "grid_as_stored",
     "grid_to_json",
     "hear_files",
     "import_librosa",

@@ -343,13 +343,3 @@ def find_metres(
     for beat in range(len(downbeat) - 1, 0, -1):
         path[beat - 1] = came_from[beat, path[beat]]
     return positions[path], metres[path]
-
-
-def at_frame_rate(values: Float32, n: int) -> Float:
-    """Interpolate values from half the frame rate to the frame rate, smoothly; shape (n,)."""
-    from scipy.interpolate import CubicSpline
-
-    at = np.arange(n) / 2
-    if len(values) < 2:
-        return np.full(n, float(values[0]) if len(values) else 0.0)
-    return np.asarray(CubicSpline(np.arange(len(values)), values)(np.minimum(at, len(values) - 1)))

@@ -38,12 +38,7 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
     beats_s = beats_s[kept]
     if len(beats_s) > 1 and float(np.diff(beats_s).min()) < MIN_SPAN_S:
         raise SettingsError(f"two beats would lie less than {MIN_SPAN_S:g} s apart; move the beat less far")
-    # read as a file would be, without what fills most of a long song's
-    nothing = np.zeros(0)
-    bare = replace(
-        analysis, onsets_s=nothing, onset_strength=nothing, curves={}, drums={}, sources={}, lyrics=(), drop_s=None
-    )
-    data: dict[str, Any] = analysis_to_json(bare)
+    data = analysis_to_json(_bare(analysis))
     for derived in ("tempo_bpm", "tempo_curve", "beats_per_bar"):
         data.pop(derived, None)
     if len(beats_s) != len(analysis.beats_s):
@@ -54,6 +49,24 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
         data["beats_per_bar"] = last_bar
     data["beats"] = beats_s.tolist()
     data["downbeats"] = np.round(downbeats_s[(downbeats_s >= 0) & (downbeats_s < analysis.duration_s)], 4).tolist()
+    return _with_read(analysis, data)
+
+
+def grid_as_stored(analysis: Analysis) -> Analysis:
+    """Round beats and bars to the precision of a file, so that writing and reading them again changes nothing."""
+    return _with_read(analysis, analysis_to_json(_bare(analysis)))
+
+
+def _bare(analysis: Analysis) -> Analysis:
+    """The analysis without what fills most of a long song's file and is no part of the grid."""
+    nothing = np.zeros(0)
+    return replace(
+        analysis, onsets_s=nothing, onset_strength=nothing, curves={}, drums={}, sources={}, lyrics=(), drop_s=None
+    )
+
+
+def _with_read(analysis: Analysis, data: dict[str, Any]) -> Analysis:
+    """The analysis with beats and bars as they are read, and checked, from a file."""
     made = analysis_from_json(data, "the corrected grid")
     return replace(
         analysis,

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import as_file, files
 
 import numpy as np
 
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.sources import DRUMS
-from beatwalk.types import Float32
+from beatwalk.types import Float, Float32
 
 NET_RATE_HZ = FRAME_RATE_HZ / 2
 # Factors of the loss of beats, downbeats, onsets, kick, snare and hi-hat in training, in the order of the heads.
@@ -39,6 +39,17 @@ class Activations:
     downbeat: Float32  # shape (n,)
     onset: Float32  # shape (n,)
     drums: Mapping[str, Float32] = field(default_factory=dict)  # of each of `beatwalk.sources.DRUMS`, shape (n,)
+
+    # Both are asked for again with every correction; for an hour of music they take half a second.
+    @cached_property
+    def beat_at_frames(self) -> Float:
+        """Log odds of a beat at `FRAME_RATE_HZ`, shape (2 n,)."""
+        return _at_frame_rate(self.beat)
+
+    @cached_property
+    def downbeat_at_frames(self) -> Float:
+        """Log odds of a downbeat at `FRAME_RATE_HZ`, shape (2 n,)."""
+        return _at_frame_rate(self.downbeat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,3 +110,13 @@ def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride
 def _elu(x: Float32) -> Float32:
     """Exponential linear unit: x where it is positive, else exp(x) - 1."""
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _at_frame_rate(values: Float32) -> Float:
+    """Interpolate values from half the frame rate to the frame rate, smoothly; shape (2 n,)."""
+    from scipy.interpolate import CubicSpline
+
+    at = np.arange(2 * len(values)) / 2
+    if len(values) < 2:
+        return np.full(len(at), float(values[0]) if len(values) else 0.0)
+    return np.asarray(CubicSpline(np.arange(len(values)), values)(np.minimum(at, len(values) - 1)))

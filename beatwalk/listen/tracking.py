@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding, Tempi, at_frame_rate, best_path, find_metres
+from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding, Tempi, best_path, find_metres
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
@@ -235,8 +235,8 @@ def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> F
 def _observations(features: Features, activations: Activations, hint: Hint) -> tuple[Float32, Float32]:
     """Compute log odds at the frame rate: of a beat, and of a beat being a downbeat."""
     n = features.n_frames
-    beat = np.clip(at_frame_rate(activations.beat, n), -_MOST_ODDS, _MOST_ODDS)
-    downbeat = at_frame_rate(activations.downbeat, n)
+    beat = np.clip(activations.beat_at_frames[:n], -_MOST_ODDS, _MOST_ODDS)
+    downbeat = activations.downbeat_at_frames[:n]
     share = np.clip(_probability(downbeat) / _probability(beat), *_SHARE_RANGE)
     if not hint:  # a pulse goes on through a pause; who hints at one does not mean the silence between clicks
         beat[~features.audible] = 0.0

@@ -24,12 +24,14 @@ def _decay(values: Float, frames: float) -> Float:
     if frames < 0.1:  # gone before the next frame
         return values
     keep = float(np.exp(-_FALL / frames))
-    out = np.empty(len(values))
     held = 0.0
-    for i, value in enumerate(values):
-        held = max(float(value), held * keep)
-        out[i] = held
-    return out
+    out: list[float] = []
+    for value in values.tolist():  # an hour has a hundred thousand, of each of a preset's sources
+        held *= keep
+        if value > held:
+            held = value
+        out.append(held)
+    return np.array(out)
 
 
 def curve(values: Float, shape: Shape) -> Float:

@@ -390,7 +390,8 @@ class Project:
             blocks, problem = [], None
             if analysis is not None:
                 try:
-                    blocks = blocks_of(self.plan_of(state, whole=True))
+                    excerpt = state.start_s > 0 or state.end_s is not None
+                    blocks = blocks_of(self.plan_of(state, whole=True) if excerpt else self.plan())
                     self.plan()
                 except BeatwalkError as error:
                     problem = as_json(error)

@@ -14,9 +14,9 @@ from beatwalk.listen import (
     MIN_SPAN_S,
     TRACKERS,
     Corrections,
-    analysis_from_json,
     analysis_to_json,
     correct,
+    grid_as_stored,
     spliced,
     with_beat_moved,
     with_meter_between,
@@ -36,6 +36,7 @@ from beatwalk.web.waveform import RATE_HZ, playable
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+    from fastapi.responses import JSONResponse
 
 MAX_PICTURE_BYTES = 64 * 2**20
 MAX_PROMPTS = 400_000  # characters of a prompt file
@@ -119,7 +120,7 @@ class Revision(_Body):
 def project_routes(server: Server) -> "APIRouter":
     """The routes."""
     from fastapi import APIRouter, Request
-    from fastapi.responses import FileResponse, Response
+    from fastapi.responses import FileResponse, JSONResponse, Response
 
     router = APIRouter(tags=["projects"])
 
@@ -130,20 +131,20 @@ def project_routes(server: Server) -> "APIRouter":
         return server.projects.summaries()
 
     @router.post("/projects", status_code=201)
-    def create_project(body: NewProject) -> dict[str, Any]:
+    def create_project(body: NewProject) -> JSONResponse:
         """Make a project: empty, or the example."""
         if not body.example:
-            return server.projects.create(body.name).view()
+            return _seen(server.projects.create(body.name), status=201)
         song, prompts = example_files()
         project = server.projects.create(body.name or "Example")
         copy_example(project, song, prompts)
         server.hearing.begin(project)
-        return project.view()
+        return _seen(project, status=201)
 
     @router.get("/projects/{name}")
-    def read_project(name: str) -> dict[str, Any]:
+    def read_project(name: str) -> JSONResponse:
         """All of a project but the curves of its song."""
-        return server.open(name).view()
+        return _seen(server.open(name))
 
     @router.delete("/projects/{name}", status_code=204)
     def discard_project(name: str) -> None:
@@ -151,7 +152,7 @@ def project_routes(server: Server) -> "APIRouter":
         server.projects.discard(name)
 
     @router.put("/projects/{name}/song")
-    async def upload_song(name: str, request: Request, filename: str = "song.wav") -> dict[str, Any]:
+    async def upload_song(name: str, request: Request, filename: str = "song.wav") -> JSONResponse:
         """Take a song: its bytes are the body, and `filename` names it for people."""
         from fastapi.concurrency import run_in_threadpool
 
@@ -166,7 +167,7 @@ def project_routes(server: Server) -> "APIRouter":
         finally:
             partial.unlink(missing_ok=True)
         server.hearing.begin(project)
-        return project.view()
+        return _seen(project)
 
     @router.put("/projects/{name}/pictures", status_code=201)
     async def upload_picture(name: str, request: Request, filename: str = "picture.png") -> dict[str, str]:
@@ -194,7 +195,7 @@ def project_routes(server: Server) -> "APIRouter":
         return FileResponse(_one_of(server.projects.get(name).folder / PICTURES, file))
 
     @router.patch("/projects/{name}")
-    def change_project(name: str, body: Change) -> dict[str, Any]:
+    def change_project(name: str, body: Change) -> JSONResponse:
         """Change prompts, settings, preset, model, excerpt or name. It is one step of the history."""
         project = server.projects.get(name)
         if body.name is not None:
@@ -213,24 +214,24 @@ def project_routes(server: Server) -> "APIRouter":
 
             revision = body.revision if body.name is None else None
             project.change(what, make, revision=revision, gesture=body.gesture)
-        return project.view()
+        return _seen(project)
 
     @router.post("/projects/{name}/undo")
-    def undo(name: str, body: Revision) -> dict[str, Any]:
+    def undo(name: str, body: Revision) -> JSONResponse:
         """Take the last change back."""
         project = server.projects.get(name)
         what = project.undo(body.revision)
-        return {**project.view(), "did": what}
+        return _seen(project, did=what)
 
     @router.post("/projects/{name}/redo")
-    def redo(name: str, body: Revision) -> dict[str, Any]:
+    def redo(name: str, body: Revision) -> JSONResponse:
         """Make the change that was taken back last again."""
         project = server.projects.get(name)
         what = project.undo(body.revision, again=True)
-        return {**project.view(), "did": what}
+        return _seen(project, did=what)
 
     @router.patch("/projects/{name}/sections")
-    def rename_section(name: str, body: SectionName) -> dict[str, Any]:
+    def rename_section(name: str, body: SectionName) -> JSONResponse:
         """Name a section; prompts at `@section` follow where no section keeps the old name."""
         project = server.projects.get(name)
 
@@ -244,22 +245,22 @@ def project_routes(server: Server) -> "APIRouter":
             return replace(state, analysis=replace(project.analysis(), sections=tuple(sections)), prompts=prompts)
 
         project.change("section name", make, revision=body.revision)
-        return project.view()
+        return _seen(project)
 
     @router.post("/projects/{name}/grid")
-    def correct_grid(name: str, body: Correction) -> dict[str, Any]:
+    def correct_grid(name: str, body: Correction) -> JSONResponse:
         """Correct beats and bars. Prompts stay where they are."""
         project = server.projects.get(name)
         project.check(body.revision)
         made, anchors = _corrected(server, project, body)
-        rounded = analysis_from_json(analysis_to_json(made), "the corrected grid")
+        rounded = grid_as_stored(made)
 
         def make(state: State) -> State:
             prompts = renumbered(state.prompts, project.analysis(), rounded)
             return replace(state, analysis=rounded, anchors_s=anchors, prompts=prompts)
 
         project.change(_NAMES.get(body.action, body.action), make, revision=body.revision)
-        return project.view()
+        return _seen(project)
 
     @router.post("/projects/{name}/warm", status_code=202)
     def warm(name: str) -> dict[str, bool]:
@@ -452,6 +453,13 @@ def _corrected(server: Server, project: Project, body: Correction) -> tuple[Anal
         if ranged and body.action == "first_beat":
             made = spliced(analysis, made, start_s, end_s)
     return made, tuple(anchor for anchor in anchors if ranged and not start_s <= anchor < end_s)
+
+
+def _seen(project: Project, status: int = 200, **more: Any) -> "JSONResponse":
+    """The project as a page shows it. That of an hour-long song takes FastAPI's own encoder half a second."""
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse({**project.view(), **more}, status)
 
 
 def _given(value: Any, name: str) -> Any:
