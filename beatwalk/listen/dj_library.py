@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -88,7 +89,8 @@ def read_rekordbox(path: Path, song: Path) -> BeatGrid:
     Parameters
     ----------
     song
-        Its file's name is looked for among the tracks' locations, and without its ending among their titles.
+        Its file's name is looked for among the tracks' locations, and without its ending among their titles; of
+        several files with its name, the one whose folders are called as the song's.
 
     Raises
     ------
@@ -97,9 +99,10 @@ def read_rekordbox(path: Path, song: Path) -> BeatGrid:
         or cannot be meant.
     """
     tracks, count = _read(path, song)
-    found = [track for track in tracks if _plain(track.file) == _plain(song.name)] or tracks
-    if not found:
+    if not tracks:
         raise InputError(f'{path}: none of its {count} tracks is "{song.name}"; {_EXPORT} with this song in it')
+    most = max(track.shared(song) for track in tracks)
+    found = [track for track in tracks if track.shared(song) == most]
     grids = [tuple(_marker(*tempo) for tempo in track.tempi) for track in found if track.tempi]
     if not grids:
         raise InputError(
@@ -115,14 +118,20 @@ def read_rekordbox(path: Path, song: Path) -> BeatGrid:
 
 @dataclass
 class _Track:
-    file: str
+    path: tuple[str, ...]  # names of the folders and the file
     title: str
     # Of each tempo its attributes and where they stand: what is wrong with other songs is no matter.
     tempi: list[tuple[dict[str, str], str]] = field(default_factory=list)
 
     def may_be(self, song: Path) -> bool:
         """Whether its file or its title is called as a song, whatever the ending."""
-        return _plain(self.file) == _plain(song.name) or _plain(song.stem) in (_plain(self.title), _stem(self.file))
+        file = self.path[-1]
+        return _plain(file) == _plain(song.name) or _plain(song.stem) in (_plain(self.title), _stem(file))
+
+    def shared(self, song: Path) -> int:
+        """How many names at the end of its path are those of a song's path, too."""
+        names = zip(reversed(self.path), reversed(song.absolute().parts), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: _plain(pair[0]) == _plain(pair[1]), names))
 
 
 def _read(path: Path, song: Path) -> tuple[list[_Track], int]:
@@ -144,7 +153,7 @@ def _read(path: Path, song: Path) -> tuple[list[_Track], int]:
             track = None
             if "Location" in attributes:  # those of playlists only name a key
                 count += 1
-                told = _Track(file=_file_of(attributes["Location"]), title=attributes.get("Name", ""))
+                told = _Track(path=_path_of(attributes["Location"]), title=attributes.get("Name", ""))
                 if told.may_be(song):
                     track = told
                     tracks.append(told)
@@ -179,9 +188,9 @@ def _read(path: Path, song: Path) -> tuple[list[_Track], int]:
     return tracks, count
 
 
-def _file_of(location: str) -> str:
-    """A file's name in a location: a URL, or a path of any system. Of a URL that is not one, too."""
-    return unquote(re.split(r"[/\\]", location)[-1])
+def _path_of(location: str) -> tuple[str, ...]:
+    """The names in a location: a URL, or a path of any system. Of a URL that is not one, too."""
+    return tuple(unquote(name) for name in re.split(r"[/\\]", location))
 
 
 def _marker(attributes: dict[str, str], where: str) -> _Marker:

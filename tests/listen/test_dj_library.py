@@ -106,6 +106,21 @@ def test_a_title_is_enough(tmp_path: Path) -> None:
         assert read_rekordbox(path, Path(name)).markers[0].time_s == 0.25
 
 
+def test_of_files_with_one_name_the_folder_says_which(tmp_path: Path) -> None:
+    """Many albums have a file `01.wav`."""
+    other = STEADY.replace("0.250", "0.750")
+    path = library(
+        tmp_path / "a.xml",
+        ("file://localhost/C:/Music/First%20Album/01.wav", "One", STEADY),
+        ("file://localhost/C:/Music/Second%20Album/01.wav", "Another", other),
+        ("file://localhost/C:/Music/Second%20Album/b.wav", "01", STEADY.replace("0.250", "3.0")),
+    )
+    assert read_rekordbox(path, tmp_path / "first album" / "01.wav").markers[0].time_s == 0.25
+    assert read_rekordbox(path, tmp_path / "Second Album" / "01.wav").markers[0].time_s == 0.75
+    with pytest.raises(InputError, match="2 tracks with different beat grids"):
+        read_rekordbox(path, tmp_path / "Third Album" / "01.wav")
+
+
 def test_the_grid_replaces_what_was_heard(tmp_path: Path) -> None:
     """As a correction, in the whole song or in a range."""
     grid = read_rekordbox(library(tmp_path / "a.xml", ("file://x/song.wav", "", STEADY)), Path("song.wav"))
