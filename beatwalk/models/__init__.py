@@ -11,6 +11,15 @@ from beatwalk.models.keeper import ModelKeeper
 from beatwalk.models.listing import list_models
 from beatwalk.models.loading import fingerprint_of, load_model
 from beatwalk.models.mixed_text import MixedText, Text
+from beatwalk.models.parts import (
+    ModelPart,
+    check_copied,
+    fingerprint_below,
+    is_here,
+    is_plain,
+    parts_of,
+    with_copies,
+)
 from beatwalk.models.prompt_reader import GROUPS as PROMPT_GROUPS
 from beatwalk.models.prompt_reader import PromptReader, inside_reader
 from beatwalk.models.request import LoadOptions, ModelRequest
@@ -28,17 +37,22 @@ __all__ = [
     "LoadOptions",
     "MixedText",
     "ModelKeeper",
+    "ModelPart",
     "ModelRequest",
     "PromptReader",
     "Text",
     "TimedGenerator",
+    "check_copied",
     "check_upscaler",
     "column",
     "compile_measured",
     "count_cuda_devices",
+    "fingerprint_below",
     "fingerprint_of",
     "host",
     "inside_reader",
+    "is_here",
+    "is_plain",
     "joined",
     "like",
     "list_devices",
@@ -47,12 +61,14 @@ __all__ = [
     "load_upscaler",
     "mixed",
     "must_download",
+    "parts_of",
     "proceed",
     "reference_gflops",
     "run_checkup",
     "should_compile",
     "stacked",
     "use_threads",
+    "with_copies",
     "with_edges",
     "write_map",
 ]

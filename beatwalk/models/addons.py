@@ -110,9 +110,14 @@ class AddOns:
             digest.update(f"predicts {self.prediction}".encode())
         digest.update(repr([split_scale(lora)[1] for lora in self.loras]).encode())
         for path in self.files():
-            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            inside = folder_files(path) if path.is_dir() else [path]
             digest.update(fingerprint(inside, path if path.is_dir() else path.parent).encode())
         return digest.hexdigest()
+
+
+def folder_files(folder: Path) -> list[Path]:
+    """What is loaded from an add-on's folder, in a fixed order: its configuration and its weights."""
+    return sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors") and path.is_file())
 
 
 def apply_addons(pipeline: Any, family: str, addons: AddOns, *, allow_pickle: bool, place: torch.device) -> None:
