@@ -327,7 +327,8 @@ scaling = options(
         "--ray-storage",
         metavar="URL",
         help="Let finished segments travel through a folder that all machines reach, such as s3://bucket/folder or "
-        "file:///mnt/shared. Default: through Ray's object store.",
+        "file:///mnt/shared, and models to machines that do not have them. Default: segments travel through Ray's "
+        "object store, and every machine needs the model.",
     ),
 )
 correcting = options(

@@ -88,7 +88,7 @@ def _acquired(work: Path, lock: Path, taken: OutputError) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def in_turn(lock: Path, wait_s: float) -> Iterator[None]:
+def in_turn(lock: Path, wait_s: float) -> Iterator[bool]:
     """Wait for every other process that does work guarded by a file; where no lock can be held, do the work at once.
 
     Parameters
@@ -97,7 +97,12 @@ def in_turn(lock: Path, wait_s: float) -> Iterator[None]:
         An empty file, which is made, with its folder, and stays.
     wait_s
         After this time the work is done all the same.
+
+    Yields
+    ------
+    Whether the lock is held, so that no other process does this work meanwhile.
     """
+    held_alone = False
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, sqlite3.Error):
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +115,10 @@ def in_turn(lock: Path, wait_s: float) -> Iterator[None]:
                 if _is_taken(error, lock):
                     connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
                     _lock(connection)
-        yield
+                    held_alone = True
+            else:
+                held_alone = True
+        yield held_alone
 
 
 def is_held(work: Path) -> bool:

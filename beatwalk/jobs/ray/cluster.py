@@ -22,7 +22,7 @@ class Cluster:
     worker_gpus: float = 1.0  # GPUs of a worker, such as 0.5 for two on one card; where the cluster has GPUs
     worker_cpus: int = 1  # cores of a worker, and its threads where it computes on them
     cards: tuple[int, ...] = ()  # of this machine, which alone are used; empty: all
-    storage: str | None = None  # URL through which segments travel; None: through Ray's object store
+    storage: str | None = None  # URL through which segments and models travel; None: segments through Ray, no models
 
     @classmethod
     def of_cards(cls, text: str, **options: Any) -> Cluster:

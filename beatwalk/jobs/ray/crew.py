@@ -27,9 +27,10 @@ from beatwalk.jobs.ray.rendering import RayRenderer
 from beatwalk.jobs.ray.schedule import next_segment
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.tasks import Task
+from beatwalk.jobs.ray.uploads import Uploads
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
 from beatwalk.jobs.ray.worker import SegmentWorker
-from beatwalk.models import ModelRequest, fingerprint_of, must_download
+from beatwalk.models import ModelPart, ModelRequest, fingerprint_of, must_download, parts_of
 from beatwalk.types import ModelInfo, Plan
 from beatwalk.walk import storyboard_to_json
 
@@ -53,6 +54,8 @@ class Member:
     device: str = ""
     task: Task | None = None
     failed: set[str] = field(default_factory=set)  # names of tasks since the last one that was done
+    lacks: Sequence[ModelPart] = ()  # it waits until they are uploaded; see `beatwalk.jobs.ray.model_copies`
+    video: _Video | None = None  # whose model it was last asked to load
 
     @property
     def name(self) -> str:
@@ -74,6 +77,7 @@ class _Video:
     pictures: dict[str, list[Any]]
     videos: int
     fingerprint: str | None  # of the model; None: this machine has none of its files
+    parts: Sequence[ModelPart]  # of the model, that this machine has
 
 
 class RayCrew:
@@ -116,6 +120,7 @@ class RayCrew:
         self._arriving: list[tuple[Member, Task]] = []  # made by workers that are at work on something else by now
         self._downloads = ThreadPoolExecutor(DOWNLOADS, "download")  # threads start with the first one
         self._storage = None if cluster.storage is None else Storage(cluster.storage)
+        self._uploads = Uploads(self._storage, self._downloads)
         if self._storage is not None:
             self._storage.begin()
         try:
@@ -140,6 +145,7 @@ class RayCrew:
         for member in self._members:
             self._end(member)
         self._members.clear()
+        self._uploads.stop()
         self._downloads.shutdown(cancel_futures=True)
         if self._storage is not None:
             self._storage.clear()
@@ -159,9 +165,13 @@ class RayCrew:
         ModelError
             The model is not here, or not supported.
         """
+        return self._fingerprint(self._as_on_worker(request))
+
+    def _as_on_worker(self, request: ModelRequest) -> ModelRequest:
+        """The request that finds here the files that workers load, whatever this machine would compute on."""
         on_gpus = self._cluster.computes_on_gpus(request.device)
         dtype = request.dtype or ("float16" if on_gpus else None)  # decides between two files of the same weights
-        return self._fingerprint(replace(request, device="cpu", dtype=dtype))
+        return replace(request, device="cpu", dtype=dtype)
 
     def prepare(self, request: RenderRequest, tell: Reporter) -> RayRenderer:
         """Let the workers load the model of a video; return when the first one has.
@@ -179,7 +189,7 @@ class RayCrew:
         self._model, self._device = request.model, request.device
         self._video = self._video_of(plan, request)
         for member in self._members:
-            if member.state == "idle":
+            if member.state == "idle" or member.lacks:
                 self._load(member)
         facts = self._first_facts()
         return RayRenderer(crew=self, plan=replace(plan, size=facts.size), facts=facts, previews=request.previews)
@@ -239,16 +249,18 @@ class RayCrew:
             "model_config": request.model_config and str(request.model_config),
             "allow_pickle": request.allow_pickle,
         }
-        fingerprint = None
+        fingerprint, parts = None, list[ModelPart]()
         with contextlib.suppress(ModelError):  # the workers have the model, and this machine need not
             if request.plan.model is None or not must_download(request.plan.model, allow_pickle=request.allow_pickle):
                 fingerprint = self.fingerprint(request.model)
+                parts = parts_of(self._as_on_worker(request.model))
         return _Video(
             score=ray.put(told.encode()),
             options=json.dumps(options),
             pictures={name: stored(path) for path, name in names.items()},
             videos=request.videos,
             fingerprint=fingerprint,
+            parts=tuple(parts),
         )
 
     def _turn(self, waiting: list[Task]) -> None:
@@ -258,12 +270,13 @@ class RayCrew:
         self._tell.check()
         self._fill()
         self._take_in(waiting)
+        self._take_uploads()
         for member in self._members:
             if member.state == "idle" and (task := self._next(member, waiting)) is not None:
                 waiting.remove(task)
                 self._start(member, task)
         pending = {member.pending: member for member in self._members if member.pending is not None}
-        if not pending and self._arriving:
+        if not pending and (self._arriving or any(member.lacks for member in self._members)):
             time.sleep(SHORT_S)
             return
         if not pending:
@@ -344,9 +357,30 @@ class RayCrew:
     def _load(self, member: Member) -> None:
         if self._video is None:
             raise RuntimeError("no video was prepared")
-        video, member.state = self._video, "loading"
-        member.pending = member.actor.prepare.remote(video.score, video.options, video.pictures, video.videos)
+        member.video, member.state, member.lacks = self._video, "loading", ()
+        video, parts = self._video, self._uploads.listings(self._video.parts)
+        member.pending = member.actor.prepare.remote(video.score, video.options, video.pictures, video.videos, parts)
         self.status(member)
+
+    def _upload_for(self, member: Member, names: Sequence[str]) -> None:
+        """Upload the parts of the model that a worker's machine lacks, in another thread."""
+        if self._video is None or self._storage is None:
+            raise RuntimeError("a worker lacks what was not offered")
+        member.lacks, member.pending = [part for part in self._video.parts if part.named in names], None
+        told = f"{member.name} lacks {', '.join(names)}; it is sent a copy through {self._storage.url}"
+        self._tell(Note(text=told))
+        for part in member.lacks:
+            self._uploads.begin(part)
+
+    def _take_uploads(self) -> None:
+        """Let workers load whose parts of the model have been uploaded by now."""
+        for member in self._members:
+            if not member.lacks or not self._uploads.are_done(member.lacks):
+                continue
+            if (error := self._uploads.problem(member.lacks)) is not None:
+                self._refuse(member, f"it lacks the model, and no copy can be sent: {reason_of(error)}")
+            else:
+                self._load(member)
 
     def _advance(self, member: Member, waiting: list[Task]) -> None:
         """Take the next thing that a worker says."""
@@ -376,6 +410,12 @@ class RayCrew:
             self._load(member)
 
     def _loaded(self, member: Member, told: dict[str, Any]) -> None:
+        if member.video is not self._video:  # another video has begun meanwhile
+            self._load(member)
+            return
+        if "lacks" in told:
+            self._upload_for(member, told["lacks"])
+            return
         info = told.pop("info")
         info = ModelInfo(**{**info, "size": tuple(info["size"])})
         facts = ModelFacts(**{**told, "info": info, "size": tuple(told["size"]), "notes": tuple(told["notes"])})
@@ -445,7 +485,7 @@ class RayCrew:
     def _refuse(self, member: Member, why: str) -> None:
         """Use a worker no more; it keeps its place, so that Ray puts no other one there."""
         self._refusals.append(f"{member.name}: {why}")
-        member.state, member.pending, member.task = "refused", None, None
+        member.state, member.pending, member.task, member.lacks = "refused", None, None, ()
         self._looked, self._waiting_since = 0.0, None
         self._tell(Note(text=f"{member.name} is refused: {why}"))
         self.status(member)
@@ -456,7 +496,7 @@ class RayCrew:
 
         with contextlib.suppress(Exception):  # it may be gone, and the cluster too
             ray.kill(member.actor)
-        member.state, member.pending, member.task = "lost", None, None
+        member.state, member.pending, member.task, member.lacks = "lost", None, None, ()
         self._looked = 0.0
 
     @contextlib.contextmanager

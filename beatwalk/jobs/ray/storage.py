@@ -1,25 +1,31 @@
 """A place that driver and workers reach by URL: finished segments travel through it, not through Ray's object store.
 
-The place is anything that fsspec knows: s3://bucket/folder, gs://bucket/folder, file:///mnt/shared. Every file's name
-begins with that of its job, which is random, so several jobs may share a place. Credentials come from each machine's
-own environment, as fsspec's packages read them; beatwalk sends none.
+The place is anything that fsspec knows: s3://bucket/folder, gs://bucket/folder, file:///mnt/shared. The names of a
+job's files begin with that of the job, which is random, so several jobs may share a place. A model's files are named
+by their content and stay, so that all jobs share them. Credentials come from each machine's own environment, as
+fsspec's packages read them; beatwalk sends none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core import open_regular
 from beatwalk.errors import OutputError, WorkerError
 
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 MARK = "begun"
+KEPT = "beatwalk-model"  # begins the names of files that stay
 COPIED_BYTES = 4 * 2**20  # at a time
 
 
@@ -118,16 +124,77 @@ class Storage:
             raise WorkerError(f"{self.url}: '{name[:80]}' is no name of ours")
         files, root = self._opened()
         path = f"{root}/{self.job}-{name}"
+        self._download(files, path, file)
+        with contextlib.suppress(Exception):  # what is left goes when the job ends
+            files.rm_file(path)
+
+    def keep(self, file: Path, sha256: str, proceed: Callable[[], None]) -> None:
+        """Upload a file under the name of its content, unless it is there; it stays when the job ends.
+
+        Parameters
+        ----------
+        sha256
+            Of its content, in hexadecimal.
+        proceed
+            Called before each piece; what it raises ends the upload.
+
+        Raises
+        ------
+        WorkerError
+            It cannot be written there.
+        """
+        files, root = self._opened()
+        path, growing = f"{root}/{_kept(sha256)}", f"{root}/{self.job}-growing-{secrets.token_hex(8)}"
+        try:
+            with open_regular(file) as source:
+                files.invalidate_cache()  # other jobs may have written there since it was listed
+                if files.exists(path) and files.size(path) == os.fstat(source.fileno()).st_size:
+                    return
+                with files.open(growing, "wb") as target:
+                    while piece := source.read(COPIED_BYTES):
+                        proceed()
+                        target.write(piece)
+            if files.async_impl:  # an object store, which copies on its own side and shows a copy once it is whole
+                files.cp_file(growing, path)
+                files.rm_file(growing)
+            else:
+                files.mv(growing, path)
+        except WorkerError:
+            raise
+        except Exception as error:
+            raise self._refused(error) from None
+
+    def copy(self, sha256: str, file: Path) -> None:
+        """Download a file that was kept under the name of its content into a new one.
+
+        Raises
+        ------
+        WorkerError
+            It cannot be read there, or has another content.
+        OutputError
+            The disk of this machine is full.
+        """
+        files, root = self._opened()
+        name = _kept(sha256)
+        if self._download(files, f"{root}/{name}", file) != sha256:
+            raise WorkerError(
+                f"{self.url}: {name} is damaged: its content does not have the SHA-256 in its name; delete it there "
+                "and start again"
+            )
+
+    def _download(self, files: Any, path: str, file: Path) -> str:
+        """Download into a new file, piece by piece; returns the SHA-256 of the content."""
+        digest = hashlib.sha256()
         try:
             with file.open("xb") as target, files.open(path, "rb") as source:
                 while piece := source.read(COPIED_BYTES):
+                    digest.update(piece)
                     target.write(piece)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise OutputError(f"{file}: cannot be written ({error.strerror}); free the place") from None
             raise self._refused(error) from None
-        with contextlib.suppress(Exception):  # what is left goes when the job ends
-            files.rm_file(path)
+        return digest.hexdigest()
 
     def clear(self) -> None:
         """Delete what the job has left there, such as uploads of workers that were lost."""
@@ -170,3 +237,16 @@ class Storage:
         if isinstance(error, FileNotFoundError):
             return WorkerError(f"{self.url}: there is no such bucket or folder; make it first ({lines[0][:200]})")
         return WorkerError(f"{self.url}: cannot be used: {type(error).__name__}: {lines[0][:200]}")
+
+
+def _kept(sha256: str) -> str:
+    """The name of a file that stays, from its content.
+
+    Raises
+    ------
+    WorkerError
+        It is no SHA-256.
+    """
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise WorkerError(f"'{sha256[:80]}' is no SHA-256")
+    return f"{KEPT}-{sha256}"

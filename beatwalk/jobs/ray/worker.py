@@ -25,10 +25,11 @@ import numpy as np
 
 from beatwalk.api import ModelFacts, preview_of
 from beatwalk.core import Denoised, Event, Surveying, WorkFolder, record_file, scratch_folder
+from beatwalk.jobs.ray.model_copies import Listing, copies_folder, copy, kept_copy, listings_from_json
 from beatwalk.jobs.ray.pieces import fetched, pieces_in, pieces_of, written
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.versions import versions_here
-from beatwalk.models import Generator, LoadOptions, ModelRequest, load_model, use_threads
+from beatwalk.models import Generator, LoadOptions, ModelRequest, is_here, load_model, use_threads, with_copies
 from beatwalk.preflight import compile_if_worth, seconds_a_frame
 from beatwalk.types import Storyboard
 from beatwalk.walk import (
@@ -69,7 +70,8 @@ class SegmentWorker:
     threads
         Of torch on a processor; None: torch's own choice.
     storage
-        URL and job of the `Storage` through which segments travel; None: through Ray's object store.
+        URL and job of the `Storage` through which segments and models travel; None: segments travel through Ray's
+        object store, and this machine has the model.
     """
 
     def __init__(self, threads: int | None = None, storage: tuple[str, str] | None = None) -> None:
@@ -89,7 +91,9 @@ class SegmentWorker:
         """Name and versions of this worker's machine, as JSON."""
         return json.dumps({"node": platform.node(), "process": os.getpid(), "versions": versions_here()})
 
-    def prepare(self, score: bytes, options: str, pictures: Mapping[str, Sequence[Any]], videos: int) -> str:
+    def prepare(
+        self, score: bytes, options: str, pictures: Mapping[str, Sequence[Any]], videos: int, parts: str
+    ) -> str:
         """Load the model of a video, and encode its prompts and pictures.
 
         Parameters
@@ -102,10 +106,12 @@ class SegmentWorker:
             Files of keyframes, each as references to its pieces.
         videos
             See `RenderRequest`.
+        parts
+            `Listing`s of what the driver has of the model, as JSON.
 
         Returns
         -------
-        `ModelFacts` as JSON.
+        `ModelFacts` as JSON; or {"lacks": names} of parts that have to be uploaded for this machine first.
         """
         if self._storage is not None:
             self._storage.check()
@@ -113,6 +119,12 @@ class SegmentWorker:
             use_threads(self._threads)
         storyboard = self._with_pictures(storyboard_from_json(json.loads(score)), pictures)
         request = ModelRequest.of(storyboard, **_options_of(options))
+        pickles = request.allow_pickle
+        absent = [each for each in listings_from_json(parts) if not is_here(each.named, allow_pickle=pickles)]
+        copies = {listing.named: self._copy_of(listing) for listing in absent}
+        if lacks := [named for named, path in copies.items() if path is None]:
+            return json.dumps({"lacks": lacks})
+        request = with_copies(request, {named: path for named, path in copies.items() if path is not None})
         if self._loaded is None or self._loaded[0] != request:
             self._loaded = self._walk = None  # before the next one needs the memory
             self._loaded = (request, self.load(request))
@@ -122,7 +134,9 @@ class SegmentWorker:
         self._walk = walk = Walk.of(plan=storyboard, generator=generator, size=size)
         self._pilot = None
         compile_if_worth(storyboard, walk, videos)
-        return json.dumps(dataclasses.asdict(ModelFacts.of(walk)))
+        told = dataclasses.asdict(ModelFacts.of(walk))
+        told["info"]["name"] = next((each.shown for each in absent if each.named == storyboard.model), info.name)
+        return json.dumps(told)
 
     def measure(self) -> Iterator[Item]:
         """Measure the seconds that a frame takes."""
@@ -245,6 +259,13 @@ class SegmentWorker:
             pilot=self._pilot[1],
             survey=data["survey"] and survey_from_json(data["survey"]),
         )
+
+    def _copy_of(self, listing: Listing) -> Path | None:
+        """The copy of a part on this machine, made now where the driver has uploaded it; None: it has not."""
+        kept = kept_copy(listing, copies_folder())
+        if kept is not None or self._storage is None or not listing.files:
+            return kept
+        return copy(listing, self._storage, copies_folder())
 
     def _with_pictures(self, storyboard: Storyboard, pictures: Mapping[str, Sequence[Any]]) -> Storyboard:
         """The storyboard with its pictures in files of this machine."""
