@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import time
 import tracemalloc
@@ -15,14 +17,18 @@ from typing import Any
 
 import pytest
 
+from beatwalk.embedded import nano_path
 from beatwalk.errors import ModelError, OutputError, WorkerError
 from beatwalk.jobs.ray import model_copies
 from beatwalk.jobs.ray import storage as storages
 from beatwalk.jobs.ray.model_copies import Listing, copy, kept_copy, listings_from_json, listings_to_json
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.uploads import Uploads, upload
-from beatwalk.models import ModelPart
+from beatwalk.jobs.ray.worker import SegmentWorker
+from beatwalk.models import ModelPart, ModelRequest, fingerprint_of, parts_of
+from beatwalk.walk import storyboard_to_json
 from tests import processes
+from tests.jobs.ray.conftest import small_plan
 
 INDEX, WEIGHTS = b"{}", bytes(range(256)) * 40_000  # ten megabytes: the fingerprint reads the first and last one
 
@@ -293,3 +299,37 @@ def test_a_cache_that_cannot_be_made_is_told_of(tmp_path: Path, listing: Listing
 def test_listings_travel_as_text(listing: Listing) -> None:
     """They come back equal."""
     assert listings_from_json(listings_to_json([listing])) == [listing]
+
+
+def test_a_worker_asks_for_what_it_lacks_and_loads_the_copy(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that lies in the driver's home alone; its facts are those of the driver's model."""
+    node, cache = tmp_path / "node", tmp_path / "node" / "cache"
+    shutil.copytree(nano_path(), tmp_path / "mine")
+    plan = replace(small_plan(tmp_path, video={"fps": 4, "size": "128x128"}), model="~/mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    request = ModelRequest(model="~/mine", device="cpu")
+    (part,), expected = parts_of(request), fingerprint_of(request)
+    assert part.fingerprint
+    storage.begin()
+    monkeypatch.setenv("HOME", str(node))
+    monkeypatch.setattr("beatwalk.jobs.ray.worker.copies_folder", lambda: cache)
+    options = {"device": "cpu", "dtype": None, "model_config": None, "allow_pickle": False}
+    worker = SegmentWorker(1, (storage.url, storage.job))
+
+    def told() -> dict[str, Any]:
+        score = json.dumps(storyboard_to_json(plan)).encode()
+        answer: dict[str, Any] = json.loads(
+            worker.prepare(score, json.dumps(options), {}, 1, uploads.listings([part]))
+        )
+        return answer
+
+    with ThreadPoolExecutor(1) as threads:
+        uploads = Uploads(storage, threads)
+        assert told() == {"lacks": ["~/mine"]}
+        uploads.begin(part)
+        wait_for(uploads, part)
+        facts = told()
+    assert (facts["info"]["fingerprint"], facts["info"]["name"]) == (expected, "mine")
+    assert [path.name for path in cache.glob("*/*")] == ["mine"]
