@@ -74,9 +74,11 @@ class Machines:
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """One cluster for all tests here."""
     ray.shutdown()
-    made = Machines(tmp_path_factory.mktemp("far"))
-    yield made
-    made.end()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token lies in the home folder, of which every node has another
+        made = Machines(tmp_path_factory.mktemp("far"))
+        yield made
+        made.end()
 
 
 @pytest.fixture
