@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -102,7 +103,8 @@ def _sources_to_json(sources: Mapping[str, Curve | Events] | Mapping[str, Events
 
 def grid_to_json(analysis: Analysis) -> dict[str, Any]:
     """Convert `analysis` without curves, sources and lyrics, which are long; `analysis_from_json` reads it."""
-    return {key: value for key, value in analysis_to_json(analysis).items() if key not in _LONG}
+    short = replace(analysis, curves={}, sources={}, lyrics=())
+    return {key: value for key, value in analysis_to_json(short).items() if key not in _LONG}
 
 
 def as_stored(analysis: Analysis) -> Analysis:

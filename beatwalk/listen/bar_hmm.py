@@ -32,7 +32,7 @@ _EDGE_COST = 8.0  # of a path that begins or ends away from the song's ends
 _CENTRE_BPM = 120.0
 _SPREAD_OCTAVES = 0.9
 _START = -1  # in the place of the interval before a beat: the path begins here
-_KEPT_BYTES = 128 * 2**20  # of scores; a path in a song of ten minutes needs no more
+_KEPT_BYTES = 128 * 2**20  # of scores; a path in a song of seven minutes needs no more
 _TURNS = 16  # blocks after which the scores ahead are moved to the front of their array
 
 
@@ -125,7 +125,6 @@ class _End:
     score: float
     frame: int = -1
     row: int = 0
-    column: int = 0
 
 
 class _Lattice:
@@ -201,13 +200,13 @@ class _Lattice:
                 ends.append(_End(meter=meter, score=0.0))
                 continue
             row = int(first) + int(tops[first : first + meter, frame].argmax())
-            column = int(self._reached(frame, row).argmax())
-            ends.append(_End(meter=meter, score=float(scores[frame]), frame=frame, row=row, column=column))
+            ends.append(_End(meter=meter, score=float(scores[frame]), frame=frame, row=row))
         return ends
 
     def trace(self, end: _End) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Follow a path from its last beat to its first: frames and positions in the bar."""
-        frame, row, column = end.frame, end.row, end.column
+        frame, row = end.frame, end.row
+        column = int(self._reached(frame, row).argmax()) if frame >= 0 else _START
         first = int(self.first_rows[self.meters.index(end.meter)])
         frames: list[int] = []
         positions: list[int] = []

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
+from beatwalk.listen.analysis_json import analysis_from_json, grid_to_json
 from beatwalk.types import Analysis, Float
 
 MIN_SPAN_S = 0.05  # beats may not come nearer than this to each other
@@ -38,7 +38,7 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
     beats_s = beats_s[kept]
     if len(beats_s) > 1 and float(np.diff(beats_s).min()) < MIN_SPAN_S:
         raise SettingsError(f"two beats would lie less than {MIN_SPAN_S:g} s apart; move the beat less far")
-    data = analysis_to_json(_bare(analysis))
+    data = grid_to_json(analysis)
     for derived in ("tempo_bpm", "tempo_curve", "beats_per_bar"):
         data.pop(derived, None)
     if len(beats_s) != len(analysis.beats_s):
@@ -54,15 +54,7 @@ def with_grid(analysis: Analysis, beats_s: Float, downbeats_s: Float, last_bar: 
 
 def grid_as_stored(analysis: Analysis) -> Analysis:
     """Round beats and bars to the precision of a file, so that writing and reading them again changes nothing."""
-    return _with_read(analysis, analysis_to_json(_bare(analysis)))
-
-
-def _bare(analysis: Analysis) -> Analysis:
-    """The analysis without what fills most of a long song's file and is no part of the grid."""
-    nothing = np.zeros(0)
-    return replace(
-        analysis, onsets_s=nothing, onset_strength=nothing, curves={}, drums={}, sources={}, lyrics=(), drop_s=None
-    )
+    return _with_read(analysis, grid_to_json(analysis))
 
 
 def _with_read(analysis: Analysis, data: dict[str, Any]) -> Analysis:

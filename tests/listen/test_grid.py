@@ -9,8 +9,8 @@ import pytest
 
 from beatwalk.errors import SettingsError
 from beatwalk.listen import Corrections, correct
-from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json
-from beatwalk.listen.grid import spliced, with_beat_moved, with_meter_between, with_tempo_between
+from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json, as_stored
+from beatwalk.listen.grid import grid_as_stored, spliced, with_beat_moved, with_meter_between, with_tempo_between
 from beatwalk.types import Analysis, Float
 from tests.helpers import known_analysis
 
@@ -110,3 +110,19 @@ def test_a_moment_just_before_the_end_is_stored() -> None:
     assert again.beats_s.tolist() == [1.0, 2.0, 4.0]
     late = replace(late, song=replace(late.song, duration_s=4.0), beats_s=np.array([1.0, 2.0, 3.99999]))
     assert analysis_from_json(analysis_to_json(late), "a test").beats_s.tolist() == [1.0, 2.0, 3.9999]
+
+
+def test_a_grid_is_rounded_and_the_rest_stays() -> None:
+    """Beats and bars are those of the file; curves, which are long, are not even copied."""
+    before = known_analysis()
+    before = replace(before, beats_s=before.beats_s + 1e-6, downbeats_s=before.downbeats_s + 1e-6)
+    rounded, stored = grid_as_stored(before), as_stored(before)
+    for name in ("beats_s", "beat_confidence", "downbeats_s", "beats_per_bar", "tempo_curve"):
+        np.testing.assert_array_equal(getattr(rounded, name), getattr(stored, name))
+    assert rounded.tempo_bpm == stored.tempo_bpm
+    assert not np.array_equal(rounded.beats_s, before.beats_s)
+    moved, _ = with_beat_moved(before, 2, float(before.beats_s[2]) + 0.02, ())
+    for made in (rounded, moved):
+        assert made.curves is before.curves
+        assert made.onsets_s is before.onsets_s
+        assert made.drums is before.drums
