@@ -60,7 +60,7 @@ def walk_blocks(
     closed_loop = song is not None and not job.begin
     if song is not None and closed_loop and controller is None:
         latents = walk.latents_on(segment, path, np.zeros(1))
-        colors = song.preview.colors(latents)
+        colors = (survey.preview or song.preview).colors(latents)
         controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk.plan), path.walked)
     while first < job.end:
         # As many as the whole segment has in a block, because pictures may depend on their batch.
@@ -71,7 +71,8 @@ def walk_blocks(
             latents = walk.latents_on(segment, path, alphas)
         else:
             count = controller.next_block(count)
-            controller = _prepared(controller, walk, segment, path, song.preview, count, tell)
+            preview = survey.preview or song.preview
+            controller = _prepared(controller, walk, segment, path, preview, count, tell)
             alphas, latents = controller.frames(count)
         replaced = walk.generator.replaced
         frames = walk.decode(latents)

@@ -49,34 +49,54 @@ class SongCalibration:
     ratio: float  # change of pictures / change of their previews
     noise_speed: float  # perceived change of a picture whose noise travels by one seed
 
-    def preview_colors(self, walk: Walk, segment: Segment, noise: Array, progress: Float) -> Array:
-        """Colours of latent previews, shape (n, values)."""
-        colors = []
-        for first in range(0, len(progress), TUNING.at_a_time):  # so that few latents are in memory
-            rows = slice(first, first + TUNING.at_a_time)
-            latents = walk.latents(segment, noise[rows], progress[rows], steps=walk.probe_steps)
-            colors.append(self.preview.colors(latents))
-        return joined(colors)
-
     def compared(
-        self, walk: Walk, segment: Segment, noise: Array, progress: Float, colors: Array
-    ) -> tuple[float, Cost]:
-        """Measure the ratio of one segment at n of its positions, given the colours of the previews there.
+        self, walk: Walk, segment: Segment, noise: Array, progress: Float, previewed: Array
+    ) -> SegmentCalibration:
+        """Calibrate one segment with n pictures at some of its positions, given the latents of the previews there.
 
         The ratio is much the same for near and for far positions, so few of them suffice. Where they are few, the
         song's ratio counts too.
         """
         latents = walk.latents(segment, noise, progress, steps=walk.steps)
         cost = Cost().plus(walk, denoised=len(progress), steps=walk.steps).plus(walk, decoded=len(progress))
-        real = float(successive_change(walk.decode(latents).reduced()).sum())
-        seen = float(preview_change(colors[:-1], colors[1:]).sum())
-        chords = len(progress) - 1
+        shown = walk.decode(latents)
+        real = float(successive_change(shown.reduced()).sum())
+        preview = self.preview.refitted(host(latents), host(shown.reduced(self.preview.grid(latents))))
+        ratio = self._ratio(real, preview.colors(previewed))
+        return SegmentCalibration(
+            preview=preview, ratio=ratio, longer=self._ratio(real, self.preview.colors(previewed)) / self.ratio,
+            cost=cost,
+        )  # fmt: skip
+
+    def _ratio(self, real: float, colors: Array) -> float:
+        """The ratio where pictures change by `real` in all, given the colours of their previews."""
+        chords, seen = len(colors) - 1, float(preview_change(colors[:-1], colors[1:]).sum())
         if min(real, seen) < TUNING.still * chords:
-            return self.ratio, cost  # nothing moves there, so nothing is learned
+            return self.ratio  # nothing moves there, so nothing is learned
         limit = TUNING.max_correction
         found = float(np.clip(real / seen, self.ratio / limit, self.ratio * limit))
         weight = chords / (chords + TUNING.prior_chords)
-        return float(self.ratio ** (1 - weight) * found**weight), cost
+        return float(self.ratio ** (1 - weight) * found**weight)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentCalibration:
+    """What a few pictures of one segment say."""
+
+    preview: LatentPreview  # the song's, fitted again
+    ratio: float  # change of pictures / change of previews as it shows them
+    longer: float  # change of pictures / what the song's calibration took it for
+    cost: Cost
+
+
+def preview_colors(walk: Walk, preview: LatentPreview, segment: Segment, noise: Array, progress: Float) -> Array:
+    """Colours of latent previews, shape (n, values)."""
+    colors = []
+    for first in range(0, len(progress), TUNING.at_a_time):  # so that few latents are in memory
+        rows = slice(first, first + TUNING.at_a_time)
+        latents = walk.latents(segment, noise[rows], progress[rows], steps=walk.probe_steps)
+        colors.append(preview.colors(latents))
+    return joined(colors)
 
 
 def steps_a_frame(walk: Walk) -> float:

@@ -21,7 +21,7 @@ from beatwalk.core import OnEvent, Surveying
 from beatwalk.models import Array, joined
 from beatwalk.types import Float, Segment, Storyboard, Targets
 from beatwalk.walk.arc import arc_lengths
-from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song
+from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song, preview_colors
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
@@ -91,7 +91,7 @@ def preview_prompts(
         beat()
         before = shown.get(segment.index - 1)
         progress = np.array([0.5, 1.0] if before is not None else [0.0, 0.5, 1.0])
-        colors = song.preview_colors(walk, segment, joined([at_rest] * len(progress)), progress)
+        colors = preview_colors(walk, song.preview, segment, joined([at_rest] * len(progress)), progress)
         cost = cost.plus(walk, denoised=len(progress), steps=walk.probe_steps)
         shown[segment.index] = colors if before is None else joined([before[-1:], colors])
     farthest = 0.0

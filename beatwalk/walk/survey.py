@@ -6,7 +6,8 @@ all. What is left to choose is the length of the noise's detour. It takes four s
 1. `guess_path`: a few latent previews measure how long the change of prompt is. Where it alone is too long, it starts
    earlier. How far the noise may travel is guessed from how fast it changed pictures elsewhere in the song.
 2. `compare_previews`: latent previews along that path measure about how long it is, and pictures at a few of its
-   positions how much of the change previews show. The travel is chosen again.
+   positions how much of the change previews show; to these pictures, the previews are fitted again. The travel is
+   chosen again.
 3. `measure_again`: where there is time for it, latent previews along the new path measure its length better, and the
    travel is chosen again.
 4. `map_path`: the rest of the previews map the path, each new one in the gap across which the picture changes most.
@@ -29,8 +30,8 @@ from beatwalk.core import OnEvent, Surveying
 from beatwalk.models import Array, joined
 from beatwalk.types import Float, Segment
 from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
-from beatwalk.walk.calibration import Cost, SongCalibration, steps_a_frame
-from beatwalk.walk.latent_preview import preview_change
+from beatwalk.walk.calibration import Cost, SongCalibration, preview_colors, steps_a_frame
+from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.pilot import Pilot, most_travel, noise_length
 from beatwalk.walk.segment_path import SegmentPath
@@ -44,6 +45,7 @@ class SegmentSurvey:
 
     path: SegmentPath
     cost: Cost  # of finding it
+    preview: LatentPreview | None = None  # fitted to the segment's own pictures; None: the song's will do
 
 
 def survey_segment(
@@ -68,7 +70,7 @@ def survey_segment(
         tell(Surveying(segment=segment.index, done=min(1.0, state.cost.frames / whole)))
         state = step(walk, state)
     tell(Surveying(segment=segment.index, done=1.0))
-    return SegmentSurvey(path=state.path, cost=state.cost)
+    return SegmentSurvey(path=state.path, cost=state.cost, preview=state.preview)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,7 @@ class SurveyState:
 
     task: SegmentTask
     song: SongCalibration
+    preview: LatentPreview | None  # fitted to pictures of this segment; None while there are none
     ratio: float  # change of pictures / change of previews, on this segment
     path: SegmentPath
     prompt_length: float  # of the change of prompt alone
@@ -160,22 +163,21 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         count = 5 if task.least == TUNING.min_previews else 3
         at_rest = joined([walk.noise_on(replace(task.shortest, pinned=None), np.zeros(1))] * count)
         progress = np.linspace(0, 1, count)
-        colors = song.preview_colors(walk, task.segment, at_rest, progress)
+        colors = preview_colors(walk, song.preview, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
         prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
     travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
     path = task.path(travel, prompt_length)
     return SurveyState(
-        task=task, song=song, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost, n_previews=count
-    )
+        task=task, song=song, preview=None, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost,
+        n_previews=count,
+    )  # fmt: skip
 
 
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
     task = state.task
-    state = _with_previews(walk, state, task.n_compared)
-    if task.n_compared:
-        state = _compared(walk, state)
+    state = _compared(walk, state) if task.n_compared else _with_previews(walk, state, 0)
     arc = _arc(state)
     if task.moves and state.path.noise.total_travel <= 0 and arc.length < task.wanted:
         # The prompt alone is not as long as it seemed.
@@ -210,17 +212,21 @@ def map_path(walk: Walk, state: SurveyState) -> SurveyState:
 
 
 def _with_previews(walk: Walk, state: SurveyState, count: int) -> SurveyState:
-    """Preview the path at about `count` even positions and its corners.
+    """Preview the path at about `count` positions."""
+    return _with_previews_at(walk, replace(state, previews=None), _positions(state, count))
 
-    A chord across a corner is short however long the path is.
-    """
+
+def _positions(state: SurveyState, count: int) -> Float:
+    """About `count` even positions and the path's corners: a chord across one is short however long the path is."""
     even = np.linspace(0, 1, max(count, state.task.least) - 2)
-    return _with_previews_at(walk, replace(state, previews=None), np.union1d(even, state.path.corners()))
+    positions: Float = np.union1d(even, state.path.corners())
+    return positions
 
 
 def _with_previews_at(walk: Walk, state: SurveyState, alphas: Float) -> SurveyState:
     """Add latent previews of the path at more positions."""
-    colors = state.song.preview_colors(walk, state.task.segment, *walk.inputs_on(state.path, alphas))
+    preview = state.preview or state.song.preview
+    colors = preview_colors(walk, preview, state.task.segment, *walk.inputs_on(state.path, alphas))
     cost = state.cost.plus(walk, denoised=len(alphas), steps=walk.probe_steps)
     if (before := state.previews) is None:
         previews = Previews(alphas=alphas, colors=colors)
@@ -246,13 +252,22 @@ def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
 
 
 def _compared(walk: Walk, state: SurveyState) -> SurveyState:
-    """Compare some of the previews with pictures; the ratio depends on what is painted."""
-    previews, task = _previews(state), state.task
-    chosen = np.unique(np.linspace(0, len(previews.alphas) - 1, task.n_compared).round().astype(int))
-    inputs = walk.inputs_on(state.path, previews.alphas[chosen])
-    ratio, cost = state.song.compared(walk, task.segment, *inputs, previews.colors[chosen])
-    prompt_length = state.prompt_length * (ratio / state.ratio)
-    return replace(state, cost=state.cost + cost, ratio=ratio, prompt_length=prompt_length)
+    """Preview the path, and compare some previews with pictures: how they differ depends on what is painted."""
+    task, alphas = state.task, _positions(state, state.task.n_compared)
+    noise, progress = walk.inputs_on(state.path, alphas)
+    latents = walk.latents(task.segment, noise, progress, steps=walk.probe_steps)
+    chosen = np.unique(np.linspace(0, len(alphas) - 1, task.n_compared).round().astype(int))
+    found = state.song.compared(walk, task.segment, noise[chosen], progress[chosen], latents[chosen])
+    cost = state.cost.plus(walk, denoised=len(alphas), steps=walk.probe_steps) + found.cost
+    return replace(
+        state,
+        preview=found.preview,
+        ratio=found.ratio,
+        prompt_length=state.prompt_length * found.longer,
+        cost=cost,
+        previews=Previews(alphas=alphas, colors=found.preview.colors(latents)),
+        n_previews=state.n_previews + len(alphas),
+    )
 
 
 def _corrected(state: SurveyState, arc: ArcMap) -> SurveyState:

@@ -95,6 +95,7 @@ def survey_to_json(survey: SegmentSurvey) -> dict[str, Any]:
         "walked": path.walked,
         "alphas": path.arc.alphas.tolist(),
         "distances": path.arc.distances.tolist(),
+        "preview": survey.preview and _array_to_json(survey.preview.weights),
         **cost_to_json(survey.cost),
     }
 
@@ -115,7 +116,8 @@ def survey_from_json(data: Mapping[str, Any]) -> SegmentSurvey:
         time_ratio=float(data["time_ratio"]),
         walked=None if data["walked"] is None else float(data["walked"]),
     )
-    return SegmentSurvey(path=path, cost=cost_from_json(data))
+    preview = data["preview"] and LatentPreview(weights=_array_from_json(data["preview"]))
+    return SegmentSurvey(path=path, cost=cost_from_json(data), preview=preview)
 
 
 def _noise_to_json(path: NoisePath) -> dict[str, Any]:

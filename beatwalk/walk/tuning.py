@@ -26,6 +26,9 @@ class WalkTuning:
     # Weight of small coefficients against a small error, where pictures leave some undecided. The error is the same
     # from 1e-6 to 1e-2 (nano and a tiny model, derive_tuning), and a tenth larger at 1e-1.
     ridge: float = 1e-3
+    # Weight of small changes from the song's coefficients, where a segment's own pictures fit them again. From 4 and
+    # from 9 pictures, the error along the segment is the same from 1e-3 to 3e-2, a tenth larger at 1e-1 (3 segments).
+    refit_ridge: float = 1e-2
 
     # Calibration of the song
     # Seeds by which noise is moved to measure its speed: so few that the chord is the arc, so many that rounding does

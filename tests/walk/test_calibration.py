@@ -9,7 +9,7 @@ import pytest
 
 from beatwalk.models import Array, Text
 from beatwalk.models.fake import FakeGenerator
-from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song, steps_a_frame
+from beatwalk.walk.calibration import SegmentCalibration, SongCalibration, calibrate_song, steps_a_frame
 from beatwalk.walk.noise import NoisePath
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
@@ -34,12 +34,12 @@ def walk_of(generator: FakeGenerator) -> Walk:
     return Walk.of(plan=known_plan(n_frames=240), generator=generator, size=(64, 48))
 
 
-def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0) -> tuple[float, Cost]:
-    """Measure the ratio of the first segment at `count` positions of a path."""
+def compared(walk: Walk, song: SongCalibration, count: int, travel: float = 2.0) -> SegmentCalibration:
+    """Calibrate the first segment at `count` positions of a path."""
     segment, progress = walk.plan.segments[0], np.linspace(0.1, 0.8, count) if travel else np.zeros(count)
     noise = walk.noise_on(NoisePath(start=walk.start(), travel=travel), progress)
-    colors = song.preview_colors(walk, segment, noise, progress)
-    return song.compared(walk, segment, noise, progress, colors)
+    previewed = walk.latents(segment, noise, progress, steps=walk.probe_steps)
+    return song.compared(walk, segment, noise, progress, previewed)
 
 
 def test_previews_that_change_half_as_much_are_worth_twice_as_much() -> None:
@@ -52,16 +52,19 @@ def test_previews_that_change_half_as_much_are_worth_twice_as_much() -> None:
     for count in (3, 13):
         weight = (count - 1) / (count - 1 + prior)
         expected = 2 ** (1 - weight) * (4) ** weight
-        assert compared(walk, song, count)[0] == pytest.approx(expected, rel=0.08)
+        found = compared(walk, song, count)
+        assert found.ratio == pytest.approx(expected, rel=0.08)
+        assert found.longer == pytest.approx(expected / 2, rel=0.08)
 
 
 def test_what_stands_still_tells_nothing() -> None:
     """A segment without change leaves the song's ratio as it was, and takes it."""
     walk = walk_of(Hasty(0.5, 0.5))
     song, _ = calibrate_song(walk)
-    ratio, cost = compared(walk, song, 4, travel=0.0)
-    assert ratio == song.ratio
-    assert cost.frames > 0
+    found = compared(walk, song, 4, travel=0.0)
+    assert found.ratio == song.ratio
+    assert found.longer == 1
+    assert found.cost.frames > 0
 
 
 def test_every_latent_is_counted() -> None:
@@ -73,6 +76,6 @@ def test_every_latent_is_counted() -> None:
     assert cost.n_probes == sum(batch for batch, _ in generator.denoised)
     work = sum(batch * steps for batch, steps in generator.denoised) + 4 * generator.decoded
     assert cost.frames == pytest.approx(work / steps_a_frame(walk))
-    _, more = compared(walk, song, 3)
+    more = compared(walk, song, 3).cost
     assert more.n_probes == 3
     assert more.frames == pytest.approx(3)

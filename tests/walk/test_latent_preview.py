@@ -77,3 +77,34 @@ def test_few_pictures_do_not_run_away() -> None:
     others = rng.standard_normal((5, 2, 2, 32)).astype(np.float32)
     assert np.abs(LatentPreview.fitted(latents, frames).colors(others)).max() < 4
     assert np.abs(LatentPreview.fitted(latents, frames, ridge=0).colors(others)).max() > 40
+
+
+def test_pictures_of_another_kind_are_fitted_again() -> None:
+    """Where a hidden channel shows all at once, four pictures say so; what the song's pictures said besides stays."""
+    preview = LatentPreview.fitted(*latents_and_frames(12, seed=1))
+
+    def otherwise(seed: int) -> tuple[Float32, Frames]:
+        latents, frames = latents_and_frames(12, seed=seed)
+        shown = frames + 40 * np.sin(latents[..., 3:4]).repeat(12, axis=1).repeat(12, axis=2)
+        return latents, np.clip(shown, 0, 255).astype(np.uint8)
+
+    latents, frames = otherwise(2)
+    again = preview.refitted(latents[::3], reduce_frames(frames[::3], preview.grid(latents)))
+    latents, frames = otherwise(3)
+    real = successive_change(reduce_frames(frames))
+    wrong = [
+        np.abs(np.log(preview_change(colors[:-1], colors[1:]) / real)).mean()
+        for colors in (preview.colors(latents), again.colors(latents))
+    ]
+    assert wrong[1] < 0.5 * wrong[0]
+    assert preview.grid(latents) == again.grid(latents) == reduce_frames(frames).shape[1:3]
+
+
+def test_pictures_that_are_known_change_nothing() -> None:
+    """Fitted to its own predictions, a preview stays as it is."""
+    latents, frames = latents_and_frames(12, seed=1)
+    preview = LatentPreview.fitted(latents, frames)
+    rows, columns = preview.grid(latents)
+    by_cell = preview.colors(latents).reshape(12, 8, 8, rows // 8, columns // 8, 3)
+    shown = by_cell.transpose(0, 1, 3, 2, 4, 5).reshape(12, rows, columns, 3)
+    np.testing.assert_allclose(preview.refitted(latents, shown).weights, preview.weights, atol=1e-5)
