@@ -88,7 +88,8 @@ class PromptReader:
     implied: Mapping[str, str]  # palette or mood → subject, where nothing hints at one
     seen: frozenset[str]  # words of captions: the model has met them, whatever they mean
     filler: frozenset[str]  # words that change nothing, and words that are no slips of known ones
-    moods_of_its_own: tuple[str, ...]  # subjects for prompts of which nothing is known
+    own_subjects: tuple[str, ...]  # for prompts of which nothing is known, in a mood of their own
+    own_moods: tuple[str, ...]
 
     @classmethod
     def of(cls, folder: Path) -> PromptReader | None:
@@ -120,7 +121,9 @@ class PromptReader:
                         phrases.setdefault(phrase, Found(group=group, name=name, weight=weight))
         subjects, faint = data["words"]["subjects"], set(data["faint"])
         named = {*data["hints"], *data["implied"].values(), *data["own"]}
-        if unknown := {*(named - set(subjects)), *(set(data["words"]["moods"]) - set(_TELLING))}:
+        moods = set(data["words"]["moods"])
+        own_moods = data.get("own_moods") or sorted(moods)  # all, where the file is of an older beatwalk
+        if unknown := {*(named - set(subjects)), *(moods - set(_TELLING)), *(set(own_moods) - moods)}:
             raise ValueError(f"it names {sorted(unknown)[0]!r}, which is no subject or mood of it")
         if not data["own"]:
             raise ValueError("it has no subjects for prompts of which nothing is known")
@@ -136,7 +139,8 @@ class PromptReader:
                 for word in words
             },
             filler=frozenset(data["filler"]),
-            moods_of_its_own=tuple(data["own"]),
+            own_subjects=tuple(data["own"]),
+            own_moods=tuple(own_moods),
         )
 
     def read(self, prompt: str) -> Reading:
@@ -276,13 +280,12 @@ class PromptReader:
         for one in found:
             if one.name in self.implied:
                 return replace(one, group="subjects", name=self.implied[one.name], hint=True)
-        name = self._by_hash(text, "subject", self.moods_of_its_own)
+        name = self._by_hash(text, "subject", self.own_subjects)
         return Found(group="subjects", name=name, weight=HINT, hint=True)
 
     def _mood_of_its_own(self, text: str) -> dict[str, list[Found]]:
-        palettes, moods = sorted(self.names["palettes"]), sorted(self.names["moods"])
-        palette = self._by_hash(text, "palette", palettes)
-        mood = self._by_hash(text, "mood", moods)
+        palette = self._by_hash(text, "palette", sorted(self.names["palettes"]))
+        mood = self._by_hash(text, "mood", self.own_moods)
         return {
             "palettes": [Found(group="palettes", name=palette, weight=1.0)],
             "moods": [Found(group="moods", name=mood, weight=1.0)],

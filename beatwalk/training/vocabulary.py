@@ -101,6 +101,7 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
         "implied": reader["implied"],
         "filler": sorted({*reader["filler"]["words"], *(_bare(word) for word in known["extras"]["words"])}),
         "own": reader["own"]["subjects"],
+        "own_moods": reader["own"]["moods"],
     }
 
 

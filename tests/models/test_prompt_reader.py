@@ -85,7 +85,20 @@ def test_nothing_known_gives_a_mood_of_its_own(reader: PromptReader) -> None:
     readings = [reader.read(text) for text in ("asdf qwer", "asdf qwer ", "lorem ipsum", "x" * 5000, "\ud83d", "?!")]
     assert not any(reading.known for reading in readings)
     assert readings[0].text == readings[1].text != readings[2].text
-    assert len({reader.read(f"qx{i}zv").text for i in range(50)}) > 30
+    texts = {reader.read(f"qx{i}zv").text for i in range(50)}
+    assert len(texts) > 30
+    subjects = tuple(reader.names["subjects"][name] for name in reader.own_subjects)
+    assert all(text.endswith((*subjects, " at night", " at dawn", " at sunset", " at dusk")) for text in texts)
+    assert not any("misty" in text for text in texts)
+
+
+def test_a_vocabulary_without_moods_of_its_own_takes_all() -> None:
+    """As files had it before there were any; one that names an unknown mood is refused."""
+    data = vocabulary()
+    taken = PromptReader.from_json({name: value for name, value in data.items() if name != "own_moods"})
+    assert set(taken.own_moods) == set(data["words"]["moods"])
+    with pytest.raises(ValueError, match="gloom"):
+        PromptReader.from_json(data | {"own_moods": ["gloom"]})
 
 
 def test_what_was_read_is_said(reader: PromptReader) -> None:

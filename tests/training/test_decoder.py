@@ -44,6 +44,15 @@ def test_grain_is_answered_by_other_grain_and_not_by_a_lattice() -> None:
     assert losses[0] < 0.5 < losses[1] < 2 < losses[2]
 
 
+def test_what_is_missing_on_the_whole_costs_wherever_it_lies() -> None:
+    """Half of the places without their grain: more grain elsewhere is nearer, though no place is as asked."""
+    chance = torch.Generator().manual_seed(0)
+    asked, grain = (torch.randn((2, 1, 64, 64), generator=chance).expand(2, 3, 64, 64) * DEVIATION for _ in range(2))
+    half = torch.zeros_like(grain)
+    half[..., :32] = grain[..., :32]
+    assert energy_loss(half * 2**0.5, asked) < energy_loss(half, asked)
+
+
 def lattice(period: int) -> torch.Tensor:
     """A dot in every cell, deviation 0.1, shape (1, 3, 128, 128)."""
     dots = torch.zeros(1, 3, 128, 128)
