@@ -1,11 +1,11 @@
 """The README's headline: on the example, with the model that ships inside, pictures change as the music asks.
 
-Measured on two CPU cores (2026-11-28, 256x256, 24 frames/s, pure frames):
+Measured on two CPU cores (2026-11-29, without feedback 2026-11-28; 256x256, 24 frames/s, pure frames):
 
     |                         | variation of measured / target | correlation of their logarithms |
-    | 10-14 s                 | 0.064                          | 0.978                           |
+    | 10-14 s                 | 0.065                          | 0.980                           |
     | the same, no feedback   | 0.577                          | 0.501                           |
-    | whole song              | 0.074                          | 0.992                           |
+    | whole song              | 0.084                          | 0.990                           |
 """
 
 from __future__ import annotations

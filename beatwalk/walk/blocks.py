@@ -55,23 +55,22 @@ def walk_blocks(
         Where the walk stands already, as a block had it; None: at the first frame that the job asks for.
     """
     segment, path, progress, song = job.segment, survey.path, job.progress, job.pilot.song
-    settings = walk.plan.settings
+    settings, preview = walk.plan.settings, survey.preview or (None if song is None else song.preview)
     controller, last, first = (state.controller, state.last, state.done) if state else (None, None, job.begin)
-    closed_loop = song is not None and not job.begin
-    if song is not None and closed_loop and controller is None:
+    closed_loop = preview is not None and not job.begin
+    if preview is not None and closed_loop and controller is None:
         latents = walk.latents_on(segment, path, np.zeros(1))
-        colors = (survey.preview or song.preview).colors(latents)
+        colors = preview.colors(latents)
         controller = PaceController.begin(path.arc, progress, latents, colors, memory_of(walk.plan), path.walked)
     while first < job.end:
         # As many as the whole segment has in a block, because pictures may depend on their batch.
         count = min(settings.feedback.block_frames, segment.n_frames - first)
-        if controller is None or song is None:
+        if controller is None or preview is None:
             alphas = progress[first : first + count]
-            alphas = path.arc.alpha_at(path.length * alphas) if song is not None else alphas
+            alphas = path.arc.alpha_at(path.length * alphas) if preview is not None else alphas
             latents = walk.latents_on(segment, path, alphas)
         else:
             count = controller.next_block(count)
-            preview = survey.preview or song.preview
             controller = _prepared(controller, walk, segment, path, preview, count, tell)
             alphas, latents = controller.frames(count)
         replaced = walk.generator.replaced

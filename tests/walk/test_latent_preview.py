@@ -80,7 +80,7 @@ def test_few_pictures_do_not_run_away() -> None:
 
 
 def test_pictures_of_another_kind_are_fitted_again() -> None:
-    """Where a hidden channel shows all at once, four pictures say so; what the song's pictures said besides stays."""
+    """Where a hidden channel shows all at once, four pictures halve the error along the others."""
     preview = LatentPreview.fitted(*latents_and_frames(12, seed=1))
 
     def otherwise(seed: int) -> tuple[Float32, Frames]:

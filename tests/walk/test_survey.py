@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,13 @@ import pytest
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.perception.change import reduce_frames, successive_change
 from beatwalk.plan.modulation import compute_targets
+from beatwalk.types import Float
+from beatwalk.walk.blocks import walk_blocks
 from beatwalk.walk.job import SegmentJob, Survey, segment_jobs
+from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.pilot import run_pilot
+from beatwalk.walk.survey import SegmentSurvey
+from beatwalk.walk.survey_json import survey_from_json, survey_to_json
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_analysis, known_plan, pictures_on
@@ -153,6 +159,30 @@ def test_a_survey_does_not_depend_on_the_others() -> None:
     for one, other in zip(forwards, reversed(backwards), strict=True):
         assert one.path.noise == other.path.noise
         np.testing.assert_array_equal(one.path.arc.distances, other.path.arc.distances)
+
+
+def test_a_segment_is_walked_by_previews_of_its_own() -> None:
+    """They are nearer to its pictures than the song's, its frames are placed by them, and JSON keeps them exactly."""
+    walk = walk_of(walk=STEADY)
+    job = jobs_of(walk)[0]
+    found = job.surveyed(walk)
+    assert found.preview is not None
+    assert job.pilot.song is not None
+    latents = walk.latents_on(job.segment, found.path, np.linspace(0.03, 0.97, 20))
+    pictures = walk.decode(latents)
+    real = successive_change(pictures.reduced())
+    own, songs = (
+        np.abs(np.log(preview_change(shown[:-1], shown[1:]) / real)).mean()
+        for shown in (preview.colors(latents) for preview in (found.preview, job.pilot.song.preview))
+    )
+    assert own < songs
+
+    def positions(survey: SegmentSurvey) -> Float:
+        return np.concatenate([block.positions for block in walk_blocks(walk, job, survey)])
+
+    kept = survey_from_json(json.loads(json.dumps(survey_to_json(found))))
+    np.testing.assert_array_equal(positions(kept), positions(found))
+    assert (positions(replace(found, preview=None)) != positions(found)).any()
 
 
 def test_short_segments_are_surveyed_cheaply_too() -> None:
