@@ -24,6 +24,7 @@ from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song, preview_colors
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.noise import NoisePath
+from beatwalk.walk.travel import noise_length
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk, start_of
 
@@ -161,14 +162,6 @@ def _prompt_lengths(plan: Storyboard, song: SongCalibration, previews: Sequence[
         for index, changes in one.changes.items():
             lengths[index] = song.ratio * arc_lengths(np.array(changes), farthest).sum()
     return lengths
-
-
-def noise_length(wanted: float, prompt_length: float) -> float:
-    """Length of the noise's part with which prompt and noise together have the wanted length.
-
-    Both change the picture at once and nearly independently, so lengths add like the sides of a right triangle.
-    """
-    return float(np.sqrt(max(wanted**2 - prompt_length**2, 0.0)))
 
 
 def _joined(plan: Storyboard, travels: list[float]) -> tuple[NoisePath, ...]:

@@ -11,7 +11,9 @@ all. What is left to choose is the length of the noise's detour. It takes four s
 3. `measure_again`: where there is time for it, latent previews along the new path measure its length better, and the
    travel is chosen again.
 4. `map_path`: the rest of the previews map the path, each new one in the gap across which the picture changes most.
-   By what they add to its length, the travel is corrected once more.
+   By the length found, the travel is corrected once more.
+
+What all paths measured so far say of the next one is a `TravelModel`.
 
 The last segment's end is free (`Walk.ends_free`): its path is made longer than what is walked of it.
 
@@ -33,8 +35,9 @@ from beatwalk.walk.arc import ArcMap, arc_lengths, widest_gaps
 from beatwalk.walk.calibration import Cost, SongCalibration, preview_colors, steps_a_frame
 from beatwalk.walk.latent_preview import LatentPreview, preview_change
 from beatwalk.walk.noise import NoisePath
-from beatwalk.walk.pilot import Pilot, most_travel, noise_length
+from beatwalk.walk.pilot import Pilot, most_travel
 from beatwalk.walk.segment_path import SegmentPath
+from beatwalk.walk.travel import MeasuredPath, TravelModel
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk
 
@@ -147,6 +150,7 @@ class SurveyState:
     path: SegmentPath
     prompt_length: float  # of the change of prompt alone
     cost: Cost
+    measured: tuple[MeasuredPath, ...] = ()  # so far
     previews: Previews | None = None  # along `path`; None while it has none
     n_previews: int = 0  # made for the segment; pictures to compare with have a share of their own
 
@@ -154,6 +158,11 @@ class SurveyState:
     def left(self) -> int:
         """Latent previews that may still be made."""
         return self.task.budget - self.n_previews
+
+    @property
+    def model(self) -> TravelModel:
+        """How long paths of this segment are, by all that is known."""
+        return TravelModel.fitted(self.prompt_length, self.song.noise_speed, self.measured)
 
 
 def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveyState:
@@ -166,7 +175,9 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
         colors = preview_colors(walk, song.preview, task.segment, at_rest, progress)
         cost = cost.plus(walk, denoised=count, steps=walk.probe_steps)
         prompt_length = measured_arc(Previews(alphas=progress, colors=colors), song.ratio).length
-    travel = TUNING.overshoot * noise_length(task.wanted, prompt_length) / song.noise_speed
+    expected = TravelModel(prompt=prompt_length, speed=song.noise_speed)
+    # What is measured with the noise at rest, or nearly, tells little of the paths on which it moves.
+    travel = max(expected.travel(task.wanted), TUNING.least_noise * task.wanted / song.noise_speed)
     path = task.path(travel, prompt_length)
     return SurveyState(
         task=task, song=song, preview=None, ratio=song.ratio, path=path, prompt_length=prompt_length, cost=cost,
@@ -176,36 +187,29 @@ def guess_path(walk: Walk, song: SongCalibration, task: SegmentTask) -> SurveySt
 
 def compare_previews(walk: Walk, state: SurveyState) -> SurveyState:
     """Measure the guessed path, and what its previews are worth in pictures; choose the travel again."""
-    task = state.task
-    state = _compared(walk, state) if task.n_compared else _with_previews(walk, state, 0)
-    arc = _arc(state)
-    if task.moves and state.path.noise.total_travel <= 0 and arc.length < task.wanted:
-        # The prompt alone is not as long as it seemed.
-        travel = noise_length(task.wanted, arc.length) / state.song.noise_speed
-        return replace(state, path=task.path(travel, arc.length), prompt_length=arc.length, previews=None)
-    return _corrected(state, arc)
+    count = min(max(state.task.least, int(TUNING.first_share * state.left)), TUNING.enough_previews)
+    state = _compared(walk, state, count) if state.task.n_compared else _with_previews(walk, state, count)
+    return _corrected(_measured(state))
 
 
 def measure_again(walk: Walk, state: SurveyState) -> SurveyState:
-    """Measure a path that was chosen again, if there is time for it; choose the travel again."""
-    count = int(TUNING.first_share * state.task.budget)
-    if state.previews is not None or state.left < count + 2 * state.task.least:
+    """Measure a path that was chosen again, if there is time to measure the next one as well."""
+    if state.previews is not None or state.left < 2 * TUNING.enough_previews:
         return state
-    state = _with_previews(walk, state, count)
-    return _corrected(state, _arc(state))
+    return _corrected(_measured(_with_previews(walk, state, TUNING.enough_previews)))
 
 
 def map_path(walk: Walk, state: SurveyState) -> SurveyState:
     """Map the path with all previews that are left, and correct its travel by the length found."""
     if state.previews is None:
-        state = _with_previews(walk, state, state.left // 2)
-    state = _with_gaps_filled(walk, state)
-    arc, before = _arc(state), state.path.noise.total_travel
-    final = _corrected(state, arc)
+        state = _with_previews(walk, state, min(state.left, TUNING.enough_previews))
+    state = _measured(_with_gaps_filled(walk, state))
+    arc, model, before = _arc(state), state.model, state.path.noise.total_travel
+    final = _corrected(state)
     path = final.path
     if final.previews is None:  # a small correction: where the picture changes much and where little hardly moves
-        length = _length_after(state, arc, path.noise.total_travel / before)
-        arc = replace(arc, distances=arc.distances * length / arc.length)
+        longer = model.length(path.noise.total_travel) / model.length(before)
+        arc = replace(arc, distances=arc.distances * longer)
     elif path.noise.total_travel <= 0 < state.prompt_length:  # the change of prompt alone has been measured
         path = replace(path, time_ratio=min(1.0, state.task.wanted / arc.length))
     return replace(final, path=replace(path, arc=arc))
@@ -218,7 +222,7 @@ def _with_previews(walk: Walk, state: SurveyState, count: int) -> SurveyState:
 
 def _positions(state: SurveyState, count: int) -> Float:
     """About `count` even positions and the path's corners: a chord across one is short however long the path is."""
-    even = np.linspace(0, 1, max(count, state.task.least) - 2)
+    even = np.linspace(0, 1, max(count, TUNING.fewest_previews) - len(state.path.corners()))
     positions: Float = np.union1d(even, state.path.corners())
     return positions
 
@@ -251,9 +255,9 @@ def _with_gaps_filled(walk: Walk, state: SurveyState) -> SurveyState:
     return state
 
 
-def _compared(walk: Walk, state: SurveyState) -> SurveyState:
+def _compared(walk: Walk, state: SurveyState, count: int) -> SurveyState:
     """Preview the path, and compare some previews with pictures: how they differ depends on what is painted."""
-    task, alphas = state.task, _positions(state, state.task.n_compared)
+    task, alphas = state.task, _positions(state, max(count, state.task.n_compared))
     noise, progress = walk.inputs_on(state.path, alphas)
     latents = walk.latents(task.segment, noise, progress, steps=walk.probe_steps)
     chosen = np.unique(np.linspace(0, len(alphas) - 1, task.n_compared).round().astype(int))
@@ -264,35 +268,36 @@ def _compared(walk: Walk, state: SurveyState) -> SurveyState:
         preview=found.preview,
         ratio=found.ratio,
         prompt_length=state.prompt_length * found.longer,
+        measured=tuple(replace(path, length=path.length * found.longer) for path in state.measured),
         cost=cost,
         previews=Previews(alphas=alphas, colors=found.preview.colors(latents)),
         n_previews=state.n_previews + len(alphas),
     )
 
 
-def _corrected(state: SurveyState, arc: ArcMap) -> SurveyState:
+def _measured(state: SurveyState) -> SurveyState:
+    """Keep the length of the path; what was measured of it before is a part of that."""
+    previews, travel = _previews(state), state.path.noise.total_travel
+    path = MeasuredPath(travel=travel, length=_arc(state).length, n_previews=len(previews.alphas))
+    others = [one for one in state.measured if one.travel != travel]
+    return replace(state, measured=(*others, path))
+
+
+def _corrected(state: SurveyState) -> SurveyState:
     """Choose the travel again if the path has not the wanted length; the new path has no previews."""
-    task, noise, wanted = state.task, state.path.noise, state.task.wanted
+    task, noise, wanted, model = state.task, state.path.noise, state.task.wanted, state.model
     low, high = TUNING.refit
-    if not task.moves or low < arc.length / wanted < high:
+    found = _arc(state).length
+    if not task.moves or low < found / wanted < high:
         return state
-    fixed = _fixed_square(state, arc)
-    longer = float(np.sqrt((wanted**2 - fixed) / (arc.length**2 - fixed)))
-    path = task.path(noise.total_travel * min(longer, TUNING.max_stretch), state.prompt_length)
+    # The last path counts as it was measured: from there, only the difference is the model's.
+    travel = model.travel(wanted * model.length(noise.total_travel) / found)
+    if noise.total_travel > 0:
+        travel = min(travel, noise.total_travel * TUNING.max_stretch)
+    path = task.path(travel, model.prompt)
     if path.noise == noise:
         return state  # between its ends, the noise cannot travel any less
     return replace(state, path=path, previews=None)
-
-
-def _length_after(state: SurveyState, arc: ArcMap, longer: float) -> float:
-    """Predict the length of a measured path whose noise travels `longer` times as far."""
-    fixed = _fixed_square(state, arc)
-    return float(np.sqrt(fixed + (arc.length**2 - fixed) * longer**2))
-
-
-def _fixed_square(state: SurveyState, arc: ArcMap) -> float:
-    """Square of the prompt's part of a path's length, which the noise cannot change."""
-    return min(state.prompt_length, TUNING.max_fixed * min(arc.length, state.task.wanted)) ** 2
 
 
 def _previews(state: SurveyState) -> Previews:

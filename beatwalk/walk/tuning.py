@@ -42,8 +42,8 @@ class WalkTuning:
 
     # Pilot
     # Of the travel that the pilot predicts, this part is fixed by a segment's ends; its survey adds the rest as a
-    # detour. What surveys choose is 0.52 to 1.7 times the prediction (21 segments of four songs, nano).
-    fixed_travel: float = 0.5
+    # detour. What surveys choose is 0.35 to 1.7 times the prediction (36 segments of three songs, nano).
+    fixed_travel: float = 0.4
     # Segments whose prompts are previewed together: each chunk costs one preview more than its segments alone, a
     # sixteenth here, and that many can be measured at once elsewhere. It must not depend on who measures.
     chunk: int = 8
@@ -55,14 +55,20 @@ class WalkTuning:
     min_previews: int = 9  # of a path; by hand
     fewest_previews: int = 4  # of a path that has few frames; by hand
     frames_a_preview: int = 6  # at least, below `min_previews`, so that short segments are surveyed cheaply; by hand
-    first_share: float = 0.4  # of the previews measure a path's length, where others are left to map it; by hand
+    first_share: float = 0.35  # of the previews measure the guessed path, where others are left for the next; by hand
     compared_part: float = 0.4  # of the cost of a segment's probes goes into pictures to compare with; by hand
     min_compared: int = 3  # such pictures; fewer are not worth it; by hand
     max_compared: int = 12  # such pictures; by hand
     max_travel_a_frame: float = 0.5  # seeds; beyond this, neighbouring frames have nothing to do with each other
-    overshoot: float = 1.2  # of the first guess: a path that is too long can be cut where it is known; by hand
-    max_stretch: float = 1.6  # of a path that is too short, at a time: what lies beyond its end is unknown; by hand
-    max_fixed: float = 0.9  # of a path's length is believed to be the prompt's part; by hand
+    least_noise: float = 0.5  # of the wanted length is the noise's part on the guessed path, at least; by hand
+    max_stretch: float = 2.5  # of a path that is too short, at a time: what a longer one passes is unknown; by hand
+    # A path's length by n latent previews has a log error of 7/n²: 0.15 by 7, 0.055 by 12, 0.033 by 16, 0.018 by 20,
+    # and not much less by more (36 segments of three songs, nano).
+    length_error: float = 7.0
+    least_error: float = 0.02  # of a path's length by many previews (the same segments)
+    enough_previews: int = 20  # so many see nearly all of a path (the same segments)
+    prompt_error: float = 0.15  # log error of the length of a prompt's change, which has 3 or 5 previews; by hand
+    speed_error: float = 0.3  # log error of the song's noise speed in a segment; by hand
     # A free end has a path so many times as long as what is walked of it. Lengths found are 0.73 to 1.25 times the
     # real ones (48 segments of four songs, nano), and beyond the end there would be nothing to walk on.
     spare: float = 1.4

@@ -14,7 +14,7 @@ from beatwalk.types import Targets
 from beatwalk.walk.calibration import MOST_PICTURES, calibration_picture, fitted_song
 from beatwalk.walk.calibration_bytes import picture_from_bytes, picture_to_bytes
 from beatwalk.walk.noise import NoisePosition
-from beatwalk.walk.pilot import chunks_of, measured_pilot, noise_length, preview_prompts, run_pilot, wanted_steps
+from beatwalk.walk.pilot import chunks_of, measured_pilot, preview_prompts, run_pilot, wanted_steps
 from beatwalk.walk.survey_json import (
     cost_from_json,
     cost_to_json,
@@ -140,12 +140,6 @@ def test_damaged_bytes_of_a_picture_are_refused() -> None:
     for damaged in (b"", b"a picture", picture_to_bytes(picture)[:-40]):
         with pytest.raises(ValueError, match="not the bytes of a calibration picture"):
             picture_from_bytes(damaged)
-
-
-def test_lengths_add_like_the_sides_of_a_right_triangle() -> None:
-    """And a prompt that is too long leaves nothing for the noise."""
-    assert noise_length(5, 3) == pytest.approx(4)
-    assert noise_length(1, 3) == 0
 
 
 def test_wanted_steps_hold_every_step_once() -> None:

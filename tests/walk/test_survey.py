@@ -52,13 +52,27 @@ def true_length(walk: Walk, index: int, found: Survey, count: int = 121) -> floa
 
 
 def test_each_segment_is_as_long_as_the_music_wants() -> None:
-    """Within a tenth, for a slow pace and a faster one; a path whose end is free goes on beyond it."""
+    """Within 6 %, for a slow pace and a faster one; a path whose end is free goes on beyond it."""
     for pace in (0.15, 0.3):
         walk = walk_of(walk={**STEADY, "pace": pace})
         found = surveyed(walk)
         for job in jobs_of(walk):
             goal = job.pilot.wanted_length(job.steps) * (TUNING.spare if walk.ends_free(job.segment) else 1)
-            assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.1)
+            assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.06)
+
+
+@pytest.mark.parametrize("wrong", [0.6, 1.6])
+def test_a_segment_has_its_length_although_the_song_is_wrong_about_its_noise(wrong: float) -> None:
+    """Within 5 %: noise changes what is painted here more, or less, than elsewhere in the song."""
+    walk = walk_of(walk={**STEADY, "pace": 0.15})
+    jobs = jobs_of(walk)
+    song = jobs[0].pilot.song
+    assert song is not None
+    pilot = replace(jobs[0].pilot, song=replace(song, noise_speed=wrong * song.noise_speed))
+    found = Survey.of(pilot, [replace(job, pilot=pilot).surveyed(walk) for job in jobs])
+    for job in jobs:
+        goal = pilot.wanted_length(job.steps) * (TUNING.spare if walk.ends_free(job.segment) else 1)
+        assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.05)
 
 
 def test_louder_music_sends_the_noise_further() -> None:
