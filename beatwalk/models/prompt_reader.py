@@ -88,8 +88,7 @@ class PromptReader:
     implied: Mapping[str, str]  # palette or mood → subject, where nothing hints at one
     seen: frozenset[str]  # words of captions: the model has met them, whatever they mean
     filler: frozenset[str]  # words that change nothing, and words that are no slips of known ones
-    own_subjects: tuple[str, ...]  # for prompts of which nothing is known, in a mood of their own
-    own_moods: tuple[str, ...]
+    own: Mapping[str, tuple[str, ...]]  # for prompts of which nothing is known: subjects, and moods of each
 
     @classmethod
     def of(cls, folder: Path) -> PromptReader | None:
@@ -122,11 +121,13 @@ class PromptReader:
         subjects, faint = data["words"]["subjects"], set(data["faint"])
         named = {*data["hints"], *data["implied"].values(), *data["own"]}
         moods = set(data["words"]["moods"])
-        own_moods = data.get("own_moods") or sorted(moods)  # all, where the file is of an older beatwalk
-        if unknown := {*(named - set(subjects)), *(moods - set(_TELLING)), *(set(own_moods) - moods)}:
+        listed = data["own"]
+        own = {name: tuple(listed[name] if isinstance(listed, dict) else sorted(moods)) for name in listed}
+        own_moods = {mood for ones in own.values() for mood in ones}
+        if unknown := {*(named - set(subjects)), *(moods - set(_TELLING)), *(own_moods - moods)}:
             raise ValueError(f"it names {sorted(unknown)[0]!r}, which is no subject or mood of it")
-        if not data["own"]:
-            raise ValueError("it has no subjects for prompts of which nothing is known")
+        if not own or not all(own.values()):
+            raise ValueError("it has no subjects, or no moods of one, for prompts of which nothing is known")
         seen = {part for phrase, found in phrases.items() if found.weight == 1.0 for part in phrase.split()}
         return cls(
             seen=frozenset({*seen, *_FUNCTION}),
@@ -139,8 +140,7 @@ class PromptReader:
                 for word in words
             },
             filler=frozenset(data["filler"]),
-            own_subjects=tuple(data["own"]),
-            own_moods=tuple(own_moods),
+            own=own,
         )
 
     def read(self, prompt: str) -> Reading:
@@ -148,9 +148,10 @@ class PromptReader:
         text, found, unknown = self._heard(prompt)
         if any(one.group == "subjects" and not one.hint for one in found) and self._is_plain(text):
             return Reading(text=prompt, known=tuple(dict.fromkeys(self._caption_of(one) for one in found)))
-        chosen = _chosen(found, self._subject(text, found))
+        subject = self._subject(text, found)
+        chosen = _chosen(found, subject)
         if not found:
-            chosen |= self._mood_of_its_own(text)
+            chosen |= self._mood_of_its_own(text, subject.name)
         return Reading(
             text=self._worded(chosen),
             known=tuple(self._caption_of(one) for ones in chosen.values() for one in ones) if found else (),
@@ -280,12 +281,12 @@ class PromptReader:
         for one in found:
             if one.name in self.implied:
                 return replace(one, group="subjects", name=self.implied[one.name], hint=True)
-        name = self._by_hash(text, "subject", self.own_subjects)
+        name = self._by_hash(text, "subject", list(self.own))
         return Found(group="subjects", name=name, weight=HINT, hint=True)
 
-    def _mood_of_its_own(self, text: str) -> dict[str, list[Found]]:
+    def _mood_of_its_own(self, text: str, subject: str) -> dict[str, list[Found]]:
         palette = self._by_hash(text, "palette", sorted(self.names["palettes"]))
-        mood = self._by_hash(text, "mood", self.own_moods)
+        mood = self._by_hash(text, "mood", self.own[subject])
         return {
             "palettes": [Found(group="palettes", name=palette, weight=1.0)],
             "moods": [Found(group="moods", name=mood, weight=1.0)],

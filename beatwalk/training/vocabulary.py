@@ -66,7 +66,7 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
                     raise KeyError(f"languages.toml [{language}.{group}]: the painter knows no {name!r}")
                 translated = [unicodedata.normalize("NFKC", word.strip()) for word in listed.split(",")]
                 words[group][name]["others"] += [word for word in translated if word]
-    for name in (*reader["hints"], *reader["own"]["subjects"]):
+    for name in (*reader["hints"], *reader["own"]):
         if name not in words["subjects"]:
             raise KeyError(f"reader.toml: the painter knows no {name!r}")
     for entries in words.values():
@@ -100,8 +100,7 @@ def vocabulary(subjects: Collection[str] = tuple(SUBJECTS)) -> dict[str, Any]:
         "faint": reader["faint"]["words"],
         "implied": reader["implied"],
         "filler": sorted({*reader["filler"]["words"], *(_bare(word) for word in known["extras"]["words"])}),
-        "own": reader["own"]["subjects"],
-        "own_moods": reader["own"]["moods"],
+        "own": reader["own"],
     }
 
 

@@ -87,18 +87,27 @@ def test_nothing_known_gives_a_mood_of_its_own(reader: PromptReader) -> None:
     assert readings[0].text == readings[1].text != readings[2].text
     texts = {reader.read(f"qx{i}zv").text for i in range(50)}
     assert len(texts) > 30
-    subjects = tuple(reader.names["subjects"][name] for name in reader.own_subjects)
+    subjects = tuple(reader.names["subjects"][name] for name in reader.own)
     assert all(text.endswith((*subjects, " at night", " at dawn", " at sunset", " at dusk")) for text in texts)
     assert not any("misty" in text for text in texts)
 
 
+def test_moods_of_its_own_suit_the_subject(reader: PromptReader) -> None:
+    """Each subject has its own, and only those are drawn."""
+    for number in range(300):
+        words = reader.read(f"qx{number}zv").text
+        name = next(name for name in reader.own if reader.names["subjects"][name] in words)
+        assert any(reader.names["moods"][mood] in words for mood in reader.own[name])
+
+
 def test_a_vocabulary_without_moods_of_its_own_takes_all() -> None:
-    """As files had it before there were any; one that names an unknown mood is refused."""
+    """As files had it before there were any; one that names an unknown mood, or none, is refused."""
     data = vocabulary()
-    taken = PromptReader.from_json({name: value for name, value in data.items() if name != "own_moods"})
-    assert set(taken.own_moods) == set(data["words"]["moods"])
-    with pytest.raises(ValueError, match="gloom"):
-        PromptReader.from_json(data | {"own_moods": ["gloom"]})
+    taken = PromptReader.from_json(data | {"own": list(data["own"])})
+    assert all(set(moods) == set(data["words"]["moods"]) for moods in taken.own.values())
+    for wrong, said in ({"nebula": ["gloom"]}, "gloom"), ({"nebula": []}, "moods"):
+        with pytest.raises(ValueError, match=said):
+            PromptReader.from_json(data | {"own": wrong})
 
 
 def test_what_was_read_is_said(reader: PromptReader) -> None:

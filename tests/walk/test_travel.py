@@ -31,7 +31,7 @@ def test_measured_paths_decide_against_what_was_expected() -> None:
 
 
 def test_a_path_counts_by_its_previews() -> None:
-    """Nine previews miss a part of the path, twenty see nearly all of it, so these are believed three times as much."""
+    """Nine previews miss a part of the path, twenty see nearly all of it, so these are believed more."""
     both = TravelModel.fitted(0.0, 0.2, [path(2.0, 0.3, n_previews=9), path(2.0, 0.4, n_previews=20)])
     assert 0.375 < both.length(2.0) < 0.4
 
