@@ -15,7 +15,7 @@ from beatwalk.listen.peaks import peak_times_s, strength_at
 from beatwalk.types import Float, frozen_array
 
 _LEAST_ODDS = 0.0  # log odds: likelier than not
-# By so much the network is early, on average over the validation set (8,000 onsets): its loss forgives a frame of 22 ms.
+# By so much the network is early, on average over 8,000 onsets of the validation set: its loss forgives 22 ms.
 _EARLY_S = 0.004
 
 
