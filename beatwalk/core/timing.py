@@ -95,7 +95,7 @@ class CpuTimes(_Sampled):
     def threads(self) -> dict[str, float]:
         """Seconds by the name of the thread; "" are those that libraries have started."""
         seconds: dict[str, float] = {}
-        for name, begin, last in self._threads.values():
+        for name, begin, last in list(self._threads.values()):  # it may be looked at while samples are taken
             seconds[name] = seconds.get(name, 0.0) + last - begin
         return seconds
 

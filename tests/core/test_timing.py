@@ -48,19 +48,28 @@ def test_stages_know_computing_from_waiting() -> None:
 
 
 def test_each_thread_and_each_child_has_its_own_time() -> None:
-    """A thread is found by its name although it has ended, and a child by its command."""
-    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\ntime.sleep(0.3)"
+    """A thread is found by its name although it has ended, and a child by its command; both wait to be seen."""
+    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\ninput()"
+    seen = threading.Event()
 
     def work() -> None:
         end = time.thread_time() + 0.2
         while time.thread_time() < end:
             pass
-        time.sleep(0.1)
+        seen.wait(30)
+
+    def of_child() -> float:
+        return sum(seconds for line, seconds in times.children if "process_time" in line)
 
     with CpuTimes(0.02) as times:
         thread = threading.Thread(target=work, name="busy")
         thread.start()
-        subprocess.run([sys.executable, "-c", burn], check=True)
+        child = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and (of_child() < 0.2 or times.threads.get("busy", 0.0) < 0.1):
+            time.sleep(0.02)
+        seen.set()
+        child.communicate(b"\n")
         thread.join()
     assert 0.1 < times.threads["busy"] < 0.5
-    assert 0.2 < sum(seconds for line, seconds in times.children if "process_time" in line) < 1
+    assert 0.2 < of_child() < 1
