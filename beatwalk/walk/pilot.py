@@ -24,7 +24,7 @@ from beatwalk.walk.arc import arc_lengths
 from beatwalk.walk.calibration import Cost, SongCalibration, calibrate_song, preview_colors
 from beatwalk.walk.latent_preview import preview_change
 from beatwalk.walk.noise import NoisePath
-from beatwalk.walk.travel import noise_length
+from beatwalk.walk.travel import TravelModel
 from beatwalk.walk.tuning import TUNING
 from beatwalk.walk.walk import Walk, start_of
 
@@ -146,7 +146,7 @@ def measured_pilot(
     lengths, travels = _prompt_lengths(plan, song, previews), []
     for segment, length in zip(plan.segments, lengths, strict=True):
         wanted = scale * float(wanted_steps(targets, segment).sum())
-        predicted = noise_length(wanted, length) / song.noise_speed
+        predicted = TravelModel(prompt=float(length), speed=song.noise_speed).travel(wanted)
         fixed = min(TUNING.fixed_travel * predicted, most_travel(segment))
         # Rounded, so that the rounding errors of pictures on other machines do not add up along the chain.
         travels.append(round(fixed, 3) if moves and segment.end.seed is None else 0.0)

@@ -268,7 +268,6 @@ def _compared(walk: Walk, state: SurveyState, count: int) -> SurveyState:
         preview=found.preview,
         ratio=found.ratio,
         prompt_length=state.prompt_length * found.longer,
-        measured=tuple(replace(path, length=path.length * found.longer) for path in state.measured),
         cost=cost,
         previews=Previews(alphas=alphas, colors=found.preview.colors(latents)),
         n_previews=state.n_previews + len(alphas),
@@ -284,10 +283,10 @@ def _measured(state: SurveyState) -> SurveyState:
 
 
 def _corrected(state: SurveyState) -> SurveyState:
-    """Choose the travel again if the path has not the wanted length; the new path has no previews."""
+    """Choose the travel again if the path just measured has not the wanted length; the new one has no previews."""
     task, noise, wanted, model = state.task, state.path.noise, state.task.wanted, state.model
     low, high = TUNING.refit
-    found = _arc(state).length
+    found = state.measured[-1].length
     if not task.moves or low < found / wanted < high:
         return state
     # The last path counts as it was measured: from there, only the difference is the model's.

@@ -30,11 +30,6 @@ class MeasuredPath:
         return float(np.hypot(TUNING.length_error / self.n_previews**2, TUNING.least_error))
 
 
-def noise_length(wanted: float, prompt_length: float) -> float:
-    """Length of the noise's part with which prompt and noise together have the wanted length."""
-    return float(np.sqrt(max(wanted**2 - prompt_length**2, 0.0)))
-
-
 @dataclass(frozen=True, kw_only=True)
 class TravelModel:
     """The line through the squares of travel and length."""
@@ -72,4 +67,4 @@ class TravelModel:
 
     def travel(self, length: float) -> float:
         """Seeds that the noise travels on a path of this length; 0 where the prompt alone is as long."""
-        return noise_length(length, self.prompt) / self.speed
+        return float(np.sqrt(max(length**2 - self.prompt**2, 0.0))) / self.speed
