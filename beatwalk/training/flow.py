@@ -28,6 +28,7 @@ from beatwalk.training.text import load_or_build
 from beatwalk.training.words import TOKENS, load_words, new_text_encoder, tokens
 
 EMPTY = 0.1  # share of captions left empty
+OFTEN = {"kaleidoscope": 12}  # times a round: mirrors are the hardest to learn
 LOW_UNTIL = 0.55  # share of the time spent on small pictures: four times cheaper, enough for layout and words
 ANY_KERNEL = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 GUIDED_STEPS, GUIDANCE = 12, 3.0  # of the sheets that are drawn while training
@@ -90,12 +91,13 @@ class Batch:
 
 
 def rounds(parts: Sequence[Part], count: int, rng: random.Random) -> Iterator[tuple[Part, list[int]]]:
-    """Endless lists of ``count`` pictures of one shape; each picture comes once a round, or early in the next."""
+    """Endless lists of ``count`` pictures of one shape; each comes once a round (`OFTEN`), or early in the next."""
     waiting: list[list[int]] = [[] for _ in parts]
+    turns = [[i for i, one in enumerate(part.shown) for _ in range(OFTEN.get(one.subject, 1))] for part in parts]
     while True:
         order = []
-        for part, line in zip(parts, waiting, strict=True):
-            line += rng.sample(range(len(part.shown)), len(part.shown))
+        for part, line, turn in zip(parts, waiting, turns, strict=True):
+            line += rng.sample(turn, len(turn))
             while len(line) >= count:
                 order.append((part, line[:count]))
                 del line[:count]

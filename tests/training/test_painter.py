@@ -13,7 +13,9 @@ import torch
 from beatwalk.training.measures import HUES, fine_detail, hue_error, lattice, mean_hue, spread
 from beatwalk.training.optim import orthogonal
 from beatwalk.training.painter import COMPOSITIONS, MOODS, PALETTES, STYLES, SUBJECTS, Attributes, paint
+from beatwalk.training.painter.canvas import Canvas
 from beatwalk.training.painter.captions import caption, draw_attributes, phrases, plain, vocabulary
+from beatwalk.training.painter.circles import GLASS, kaleidoscope
 from beatwalk.training.painter.color import ramps
 
 SIDE = 64
@@ -110,6 +112,15 @@ def test_symmetrical_pictures_are_their_own_mirror_image() -> None:
     """Up to what light spreads over the middle."""
     picture = paint([Attributes(subject="crystal", palette="ice", composition="symmetrical")], SIDE, SIDE, 1)[0].int()
     assert (picture - picture.flip(1)).abs().float().mean() < 2
+
+
+def test_kaleidoscopes_are_mirrored_and_few() -> None:
+    """Left and right, top and bottom; there are as many layouts as known seeds, and each lies in one place."""
+    tone = kaleidoscope(Canvas(24, 96, 128, torch.Generator().manual_seed(3))).tone
+    torch.testing.assert_close(tone, tone.flip(2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(tone, tone.flip(1), atol=1e-3, rtol=0)
+    assert len({one.numpy().tobytes() for one in tone}) == len(GLASS)
+    assert all("kaleidoscope" not in subjects for subjects in COMPOSITIONS.values())
 
 
 def test_a_call_with_two_subjects_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from beatwalk.training.classifier import fresh, shrink, train_judge
 from beatwalk.training.decoder import Finisher, train_decoder
 from beatwalk.training.export import export, hashes
 from beatwalk.training.few import STEPS, newest, train_few
-from beatwalk.training.flow import batches, load_flow, render, rounds, train_flow
+from beatwalk.training.flow import OFTEN, batches, load_flow, render, rounds, train_flow
 from beatwalk.training.gallery import blocks, frame, paint_block, read_block
 from beatwalk.training.latents import encode_set, load_latents, prepare_latents
 from beatwalk.training.models import FULL, HISTORY, PATCH, TOY
@@ -102,14 +103,17 @@ def test_every_fourth_block_has_another_frame(job: Job) -> None:
 
 
 def test_a_batch_has_one_shape_and_a_round_has_all_pictures(job: Job) -> None:
-    """Square and wide ones in proportion; what does not fill a batch opens the next round."""
+    """Square and wide ones in proportion, hard subjects often; what does not fill a batch opens the next round."""
     parts = load_latents(job.work / "latents", low=False).parts
     stream = rounds(parts, 4, random.Random(0))
-    full = [len(part.shown) // 4 for part in parts]
+    turns = [[OFTEN.get(one.subject, 1) for one in part.shown] for part in parts]
+    full = [sum(each) // 4 for each in turns]
     first = [next(stream) for _ in range(sum(full))]
-    for part, most in zip(parts, (4 * count for count in full), strict=True):
-        seen = [i for p, index in first if p is part for i in index]
-        assert len(seen) == len(set(seen)) == most
+    for part, each, most in zip(parts, turns, (4 * count for count in full), strict=True):
+        seen = Counter(i for p, index in first if p is part for i in index)
+        assert seen.total() == most
+        assert all(seen[i] <= times for i, times in enumerate(each))
+        assert max(each) > 1
     model = load_flow(job)
     latents = replace(load_latents(job.work / "latents", low=False), parts=parts[1:])
     batch = next(batches(job, latents, load_or_build(job.work / "tokenizer", TOY), 0, 4))

@@ -123,7 +123,17 @@ _CENTRED = {
     *("blackhole", "flower", "jellyfish", "eye", "moon", "sun", "rose", "butterfly", "phoenix", "skull", "vinyl"),
     *("headphones", "cassette", "discoball"),
 }
-_ZOOMED = _CENTRED | {"plasma", "cells", "fractal", "ink", "smoke", "silk", "hexagons", "nebula", "koi"}
+_ZOOMED = _CENTRED - {"kaleidoscope"} | {
+    "plasma",
+    "cells",
+    "fractal",
+    "ink",
+    "smoke",
+    "silk",
+    "hexagons",
+    "nebula",
+    "koi",
+}
 _SIDEWAYS = {
     "astronaut",
     "feather",
