@@ -3,9 +3,9 @@
 Measured on two CPU cores (2026-11-29, without feedback 2026-11-28; 256x256, 24 frames/s, pure frames):
 
     |                         | variation of measured / target | correlation of their logarithms |
-    | 10-14 s                 | 0.073                          | 0.966                           |
+    | 10-14 s                 | 0.050                          | 0.989                           |
     | the same, no feedback   | 0.577                          | 0.501                           |
-    | whole song              | 0.076                          | 0.991                           |
+    | whole song              | 0.070                          | 0.993                           |
 """
 
 from __future__ import annotations
