@@ -240,6 +240,9 @@ class WalkSettings(_Frozen):
     loop: bool = False
     # Latents that are denoised ahead of the frames take at most this memory in MB, of the host or the device.
     lookahead_mb: float = Field(default=256, ge=1, le=65_536)
+    # Segments longer than this many seconds are divided into legs, which several workers can render at once; 0
+    # divides none. Motion is a little less even where they meet.
+    leg_s: float = Field(default=0, ge=0, le=3600)
 
 
 class CameraSettings(_Frozen):

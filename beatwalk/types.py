@@ -26,6 +26,8 @@ from beatwalk.targets import TARGETS, key_of
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Frames = NDArray[np.uint8]  # shape (n, height, width, 3), sRGB
+# A segment of so many frames is not divided, because a leg's first few frames know little of its path.
+LEAST_LEG = 24
 # Of the walk before an excerpt, at least. Flashes count for a second. Of the longest trails of the presets, 0.75, a
 # thousandth is left after a second at 24 frames a second.
 WARM_UP_S = 1
@@ -240,16 +242,35 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentPart:
-    """The frames of a segment that a video needs: all of them, but where an excerpt begins or ends."""
+    """The frames of a leg that a video needs: all of them, but where an excerpt begins or ends.
+
+    A leg is what is rendered by itself: a segment, or, of a long one, what lies between two landings.
+    """
 
     segment: Segment
-    begin: int  # the first of them, counted from the segment's first
+    leg: tuple[int, int]  # its first frame and one past its last, counted from the segment's first
+    begin: int  # the first frame that is needed, counted from the segment's first
     end: int  # one past the last
 
     @property
     def index(self) -> int:
         """Index of the segment."""
         return self.segment.index
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells the legs of a video apart: the segment's index and the leg's first frame."""
+        return self.segment.index, self.leg[0]
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether the leg is a whole segment."""
+        return self.leg == (0, self.segment.n_frames)
+
+    @property
+    def begins_leg(self) -> bool:
+        """Whether the first frame that is needed is the leg's first."""
+        return self.begin == self.leg[0]
 
     @property
     def n_frames(self) -> int:
@@ -321,26 +342,46 @@ class Storyboard:
         """The segments of which the video shows something."""
         return tuple(one for one in self.segments if one.last > 0 and one.first < self.timeline.n_frames)
 
+    def legs_of(self, segment: Segment) -> list[SegmentPart]:
+        """The legs of a segment: one, or, where it is longer than `walk.leg_s`, equal ones that are not.
+
+        There is a power of two of them, so that landings lie on bars in segments of 8, 16 or 32 bars.
+        """
+        n_frames, count, most = segment.n_frames, 1, self.settings.walk.leg_s * self.timeline.fps
+        while most and n_frames > count * max(most, LEAST_LEG):
+            count *= 2
+        landings = [(2 * i * n_frames + count) // (2 * count) for i in range(count + 1)]
+        return [
+            SegmentPart(segment=segment, leg=(begin, end), begin=begin, end=end)
+            for begin, end in itertools.pairwise(landings)
+        ]
+
     @property
     def parts(self) -> tuple[SegmentPart, ...]:
         """What is rendered: the frames of the video, and those before it that it depends on.
 
-        The first segment that is shown is rendered from its beginning, because its frames depend on those before
-        them. Where these are too few to warm up trails and flash limiter, the end of the walk before it joins them.
+        The first leg that is shown is rendered from its beginning, because its frames depend on those before them.
+        Where these are too few to warm up trails and flash limiter, the end of the walk before it joins them.
         """
-        segments, n_frames = self.segments, self.timeline.n_frames
+        n_frames = self.timeline.n_frames
+        legs = [leg for segment in self.segments for leg in self.legs_of(segment)]
         shown = [
-            SegmentPart(segment=segment, begin=0, end=min(segment.n_frames, n_frames - segment.first))
-            for segment in self.shown_segments
+            replace(leg, end=min(leg.end, n_frames - leg.segment.first))
+            for leg in legs
+            if leg.last > 0 and leg.first < n_frames
         ]
         missing = round(WARM_UP_S * self.timeline.fps) + shown[0].first
         before: list[SegmentPart] = []
-        for segment in reversed(segments[: shown[0].index]):
+        for leg in reversed([leg for leg in legs if leg.last <= 0]):
             if missing > 0:
-                begin = max(0, segment.n_frames - missing)
-                before.insert(0, SegmentPart(segment=segment, begin=begin, end=segment.n_frames))
-                missing -= segment.n_frames
+                before.insert(0, replace(leg, begin=max(leg.begin, leg.end - missing)))
+                missing -= leg.n_frames
         return (*before, *shown)
+
+    @property
+    def rendered_segments(self) -> tuple[Segment, ...]:
+        """The segments of which something is rendered."""
+        return tuple({part.index: part.segment for part in self.parts}.values())
 
     @property
     def shown_keyframes(self) -> tuple[Keyframe, ...]:

@@ -179,8 +179,8 @@ def _finish(
     with contextlib.ExitStack() as held:
         for folder in sorted({work, WorkFolder(output)}, key=lambda folder: folder.path):
             held.enter_context(folder.held())
-        records = {part.index: read_record(work, part) for part in plan.parts}
-        if missing := [str(i) for i, record in records.items() if record is None]:
+        records = {part.key: read_record(work, part) for part in plan.parts}
+        if missing := dict.fromkeys(str(index) for (index, _), record in records.items() if record is None):
             raise VideoError(
                 f"{video}: segments {', '.join(missing)} are not rendered; give the render command again"
             )

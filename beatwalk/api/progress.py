@@ -15,6 +15,8 @@ from dataclasses import replace
 from beatwalk.core import Denoised, Event, Finishing, Muxing, Rendered, Surveying, Working
 from beatwalk.types import Frames, Plan
 
+Key = tuple[int, int]  # of a leg, as `SegmentPart.key` has it
+
 SAMPLES_A_FRAME = 0.75  # denoised where frames are interpolated between them (nano, the example: 0.74)
 FINISHING_PART = 0.05  # of a video's work, where it overlaps rendering: its last blocks
 LOOP_FINISHING_PART = 0.15  # of a loop's, which is finished after it is rendered
@@ -30,7 +32,7 @@ class Progress:
     Parameters
     ----------
     frames
-        Number of frames that are rendered of each segment, by the segment's index.
+        Number of frames that are rendered of each leg.
     shown
         Number of frames that are finished.
     survey, finish
@@ -47,7 +49,7 @@ class Progress:
 
     def __init__(
         self,
-        frames: Mapping[int, int],
+        frames: Mapping[Key, int],
         *,
         shown: int,
         survey: float,
@@ -60,13 +62,13 @@ class Progress:
     ) -> None:
         self._survey, self._finish, self._finishes_after = survey, finish, finishes_after
         self._steps, self._decoding_steps, self._samples_a_frame = steps, decoding_steps, samples_a_frame
-        self._samples: dict[int, int] = {}  # of each segment
+        self._samples: dict[Key, int] = {}  # of each leg
         self._told = self._told_of_run = 0.0
         self._left: tuple[float, float] | None = None  # when the time left was last worked out, and what it was
         self._frames, self._total, self._shown = frames, sum(frames.values()), shown
         self._surveyed, self._denoised, self._rendered = (dict.fromkeys(frames, 0.0) for _ in range(3))
-        self._kept_surveys: dict[int, float] = {}  # of segments, that an earlier run has made, beyond its frames
-        self._kept_ahead: dict[int, float] = {}  # of segments, that an earlier run has denoised ahead of its frames
+        self._kept_surveys: dict[Key, float] = {}  # of legs, that an earlier run has made, beyond their frames
+        self._kept_ahead: dict[Key, float] = {}  # of legs, that an earlier run has denoised ahead of their frames
         self._reused = self._done = self._finished = 0
         self._clock = clock
         self._begin: tuple[float, float] | None = None  # when this run's work began, and how far it was then
@@ -81,7 +83,7 @@ class Progress:
         survey = feedback.probe_share if feedback.enabled else 0.0
         finish = LOOP_FINISHING_PART if loop else FINISHING_PART
         return cls(
-            {part.index: part.n_frames for part in plan.parts},
+            {part.key: part.n_frames for part in plan.parts},
             shown=plan.timeline.n_frames,
             survey=survey,
             finish=finish / (1 - finish) * (1 + survey),
@@ -96,7 +98,7 @@ class Progress:
     def of_finishing(cls, frames: int, clock: Callable[[], float] = time.monotonic) -> Progress:
         """Of a video whose frames are all rendered."""
         return cls(
-            {0: frames}, shown=frames, survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0,
+            {(0, 0): frames}, shown=frames, survey=0, finish=1, steps=0, decoding_steps=0, samples_a_frame=0,
             finishes_after=True, clock=clock,
         )  # fmt: skip
 
@@ -125,33 +127,37 @@ class Progress:
         return replace(event, progress=progress, left_s=left)
 
     def _note(self, event: Working) -> None:
-        if isinstance(event, Denoised) and not self._surveyed[event.segment]:
-            self._surveyed[event.segment] = 1.0
-            self._kept_surveys[event.segment] = 1.0 - self._rendered[event.segment]
         if isinstance(event, Surveying):
             # The pilot tells of the first segment, which an excerpt may not need.
-            self._surveyed[event.segment] = max(self._surveyed.get(event.segment, 0.0), event.done)
+            for key in self._frames:
+                if key[0] == event.segment:
+                    self._surveyed[key] = max(self._surveyed[key], event.done)
         elif isinstance(event, Denoised):
-            self._samples[event.segment] = event.samples
-            self._denoised[event.segment] = max(self._denoised[event.segment], event.position)
+            key = event.segment, event.leg
+            if not self._surveyed[key]:
+                self._surveyed[key] = 1.0
+                self._kept_surveys[key] = 1.0 - self._rendered[key]
+            self._samples[key] = event.samples
+            self._denoised[key] = max(self._denoised[key], event.position)
             if event.reused:
-                self._kept_ahead[event.segment] = max(0.0, event.position - self._rendered[event.segment])
+                self._kept_ahead[key] = max(0.0, event.position - self._rendered[key])
         elif isinstance(event, Rendered):
             self._reused, self._done = event.reused, event.done
-            done = min(1.0, event.in_segment / self._frames[event.segment])
-            self._rendered[event.segment] = max(self._rendered[event.segment], done)
-            self._denoised[event.segment] = max(self._denoised[event.segment], done)
+            key = event.segment, event.leg
+            done = min(1.0, event.in_leg / self._frames[key])
+            self._rendered[key] = max(self._rendered[key], done)
+            self._denoised[key] = max(self._denoised[key], done)
         elif isinstance(event, Finishing):
             self._finished = event.done
 
     def _progress(self, event: Working) -> tuple[float, float]:
         """How far the whole video is, and how far this run is with what it has to make, 0-1."""
 
-        def part(shares: Mapping[int, float]) -> float:
-            return sum(share * self._frames.get(index, 0) for index, share in shares.items()) / self._total
+        def part(shares: Mapping[Key, float]) -> float:
+            return sum(share * self._frames[key] for key, share in shares.items()) / self._total
 
         rendered = self._done / self._total
-        ahead = {index: max(0.0, share - self._rendered[index]) for index, share in self._denoised.items()}
+        ahead = {key: max(0.0, share - self._rendered[key]) for key, share in self._denoised.items()}
         denoised = min(1.0, rendered + part(ahead))
         surveyed = max(part(self._surveyed), denoised)
         stages, reused = (surveyed, denoised, rendered, self._finished / self._shown), self._reused / self._total
@@ -176,7 +182,7 @@ class Progress:
 
     def _weights(self) -> tuple[float, float, float, float]:
         """Work of surveying, denoising, decoding and finishing, relative to one another, as far as it is known."""
-        covered = sum(self._denoised[segment] * self._frames[segment] for segment in self._samples)
+        covered = sum(self._denoised[key] * self._frames[key] for key in self._samples)
         samples = self._samples_a_frame * BELIEVED_FRAMES + sum(self._samples.values())
         denoise = self._steps * samples / (BELIEVED_FRAMES + covered)
         render = max(denoise + self._decoding_steps, 1e-9)

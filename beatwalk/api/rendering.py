@@ -269,8 +269,8 @@ def _prepared(plan: Plan, facts: ModelFacts, output: Path) -> Prepared:
 def _rushed(plan: Plan, survey: Survey) -> list[int]:
     """Segments that a video shows whose change of prompt needs more time than the music leaves, counted from 0."""
     shown = {segment.index for segment in plan.shown_segments}
-    parts = zip(plan.parts, survey.paths, strict=True)
-    return [part.index for part, path in parts if path.time_ratio < 1 and part.index in shown]
+    surveyed = zip(plan.rendered_segments, survey.paths, strict=True)
+    return [segment.index for segment, path in surveyed if path.time_ratio < 1 and segment.index in shown]
 
 
 def _afterthoughts(rushed: Sequence[int], replaced: int, softened: int) -> list[Note]:

@@ -119,12 +119,13 @@ class Surveying(Working):
 
 @dataclass(frozen=True, kw_only=True)
 class Denoised(Working):
-    """Samples of a segment were denoised ahead of its frames."""
+    """Samples of a segment were denoised ahead of its frames; of a long one, samples of a leg."""
 
     segment: int  # counted from 0
-    position: float  # of the last sample in the segment, 0-1
-    samples: int  # of the segment, so far
+    position: float  # of the last sample in the leg, 0-1
+    samples: int  # of the leg, so far
     reused: bool = False  # whether an earlier run has denoised them
+    leg: int = 0  # the leg's first frame, counted from the segment's first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,8 @@ class Rendered(Working):
     reused: int  # that an earlier run had rendered
     segment: int  # to which the last of them belongs, counted from 0
     in_segment: int  # of its frames are rendered, those that an earlier run had rendered included
+    leg: int = 0  # first frame of the leg to which the last of them belongs, counted from the segment's first
+    in_leg: int = 0  # of its frames are rendered, likewise
     frames_per_s: float | None = None  # of this run; None: too early to tell
     preview: bytes | None = None  # the last of them as a small JPEG; None: switched off, or nothing new
 
@@ -149,8 +152,8 @@ class WorkerStatus(Event):
     node: str = ""  # the name of its machine; empty until it has started
     device: str = ""  # such as cpu or cuda:0; empty until the model is loaded
     segment: int | None = None  # counted from 0; None: it renders none
-    done: float = 0.0  # part of its segment that is rendered, 0-1
-    frames_per_s: float | None = None  # in this segment; None: too early to tell
+    done: float = 0.0  # part of its segment or leg that is rendered, 0-1
+    frames_per_s: float | None = None  # in this segment or leg; None: too early to tell
 
 
 @dataclass(frozen=True, kw_only=True)

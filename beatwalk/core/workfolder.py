@@ -12,6 +12,7 @@
         segment-0003-00048.mkv   frames of the same segment from its frame 48 on
         segment-0003.npz         the record of these frames, one for each file; frames without one count for nothing
         state-0003.npz           where the walk stands after the last of them, until the segment is finished
+        state-0003-00183.npz     the same of a leg that begins at the segment's frame 183
 
 Whatever beatwalk does to these files, it does here or through the paths given here. A folder of this name without the
 mark is somebody else's: it is neither used nor cleaned. Files are removed by their exact names, and links are not
@@ -44,7 +45,9 @@ from beatwalk.errors import OutputError
 
 SUFFIX = ".beatwalk"
 RECORDS, FRAMES, SURVEYS, STATES = "segment-*.npz", "segment-*.mkv", "survey-*.json", "state-*.npz"
-_NUMBERED = re.compile(r"(?P<segment>segment-\d{4,6})(-\d{5,10})?\.(npz|mkv)|survey-\d{4,6}\.json|state-\d{4,6}\.npz")
+_NUMBERED = re.compile(
+    r"(?P<segment>segment-\d{4,6})(-\d{5,10})?\.(npz|mkv)|survey-\d{4,6}\.json|state-\d{4,6}(-\d{5,10})?\.npz"
+)
 VERSION = 1
 CHECKSUM = "sha256"
 
@@ -98,9 +101,9 @@ class WorkFolder:
         """Frames of the segment with this index, from its frame `first` on."""
         return self.path / (f"segment-{index:04d}-{first:05d}.mkv" if first else f"segment-{index:04d}.mkv")
 
-    def state_file(self, index: int) -> Path:
-        """Where the walk of the segment with this index stands."""
-        return self.path / f"state-{index:04d}.npz"
+    def state_file(self, index: int, first: int = 0) -> Path:
+        """Where the walk of the segment with this index stands, in the leg that begins at its frame `first`."""
+        return self.path / (f"state-{index:04d}-{first:05d}.npz" if first else f"state-{index:04d}.npz")
 
     @property
     def n_segments(self) -> int:

@@ -1,4 +1,4 @@
-"""The frames of one segment as grains: files that are finished one after the other, each with its record.
+"""The frames of one segment or leg as grains: files that are finished one after the other, each with its record.
 
 After each grain but the last, a state says where the walk stands, so that whoever has grain and state can resume.
 They are written into a work folder here, by a process that keeps them or by one that sends them to somebody else.
@@ -70,7 +70,7 @@ def render_segment(
     write: Callable[[Block], None],
     tell: OnEvent = lambda event: None,
 ) -> Grain:
-    """Make the frames of one segment as a single grain; its survey is made first if the job has none.
+    """Make the frames of one segment or leg as a single grain; its survey is made first if the job has none.
 
     Parameters
     ----------
@@ -98,14 +98,14 @@ def render_grains(
     finished: Callable[[Grain, Path | None], None] = lambda grain, state: None,
     tell: OnEvent = lambda event: None,
 ) -> None:
-    """Make what is left of one segment, a grain at a time, for somebody else who keeps the grains.
+    """Make what is left of one segment or leg, a grain at a time, for somebody else who keeps the grains.
 
     Parameters
     ----------
     work
         An existing folder, where the files of a grain are when `finished` is called; it may take them away.
     kept
-        The arrays of the state to resume from; None: the segment is made from its first frame on.
+        The arrays of the state to resume from; None: it is made from its first frame on.
     made
         Called with every block of frames, in order.
     finished
@@ -120,7 +120,7 @@ def render_grains(
     KeyError, TypeError, ValueError
         The arrays are something else.
     """
-    part, survey = job.whole_part, job.surveyed(walk, tell)
+    part, survey = job.frames, job.surveyed(walk, tell)
     state = None if kept is None else resumed_state(walk, job, survey, kept)
     first = part.begin if state is None else state.done
     with Closer(work, finished) as closer, SegmentFiles(walk, part, closer, first=first) as files:
@@ -131,12 +131,12 @@ def render_grains(
 
 
 class SegmentFiles:
-    """Writes the frames of one segment, a file a grain; what an error leaves unfinished is not kept.
+    """Writes the frames of one segment or leg, a file a grain; what an error leaves unfinished is not kept.
 
     Parameters
     ----------
     grains
-        Of the segment, that an earlier run has finished and that lie here.
+        Of the leg, that an earlier run has finished and that lie here.
     first
         The first frame to write, counted from the segment's; None: the one after those grains.
     """
@@ -176,7 +176,7 @@ class SegmentFiles:
             self._close(block.state)
 
     def finished(self) -> SegmentRecord:
-        """Finish the last grain; the record of the segment, which is on disk a little later."""
+        """Finish the last grain; the record of the leg, which is on disk a little later."""
         self._close(None)
         return SegmentRecord(index=self._part.index, grains=tuple(self._grains))
 
@@ -191,12 +191,12 @@ class SegmentFiles:
         return lasted_s >= GRAIN_S or (frames > GRAIN_FRAMES and lasted_s >= LEAST_GRAIN_S)
 
     def _close(self, state: SegmentState | None) -> None:
-        """End a grain; without a state after it, the segment is finished."""
+        """End a grain; without a state after it, the leg is finished."""
         writer, self._writer = self._writer, None
         if writer is None:
             return
         grain = self._known.grain(writer.path, self._first)
-        self._closer.close(writer, grain, self._part.index, None if state is None else state.arrays())
+        self._closer.close(writer, grain, self._part, None if state is None else state.arrays())
         self._grains.append(grain)
         self._known, self._began_s = _Measured(), time.monotonic()
 
@@ -230,11 +230,11 @@ class Closer:
             self._settle()
 
     def close(
-        self, writer: LosslessWriter, grain: Grain, segment: int, state: dict[str, NDArray[Any]] | None
+        self, writer: LosslessWriter, grain: Grain, part: SegmentPart, state: dict[str, NDArray[Any]] | None
     ) -> None:
         """Finish a grain's file, its record and the state after it in the background.
 
-        It waits for the grain before. Without a state, the segment is finished.
+        It waits for the grain before. Without a state, the leg is finished.
 
         Raises
         ------
@@ -245,16 +245,16 @@ class Closer:
             stack.push(writer.__exit__)  # if the one before failed, nobody else would end this one's encoder
             self._settle()
             stack.pop_all()
-        self._closing = self._pool.submit(self._close, writer, grain, segment, state)
+        self._closing = self._pool.submit(self._close, writer, grain, part, state)
 
     def _close(
-        self, writer: LosslessWriter, grain: Grain, segment: int, state: dict[str, NDArray[Any]] | None
+        self, writer: LosslessWriter, grain: Grain, part: SegmentPart, state: dict[str, NDArray[Any]] | None
     ) -> None:
         writer.__exit__(None, None, None)
         write_grain(grain)
-        file = self.work.state_file(segment)
+        file = self.work.state_file(*part.key)
         if state is not None:
-            write_state(self.work, segment, state)
+            write_state(self.work, part, state)
         else:
             file.unlink(missing_ok=True)
         self._finished(grain, None if state is None else file)

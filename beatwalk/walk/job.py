@@ -1,4 +1,4 @@
-"""A segment as a unit of work: all that its frames depend on, beside the model, and the survey of a whole song."""
+"""A segment or leg as a unit of work: all that its frames depend on, beside the model; and a whole song's survey."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from beatwalk.core import OnEvent
 from beatwalk.types import Float, Segment, SegmentPart, Storyboard, Targets
+from beatwalk.walk.legs import Leg
 from beatwalk.walk.noise import NoisePosition
 from beatwalk.walk.pilot import Pilot, wanted_steps
 from beatwalk.walk.segment_path import SegmentPath
@@ -18,28 +19,32 @@ from beatwalk.walk.walk import Walk
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentJob:
-    """All that a segment's frames depend on, beside storyboard and model. Segments can be rendered in any order."""
+    """All that the frames of a segment, or of a leg of it, depend on, beside storyboard and model.
+
+    Legs can be rendered in any order.
+    """
 
     segment: Segment
     steps: Float  # target speed of each step, the one onto the next keyframe included; shape (n_frames,)
     pilot: Pilot
     survey: SegmentSurvey | None = None  # None: it is made before the first frame
-    part: SegmentPart | None = None  # None: all of the segment's frames
+    part: SegmentPart | None = None  # None: all of the segment's frames, as one leg
 
     @property
     def begin(self) -> int:
         """First frame to make, counted from the segment's first."""
-        return 0 if self.part is None else self.part.begin
+        return self.frames.begin
 
     @property
     def end(self) -> int:
         """One past the last frame to make."""
-        return self.segment.n_frames if self.part is None else self.part.end
+        return self.frames.end
 
     @property
-    def whole_part(self) -> SegmentPart:
-        """The frames to make, as a part of the segment."""
-        return self.part or SegmentPart(segment=self.segment, begin=0, end=self.segment.n_frames)
+    def frames(self) -> SegmentPart:
+        """The frames to make, and their leg."""
+        whole = (0, self.segment.n_frames)
+        return self.part or SegmentPart(segment=self.segment, leg=whole, begin=0, end=self.segment.n_frames)
 
     @property
     def progress(self) -> Float:
@@ -51,13 +56,17 @@ class SegmentJob:
         progress[-1] = 1.0
         return progress
 
+    def leg(self, path: SegmentPath) -> Leg:
+        """The leg that these frames belong to, given the segment's path."""
+        return Leg.of(self.frames, path, self.progress, measured=self.pilot.song is not None)
+
     def surveyed(self, walk: Walk, tell: OnEvent = lambda event: None) -> SegmentSurvey:
         """The segment's survey, which is made if the job has none."""
         return self.survey or survey_segment(walk, self.pilot, self.segment, self.steps, tell)
 
 
 def segment_jobs(storyboard: Storyboard, targets: Targets, pilot: Pilot) -> list[SegmentJob]:
-    """The segments that are rendered, each ready to be surveyed and rendered by itself.
+    """The legs that are rendered, each ready to be rendered by itself, and to be surveyed with its segment.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def job_to_json(job: SegmentJob, storyboard: Storyboard) -> dict[str, Any]:
     """Write a job, and the storyboard that it belongs to, as plain data with a checksum."""
     data: dict[str, Any] = {
         "segment": job.segment.index,
-        "frames": None if job.part is None else [job.part.begin, job.part.end],
+        "frames": job.part and [job.part.begin, job.part.end, *job.part.leg],
         "steps": job.steps.tolist(),
         "pilot": pilot_to_json(job.pilot),
         "survey": job.survey and survey_to_json(job.survey),
@@ -53,9 +53,13 @@ def job_from_json(data: Mapping[str, Any]) -> tuple[SegmentJob, Storyboard]:
         raise ValueError("the checksum of this job differs, so it is damaged")
     storyboard = storyboard_from_json(data["storyboard"])
     segment = storyboard.segments[int(data["segment"])]
+    part = None
+    if data["frames"]:
+        begin, end, *leg = map(int, data["frames"])
+        part = SegmentPart(segment=segment, leg=(leg[0], leg[1]), begin=begin, end=end)
     job = SegmentJob(
         segment=segment,
-        part=data["frames"] and SegmentPart(segment=segment, begin=data["frames"][0], end=data["frames"][1]),
+        part=part,
         steps=np.array(data["steps"], np.float64),
         pilot=pilot_from_json(data["pilot"]),
         survey=data["survey"] and survey_from_json(data["survey"]),

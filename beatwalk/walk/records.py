@@ -1,8 +1,8 @@
 """The records of rendered frames: which files hold them, what was measured, and where the walk stands after them.
 
-The frames of a segment lie in one file, or in several that were finished one after the other (**grains**), each with
-a record. Frames without a record count for nothing. While a segment is not finished, its state lies beside them, so
-that the next run resumes after the last grain. Whatever is missing, damaged or of another render counts as not there.
+The frames of a leg lie in one file, or in several that were finished one after the other (**grains**), each with a
+record. Frames without a record count for nothing. While a leg is not finished, its state lies beside them, so that
+the next run resumes after the last grain. Whatever is missing, damaged or of another render counts as not there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Grain:
     path: Path
     first: int  # the first of them, counted from the segment's
     positions: Float  # shape (n_frames,), α of each
-    measured: Float  # shape (n_frames,), change from the frame before; NaN for the first that is made of a segment
+    measured: Float  # shape (n_frames,), change from the frame before; NaN for the first that is made of a leg
     ends: Float32  # shape (2, 96, 96, 3): first and last frame, reduced
     replaced: int = 0  # frames that a safety checker made black
 
@@ -44,7 +44,7 @@ class Grain:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentRecord:
-    """What is known about a finished segment, or about the part of it that a video needs."""
+    """What is known about a finished segment or leg, or about the part of it that a video needs."""
 
     index: int  # of the segment
     grains: tuple[Grain, ...]  # one after the other; at least one
@@ -113,7 +113,7 @@ def read_record(work: WorkFolder, part: SegmentPart) -> SegmentRecord | None:
 def read_begun(
     work: WorkFolder, part: SegmentPart, memory_bytes: float
 ) -> tuple[list[Grain], dict[str, NDArray[Any]] | None]:
-    """Read what is kept of a segment that is not finished: its grains, and the state after the last of them.
+    """Read what is kept of a leg that is not finished: its grains, and the state after the last of them.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def read_begun(
     -------
     No grain and None where nothing is kept.
     """
-    grains, file = _grains(work, part), work.state_file(part.index)
+    grains, file = _grains(work, part), work.state_file(*part.key)
     state = _arrays(file, int(STATE_BYTES + 2 * memory_bytes)) if grains else None
     if state is None or state.pop("checksum", np.zeros(0)).tobytes() != _state_checksum(work, file, state):
         return [], None
@@ -132,9 +132,9 @@ def read_begun(
     return (kept, state) if kept and kept[-1].last == int(state["done"]) else ([], None)
 
 
-def write_state(work: WorkFolder, index: int, state: Mapping[str, NDArray[Any]]) -> None:
-    """Keep where the walk of a segment stands, after its grains are recorded."""
-    file = work.state_file(index)
+def write_state(work: WorkFolder, part: SegmentPart, state: Mapping[str, NDArray[Any]]) -> None:
+    """Keep where the walk of a leg stands, after its grains are recorded."""
+    file = work.state_file(*part.key)
     with whole_or_nothing(file) as partial, partial.open("wb") as target:
         checksum = np.frombuffer(_state_checksum(work, file, state), np.uint8)
         np.savez(target, **state, checksum=checksum)  # type: ignore[arg-type]
@@ -185,7 +185,7 @@ def frames_there(work: WorkFolder, parts: Sequence[SegmentPart]) -> int:
         files = files_there(work, part)
         if files and files[-1][1] == part.end:
             count += part.n_frames
-        elif files and "done" in (state := _arrays(work.state_file(part.index), None, ("done",)) or {}):
+        elif files and "done" in (state := _arrays(work.state_file(*part.key), None, ("done",)) or {}):
             count += int(state["done"]) - part.begin
     return count
 

@@ -1,8 +1,9 @@
 """(Plan, Generator) → segments of pure frames on disk, resumable at every grain of a segment.
 
 Each segment depends on the plan, the model and the pilot alone, so segments can be surveyed and rendered in any order
-and by any process, and the result is the same. Each is surveyed just before its first frame. A segment's frames are
-recorded a **grain** at a time, with where the walk stands there, so that little is lost when the render is stopped.
+and by any process, and the result is the same. So can the legs of a long segment, once it is surveyed. A segment is
+surveyed just before its first frame. A leg's frames are recorded a **grain** at a time, with where the walk stands
+there, so that little is lost when the render is stopped.
 The files are those of `beatwalk.core.workfolder`.
 """
 
@@ -20,13 +21,14 @@ import numpy as np
 
 from beatwalk.core import Denoised, OnEvent, Rendered, WorkFolder
 from beatwalk.perception import change
-from beatwalk.types import Float, Storyboard, Targets
+from beatwalk.types import Float, SegmentPart, Storyboard, Targets
 from beatwalk.video import RenderedFrames
 from beatwalk.walk.blocks import memory_of, resumed_state, walk_blocks
 from beatwalk.walk.grains import Closer, SegmentFiles
 from beatwalk.walk.job import Survey, segment_jobs
 from beatwalk.walk.pilot import run_pilot
 from beatwalk.walk.records import SegmentRecord, read_begun, read_record
+from beatwalk.walk.survey import SegmentSurvey
 from beatwalk.walk.survey_json import (
     pilot_from_json,
     pilot_to_json,
@@ -46,7 +48,7 @@ def render_segments(
     tell: OnEvent | None = None,
     sink: Callable[[RenderedFrames], None] | None = None,
 ) -> tuple[Survey, list[SegmentRecord]]:
-    """Render every segment that a video needs and that is not finished yet.
+    """Render every segment, or leg of it, that a video needs and that is not finished yet.
 
     Parameters
     ----------
@@ -68,46 +70,59 @@ def render_segments(
     tell, sink = tell or (lambda event: None), sink or (lambda frames: None)
     pilot = _kept(work, work.pilot_file, pilot_from_json, pilot_to_json, lambda: run_pilot(walk, targets, tell))
     total = plan.rendered_frames
-    records = {part.index: read_record(work, part) for part in plan.parts}
+    records = {part.key: read_record(work, part) for part in plan.parts}
     begun = {
-        part.index: ([], None) if records[part.index] is not None else read_begun(work, part, memory_of(plan))
+        part.key: ([], None) if records[part.key] is not None else read_begun(work, part, memory_of(plan))
         for part in plan.parts
     }
-    reused = sum(part.n_frames for part in plan.parts if records[part.index] is not None)
+    in_segment = dict.fromkeys((part.index for part in plan.parts), 0)
+    reused = sum(part.n_frames for part in plan.parts if records[part.key] is not None)
     done = reused = reused + sum(len(grain.positions) for grains, _ in begun.values() for grain in grains)
 
-    def told(segment: int, in_segment: int) -> None:
-        tell(Rendered(done=done, total=total, reused=reused, segment=segment, in_segment=in_segment))
+    def told(part: SegmentPart, in_leg: int) -> None:
+        tell(
+            Rendered(
+                done=done, total=total, reused=reused, segment=part.index, leg=part.leg[0], in_leg=in_leg,
+                in_segment=in_segment[part.index] + in_leg,
+            )
+        )  # fmt: skip
 
-    told(plan.parts[0].index, 0)
-    surveys = []
+    told(plan.parts[0], 0)
+    surveys = dict[int, SegmentSurvey]()
     with Closer(work) as closer:
         for job, part in zip(segment_jobs(plan, targets, pilot), plan.parts, strict=True):
-            make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(part.index)
-            survey = _kept(work, file, survey_from_json, survey_to_json, make)
-            surveys.append(survey)
-            job, (grains, kept) = replace(job, survey=survey), begun.pop(part.index)
-            if (there := records[part.index]) is not None:
+            if part.index not in surveys:
+                make, file = functools.partial(job.surveyed, walk, tell), work.survey_file(part.index)
+                surveys[part.index] = _kept(work, file, survey_from_json, survey_to_json, make)
+            survey = surveys[part.index]
+            job, (grains, kept) = replace(job, survey=survey), begun.pop(part.key)
+            if (there := records[part.key]) is not None:
                 grains = list(there.grains)
             for grain in grains:
                 sink(grain.path)
             if there is not None:
+                in_segment[part.index] += part.n_frames
                 continue
             state = None if kept is None else resumed_state(walk, job, survey, kept)
             begin = done - sum(len(grain.positions) for grain in grains)
             if grains:
-                told(part.index, done - begin)
+                told(part, done - begin)
             if state is not None and (controller := state.controller) is not None:
                 position, samples = controller.sampled, controller.made
-                tell(Denoised(segment=part.index, position=position, samples=samples, reused=True))
+                tell(
+                    Denoised(
+                        segment=part.index, leg=part.leg[0], position=position, samples=samples, reused=True
+                    )
+                )  # fmt: skip
             with SegmentFiles(walk, part, closer, grains) as files:
                 for block in walk_blocks(walk, job, survey, tell, state):
                     files.write(block)
                     sink(block.frames)
                     done += len(block.frames)
-                    told(part.index, done - begin)
-                records[part.index] = files.finished()
-    return Survey.of(pilot, surveys), [record for record in records.values() if record is not None]
+                    told(part, done - begin)
+                records[part.key] = files.finished()
+            in_segment[part.index] += part.n_frames
+    return Survey.of(pilot, surveys.values()), [record for record in records.values() if record is not None]
 
 
 def _kept(

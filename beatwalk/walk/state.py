@@ -1,4 +1,4 @@
-"""Where the walk of a segment stands between two blocks of frames, and that as arrays for a file.
+"""Where the walk of a leg stands between two blocks of frames, and that as arrays for a file.
 
 A walk that resumes from its state makes the same frames, bit for bit. All numbers are kept as they are; what lies on
 the generator's device comes back there.
@@ -25,7 +25,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentState:
-    """All that the next frames of a segment depend on, beside its job."""
+    """All that the next frames of a leg depend on, beside its job."""
 
     done: int  # frames of the segment, from its first one on
     last: Array  # the last of them, as `Pictures.reduced` gives it, shape (rows, columns, 3)
@@ -63,6 +63,7 @@ class SegmentState:
         reduced: Array,
         arc: ArcMap | None = None,
         progress: Float | None = None,
+        begin: int = 0,
         memory_bytes: float = np.inf,
         walked: float | None = None,
     ) -> SegmentState:
@@ -74,6 +75,8 @@ class SegmentState:
             An array of the kind of latents, and one of the kind of reduced pictures, for their place.
         arc, progress, memory_bytes, walked
             As `PaceController.begin` takes them; without feedback there are none.
+        begin
+            First frame of the leg, counted from the segment's first.
 
         Raises
         ------
@@ -100,7 +103,7 @@ class SegmentState:
                 alphas=arrays["alphas"], latents=latents, colors=colors, distances=arrays["distances"],
                 log_ratios=arrays["log_ratios"],
             ),
-            done=done,
+            done=done - begin,
             blocks=blocks,
             fresh=fresh,
             made=made,

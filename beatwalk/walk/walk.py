@@ -130,6 +130,7 @@ class Walk:
 
     def inputs_on(self, path: SegmentPath, alphas: Float) -> tuple[Array, Float]:
         """Noise, shape (n, …), and the progress of the prompt, shape (n,), at positions `alphas`."""
+        alphas = path.on_segment(alphas)
         return self.noise_on(path.noise, alphas), path.prompt_progress(alphas)
 
     def latents(self, segment: Segment, noise: Array, progress: Float, *, steps: int) -> Array:

@@ -77,28 +77,30 @@ class Growth:
     def __init__(self, plan: Plan, video: Path) -> None:
         work = WorkFolder(video)
         self._parts, self._n_frames = plan.parts, plan.timeline.n_frames
-        self._made: dict[int, int] = {}  # frames of each segment, from its first one on
+        self._made: dict[tuple[int, int], int] = {}  # one past the last frame of each leg that is there
         for part in plan.parts if work.is_ours else ():
             if files := files_there(work, part):
-                self._made[part.index] = files[-1][1]
+                self._made[part.key] = files[-1][1]
 
     def see(self, event: Rendered) -> int:
         """Take note of frames; returns the index of the last of them in the video, below 0 where it is not shown."""
-        self._made[event.segment] = max(self._made.get(event.segment, 0), event.in_segment)
-        first = next(part.segment.first for part in self._parts if part.index == event.segment)
-        return first + max(0, event.in_segment - 1)
+        key = event.segment, event.leg
+        self._made[key] = max(self._made.get(key, 0), event.leg + event.in_leg)
+        first = next(part.segment.first for part in self._parts if part.key == key)
+        return first + max(0, event.leg + event.in_leg - 1)
 
     @property
     def whole(self) -> int:
         """Number of segments that are finished."""
-        return sum(self._made.get(part.index, 0) >= part.end for part in self._parts)
+        unfinished = {part.index for part in self._parts if self._made.get(part.key, 0) < part.end}
+        return len({part.index for part in self._parts} - unfinished)
 
     def spans(self) -> list[tuple[int, int]]:
         """The frames of the video that are there, as half-open ranges that do not touch."""
         found: list[tuple[int, int]] = []
         for part in self._parts:
             first = max(0, part.segment.first + part.begin)
-            last = min(self._n_frames, part.segment.first + min(part.end, self._made.get(part.index, 0)))
+            last = min(self._n_frames, part.segment.first + min(part.end, self._made.get(part.key, 0)))
             if found and found[-1][1] == first and last > first:
                 found[-1] = found[-1][0], last
             elif last > first:

@@ -27,7 +27,7 @@ def test_every_event_has_a_json_form() -> None:
     assert b64decode(line.pop("preview")) == b"\xff\xd8"
     assert line == {
         "event": "rendered", "version": 1, "progress": 0.3333, "left_s": None, "done": 3, "total": 9, "reused": 1,
-        "segment": 0, "in_segment": 3, "frames_per_s": None,
+        "segment": 0, "in_segment": 3, "leg": 0, "in_leg": 0, "frames_per_s": None,
     }  # fmt: skip
     done = Done(output=Path("a b.mp4"), frames=1, reused=0, seconds=2.0, frames_per_s=0.5, softened=0, replaced=0)
     assert (done.to_json()["event"], done.to_json()["output"]) == ("done", "a b.mp4")

@@ -183,7 +183,9 @@ def test_growth_joins_segments_that_touch(tmp_path: Path) -> None:
     assert growth.spans() == []
 
     def made(index: int, count: int) -> int:
-        event = Rendered(done=1, total=160, reused=0, segment=index, in_segment=count, progress=0.1, left_s=None)
+        event = Rendered(
+            done=1, total=160, reused=0, segment=index, in_segment=count, in_leg=count, progress=0.1, left_s=None
+        )
         return growth.see(event)
 
     assert made(1, 4) == second.first + 3
