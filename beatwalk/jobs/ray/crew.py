@@ -26,7 +26,7 @@ from beatwalk.jobs.ray.pieces import stored
 from beatwalk.jobs.ray.rendering import RayRenderer
 from beatwalk.jobs.ray.schedule import next_segment
 from beatwalk.jobs.ray.storage import Storage
-from beatwalk.jobs.ray.tasks import Task
+from beatwalk.jobs.ray.tasks import ATTEMPTS, Task
 from beatwalk.jobs.ray.uploads import Uploads
 from beatwalk.jobs.ray.versions import other_pictures, other_versions, versions_here
 from beatwalk.jobs.ray.worker import SegmentWorker
@@ -34,7 +34,6 @@ from beatwalk.models import ModelPart, ModelRequest, fingerprint_of, must_downlo
 from beatwalk.types import ModelInfo, Plan
 from beatwalk.walk import storyboard_to_json
 
-ATTEMPTS = 3  # failures after which a segment is given up, and segments that fail after which a worker is
 LOOK_S = 2.0  # between two looks at the size of the cluster
 PATIENCE_S = 30.0  # for the first worker, or for one beside those that were refused
 DOWNLOADS = 8  # of segments at once
@@ -208,7 +207,7 @@ class RayCrew:
         with self._abandoning():
             while waiting or self._arriving or any(member.task for member in self._members):
                 self._turn(waiting)
-                for task in [task for task in waiting if len(task.failures) >= ATTEMPTS]:
+                for task in [task for task in waiting if task.is_given_up]:
                     waiting.remove(task)
                     given_up.append(task)
                     self._tell(Note(text=f"{task.name} is given up after {ATTEMPTS} attempts: {task.failures[-1]}"))
@@ -340,7 +339,8 @@ class RayCrew:
 
     def _next(self, member: Member, waiting: list[Task]) -> Task | None:
         """The task for a worker; one that it failed at is left to those who did not."""
-        fit = [task for task in waiting if task.name not in member.failed or not self._untried(task)]
+        ready = [task for task in waiting if task.is_ready]
+        fit = [task for task in ready if task.name not in member.failed or not self._untried(task)]
         return fit[next_segment([task.frames for task in fit], self.size)] if fit else None
 
     def _untried(self, task: Task) -> bool:

@@ -29,7 +29,7 @@ from beatwalk.jobs.ray.pieces import pieces_in
 from beatwalk.jobs.ray.piloting import pilot_by
 from beatwalk.jobs.ray.tasks import Task, Telling
 from beatwalk.models import count_cuda_devices
-from beatwalk.types import Plan, SegmentPart, Targets
+from beatwalk.types import Plan, Segment, SegmentPart, Targets
 from beatwalk.walk import (
     Grain,
     Pilot,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from beatwalk.jobs.ray.crew import Member, RayCrew
 
+Key = tuple[int, int]  # of a leg, as `SegmentPart.key` has it
 NOT_WHOLE = "what it sent is not whole"
 
 
@@ -100,11 +101,8 @@ class RayRenderer:
         pilot = self._pilot(targets, work, tell)
         told = ray.put(json.dumps(pilot_to_json(pilot)).encode())
         film = _Film(self.plan, work, tell, sink)
-        tasks: list[Task] = []
-        for job, part in zip(segment_jobs(self.plan, targets, pilot), self.plan.parts, strict=True):
-            if (task := film.task_of(job, part, told, previews=self.previews)) is not None:
-                tasks.append(task)
-        film.tell_progress(self.plan.parts[0].index)
+        tasks = film.tasks(segment_jobs(self.plan, targets, pilot), told, previews=self.previews)
+        film.tell_progress(self.plan.parts[0])
         film.hand_over()
         self._done(tasks)
         return film.whole(pilot)
@@ -131,66 +129,83 @@ class _Film:
 
     def __init__(self, plan: Plan, work: WorkFolder, tell: OnEvent, sink: Sink) -> None:
         self.plan, self.work, self.tell, self.sink = plan, work, tell, sink
-        self.records = {part.index: read_record(work, part) for part in plan.parts}
+        self.parts = plan.parts
+        self.records = {part.key: read_record(work, part) for part in self.parts}
         self.surveys: dict[int, SegmentSurvey | None] = {
-            part.index: read_kept(work, work.survey_file(part.index), survey_from_json) for part in plan.parts
+            segment.index: read_kept(work, work.survey_file(segment.index), survey_from_json)
+            for segment in plan.rendered_segments
         }
-        whole = sum(part.n_frames for part in plan.parts if self.records[part.index] is not None)
-        begun = [part for part in plan.parts if self.records[part.index] is None]
-        self.grains: dict[int, list[Grain]] = {}  # of those
+        whole = sum(part.n_frames for part in self.parts if self.records[part.key] is not None)
+        begun = [part for part in self.parts if self.records[part.key] is None]
+        self.grains: dict[Key, list[Grain]] = {}  # of those
         for part in begun:
             self._read_begun(part)
-        self.kept = {index: _frames_of(grains) for index, grains in self.grains.items()}  # by an earlier run
-        self.made = dict(self.kept)  # frames of those segments by now
+        self.kept = {key: _frames_of(grains) for key, grains in self.grains.items()}  # by an earlier run
+        self.made = dict(self.kept)  # frames of those legs by now
         self.reused = whole + sum(self.kept.values())
-        self._handed = plan.parts[0].index  # the segment whose frames come next, and the first of them
-        self._handed_frame = plan.parts[0].begin
+        self._handed = 0  # the part whose frames come next, and the first of them
+        self._handed_frame = self.parts[0].begin
 
-    def task_of(self, job: SegmentJob, part: SegmentPart, pilot: Any, *, previews: bool) -> Task | None:
-        """What is left to do for a segment; None if nothing is."""
-        index = job.segment.index
-        common: dict[str, Any] = {
-            "name": f"segment {index + 1}", "order": index, "segment": index, "film": self, "told": self.tell,
-        }  # fmt: skip
-        if self.records[index] is None:
-            left = part.n_frames - self.kept[index]
-            return _Rendering(
-                method="render", arguments=(), frames=left, job=job, of=part, pilot=pilot, previews=previews, **common
-            )
-        if self.surveys[index] is not None:
-            return None
-        return _Surveying(method="survey", arguments=(pilot, self.told_of(job)), **common)
+    def tasks(self, jobs: Sequence[SegmentJob], pilot: Any, *, previews: bool) -> list[Task]:
+        """What is left to do for the legs, in order; before those of a long segment comes its survey."""
+        tasks, surveying = list[Task](), dict[int, Task]()
+        for job, part in zip(jobs, self.parts, strict=True):
+            index, left, common = part.index, self.records[part.key] is None, self._common(part, len(tasks))
+            if self.surveys[index] is None and index not in surveying and not (left and part.is_segment):
+                surveying[index] = _Surveying(
+                    name=f"survey of segment {index + 1}", method="survey", arguments=(pilot, self.told_of(job)),
+                    frames=self._surveying_frames(part.segment), **common,
+                )  # fmt: skip
+                tasks.append(surveying[index])
+            if left:
+                where = "" if part.is_segment else f" from its frame {part.leg[0]} on"
+                rendering = _Rendering(
+                    name=f"segment {index + 1}{where}", method="render", arguments=(), leg=part.leg[0],
+                    frames=part.n_frames - self.kept[part.key], job=job, of=part, pilot=pilot, previews=previews,
+                    survey=surveying.get(index), **common,
+                )  # fmt: skip
+                tasks.append(rendering)
+        return tasks
+
+    def _common(self, part: SegmentPart, order: int) -> dict[str, Any]:
+        return {"segment": part.index, "order": order, "film": self, "told": self.tell}
+
+    def _surveying_frames(self, segment: Segment) -> float:
+        """Frames' time until a segment that is surveyed now can be finished, if its legs are rendered at once."""
+        longest = max(leg.n_frames for leg in self.plan.legs_of(segment))
+        return longest + self.plan.settings.feedback.probe_share * segment.n_frames
 
     def told_of(self, job: SegmentJob) -> bytes:
-        """What a worker needs to know of a segment beside the pilot: JSON."""
+        """What a worker needs to know of a leg beside the pilot: JSON."""
         survey = self.surveys[job.segment.index]
         told = {
             "segment": job.segment.index,
+            "leg": job.frames.leg[0],
             "steps": job.steps.tolist(),
             "survey": survey and survey_to_json(survey),
         }
         return json.dumps(told).encode()
 
     def resumed(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
-        """The state after the grains of a segment that are kept, which are counted; None where there are none."""
+        """The state after the grains of a leg that are kept, which are counted; None where there are none."""
         state = self._read_begun(part)
-        self.made[part.index] = _frames_of(self.grains[part.index])
+        self.made[part.key] = _frames_of(self.grains[part.key])
         return state
 
     def _read_begun(self, part: SegmentPart) -> dict[str, NDArray[Any]] | None:
-        self.grains[part.index], state = read_begun(self.work, part, memory_of(self.plan))
+        self.grains[part.key], state = read_begun(self.work, part, memory_of(self.plan))
         return state
 
     def keep_grain(self, part: SegmentPart, grain: Grain, state: dict[str, NDArray[Any]]) -> None:
-        """Keep where the walk of a segment stands after a grain that is whole, and hand over what can be."""
-        write_state(self.work, part.index, state)
-        self.grains[part.index].append(grain)
+        """Keep where the walk of a leg stands after a grain that is whole, and hand over what can be."""
+        write_state(self.work, part, state)
+        self.grains[part.key].append(grain)
         self.hand_over()
 
-    def count(self, index: int, frames: int) -> int:
-        """Count frames that were made of a segment; returns how many there are of it."""
-        self.made[index] += frames
-        return self.made[index]
+    def count(self, part: SegmentPart, frames: int) -> int:
+        """Count frames that were made of a leg; returns how many there are of it."""
+        self.made[part.key] += frames
+        return self.made[part.key]
 
     def keep_survey(self, index: int, text: str) -> None:
         """Keep a segment's survey."""
@@ -199,26 +214,26 @@ class _Film:
         self.work.keep(self.work.survey_file(index), survey_to_json(survey))
 
     def keep_record(self, part: SegmentPart) -> bool:
-        """Believe a segment's files if they are whole, and hand over what can be."""
-        self.records[part.index] = read_record(self.work, part)
-        self.work.state_file(part.index).unlink(missing_ok=True)
+        """Believe a leg's files if they are whole, and hand over what can be."""
+        self.records[part.key] = read_record(self.work, part)
+        self.work.state_file(*part.key).unlink(missing_ok=True)
         self.hand_over()
-        return self.records[part.index] is not None
+        return self.records[part.key] is not None
 
     def hand_over(self) -> None:
         """Give the frames that are next in the video to whoever finishes them.
 
-        Of a segment that is not finished, these are the grains with which any other worker would resume.
+        Of a leg that is not finished, these are the grains with which any other worker would resume.
 
         Raises
         ------
         OutputError
             What was given already has been damaged since, and was made again in other grains.
         """
-        parts = {part.index: part for part in self.plan.parts}
-        while (part := parts.get(self._handed)) is not None:
-            record = self.records[part.index]
-            for grain in self.grains[part.index] if record is None else record.grains:
+        while self._handed < len(self.parts):
+            part = self.parts[self._handed]
+            record = self.records[part.key]
+            for grain in self.grains[part.key] if record is None else record.grains:
                 if grain.first < self._handed_frame < grain.last:
                     raise OutputError(f"{grain.path}: was damaged during the render; the same command resumes it")
                 if grain.first == self._handed_frame:
@@ -227,15 +242,16 @@ class _Film:
             if record is None:
                 return
             self._handed += 1
-            self._handed_frame = parts[self._handed].begin if self._handed in parts else 0
+            self._handed_frame = self.parts[self._handed].begin if self._handed < len(self.parts) else 0
 
-    def tell_progress(self, index: int, preview: bytes | None = None) -> None:
-        """Tell how many frames there are, the newest of them in this segment."""
+    def tell_progress(self, part: SegmentPart, preview: bytes | None = None) -> None:
+        """Tell how many frames there are, the newest of them in this leg."""
         done = self.reused + sum(self.made.values()) - sum(self.kept.values())
+        in_segment = sum(self.made.get(leg.key, leg.n_frames) for leg in self.parts if leg.index == part.index)
         self.tell(
             Rendered(
-                done=done, total=self.plan.rendered_frames, reused=self.reused, segment=index,
-                in_segment=self.made.get(index, 0), preview=preview,
+                done=done, total=self.plan.rendered_frames, reused=self.reused, segment=part.index,
+                in_segment=in_segment, leg=part.leg[0], in_leg=self.made.get(part.key, 0), preview=preview,
             )
         )  # fmt: skip
 
@@ -291,13 +307,17 @@ class _Arrival:
 
 @dataclass(eq=False, kw_only=True)
 class _Rendering(Telling):
-    """Surveys and renders a segment, whose grains arrive one by one; a lost worker costs the one under way."""
+    """Renders a leg, whose grains arrive one by one; a lost worker costs the one under way.
+
+    A leg that is a whole segment is surveyed first, if need be.
+    """
 
     film: _Film
     job: SegmentJob
     of: SegmentPart
     pilot: Any  # a reference
     previews: bool
+    survey: Task | None = None  # of its segment, which the legs of a long one wait for
     began: float = 0.0
     _next: _Arrival = field(default_factory=_Arrival)
     _arrived: list[_Arrival] = field(default_factory=list)  # that the worker has told all of
@@ -307,6 +327,12 @@ class _Rendering(Telling):
     def is_here(self) -> bool:
         """Whether the frames are on this machine."""
         return all(one.is_here for one in self._arrived)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its segment is surveyed; where nobody could survey it, whoever renders a leg tries again."""
+        survey = self.survey
+        return survey is None or self.film.surveys[self.of.index] is not None or survey.is_given_up
 
     def begin(self) -> None:
         """Resume after the grains that are kept."""
@@ -324,10 +350,10 @@ class _Rendering(Telling):
             self.film.keep_survey(self.of.index, data)
         elif kind == "rendered":
             count, preview = data
-            made = self.film.count(self.of.index, count)
+            made = self.film.count(self.of, count)
             seconds = time.monotonic() - self.began
             crew.status(member, done=made / self.of.n_frames, frames_per_s=made / seconds if seconds > 0 else None)
-            self.film.tell_progress(self.of.index, preview)
+            self.film.tell_progress(self.of, preview)
         elif kind == "frames":
             self._write(data)
         elif kind == "stored":
@@ -346,7 +372,7 @@ class _Rendering(Telling):
             super().receive(crew, member, kind, data)
 
     def keep(self) -> str:
-        """Keep the grains that are left; the segment is whole then."""
+        """Keep the grains that are left; the leg is whole then."""
         self._keep_grains()
         if self._problem or self._arrived:
             return self._problem or NOT_WHOLE

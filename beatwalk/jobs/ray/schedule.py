@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from math import inf
 
 from beatwalk.preflight import FINISHING
 from beatwalk.types import Plan
@@ -12,7 +13,7 @@ STRAGGLES = 0.5  # of a worker's share of the work that is left: a segment this 
 
 
 def next_segment(frames: Sequence[float], workers: int) -> int:
-    """Which of the waiting segments to start, given their numbers of frames in the order of the video.
+    """Which of the waiting segments or legs to start, given their numbers of frames in the order of the video.
 
     A long segment that starts last would hold the end while other workers wait. So the longest one starts as soon as
     it is long beside each worker's share of what is left; until then the first one does, so that frames can be
@@ -22,24 +23,36 @@ def next_segment(frames: Sequence[float], workers: int) -> int:
     return longest if frames[longest] * workers >= STRAGGLES * sum(frames) else 0
 
 
-def time_of(costs: Sequence[float], workers: int, frames: Sequence[float] | None = None) -> float:
-    """Time until the last segment is rendered by the rule above, if all workers are idle at first.
+def time_of(
+    costs: Sequence[float],
+    workers: int,
+    frames: Sequence[float] | None = None,
+    after: Sequence[int | None] | None = None,
+) -> float:
+    """Time until the last task is done by the rule above, if all workers are idle at first.
 
     Parameters
     ----------
     costs
-        Of each segment, in units of time.
+        Of each task, in units of time.
     frames
-        What the rule knows of each segment; None: its cost.
+        What the rule knows of each task; None: its cost.
+    after
+        Which task each one waits for, such as a leg for its segment's survey; None: it waits for none.
     """
-    idle, waiting, end = [0.0] * workers, list(range(len(costs))), 0.0
+    idle, waiting, ends = [0.0] * workers, list(range(len(costs))), dict[int, float]()
     known = costs if frames is None else frames
     while waiting:
         now = heapq.heappop(idle)
-        done = now + costs[waiting.pop(next_segment([known[i] for i in waiting], workers))]
-        end = max(end, done)
-        heapq.heappush(idle, done)
-    return end
+        ready = [i for i in waiting if after is None or (first := after[i]) is None or ends.get(first, inf) <= now]
+        if not ready:  # what the others wait for is under way
+            heapq.heappush(idle, min(end for end in ends.values() if end > now))
+            continue
+        task = ready[next_segment([known[i] for i in ready], workers)]
+        waiting.remove(task)
+        ends[task] = now + costs[task]
+        heapq.heappush(idle, ends[task])
+    return max(ends.values(), default=0.0)
 
 
 def estimated_s(plan: Plan, frame_s: float, *, workers: int, cores: int | None) -> float:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from beatwalk.jobs.ray.crew import Member, RayCrew
 
 
+ATTEMPTS = 3  # failures after which a task is given up
+
+
 @dataclass(eq=False, kw_only=True)
 class Task:
     """A call of a worker's method whose answers come as a stream."""
@@ -20,10 +23,20 @@ class Task:
     method: str
     arguments: Sequence[Any]
     order: int = 0  # in the video
-    frames: int = 1  # that it takes the time of, about
+    frames: float = 1  # that it takes the time of, about; with what can only begin after it
     segment: int | None = None  # counted from 0
     failures: list[str] = field(default_factory=list)  # who failed at it, and why
     answer: Any = None  # what was said last
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it has failed too often."""
+        return len(self.failures) >= ATTEMPTS
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can begin, because what it builds on is there."""
+        return True
 
     def begin(self) -> None:
         """A worker starts with it."""
@@ -51,6 +64,7 @@ class Telling(Task):
     """Tells how far a survey is; its last answer is JSON."""
 
     told: OnEvent
+    leg: int = 0  # the leg's first frame, counted from the segment's first
 
     def receive(self, crew: RayCrew, member: Member, kind: str, data: Any) -> None:
         """Tell, or take the answer."""
@@ -59,6 +73,6 @@ class Telling(Task):
             self.told(Surveying(segment=segment, done=data))
         elif kind == "denoised":
             position, samples = data
-            self.told(Denoised(segment=segment, position=position, samples=samples))
+            self.told(Denoised(segment=segment, leg=self.leg, position=position, samples=samples))
         else:
             self.answer = data

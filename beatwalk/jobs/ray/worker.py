@@ -187,7 +187,7 @@ class SegmentWorker:
         yield from _streamed(work)
 
     def survey(self, pilot: bytes, job: bytes) -> Iterator[Item]:
-        """Survey a segment whose frames are there already.
+        """Survey a segment, for its legs or because its frames are there already.
 
         Yields
         ------
@@ -201,12 +201,12 @@ class SegmentWorker:
         yield from _streamed(work)
 
     def render(self, pilot: bytes, job: bytes, kept: Sequence[Any], previews: bool) -> Iterator[Item]:
-        """Survey a segment and render what is left of it.
+        """Survey a segment, where that is not done, and render what is left of it or of one of its legs.
 
         Parameters
         ----------
         kept
-            References to pieces of the state to resume from; empty: the segment is made from its first frame on.
+            References to pieces of the state to resume from; empty: it is made from its first frame on.
 
         Yields
         ------
@@ -247,14 +247,14 @@ class SegmentWorker:
             shutil.rmtree(work.path, ignore_errors=True)
 
     def _job(self, pilot: bytes, job: bytes) -> SegmentJob:
-        """A segment's job; the pilot, which all segments of a video share, is read once."""
+        """A leg's job; the pilot, which all segments of a video share, is read once."""
         if self._pilot is None or self._pilot[0] != pilot:
             self._pilot = (pilot, pilot_from_json(json.loads(pilot)))
         data = json.loads(job)
         plan = self._ready().plan
         return SegmentJob(
             segment=plan.segments[int(data["segment"])],
-            part=next(part for part in plan.parts if part.index == int(data["segment"])),
+            part=next(part for part in plan.parts if part.key == (int(data["segment"]), int(data["leg"]))),
             steps=np.array(data["steps"], np.float64),
             pilot=self._pilot[1],
             survey=data["survey"] and survey_from_json(data["survey"]),

@@ -20,6 +20,7 @@ from tests.jobs.ray.fake_worker import FakeWorker
 from tests.songs import click_song
 
 SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
+IN_LEGS: dict[str, Any] = {"video": {"fps": 32}, "walk": {"leg_s": 0.5}}  # two each, of the first and last segment
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from beatwalk.models.fake import FakeGenerator
 from beatwalk.types import Plan
 from beatwalk.walk import grains
 from tests.helpers import decoded, names
-from tests.jobs.ray.conftest import crew_of, small_plan
+from tests.jobs.ray.conftest import IN_LEGS, crew_of, small_plan
 from tests.jobs.ray.fake_worker import FailingWorker, FakeWorker, MortalWorker, OldWorker, OtherWeightsWorker
 
 
@@ -36,9 +36,9 @@ def together(crew: RayCrew, plan: Plan, output: Path, **options: Any) -> api.Ren
     return api.run(api.RenderRequest(plan=plan, output=output, **options), crew=crew, on_event=on_event)
 
 
-@pytest.mark.parametrize("settings", [{"picture": True}, {"picture": True, "walk": {"loop": True}}])
+@pytest.mark.parametrize("settings", [{"picture": True}, {"picture": True, "walk": {"loop": True}}, IN_LEGS])
 def test_workers_make_the_same_video(crew: RayCrew, tmp_path: Path, settings: dict[str, Any]) -> None:
-    """Frame for frame, with feedback and a picture keyframe, in a loop too; what is measured is the same."""
+    """Frame for frame, with a picture keyframe, in a loop, and in legs too; what is measured is the same."""
     plan = small_plan(tmp_path, **settings)
     one, two = alone(plan, tmp_path / "one.mp4"), together(crew, plan, tmp_path / "two.mp4")
     np.testing.assert_array_equal(decoded(tmp_path / "one.mp4"), decoded(tmp_path / "two.mp4"))
@@ -60,14 +60,15 @@ def test_all_is_told_across_workers(crew: RayCrew, tmp_path: Path) -> None:
     assert all(event.node and event.device == "cpu" and event.frames_per_s for event in working)
 
 
-def test_what_one_began_the_other_resumes(crew: RayCrew, tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{}, {**IN_LEGS, "video": {"fps": 25}}])
+def test_what_one_began_the_other_resumes(crew: RayCrew, tmp_path: Path, settings: dict[str, Any]) -> None:
     """A render that workers began is resumed in one process, and the other way round."""
 
     def stop(event: Event) -> None:
-        if isinstance(event, Rendered) and event.done > 16:  # two segments at most are under way
+        if isinstance(event, Rendered) and event.done > event.total * 2 / 3:  # two segments at most are under way
             raise KeyboardInterrupt
 
-    plan = small_plan(tmp_path)
+    plan = small_plan(tmp_path, **settings)
     alone(plan, tmp_path / "whole.mp4")
     workers: Callable[..., api.RenderResult] = functools.partial(together, crew)
     pairs: list[tuple[Callable[..., api.RenderResult], ...]] = [(workers, alone), (alone, workers)]

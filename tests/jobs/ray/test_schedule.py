@@ -33,16 +33,39 @@ def test_segments_start_in_order_and_a_long_one_before_it_holds_the_end() -> Non
 def test_no_straggler_holds_the_end() -> None:
     """In order, the long segment at the end would begin at 40 and end at 120; it begins at once."""
     frames = [10] * 16 + [80]
-    assert simulated(Costs(frames=frames, segments=frames), 4) == pytest.approx(80, abs=1)
+    assert simulated(Costs(frames=frames, tasks=frames), 4) == pytest.approx(80, abs=1)
 
 
 def test_a_set_of_equal_segments_keeps_workers_busy() -> None:
     """709 segments, a prompt every four bars of a 90-minute set, and a pilot that all workers share."""
     pilot = [[1.75] * 16, [0.0], [4.25] * 89]
-    costs = Costs(frames=[183] * 709, segments=[183 * 1.15] * 709, pilot=pilot)
+    costs = Costs(frames=[183] * 709, tasks=[183 * 1.15] * 709, pilot=pilot)
     assert efficiency(costs, 64) > 0.9
     assert efficiency(costs, 256) > 0.75
     assert efficiency(costs.with_serial_pilot, 256) < 0.7
+
+
+@pytest.mark.parametrize(("n_segments", "n_frames", "n_legs"), [(355, 366, 2), (178, 732, 4)])
+def test_long_segments_in_legs_keep_workers_busy(n_segments: int, n_frames: int, n_legs: int) -> None:
+    """A prompt every eight or sixteen bars of the same set: each segment is surveyed, and then come its legs."""
+    tasks = list[tuple[float, float, int | None]]()
+    for _ in range(n_segments):
+        survey, leg = 0.15 * n_frames, n_frames / n_legs
+        tasks.extend([(survey + leg, survey, None), *[(leg, leg, len(tasks))] * n_legs])
+    frames, each, after = zip(*tasks, strict=True)
+    costs = Costs(frames=frames, tasks=each, after=after, pilot=[[1.75] * 16, [0.0], [4.25] * (n_segments // 8)])
+    assert efficiency(costs, 64) > 0.9
+    assert efficiency(costs, 256) > 0.75
+    whole = Costs(frames=[n_frames] * n_segments, tasks=[1.15 * n_frames] * n_segments, pilot=costs.pilot)
+    assert efficiency(whole, 256) < 0.75
+
+
+def test_a_task_waits_for_what_it_builds_on() -> None:
+    """Four legs after one survey: two workers need the survey's time and two legs' each; others begin meanwhile."""
+    after = [None, 0, 0, 0, 0]
+    assert time_of([3, 10, 10, 10, 10], 2, after=after) == 23
+    assert time_of([3, 10, 10, 10, 10], 8, after=after) == 13
+    assert time_of([3, 10, 10, 10, 10, 20], 2, after=[*after, None]) == 33
 
 
 def test_an_estimate_counts_workers_and_what_they_share(tmp_path: Path) -> None:
