@@ -74,7 +74,7 @@ def test_legs_wait_for_their_survey_and_are_the_same(worker: FakeWorker, tmp_pat
         "render",
     ]
     assert len({task.name for task in tasks}) == len(tasks)
-    worker.prepare(json.dumps(storyboard_to_json(plan)).encode(), OPTIONS, {}, 1)
+    worker.prepare(json.dumps(storyboard_to_json(plan)).encode(), OPTIONS, {}, 1, "[]")
     if given_up:
         first = tasks.pop(0)
         first.failures.extend(["nobody could"] * ATTEMPTS)
