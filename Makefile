@@ -55,8 +55,8 @@ test: $(STAMP)  ## run the quick tests (minutes)
 test-all: $(STAMP)  ## run the slow tests too, with coverage
 	$(PYTEST) --cov --cov-report= -m 'not gpu'
 
-test-ray: $(STAMP)  ## install Ray (80 MB) and run the tests that start clusters on this machine
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]'
+test-ray: $(STAMP)  ## install Ray (80 MB) and a bucket to try (90 MB); run the tests that start clusters on this machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]' 'moto[server]' s3fs
 	$(BIN)/python -m pytest -m 'not gpu' tests/jobs/ray
 
 check: $(STAMP)  ## format, lint and strict types

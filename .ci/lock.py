@@ -26,9 +26,9 @@ TORCH = """\
 
 def locked() -> list[str]:
     """Resolve; one entry of several lines for each package."""
-    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--extra", "docs", "--universal"]
+    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--extra", "docs", "--extra", "ray"]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--constraint", "constraints.txt"]
-    command += ["--python-version", PYTHON]
+    command += ["--universal", "--python-version", PYTHON]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return re.findall(r"^\S.*(?:\n .*)*\n", printed, re.MULTILINE)
 
