@@ -1,6 +1,6 @@
 """What Ray costs on one worker, and what two workers gain: one thread each, nano, in turns.
 
-python -m tests.benchmarks.ray_speedup [--seconds 36] [--every 6] [--size 256x256] [--runs 3]
+python -m tests.benchmarks.ray_speedup [--seconds 36] [--every 6] [--size 256x256] [--steps 20] [--runs 3]
 
 Wall time counts from the first survey to the finished file; loading and starting workers are apart. CPU time is that
 of all processes together, Ray's own included, and says what the neighbours of a shared machine hide.
@@ -67,8 +67,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=36, help="of the song")
     parser.add_argument("--every", type=int, default=6, help="seconds between prompts; 4 bars at 126 BPM are 7.6")
     parser.add_argument("--size", default="256x256")
+    parser.add_argument("--steps", type=int, help="of a picture; nano has 4, other models 20 and more")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
+    asked = {"video": {"size": given.size}, "model": {"steps": given.steps}}
     os.environ["OMP_NUM_THREADS"] = "1"
     use_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +81,7 @@ def main() -> None:
             for i, second in enumerate(range(0, given.seconds, given.every))
         ]
         plan = api.plan(
-            song, prompts, overrides=[{"video": {"size": given.size}}],
+            song, prompts, overrides=[asked],
             analysis=known_analysis(duration_s=given.seconds, path=song),
         )  # fmt: skip
         took: dict[int, list[Took]] = {0: [], 1: [], 2: []}
