@@ -19,6 +19,8 @@ from tests.helpers import known_analysis
 from tests.jobs.ray.fake_worker import FakeWorker
 from tests.songs import click_song
 
+# Ray's token lies in the home folder, and some nodes here have homes of their own. Ray reads this once in a process.
+os.environ["RAY_AUTH_MODE"] = "disabled"
 SMALL: dict[str, Any] = {"video": {"fps": 8, "size": "64x48"}}
 IN_LEGS: dict[str, Any] = {"video": {"fps": 32}, "walk": {"leg_s": 0.5}}  # two each, of the first and last segment
 

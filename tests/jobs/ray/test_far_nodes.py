@@ -74,11 +74,9 @@ class Machines:
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """One cluster for all tests here."""
     ray.shutdown()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token lies in the home folder, of which every node has another
-        made = Machines(tmp_path_factory.mktemp("far"))
-        yield made
-        made.end()
+    made = Machines(tmp_path_factory.mktemp("far"))
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -116,9 +116,8 @@ def node(*options: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("alone_first")
-def test_ray_start_twice_and_the_command_line_on_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_start_twice_and_the_command_line_on_both(tmp_path: Path) -> None:
     """`ray start` twice on loopback, then `beatwalk plan.json --ray HOST:PORT`."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home folder
     plan = small_plan(tmp_path)
     write_json(tmp_path / "plan.json", plan_to_json(plan))
     with socket.create_server(("127.0.0.1", 0)) as free:
