@@ -23,7 +23,7 @@ from tests.web.browser import DESKTOP, PATIENCE_MS, PHONE, Served, now_s, open_b
 from tests.web.conftest import make_known
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -362,6 +362,24 @@ def test_two_tabs_show_the_same(served: Served, window: Open) -> None:
     until(two, "project.heard.beats.length === 79")
     two.click("#undo")
     until(one, "project.heard.beats.length === 40")
+
+
+def test_a_change_is_seen_that_was_made_before_the_tab_could_hear_of_it(served: Served, window: Open) -> None:
+    """Between what a tab was given when it opened and its first word from the server."""
+    in_known(served)
+    one, two = window("project=known"), window()
+    held: list[Route] = []
+    two.route("**/api/events", lambda route: held.append(route))
+    two.goto(one.url)
+    two.wait_for_selector(".block >> nth=2")
+    while not held:
+        two.wait_for_timeout(50)
+    one.click("#tab-beat")
+    one.click("[data-name=Double]")
+    until(one, "project.heard.beats.length === 79")
+    assert two.evaluate("async () => (await import('/static/js/store.js')).store.project.heard.beats.length") == 40
+    held.pop().continue_()
+    until(two, "project.heard.beats.length === 79")
 
 
 def test_a_render_outlives_the_page_and_the_server(served: Served, window: Open) -> None:

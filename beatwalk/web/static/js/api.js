@@ -55,17 +55,18 @@ export function upload(path, file, progress = () => {}) {
 }
 
 /**
- * Follows what happens on the server. After an interruption `again` is called, because events were missed.
+ * Follows what happens on the server. Once it is heard, `catchUp` is called, because what happened before was missed: at first
+ * (true), and after each interruption (false).
  * @param {(event: any) => void} see
- * @param {() => void} again
+ * @param {(first: boolean) => void} catchUp
  */
-export function follow(see, again) {
+export function follow(see, catchUp) {
   const stream = new EventSource("/api/events");
   let greeted = false;
   stream.onmessage = (message) => {
     const event = JSON.parse(message.data);
     if (event.kind === "hello" || event.kind === "lagging") {
-      if (greeted) again();
+      catchUp(!greeted);
       greeted = true;
     } else see(event);
   };

@@ -101,9 +101,9 @@ async function open(id) {
   store.take(project);
   store.tell("project");
   if (project.song) player.audio.src = `/api${store.path}/sound`;
-  follow(see, () => {
+  follow(see, (first) => {
     store.reload().catch(() => {});
-    store.tell("song");
+    if (!first) store.tell("song");
   });
   takeDrops((files) => {
     const prompts = files.find((file) => file.name.toLowerCase().endsWith(".txt"));
