@@ -279,6 +279,8 @@ class RayCrew:
             time.sleep(SHORT_S)
             return
         if not pending:
+            if not waiting and any(member.state == "idle" for member in self._members):
+                return  # what arrived last was the end of the work
             raise self._no_worker()
         happened, _ = ray.wait(list(pending), num_returns=1, timeout=SHORT_S if self._arriving else TURN_S)
         if happened:

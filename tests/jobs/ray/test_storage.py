@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,4 +185,19 @@ def test_segments_travel_through_a_storage(
         event for event in told if isinstance(event, WorkerStatus) and event.state == "working" and not event.done
     ]
     assert len([event for event in begun if event.segment is not None]) == 5  # four segments, and one of them again
+    assert not list((tmp_path / "shared").iterdir())
+
+
+def test_what_was_made_last_may_arrive_late(stored: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All workers are idle by then, and none of them is missed."""
+    take = Storage.take
+
+    def slowly(storage: Storage, name: str, file: Path) -> None:
+        time.sleep(0.5)
+        take(storage, name, file)
+
+    monkeypatch.setattr(Storage, "take", slowly)
+    with crew_of(stored) as crew:
+        api.run(api.RenderRequest(plan=small_plan(tmp_path), output=tmp_path / "out.mp4"), crew=crew)
+    assert len(decoded(tmp_path / "out.mp4")) == 24
     assert not list((tmp_path / "shared").iterdir())
