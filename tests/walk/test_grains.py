@@ -19,19 +19,15 @@ from beatwalk.walk import (
     frames_there,
     grains,
     read_record,
-    render_segments,
     run_pilot,
     segment_jobs,
     state_from_bytes,
 )
 from beatwalk.walk.walk import Walk
 from tests.helpers import known_plan
+from tests.walk.stopping import SPEED, StoppedError, rendered
 
 N_FRAMES, STOPPED_AT = 96, 70  # of one segment
-
-
-class StoppedError(Exception):
-    """As Ctrl-C."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,25 +45,8 @@ def nano() -> Generator:
 
 def walk_with(generator: Generator, **settings: Any) -> Walk:
     """One segment, whose speed follows the beats."""
-    speed = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
-    plan = known_plan(prompts=("a red sea",), n_frames=N_FRAMES, walk={"speed": speed}, **settings)
+    plan = known_plan(prompts=("a red sea",), n_frames=N_FRAMES, walk={"speed": SPEED}, **settings)
     return Walk.of(plan=plan, generator=generator, size=(64, 64))
-
-
-def rendered(walk: Walk, work: WorkFolder, stop_at: int | None = None) -> list[Event]:
-    """Render, or stop as soon as so many frames are there; what was told."""
-    work.path.mkdir(parents=True, exist_ok=True)
-    told: list[Event] = []
-
-    def tell(event: Event) -> None:
-        told.append(event)
-        if stop_at is not None and isinstance(event, Rendered) and event.done >= stop_at:
-            raise StoppedError
-
-    plan = walk.plan
-    assert isinstance(plan, Plan)
-    render_segments(walk, walk_targets_of(plan), work, tell=tell)
-    return told
 
 
 def stopped(walk: Walk, work: WorkFolder, at: int = STOPPED_AT) -> None:

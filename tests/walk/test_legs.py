@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beatwalk.core import Denoised, Event, Rendered, WorkFolder
+from beatwalk.core import Denoised, Rendered, WorkFolder
 from beatwalk.models import Generator, ModelRequest, load_model
 from beatwalk.models.fake import FakeGenerator
 from beatwalk.plan import walk_targets_of
@@ -39,12 +39,7 @@ from beatwalk.walk.legs import between, landings
 from beatwalk.walk.noise import NoisePath, NoisePosition
 from beatwalk.walk.segment_path import SegmentPath
 from tests.helpers import known_plan
-
-SPEED = {"level": 0.3, "rules": [{"source": "beat", "release_ms": 300}]}
-
-
-class StoppedError(Exception):
-    """As Ctrl-C."""
+from tests.walk.stopping import SPEED, StoppedError, rendered
 
 
 def divided(n_frames: int = 96, leg_s: float = 1.0, **settings: Any) -> Plan:
@@ -62,20 +57,6 @@ def jobs_of(walk: Walk) -> list[SegmentJob]:
     """All legs, with their surveys."""
     targets = walk_targets_of(walk.plan)  # type: ignore[arg-type]
     return segment_jobs(walk.plan, targets, run_pilot(walk, targets))
-
-
-def rendered(walk: Walk, work: WorkFolder, stop_at: int | None = None) -> list[Event]:
-    """Render into a work folder, or stop as soon as so many frames are there; what was told."""
-    work.path.mkdir(parents=True, exist_ok=True)
-    told: list[Event] = []
-
-    def tell(event: Event) -> None:
-        told.append(event)
-        if stop_at is not None and isinstance(event, Rendered) and event.done >= stop_at:
-            raise StoppedError
-
-    render_segments(walk, walk_targets_of(walk.plan), work, tell=tell)  # type: ignore[arg-type]
-    return told
 
 
 def frames_in(work: WorkFolder, walk: Walk) -> Frames:

@@ -57,9 +57,9 @@ def kaleidoscope(c: Canvas) -> Layers:
 
     A small model does not learn to mirror, but it learns a layout that it sees often enough and always in one place.
     """
-    chosen = c.rand(0, len(GLASS)).flatten().tolist()
-    known = [torch.Generator(c.device).manual_seed(GLASS[min(int(one), len(GLASS) - 1)]) for one in chosen]
-    shown = [_glass(Canvas(1, c.height, c.width, one, c.zoom[i : i + 1])) for i, one in enumerate(known)]
+    chosen = c.whole(0, len(GLASS) - 1).flatten().tolist()
+    known = [torch.Generator(c.device).manual_seed(GLASS[int(one)]) for one in chosen]
+    shown = [_glass(Canvas(1, c.height, c.width, one)) for one in known]
     layers = {name: torch.cat([getattr(one, name) for one in shown]) for name in ("tone", "accent", "glow", "spark")}
     return Layers(**layers)
 

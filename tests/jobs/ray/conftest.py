@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.core import url_to_fs
 from PIL import Image
 
 from beatwalk import api
@@ -66,3 +67,9 @@ def small_plan(folder: Path, *, picture: bool = False, **settings: Any) -> Plan:
         prompts[1] = f"@0:01 a blue wood :: image={folder / 'picture.png'} strength=0.4"
     analysis = known_analysis(duration_s=4.0, path=song)
     return api.plan(song, prompts, overrides=[SMALL, settings], analysis=analysis, end_s=3.0, trust_paths=True)
+
+
+def left_in(url: str) -> list[str]:
+    """Names of what lies in a storage."""
+    files, root = url_to_fs(url, skip_instance_cache=True)  # what it remembers is nobody else's
+    return sorted(Path(path).name for path in files.ls(root, detail=False)) if files.exists(root) else []

@@ -16,7 +16,7 @@ from beatwalk.jobs.ray import Cluster
 from beatwalk.jobs.ray.storage import Storage
 from beatwalk.models.fake import FakeGenerator
 from tests.helpers import decoded
-from tests.jobs.ray.conftest import crew_of, small_plan
+from tests.jobs.ray.conftest import crew_of, left_in, small_plan
 from tests.jobs.ray.fake_worker import FakeWorker
 
 s3fs = pytest.importorskip("s3fs", reason="buckets need s3fs: make test-ray")
@@ -38,12 +38,6 @@ def bucket() -> Iterator[str]:
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir("night")
         yield "s3://night/of videos"
     store.stop()
-
-
-def left_in(url: str) -> list[str]:
-    """Names of what lies there."""
-    files = s3fs.S3FileSystem(skip_instance_cache=True)
-    return sorted(Path(path).name for path in files.find(url.removeprefix("s3://")))
 
 
 def test_files_travel_through_a_bucket(bucket: str, tmp_path: Path) -> None:

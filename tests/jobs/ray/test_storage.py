@@ -21,14 +21,8 @@ from beatwalk.jobs.ray.storage import Storage
 from beatwalk.jobs.ray.worker import SegmentWorker
 from beatwalk.models.fake import FakeGenerator
 from tests.helpers import decoded
-from tests.jobs.ray.conftest import crew_of, small_plan
+from tests.jobs.ray.conftest import crew_of, left_in, small_plan
 from tests.jobs.ray.fake_worker import ForgetfulWorker, SpoilingWorker
-
-
-def left_in(url: str) -> list[str]:
-    """Names of what lies there."""
-    files, root = fsspec.core.url_to_fs(url)
-    return sorted(Path(path).name for path in files.ls(root, detail=False)) if files.exists(root) else []
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
