@@ -44,6 +44,9 @@ _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
 _TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
 _AROUND = 4
+# Mean of the network's probabilities at a path's beats: 0.20 to 0.45 in twenty recordings of synthetic voices in ten
+# languages, 0.55 and more in chamber music whose tempo bends.
+_SURE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,8 +147,8 @@ def find_pulse(
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
     path = best_path(joint, downbeat_odds, dict(zip(METERS, _METER_FACTORS, strict=True)), tempi, bonus, decoding)
-    # in noise and pads the network sometimes finds a pulse; the tracker without a network does not
-    certain = bool(hint) or len(other.times_s) > 0
+    # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
+    certain = bool(hint) or len(other.times_s) > 0 or _is_sure(odds[path.frames])
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
     return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
 
@@ -245,6 +248,11 @@ def _observations(features: Features, activations: Activations, hint: Hint) -> t
             frames = np.arange(max(0, int((tap_s - 0.2) * FRAME_RATE_HZ)), min(n, int((tap_s + 0.2) * FRAME_RATE_HZ)))
             beat[frames] += _TAP_ODDS * np.exp(-0.5 * ((frames / FRAME_RATE_HZ - tap_s) / _TAP_S) ** 2)
     return beat.astype(np.float32), np.log(share / (1 - share)).astype(np.float32)
+
+
+def _is_sure(odds: Float32) -> bool:
+    """Whether the network believes in a path by itself, by its log odds at the path's beats."""
+    return len(odds) > 0 and float(_probability(odds).mean()) > _SURE
 
 
 def _probability(odds: Float | Float32) -> Float:

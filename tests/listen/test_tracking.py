@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from beatwalk.listen.beats import no_beats
 from beatwalk.listen.features import extract_features
-from beatwalk.listen.network import run_network
+from beatwalk.listen.network import NET_RATE_HZ, Activations, run_network
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.tracking import Hint, Rhythm, track_rhythm
 from tests.listen.test_librosa_tracker import noise, one_beat, pad
@@ -23,6 +24,19 @@ def rhythm_of(samples: Samples) -> Rhythm:
 def test_nothing_that_pulses_has_no_beats(samples: Samples) -> None:
     """Silence, noise, a pad, a single click."""
     assert not len(rhythm_of(samples).beats.times_s)
+
+
+@pytest.mark.parametrize(("odds", "believed"), [(3.0, True), (-1.0, False)])
+def test_a_pulse_that_bends_needs_a_sure_network(odds: float, believed: bool) -> None:
+    """Where the tracker without a network hears nothing, as in chamber music and in speech, the network decides."""
+    features = extract_features(audio_of(np.tile(noise(), 2)))
+    beats_s = 1.0 + np.cumsum(0.5 + 0.06 * np.sin(np.arange(54) / 2.0))
+    beat = np.full(features.n_frames // 2, -4.0, np.float32)
+    beat[np.rint(beats_s[beats_s < 27] * NET_RATE_HZ).astype(int)] = odds
+    activations = Activations(beat=beat, downbeat=beat - 2, onset=beat)
+    found = track_rhythm(features, activations, other=no_beats()).beats.times_s
+    assert (len(found) > 40) == believed
+    assert len(found) == 0 or believed
 
 
 def test_the_first_sound_is_an_onset() -> None:

@@ -14,6 +14,7 @@ from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import main
+from beatwalk.training.ears import drums
 from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.clips import (
@@ -217,6 +218,33 @@ def test_the_loss_forgives_one_frame() -> None:
     assert cost(4) < 1e-3
     assert cost(5) < 1e-3
     assert cost(6) == pytest.approx((20 * EVENT_WEIGHTS[0] + 20) / 9, rel=1e-3)
+
+
+def test_two_onsets_are_two() -> None:
+    """A single answer between two onsets satisfies the loss of beats, not that of onsets."""
+    targets = torch.zeros(1, len(HEADS), 9)
+    targets[:, :, 2:7] = torch.tensor([0.5, 1.0, 0.5, 1.0, 0.5])
+    between, both = torch.full((1, len(HEADS), 9), -20.0), torch.full((1, len(HEADS), 9), -20.0)
+    between[:, :, 4] = 20.0
+    both[:, :, [3, 5]] = 20.0
+    beat, onset = HEADS.index("beat"), HEADS.index("onset")
+    assert loss_of(between, targets)[beat] < 1e-3
+    assert loss_of(between, targets)[onset] == pytest.approx(20 * (2 * EVENT_WEIGHTS[onset] + 0.5) / 9, rel=1e-3)
+    assert loss_of(both, targets).max() < 1e-3
+
+
+@pytest.mark.parametrize(("pattern", "parts"), [(drums.compound, 6), (drums.bell, 3)])
+@pytest.mark.parametrize("meter", [2, 3, 4])
+def test_compound_time_has_three_parts(pattern: drums.Pattern, parts: int, meter: int) -> None:
+    """All strokes lie on thirds of a beat, or halves of them, within the bar, and most patterns have some between."""
+    between = 0
+    for seed in range(20):
+        places = np.array([at for at, _, _ in pattern(np.random.default_rng(seed), meter)]) * parts
+        np.testing.assert_allclose(places, np.rint(places), atol=1e-9)
+        assert places.min() >= 0
+        assert places.max() < meter * parts
+        between += bool((np.rint(places) % parts).any())
+    assert between > 10
 
 
 def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:

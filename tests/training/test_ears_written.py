@@ -49,6 +49,16 @@ def test_styles_know_their_metre(tmp_path: Path) -> None:
         read_styles(tmp_path / "none")
 
 
+def test_six_that_hold_twelve_are_four_beats(tmp_path: Path) -> None:
+    """Two bars of 6/8 in one of six: the backbeat is on its second and fourth quarter."""
+    (tmp_path / "casio").mkdir()
+    (tmp_path / "casio" / "68ballad.mma").write_text("Time 6\nDefGroove 68Ballad\n")
+    (style,) = read_styles(tmp_path)
+    assert (style.bar, style.beats, style.metre) == (6, 4, "12/8")
+    score = to_score([MidiNote(1.5, 0.1, 37, 90, 9, 0), MidiNote(4.5, 0.1, 38, 90, 9, 0)], style, 1)
+    assert [hit.at for hit in score.hits] == [1.0, 3.0]
+
+
 def test_a_style_becomes_a_score() -> None:
     """In 6/8 three of MMA's quarter notes are a beat; programs are voices; what lies beyond is left out."""
     style = Style("a68", ("A",), 6, 2, "6/8")
@@ -85,6 +95,34 @@ def test_sources_play_styles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(score.n_beats >= 10 * bpm / 60 for score, bpm in drawn)
     assert all("Groove a:" in text and "Transpose" in text for text in texts)
     assert {score.genre for score, _ in drawn} - {"a"}, "some are composed"
+
+
+def test_drums_of_one_style_play_under_the_band_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both go over one chart, in one key, as long and as fast; a style of another metre is never chosen."""
+    texts: list[str] = []
+
+    def compile_mma(text: str) -> list[MidiNote]:
+        texts.append(text)
+        pitch = 36 if "Groove drums:" in text else 38
+        return [
+            note
+            for at in range(400)
+            for note in (MidiNote(float(at), 0.5, pitch, 100, 9, 0), MidiNote(float(at), 0.5, pitch, 100, 1, 33))
+        ]
+
+    monkeypatch.setattr(mma, "compile_mma", compile_mma)
+    monkeypatch.setattr(Style, "bpm", property(lambda self: (70, 100) if self.name == "drums" else (90, 150)))
+    drums = Style("drums", ("A", "B"), 4, 4, "4/4")
+    sources = Sources(styles=[Style("band", ("C", "D", "E"), 4, 4, "4/4"), Style("waltz", ("F",), 3, 3, "3/4")])
+    for seed in range(10):
+        texts.clear()
+        score, bpm = sources._mixed(np.random.default_rng(seed), drums, 20.0)
+        assert {hit.drum for hit in score.hits} == {36}
+        assert {note.pitch for note in score.notes} == {38}
+        assert 90 <= bpm <= 100
+        assert score.n_beats >= 20 * bpm / 60
+        first, second = ([line for line in text.splitlines() if "Groove" not in line] for text in texts)
+        assert first == second
 
 
 def test_the_split_is_known_beforehand() -> None:

@@ -86,7 +86,7 @@ class _Band:
         beat_of = self._pattern(rng, self._meter) if self._pattern and has_drums else []
         bass, chords, second = (str(rng.choice(kind)) for kind in (genre.bass, genre.chords, genre.chords))
         self._motif = _rhythm(rng, self._meter, ternary=genre.ternary)
-        self._figure = _figure(rng, self._meter)
+        self._figure = _figure(rng, self._meter, ternary=genre.ternary)
         self._step = float(rng.choice([0.25, 0.5, 0.5]))
         # who plays the head of the bar early, as much pop, rock and Latin music does
         self._early = {voice: rng.random() < 0.15 for voice in ("bass", "chords", "more")}
@@ -223,6 +223,8 @@ class _Band:
             places = [(b + p, 0.4) for b in range(n_whole) for p in (0.0, 0.5)]
         elif style == "figure":
             places = [(p, 0.9 * length) for p, length, _ in self._figure if p < beats]
+        elif style == "two against three":
+            places = [(2 * i / 3, 0.5) for i in range(int(np.ceil(1.5 * beats)))]
         else:  # stabs
             rng_here = np.random.default_rng(int(rng.integers(8)))
             places = [(float(p), 0.35) for p in np.arange(0, beats, 0.5) if rng_here.random() < 0.4] or [(0.0, 0.5)]
@@ -250,12 +252,13 @@ def _chart(rng: np.random.Generator) -> list[int]:
     return chart
 
 
-def _figure(rng: np.random.Generator, meter: int) -> list[tuple[float, float, int]]:
+def _figure(rng: np.random.Generator, meter: int, *, ternary: bool) -> list[tuple[float, float, int]]:
     """A riff of a bar: places, lengths, semitones above the root; on the beat or against it."""
-    step = float(rng.choice([0.5, 0.5, 0.25]))
-    places = np.arange(0, meter, step)
+    parts = 3 if ternary else int(rng.choice([2, 2, 4]))
+    step, numbers = 1 / parts, np.arange(meter * parts)
     on_beat, between = rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.7)
-    chosen = places[rng.random(len(places)) < np.where(places % 1 == 0, on_beat, between)].tolist() or [0.0]
+    odds = np.where(numbers % parts == 0, on_beat, between)
+    chosen = (numbers[rng.random(len(numbers)) < odds] * step).tolist() or [0.0]
     if rng.random() < 0.7 and chosen[0] != 0:
         chosen.insert(0, 0.0)
     steps = rng.choice([0, 0, 0, 7, 12, 3, 5, 10], len(chosen)).tolist()

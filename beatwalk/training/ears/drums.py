@@ -251,6 +251,48 @@ def triplet_shuffle(rng: np.random.Generator, meter: int) -> list[Stroke]:
     return strokes + [(float(beat), KICK, 95) for beat in range(2, meter, 2) if rng.random() < 0.7]
 
 
+def compound(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """6/8, 9/8 and 12/8 of any kind: as `groove`, but beats have three parts, which may be halved."""
+    weight = np.array([0.8, 0.03, 0.14, 0.04, 0.3, 0.08] * meter)  # by half of a third
+    weight[6::12] *= 0.5
+    kicks = np.flatnonzero(rng.random(6 * meter) < weight * rng.uniform(0.5, 1.1))
+    strokes = [(int(place) / 6, KICK, 105) for place in kicks]
+    snare = (SNARE, SNARE, CLAP, RIM)[int(rng.integers(4))]
+    where = int(rng.choice(4, p=[0.65, 0.1, 0.15, 0.1]))
+    places = (range(1, meter, 2), range(meter), [meter // 2], [])[where]
+    strokes += [(float(place), snare, 108) for place in places]
+    ghosts = np.flatnonzero(rng.random(6 * meter) < rng.choice([0.0, 0.0, 0.1]))
+    strokes += [(int(place) / 6, SNARE, 45) for place in ghosts if place % 6]
+    drum = (HAT, HAT, OPEN, RIDE, SHAKER, PEDAL)[int(rng.integers(6))]
+    kind = int(rng.integers(6))
+    if kind == 0:  # heads alone, or with the last third
+        skip = rng.random() < 0.5
+        return strokes + [(beat + at, drum, 75) for beat in range(meter) for at in ((0.0, 2 / 3) if skip else (0.0,))]
+    return strokes + every(meter, 6 if kind == 1 else 3, drum, 65, int(rng.integers(-15, 25)))
+
+
+def bell(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """West Africa, Cuba and what came of them: a bell's line of twelve pulses over beats of three, begun anywhere.
+
+    The lines spread five or seven strokes as evenly as they go (Toussaint, "The Euclidean algorithm generates
+    traditional musical rhythms", 2005), or are three against two.
+    """
+    line = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 4, 7, 9), (0, 2, 5, 7, 9, 10), (0, 2, 4, 6, 8, 10), (0, 3, 4, 6, 9, 10))[
+        int(rng.integers(5))
+    ]
+    turned = int(rng.choice([0, 0, 0, 3, 5, 6, 7, 10]))
+    drum = (COWBELL, RIM, RIDE, HAT)[int(rng.integers(4))]
+    pulses = [(at + turned) % 12 for at in line]
+    strokes = [(pulse / 3 + 4 * turn, drum, 92) for turn in range(-(-meter // 4)) for pulse in pulses]
+    if rng.random() < 0.6:
+        strokes += every(meter, 3, SHAKER, 50, int(rng.integers(-10, 25)))
+    if rng.random() < 0.7:
+        low = KICK if rng.random() < 0.6 else CONGA
+        strokes += every(meter, 1, low, 95) if rng.random() < 0.6 else [(0.0, low, 100)]
+    strokes += [(i / 3, CONGA, 75) for i in range(3 * meter) if rng.random() < 0.35]
+    return [stroke for stroke in strokes if stroke[0] < meter - 1e-6]
+
+
 def grouped(rng: np.random.Generator, meter: int) -> list[Stroke]:
     """Odd metres: groups of two and three, low at the head of each, a snare within."""
     heads, at = [], 0

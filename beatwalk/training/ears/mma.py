@@ -8,7 +8,7 @@ Conventions
 -----------
 - A **groove** is a pattern of the library; a **style** is the file that holds it. Styles, not grooves, are split
   between training and validation, since grooves of one file share their patterns.
-- MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in.
+- MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in (a dotted one of `_TWELVE_IN_SIX`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from beatwalk.training.ears.score import Hit, Note, Score
 
 _TIMEOUT_S = 60
 _SKIPPED = ("metronome", "none", "count", "ending", "intro", "ballad68", "blues34", "quando")  # no music, or no metre
+# Kick, stick, kick and snare fall on 1, 2.5, 4 and 5.5 of its six, and three halves lie between them: twelve eighths.
+_TWELVE_IN_SIX = frozenset({"casio/68ballad"})
 _ELECTRONIC = ("tech", "trance", "house", "rave", "dance", "dnb", "ambient", "hip", "electric", "digital", "trip")
 
 # Usual tempi by words in a style's name, in beats a minute; the first that fits holds.
@@ -135,30 +137,39 @@ def _style_of(path: Path, library: Path) -> Style | None:
     sign = re.search(r"^\s*timesig\s+(\d+)\s*[/ ]\s*(\d+)", text, re.IGNORECASE | re.MULTILINE)
     bar = int(times[-1]) if times else 4
     in_eighths = bar == 6 or (sign is not None and sign.group(2) == "8")
-    beats = 2 if in_eighths else bar
-    metre = "6/8" if in_eighths else "12/8" if "128" in name else f"{bar}/4"
+    in_twelve = name in _TWELVE_IN_SIX
+    beats = 4 if in_twelve else 2 if in_eighths else bar
+    metre = "12/8" if in_twelve or "128" in name else "6/8" if in_eighths else f"{bar}/4"
     grooves = tuple(g for g in grooves if not re.search(r"intro|end|fill|metronome", g, re.IGNORECASE))
     return Style(name, grooves, bar, beats, metre) if grooves else None
 
 
-def play_style(rng: np.random.Generator, style: Style, n_bars: int, *, apart: bool = False) -> Score:
-    """`n_bars` of a style over a chart: sections of one to three of its grooves, in any key.
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """What bands play over: chords, in C, and how they are gone through."""
 
-    Parameters
-    ----------
-    apart
-        Take a chart of those that training never hears.
-    """
+    bars: tuple[str, ...]  # chords of a bar, apart by spaces
+    bars_a_chord: int
+    steps: int  # semitones up
+    section: int  # bars until another groove of a style takes over
+
+
+def draw_chart(rng: np.random.Generator, style: Style, *, apart: bool = False) -> tuple[Chart, tuple[str, ...]]:
+    """Any chart in any key, of those that training never hears where `apart`, and one to three grooves of a style."""
     charts = _CHARTS_APART if apart else _CHARTS
-    chart = charts[int(rng.integers(len(charts)))].split("|")
-    grooves = [str(g) for g in rng.choice(style.grooves, min(3, len(style.grooves)), replace=False)]
-    slow = int(rng.choice([1, 1, 1, 2]))  # bars a chord
-    lines = ["Tempo 120", f"Transpose {int(rng.integers(-5, 7))}"]
-    section = int(rng.choice([4, 8, 8, 16]))
+    bars = tuple(charts[int(rng.integers(len(charts)))].split("|"))
+    grooves = tuple(str(g) for g in rng.choice(style.grooves, min(3, len(style.grooves)), replace=False))
+    slow, steps = int(rng.choice([1, 1, 1, 2])), int(rng.integers(-5, 7))
+    return Chart(bars=bars, bars_a_chord=slow, steps=steps, section=int(rng.choice([4, 8, 8, 16]))), grooves
+
+
+def play_style(style: Style, grooves: tuple[str, ...], chart: Chart, n_bars: int) -> Score:
+    """`n_bars` of a style's grooves, one after the other, over a chart."""
+    lines = ["Tempo 120", f"Transpose {chart.steps}"]
     for bar in range(n_bars):
-        if bar % section == 0:
-            lines.append(f"Groove {style.name}:{grooves[(bar // section) % len(grooves)]}")
-        chords = chart[bar // slow % len(chart)].split()
+        if bar % chart.section == 0:
+            lines.append(f"Groove {style.name}:{grooves[(bar // chart.section) % len(grooves)]}")
+        chords = chart.bars[bar // chart.bars_a_chord % len(chart.bars)].split()
         middle = f" {chords[1]}@3" if len(chords) > 1 and style.bar == 4 else ""
         lines.append(f"{bar + 1} {chords[0]}{middle}")
     return to_score(compile_mma("\n".join(lines) + "\n"), style, n_bars)

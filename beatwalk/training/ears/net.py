@@ -15,6 +15,8 @@ from beatwalk.listen import EVENT_WEIGHTS, NETWORK_INPUTS
 
 HEADS = ("beat", "downbeat", "onset", "kick", "snare", "hat")
 KERNEL = 5
+TOLERANT_HEADS = 2  # the first ones
+BESIDE = 0.5  # weight of a frame beside an onset or a stroke
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,17 @@ def widen(net: Ears, small: dict[str, Tensor]) -> None:
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Shift-tolerant cross entropy of each head, shape (n_heads,) (Foscarin et al., "Beat This!", 2024).
+    """Cross entropy of each head, shape (n_heads,); targets are 1 at an event, 0.5 beside it, else 0.
 
-    An event counts as found by the surest of its frame and the two beside it, and those two are no mistake; all other
-    frames should say no. Targets are 1 at an event, 0.5 beside it, else 0.
+    Of beats and downbeats it is shift-tolerant (Foscarin et al., "Beat This!", 2024): an event counts as found by the
+    surest of its frame and the two beside it, and those two are no mistake. Onsets and strokes may be two frames
+    apart: the frame between them would do for both, and there would be one where there are two. Theirs is exact, and
+    the frames beside an event should say no, though at less cost.
     """
     weights = torch.tensor(EVENT_WEIGHTS, device=logits.device)[:, None]
     surest = F.max_pool1d(logits, 3, stride=1, padding=1)
-    missed = F.softplus(-surest) * (targets == 1) * weights
-    invented = F.softplus(logits) * (targets == 0)
+    tolerant = (torch.arange(len(HEADS), device=logits.device) < TOLERANT_HEADS)[:, None]
+    missed = F.softplus(-torch.where(tolerant, surest, logits)) * (targets == 1) * weights
+    beside = torch.where(tolerant, 0.0, BESIDE) * (targets == 0.5)
+    invented = F.softplus(logits) * ((targets == 0) + beside)
     return (missed + invented).mean(dim=(0, 2))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import numpy as np
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
-from beatwalk.training.ears.mma import Style, play_style, read_styles
+from beatwalk.training.ears.mma import Style, draw_chart, play_style, read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
 from beatwalk.training.ears.tunes import Tune, arrange
 from beatwalk.types import Float
@@ -37,6 +37,7 @@ _ALSO_APART = frozenset({
 _CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the rest is MMA's
 _ODD_SHARE = 0.08
 _MEDLEY_SHARE = 0.06
+_MIXED_SHARE = 0.45  # drums of one style under the band of another: two hundred styles are soon known by heart
 MOST_VOICES = 15  # MIDI's channels without the drums'
 # Bars of five, seven and six beats, cut from bars of four or three: which beats of a group of bars are kept.
 ODD_BARS: tuple[tuple[tuple[int, int], ...], ...] = (
@@ -92,12 +93,33 @@ class Sources:
             first, second = self.play(rng, style, bpm, seconds / 2), self.play(rng, other, bpm, seconds / 2)
             medley = joined(first, second)
             return (medley if len(medley.programs) <= MOST_VOICES else self.play(rng, style, bpm, seconds)), bpm
+        if kind < _ODD_SHARE + _MEDLEY_SHARE + _MIXED_SHARE:
+            return self._mixed(rng, style, seconds)
         return self.play(rng, style, bpm, seconds), bpm
+
+    def _mixed(self, rng: np.random.Generator, style: Style, seconds: float) -> tuple[Score, float]:
+        """The drums of a style and the band of another one with as many beats, at a tempo that suits both."""
+        (low, high), fits = style.bpm, []
+        for other in self.styles:
+            if other.beats == style.beats and other.bpm[0] <= high and low <= other.bpm[1]:
+                fits.append(other)
+        band = fits[int(rng.integers(len(fits)))]
+        bpm = draw_bpm(rng, (max(low, band.bpm[0]), min(high, band.bpm[1])))
+        n_bars = _n_bars(style, bpm, seconds)
+        chart, grooves = draw_chart(rng, style, apart=self.apart)
+        _, others = draw_chart(rng, band, apart=self.apart)
+        drums, played = play_style(style, grooves, chart, n_bars), play_style(band, others, chart, n_bars)
+        return replace(played, hits=drums.hits, genre=f"{style.name} and {band.name}"), bpm
 
     def play(self, rng: np.random.Generator, style: Style, bpm: float, seconds: float) -> Score:
         """A style of MMA's for a little over `seconds`."""
-        n_bars = int(np.ceil(seconds * bpm / 60 / style.beats)) + 1
-        return play_style(rng, style, n_bars, apart=self.apart)
+        chart, grooves = draw_chart(rng, style, apart=self.apart)
+        return play_style(style, grooves, chart, _n_bars(style, bpm, seconds))
+
+
+def _n_bars(style: Style, bpm: float, seconds: float) -> int:
+    """Bars that last a little over `seconds`."""
+    return int(np.ceil(seconds * bpm / 60 / style.beats)) + 1
 
 
 def _levelled(kinds: Sequence[Hashable]) -> Float:
