@@ -31,7 +31,7 @@ def test_a_pulse_that_bends_needs_a_sure_network(odds: float, believed: bool) ->
     """Where the tracker without a network hears nothing, as in chamber music and in speech, the network decides."""
     features = extract_features(audio_of(np.tile(noise(), 2)))
     beats_s = 1.0 + np.cumsum(0.5 + 0.06 * np.sin(np.arange(54) / 2.0))
-    beat = np.full(features.n_frames // 2, -4.0, np.float32)
+    beat = np.full(-(-features.n_frames // 2), -4.0, np.float32)
     beat[np.rint(beats_s[beats_s < 27] * NET_RATE_HZ).astype(int)] = odds
     activations = Activations(beat=beat, downbeat=beat - 2, onset=beat)
     found = track_rhythm(features, activations, other=no_beats()).beats.times_s

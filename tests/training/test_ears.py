@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
-from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears import drums
+from beatwalk.training.ears.__main__ import main
 from beatwalk.training.ears.augment import _CODECS, through_codec
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.clips import (

@@ -8,7 +8,8 @@ Conventions
 -----------
 - A **groove** is a pattern of the library; a **style** is the file that holds it. Styles, not grooves, are split
   between training and validation, since grooves of one file share their patterns.
-- MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in (a dotted one of `_TWELVE_IN_SIX`).
+- MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in,
+  but a dotted one in `_TWELVE_IN_SIX`.
 """
 
 from __future__ import annotations
