@@ -185,6 +185,7 @@ class Storage:
     def _download(self, files: Any, path: str, file: Path) -> str:
         """Download into a new file, piece by piece; returns the SHA-256 of the content."""
         digest = hashlib.sha256()
+        files.invalidate_cache()  # it may have been written again since it was listed
         try:
             with file.open("xb") as target, files.open(path, "rb") as source:
                 while piece := source.read(COPIED_BYTES):

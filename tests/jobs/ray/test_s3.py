@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fsspec.core import url_to_fs
 
 from beatwalk import api
 from beatwalk.errors import WorkerError
@@ -68,6 +69,8 @@ def test_a_kept_file_stays_once_and_whole(bucket: str, tmp_path: Path) -> None:
     assert (tmp_path / "back").read_bytes() == CONTENT
     files = s3fs.S3FileSystem(skip_instance_cache=True)
     path = f"{bucket.removeprefix('s3://')}/beatwalk-model-{sha256}"
+    listed, root = url_to_fs(bucket)
+    listed.ls(root)  # before somebody else writes it
     files.pipe_file(path, CONTENT[:-1] + b"?")
     with pytest.raises(WorkerError, match="is damaged"):
         storage.copy(sha256, tmp_path / "damaged")
