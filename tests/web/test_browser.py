@@ -70,11 +70,12 @@ def shot(page: Page, name: str) -> None:
 
 
 def until(page: Page, condition: str) -> None:
-    """Wait until something is true of the project, in JavaScript; `project` is what the page knows of it."""
+    """Wait until something is true of the `store`, in JavaScript, or of `project`, what the page knows of it."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
     # wait_for_function would take the promise that an import needs for true.
     asked = (
-        f"async () => {{ const {{ project }} = (await import('/static/js/store.js')).store; return {condition}; }}"
+        "async () => { const { store } = await import('/static/js/store.js'); const { project } = store; "
+        f"return {condition}; }}"
     )
     while page.evaluate(asked) is not True:
         assert time.monotonic() < deadline, condition
@@ -379,6 +380,28 @@ def test_a_change_is_seen_that_was_made_before_the_tab_could_hear_of_it(served: 
     until(one, "project.heard.beats.length === 79")
     assert two.evaluate("async () => (await import('/static/js/store.js')).store.project.heard.beats.length") == 40
     held.pop().continue_()
+    until(two, "project.heard.beats.length === 79")
+
+
+def test_a_change_is_seen_that_was_made_while_one_of_ones_own_failed(served: Served, window: Open) -> None:
+    """The tab hears of it while it waits for its own answer, and none comes."""
+    in_known(served)
+    one, two = window("project=known"), window("project=known")
+    held: list[Route] = []
+    two.route(
+        "**/api/projects/known",
+        lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_(),
+    )
+    two.fill("#project-name", "other")
+    two.press("#project-name", "Enter")
+    while not held:
+        two.wait_for_timeout(50)
+    one.click("#tab-beat")
+    one.click("[data-name=Double]")
+    until(one, "project.heard.beats.length === 79")
+    until(two, "store._newest > project.revision")
+    two.wait_for_timeout(1000)  # until nothing more happens that would be heard of afterwards
+    held[0].fulfill(status=422, json={"error": "no"})
     until(two, "project.heard.beats.length === 79")
 
 

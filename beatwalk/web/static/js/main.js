@@ -82,9 +82,8 @@ function beginBar() {
 /** @param {any} event */
 function see(event) {
   if (!store.project) return;
-  if (event.kind === "project" && event.id === store.project.id && (event.revision > store.project.revision || !store.project.heard)) {
-    if (!store.saving) store.reload().catch(() => {});
-  } else if (event.kind === "waveform" && event.id === store.project.id) store.tell("waveform");
+  if (event.kind === "project" && event.id === store.project.id) store.hear(event.revision);
+  else if (event.kind === "waveform" && event.id === store.project.id) store.tell("waveform");
   else if (event.kind === "still" && event.project === store.project.id) store.tell("still", event);
   else store.tell("event", event);
 }

@@ -20,6 +20,7 @@ class Store extends EventTarget {
   /** @type {import("./types.js").Rule[]} rules whose curves are drawn */
   drawn = [];
   saving = 0;
+  _newest = 0; // revision that was heard of
   /** @type {Promise<any>} */
   _last = Promise.resolve();
 
@@ -71,6 +72,15 @@ class Store extends EventTarget {
   }
 
   /**
+   * Fetches the project where another tab has changed it; while a change of this one is under way, after its answer.
+   * @param {number} revision
+   */
+  hear(revision) {
+    this._newest = Math.max(this._newest, revision);
+    if (!this.saving && (this._newest > this.project.revision || !this.project.heard)) this.reload().catch(() => {});
+  }
+
+  /**
    * Does something that answers with the project; one at a time. A stale change is not made, and the newest state shown.
    * @param {(revision: number) => Promise<Project>} work
    * @returns {Promise<boolean>} whether it was done
@@ -90,6 +100,7 @@ class Store extends EventTarget {
       } finally {
         this.saving -= 1;
         this.tell("saving");
+        if (this._newest > this.project.revision) this.hear(this._newest);
       }
     });
     return this._last;
