@@ -99,10 +99,8 @@ class Sources:
 
     def _mixed(self, rng: np.random.Generator, style: Style, seconds: float) -> tuple[Score, float]:
         """The drums of a style and the band of another one with as many beats, at a tempo that suits both."""
-        (low, high), fits = style.bpm, []
-        for other in self.styles:
-            if other.beats == style.beats and other.bpm[0] <= high and low <= other.bpm[1]:
-                fits.append(other)
+        low, high = style.bpm
+        fits = [s for s in self.styles if s.beats == style.beats and s.bpm[0] <= high and low <= s.bpm[1]]
         band = fits[int(rng.integers(len(fits)))]
         bpm = draw_bpm(rng, (max(low, band.bpm[0]), min(high, band.bpm[1])))
         n_bars = _n_bars(style, bpm, seconds)
