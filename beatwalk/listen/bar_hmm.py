@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from beatwalk.listen.features import FRAME_RATE_HZ
 from beatwalk.types import Float, Float32
 
-MIN_BPM, MAX_BPM = 40.0, 215.0
+MIN_BPM, MAX_BPM = 40.0, 250.0
 METRES = (2, 3, 4, 5, 6, 7)  # beats a bar that `find_metres` considers
 
 _REACH = 8  # frames by which an interval may change from beat to beat; a larger change is a jump
 _EDGE_COST = 8.0  # of a path that begins or ends away from the song's ends
-_CENTRE_BPM = 120.0
+_CENTRE_BPM = 100.0
 _SPREAD_OCTAVES = 0.9
 _START = -1  # in the place of the interval before a beat: the path begins here
 _KEPT_BYTES = 128 * 2**20  # of scores; a path in a song of seven minutes needs no more
@@ -50,7 +50,7 @@ class Decoding:
     pulse_bonus: float = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
     network: float = 1.0  # weight of the network's log odds of a beat
     envelope_odds: float = 0.5  # per standard deviation of the onset envelope
-    tracker_odds: float = 0.7  # at a beat that the tracker without a network found
+    tracker_odds: float = 0.0  # at a beat that the tracker without a network found
     # bars
     metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
     metre_change: float = 16.0  # cost of another metre from some bar on

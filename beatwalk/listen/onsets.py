@@ -14,9 +14,9 @@ from beatwalk.listen.network import Activations
 from beatwalk.listen.peaks import peak_times_s, strength_at
 from beatwalk.types import Float, frozen_array
 
-_LEAST_ODDS = 0.0  # log odds: likelier than not
-# By so much the network is early, on average over 8,000 onsets of the validation set: its loss forgives 22 ms.
-_EARLY_S = 0.004
+# Log odds that an onset must exceed; `beatwalk.training.ears.tune` chooses them on its validation set. Less than
+# even chances: what the network knows of an onset it spreads over the frames beside it.
+_LEAST_ODDS = -1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,8 +27,13 @@ class Onsets:
     strength: Float  # shape (n_onsets,), 0-1
 
 
-def find_onsets(features: Features, activations: Activations) -> Onsets:
-    """Find where sounds begin."""
-    times_s = peak_times_s(features, activations.onset, _LEAST_ODDS)
-    times_s = times_s[times_s < features.duration_s - _EARLY_S] + _EARLY_S
+def find_onsets(features: Features, activations: Activations, least: float | None = None) -> Onsets:
+    """Find where sounds begin.
+
+    Parameters
+    ----------
+    least
+        Log odds that an onset must exceed. Default: -1.
+    """
+    times_s = peak_times_s(features, activations.onset, _LEAST_ODDS if least is None else least)
     return Onsets(times_s=frozen_array(times_s), strength=frozen_array(strength_at(features, times_s)))

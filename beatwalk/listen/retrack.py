@@ -5,15 +5,19 @@ Conventions
 - What is fixed stays: anchors to the millisecond, and with a range every beat and bar outside it. The beats next to a
   range hold the new ones in step at both ends, unless taps say where they are.
 - A metre alone leaves the beats where they are.
+- Where anchors alone are given, beats that were heard before have a vote, and none are much nearer to each other than
+  those: a beat that is put right must not halve the tempo far away, nor have a wrong one beside it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import METRES
+from beatwalk.listen.bar_hmm import DECODING, METRES
 from beatwalk.listen.bars import Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.corrections import Corrections, with_rhythm
@@ -33,6 +37,8 @@ from beatwalk.types import Analysis, Float, frozen_array
 
 _NEAREST_S = 60 / HIGHEST_BPM  # anchors may not come nearer than this to each other
 _SLOWER = 1.5  # times as long as before are beats that need not be in step with those beside them
+_HEARD_ODDS = 4.0  # log odds at a beat that was heard before
+_FASTER, _SHORT_PERCENTILE = 1.25, 5.0  # than the shortest beats heard before, but for a few
 _COMMON_BARS = 3  # fewer of a metre in the whole song are taken for slips
 
 
@@ -49,9 +55,9 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
         beside_s = _beside(analysis, corrections, start_s, end_s, anchors_s)
-        beats = _beats(evidence, corrections, np.union1d(anchors_s, beside_s))
+        beats = _beats(analysis, evidence, corrections, np.union1d(anchors_s, beside_s))
         if len(beside_s) and len(_missed(anchors_s, beats)):  # they may be more than one tempo allows
-            beats = _beats(evidence, corrections, anchors_s)
+            beats = _beats(analysis, evidence, corrections, anchors_s)
         if len(missed := _missed(anchors_s, beats)):
             raise SettingsError(
                 f"there can be no beat at {missed[0]:g} s beside the other anchors, taps and --tempo; leave one out"
@@ -68,9 +74,14 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     return with_rhythm(found, beats, _bars(analysis, features, pulse, corrections))
 
 
+def _anchors_of(corrections: Corrections) -> Float:
+    """Beats and bars that a person fixed, increasing, shape (n,)."""
+    return np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
+
+
 def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
-    """All anchors, increasing, shape (n,)."""
-    anchors_s = np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
+    """All anchors, checked, increasing, shape (n,)."""
+    anchors_s = _anchors_of(corrections)
     for anchor_s in anchors_s:
         if not start_s <= anchor_s < end_s:
             if corrections.ranged:
@@ -87,11 +98,22 @@ def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
     return anchors_s
 
 
-def _beats(evidence: Evidence, corrections: Corrections, held_s: Float) -> Beats:
+def _beats(analysis: Analysis, evidence: Evidence, corrections: Corrections, held_s: Float) -> Beats:
     """Track beats again, with those at `held_s` among them where that can be."""
     held = held_s if len(held_s) else None
     hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
-    return find_pulse(evidence.features, evidence.activations, hint, other=evidence.other).beats
+    features, activations = evidence.features, evidence.activations
+    if corrections.tempo_bpm is not None or corrections.taps_s is not None:
+        return find_pulse(features, activations, hint, other=evidence.other).beats
+    decoding, spans_s = replace(DECODING, tracker_odds=_HEARD_ODDS), np.diff(analysis.beats_s)
+    voting = np.ones(len(analysis.beats_s), np.bool_)
+    if len(spans_s):
+        fastest_bpm = _FASTER * 60 / float(np.percentile(spans_s, _SHORT_PERCENTILE))
+        decoding = replace(decoding, high_bpm=min(decoding.high_bpm, fastest_bpm))
+        for anchor_s in _anchors_of(corrections):  # what was heard beside an anchor was wrong
+            voting &= np.abs(analysis.beats_s - anchor_s) > float(np.median(spans_s))
+    heard = Beats.at(analysis.beats_s[voting], analysis.beat_confidence[voting])
+    return find_pulse(features, activations, hint, decoding, heard).beats
 
 
 def _missed(anchors_s: Float, beats: Beats) -> Float:

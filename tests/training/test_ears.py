@@ -248,6 +248,13 @@ def test_compound_time_has_three_parts(pattern: drums.Pattern, parts: int, meter
     assert between > 10
 
 
+@pytest.mark.parametrize("meter", [3, 4])
+def test_a_sketch_has_its_strokes_on_beats_alone(meter: int) -> None:
+    """Every beat has one."""
+    for seed in range(20):
+        assert {at for at, _, _ in drums.pulse(np.random.default_rng(seed), meter)} == set(range(meter))
+
+
 def test_a_wider_network_begins_where_the_smaller_one_stood() -> None:
     """Its first heads answer alike, and its new weights can learn."""
     small, large = Ears(SHAPES["toy"]).eval(), Ears(Shape(16, (1, 4, 2))).eval()

@@ -313,6 +313,14 @@ def bare(rng: np.random.Generator, meter: int) -> list[Stroke]:
     return [(float(beat), drum, 95) for beat in (range(0, meter, 2) if drum == KICK else range(1, meter, 2))]
 
 
+def pulse(rng: np.random.Generator, meter: int) -> list[Stroke]:
+    """A stroke on every beat and nothing between them, as in sketches and loops; the first may be louder."""
+    drum = (KICK, HAT, RIM, SNARE, CLAP, SHAKER, COWBELL)[int(rng.integers(7))]
+    louder = int(rng.choice([0, 0, 15, 25]))
+    strokes = [(float(beat), drum, 90 + (louder if beat == 0 else 0)) for beat in range(meter)]
+    return strokes + ([(0.0, KICK, 110)] if drum != KICK and rng.random() < 0.3 else [])
+
+
 def fill(rng: np.random.Generator, meter: int, *, ternary: bool = False) -> list[Stroke]:
     """The bar before something new: snare and toms run over the last beats."""
     begin = meter - int(rng.integers(1, min(meter, 3) + 1))

@@ -86,9 +86,16 @@ def score_piece(
     scores = score_rhythm(piece, decode(features, activations))
     if not len(piece.truth.beats_s):
         return scores
-    onset_f = f_measure(find_onsets(features, activations).times_s, piece.truth.onsets_s, ONSET_S)
     drums = {f"{name}_f": drum_f(piece, features, activations, name) for name in activations.drums}
-    return replace(scores, onset_f=100 * onset_f, **drums)
+    return replace(scores, onset_f=onset_f(piece, features, activations), **drums)
+
+
+def onset_f(piece: Played, features: Features, activations: Activations, least: float | None = None) -> float:
+    """F of the onsets, percent; NaN where a piece has none."""
+    true_s = piece.truth.onsets_s
+    if not len(true_s):
+        return float("nan")
+    return 100 * f_measure(find_onsets(features, activations, least).times_s, true_s, ONSET_S)
 
 
 def drum_f(

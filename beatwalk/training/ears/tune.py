@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from beatwalk.listen import (
     track_beats,
     with_bars,
 )
-from beatwalk.training.ears.evaluate import Scores, drum_f, features_of, score_rhythm, table
+from beatwalk.training.ears.evaluate import Scores, drum_f, features_of, onset_f, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
@@ -58,11 +59,11 @@ GRID: dict[str, tuple[Any, ...]] = {
     "metre_change": (10.0, 16.0, 25.0, 50.0),
     "short_bar": (7.0, 12.0, 20.0, 40.0),
     "low_bpm": (30.0, 40.0, 55.0),
-    "tracker_odds": (0.0, 0.7, 1.5),
+    "tracker_odds": (0.0, 0.35, 0.7, 1.5),
     "centre_bpm": (85.0, 100.0, 120.0),
     "pulse_bonus": (0.5, 1.0, 2.0, 3.0),
     "prior_gain": (0.0, 0.25, 0.5, 1.0),
-    "envelope_odds": (0.0, 0.25, 0.5),
+    "envelope_odds": (0.0, 0.125, 0.25, 0.5),
     "network": (0.7, 1.0, 1.4, 2.0),
     "high_bpm": (215.0, 250.0),
     "change": (0.018, 0.025, 0.035, 0.05),
@@ -127,23 +128,24 @@ def tune(
     return best, looked
 
 
-def tune_drums(songs: Sequence[Heeded]) -> dict[str, float]:
-    """The log odds that a stroke of each drum must exceed, by the mean F of the pieces that have it."""
+def tune_odds(songs: Sequence[Heeded]) -> dict[str, float]:
+    """The log odds that an onset and a stroke of each drum must exceed, by the mean F of pieces that have them."""
     best: dict[str, float] = {}
-    for name in LEAST_ODDS:
-        reached = {least: _drum_mean(songs, name, least) for least in _LEAST_ODDS}
+    for name in ("onset", *LEAST_ODDS):
+        reached = {least: _mean_f(songs, name, least) for least in _LEAST_ODDS}
         best[name] = max(reached, key=reached.__getitem__)
         print("  ".join(f"{least:g}: {f:.1f}" for least, f in reached.items()), f"  {name}", flush=True)
     return best
 
 
-def _drum_mean(songs: Sequence[Heeded], name: str, least: float) -> float:
-    found = np.array([drum_f(song.piece, song.features, song.activations, name, least) for song in songs])
+def _mean_f(songs: Sequence[Heeded], name: str, least: float) -> float:
+    measure = onset_f if name == "onset" else partial(drum_f, name=name)
+    found = np.array([measure(song.piece, song.features, song.activations, least=least) for song in songs])
     return float(np.nanmean(found)) if not np.isnan(found).all() else 0.0
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Choose the decoder's parameters and the drums' thresholds, and print what they change."""
+    """Choose the decoder's parameters and the thresholds of onsets and drums, and print what they change."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.tune", description=main.__doc__)
     parser.add_argument("--set", type=Path, required=True, help="folder that beatwalk.training.ears.validation made")
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
@@ -157,7 +159,7 @@ def main(argv: list[str] | None = None) -> None:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
     if not args.bars:
-        print(f"least odds of strokes: {tune_drums(songs)}")
+        print(f"least odds of onsets and strokes: {tune_odds(songs)}")
     best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))
