@@ -275,11 +275,13 @@ def test_silence_is_a_song_without_beats(run: Run, folder: Path) -> None:
 def test_a_plan_says_what_it_plans(run: Run, folder: Path) -> None:
     """With a plot too: lengths, seeds, what of an excerpt's prompts is not shown, and words that do nothing."""
     (folder / "seeds.txt").write_text("a red sea :: seed=7 negative=people\n@0:05 a blue wood\n")
-    code, out, err = run("plan", "song.wav", "seeds.txt", "--from", "0.5", "--to", "2.5", "--plot", "plan.jpg")
+    code, out, err = run("plan", "song.wav", "seeds.txt", "--from", "bar 1", "--to", "bar 2", "--plot", "plan.jpg")
     assert code == 0, err
     assert (folder / "plan.jpg").read_bytes().startswith(b"\xff\xd8")
-    assert "1 of your 2 prompts not shown: they arrive outside 0:00.5 to 0:02.5" in out
-    assert re.search(r"0:00\.5 +2\.0 s  a red sea  \(seed 7, without people\)", out)
+    told = re.search(r"1 of your 2 prompts not shown: they arrive outside 0:0(\d\.\d) to 0:0(\d\.\d)", out)
+    assert told is not None
+    assert float(told[2]) - float(told[1]) == pytest.approx(2.0)  # a bar
+    assert re.search(rf"0:0{told[1]} +2\.0 s  a red sea  \(seed 7, without people\)", out)
     assert "prompts   1, in 1 segment " in out
     assert "negative words do nothing" in err
     (folder / "sung.lrc").write_text("[00:01.00]city lights\n[00:03.00]gold tonight\n")
