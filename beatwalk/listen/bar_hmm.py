@@ -50,7 +50,7 @@ class Decoding:
     pulse_bonus: float = 2.0  # log odds a second for a pulse: a listener keeps tapping through unclear passages
     network: float = 1.0  # weight of the network's log odds of a beat
     envelope_odds: float = 0.5  # per standard deviation of the onset envelope
-    tracker_odds: float = 0.0  # at a beat that the tracker without a network found
+    tracker_odds: float = 0.0  # at a beat of another tracker, or one that was heard before
     # bars
     metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
     metre_change: float = 16.0  # cost of another metre from some bar on

@@ -39,7 +39,7 @@ _FIXED_BAR_ODDS = 1000.0  # of a bar that begins, or does not begin, where a per
 _FIXED_SHORT_BAR = 4.0  # factor of the cost of short bars then: who places one bar means those around it, too
 # Log odds a second for a pulse where a person says that there is one: more than the surest network can deny.
 _HINTED_PULSE_BONUS = 1.5 * _MOST_ODDS * HIGHEST_BPM / 60
-# The network, the onset envelope and the tracker without a network each find beats that the others miss.
+# The network and the onset envelope each find beats that the other misses.
 _USUAL_ENVELOPE, _MOST_ENVELOPE = 0.8, 3.0
 _TRACKER_S = 0.025  # standard deviation of the distance to it
 _MIN_CONFIDENCE = 0.06  # mean over `_AROUND` beats on both sides
@@ -136,7 +136,7 @@ def find_pulse(
     Parameters
     ----------
     other
-        Beats of the tracker without a network, where they are known already.
+        Beats of the tracker without a network, where they are known already, or others that have a vote.
     """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
@@ -222,7 +222,7 @@ def _fixed_frames(fixed_s: Float, n: int) -> NDArray[np.int64]:
 
 
 def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:
-    """Log odds of each frame from the onset envelope and from beats found without a network, shape (n,)."""
+    """Log odds of each frame from the onset envelope and from beats that have a vote, shape (n,)."""
     from scipy.ndimage import maximum_filter1d
 
     envelope = np.minimum(maximum_filter1d(onset_envelope(features), 3), _MOST_ENVELOPE)
