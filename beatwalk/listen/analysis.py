@@ -33,7 +33,7 @@ def gather_evidence(audio: Audio) -> Evidence:
     """
     with _one_thread():
         features = extract_features(audio)
-        return Evidence(features=features, activations=run_network(features), other=track_beats(features))
+        return Evidence(features=features, activations=run_network(features))
 
 
 def analyze_audio(audio: Audio, tracker: str = TRACKERS[0], evidence: Evidence | None = None) -> Analysis:
@@ -110,9 +110,10 @@ def rhythm_of(audio: Audio, evidence: Evidence, tracker: str) -> Rhythm:
         The tracker belongs to another package, which is not installed or has no weights.
     """
     if tracker == "beatwalk":
-        return track_rhythm(evidence.features, evidence.activations, other=evidence.other)
+        return track_rhythm(evidence.features, evidence.activations)
     if tracker == "librosa":
-        return Rhythm(beats=evidence.other, bars=find_bars(evidence.features, evidence.other.times_s))
+        beats = track_beats(evidence.features)
+        return Rhythm(beats=beats, bars=find_bars(evidence.features, beats.times_s))
     if tracker == "beat-this":
         from beatwalk.listen.beat_this import track_with_beat_this
 

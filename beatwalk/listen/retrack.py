@@ -55,9 +55,9 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
         beside_s = _beside(analysis, corrections, start_s, end_s, anchors_s)
-        beats = _beats(analysis, evidence, corrections, np.union1d(anchors_s, beside_s))
+        beats = _beats(analysis, evidence, corrections, anchors_s, beside_s)
         if len(beside_s) and len(_missed(anchors_s, beats)):  # they may be more than one tempo allows
-            beats = _beats(analysis, evidence, corrections, anchors_s)
+            beats = _beats(analysis, evidence, corrections, anchors_s, np.zeros(0))
         if len(missed := _missed(anchors_s, beats)):
             raise SettingsError(
                 f"there can be no beat at {missed[0]:g} s beside the other anchors, taps and --tempo; leave one out"
@@ -74,14 +74,9 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     return with_rhythm(found, beats, _bars(analysis, features, pulse, corrections))
 
 
-def _anchors_of(corrections: Corrections) -> Float:
-    """Beats and bars that a person fixed, increasing, shape (n,)."""
-    return np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
-
-
 def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
-    """All anchors, checked, increasing, shape (n,)."""
-    anchors_s = _anchors_of(corrections)
+    """All anchors, increasing, shape (n,)."""
+    anchors_s = np.unique(np.array([*corrections.anchors_s, *corrections.bar_anchors_s], np.float64))
     for anchor_s in anchors_s:
         if not start_s <= anchor_s < end_s:
             if corrections.ranged:
@@ -98,19 +93,21 @@ def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
     return anchors_s
 
 
-def _beats(analysis: Analysis, evidence: Evidence, corrections: Corrections, held_s: Float) -> Beats:
-    """Track beats again, with those at `held_s` among them where that can be."""
-    held = held_s if len(held_s) else None
-    hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held)
+def _beats(
+    analysis: Analysis, evidence: Evidence, corrections: Corrections, anchors_s: Float, beside_s: Float
+) -> Beats:
+    """Track beats again, with the anchors and those beside a range among them where that can be."""
+    held_s = np.union1d(anchors_s, beside_s)
+    hint = Hint(tempo_bpm=corrections.tempo_bpm, taps_s=corrections.taps_s, beats_s=held_s if len(held_s) else None)
     features, activations = evidence.features, evidence.activations
     if corrections.tempo_bpm is not None or corrections.taps_s is not None:
-        return find_pulse(features, activations, hint, other=evidence.other).beats
+        return find_pulse(features, activations, hint).beats
     decoding, spans_s = replace(DECODING, tracker_odds=_HEARD_ODDS), np.diff(analysis.beats_s)
     voting = np.ones(len(analysis.beats_s), np.bool_)
     if len(spans_s):
         fastest_bpm = _FASTER * 60 / float(np.percentile(spans_s, _SHORT_PERCENTILE))
         decoding = replace(decoding, high_bpm=min(decoding.high_bpm, fastest_bpm))
-        for anchor_s in _anchors_of(corrections):  # what was heard beside an anchor was wrong
+        for anchor_s in anchors_s:  # what was heard beside an anchor was wrong
             voting &= np.abs(analysis.beats_s - anchor_s) > float(np.median(spans_s))
     heard = Beats.at(analysis.beats_s[voting], analysis.beat_confidence[voting])
     return find_pulse(features, activations, hint, decoding, heard).beats

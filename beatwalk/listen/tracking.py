@@ -94,7 +94,6 @@ class Evidence:
 
     features: Features
     activations: Activations
-    other: Beats  # of the tracker without a network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,15 +139,17 @@ def find_pulse(
     """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
-    other = other or track_beats(features)
-    joint = np.float32(decoding.network) * odds + _onset_evidence(features, other.times_s, decoding)
+    if decoding.tracker_odds and other is None:
+        other = track_beats(features)
+    voting_s = np.zeros(0) if other is None else other.times_s
+    joint = np.float32(decoding.network) * odds + _onset_evidence(features, voting_s, decoding)
     fixed_s = np.zeros(0) if hint.beats_s is None else hint.beats_s
     _fix(joint, fixed_s)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
     path = best_path(joint, downbeat_odds, dict(zip(METERS, _METER_FACTORS, strict=True)), tempi, bonus, decoding)
     # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
-    certain = bool(hint) or len(other.times_s) > 0 or _is_sure(odds[path.frames])
+    certain = bool(hint) or _is_sure(odds[path.frames]) or len((other or track_beats(features)).times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
     return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
 

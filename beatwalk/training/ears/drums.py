@@ -24,6 +24,7 @@ from beatwalk.training.ears.score import (
     SNARE,
     TOMS,
 )  # fmt: skip
+from beatwalk.types import Float
 
 Stroke = tuple[float, int, int]
 Pattern = Callable[[np.random.Generator, int], list[Stroke]]
@@ -170,15 +171,24 @@ def groove(rng: np.random.Generator, meter: int) -> list[Stroke]:
     """Anything that keeps time: kicks anywhere, a backbeat, a snare on all beats or in the middle, any cymbal."""
     weight = np.array([0.75, 0.12, 0.3, 0.12] * meter)  # by sixteenth
     weight[4::8] *= 0.35
-    kicks = np.flatnonzero(rng.random(4 * meter) < weight * rng.uniform(0.4, 1.1))
-    strokes = [(int(place) / 4, KICK, 105) for place in kicks]
+    return _low_and_back(rng, meter, weight, 0.4, (0.6, 0.12, 0.18, 0.1), 0.12) + cymbals(rng, meter)
+
+
+def _low_and_back(
+    rng: np.random.Generator, meter: int, weight: Float, least: float, wheres: tuple[float, ...], ghost: float
+) -> list[Stroke]:
+    """Kicks by the `weight` of each place in the bar or down to `least` of it, a backbeat, and perhaps ghost notes.
+
+    `wheres` are chances that the backbeat is on every second beat, on all, in the middle, nowhere.
+    """
+    parts = len(weight) // meter
+    kicks = np.flatnonzero(rng.random(len(weight)) < weight * rng.uniform(least, 1.1))
+    strokes = [(int(place) / parts, KICK, 105) for place in kicks]
     snare = (SNARE, SNARE, CLAP, RIM)[int(rng.integers(4))]
-    where = int(rng.choice(4, p=[0.6, 0.12, 0.18, 0.1]))
-    places = (range(1, meter, 2), range(meter), [meter // 2], [])[where]
+    places = (range(1, meter, 2), range(meter), [meter // 2], [])[int(rng.choice(4, p=wheres))]
     strokes += [(float(place), snare, 108) for place in places]
-    ghosts = np.flatnonzero(rng.random(4 * meter) < rng.choice([0.0, 0.0, 0.12]))
-    strokes += [(int(place) / 4, SNARE, 45) for place in ghosts if place % 4]
-    return strokes + cymbals(rng, meter)
+    ghosts = np.flatnonzero(rng.random(len(weight)) < rng.choice([0.0, 0.0, ghost]))
+    return strokes + [(int(place) / parts, SNARE, 45) for place in ghosts if place % parts]
 
 
 def cymbals(rng: np.random.Generator, meter: int) -> list[Stroke]:
@@ -255,14 +265,7 @@ def compound(rng: np.random.Generator, meter: int) -> list[Stroke]:
     """6/8, 9/8 and 12/8 of any kind: as `groove`, but beats have three parts, which may be halved."""
     weight = np.array([0.8, 0.03, 0.14, 0.04, 0.3, 0.08] * meter)  # by half of a third
     weight[6::12] *= 0.5
-    kicks = np.flatnonzero(rng.random(6 * meter) < weight * rng.uniform(0.5, 1.1))
-    strokes = [(int(place) / 6, KICK, 105) for place in kicks]
-    snare = (SNARE, SNARE, CLAP, RIM)[int(rng.integers(4))]
-    where = int(rng.choice(4, p=[0.65, 0.1, 0.15, 0.1]))
-    places = (range(1, meter, 2), range(meter), [meter // 2], [])[where]
-    strokes += [(float(place), snare, 108) for place in places]
-    ghosts = np.flatnonzero(rng.random(6 * meter) < rng.choice([0.0, 0.0, 0.1]))
-    strokes += [(int(place) / 6, SNARE, 45) for place in ghosts if place % 6]
+    strokes = _low_and_back(rng, meter, weight, 0.5, (0.65, 0.1, 0.15, 0.1), 0.1)
     drum = (HAT, HAT, OPEN, RIDE, SHAKER, PEDAL)[int(rng.integers(6))]
     kind = int(rng.integers(6))
     if kind == 0:  # heads alone, or with the last third
