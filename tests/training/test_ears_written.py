@@ -59,6 +59,18 @@ def test_six_that_hold_twelve_are_four_beats(tmp_path: Path) -> None:
     assert [hit.at for hit in score.hits] == [1.0, 3.0]
 
 
+def test_three_that_hold_six_are_two_beats(tmp_path: Path) -> None:
+    """A backbeat in the middle of three quarters is on the second of two beats; no file holds both kinds."""
+    (tmp_path / "zoom").mkdir()
+    (tmp_path / "zoom" / "rock34.mma").write_text("Time 3/4\nDefGroove ROCK28\n")
+    (tmp_path / "zoom" / "bald34.mma").write_text("Time 3/4\nDefGroove BALD05\nDefGroove BALD11\n")
+    three, two = read_styles(tmp_path)
+    assert (three.beats, three.metre, three.grooves) == (3, "3/4", ("BALD11",))
+    assert (two.bar, two.beats, two.metre, two.compound) == (3, 2, "6/8", True)
+    score = to_score([MidiNote(1.5, 0.1, 38, 90, 9, 0), MidiNote(3.0, 0.1, 36, 90, 9, 0)], two, 2)
+    assert [hit.at for hit in score.hits] == [1.0, 2.0]
+
+
 def test_a_style_becomes_a_score() -> None:
     """In 6/8 three of MMA's quarter notes are a beat; programs are voices; what lies beyond is left out."""
     style = Style("a68", ("A",), 6, 2, "6/8")

@@ -9,7 +9,7 @@ Conventions
 - A **groove** is a pattern of the library; a **style** is the file that holds it. Styles, not grooves, are split
   between training and validation, since grooves of one file share their patterns.
 - MMA counts a bar in quarter notes; the tactus of 6/8 is a dotted quarter, of 12/8 the quarter that it is written in,
-  but a dotted one in `_TWELVE_IN_SIX`.
+  but a dotted one in `_TWELVE_IN_SIX` and `_SIX_IN_THREE`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ _TIMEOUT_S = 60
 _SKIPPED = ("metronome", "none", "count", "ending", "intro", "ballad68", "blues34", "quando")  # no music, or no metre
 # Kick, stick, kick and snare fall on 1, 2.5, 4 and 5.5 of its six, and three halves lie between them: twelve eighths.
 _TWELVE_IN_SIX = frozenset({"casio/68ballad"})
+# Some patterns of a drum machine are headed 3/4, and have the backbeat and every accent of their cymbals on 1 and
+# 2.5: six eighths. No other groove in three has a snare in the middle of its bar and none elsewhere.
+_SIX_IN_THREE = frozenset({"zoom/rock34"})
+_UNLIKE_ITS_FILE = frozenset({"BALD05"})  # the same, in a file whose other groove is in three
 _ELECTRONIC = ("tech", "trance", "house", "rave", "dance", "dnb", "ambient", "hip", "electric", "digital", "trip")
 
 # Usual tempi by words in a style's name, in beats a minute; the first that fits holds.
@@ -39,6 +43,7 @@ _TEMPI: tuple[tuple[str, tuple[float, float]], ...] = (
     ("fastswing|bebop|fastblues|quickstep|fastbigband", (160, 240)),
     ("68march|68swing", (85, 135)),
     ("68", (42, 90)),
+    ("rock34", (53, 117)),
     ("128", (46, 90)),
     ("slow|ballad|bald|lullaby|hymn|serenade|desert|evansish", (52, 92)),
     ("waltz|34", (80, 175)),
@@ -109,6 +114,11 @@ class Style:
         return next(bpm for words, bpm in _TEMPI if re.search(words, self.name))
 
     @property
+    def compound(self) -> bool:
+        """Whether beats have three parts."""
+        return self.metre.endswith("/8")
+
+    @property
     def electronic(self) -> bool:
         """Whether machines play it."""
         return any(word in self.name for word in _ELECTRONIC)
@@ -139,9 +149,11 @@ def _style_of(path: Path, library: Path) -> Style | None:
     bar = int(times[-1]) if times else 4
     in_eighths = bar == 6 or (sign is not None and sign.group(2) == "8")
     in_twelve = name in _TWELVE_IN_SIX
+    in_eighths |= name in _SIX_IN_THREE
     beats = 4 if in_twelve else 2 if in_eighths else bar
     metre = "12/8" if in_twelve or "128" in name else "6/8" if in_eighths else f"{bar}/4"
     grooves = tuple(g for g in grooves if not re.search(r"intro|end|fill|metronome", g, re.IGNORECASE))
+    grooves = tuple(g for g in grooves if g not in _UNLIKE_ITS_FILE)
     return Style(name, grooves, bar, beats, metre) if grooves else None
 
 
