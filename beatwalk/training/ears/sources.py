@@ -26,6 +26,7 @@ from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.mma import Style, draw_chart, play_style, read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
 from beatwalk.training.ears.tunes import Tune, arrange
+from beatwalk.training.ears.variations import drummed_as, varied
 from beatwalk.types import Float
 
 APART = 5  # one style of so many is for validation
@@ -38,6 +39,7 @@ _CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the
 _ODD_SHARE = 0.08
 _MEDLEY_SHARE = 0.06
 _MIXED_SHARE = 0.45  # drums of one style under the band of another: two hundred styles are soon known by heart
+_TUNE_DRUMMED_SHARE, _OWN_DRUMMED_SHARE = 0.3, 0.2  # of what has drums of its own, or none: a style's
 MOST_VOICES = 15  # MIDI's channels without the drums'
 # Bars of five, seven and six beats, cut from bars of four or three: which beats of a group of bars are kept.
 ODD_BARS: tuple[tuple[tuple[int, int], ...], ...] = (
@@ -65,10 +67,32 @@ class Sources:
         if kind < _CLICK_SHARE:
             return clicks(rng, seconds)
         if self.tunes and kind < _CLICK_SHARE + _TUNE_SHARE:
-            return arrange(rng, self.tunes[int(rng.choice(len(self.tunes), p=self._tune_chances))], seconds)
-        if not self.styles or kind < _CLICK_SHARE + _TUNE_SHARE + _OWN_SHARE:
-            return _compose(rng, seconds)
-        return self._play(rng, seconds)
+            tune = self.tunes[int(rng.choice(len(self.tunes), p=self._tune_chances))]
+            score, bpm = arrange(rng, tune, seconds)
+            if rng.random() < _TUNE_DRUMMED_SHARE:
+                score = self._drummed(rng, score, bpm, compound=tune.compound)
+        elif not self.styles or kind < _CLICK_SHARE + _TUNE_SHARE + _OWN_SHARE:
+            name = _genre(rng)
+            bpm = draw_bpm(rng, GENRES[name].bpm)
+            score = compose(rng, name, bpm, seconds)
+            if rng.random() < _OWN_DRUMMED_SHARE:
+                score = self._drummed(rng, score, bpm, compound=GENRES[name].ternary)
+        else:
+            score, bpm = self._play(rng, seconds)
+        return varied(rng, score), bpm
+
+    def _drummed(self, rng: np.random.Generator, score: Score, bpm: float, *, compound: bool) -> Score:
+        """The piece with the drums of a style in its metre and at its tempo, where there is one."""
+        fits = [
+            style
+            for style in self.styles
+            if style.beats == score.metre and style.compound == compound and style.bpm[0] <= bpm <= style.bpm[1]
+        ]
+        if not fits:
+            return score
+        style = fits[int(rng.integers(len(fits)))]
+        chart, grooves = draw_chart(rng, style, apart=self.apart)
+        return drummed_as(score, play_style(style, grooves, chart, len(score.downbeats)))
 
     @cached_property
     def _tune_chances(self) -> Float:
@@ -127,11 +151,9 @@ def _levelled(kinds: Sequence[Hashable]) -> Float:
     return np.asarray(chances / chances.sum())
 
 
-def _compose(rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
+def _genre(rng: np.random.Generator) -> str:
     weights = np.array([genre.weight for genre in GENRES.values()])
-    name = str(rng.choice(list(GENRES), p=weights / weights.sum()))
-    bpm = draw_bpm(rng, GENRES[name].bpm)
-    return compose(rng, name, bpm, seconds), bpm
+    return str(rng.choice(list(GENRES), p=weights / weights.sum()))
 
 
 def draw_bpm(rng: np.random.Generator, bpm: tuple[float, float]) -> float:
