@@ -17,7 +17,7 @@ from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, read_taps, with_rhythm
 from beatwalk.listen.dj_library import BeatGrid, read_rekordbox
 from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
-from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_INPUTS, Features, extract_features
+from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.grid import (
     MIN_SPAN_S,
     grid_as_stored,
@@ -58,6 +58,7 @@ __all__ = [
     "METRES",
     "MIN_SPAN_S",
     "MIN_TAPS",
+    "NETWORK_BANDS",
     "NETWORK_INPUTS",
     "TRACKERS",
     "Activations",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from beatwalk.listen.features import NETWORK_INPUTS
+from beatwalk.listen.features import NETWORK_BANDS, NETWORK_INPUTS
 from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears import drums
@@ -36,7 +36,7 @@ from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.speech import speech
 from beatwalk.training.ears.synth import RATE_HZ, Sound
-from beatwalk.training.ears.train import KEPT_APART, Library, stretched, targets_of
+from beatwalk.training.ears.train import KEPT_APART, Library, masked, stretched, targets_of
 
 OWN = Sources()
 
@@ -203,6 +203,22 @@ def test_sound_and_truth_are_stretched_alike(clip: Clip, faster: float) -> None:
     assert targets.max() == 1
     assert heard[targets == 1].all()
     assert not heard[targets == 0].any()
+
+
+def test_masked_bands_are_neighbours() -> None:
+    """The same few bands fall silent in energy and rise, and pitch classes are left."""
+    widths = set()
+    for seed in range(30):
+        heard = masked(np.random.default_rng(seed), np.ones((5, NETWORK_INPUTS), np.float32))
+        assert (heard == heard[0]).all()
+        energy, rise, pitch = np.split(heard[0], [NETWORK_BANDS, 2 * NETWORK_BANDS])
+        silent = np.flatnonzero(energy == 0)
+        assert list(silent) == list(range(silent[0], silent[-1] + 1))
+        assert (energy == rise).all()
+        assert (pitch == 1).all()
+        widths.add(len(silent))
+    assert len(widths) > 5
+    assert max(widths) < NETWORK_BANDS / 2
 
 
 def test_the_loss_forgives_one_frame() -> None:

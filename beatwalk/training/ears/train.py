@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from beatwalk.listen import FRAME_RATE_HZ, NETWORK_INPUTS
+from beatwalk.listen import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS
 from beatwalk.training import store
 from beatwalk.training.ears.clips import Clip, read_clip
 from beatwalk.training.ears.export import listening
@@ -30,6 +30,7 @@ RESCAN_S = 120.0  # the set may still be growing
 LOG_STEPS = 50
 _AVERAGE = 0.999
 _WARM_STEPS, _HOLD = 100, 0.6  # of the learning rate; it falls when this share of the minutes is spent
+_MASKED_SHARE, _MOST_MASKED = 0.25, 12  # of stretches, and of bands
 _STRETCH = (0.8, 1.25)  # how much faster or slower a clip is heard: drawn so that both are as likely
 
 
@@ -167,7 +168,8 @@ def draw_batch(rng: np.random.Generator, library: Library, job: Job) -> tuple[Te
         faster = float(np.exp(rng.uniform(*np.log(_STRETCH)))) if rng.random() < 0.6 else 1.0
         first = 2 * int(rng.integers(0, max(1, (len(clip.ears) - int(2 * n * faster)) // 2 + 1)))
         part = stretched(clip.ears, first, 2 * n, faster)
-        ears[row, : len(part)] = equalised(rng, part)
+        part = equalised(rng, part)
+        ears[row, : len(part)] = masked(rng, part) if rng.random() < _MASKED_SHARE else part
         wanted[row] = targets_of(clip.truth.events, first // 2, n, faster)
     return torch.from_numpy(ears), torch.from_numpy(wanted)
 
@@ -187,14 +189,22 @@ def stretched(ears: np.ndarray, first: int, n: int, faster: float) -> np.ndarray
 
 def equalised(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
     """Another level and colour: what a smooth equaliser does to log(1 + power)."""
-    n_bands = (NETWORK_INPUTS - 12) // 2
     knots = rng.normal(0, 0.6, 6) + rng.normal(0, 0.5)
-    gain = np.exp(np.interp(np.arange(n_bands), np.linspace(0, n_bands - 1, 6), knots))
-    ears[:, :n_bands] = np.log1p(np.expm1(8 * ears[:, :n_bands]) * gain) / 8
+    gain = np.exp(np.interp(np.arange(NETWORK_BANDS), np.linspace(0, NETWORK_BANDS - 1, 6), knots))
+    ears[:, :NETWORK_BANDS] = np.log1p(np.expm1(8 * ears[:, :NETWORK_BANDS]) * gain) / 8
     if rng.random() < 0.1:
         ears[:, -12:] = 1 / np.sqrt(12)
     else:  # in another key
         ears[:, -12:] = np.roll(ears[:, -12:], int(rng.integers(12)), axis=1)
+    return ears
+
+
+def masked(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
+    """Some neighbouring bands silent, as in SpecAugment (Park et al., 2019): no beat hangs on one of them."""
+    width = int(rng.integers(1, _MOST_MASKED + 1))
+    low = int(rng.integers(0, NETWORK_BANDS - width + 1))
+    for first in (0, NETWORK_BANDS):  # log energy, and its rise
+        ears[:, first + low : first + low + width] = 0.0
     return ears
 
 
