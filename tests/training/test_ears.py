@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from beatwalk.listen.features import NETWORK_BANDS, NETWORK_INPUTS
@@ -31,11 +32,11 @@ from beatwalk.training.ears.clips import (
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.net import EXACT, HEADS, SHAPES, Ears, Shape, loss_of, widen
-from beatwalk.training.ears.score import Hit, Note, draw_tempo, rescaled
+from beatwalk.training.ears.score import HAT, KICK, RIDE, SHAKER, SNARE, Hit, Note, draw_tempo, rescaled
 from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.speech import speech
-from beatwalk.training.ears.synth import RATE_HZ, Sound
+from beatwalk.training.ears.synth import RATE_HZ, Kit, Sound
 from beatwalk.training.ears.train import KEPT_APART, Library, masked, stretched, targets_of
 
 OWN = Sources()
@@ -158,6 +159,32 @@ def test_speech_begins_often_and_never_in_time() -> None:
     gaps = np.flatnonzero(spans > 0.6)
     before = [np.abs(samples[int((begins_s[i + 1] - 0.1) * RATE_HZ) :][: RATE_HZ // 12]).mean() for i in gaps]
     assert max(before, default=0.0) < loud.mean()
+
+
+def low_share(samples: NDArray[np.float32]) -> float:
+    """Share of the energy below 3.5 kHz."""
+    hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    power = np.square(np.abs(np.fft.rfft(samples)))
+    return float(power[hz < 3500].sum() / power.sum())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_keeps_time_can_be_told_apart(seed: int) -> None:
+    """A shaker swells, a ride pings and hums on, a hat does neither: only strokes of a hat are called so."""
+    kit = Kit(np.random.default_rng(seed))
+    hat, shaker, ride = kit(HAT), kit(SHAKER), kit(RIDE)
+    early_s = 0.004
+    early = [float(np.square(x[: int(early_s * RATE_HZ)]).sum() / np.square(x).sum()) for x in (hat, shaker)]
+    assert early[0] > 0.08 > 0.01 > early[1]
+    assert low_share(ride) > 0.3 > 0.1 > low_share(hat)
+    assert len(ride) > 4 * len(hat)
+
+
+@pytest.mark.parametrize(("one", "other"), [(35, KICK), (40, SNARE), (59, RIDE), (82, SHAKER)])
+def test_second_drums_sound_like_the_first(one: int, other: int) -> None:
+    """Books of strokes name two kicks and two snares; both are kicks and snares to the ear."""
+    kit = Kit(np.random.default_rng(1))
+    assert kit(one) is kit(other)
 
 
 def test_merged() -> None:

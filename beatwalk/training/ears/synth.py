@@ -28,7 +28,12 @@ from beatwalk.training.ears.score import (
 from beatwalk.types import Float32
 
 RATE_HZ = ANALYSIS_RATE_HZ
-_CYMBALS_S = {HAT: 0.05, PEDAL: 0.06, OPEN: 0.3, RIDE: 0.6, CRASH: 1.2, SHAKER: 0.06}
+_TAMBOURINE, _BELL = 54, 53
+_CYMBALS_S = {HAT: 0.05, PEDAL: 0.06, OPEN: 0.3, CRASH: 1.2}
+# Drums of General MIDI that sound much like another one.
+_LIKE = {35: KICK, 40: SNARE, 52: CRASH, 55: CRASH, 57: CRASH, 59: RIDE, 69: SHAKER, 82: SHAKER}
+_METAL = (1.0, 1.48, 1.93, 2.54, 3.17, 4.11, 5.43, 7.9)  # partials of a struck plate, as ratios
+_JINGLES_HZ = (5200.0, 6700.0, 7900.0, 9300.0)
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,12 @@ class Kit:
         self._snare_hz, self._snare_s = rng.uniform(150, 260), rng.uniform(0.06, 0.25)
         self._snare_tone = rng.uniform(0.1, 0.7)
         self._metal = rng.uniform(0.5, 1.5)  # how long cymbals ring
+        self._ride_hz, self._swell_s = rng.uniform(380, 900), rng.uniform(0.015, 0.045)
         self._made: dict[int, Float32] = {}
 
     def __call__(self, drum: int) -> Float32:
         """The sound of a General MIDI drum at full velocity."""
+        drum = _LIKE.get(drum, drum)
         if drum not in self._made:
             self._made[drum] = self._make(drum).astype(np.float32)
         return self._made[drum]
@@ -85,6 +92,16 @@ class Kit:
         if drum in _CYMBALS_S:
             decay_s = _CYMBALS_S[drum] * self._metal
             return 0.45 * self._noise(4 * decay_s, decay_s, 2)
+        if drum in (RIDE, _BELL):  # it pings, and washes softly
+            ping = _ring(tuple(self._ride_hz * ratio for ratio in _METAL), 2.0 * self._metal, 0.35 * self._metal)
+            wash = self._noise(2.0 * self._metal, 0.5 * self._metal, 2)[: len(ping)]
+            return 0.5 * ping + (0.02 if drum == _BELL else 0.07) * wash
+        if drum == SHAKER:  # beads take a moment to reach the wall
+            swish = self._noise(6 * self._swell_s, self._swell_s, 2)
+            return 0.6 * swish * np.minimum(1.0, np.arange(len(swish)) / (self._swell_s * RATE_HZ)) ** 2
+        if drum == _TAMBOURINE:
+            jingle = _ring(_JINGLES_HZ, 0.4, 0.07 * self._metal)
+            return 0.4 * jingle + 0.15 * self._noise(0.4, 0.05, 2)[: len(jingle)]
         if drum in (RIM, COWBELL):
             return 0.5 * _ring((800.0, 1720.0) if drum == RIM else (540.0, 800.0), 0.12, 0.03)
         if drum == CLAP:
