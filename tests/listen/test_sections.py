@@ -42,6 +42,20 @@ def test_two_alternating_parts() -> None:
     assert drop_s in (8, 24)
 
 
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.0, 1.8), (1.9, 0.0), (1.9, 1.8)])
+def test_silence_at_the_ends_is_no_section(before_s: float, after_s: float) -> None:
+    """A bar of waiting or of ringing out belongs to the music beside it, and hides none of its changes, if small."""
+    plain = groove(120, 8.0)
+    richer = plain.copy()
+    for beat in range(16):
+        put(richer, beat * 0.5, decaying((440.0, 554.0), 0.5, 0.2), 0.1)
+    silence = [np.zeros(int(seconds * RATE_HZ)) for seconds in (before_s, after_s)]
+    song = np.concatenate([silence[0], plain, richer, plain, richer, silence[1]])
+    found, _ = sections_of(song, before_s + np.arange(0, 33, 2.0))
+    assert [part.label for part in found] == ["A", "B", "A", "B"]
+    assert [part.start_s for part in found] == pytest.approx([0, *(before_s + np.array([8, 16, 24]))])
+
+
 def test_boundaries_without_beats_are_near() -> None:
     """Without downbeats boundaries lie within a cell of the change."""
     found, _ = sections_of(verse_and_chorus(), np.array([]))
