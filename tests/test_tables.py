@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from beatwalk.expressions import FUNCTIONS
 from beatwalk.listen.analysis_json import analysis_to_json
-from beatwalk.listen.drums import LEAST_ODDS
+from beatwalk.listen.drums import BANDS_HZ
 from beatwalk.perception import Pictures
 from beatwalk.plan.evaluation import IMPLEMENTED
 from beatwalk.plan.modulation import shaped_source
@@ -53,7 +53,7 @@ def test_every_source_has_its_function() -> None:
     """Events and what is derived are computed; what something is derived from is a curve that is as old."""
     kinds = {kind: {s.name for s in SOURCES.values() if s.kind == kind} for kind in ("event", "derived")}
     assert kinds == {"event": set(EVENTS), "derived": set(DERIVED)}
-    assert {s.name for s in SOURCES.values() if s.kind == "drum"} == set(LEAST_ODDS)
+    assert {s.name for s in SOURCES.values() if s.kind == "drum"} == set(BANDS_HZ)
     assert set(IMPLEMENTED) == set(FUNCTIONS)
     for spec in SOURCES.values():
         assert set(spec.needs) <= set(CURVES)

@@ -16,7 +16,7 @@ from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, read_taps, with_rhythm
 from beatwalk.listen.dj_library import BeatGrid, read_rekordbox
-from beatwalk.listen.drums import LEAST_ODDS, drum_strokes
+from beatwalk.listen.drums import drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.grid import (
     MIN_SPAN_S,
@@ -29,8 +29,9 @@ from beatwalk.listen.grid import (
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
-from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, read_network, run_network
+from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, load_network, read_network, run_network
 from beatwalk.listen.onsets import find_onsets
+from beatwalk.listen.peaks import find_maxima
 from beatwalk.listen.retrack import tracked_again
 from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of, parts_of
 from beatwalk.listen.store import (
@@ -53,7 +54,6 @@ __all__ = [
     "DRUM_CHANNEL",
     "EVENT_WEIGHTS",
     "FRAME_RATE_HZ",
-    "LEAST_ODDS",
     "LYRICS",
     "METRES",
     "MIN_SPAN_S",
@@ -85,6 +85,7 @@ __all__ = [
     "drum_strokes",
     "extract_features",
     "files_of",
+    "find_maxima",
     "find_onsets",
     "find_pulse",
     "gather_evidence",
@@ -92,6 +93,7 @@ __all__ = [
     "grid_to_json",
     "hear_files",
     "import_librosa",
+    "load_network",
     "lyrics_of",
     "octave_changes",
     "open_audio",

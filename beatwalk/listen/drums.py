@@ -4,6 +4,7 @@ Conventions
 -----------
 - Times are in seconds and increase; strength is 0–1 relative to the song's strong strokes of the same drum.
 - A song without drums has few strokes or none: the network says that a moment sounds like one, and may be wrong.
+- How sure a stroke must be depends on the song: where strokes are clear, what is less so is none.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ import numpy as np
 
 from beatwalk.listen.features import FLUX_BANDS_HZ, Features
 from beatwalk.listen.network import Activations
-from beatwalk.listen.peaks import peak_times_s, strength_at
+from beatwalk.listen.peaks import find_peaks, least_by_expected_f, strength_at
 from beatwalk.sources import DRUMS
 from beatwalk.types import Events, frozen_array
 
-# Log odds that a stroke must exceed; `beatwalk.training.ears.tune` looks for them on the validation set.
-LEAST_ODDS: Mapping[str, float] = {"kick": -1.5, "snare": -1.0, "hat": -2.0}
-_BANDS_HZ = {"kick": (20.0, 120.0), "snare": (300.0, 5000.0), "hat": (5000.0, 11025.0)}  # where each is loud
+_CANDIDATE_ODDS = -4.0  # log odds of a moment that may be a stroke
+_LEAST_ODDS = -2.5  # of one that is called so in any song
+# The network spreads what it knows of a stroke over the frames beside it, so a peak is surer than it says: by so
+# much, and of all drums alike, in clips that it was not trained on (`beatwalk.training.ears.calibrate`).
+PEAK_ODDS = 0.85
+# Where each is loud.
+BANDS_HZ: Mapping[str, tuple[float, float]] = {
+    "kick": (20.0, 120.0),
+    "snare": (300.0, 5000.0),
+    "hat": (5000.0, 11025.0),
+}
 
 
 def find_drums(features: Features, activations: Activations) -> dict[str, Events]:
@@ -28,18 +37,12 @@ def find_drums(features: Features, activations: Activations) -> dict[str, Events
     return {name: drum_strokes(features, activations, name) for name in DRUMS if name in activations.drums}
 
 
-def drum_strokes(features: Features, activations: Activations, name: str, least: float | None = None) -> Events:
-    """Find the strokes of one drum.
-
-    Parameters
-    ----------
-    name
-        One of `DRUMS`.
-    least
-        Log odds that a stroke must exceed. Default: those of `LEAST_ODDS`.
-    """
-    times_s = peak_times_s(features, activations.drums[name], LEAST_ODDS[name] if least is None else least)
-    low, high = (FLUX_BANDS_HZ.index(edge) for edge in _BANDS_HZ[name])
+def drum_strokes(features: Features, activations: Activations, name: str) -> Events:
+    """Find the strokes of one of `DRUMS`."""
+    times_s, odds = find_peaks(features, activations.drums[name], _CANDIDATE_ODDS)
+    if len(odds):
+        times_s = times_s[odds >= max(_LEAST_ODDS, least_by_expected_f(odds + PEAK_ODDS) - PEAK_ODDS)]
+    low, high = (FLUX_BANDS_HZ.index(edge) for edge in BANDS_HZ[name])
     return Events(
         times_s=frozen_array(times_s),
         strength=frozen_array(strength_at(features, times_s, slice(low, high))),

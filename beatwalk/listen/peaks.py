@@ -14,6 +14,11 @@ _STRONG_PERCENTILE = 95.0
 
 
 def peak_times_s(features: Features, odds: Float32, least: float) -> Float:
+    """Find the moments of the local maxima of odds."""
+    return find_peaks(features, odds, least)[0]
+
+
+def find_peaks(features: Features, odds: Float32, least: float) -> tuple[Float, Float]:
     """Find the local maxima of odds, each refined by the parabola through it and its neighbours.
 
     Parameters
@@ -25,19 +30,42 @@ def peak_times_s(features: Features, odds: Float32, least: float) -> Float:
 
     Returns
     -------
-    Seconds, increasing, shape (n_peaks,); none of them in silence.
+    Seconds, increasing, and the odds there, shape (n_peaks,) each; none of them in silence.
     """
+    times_s, heights = find_maxima(odds, least)
+    frames = np.rint(times_s * FRAME_RATE_HZ).astype(np.int64)
+    kept = features.audible[np.minimum(frames, features.n_frames - 1)] & (times_s < features.duration_s)
+    return times_s[kept], heights[kept]
+
+
+def find_maxima(odds: Float32, least: float) -> tuple[Float, Float]:
+    """Find the local maxima of odds whether anything sounds there or not, as `find_peaks` does."""
     if len(odds) < 3:
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0)
     padded = np.pad(odds.astype(np.float64), 1, constant_values=_SILENT_ODDS)
     left, middle, right = padded[:-2], padded[1:-1], padded[2:]
     peaks = np.flatnonzero((middle >= left) & (middle > right) & (middle > least))
-    peaks = peaks[features.audible[np.minimum(2 * peaks, features.n_frames - 1)]]
     left, middle, right = left[peaks], middle[peaks], right[peaks]
     offset = 0.5 * (left - right) / np.minimum(left - 2 * middle + right, -1e-6)
-    times_s = np.maximum(0.0, (peaks + np.clip(offset, -0.5, 0.5)) / NET_RATE_HZ)
-    inside: Float = times_s[times_s < features.duration_s]
-    return inside
+    return np.maximum(0.0, (peaks + np.clip(offset, -0.5, 0.5)) / NET_RATE_HZ), middle
+
+
+def least_by_expected_f(odds: Float) -> float:
+    """Find the odds that events must reach for the largest F-measure to expect, where the odds are true.
+
+    Of the k surest, as many as their odds say are events; F is twice their number over k and all events there are. A
+    song whose events are sure is not spoiled by what might be one, and one of unsure events is not left without
+    (Lipton, Elkan & Naryanaswamy, "Optimal thresholding of classifiers to maximize F1 measure", 2014).
+
+    Parameters
+    ----------
+    odds
+        Log odds of everything that may be an event, shape (n,), n at least 1.
+    """
+    surest = np.sort(odds)[::-1]
+    chances = 1 / (1 + np.exp(-surest))
+    expected_f = 2 * np.cumsum(chances) / (np.arange(1, len(surest) + 1) + chances.sum())
+    return float(surest[np.argmax(expected_f)])
 
 
 def strength_at(features: Features, times_s: Float, bands: slice = slice(None)) -> Float:

@@ -98,14 +98,12 @@ def onset_f(piece: Played, features: Features, activations: Activations, least: 
     return 100 * f_measure(find_onsets(features, activations, least).times_s, true_s, ONSET_S)
 
 
-def drum_f(
-    piece: Played, features: Features, activations: Activations, name: str, least: float | None = None
-) -> float:
+def drum_f(piece: Played, features: Features, activations: Activations, name: str) -> float:
     """F of one drum's strokes, percent; NaN where a piece has few of them, or none."""
     true_s = getattr(piece.truth, f"{name}s_s")
     if len(true_s) < FEW_STROKES:
         return float("nan")
-    return 100 * f_measure(drum_strokes(features, activations, name, least).times_s, true_s, ONSET_S)
+    return 100 * f_measure(drum_strokes(features, activations, name).times_s, true_s, ONSET_S)
 
 
 def score_rhythm(piece: Played, rhythm: Rhythm) -> Scores:

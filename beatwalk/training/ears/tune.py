@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ import numpy as np
 
 from beatwalk.listen import (
     DECODING,
-    LEAST_ODDS,
     Activations,
     Beats,
     Decoding,
@@ -37,7 +35,7 @@ from beatwalk.listen import (
     track_beats,
     with_bars,
 )
-from beatwalk.training.ears.evaluate import Scores, drum_f, features_of, onset_f, score_rhythm, table
+from beatwalk.training.ears.evaluate import Scores, features_of, onset_f, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
@@ -128,24 +126,20 @@ def tune(
     return best, looked
 
 
-def tune_odds(songs: Sequence[Heeded]) -> dict[str, float]:
-    """The log odds that an onset and a stroke of each drum must exceed, by the mean F of pieces that have them."""
-    best: dict[str, float] = {}
-    for name in ("onset", *LEAST_ODDS):
-        reached = {least: _mean_f(songs, name, least) for least in _LEAST_ODDS}
-        best[name] = max(reached, key=reached.__getitem__)
-        print("  ".join(f"{least:g}: {f:.1f}" for least, f in reached.items()), f"  {name}", flush=True)
-    return best
+def tune_onsets(songs: Sequence[Heeded]) -> float:
+    """The log odds that an onset must exceed, by the mean F of pieces that have onsets."""
+    reached = {least: _onset_f(songs, least) for least in _LEAST_ODDS}
+    print("  ".join(f"{least:g}: {f:.1f}" for least, f in reached.items()), "  onset", flush=True)
+    return max(reached, key=reached.__getitem__)
 
 
-def _mean_f(songs: Sequence[Heeded], name: str, least: float) -> float:
-    measure = onset_f if name == "onset" else partial(drum_f, name=name)
-    found = np.array([measure(song.piece, song.features, song.activations, least=least) for song in songs])
+def _onset_f(songs: Sequence[Heeded], least: float) -> float:
+    found = np.array([onset_f(song.piece, song.features, song.activations, least) for song in songs])
     return float(np.nanmean(found)) if not np.isnan(found).all() else 0.0
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Choose the decoder's parameters and the thresholds of onsets and drums, and print what they change."""
+    """Choose the decoder's parameters and the threshold of onsets, and print what they change."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.tune", description=main.__doc__)
     parser.add_argument("--set", type=Path, required=True, help="folder that beatwalk.training.ears.validation made")
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
@@ -159,7 +153,7 @@ def main(argv: list[str] | None = None) -> None:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
     if not args.bars:
-        print(f"least odds of onsets and strokes: {tune_odds(songs)}")
+        print(f"least odds of onsets: {tune_onsets(songs)}")
     best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))
     changed = [f"{field.name} = {getattr(best, field.name)}" for field in fields(best)]
     print(f"{looked} settings on {len(songs)} pieces\n" + "\n".join(changed))
