@@ -27,15 +27,14 @@ MAX_SECTION_S = 120.0  # a longer one is cut, so that a drone has sections too
 _CELL_S = 2.0  # length of a cell where there are no bars
 # Chosen on songs of made-up forms, by band styles that the ears train on (`beatwalk.training.ears.forms --trained`).
 # The card of the ears has what they are worth on other styles.
-_SECTION_COST = 1.3  # variance that a section must explain, in cells
+_SECTION_COST = 1.2  # variance that a section must explain, in cells
 _ODD_COST = 0.5  # added for an odd number of bars
 _HALF_COST = 0.2  # added for an even number that is not a multiple of four
-_SHORT_BARS, _SHORT_COST = 4, 1.0  # added for fewer bars
 _SAME_DISTANCE = 0.5  # sections whose mean descriptors are closer share a label
 _FLOOR_DB = -70.0  # of timbre; lower is silence
 _N_CEPSTRUM = 13
 _LEVELS = ("energy", "bass", "mid", "high")
-_TIMBRE_WEIGHT, _CHROMA_WEIGHT, _LEVEL_WEIGHT = 1.0, 0.3, 1.0
+_TIMBRE_WEIGHT, _CHROMA_WEIGHT, _LEVEL_WEIGHT = 1.0, 0.4, 1.0
 _FEW_CELLS = 6  # as many or fewer tell nothing of the ends
 _MIN_RISE = 0.08  # of mean energy from one section to the next, for a drop
 _DROP_SHARE = 0.6  # least energy of the drop's section, as a share of the loudest section's
@@ -154,8 +153,7 @@ def _segment(descriptors: Float, boundaries_s: Float, by_bars: bool) -> NDArray[
 
 def _length_cost(lengths: NDArray[np.int64]) -> Float:
     """Music is built of 4, 8 and 16 bars."""
-    uneven = np.where(lengths % 2 == 1, _ODD_COST, np.where(lengths % 4 != 0, _HALF_COST, 0.0))
-    return uneven + np.where(lengths < _SHORT_BARS, _SHORT_COST, 0.0)
+    return np.where(lengths % 2 == 1, _ODD_COST, np.where(lengths % 4 != 0, _HALF_COST, 0.0))
 
 
 def _labels(descriptors: Float, cuts: NDArray[np.int64]) -> list[str]:
