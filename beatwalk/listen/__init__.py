@@ -16,7 +16,7 @@ from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, read_taps, with_rhythm
 from beatwalk.listen.dj_library import BeatGrid, read_rekordbox
-from beatwalk.listen.drums import drum_strokes
+from beatwalk.listen.drums import CANDIDATE_ODDS, drum_strokes
 from beatwalk.listen.features import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS, Features, extract_features
 from beatwalk.listen.grid import (
     MIN_SPAN_S,
@@ -50,6 +50,7 @@ from beatwalk.listen.tracking import Evidence, Hint, Pulse, Rhythm, find_pulse, 
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
+    "CANDIDATE_ODDS",
     "DECODING",
     "DRUM_CHANNEL",
     "EVENT_WEIGHTS",

@@ -19,7 +19,7 @@ from beatwalk.listen.peaks import find_peaks, least_by_expected_f, strength_at
 from beatwalk.sources import DRUMS
 from beatwalk.types import Events, frozen_array
 
-_CANDIDATE_ODDS = -4.0  # log odds of a moment that may be a stroke
+CANDIDATE_ODDS = -4.0  # log odds of a moment that may be a stroke
 _LEAST_ODDS = -2.5  # of one that is called so in any song
 # The network spreads what it knows of a stroke over the frames beside it, so a peak is surer than it says: by so
 # much, and of all drums alike, in clips that it was not trained on (`beatwalk.training.ears.calibrate`).
@@ -39,7 +39,7 @@ def find_drums(features: Features, activations: Activations) -> dict[str, Events
 
 def drum_strokes(features: Features, activations: Activations, name: str) -> Events:
     """Find the strokes of one of `DRUMS`."""
-    times_s, odds = find_peaks(features, activations.drums[name], _CANDIDATE_ODDS)
+    times_s, odds = find_peaks(features, activations.drums[name], CANDIDATE_ODDS)
     if len(odds):
         times_s = times_s[odds >= max(_LEAST_ODDS, least_by_expected_f(odds + PEAK_ODDS) - PEAK_ODDS)]
     low, high = (FLUX_BANDS_HZ.index(edge) for edge in BANDS_HZ[name])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from beatwalk.listen.features import Features
 from beatwalk.listen.network import Activations
-from beatwalk.listen.peaks import peak_times_s, strength_at
+from beatwalk.listen.peaks import find_peaks, strength_at
 from beatwalk.types import Float, frozen_array
 
 # Log odds that an onset must exceed; `beatwalk.training.ears.tune` chooses them on its validation set. Less than
@@ -35,5 +35,5 @@ def find_onsets(features: Features, activations: Activations, least: float | Non
     least
         Log odds that an onset must exceed. Default: -1.
     """
-    times_s = peak_times_s(features, activations.onset, _LEAST_ODDS if least is None else least)
+    times_s, _ = find_peaks(features, activations.onset, _LEAST_ODDS if least is None else least)
     return Onsets(times_s=frozen_array(times_s), strength=frozen_array(strength_at(features, times_s)))

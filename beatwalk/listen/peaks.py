@@ -13,11 +13,6 @@ _AROUND_FRAMES = 3  # frames before and after a moment whose largest rise is its
 _STRONG_PERCENTILE = 95.0
 
 
-def peak_times_s(features: Features, odds: Float32, least: float) -> Float:
-    """Find the moments of the local maxima of odds."""
-    return find_peaks(features, odds, least)[0]
-
-
 def find_peaks(features: Features, odds: Float32, least: float) -> tuple[Float, Float]:
     """Find the local maxima of odds, each refined by the parabola through it and its neighbours.
 

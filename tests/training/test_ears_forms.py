@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,5 +95,10 @@ def test_boundaries_are_measured(sources: Sources, tmp_path: Path, capsys: pytes
     assert "within 0.5 s: F 0.0, precision 0.0, recall 0.0" in told
     assert "within 3 s: F 100.0, precision 100.0, recall 100.0" in told
     assert (tmp_path / "000.flac").stat().st_mtime_ns == before
-    heard = found_boundaries_s(tmp_path / "000.flac")
-    assert (np.diff(heard) > 0).all()
+
+
+def test_the_first_section_begins_at_no_boundary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Boundaries that were found are the beginnings of all sections but the first."""
+    sections = [SimpleNamespace(start_s=start_s) for start_s in (0.0, 8.5, 17.0)]
+    monkeypatch.setattr(forms, "analyze", lambda _: SimpleNamespace(sections=sections))
+    assert found_boundaries_s(tmp_path / "song.flac").tolist() == [8.5, 17.0]

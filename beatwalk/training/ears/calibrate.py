@@ -14,15 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.listen import EVENT_WEIGHTS, Network, find_maxima, load_network, read_network
+from beatwalk.listen import CANDIDATE_ODDS, EVENT_WEIGHTS, Network, find_maxima, load_network, read_network
 from beatwalk.sources import DRUMS
 from beatwalk.training.ears.clips import Clip, read_clip
 from beatwalk.training.ears.evaluate import FEW_STROKES
 from beatwalk.training.ears.metrics import ONSET_S
 from beatwalk.training.ears.train import Library
 from beatwalk.types import Float
-
-_CANDIDATE_ODDS = -4.0
 
 
 def peaks_of(network: Network, clips: Sequence[Clip]) -> dict[str, tuple[Float, NDArray[np.bool_]]]:
@@ -34,7 +32,7 @@ def peaks_of(network: Network, clips: Sequence[Clip]) -> dict[str, tuple[Float, 
         for head, name in enumerate(DRUMS, first):
             true_s = clip.truth.events[head]
             if len(true_s) >= FEW_STROKES:
-                times_s, heights = find_maxima(odds[:, head], _CANDIDATE_ODDS)
+                times_s, heights = find_maxima(odds[:, head], CANDIDATE_ODDS)
                 found[name].append((heights, are_strokes(times_s, heights, true_s)))
     return {
         name: (np.concatenate([heights for heights, _ in rows]), np.concatenate([struck for _, struck in rows]))

@@ -29,7 +29,7 @@ from beatwalk.training.ears.augment import augment
 from beatwalk.training.ears.clips import perform
 from beatwalk.training.ears.metrics import f_measure, n_matched
 from beatwalk.training.ears.mma import Style, draw_chart, play_style
-from beatwalk.training.ears.score import Note, Score, draw_tempo, joined
+from beatwalk.training.ears.score import Score, draw_tempo, joined, with_velocities
 from beatwalk.training.ears.sources import MOST_VOICES, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ, role
 from beatwalk.training.ears.variations import with_fewer
@@ -73,15 +73,7 @@ def _section(rng: np.random.Generator, style: Style, bpm: float, steps: int, *, 
     if rng.random() < 0.6:
         score = with_fewer(rng, score)
     level = float(rng.uniform(*_LEVELS))
-
-    def loud(velocity: int) -> int:
-        return int(np.clip(level * velocity, 1, 127))
-
-    return replace(
-        score,
-        notes=[replace(note, velocity=loud(note.velocity)) for note in score.notes],
-        hits=[replace(hit, velocity=loud(hit.velocity)) for hit in score.hits],
-    )
+    return with_velocities(score, lambda velocity: level * velocity)
 
 
 def in_one_band(scores: list[Score]) -> list[Score]:
@@ -95,7 +87,7 @@ def in_one_band(scores: list[Score]) -> list[Score]:
             kind = (role(voice), program)
             turn = taken[kind] = taken.get(kind, -1) + 1  # two guitars of a section stay two
             new[voice] = names.setdefault((*kind, turn), f"{kind[0]} {len(names)}")
-        notes = [Note(n.at, n.length, n.pitch, n.velocity, new[n.voice]) for n in score.notes]
+        notes = [replace(note, voice=new[note.voice]) for note in score.notes]
         renamed.append(replace(score, programs={new[v]: p for v, p in score.programs.items()}, notes=notes))
     return renamed
 

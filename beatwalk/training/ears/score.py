@@ -9,6 +9,7 @@ Conventions
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,6 +59,19 @@ class Score:
         """The commonest number of beats a bar; 0 for fewer than two bars."""
         spans = [b - a for a, b in itertools.pairwise(self.downbeats)]
         return max(set(spans), key=spans.count) if spans else 0
+
+
+def with_velocities(score: Score, louder: Callable[[int], float]) -> Score:
+    """The piece with every note and stroke as loud as `louder` says of its velocity, within MIDI's bounds."""
+
+    def bounded(velocity: int) -> int:
+        return int(np.clip(louder(velocity), 1, 127))
+
+    return replace(
+        score,
+        notes=[replace(note, velocity=bounded(note.velocity)) for note in score.notes],
+        hits=[replace(hit, velocity=bounded(hit.velocity)) for hit in score.hits],
+    )
 
 
 def without(score: Score, begin: int, end: int) -> Score:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from beatwalk.training.ears.score import Score
+from beatwalk.training.ears.score import Score, with_velocities
 from beatwalk.training.ears.synth import role
 
 _FEWER_SHARE, _INSTRUMENTS_SHARE, _DRUMS_SHARE, _ACCENTS_SHARE = 0.35, 0.35, 0.3, 0.3
@@ -85,15 +85,7 @@ def with_other_drums(rng: np.random.Generator, score: Score) -> Score:
 
 def accented(score: Score, reach: float) -> Score:
     """Strokes louder and softer than 80 of 127 by their ratio to the power of `reach`: 1 is as they were."""
-
-    def louder(velocity: int) -> int:
-        return int(np.clip(80 * (velocity / 80) ** reach, 1, 127))
-
-    return replace(
-        score,
-        notes=[replace(note, velocity=louder(note.velocity)) for note in score.notes],
-        hits=[replace(hit, velocity=louder(hit.velocity)) for hit in score.hits],
-    )
+    return with_velocities(score, lambda velocity: 80 * (velocity / 80) ** reach)
 
 
 def drummed_as(score: Score, drums: Score) -> Score:
