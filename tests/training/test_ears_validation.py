@@ -97,6 +97,16 @@ def test_the_set_is_the_same_each_time(folder: Path, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == stamps
 
 
+def test_another_take_is_of_the_same_sources(folder: Path, tmp_path: Path) -> None:
+    """Every piece stands in its place, and is played otherwise."""
+    write_set(tmp_path, Sources(tunes=tunes(), apart=True), seconds=12.0, take=1)
+    first, second = read_set(folder), read_set(tmp_path)
+    assert [piece.style for piece in first] == [piece.style for piece in second]
+    for one, other in zip(first, second, strict=True):
+        assert one.song.read_bytes() != other.song.read_bytes()
+        assert not len(one.truth.beats_s) or one.truth.beats_s.tolist() != other.truth.beats_s.tolist()
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     """The message names the command."""
     with pytest.raises(FileNotFoundError, match=r"beatwalk\.training\.ears\.validation"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from beatwalk.training.ears import mma
 from beatwalk.training.ears.corpus import _Bar, from_json, grid, read_tunes, to_json
 from beatwalk.training.ears.mma import Style, read_styles, to_score
 from beatwalk.training.ears.score import Hit, Note, Score, in_odd_bars, joined, without
+from beatwalk.training.ears.soundfont import midi
 from beatwalk.training.ears.sources import Sources, gathered, is_apart
 from beatwalk.training.ears.tunes import Tune, arrange
 
@@ -107,6 +110,24 @@ def test_sources_play_styles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(score.n_beats >= 10 * bpm / 60 for score, bpm in drawn)
     assert all("Groove a:" in text and "Transpose" in text for text in texts)
     assert {score.genre for score, _ in drawn} - {"a"}, "some are composed"
+
+
+def test_the_same_file_gives_the_same_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MMA's chance is seeded by what it plays."""
+    seeds: list[int] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        first, rest = Path(command[3]).read_text(encoding="utf-8").split("\n", 1)
+        assert rest == text
+        seeds.append(int(first.removeprefix("RndSeed ")))
+        Path(command[2]).write_bytes(midi([], {}, {}))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/mma")
+    monkeypatch.setattr(subprocess, "run", run)
+    for text in ("Groove Swing\n1 C\n", "Groove Swing\n1 C\n", "Groove Swing\n1 D\n"):
+        mma.compile_mma(text)
+    assert seeds[0] == seeds[1] != seeds[2]
 
 
 def test_drums_of_one_style_play_under_the_band_of_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """How well a network and the decoder hear the validation set.
 
-``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE]`` prints a table by kind of music.
+``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE]`` prints a table by kind of music, of
+several takes together where `--set` is given again.
 
 Conventions
 -----------
@@ -174,17 +175,20 @@ def _cell(value: float) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Print the table of a network."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.evaluate", description=main.__doc__)
-    parser.add_argument("--set", type=Path, required=True, help="folder that beatwalk.training.ears.validation made")
+    parser.add_argument(
+        "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
+    )
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--pieces", action="store_true", help="print a line for each piece as well")
     args = parser.parse_args(argv)
-    played = read_set(args.set)[:: args.every]
+    played = [piece for folder in args.set for piece in read_set(folder)][:: args.every]
     scores = evaluate(played, read_network(str(args.network)) if args.network else None)
     if args.pieces:
         for piece, score in zip(played, scores, strict=True):
             cells = "  ".join(f"{_cell(getattr(score, name)):>5}" for name in _names())
-            print(f"{piece.song.stem} {cells}  {piece.metre:12} {piece.changes:13} {piece.kind}: {piece.style}")
+            about = f"{piece.metre:12} {piece.changes:13} {piece.kind}: {piece.style}"
+            print(f"{piece.song.parent.name} {piece.song.stem} {cells}  {about}")
     print(table(played, scores))
 
 

@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,7 +203,8 @@ def compile_mma(text: str) -> list[MidiNote]:
         raise FileNotFoundError("MMA is needed to play its styles; install the Debian package mma")
     with tempfile.TemporaryDirectory() as folder:
         source, song = Path(folder) / "song.mma", Path(folder) / "song.mid"
-        source.write_text(text, encoding="utf-8")
+        # MMA plays with chance; the same file shall give the same notes.
+        source.write_text(f"RndSeed {zlib.crc32(text.encode())}\n{text}", encoding="utf-8")
         command = ["mma", "-f", str(song), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode or not song.exists():

@@ -1,13 +1,15 @@
 """The validation set: pieces of written music that no training hears, to choose the decoder by and to measure on.
 
 ``python -m beatwalk.training.ears.validation --out FOLDER --tunes FOLDER --soundfont ...`` plays them; the same
-sources and seed give the same pieces. The folder lies outside the repository.
+sources and take give the same pieces. The folder lies outside the repository.
 
 Conventions
 -----------
 - A piece is `NNN.flac`, mono, and `NNN.json`: its truth (seconds), and its style, metre, source and licence.
 - Sources are those that `sources.is_apart` keeps from training: a fifth of MMA's styles over charts of their own, and
   composers and books of tunes. A SoundFont that training does not have may be given, too.
+- Another **take** has pieces of the same styles, composers and books over other charts, at other tempi and in other
+  rooms: what differs between takes is chance.
 - Styles are grouped into **kinds**, by which tables report.
 """
 
@@ -80,7 +82,7 @@ def kind_of(style: str, metre: str) -> str:
     return next(kind for words, kind in _KINDS if re.search(words, style))
 
 
-def write_set(out: Path, sources: Sources, most: int | None = None, seconds: float = PIECE_S) -> None:
+def write_set(out: Path, sources: Sources, most: int | None = None, seconds: float = PIECE_S, take: int = 0) -> None:
     """Play every piece that does not lie in `out` already; one that was made of another source is made again."""
     out.mkdir(parents=True, exist_ok=True)
     for number, plan in enumerate(plans(sources, seconds)):
@@ -89,8 +91,8 @@ def write_set(out: Path, sources: Sources, most: int | None = None, seconds: flo
         path = out / f"{number:03d}.json"
         if path.exists() and _read(path).style.startswith(plan.style):
             continue
-        piece = plan.compose(np.random.default_rng([SEED, 0, number])) if plan.compose else None
-        rng = np.random.default_rng([SEED, 1, number])
+        piece = plan.compose(np.random.default_rng([SEED, 2 * take, number])) if plan.compose else None
+        rng = np.random.default_rng([SEED, 2 * take + 1, number])
         if piece is None:
             samples, truth = augment(rng, drone(rng, seconds)), NOTHING
             told = {"style": plan.style, "kind": "no beat", "metre": "", "source": "own synthesis", "licence": ""}
@@ -278,9 +280,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles")
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="may be given again")
     parser.add_argument("--most", type=int, help="play only the first N pieces")
+    parser.add_argument("--take", type=int, default=0, help="1, 2, ...: other pieces of the same sources")
     args = parser.parse_args(argv)
     tunes = read_tunes(args.tunes) if args.tunes else []
-    write_set(args.out, gathered(args.soundfont, tunes, args.mma, apart=True), args.most)
+    write_set(args.out, gathered(args.soundfont, tunes, args.mma, apart=True), args.most, take=args.take)
     played = read_set(args.out)
     for name, count in sorted(Counter((p.kind, p.metre) for p in played).items()):
         print(f"{name[0]:28}{name[1]:14}{count:4}")
