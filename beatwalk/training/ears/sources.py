@@ -1,4 +1,4 @@
-"""Where music for training comes from: the recipe's own composing, MMA's styles, tunes and scores that people wrote.
+"""Where music for training comes from: own composing, MMA's styles, tunes that people wrote, drums that they played.
 
 Conventions
 -----------
@@ -22,6 +22,7 @@ import numpy as np
 
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.compose import compose
+from beatwalk.training.ears.drummers import Drumming, read_drummers
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.mma import Style, draw_chart, play_style, read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
@@ -36,10 +37,12 @@ _ALSO_APART = frozenset({
     "airdsAirs", "beethoven", "joplin", "monteverdi", "mozart", "nottingham-dataset", "schumann_clara",
 })  # fmt: skip
 _CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the rest is MMA's
-_ODD_SHARE = 0.08
+_ODD_SHARE = 0.18
 _MEDLEY_SHARE = 0.06
 _MIXED_SHARE = 0.45  # drums of one style under the band of another: two hundred styles are soon known by heart
-_TUNE_DRUMMED_SHARE, _OWN_DRUMMED_SHARE = 0.3, 0.2  # of what has drums of its own, or none: a style's
+_TUNE_DRUMMED_SHARE, _OWN_DRUMMED_SHARE = 0.3, 0.2  # of what has drums of its own, or none: another one's
+_DRUMMER_SHARE = 0.5  # of bands and tunes with the drums of another one: a drummer's
+_SOLO_SHARE = 0.03  # of performances: a drummer alone
 MOST_VOICES = 15  # MIDI's channels without the drums'
 # Bars of five, seven and six beats, cut from bars of four or three: which beats of a group of bars are kept.
 ODD_BARS: tuple[tuple[tuple[int, int], ...], ...] = (
@@ -59,6 +62,7 @@ class Sources:
     fonts: Sequence[Path] = ()  # SoundFonts
     styles: Sequence[Style] = ()  # of MMA
     tunes: Sequence[Tune] = field(default=())  # melodies and scores
+    drummers: Sequence[Drumming] = ()
     apart: bool = False  # draw charts that training never hears
 
     def draw(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
@@ -66,6 +70,8 @@ class Sources:
         kind = rng.random()
         if kind < _CLICK_SHARE:
             return clicks(rng, seconds)
+        if self.drummers and rng.random() < _SOLO_SHARE:
+            return self._solo(rng, seconds)
         if self.tunes and kind < _CLICK_SHARE + _TUNE_SHARE:
             tune = self.tunes[int(rng.choice(len(self.tunes), p=self._tune_chances))]
             score, bpm = arrange(rng, tune, seconds)
@@ -81,8 +87,17 @@ class Sources:
             score, bpm = self._play(rng, seconds)
         return varied(rng, score), bpm
 
+    def _solo(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
+        """A drummer alone."""
+        drumming = self.drummers[int(rng.integers(len(self.drummers)))]
+        bpm = draw_bpm(rng, drumming.tempi)
+        return drumming.play(rng, _n_bars(drumming.metre, bpm, seconds)), bpm
+
     def _drummed(self, rng: np.random.Generator, score: Score, bpm: float, *, compound: bool) -> Score:
-        """The piece with the drums of a style in its metre and at its tempo, where there is one."""
+        """The piece with the drums of a drummer or of a style in its metre and at its tempo, where there is one."""
+        n_bars = len(score.downbeats)
+        if drumming := self._drummer(rng, score.metre, (bpm, bpm), compound=compound):
+            return drummed_as(score, drumming.play(rng, n_bars))
         fits = [
             style
             for style in self.styles
@@ -92,7 +107,16 @@ class Sources:
             return score
         style = fits[int(rng.integers(len(fits)))]
         chart, grooves = draw_chart(rng, style, apart=self.apart)
-        return drummed_as(score, play_style(style, grooves, chart, len(score.downbeats)))
+        return drummed_as(score, play_style(style, grooves, chart, n_bars))
+
+    def _drummer(
+        self, rng: np.random.Generator, metre: int, bpm: tuple[float, float], *, compound: bool
+    ) -> Drumming | None:
+        """Somebody who plays in this metre at such a tempo; often none."""
+        if rng.random() >= _DRUMMER_SHARE:
+            return None
+        fits = [drumming for drumming in self.drummers if drumming.suits(metre, bpm, compound=compound)]
+        return fits[int(rng.integers(len(fits)))] if fits else None
 
     @cached_property
     def _tune_chances(self) -> Float:
@@ -111,7 +135,11 @@ class Sources:
         kind = rng.random()
         if kind < _ODD_SHARE and style.beats == 4:
             pattern = ODD_BARS[int(rng.integers(len(ODD_BARS)))]
-            return in_odd_bars(self.play(rng, style, bpm, 2.2 * seconds), pattern), bpm
+            if rng.random() < _MIXED_SHARE:
+                score, bpm = self._mixed(rng, style, 2.2 * seconds)
+            else:
+                score = self.play(rng, style, bpm, 2.2 * seconds)
+            return in_odd_bars(score, pattern), bpm
         if kind < _ODD_SHARE + _MEDLEY_SHARE:
             other = self.styles[int(rng.integers(len(self.styles)))]
             first, second = self.play(rng, style, bpm, seconds / 2), self.play(rng, other, bpm, seconds / 2)
@@ -122,26 +150,35 @@ class Sources:
         return self.play(rng, style, bpm, seconds), bpm
 
     def _mixed(self, rng: np.random.Generator, style: Style, seconds: float) -> tuple[Score, float]:
-        """The drums of a style and the band of another one with as many beats, at a tempo that suits both."""
+        """The band of a style and the drums of another one with as many beats, or of a drummer, at a common tempo."""
+        if drumming := self._drummer(rng, style.beats, style.bpm, compound=style.compound):
+            bpm = draw_bpm(rng, _common(style.bpm, drumming.tempi))
+            band = self.play(rng, style, bpm, seconds)
+            return drummed_as(band, drumming.play(rng, len(band.downbeats))), bpm
         low, high = style.bpm
         fits = [s for s in self.styles if s.beats == style.beats and s.bpm[0] <= high and low <= s.bpm[1]]
-        band = fits[int(rng.integers(len(fits)))]
-        bpm = draw_bpm(rng, (max(low, band.bpm[0]), min(high, band.bpm[1])))
-        n_bars = _n_bars(style, bpm, seconds)
+        band_style = fits[int(rng.integers(len(fits)))]
+        bpm = draw_bpm(rng, _common(style.bpm, band_style.bpm))
+        n_bars = _n_bars(style.beats, bpm, seconds)
         chart, grooves = draw_chart(rng, style, apart=self.apart)
-        _, others = draw_chart(rng, band, apart=self.apart)
-        drums, played = play_style(style, grooves, chart, n_bars), play_style(band, others, chart, n_bars)
-        return replace(played, hits=drums.hits, genre=f"{style.name} and {band.name}"), bpm
+        _, others = draw_chart(rng, band_style, apart=self.apart)
+        drums, played = play_style(style, grooves, chart, n_bars), play_style(band_style, others, chart, n_bars)
+        return replace(played, hits=drums.hits, genre=f"{style.name} and {band_style.name}"), bpm
 
     def play(self, rng: np.random.Generator, style: Style, bpm: float, seconds: float) -> Score:
         """A style of MMA's for a little over `seconds`."""
         chart, grooves = draw_chart(rng, style, apart=self.apart)
-        return play_style(style, grooves, chart, _n_bars(style, bpm, seconds))
+        return play_style(style, grooves, chart, _n_bars(style.beats, bpm, seconds))
 
 
-def _n_bars(style: Style, bpm: float, seconds: float) -> int:
-    """Bars that last a little over `seconds`."""
-    return int(np.ceil(seconds * bpm / 60 / style.beats)) + 1
+def _n_bars(metre: int, bpm: float, seconds: float) -> int:
+    """Bars of `metre` beats that last a little over `seconds`."""
+    return int(np.ceil(seconds * bpm / 60 / metre)) + 1
+
+
+def _common(bpm: tuple[float, float], others: tuple[float, float]) -> tuple[float, float]:
+    """The tempi that two ranges share."""
+    return max(bpm[0], others[0]), min(bpm[1], others[1])
 
 
 def _levelled(kinds: Sequence[Hashable]) -> Float:
@@ -168,13 +205,22 @@ def is_apart(key: str) -> bool:
 
 
 def gathered(
-    fonts: Sequence[Path] = (), tunes: Sequence[Tune] = (), library: Path | None = None, *, apart: bool = False
+    fonts: Sequence[Path] = (),
+    tunes: Sequence[Tune] = (),
+    library: Path | None = None,
+    groove: Path | None = None,
+    *,
+    apart: bool = False,
 ) -> Sources:
-    """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles."""
+    """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles.
+
+    All drummers of the Groove MIDI Dataset are training's.
+    """
     styles = read_styles(library) if library else []
     return Sources(
         fonts=fonts,
         styles=[style for style in styles if is_apart(style.name) == apart],
         tunes=[tune for tune in tunes if is_apart(tune.collection) == apart],
+        drummers=read_drummers(groove) if groove and not apart else [],
         apart=apart,
     )
