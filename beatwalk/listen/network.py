@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.sources import DRUMS
@@ -28,6 +30,7 @@ EVENT_WEIGHTS = (6.0, 10.0, 3.0, 6.0, 8.0, 4.0)
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
 _STRIDE = 2
+_STRETCH = 65536  # frames heard at once, 12 minutes: memory does not grow with the song
 _BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
 
@@ -59,8 +62,24 @@ class Network:
     tensors: dict[str, Float32]
     dilations: tuple[int, ...]
 
-    def __call__(self, frames: Float32) -> Float32:
+    def __call__(self, frames: NDArray[np.floating[Any]]) -> Float32:
         """Compute raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, NETWORK_INPUTS)."""
+        reach = self._reach
+        stretches = []
+        for first in range(0, max(1, len(frames)), _STRETCH):
+            begin = max(0, first - reach)
+            heard = self._logits(frames[begin : first + _STRETCH + reach].astype(np.float32))
+            stretches.append(heard[(first - begin) // _STRIDE :][: _STRETCH // _STRIDE])
+        return np.concatenate(stretches)
+
+    @property
+    def _reach(self) -> int:
+        """Frames on either side that an answer depends on, rounded up to whole strides."""
+        n_taps: int = self.tensors["stem.weight"].shape[2]
+        return n_taps // 2 * _STRIDE * (1 + sum(self.dilations))
+
+    def _logits(self, frames: Float32) -> Float32:
+        """Logits of all heads, shape (ceil(n / 2), n_heads)."""
         x = _elu(_convolved(frames, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
         for i, dilation in enumerate(self.dilations):
             block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
@@ -89,7 +108,7 @@ def read_network(path: str) -> Network:
 
 def run_network(features: Features, network: Network | None = None) -> Activations:
     """Compute the activations of a song, with the network that ships inside unless another one is given."""
-    logits = (network or load_network())(features.network_input.astype(np.float32))
+    logits = (network or load_network())(features.network_input)
     beat, downbeat, onset, *drums = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
     return Activations(beat=beat, downbeat=downbeat, onset=onset, drums=dict(zip(DRUMS, drums, strict=True)))
 
@@ -108,8 +127,11 @@ def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride
 
 
 def _elu(x: Float32) -> Float32:
-    """Exponential linear unit: x where it is positive, else exp(x) - 1."""
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+    """Exponential linear unit: x where it is positive, else exp(x) - 1, which is never below x."""
+    bent = np.minimum(x, 0)
+    np.exp(bent, out=bent)
+    bent -= 1
+    return np.maximum(bent, x, out=bent)
 
 
 def _at_frame_rate(values: Float32) -> Float:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
+from beatwalk.listen import network
 from beatwalk.listen.features import NETWORK_BANDS, NETWORK_INPUTS
 from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
@@ -336,7 +337,7 @@ def test_truth_keeps_its_order() -> None:
     assert float(truth.kicks_s[0]) == HEADS.index("kick")
 
 
-def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:
+def test_the_recipe_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command plays, trains, resumes and exports; the numpy ears give the torch network's numbers."""
     command = ["--minutes", "1", "--size", "toy", "--clips", "2", "--clip-seconds", "4"]
     folders = ["--work", str(tmp_path), "--out", str(tmp_path / "out")]
@@ -352,8 +353,10 @@ def test_the_recipe_from_end_to_end(tmp_path: Path) -> None:
     ears = np.random.default_rng(0).random((101, NETWORK_INPUTS)).astype(np.float32)
     with torch.no_grad():
         wanted = net(torch.from_numpy(ears)[None])[0].numpy().T
-    heard = read_network(str(tmp_path / "out" / "ears.safetensors"))(ears)
-    np.testing.assert_allclose(heard, wanted, atol=1e-4)
+    listening = read_network(str(tmp_path / "out" / "ears.safetensors"))
+    for stretch in (65536, 32):  # in one go, and in four that overlap
+        monkeypatch.setattr(network, "_STRETCH", stretch)
+        np.testing.assert_allclose(listening(ears), wanted, atol=1e-4)
 
 
 def test_nothing_trained_is_said(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def peaks_of(network: Network, clips: Sequence[Clip]) -> dict[str, tuple[Float, 
     found: dict[str, list[tuple[Float, NDArray[np.bool_]]]] = {name: [] for name in DRUMS}
     first = len(EVENT_WEIGHTS) - len(DRUMS)
     for clip in clips:
-        odds = network(clip.ears.astype(np.float32)) - np.log(np.array(EVENT_WEIGHTS, np.float32))
+        odds = network(clip.ears) - np.log(np.array(EVENT_WEIGHTS, np.float32))
         for head, name in enumerate(DRUMS, first):
             true_s = clip.truth.events[head]
             if len(true_s) >= FEW_STROKES:
