@@ -29,7 +29,15 @@ from beatwalk.listen.grid import (
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
-from beatwalk.listen.network import EVENT_WEIGHTS, Activations, Network, load_network, read_network, run_network
+from beatwalk.listen.network import (
+    EVENT_WEIGHTS,
+    Activations,
+    Network,
+    between_frames,
+    load_network,
+    read_network,
+    run_network,
+)
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.peaks import find_maxima
 from beatwalk.listen.retrack import tracked_again
@@ -81,6 +89,7 @@ __all__ = [
     "analysis_from_json",
     "analysis_to_json",
     "analyze",
+    "between_frames",
     "check_part",
     "correct",
     "drum_strokes",

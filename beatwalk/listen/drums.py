@@ -21,9 +21,9 @@ from beatwalk.types import Events, frozen_array
 
 CANDIDATE_ODDS = -4.0  # log odds of a moment that may be a stroke
 _LEAST_ODDS = -2.5  # of one that is called so in any song
-# The network spreads what it knows of a stroke over the frames beside it, so a peak is surer than it says: by so
-# much, and of all drums alike, in clips that it was not trained on (`beatwalk.training.ears.calibrate`).
-PEAK_ODDS = 0.85
+# A peak is surer than it says: by so much, and of all drums alike, in clips that the network was not trained on
+# (`beatwalk.training.ears.calibrate`).
+PEAK_ODDS = 0.4
 # Where each is loud.
 BANDS_HZ: Mapping[str, tuple[float, float]] = {
     "kick": (20.0, 120.0),
@@ -41,7 +41,7 @@ def drum_strokes(features: Features, activations: Activations, name: str) -> Eve
     """Find the strokes of one of `DRUMS`."""
     times_s, odds = find_peaks(features, activations.drums[name], CANDIDATE_ODDS)
     if len(odds):
-        times_s = times_s[odds >= max(_LEAST_ODDS, least_by_expected_f(odds + PEAK_ODDS) - PEAK_ODDS)]
+        times_s = times_s[odds >= max(_LEAST_ODDS, least_by_expected_f(odds, PEAK_ODDS))]
     low, high = (FLUX_BANDS_HZ.index(edge) for edge in BANDS_HZ[name])
     return Events(
         times_s=frozen_array(times_s),

@@ -3,7 +3,7 @@
 Conventions
 -----------
 - The network reads `Features.network_input` at `FRAME_RATE_HZ` and answers at half that rate; frame i lies at
-  i / `NET_RATE_HZ` s.
+  i / `NET_RATE_HZ` s. Onsets and strokes may be near each other, and are looked for at the frame rate.
 - **Activations** are log odds, without the weight that training gave to events: 0 is an even chance.
 - There is no torch here: the network is a dozen matrix products, and importing torch takes longer than computing them
   for an hour of music. `beatwalk.training.ears.net` is the same network in torch.
@@ -36,12 +36,12 @@ _BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activations:
-    """What the network says of a song: log odds at `NET_RATE_HZ`."""
+    """What the network says of a song: log odds."""
 
-    beat: Float32  # shape (n,)
-    downbeat: Float32  # shape (n,)
-    onset: Float32  # shape (n,)
-    drums: Mapping[str, Float32] = field(default_factory=dict)  # of each of `beatwalk.sources.DRUMS`, shape (n,)
+    beat: Float32  # at `NET_RATE_HZ`, shape (n,)
+    downbeat: Float32  # at `NET_RATE_HZ`, shape (n,)
+    onset: Float32  # at `FRAME_RATE_HZ`, shape (2 n,)
+    drums: Mapping[str, Float32] = field(default_factory=dict)  # of `beatwalk.sources.DRUMS`, as onsets
 
     # Both are asked for again with every correction; for an hour of music they take half a second.
     @cached_property
@@ -109,8 +109,16 @@ def read_network(path: str) -> Network:
 def run_network(features: Features, network: Network | None = None) -> Activations:
     """Compute the activations of a song, with the network that ships inside unless another one is given."""
     logits = (network or load_network())(features.network_input)
-    beat, downbeat, onset, *drums = np.ascontiguousarray((logits - np.log(np.array(EVENT_WEIGHTS, np.float32))).T)
+    odds = logits - np.log(np.array(EVENT_WEIGHTS, np.float32))
+    beat, downbeat = np.ascontiguousarray(odds[:, :2].T)
+    onset, *drums = np.ascontiguousarray(between_frames(odds[:, 2:]).T)
     return Activations(beat=beat, downbeat=downbeat, onset=onset, drums=dict(zip(DRUMS, drums, strict=True)))
+
+
+def between_frames(odds: Float32) -> Float32:
+    """Twice as many rows: those between are halfway, shape (2 n, k)."""
+    following = np.concatenate([odds[1:], odds[-1:]])
+    return np.stack([odds, (odds + following) / 2], axis=1).reshape(2 * len(odds), -1)
 
 
 def _convolved(x: Float32, weight: Float32, bias: Float32, dilation: int, stride: int = 1) -> Float32:

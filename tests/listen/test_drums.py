@@ -16,7 +16,7 @@ from beatwalk.jobs.loop_song import repeated
 from beatwalk.listen import analyze, stored_path
 from beatwalk.listen.analysis_json import analysis_from_json, analysis_to_json, write_analysis
 from beatwalk.listen.drums import drum_strokes, find_drums
-from beatwalk.listen.features import extract_features
+from beatwalk.listen.features import FRAME_RATE_HZ, extract_features
 from beatwalk.listen.network import run_network
 from beatwalk.plan.source_values import Moments, event_times_s, source_values
 from beatwalk.sources import DRUMS
@@ -79,8 +79,8 @@ def test_drums_of_a_pattern() -> None:
 def test_what_is_less_sure_than_the_clear_ones_is_none() -> None:
     """Strokes that one song has, in want of better ones, are none in a song that has clear ones as well."""
     features = extract_features(audio_of(played()))
-    odds = np.full(features.n_frames // 2, -8.0, np.float32)
-    sounding = 15 * 45  # frames before the song's end
+    odds = np.full(features.n_frames, -8.0, np.float32)
+    sounding = 15 * FRAME_RATE_HZ  # frames before the song's end
     odds[20:sounding:40] = -1.5
     activations = run_network(features)
     unsure = drum_strokes(features, replace(activations, drums={"hat": odds}), "hat")
@@ -88,7 +88,7 @@ def test_what_is_less_sure_than_the_clear_ones_is_none() -> None:
     both = odds.copy()
     both[:sounding:40] = 4.0
     clear = drum_strokes(features, replace(activations, drums={"hat": both}), "hat")
-    assert np.rint(45 * clear.times_s).astype(int).tolist() == list(range(0, sounding, 40))
+    assert np.rint(FRAME_RATE_HZ * clear.times_s).astype(int).tolist() == list(range(0, sounding, 40))
 
 
 def test_none_in_silence() -> None:

@@ -14,7 +14,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.listen import CANDIDATE_ODDS, EVENT_WEIGHTS, Network, find_maxima, load_network, read_network
+from beatwalk.listen import (
+    CANDIDATE_ODDS,
+    EVENT_WEIGHTS,
+    Network,
+    between_frames,
+    find_maxima,
+    load_network,
+    read_network,
+)
 from beatwalk.sources import DRUMS
 from beatwalk.training.ears.clips import Clip, read_clip
 from beatwalk.training.ears.evaluate import FEW_STROKES
@@ -28,7 +36,7 @@ def peaks_of(network: Network, clips: Sequence[Clip]) -> dict[str, tuple[Float, 
     found: dict[str, list[tuple[Float, NDArray[np.bool_]]]] = {name: [] for name in DRUMS}
     first = len(EVENT_WEIGHTS) - len(DRUMS)
     for clip in clips:
-        odds = network(clip.ears) - np.log(np.array(EVENT_WEIGHTS, np.float32))
+        odds = between_frames(network(clip.ears) - np.log(np.array(EVENT_WEIGHTS, np.float32)))
         for head, name in enumerate(DRUMS, first):
             true_s = clip.truth.events[head]
             if len(true_s) >= FEW_STROKES:

@@ -141,7 +141,9 @@ def _onset_f(songs: Sequence[Heeded], least: float) -> float:
 def main(argv: list[str] | None = None) -> None:
     """Choose the decoder's parameters and the threshold of onsets, and print what they change."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.tune", description=main.__doc__)
-    parser.add_argument("--set", type=Path, required=True, help="folder that beatwalk.training.ears.validation made")
+    parser.add_argument(
+        "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
+    )
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -149,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     network = read_network(str(args.network)) if args.network else None
     songs = []
-    for piece in read_set(args.set)[:: args.every]:
+    for piece in [piece for folder in args.set for piece in read_set(folder)][:: args.every]:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
     if not args.bars:
