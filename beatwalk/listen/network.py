@@ -30,6 +30,7 @@ EVENT_WEIGHTS = (6.0, 10.0, 3.0, 6.0, 8.0, 4.0)
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
 _STRIDE = 2
+_N_BEAT_HEADS = 2  # the first ones
 _STRETCH = 65536  # frames heard at once, 12 minutes: memory does not grow with the song
 _BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
@@ -110,13 +111,13 @@ def run_network(features: Features, network: Network | None = None) -> Activatio
     """Compute the activations of a song, with the network that ships inside unless another one is given."""
     logits = (network or load_network())(features.network_input)
     odds = logits - np.log(np.array(EVENT_WEIGHTS, np.float32))
-    beat, downbeat = np.ascontiguousarray(odds[:, :2].T)
-    onset, *drums = np.ascontiguousarray(between_frames(odds[:, 2:]).T)
+    beat, downbeat = np.ascontiguousarray(odds[:, :_N_BEAT_HEADS].T)
+    onset, *drums = np.ascontiguousarray(between_frames(odds[:, _N_BEAT_HEADS:]).T)
     return Activations(beat=beat, downbeat=downbeat, onset=onset, drums=dict(zip(DRUMS, drums, strict=True)))
 
 
 def between_frames(odds: Float32) -> Float32:
-    """Twice as many rows: those between are halfway, shape (2 n, k)."""
+    """Twice as many rows, shape (2 n, k): those between are halfway, as peaks are looked for in joined frames."""
     following = np.concatenate([odds[1:], odds[-1:]])
     return np.stack([odds, (odds + following) / 2], axis=1).reshape(2 * len(odds), -1)
 

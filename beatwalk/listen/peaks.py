@@ -9,7 +9,7 @@ from beatwalk.types import Float, Float32
 
 # What the network knows of an event it spreads over frames: two hundredths of a second on either side add up.
 _SHARES = (1.0, 2 / 3, 1 / 3)  # of the chance at a frame, of those one and two frames away
-_ODDS_RANGE = (-20.0, 20.0)
+_ODDS_RANGE = (-20.0, 20.0)  # surer than this, a chance would be rounded to 0 or 1, and its logarithm infinite
 _SILENT_ODDS = -9.0  # around the song, so that its first and last frames may be maxima
 _AROUND_FRAMES = 3  # frames before and after a moment whose largest rise is its strength
 _STRONG_PERCENTILE = 95.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from beatwalk.listen.network import between_frames
 from beatwalk.listen.peaks import find_maxima, least_by_expected_f
 
 
@@ -18,6 +19,12 @@ def test_a_peak_lies_between_its_frames() -> None:
     assert 10 / 90 < times_s[0] < 10.5 / 90
     assert len(find_maxima(odds, -4.0)[0]) == 2
     assert len(find_maxima(odds[:2], -4.0)[0]) == 0
+
+
+def test_odds_between_frames_are_halfway() -> None:
+    """The first row stays at its time; after the last one, it goes on."""
+    odds = np.array([[0.0, 1.0], [2.0, -1.0]], np.float32)
+    assert between_frames(odds).tolist() == [[0, 1], [1, 0], [2, -1], [2, -1]]
 
 
 def test_what_frames_share_adds_up() -> None:

@@ -113,6 +113,12 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
         read_set(tmp_path)
 
 
+def test_takes_are_measured_together(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each folder that is given again adds its pieces to the table."""
+    evaluate.main(["--set", str(folder), "--set", str(folder)])
+    assert [line.split("|")[2].strip() for line in capsys.readouterr().out.splitlines()[2:]] == ["8", "4", "12"]
+
+
 def test_every_kind_has_a_row(folder: Path) -> None:
     """Means are over the pieces that have a measure; features are computed once."""
     played = read_set(folder)

@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--pieces", action="store_true", help="print a line for each piece as well")
     args = parser.parse_args(argv)
-    played = [piece for folder in args.set for piece in read_set(folder)][:: args.every]
+    played = read_set(*args.set)[:: args.every]
     scores = evaluate(played, read_network(str(args.network)) if args.network else None)
     if args.pieces:
         for piece, score in zip(played, scores, strict=True):

@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     network = read_network(str(args.network)) if args.network else None
     songs = []
-    for piece in [piece for folder in args.set for piece in read_set(folder)][:: args.every]:
+    for piece in read_set(*args.set)[:: args.every]:
         features = features_of(piece)
         songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
     if not args.bars:

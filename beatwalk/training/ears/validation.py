@@ -249,19 +249,22 @@ class Played:
     truth: Truth
 
 
-def read_set(folder: Path) -> list[Played]:
-    """All pieces of a folder.
+def read_set(*folders: Path) -> list[Played]:
+    """All pieces of folders, each with a take.
 
     Raises
     ------
     FileNotFoundError
-        There are none.
+        There are none in one of them.
     """
-    played = [_read(path) for path in sorted(folder.glob("[0-9]*.json"))]
-    if not played:
-        raise FileNotFoundError(
-            f"no pieces in {folder}: make them with python -m beatwalk.training.ears.validation --out {folder}"
-        )
+    played: list[Played] = []
+    for folder in folders:
+        paths = sorted(folder.glob("[0-9]*.json"))
+        if not paths:
+            raise FileNotFoundError(
+                f"no pieces in {folder}: make them with python -m beatwalk.training.ears.validation --out {folder}"
+            )
+        played += map(_read, paths)
     return played
 
 
@@ -280,7 +283,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles")
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="may be given again")
     parser.add_argument("--most", type=int, help="play only the first N pieces")
-    parser.add_argument("--take", type=int, default=0, help="1, 2, ...: other pieces of the same sources")
+    parser.add_argument("--take", type=int, default=0, help="1, 2, ...: other pieces, in a folder of their own")
     args = parser.parse_args(argv)
     tunes = read_tunes(args.tunes) if args.tunes else []
     write_set(args.out, gathered(args.soundfont, tunes, args.mma, apart=True), args.most, take=args.take)
