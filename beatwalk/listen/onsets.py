@@ -15,7 +15,7 @@ from beatwalk.listen.peaks import find_peaks, strength_at
 from beatwalk.types import Float, frozen_array
 
 # Log odds that an onset must exceed; `beatwalk.training.ears.tune` chooses them on its validation set.
-_LEAST_ODDS = -0.5
+_LEAST_ODDS = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ def find_onsets(features: Features, activations: Activations, least: float | Non
     Parameters
     ----------
     least
-        Log odds that an onset must exceed. Default: -0.5.
+        Log odds that an onset must exceed. Default: 0.
     """
     times_s, _ = find_peaks(features, activations.onset, _LEAST_ODDS if least is None else least)
     return Onsets(times_s=frozen_array(times_s), strength=frozen_array(strength_at(features, times_s)))

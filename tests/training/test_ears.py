@@ -26,6 +26,7 @@ from beatwalk.training.ears.clips import (
     Truth,
     make_clip,
     merged,
+    onsets_of,
     read_clip,
     write_clip,
     write_set,
@@ -116,6 +117,16 @@ def test_tempo_maps_run_forward() -> None:
         faster = np.diff(rescaled(tempo, 10, 2.0).beats_s)
         np.testing.assert_allclose(faster[:10], spans[:10])
         np.testing.assert_allclose(faster[10:], spans[10:] / 2)
+
+
+def test_what_is_written_at_one_moment_is_one_onset() -> None:
+    """A choir's chord spread over 90 ms has its onset in the middle; a sixteenth later is another one."""
+    written = np.array([4.0, 4.25, 0.0, 0.0, 0.05, 0.0, 0.0, 8.0])
+    heard_s = np.array([2.0, 2.09, 0.04, 0.1, 0.07, 0.01, 0.05, 4.0])
+    assert onsets_of(written, heard_s).tolist() == [0.05, 2.0, 2.09, 4.0]
+    # unless both are heard together
+    assert onsets_of(written, np.where(heard_s == 2.09, 2.04, heard_s)).tolist() == [0.05, 2.0, 4.0]
+    assert not len(onsets_of(np.zeros(0), np.zeros(0)))
 
 
 def test_players_who_sound_together_are_one_onset(tmp_path: Path) -> None:

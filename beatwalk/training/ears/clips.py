@@ -30,9 +30,11 @@ DRUM_PARTS: Mapping[str, tuple[int, ...]] = {
     "hats_s": (42, 44, 46),
 }
 _STRUCK_S = 0.025  # strokes of a drum closer together are one
-# Players of a band are up to 50 ms apart and sound together (Rasch, 1979); two onsets nearer than the measure's
-# window could not both be found. Books of recordings fuse what is 30 ms apart (Böck, Krebs & Schedl, 2012).
+# Two onsets nearer than the measure's window could not both be found. Books of recordings fuse what is 30 ms apart
+# (Böck, Krebs & Schedl, 2012).
 FUSED_S = ONSET_S
+# Beats within which notes stand at one moment of the score: MMA scatters them by up to a twentieth as it writes.
+_ONE_MOMENT = 1 / 16
 _NO_BEAT_SHARE = 0.04
 _SPEECH_SHARE = 0.03
 _GAP_SHARE = 0.06
@@ -123,6 +125,7 @@ def perform(
     """Samples, and when what happens in them."""
     loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014, 0.02])) if score.loose else 0.0
     sounds: list[Sound] = []
+    written: list[float] = []  # beats at which they stand in the score
     for voice in ("drums", *score.programs):
         late_s = float(rng.normal(0, loose_s / 2))
         if voice == "drums":
@@ -130,6 +133,7 @@ def perform(
                 drum: late_s + float(rng.normal(0, loose_s / 2)) for drum in sorted({h.drum for h in score.hits})
             }
             sounds += [_struck(rng, hit, tempo, loose_s, lates_s[hit.drum]) for hit in score.hits]
+            written += [hit.at for hit in score.hits]
             continue
         spread_s = loose_s * (2.0 if role(voice) == "tune" and rng.random() < 0.3 else 1.0)  # singers float
         for note in score.notes:
@@ -137,6 +141,8 @@ def perform(
                 at_s = tempo.seconds(note.at) + late_s + float(rng.normal(0, spread_s))
                 length_s = tempo.seconds(note.at + note.length) - tempo.seconds(note.at)
                 sounds.append(Sound(max(0.0, at_s), length_s, note.pitch, note.velocity, voice))
+                written.append(note.at)
+    onsets_s = onsets_of(np.array(written), np.array([sound.at_s for sound in sounds]))
     sounds = [sound for sound in sounds if sound.at_s < seconds]
     samples = _rendered(rng, score, sounds, seconds, fonts)
     downbeats_s = tempo.beats_s[np.array(score.downbeats, np.int64)]
@@ -147,12 +153,28 @@ def perform(
     truth = Truth(
         beats_s=_before(tempo.beats_s[: score.n_beats], seconds),
         downbeats_s=_before(downbeats_s, seconds),
-        onsets_s=_before(merged(np.array(sorted(sound.at_s for sound in sounds)), FUSED_S), seconds),
+        onsets_s=_before(onsets_s, seconds),
         **{part: _before(merged(np.array(sorted(times_s)), _STRUCK_S), seconds) for part, times_s in drums.items()},
     )
     if rng.random() < _GAP_SHARE and len(downbeats_s) >= 6:
         return _with_gap(rng, samples, truth)
     return samples, truth
+
+
+def onsets_of(written: Float, heard_s: Float) -> Float:
+    """When onsets are heard, of sounds that stand at `written` beats of the score and begin at `heard_s` seconds.
+
+    What is written at one moment is one onset, in the middle of its sounds, however far apart its players are: in a
+    choir the last of them may be 80 ms late. Such moments that are heard together are one, too.
+    """
+    order = np.argsort(written, kind="stable")
+    moments: list[tuple[float, list[float]]] = []  # beats, and the sounds there
+    for at, at_s in zip(written[order].tolist(), heard_s[order].tolist(), strict=True):
+        if moments and at - moments[-1][0] <= _ONE_MOMENT:
+            moments[-1][1].append(at_s)
+        else:
+            moments.append((at, [at_s]))
+    return merged(np.array(sorted(float(np.median(sounds_s)) for _, sounds_s in moments)), FUSED_S)
 
 
 def _before(times_s: Float, seconds: float) -> Float:
