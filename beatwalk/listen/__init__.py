@@ -12,6 +12,8 @@ from beatwalk.listen.analysis_json import (
 )
 from beatwalk.listen.audio import ANALYSIS_RATE_HZ, open_audio
 from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding
+from beatwalk.listen.bar_network import bar_odds, load_bar_networks
+from beatwalk.listen.beat_rows import BEAT_PARTS, ROW_INPUTS, bands_of, extract_rows, levelled
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.click_track import write_click_track
 from beatwalk.listen.corrections import MIN_TAPS, Corrections, octave_changes, read_taps, with_rhythm
@@ -58,6 +60,7 @@ from beatwalk.listen.tracking import Evidence, Hint, Pulse, Rhythm, find_pulse, 
 
 __all__ = [
     "ANALYSIS_RATE_HZ",
+    "BEAT_PARTS",
     "CANDIDATE_ODDS",
     "DECODING",
     "DRUM_CHANNEL",
@@ -69,6 +72,7 @@ __all__ = [
     "MIN_TAPS",
     "NETWORK_BANDS",
     "NETWORK_INPUTS",
+    "ROW_INPUTS",
     "TRACKERS",
     "Activations",
     "BeatGrid",
@@ -89,11 +93,14 @@ __all__ = [
     "analysis_from_json",
     "analysis_to_json",
     "analyze",
+    "bands_of",
+    "bar_odds",
     "between_frames",
     "check_part",
     "correct",
     "drum_strokes",
     "extract_features",
+    "extract_rows",
     "files_of",
     "find_maxima",
     "find_onsets",
@@ -103,6 +110,8 @@ __all__ = [
     "grid_to_json",
     "hear_files",
     "import_librosa",
+    "levelled",
+    "load_bar_networks",
     "load_network",
     "lyrics_of",
     "octave_changes",

@@ -55,7 +55,8 @@ class Decoding:
     metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
     metre_change: float = 16.0  # cost of another metre from some bar on
     short_bar: float = 12.0  # cost of a bar that ends early
-    downbeat: float = 1.0  # weight of the network's log odds of a downbeat
+    downbeat: float = 0.5  # weight of the beat network's log odds of a downbeat
+    bars: float = 0.5  # weight of the bar networks' log odds
     evidence: float = 0.6  # weight of changes of harmony, timbre and bass
 
 

@@ -29,9 +29,8 @@ NET_RATE_HZ = FRAME_RATE_HZ / 2
 EVENT_WEIGHTS = (6.0, 10.0, 3.0, 6.0, 8.0, 4.0)
 
 _WEIGHTS = "embedded/ears/ears.safetensors"
-_STRIDE = 2
 _N_BEAT_HEADS = 2  # the first ones
-_STRETCH = 65536  # frames heard at once, 12 minutes: memory does not grow with the song
+_STRETCH = 65536  # rows heard at once, of frames 12 minutes: memory does not grow with the song
 _BLOCK = ("dilated.weight", "dilated.bias", "mix.weight", "mix.bias")
 
 
@@ -58,30 +57,32 @@ class Activations:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The network with the weights that the recipe wrote."""
+    """A network with the weights that a recipe wrote: a stem, dilated convolutions, heads."""
 
     tensors: dict[str, Float32]
     dilations: tuple[int, ...]
+    stride: int = 2  # rows that one answer is for
 
-    def __call__(self, frames: NDArray[np.floating[Any]]) -> Float32:
-        """Compute raw logits, shape (ceil(n / 2), n_heads), of feature frames, shape (n, NETWORK_INPUTS)."""
+    def __call__(self, rows: NDArray[np.floating[Any]]) -> Float32:
+        """Compute raw logits, shape (ceil(n / stride), n_heads), of rows, shape (n, n_inputs)."""
         reach = self._reach
         stretches = []
-        for first in range(0, max(1, len(frames)), _STRETCH):
+        for first in range(0, max(1, len(rows)), _STRETCH):
             begin = max(0, first - reach)
-            heard = self._logits(frames[begin : first + _STRETCH + reach].astype(np.float32))
-            stretches.append(heard[(first - begin) // _STRIDE :][: _STRETCH // _STRIDE])
+            heard = self._logits(rows[begin : first + _STRETCH + reach].astype(np.float32))
+            stretches.append(heard[(first - begin) // self.stride :][: _STRETCH // self.stride])
         return np.concatenate(stretches)
 
     @property
     def _reach(self) -> int:
-        """Frames on either side that an answer depends on, rounded up to whole strides."""
-        n_taps: int = self.tensors["stem.weight"].shape[2]
-        return n_taps // 2 * _STRIDE * (1 + sum(self.dilations))
+        """Rows on either side that an answer depends on, rounded up to whole strides."""
+        of_stem = self.tensors["stem.weight"].shape[2] // 2
+        of_blocks = self.tensors["blocks.0.dilated.weight"].shape[2] // 2 * sum(self.dilations)
+        return int(self.stride * (of_stem + of_blocks))
 
-    def _logits(self, frames: Float32) -> Float32:
-        """Logits of all heads, shape (ceil(n / 2), n_heads)."""
-        x = _elu(_convolved(frames, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, _STRIDE))
+    def _logits(self, rows: Float32) -> Float32:
+        """Logits of all heads, shape (ceil(n / stride), n_heads)."""
+        x = _elu(_convolved(rows, self.tensors["stem.weight"], self.tensors["stem.bias"], 1, self.stride))
         for i, dilation in enumerate(self.dilations):
             block = {name: self.tensors[f"blocks.{i}.{name}"] for name in _BLOCK}
             inner = _elu(_convolved(x, block["dilated.weight"], block["dilated.bias"], dilation))
@@ -91,9 +92,9 @@ class Network:
 
 
 @cache
-def load_network() -> Network:
-    """Load the network that ships inside."""
-    with as_file(files("beatwalk").joinpath(_WEIGHTS)) as path:
+def load_network(weights: str = _WEIGHTS) -> Network:
+    """Load a network that ships inside, the beat network unless another one is named."""
+    with as_file(files("beatwalk").joinpath(weights)) as path:
         return read_network(str(path))
 
 
@@ -103,8 +104,9 @@ def read_network(path: str) -> Network:
 
     with safe_open(path, framework="np") as file:
         tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        dilations = tuple(int(text) for text in file.metadata()["dilations"].split(","))
-    return Network(tensors, dilations)
+        metadata = file.metadata()
+    dilations = tuple(int(text) for text in metadata["dilations"].split(","))
+    return Network(tensors, dilations, int(metadata.get("stride", Network.stride)))
 
 
 def run_network(features: Features, network: Network | None = None) -> Activations:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
 from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding, Tempi, best_path, find_metres
+from beatwalk.listen.bar_network import bar_odds
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
-from beatwalk.listen.network import Activations
+from beatwalk.listen.network import Activations, Network
 from beatwalk.listen.plausibility import steady
 from beatwalk.types import Float, Float32, frozen_array
 
@@ -106,10 +107,11 @@ class Rhythm:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulse:
-    """Beats, and the log odds that each of them is a downbeat."""
+    """Beats, and the log odds that a bar begins on each of them."""
 
     beats: Beats
-    downbeat_odds: Float  # shape (n_beats,), log odds
+    downbeat_odds: Float  # of the beat network, shape (n_beats,)
+    bar_odds: Float  # of the bar networks, shape (n_beats,)
 
 
 def track_rhythm(
@@ -118,9 +120,10 @@ def track_rhythm(
     hint: Hint | None = None,
     decoding: Decoding = DECODING,
     other: Beats | None = None,
+    bar_networks: Sequence[Network] = (),
 ) -> Rhythm:
     """Find the likeliest beats and bars; the parameters are those of `find_pulse`."""
-    return with_bars(features, find_pulse(features, activations, hint, decoding, other), decoding)
+    return with_bars(features, find_pulse(features, activations, hint, decoding, other, bar_networks), decoding)
 
 
 def find_pulse(
@@ -129,13 +132,16 @@ def find_pulse(
     hint: Hint | None = None,
     decoding: Decoding = DECODING,
     other: Beats | None = None,
+    bar_networks: Sequence[Network] = (),
 ) -> Pulse:
-    """Find the likeliest beats.
+    """Find the likeliest beats, and hear what begins a bar.
 
     Parameters
     ----------
     other
         Beats of the tracker without a network, where they are known already, or others that have a vote.
+    bar_networks
+        Those that ship inside unless some are given.
     """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
@@ -151,19 +157,20 @@ def find_pulse(
     # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or _is_sure(odds[path.frames]) or len((other or track_beats(features)).times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
-    return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64))
+    begins = bar_odds(features, beats.times_s, bar_networks)
+    return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64), bar_odds=begins)
 
 
 def pulse_at(features: Features, activations: Activations, beats: Beats) -> Pulse:
-    """Beats that are known already, with what the network says of the bars at each."""
+    """Beats that are known already, with what the networks say of the bars at each."""
     downbeat_odds = _observations(features, activations, Hint())[1]
     frames = np.rint(beats.times_s * FRAME_RATE_HZ).astype(np.int64)
     at = downbeat_odds[np.clip(frames, 0, len(downbeat_odds) - 1)].astype(np.float64)
-    return Pulse(beats=beats, downbeat_odds=at)
+    return Pulse(beats=beats, downbeat_odds=at, bar_odds=bar_odds(features, beats.times_s))
 
 
 def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
-    """Find the bars over the beats, from the network's log odds at each of them, harmony, timbre and bass."""
+    """Find the bars over the beats, from the networks' log odds at each of them, harmony, timbre and bass."""
     beats = pulse.beats
     if not len(beats.times_s):
         return _nothing()
@@ -179,7 +186,7 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
 
 def bar_evidence(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Float:
     """Weigh what says that a bar begins on each beat: log odds, shape (n_beats,)."""
-    evidence = decoding.downbeat * pulse.downbeat_odds
+    evidence = decoding.downbeat * pulse.downbeat_odds + decoding.bars * pulse.bar_odds
     if decoding.evidence and len(evidence):
         evidence = evidence + decoding.evidence * downbeat_evidence(features, pulse.beats.times_s)
     return evidence

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 
 import beatwalk
+from beatwalk.listen.bar_network import load_bar_networks
+from beatwalk.listen.beat_rows import ROW_INPUTS
 from beatwalk.listen.features import NETWORK_INPUTS
 from beatwalk.listen.network import EVENT_WEIGHTS, load_network
 
@@ -13,10 +15,12 @@ FOLDER = Path(beatwalk.__file__).parent / "embedded" / "ears"
 
 
 def test_the_weights_are_those_of_the_card() -> None:
-    """At most eight megabytes, with the hash that the card gives."""
-    data = (FOLDER / "ears.safetensors").read_bytes()
-    assert hashlib.sha256(data).hexdigest() in (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert len(data) < 8_000_000
+    """At most eight megabytes in all, with the hashes that the card gives."""
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
+    weights = [path.read_bytes() for path in FOLDER.glob("*.safetensors")]
+    assert len(weights) > 1
+    assert all(hashlib.sha256(data).hexdigest() in card for data in weights)
+    assert sum(map(len, weights)) < 8_000_000
 
 
 def test_the_weights_fit_the_features() -> None:
@@ -24,3 +28,11 @@ def test_the_weights_fit_the_features() -> None:
     tensors = load_network().tensors
     assert tensors["stem.weight"].shape[1] == NETWORK_INPUTS
     assert tensors["heads.weight"].shape[0] == len(EVENT_WEIGHTS)
+
+
+def test_the_bar_networks_fit_the_rows() -> None:
+    """Each of them reads a row for each beat, and has one answer to it."""
+    for network in load_bar_networks():
+        assert network.tensors["stem.weight"].shape[1:] == (ROW_INPUTS, 1)
+        assert network.tensors["heads.weight"].shape[0] == 1
+        assert network.stride == 1

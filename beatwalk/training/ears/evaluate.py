@@ -1,7 +1,7 @@
 """How well a network and the decoder hear the validation set.
 
-``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE]`` prints a table by kind of music, of
-several takes together where `--set` is given again.
+``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE] [--bar-network FILE]`` prints a table by
+kind of music, of several takes together where `--set` is given again.
 
 Conventions
 -----------
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +180,20 @@ def main(argv: list[str] | None = None) -> None:
         "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
     )
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
+    parser.add_argument(
+        "--bar-network",
+        type=Path,
+        action="append",
+        default=[],
+        help="may be given again. Default: those that ship inside",
+    )
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--pieces", action="store_true", help="print a line for each piece as well")
     args = parser.parse_args(argv)
     played = read_set(*args.set)[:: args.every]
-    scores = evaluate(played, read_network(str(args.network)) if args.network else None)
+    network = read_network(str(args.network)) if args.network else None
+    bar_networks = [read_network(str(path)) for path in args.bar_network]
+    scores = evaluate(played, network, partial(track_rhythm, bar_networks=bar_networks))
     if args.pieces:
         for piece, score in zip(played, scores, strict=True):
             cells = "  ".join(f"{_cell(getattr(score, name)):>5}" for name in _names())

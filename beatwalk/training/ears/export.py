@@ -21,19 +21,20 @@ def export(work: Path, out: Path) -> Path:
     FileNotFoundError
         Nothing is trained yet.
     """
+    return export_as("ears", work, out, SHAPES, {"heads": ",".join(HEADS)})
+
+
+def export_as(name: str, work: Path, out: Path, shapes: Mapping[str, Shape], told: Mapping[str, str]) -> Path:
+    """Write the averaged weights of the checkpoint `name` in `work`, and what is `told` about them; as `export`."""
     from safetensors.numpy import save_file
 
-    state = store.load(work / "ears.pt")
+    state = store.load(work / f"{name}.pt")
     if state is None:
-        raise FileNotFoundError(f"no ears.pt in {work}: train first (--stage train)")
-    shape = SHAPES[state["shape"]]
-    metadata = {
-        "dilations": ",".join(str(dilation) for dilation in shape.dilations),
-        "heads": ",".join(HEADS),
-        "steps": str(state["step"]),
-    }
+        raise FileNotFoundError(f"no {name}.pt in {work}: train first (--stage train)")
+    dilations = shapes[state["shape"]].dilations
+    metadata = {"dilations": ",".join(str(dilation) for dilation in dilations), "steps": str(state["step"]), **told}
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "ears.safetensors"
+    path = out / f"{name}.safetensors"
     save_file(halved(state["average"]), path, metadata=metadata)
     path.chmod(0o644)
     return path

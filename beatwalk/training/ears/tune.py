@@ -1,8 +1,8 @@
 """The decoder's parameters, chosen on the validation set alone by a script.
 
-``python -m beatwalk.training.ears.tune --set FOLDER [--network FILE]`` looks at one parameter of `Decoding` after the
-other, keeps the value that scores best, and goes round again until nothing changes. It prints every setting that it
-looked at, so that the card can say how many those were.
+``python -m beatwalk.training.ears.tune --set FOLDER [--network FILE] [--bar-network FILE]`` looks at one parameter of
+`Decoding` after the other, keeps the value that scores best, and goes round again until nothing changes. It prints
+every setting that it looked at, so that the card can say how many those were.
 
 Conventions
 -----------
@@ -27,6 +27,7 @@ from beatwalk.listen import (
     Beats,
     Decoding,
     Features,
+    Network,
     Pulse,
     Rhythm,
     find_pulse,
@@ -44,7 +45,8 @@ ROUNDS = 2
 _FREE = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)
 GRID: dict[str, tuple[Any, ...]] = {
     "evidence": (0.0, 0.15, 0.3, 0.6, 1.0),
-    "downbeat": (0.4, 0.7, 1.0, 1.5),
+    "downbeat": (0.0, 0.25, 0.5, 0.75, 1.0),
+    "bars": (0.25, 0.5, 0.75, 1.0, 1.4),
     "metre_costs": (
         _FREE,
         (12.0, 2.0, 0.0, 12.0, 14.0, 14.0),
@@ -69,7 +71,7 @@ GRID: dict[str, tuple[Any, ...]] = {
 }
 
 
-BAR_FIELDS = ("metre_costs", "metre_change", "short_bar", "downbeat", "evidence")
+BAR_FIELDS = ("metre_costs", "metre_change", "short_bar", "downbeat", "bars", "evidence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +82,16 @@ class Heeded:
     features: Features
     activations: Activations
     other: Beats  # of the tracker without a network
+    bar_networks: Sequence[Network]
     pulses: dict[Decoding, Pulse]  # beats found before, by setting
 
     def rhythm(self, decoding: Decoding) -> Rhythm:
         """Beats and bars under a setting; beats are found again only where it changes them."""
         key = replace(decoding, **{name: getattr(DECODING, name) for name in BAR_FIELDS})
         if key not in self.pulses:
-            self.pulses[key] = find_pulse(self.features, self.activations, None, decoding, self.other)
+            self.pulses[key] = find_pulse(
+                self.features, self.activations, None, decoding, self.other, self.bar_networks
+            )
         return with_bars(self.features, self.pulses[key], decoding)
 
 
@@ -145,15 +150,24 @@ def main(argv: list[str] | None = None) -> None:
         "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
     )
     parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
+    parser.add_argument(
+        "--bar-network",
+        type=Path,
+        action="append",
+        default=[],
+        help="may be given again. Default: those that ship inside",
+    )
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--bars", action="store_true", help="look at the parameters of bars alone, which is quick")
     args = parser.parse_args(argv)
     network = read_network(str(args.network)) if args.network else None
+    bar_networks = [read_network(str(path)) for path in args.bar_network]
     songs = []
     for piece in read_set(*args.set)[:: args.every]:
         features = features_of(piece)
-        songs.append(Heeded(piece, features, run_network(features, network), track_beats(features), {}))
+        activations, other = run_network(features, network), track_beats(features)
+        songs.append(Heeded(piece, features, activations, other, bar_networks, {}))
     if not args.bars:
         print(f"least odds of onsets: {tune_onsets(songs)}")
     best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))
