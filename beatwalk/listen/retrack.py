@@ -21,7 +21,6 @@ from beatwalk.listen.bar_hmm import DECODING, METRES
 from beatwalk.listen.bars import Bars, bar_lengths
 from beatwalk.listen.beats import Beats
 from beatwalk.listen.corrections import Corrections, with_rhythm
-from beatwalk.listen.features import Features
 from beatwalk.listen.grid import spliced
 from beatwalk.listen.tracking import (
     HIGHEST_BPM,
@@ -50,7 +49,6 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     SettingsError
         An anchor lies outside the song or the range, or two lie too near to each other; or there are no beats.
     """
-    features, activations = evidence.features, evidence.activations
     start_s, end_s = corrections.span(analysis.duration_s)
     anchors_s = _anchors(corrections, start_s, end_s)
     if corrections.moves_beats:
@@ -70,8 +68,8 @@ def tracked_again(analysis: Analysis, evidence: Evidence, corrections: Correctio
     if not len(found.beats_s):
         raise SettingsError("no beats were found in this song, so there are no bars to find; give --tempo or --tap")
     beats = Beats.at(found.beats_s, found.beat_confidence)
-    pulse = pulse_at(features, activations, beats)
-    return with_rhythm(found, beats, _bars(analysis, features, pulse, corrections))
+    pulse = pulse_at(evidence.features, evidence.activations, beats)
+    return with_rhythm(found, beats, _bars(analysis, pulse, corrections))
 
 
 def _anchors(corrections: Corrections, start_s: float, end_s: float) -> Float:
@@ -136,7 +134,7 @@ def _beside(analysis: Analysis, corrections: Corrections, start_s: float, end_s:
     return np.array(clear, np.float64)
 
 
-def _bars(analysis: Analysis, features: Features, pulse: Pulse, corrections: Corrections) -> Bars:
+def _bars(analysis: Analysis, pulse: Pulse, corrections: Corrections) -> Bars:
     """The bars over the beats of a pulse: as before outside the range, found again around the anchors inside."""
     beats_s = pulse.beats.times_s
     start_s, end_s = corrections.span(analysis.duration_s)
@@ -147,7 +145,7 @@ def _bars(analysis: Analysis, features: Features, pulse: Pulse, corrections: Cor
     begins[_nearest(beats_s, np.array(corrections.bar_anchors_s, np.float64))] = 1
     if corrections.metre is not None and corrections.from_s is not None and not corrections.bar_anchors_s:
         begins[np.flatnonzero(inside & np.isin(beats_s, analysis.downbeats_s))[:1]] = 1  # the bar that was pointed at
-    evidence = bar_evidence(features, pulse)
+    evidence = bar_evidence(pulse)
     first, last = _stretch(begins, inside, closed=corrections.metre is None)
     positions, metres = fixed_metres(evidence[first:last], begins[first:last], _considered(analysis, corrections))
     is_first = begins == 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,11 +108,18 @@ class Rhythm:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulse:
-    """Beats, and the log odds that a bar begins on each of them."""
+    """Beats of a song, and the log odds that a bar begins on each of them."""
 
+    features: Features
     beats: Beats
     downbeat_odds: Float  # of the beat network, shape (n_beats,)
-    bar_odds: Float  # of the bar networks, shape (n_beats,)
+    bar_networks: Sequence[Network] = ()  # those that ship inside unless some are given
+
+    # For an hour of music it takes as long as finding the beats again, which are often all that is asked for.
+    @cached_property
+    def bar_odds(self) -> Float:
+        """Log odds of the bar networks, shape (n_beats,)."""
+        return bar_odds(self.features, self.beats.times_s, self.bar_networks)
 
 
 def track_rhythm(
@@ -123,7 +131,7 @@ def track_rhythm(
     bar_networks: Sequence[Network] = (),
 ) -> Rhythm:
     """Find the likeliest beats and bars; the parameters are those of `find_pulse`."""
-    return with_bars(features, find_pulse(features, activations, hint, decoding, other, bar_networks), decoding)
+    return with_bars(find_pulse(features, activations, hint, decoding, other, bar_networks), decoding)
 
 
 def find_pulse(
@@ -134,7 +142,7 @@ def find_pulse(
     other: Beats | None = None,
     bar_networks: Sequence[Network] = (),
 ) -> Pulse:
-    """Find the likeliest beats, and hear what begins a bar.
+    """Find the likeliest beats.
 
     Parameters
     ----------
@@ -157,8 +165,8 @@ def find_pulse(
     # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or _is_sure(odds[path.frames]) or len((other or track_beats(features)).times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
-    begins = bar_odds(features, beats.times_s, bar_networks)
-    return Pulse(beats=beats, downbeat_odds=downbeat_odds[kept].astype(np.float64), bar_odds=begins)
+    begins = downbeat_odds[kept].astype(np.float64)
+    return Pulse(features=features, beats=beats, downbeat_odds=begins, bar_networks=bar_networks)
 
 
 def pulse_at(features: Features, activations: Activations, beats: Beats) -> Pulse:
@@ -166,15 +174,15 @@ def pulse_at(features: Features, activations: Activations, beats: Beats) -> Puls
     downbeat_odds = _observations(features, activations, Hint())[1]
     frames = np.rint(beats.times_s * FRAME_RATE_HZ).astype(np.int64)
     at = downbeat_odds[np.clip(frames, 0, len(downbeat_odds) - 1)].astype(np.float64)
-    return Pulse(beats=beats, downbeat_odds=at, bar_odds=bar_odds(features, beats.times_s))
+    return Pulse(features=features, beats=beats, downbeat_odds=at)
 
 
-def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
+def with_bars(pulse: Pulse, decoding: Decoding = DECODING) -> Rhythm:
     """Find the bars over the beats, from the networks' log odds at each of them, harmony, timbre and bass."""
     beats = pulse.beats
     if not len(beats.times_s):
         return _nothing()
-    positions, metres = find_metres(bar_evidence(features, pulse, decoding), decoding)
+    positions, metres = find_metres(bar_evidence(pulse, decoding), decoding)
     downbeats = np.flatnonzero(positions == 0)
     usual = int(metres[downbeats[-1]]) if len(downbeats) else 0
     bars = Bars(
@@ -184,11 +192,11 @@ def with_bars(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -
     return Rhythm(beats=beats, bars=bars)
 
 
-def bar_evidence(features: Features, pulse: Pulse, decoding: Decoding = DECODING) -> Float:
+def bar_evidence(pulse: Pulse, decoding: Decoding = DECODING) -> Float:
     """Weigh what says that a bar begins on each beat: log odds, shape (n_beats,)."""
     evidence = decoding.downbeat * pulse.downbeat_odds + decoding.bars * pulse.bar_odds
     if decoding.evidence and len(evidence):
-        evidence = evidence + decoding.evidence * downbeat_evidence(features, pulse.beats.times_s)
+        evidence = evidence + decoding.evidence * downbeat_evidence(pulse.features, pulse.beats.times_s)
     return evidence
 
 

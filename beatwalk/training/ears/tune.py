@@ -92,7 +92,7 @@ class Heeded:
             self.pulses[key] = find_pulse(
                 self.features, self.activations, None, decoding, self.other, self.bar_networks
             )
-        return with_bars(self.features, self.pulses[key], decoding)
+        return with_bars(self.pulses[key], decoding)
 
 
 def decoded(songs: Sequence[Heeded], decoding: Decoding) -> list[Scores]:
