@@ -116,7 +116,9 @@ class CpuTimes(_Sampled):
         for child in process.children(recursive=True):
             with contextlib.suppress(psutil.Error):  # it has ended
                 times = child.cpu_times()
-                self._children[child.pid] = (" ".join(child.cmdline()), times.user + times.system)
+                before, _ = self._children.get(child.pid, ("", 0.0))
+                command = " ".join(child.cmdline()) or before  # while it ends it has none any more
+                self._children[child.pid] = (command, times.user + times.system)
 
 
 class PeakMemory(_Sampled):

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from beatwalk.core.timing import CpuTimes, PeakMemory, Stages
@@ -45,6 +47,26 @@ def test_stages_know_computing_from_waiting() -> None:
     assert stages["sleep"] >= 0.1
     assert stages.cpu["sleep"] < 0.05
     assert stages.cpu["compute"] >= 0.05
+
+
+def test_a_child_keeps_its_name_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command line is empty for a moment before it is gone; its time goes on, and is still its own."""
+    commands = [["ffmpeg", "-y"], ["ffmpeg", "-y"], []]
+
+    class Ending:
+        pid = 7
+
+        def cpu_times(self) -> SimpleNamespace:
+            return SimpleNamespace(user=3.0 - len(commands), system=0.5)
+
+        def cmdline(self) -> list[str]:
+            return commands.pop(0)
+
+    monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: [Ending()] if commands else [])
+    with CpuTimes(0.005) as times:
+        while commands:
+            time.sleep(0.005)
+    assert times.children == [("ffmpeg -y", 2.5)]
 
 
 def test_each_thread_and_each_child_has_its_own_time() -> None:
