@@ -9,8 +9,10 @@ import pytest
 
 from beatwalk.listen.bar_network import bar_odds
 from beatwalk.listen.beat_rows import ROW_INPUTS
+from beatwalk.listen.beats import Beats
 from beatwalk.listen.features import NETWORK_BANDS, NETWORK_INPUTS, Features
 from beatwalk.listen.network import Network
+from beatwalk.listen.tracking import Pulse, with_bars
 
 NOTHING = Features(
     duration_s=40.0,
@@ -40,6 +42,24 @@ def test_networks_are_averaged_and_none_outvotes_all() -> None:
     assert bar_odds(NOTHING, beats_s, [saying(1.0), saying(-2.0)]) == pytest.approx(np.full(10, -0.5))
     assert bar_odds(NOTHING, beats_s, [saying(30.0)]) == pytest.approx(np.full(10, 4.0))
     assert not len(bar_odds(NOTHING, np.zeros(0)))
+
+
+@pytest.mark.parametrize("metre", [3, 4, 5])
+def test_bars_begin_where_the_networks_say(metre: int) -> None:
+    """Where the beat network and the harmony say nothing, and against a beat network that is less sure."""
+
+    class Counting(Network):
+        def __call__(self, rows: np.ndarray) -> np.ndarray:
+            return np.where(np.arange(len(rows)) % metre == 1, 4.0, -4.0)[:, None]
+
+    beats = Beats.at(np.arange(1.0, 37.0, 0.5), np.ones(72))
+    network = Counting({}, ())
+    for against in (0.0, 1.0):
+        odds = np.where(np.arange(72) % metre == 0, against, -against)
+        pulse = Pulse(features=NOTHING, beats=beats, downbeat_odds=odds, bar_networks=[network])
+        bars = with_bars(pulse).bars
+        assert bars.downbeats_s.tolist() == beats.times_s[1::metre].tolist()
+        assert set(bars.beats_per_bar[:-1].tolist()) == {metre}
 
 
 @pytest.mark.parametrize("bpm", [70.0, 140.0])
