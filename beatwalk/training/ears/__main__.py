@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from beatwalk.training.ears.net import SHAPES
@@ -13,9 +14,7 @@ STAGES = ("render", "train", "export", "all")
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time in all, over all runs")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the finished weights")
-    parser.add_argument("--work", type=Path, required=True, help="clips, checkpoint and log, outside the repository")
+    add_arguments(parser, STAGES, SHAPES)
     parser.add_argument("--device", default="cpu", help="of torch, for training")
     parser.add_argument("--clips", type=int, default=3000, help="performances to play")
     parser.add_argument("--first-clip", type=int, default=0, help="number of the first one, to share the work")
@@ -34,14 +33,21 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--start", type=Path, help="a finished network to begin with, as large or smaller, ears.safetensors"
     )
+    return parser.parse_args(argv)
+
+
+def add_arguments(parser: argparse.ArgumentParser, stages: Sequence[str], sizes: Iterable[str]) -> None:
+    """Ask for what every training has: time, folders, stage and size."""
+    parser.add_argument("--minutes", type=float, required=True, help="training time in all, over all runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the finished weights")
+    parser.add_argument("--work", type=Path, required=True, help="clips, checkpoint and log, outside the repository")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="from the checkpoint")
-    parser.add_argument("--stage", choices=STAGES, default="all")
-    parser.add_argument("--size", choices=sorted(SHAPES), default="full")
+    parser.add_argument("--stage", choices=stages, default="all")
+    parser.add_argument("--size", choices=sorted(sizes), default="full")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop after N steps instead of minutes")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:

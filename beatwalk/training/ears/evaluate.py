@@ -173,27 +173,30 @@ def _cell(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.1f}"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Print the table of a network."""
-    parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.evaluate", description=main.__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Ask for what is listened to, and by which networks."""
     parser.add_argument(
         "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
     )
-    parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
+    parser.add_argument("--network", type=read_network, help="weights. Default: those that ship inside")
     parser.add_argument(
         "--bar-network",
-        type=Path,
+        type=read_network,
         action="append",
         default=[],
         help="may be given again. Default: those that ship inside",
     )
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the table of a network."""
+    parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.evaluate", description=main.__doc__)
+    add_arguments(parser)
     parser.add_argument("--pieces", action="store_true", help="print a line for each piece as well")
     args = parser.parse_args(argv)
     played = read_set(*args.set)[:: args.every]
-    network = read_network(str(args.network)) if args.network else None
-    bar_networks = [read_network(str(path)) for path in args.bar_network]
-    scores = evaluate(played, network, partial(track_rhythm, bar_networks=bar_networks))
+    scores = evaluate(played, args.network, partial(track_rhythm, bar_networks=args.bar_network))
     if args.pieces:
         for piece, score in zip(played, scores, strict=True):
             cells = "  ".join(f"{_cell(getattr(score, name)):>5}" for name in _names())

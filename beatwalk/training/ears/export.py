@@ -45,6 +45,7 @@ def halved(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.float().cpu().numpy().astype(np.float16) for name, tensor in weights.items()}
 
 
-def listening(weights: Mapping[str, Tensor], shape: Shape) -> Network:
+def listening(weights: Mapping[str, Tensor], shape: Shape, stride: int = Network.stride) -> Network:
     """The network as it would listen once exported."""
-    return Network({name: array.astype(np.float32) for name, array in halved(weights).items()}, shape.dilations)
+    tensors = {name: array.astype(np.float32) for name, array in halved(weights).items()}
+    return Network(tensors, shape.dilations, stride)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +30,11 @@ from beatwalk.listen import (
     Pulse,
     Rhythm,
     find_pulse,
-    read_network,
     run_network,
     track_beats,
     with_bars,
 )
-from beatwalk.training.ears.evaluate import Scores, features_of, onset_f, score_rhythm, table
+from beatwalk.training.ears.evaluate import Scores, add_arguments, features_of, onset_f, score_rhythm, table
 from beatwalk.training.ears.validation import Played, read_set
 
 MARGIN = 0.15
@@ -146,28 +144,15 @@ def _onset_f(songs: Sequence[Heeded], least: float) -> float:
 def main(argv: list[str] | None = None) -> None:
     """Choose the decoder's parameters and the threshold of onsets, and print what they change."""
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.tune", description=main.__doc__)
-    parser.add_argument(
-        "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
-    )
-    parser.add_argument("--network", type=Path, help="weights; Default: those that ship inside")
-    parser.add_argument(
-        "--bar-network",
-        type=Path,
-        action="append",
-        default=[],
-        help="may be given again. Default: those that ship inside",
-    )
-    parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
+    add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--bars", action="store_true", help="look at the parameters of bars alone, which is quick")
     args = parser.parse_args(argv)
-    network = read_network(str(args.network)) if args.network else None
-    bar_networks = [read_network(str(path)) for path in args.bar_network]
     songs = []
     for piece in read_set(*args.set)[:: args.every]:
         features = features_of(piece)
-        activations, other = run_network(features, network), track_beats(features)
-        songs.append(Heeded(piece, features, activations, other, bar_networks, {}))
+        activations, other = run_network(features, args.network), track_beats(features)
+        songs.append(Heeded(piece, features, activations, other, args.bar_network, {}))
     if not args.bars:
         print(f"least odds of onsets: {tune_onsets(songs)}")
     best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beatwalk.listen import ROW_INPUTS, Network, levelled
+from beatwalk.listen import ROW_INPUTS, levelled
 from beatwalk.training import store
 from beatwalk.training.ears.bars.examples import HALF, Example, read_example
 from beatwalk.training.ears.bars.net import SHAPES, BarNet, loss_of
 from beatwalk.training.ears.bars.variations import in_other_bars, recoloured, slipped, together
-from beatwalk.training.ears.export import halved
+from beatwalk.training.ears.export import listening
 from beatwalk.training.ears.train import KEPT_APART
 from beatwalk.training.optim import Average
 from beatwalk.training.optim import rate as rate_of
@@ -144,15 +144,9 @@ def draw_batch(rng: np.random.Generator, examples: Examples, job: Job) -> tuple[
 
 def measure(average: Average, shape: str, examples: list[Example]) -> float:
     """The mean loss on examples kept apart, whole and as they are; NaN where there are none."""
-    network = listening(average, shape)
+    network = listening(average.weights, SHAPES[shape], stride=1)
     losses = []
     for example in examples:
         logits = network(levelled(example.rows))[:, 0]
         losses.append(float(np.mean(np.logaddexp(0, logits) - example.begins * logits)))
     return float(np.mean(losses)) if losses else float("nan")
-
-
-def listening(average: Average, shape: str) -> Network:
-    """The network as it would listen once exported."""
-    tensors = {name: array.astype(np.float32) for name, array in halved(average.weights).items()}
-    return Network(tensors, SHAPES[shape].dilations, stride=1)
