@@ -345,17 +345,17 @@ def _scan(sound: Sound, hear: Callable[[Float32, int], None]) -> tuple[_Levels, 
     found = _Levels(0, np.zeros(channels), np.zeros(len(_LIMITS)), channels)
     said: list[str] = []
     for chunk in _decoded(sound, said):
-        finite = np.isfinite(chunk).all(axis=1)
-        if not finite.all():
-            time_s = (found.n_frames + int(np.argmin(finite))) / sound.rate_hz
+        size = np.abs(chunk)
+        loudest = float(size.max())  # NaN and infinity are louder than any limit
+        if not np.isfinite(loudest):
+            time_s = (found.n_frames + int(np.argmin(np.isfinite(chunk).all(axis=1)))) / sound.rate_hz
             reason = f"the sample at {time_s:.3f} s is not a number (NaN or infinity)"
             raise AudioError(f"{sound.path}: {reason}; export the song again")
         hear(chunk, sound.rate_hz)
         found.n_frames += len(chunk)
         _check_length(sound.path, found.n_frames / sound.rate_hz)
-        found.power += np.square(chunk, dtype=np.float64).sum(axis=0)
-        size = np.abs(chunk)
-        if size.max() > _LIMITS[0]:
+        found.power += [np.dot(channel, channel) for channel in chunk.T.astype(np.float64)]
+        if loudest > _LIMITS[0]:
             found.beyond += [np.count_nonzero(size > limit) for limit in _LIMITS]
     text = "".join(said)
     found.cut = _CUT.search(text) is not None

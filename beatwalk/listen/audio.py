@@ -8,6 +8,8 @@ Conventions
   heard as music, and both would change what is found in it.
 - `beatwalk.core.open_sound` decodes, for the analysis as for the video's sound. libsndfile decodes what it can as
   well, and a difference is reported. An hour of sound is never in memory.
+- While a song is checked, its blocks are kept on disk as they are most often wanted: the plain mean of all channels.
+  Where that is what is heard, nothing is decoded a second time.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 from beatwalk.core import Sound, file_sha256, open_sound, require_file
 from beatwalk.errors import AudioError
+from beatwalk.listen.kept_sound import KeptSound
 from beatwalk.types import Audio, Float, Float32, Song
 
 ANALYSIS_RATE_HZ = 22050
@@ -50,6 +53,11 @@ class _Mono:
     offset: float
     gain: float
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is the mean of all channels, and nothing else."""
+        return self.offset == 0 and self.gain == 1 and bool((self.weights == self.weights[0]).all())
+
 
 def open_audio(path: Path | str, track: int | None = None) -> Audio:
     """Open the song at `path` and check it from end to end.
@@ -72,10 +80,11 @@ def open_audio(path: Path | str, track: int | None = None) -> Audio:
         found = f"{sound.duration_s:.2g} s of sound" if sound.n_frames else "no sound that can be decoded"
         raise AudioError(f"{path}: {found}; a song needs at least {MIN_DURATION_S:g} s (is the file complete?)")
     mono, remarks = scan.mono()
+    kept = scan.kept if scan.kept.whole and mono.plain else None
 
     def read_blocks() -> Iterator[Float32]:
         require_file(path)
-        return _resampled(_mixed(sound, mono), sound.rate_hz)
+        return _resampled(_mixed(sound, mono), sound.rate_hz) if kept is None else kept.blocks()
 
     return Audio(
         path=path,
@@ -117,9 +126,17 @@ def song_of(audio: Audio) -> Song:
 
 
 class _Scan:
-    """One pass over a song's samples: chooses how its channels become one, and finds what people should know."""
+    """One pass over a song's samples: chooses how its channels become one, and finds what people should know.
+
+    Attributes
+    ----------
+    kept
+        The mean of all channels at `ANALYSIS_RATE_HZ`.
+    """
 
     def __init__(self, witness: _Witness | None = None) -> None:
+        self.kept = KeptSound()
+        self._resampler: _Resampler | None = None
         self._witness = witness
         self._together = 0.0  # power of the mean of channels
         self._powers: list[Float] = []  # of every quarter of a second, by channel
@@ -132,9 +149,18 @@ class _Scan:
         self._powers.append(np.add.reduceat(np.square(chunk, dtype=np.float64), starts))
         self._sums.append(np.add.reduceat(chunk, starts, dtype=np.float64))
         self._sizes.append(np.diff(np.append(starts, len(chunk))))
-        self._together += float(np.square(chunk.mean(axis=1, dtype=np.float64)).sum())
+        mean = _mean(chunk)
+        self._together += float(np.square(mean, dtype=np.float64).sum())
+        if self._resampler is None:
+            self._resampler = _Resampler(rate_hz)
+        self.kept.keep(self._resampler.next(mean))
         if self._witness is not None:
             self._witness.hear(chunk)
+
+    def finish(self) -> None:
+        """Take what the resampler still holds."""
+        if self._resampler is not None:
+            self.kept.keep(self._resampler.last())
 
     def mono(self) -> tuple[_Mono, tuple[str, ...]]:
         """How channels become one, and what people should know of the sound."""
@@ -161,6 +187,7 @@ def _opened(path: Path, track: int | None) -> tuple[Sound, _Scan, _Witness]:
         scan = _Scan()
         for chunk in sound.chunks():
             scan.hear(chunk, sound.rate_hz)
+    scan.finish()
     return sound, scan, witness
 
 
@@ -265,24 +292,48 @@ def _mixed(sound: Sound, mono: _Mono) -> Iterator[Float32]:
     """Decode the song and mix its channels."""
     only = np.flatnonzero(mono.weights)
     for chunk in sound.chunks():
-        block = chunk[:, only[0]] if len(only) == 1 else chunk[:, only].mean(axis=1, dtype=np.float32)
+        block = _mean(chunk[:, only])
         if mono.offset:
             block = block - np.float32(mono.offset)
         yield np.ascontiguousarray(block if mono.gain == 1 else block * np.float32(mono.gain))
 
 
+def _mean(chunk: Float32) -> Float32:
+    """The mean of channels; of one or two, as most songs have, without numpy's slow sum over short rows."""
+    if chunk.shape[1] == 1:
+        return chunk[:, 0]
+    if chunk.shape[1] == 2:
+        return np.asarray((chunk[:, 0] + chunk[:, 1]) * np.float32(0.5))
+    return np.asarray(chunk.mean(axis=1, dtype=np.float32))
+
+
 def _resampled(blocks: Iterator[Float32], rate_hz: int) -> Iterator[Float32]:
     """Resample blocks to `ANALYSIS_RATE_HZ`, without delay."""
-    import soxr
-
-    if rate_hz == ANALYSIS_RATE_HZ:
-        yield from blocks
-        return
-    resampler = soxr.ResampleStream(rate_hz, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
+    resampler = _Resampler(rate_hz)
     for block in blocks:
-        resampled: Float32 = resampler.resample_chunk(block)
-        if len(resampled):
+        if len(resampled := resampler.next(block)):
             yield resampled
-    tail: Float32 = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-    if len(tail):
+    if len(tail := resampler.last()):
         yield tail
+
+
+class _Resampler:
+    """Makes `ANALYSIS_RATE_HZ` of any rate, block by block; a block may come out empty."""
+
+    def __init__(self, rate_hz: int) -> None:
+        import soxr
+
+        self._stream = (
+            None
+            if rate_hz == ANALYSIS_RATE_HZ
+            else soxr.ResampleStream(rate_hz, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
+        )
+
+    def next(self, block: Float32) -> Float32:
+        """What can be said now."""
+        return block if self._stream is None else self._stream.resample_chunk(np.ascontiguousarray(block))
+
+    def last(self) -> Float32:
+        """What is left at the end."""
+        nothing = np.zeros(0, np.float32)
+        return nothing if self._stream is None else self._stream.resample_chunk(nothing, last=True)

@@ -19,14 +19,23 @@ _WAIT_S = 300.0  # compiling takes 10 to 60 s
 
 
 @functools.cache
-def import_librosa() -> ModuleType:
-    """Import librosa with `librosa.beat` and `librosa.filters`, whose import compiles all that is compiled so.
+def import_librosa(*, beat: bool = False) -> ModuleType:
+    """Import librosa with what every analysis needs of it, whose import compiles all that is compiled so.
 
     Only the first call waits for other processes: nothing is compiled once librosa is there.
+
+    Parameters
+    ----------
+    beat
+        Import `librosa.beat` as well: two seconds, since a part of it is compiled every time and kept nowhere.
     """
     with in_turn(_lock_file(), _WAIT_S):
-        import librosa.beat
+        import librosa.decompose
+        import librosa.feature.spectral
         import librosa.filters
+
+        if beat:
+            import librosa.beat
     return librosa
 
 

@@ -37,7 +37,7 @@ def track_beats(features: Features) -> Beats:
     rows_bpm, rows_salience = tempo_path(tempogram(envelope))
     frames = np.arange(len(envelope) + _TAIL_FRAMES)
     rows = np.arange(len(rows_bpm)) * STEP_FRAMES
-    _, found = import_librosa().beat.beat_track(
+    _, found = import_librosa(beat=True).beat.beat_track(
         onset_envelope=np.pad(envelope, (0, _TAIL_FRAMES)),
         sr=FRAME_RATE_HZ,
         hop_length=1,

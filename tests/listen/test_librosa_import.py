@@ -18,7 +18,7 @@ import sys, time
 import numpy as np
 from beatwalk.listen.librosa_import import import_librosa
 time.sleep(float(sys.argv[1]))
-librosa = import_librosa()
+librosa = import_librosa(beat=True)
 envelope = np.zeros(2000, np.float32)
 envelope[::25] = 1
 print(len(librosa.beat.beat_track(onset_envelope=envelope, sr=50, hop_length=1)[1]))
