@@ -28,6 +28,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
+    parser.add_argument("--improvisor", type=Path, help="folder of Impro-Visor's styles. Default: none")
     parser.add_argument("--groove", type=Path, help="folder of the Groove MIDI Dataset's MIDI files. Default: none")
     parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
     parser.add_argument(
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     if args.stage in ("render", "all"):
         tunes = read_tunes(args.tunes) if args.tunes else []
-        sources = gathered(args.soundfont, tunes, args.mma, args.groove)
+        sources = gathered(args.soundfont, tunes, args.mma, args.groove, args.improvisor)
         numbers = range(args.first_clip, args.clips)
         write_set(args.work / "set", numbers, args.seed, sources, args.clip_seconds)
     if args.stage in ("train", "all"):

@@ -43,11 +43,13 @@ METRES: dict[str, tuple[float, tuple[float, float]]] = {
     "7/8": (0.5, (150, 240)),
 }
 _BOOKS = ("nottingham-dataset", "ryansMammoth", "oneills1850", "airdsAirs", "miscFolk")
-_COMPOSERS = (
+COMPOSERS = (
     "bach", "beach", "chopin", "corelli", "cpebach", "handel", "haydn", "johnson_j_r", "joplin",
     "monteverdi", "mozart", "schoenberg", "schubert", "schumann_clara", "schumann_robert", "verdi", "weber",
     "webern", "beethoven", "palestrina",
 )  # fmt: skip
+# What music21 raises, besides its own, at bars that it cannot make sense of.
+FAILURES = (ValueError, IndexError, KeyError, AttributeError, TypeError, ZeroDivisionError)
 _FORMATS = (".mxl", ".xml", ".musicxml", ".krn", ".abc")
 MOST_PIECES = 260  # of a collection, evenly taken
 _MORE = {"oneills1850": 700, "ryansMammoth": 700}  # books of training: validation's stay as they were read
@@ -179,13 +181,13 @@ def read_collection(folder: Path) -> Iterator[Tune]:
                 else converter.parseData(source, format="abc")
             )
             tune = to_tune(piece, title, folder.name)
-        except (failure, ValueError, IndexError, KeyError, AttributeError, TypeError, ZeroDivisionError):
+        except (failure, *FAILURES):
             continue  # the reader of music21 fails on some of its own corpus
         if tune is not None:
             yield tune
 
 
-def write_tunes(out: Path, collections: tuple[str, ...] = (*_BOOKS, *_COMPOSERS)) -> None:
+def write_tunes(out: Path, collections: tuple[str, ...] = (*_BOOKS, *COMPOSERS)) -> None:
     """Read each collection once; those that lie in `out` already are left alone."""
     root = Path(str(import_module("music21.corpus").__file__)).parent
     out.mkdir(parents=True, exist_ok=True)

@@ -26,9 +26,9 @@ import numpy as np
 
 from beatwalk.listen import analyze
 from beatwalk.training.ears.augment import augment
+from beatwalk.training.ears.bands import Band, draw_chart
 from beatwalk.training.ears.clips import perform
 from beatwalk.training.ears.metrics import f_measure, n_matched
-from beatwalk.training.ears.mma import Style, draw_chart, play_style
 from beatwalk.training.ears.score import Score, draw_tempo, joined, with_velocities
 from beatwalk.training.ears.sources import MOST_VOICES, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ, role
@@ -62,14 +62,14 @@ def draw_form(rng: np.random.Generator, sources: Sources) -> tuple[Score, list[i
     raise RuntimeError(f"no song of at most {_MOST_S:g} s and {MOST_VOICES} voices in {_TRIES} tries")
 
 
-def _section(rng: np.random.Generator, style: Style, bpm: float, steps: int, *, apart: bool) -> Score:
+def _section(rng: np.random.Generator, style: Band, bpm: float, steps: int, *, apart: bool) -> Score:
     """Some bars of one groove over one chart, by some of the players, louder or softer."""
     bar_s = style.beats * 60 / bpm
     low, high = _SECTION_S
     lengths = [n_bars for n_bars in _BARS if low <= n_bars * bar_s <= high] or [max(1, round(low / bar_s))]
     n_bars = int(rng.choice(lengths))
     chart, grooves = draw_chart(rng, style, apart=apart)
-    score = play_style(style, grooves[:1], replace(chart, steps=steps), n_bars)
+    score = style.play(grooves[:1], replace(chart, steps=steps), n_bars)
     if rng.random() < 0.6:
         score = with_fewer(rng, score)
     level = float(rng.uniform(*_LEVELS))

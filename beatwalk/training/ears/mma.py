@@ -23,9 +23,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from beatwalk.listen import DRUM_CHANNEL, MidiNote, read_midi
+from beatwalk.training.ears.bands import Chart, usual_bpm
 from beatwalk.training.ears.score import Hit, Note, Score
 
 _TIMEOUT_S = 60
@@ -37,66 +36,6 @@ _TWELVE_IN_SIX = frozenset({"casio/68ballad"})
 _SIX_IN_THREE = frozenset({"zoom/rock34"})
 _UNLIKE_ITS_FILE = frozenset({"BALD05"})  # the same, in a file whose other groove is in three
 _ELECTRONIC = ("tech", "trance", "house", "rave", "dance", "dnb", "ambient", "hip", "electric", "digital", "trip")
-
-# Usual tempi by words in a style's name, in beats a minute; the first that fits holds.
-_TEMPI: tuple[tuple[str, tuple[float, float]], ...] = (
-    ("fastwaltz|fastjazzwaltz|viennese|vienese", (140, 215)),
-    ("fastswing|bebop|fastblues|quickstep|fastbigband", (160, 240)),
-    ("68march|68swing", (85, 135)),
-    ("68", (42, 90)),
-    ("rock34", (53, 117)),
-    ("128", (46, 90)),
-    ("slow|ballad|bald|lullaby|hymn|serenade|desert|evansish", (52, 92)),
-    ("waltz|34", (80, 175)),
-    ("jazz-54", (110, 190)),
-    ("bluegrass|polka|samba|merengue|dixie|jive|charleston|gypsy|western|punk|thr|twist", (110, 220)),
-    ("dnb", (155, 180)),
-    ("tech|trance|house|rave|dance", (115, 150)),
-    ("hip|trip|regg|rnb|rb|soul", (68, 112)),
-    ("swing|jazz|bigband|foxtrot", (90, 210)),
-    ("mtl|hrk|metal", (90, 200)),
-    ("", (72, 170)),
-)
-
-# Chords a bar each, in C; "|" parts bars, two chords in a bar change in its middle.
-_CHARTS = (
-    "C | Am | F | G7",
-    "C | G | Am | F",
-    "Am | F | C | G",
-    "C | C | F | C | G7 | F | C | G7",
-    "C7 | F7 | C7 | C7 | F7 | F7 | C7 | C7 | G7 | F7 | C7 | G7",
-    "Cm7 | Cm7 | Cm7 | Cm7 | Fm7 | Fm7 | Cm7 | Cm7 | Ab7 | G7 | Cm7 | G7",
-    "Dm7 | G7 | CM7 | CM7 | Dm7 | G7 | CM7 | A7",
-    "CM7 A7 | Dm7 G7 | Em7 A7 | Dm7 G7 | C7 | F Fm | C G7 | C",
-    "E7 | E7 | A7 | A7 | D7 | D7 | G7 | G7",
-    "Am | G | F | E7",
-    "C G | Am Em | F C | F G",
-    "Cm | Bb | Ab | G7 | Cm | Bb | Ab G7 | Cm",
-    "CM7 | CM7 | D7 | D7 | Dm7 | G7 | CM7 | G7",
-    "Am7 | D7 | GM7 | CM7 | F#m7b5 | B7 | Em | Em",
-    "C | E7 | F | Fm | C | A7 | Dm | G7",
-    "C | C | G | G | G | G | C | C",
-    "C | F | C | G7 | C | F | G7 | C",
-    "Dm | Dm | Dm | Dm | Ebm | Ebm | Dm | Dm",
-    "Em | D | C | D",
-    "F | C | Dm | Bb | F | C | Bb | C7",
-    "C | C | C | C",
-    "Am | Am | Dm | Am | E7 | E7 | Am | E7",
-    "C | Dm | Em | F | G | F | Em | Dm",
-    "C | D | F | C",
-)
-_CHARTS_APART = (  # of the validation set
-    "C | Am | Dm | G7 | Em | Am | Dm G7 | C",
-    "F | Fm | C | A7 | D7 | G7 | C | G7",
-    "C7 | C7 | C7 | C7 | F7 | F7 | C7 | A7 | Dm7 | G7 | C7 A7 | Dm7 G7",
-    "Am | C | D | F | Am | E7 | Am | E7",
-    "Cm7 | F7 | BbM7 | EbM7 | Am7b5 | D7 | Gm | Gm",
-    "C | Bb | F | C",
-    "C | G | F | G | C | G | F G | C",
-    "Dm7 | Em7 | FM7 | Em7",
-    "G | D | Em | Bm | C | G | C | D7",
-    "C | C7 | F | F | D7 | D7 | G7 | G7",
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +51,7 @@ class Style:
     @property
     def bpm(self) -> tuple[float, float]:
         """The tempi at which it is usually played."""
-        return next(bpm for words, bpm in _TEMPI if re.search(words, self.name))
+        return usual_bpm(self.name)
 
     @property
     def compound(self) -> bool:
@@ -123,6 +62,17 @@ class Style:
     def electronic(self) -> bool:
         """Whether machines play it."""
         return any(word in self.name for word in _ELECTRONIC)
+
+    def play(self, grooves: tuple[str, ...], chart: Chart, n_bars: int) -> Score:
+        """`n_bars` of some of its grooves, one after the other, over a chart."""
+        lines = ["Tempo 120", f"Transpose {chart.steps}"]
+        for bar in range(n_bars):
+            if bar % chart.section == 0:
+                lines.append(f"Groove {self.name}:{grooves[(bar // chart.section) % len(grooves)]}")
+            chords = chart.chords(bar)
+            middle = f" {chords[1]}@3" if len(chords) > 1 and self.bar == 4 else ""
+            lines.append(f"{bar + 1} {chords[0]}{middle}")
+        return to_score(compile_mma("\n".join(lines) + "\n"), self, n_bars)
 
 
 def read_styles(library: Path) -> list[Style]:
@@ -156,37 +106,6 @@ def _style_of(path: Path, library: Path) -> Style | None:
     grooves = tuple(g for g in grooves if not re.search(r"intro|end|fill|metronome", g, re.IGNORECASE))
     grooves = tuple(g for g in grooves if g not in _UNLIKE_ITS_FILE)
     return Style(name, grooves, bar, beats, metre) if grooves else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chart:
-    """What bands play over: chords, in C, and how they are gone through."""
-
-    bars: tuple[str, ...]  # chords of a bar, apart by spaces
-    bars_a_chord: int
-    steps: int  # semitones up
-    section: int  # bars until another groove of a style takes over
-
-
-def draw_chart(rng: np.random.Generator, style: Style, *, apart: bool = False) -> tuple[Chart, tuple[str, ...]]:
-    """Any chart in any key, of those that training never hears where `apart`, and one to three grooves of a style."""
-    charts = _CHARTS_APART if apart else _CHARTS
-    bars = tuple(charts[int(rng.integers(len(charts)))].split("|"))
-    grooves = tuple(str(g) for g in rng.choice(style.grooves, min(3, len(style.grooves)), replace=False))
-    slow, steps = int(rng.choice([1, 1, 1, 2])), int(rng.integers(-5, 7))
-    return Chart(bars=bars, bars_a_chord=slow, steps=steps, section=int(rng.choice([4, 8, 8, 16]))), grooves
-
-
-def play_style(style: Style, grooves: tuple[str, ...], chart: Chart, n_bars: int) -> Score:
-    """`n_bars` of a style's grooves, one after the other, over a chart."""
-    lines = ["Tempo 120", f"Transpose {chart.steps}"]
-    for bar in range(n_bars):
-        if bar % chart.section == 0:
-            lines.append(f"Groove {style.name}:{grooves[(bar // chart.section) % len(grooves)]}")
-        chords = chart.bars[bar // chart.bars_a_chord % len(chart.bars)].split()
-        middle = f" {chords[1]}@3" if len(chords) > 1 and style.bar == 4 else ""
-        lines.append(f"{bar + 1} {chords[0]}{middle}")
-    return to_score(compile_mma("\n".join(lines) + "\n"), style, n_bars)
 
 
 def compile_mma(text: str) -> list[MidiNote]:

@@ -1,4 +1,4 @@
-"""Where music for training comes from: own composing, MMA's styles, tunes that people wrote, drums that they played.
+"""Where music for training comes from: own composing, bands' styles, tunes that people wrote, drums that they played.
 
 Conventions
 -----------
@@ -20,11 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
+from beatwalk.training.ears.bands import Band, draw_chart
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.compose import compose
 from beatwalk.training.ears.drummers import Drumming, read_drummers
 from beatwalk.training.ears.genres import GENRES
-from beatwalk.training.ears.mma import Style, draw_chart, play_style, read_styles
+from beatwalk.training.ears.improvisor import read_bands
+from beatwalk.training.ears.mma import read_styles
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
 from beatwalk.training.ears.tunes import Tune, arrange
 from beatwalk.training.ears.variations import drummed_as, varied
@@ -36,7 +38,7 @@ _ALSO_APART = frozenset({
     "casio/68ballad", "stdlib/68swing", "stdlib/rock-128", "yamaha/jazzwaltz", "zoom/blues68",
     "airdsAirs", "beethoven", "joplin", "monteverdi", "mozart", "nottingham-dataset", "schumann_clara",
 })  # fmt: skip
-_CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the rest is MMA's
+_CLICK_SHARE, _TUNE_SHARE, _OWN_SHARE = 0.04, 0.28, 0.28  # of performances; the rest is bands'
 _ODD_SHARE = 0.18
 _MEDLEY_SHARE = 0.06
 _MIXED_SHARE = 0.45  # drums of one style under the band of another: two hundred styles are soon known by heart
@@ -60,7 +62,7 @@ class Sources:
     """What can be drawn from."""
 
     fonts: Sequence[Path] = ()  # SoundFonts
-    styles: Sequence[Style] = ()  # of MMA
+    styles: Sequence[Band] = ()
     tunes: Sequence[Tune] = field(default=())  # melodies and scores
     drummers: Sequence[Drumming] = ()
     apart: bool = False  # draw charts that training never hears
@@ -107,7 +109,7 @@ class Sources:
             return score
         style = fits[int(rng.integers(len(fits)))]
         chart, grooves = draw_chart(rng, style, apart=self.apart)
-        return drummed_as(score, play_style(style, grooves, chart, n_bars))
+        return drummed_as(score, style.play(grooves, chart, n_bars))
 
     def _drummer(
         self, rng: np.random.Generator, metre: int, bpm: tuple[float, float], *, compound: bool
@@ -149,7 +151,7 @@ class Sources:
             return self._mixed(rng, style, seconds)
         return self.play(rng, style, bpm, seconds), bpm
 
-    def _mixed(self, rng: np.random.Generator, style: Style, seconds: float) -> tuple[Score, float]:
+    def _mixed(self, rng: np.random.Generator, style: Band, seconds: float) -> tuple[Score, float]:
         """The band of a style and the drums of another one with as many beats, or of a drummer, at a common tempo."""
         if drumming := self._drummer(rng, style.beats, style.bpm, compound=style.compound):
             bpm = draw_bpm(rng, _common(style.bpm, drumming.tempi))
@@ -162,13 +164,13 @@ class Sources:
         n_bars = _n_bars(style.beats, bpm, seconds)
         chart, grooves = draw_chart(rng, style, apart=self.apart)
         _, others = draw_chart(rng, band_style, apart=self.apart)
-        drums, played = play_style(style, grooves, chart, n_bars), play_style(band_style, others, chart, n_bars)
+        drums, played = style.play(grooves, chart, n_bars), band_style.play(others, chart, n_bars)
         return replace(played, hits=drums.hits, genre=f"{style.name} and {band_style.name}"), bpm
 
-    def play(self, rng: np.random.Generator, style: Style, bpm: float, seconds: float) -> Score:
+    def play(self, rng: np.random.Generator, style: Band, bpm: float, seconds: float) -> Score:
         """A style of MMA's for a little over `seconds`."""
         chart, grooves = draw_chart(rng, style, apart=self.apart)
-        return play_style(style, grooves, chart, _n_bars(style.beats, bpm, seconds))
+        return style.play(grooves, chart, _n_bars(style.beats, bpm, seconds))
 
 
 def _n_bars(metre: int, bpm: float, seconds: float) -> int:
@@ -209,17 +211,22 @@ def gathered(
     tunes: Sequence[Tune] = (),
     library: Path | None = None,
     groove: Path | None = None,
+    improvisor: Path | None = None,
     *,
     apart: bool = False,
 ) -> Sources:
     """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles.
 
-    All drummers of the Groove MIDI Dataset are training's.
+    All drummers of the Groove MIDI Dataset and all bands of Impro-Visor are training's.
     """
-    styles = read_styles(library) if library else []
+    styles: list[Band] = [
+        style for style in (read_styles(library) if library else []) if is_apart(style.name) == apart
+    ]
+    if improvisor and not apart:
+        styles += read_bands(improvisor)
     return Sources(
         fonts=fonts,
-        styles=[style for style in styles if is_apart(style.name) == apart],
+        styles=styles,
         tunes=[tune for tune in tunes if is_apart(tune.collection) == apart],
         drummers=read_drummers(groove) if groove and not apart else [],
         apart=apart,

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from beatwalk.training.ears.augment import augment
+from beatwalk.training.ears.bands import Band
 from beatwalk.training.ears.clips import NOTHING, Truth, drone, perform
 from beatwalk.training.ears.corpus import read_tunes
-from beatwalk.training.ears.mma import Style
 from beatwalk.training.ears.score import Score, draw_tempo, in_odd_bars, joined, rescaled, without
 from beatwalk.training.ears.sources import MOST_VOICES, ODD_BARS, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ
@@ -140,7 +140,7 @@ def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
             yield Plan(f"{collection}: {tune.title}", partial(_from_tune, tune=tune, seconds=seconds))
 
 
-def _from_style(rng: np.random.Generator, sources: Sources, style: Style, seconds: float) -> Piece:
+def _from_style(rng: np.random.Generator, sources: Sources, style: Band, seconds: float) -> Piece:
     """Three in ten begin with an upbeat, or have a short bar or another tempo in them."""
     bpm = draw_bpm(rng, style.bpm)
     score = sources.play(rng, style, bpm, 1.5 * seconds)
@@ -169,7 +169,7 @@ def _from_style(rng: np.random.Generator, sources: Sources, style: Style, second
 def _odd(
     rng: np.random.Generator,
     sources: Sources,
-    styles: Sequence[Style],
+    styles: Sequence[Band],
     pattern: tuple[tuple[int, int], ...],
     seconds: float,
 ) -> Piece:
