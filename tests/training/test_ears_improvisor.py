@@ -73,6 +73,7 @@ def test_the_longest_drum_pattern_tells_the_metre(
     assert (read.name, read.metre, read.beats, read.tactus) == (f"improvisor/{name}", metre, beats, tactus)
     low, high = read.bpm
     assert 40 <= low < high <= 240
+    assert name != "polka" or high < 150, "chords and snare between the beats would be taken for them"
 
 
 def test_a_metre_that_nothing_hears_is_none() -> None:

@@ -28,8 +28,9 @@ from beatwalk.training.ears.bands import Chart, usual_bpm
 from beatwalk.training.ears.score import Hit, Note, Score
 
 # Styles without music of their own, and those in metres that nothing here hears (eleven), or that no file tells.
+_PREFIX = "improvisor/"
 _SKIPPED = re.compile(r"no-style|hits-|drum-roll|footprints|11-4")
-_IN_TWO = frozenset({"polka"})
+_IN_TWO = {"polka": (90.0, 140.0)}  # tempi: chords and snare fall between the beats
 _DOTTED = re.compile(r"6-8|12-8|senor-blues")  # a beat is three eighths
 _DOTTED_BPM = (50.0, 130.0)
 _MAIN_SHARE = 0.7  # of a section's bars have its main drum pattern, the others any as long
@@ -108,7 +109,9 @@ class PatternBand:
     @property
     def bpm(self) -> tuple[float, float]:
         """The tempi at which it is usually played."""
-        return _DOTTED_BPM if self.tactus > 1 else usual_bpm(self.name.replace("-", ""))
+        if self.tactus > 1:
+            return _DOTTED_BPM
+        return _IN_TWO.get(self.name.removeprefix(_PREFIX)) or usual_bpm(self.name.replace("-", ""))
 
     def play(self, grooves: tuple[str, ...], chart: Chart, n_bars: int) -> Score:
         """`n_bars` over a chart, each section of it with one of `grooves` as its main drum pattern.
@@ -190,7 +193,7 @@ def to_band(name: str, text: str) -> PatternBand | None:
         return None
     in_three = tactus > 1 or (swing == 0.5 and _divides_by_three(drums or bass))
     metre = f"{int(3 * beats)}/8" if in_three else f"{int(beats)}/4"
-    return PatternBand(f"improvisor/{name}", metre, int(beats), tactus, swing, drums, bass, chords)
+    return PatternBand(_PREFIX + name, metre, int(beats), tactus, swing, drums, bass, chords)
 
 
 def _patterns(entries: list[_Tree], kind: str) -> tuple[Pattern, ...]:
