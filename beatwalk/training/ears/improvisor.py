@@ -27,8 +27,8 @@ import numpy as np
 from beatwalk.training.ears.bands import Chart, usual_bpm
 from beatwalk.training.ears.score import Hit, Note, Score
 
-# Styles without music of their own, and those in metres that nothing here hears (eleven), or that no file tells.
 _PREFIX = "improvisor/"
+# Styles without music of their own, and those in metres that nothing here hears (eleven), or that no file tells.
 _SKIPPED = re.compile(r"no-style|hits-|drum-roll|footprints|11-4")
 _IN_TWO = {"polka": (90.0, 140.0)}  # tempi: chords and snare fall between the beats
 _DOTTED = re.compile(r"6-8|12-8|senor-blues")  # a beat is three eighths
