@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,34 +50,44 @@ def test_blocks_come_back_to_the_bit() -> None:
 def test_the_file_goes_with_the_object() -> None:
     """Nobody has to close it."""
     sound_kept = kept(blocks_of())
-    file = sound_kept._file
+    assert sound_kept._held is not None
+    file = sound_kept._held.file
     assert not file.closed
     del sound_kept
     assert file.closed
 
 
 def test_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of it, and the disk has its room again."""
-    monkeypatch.setattr(kept_sound, "MOST_BYTES", 4 * sum(SIZES) - 1)
-    sound_kept = kept(blocks_of())
-    assert not sound_kept.whole
-    assert list(sound_kept.blocks()) == []
-    assert sound_kept._file.closed
+    """All songs together have so much room; who finds none keeps nothing, and what is left is for others."""
+    gc.collect()
+    size = 4 * sum(SIZES)
+    monkeypatch.setattr(kept_sound, "MOST_BYTES", kept_sound._Held._taken + 2 * size - 1)
+    first, second = kept(blocks_of()), kept(blocks_of())
+    assert (first.whole, second.whole) == (True, False)
+    assert list(second.blocks()) == []
+    del first
+    assert kept(blocks_of()).whole
 
 
 def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """While it fills, and where no file can be made at all."""
 
     class Full:
-        closed = False
+        left = 100_000
 
-        def write(self, _: object) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        def write(self, data: memoryview) -> int:
+            if not self.left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written = min(self.left, data.nbytes)
+            self.left -= written
+            return written
 
         def close(self) -> None:
-            self.closed = True
+            pass
 
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
+    assert not kept(blocks_of()).whole, "the second block has room for a part"
+    monkeypatch.setattr(Full, "left", 0)
     assert not kept(blocks_of()).whole
 
     def refuse(**_: object) -> None:
