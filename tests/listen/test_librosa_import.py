@@ -73,6 +73,13 @@ def test_where_no_lock_can_be_held_the_work_is_done(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+def test_what_is_compiled_every_time_is_not_imported_by_all() -> None:
+    """Two seconds of every analysis would go into a tracker that few ask for."""
+    code = "import sys; from beatwalk.listen import import_librosa as i; i(); print('librosa.beat' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_librosa_is_imported_in_one_place() -> None:
     """Every other import would go around the lock."""
     importing = {
