@@ -28,7 +28,7 @@ from beatwalk.core.opening import open_regular
 from beatwalk.settings import Settings
 from beatwalk.types import Analysis, Curve, Events, Float, Keyframe, ModelInfo, Plan, Targets
 
-FRAMES = 3  # raise this when the same plan and model give other frames than before
+FRAMES = 4  # raise this when the same plan and model give other frames than before
 PICTURE_FIELDS = ("image", "strength")  # of a keyframe
 PLACING = {"change_every", "least_change", "init", "speed"}  # settings of the walk that end in keyframes and targets
 ROW_NAMES = {"seed": "own_seed", "image": "sha256"}  # what a manifest calls a field of a keyframe

@@ -72,9 +72,13 @@ def slerp_weights(a: Array, b: Array, t: Float) -> Float:
     return weights
 
 
-def detour_origin(start: NoisePosition) -> int:
-    """The first seed of the second chain, on which a path that starts there makes its detour."""
-    digest = hashlib.sha256(f"beatwalk detour {start.origin} {start.travel!r}".encode()).digest()
+def detour_origin(origin: int, number: int) -> int:
+    """The first seed of the second chain, on which path `number` of a walk from seed `origin` makes its detour.
+
+    Where the path starts does not count: it differs a little from preview to video and from machine to machine, and
+    the pictures must not differ more than that.
+    """
+    digest = hashlib.sha256(f"beatwalk detour {origin} {number}".encode()).digest()
     return int.from_bytes(digest[:7], "little")
 
 
@@ -103,6 +107,7 @@ class NoisePath:
 
     start: NoisePosition
     travel: float  # along the chain, in seeds; at least 0
+    number: int = 0  # of the segment, each of which has a second chain of its own
     pinned: int | None = None  # seed on which the segment ends
     detour: float = 0.0  # by how many seeds the second chain's travel exceeds the chain's; 0: there is no detour
 
@@ -249,7 +254,7 @@ def noise_along(path: NoisePath, alphas: Float, start_noise: Callable[[int], Arr
     alphas = np.asarray(alphas, np.float64)
     if path.pinned is not None:
         return _summed(_weights_onto_seed(path, path.pinned, alphas, start_noise), start_noise)
-    second, rows = detour_origin(path.start), []
+    second, rows = detour_origin(path.start.origin, path.number), []
     for travel, beside, angle in zip(*path.position(alphas), strict=True):
         row = chain_weights(path.after(travel))
         if angle > 0:

@@ -168,7 +168,8 @@ def _joined(plan: Storyboard, travels: list[float]) -> tuple[NoisePath, ...]:
     """The noise of all segments, each from where the one before ends."""
     moves, start, paths = plan.settings.walk.path != "prompts", start_of(plan), []
     for segment, travel in zip(plan.segments, travels, strict=True):
-        paths.append(NoisePath(start=start, travel=travel, pinned=segment.end.seed if moves else None))
+        pinned = segment.end.seed if moves else None
+        paths.append(NoisePath(start=start, travel=travel, number=segment.index, pinned=pinned))
         end = paths[-1].end
         start = replace(end, travel=round(end.travel, 3))
     return tuple(paths)

@@ -123,8 +123,8 @@ def survey_from_json(data: Mapping[str, Any]) -> SegmentSurvey:
 def _noise_to_json(path: NoisePath) -> dict[str, Any]:
     start = path.start
     return {
-        "origin": start.origin, "start": start.travel, "travel": path.travel, "detour": path.detour,
-        "pinned": path.pinned,
+        "origin": start.origin, "start": start.travel, "travel": path.travel, "number": path.number,
+        "pinned": path.pinned, "detour": path.detour,
     }  # fmt: skip
 
 
@@ -132,6 +132,7 @@ def _noise_from_json(data: Mapping[str, Any]) -> NoisePath:
     return NoisePath(
         start=NoisePosition(origin=int(data["origin"]), travel=float(data["start"])),
         travel=float(data["travel"]),
+        number=int(data["number"]),
         detour=float(data["detour"]),
         pinned=None if data["pinned"] is None else int(data["pinned"]),
     )

