@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.listen import extract_features
 from beatwalk.training.ears import soundfont, synth
 from beatwalk.training.ears.augment import at_speed, augment
@@ -266,10 +267,9 @@ def write_set(folder: Path, numbers: range, seed: int, sources: Sources, clip_s:
 
 def write_clip(path: Path, clip: Clip) -> None:
     """One file, whole or not at all."""
-    partial = path.with_suffix(".partial.npz")
     events = {field.name: getattr(clip.truth, field.name) for field in fields(Truth)}
-    np.savez(partial, ears=clip.ears, genre=np.array(clip.genre), **events)
-    partial.replace(path)
+    with whole_or_nothing(path) as partial:
+        np.savez(partial, ears=clip.ears, genre=np.array(clip.genre), **events)
 
 
 def read_clip(path: Path) -> Clip:

@@ -24,6 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.training.ears.score import Note, Score
 from beatwalk.training.ears.tunes import Tune
 
@@ -196,9 +197,8 @@ def write_tunes(out: Path, collections: tuple[str, ...] = (*_BOOKS, *COMPOSERS))
         if path.exists():
             continue
         rows = [to_json(tune) for tune in read_collection(root / collection)]
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(rows), encoding="utf-8")
-        partial.replace(path)
+        with whole_or_nothing(path) as partial:
+            partial.write_text(json.dumps(rows), encoding="utf-8")
         print(f"{collection}: {len(rows)} pieces", flush=True)
 
 
@@ -235,7 +235,7 @@ def from_json(row: dict[str, Any]) -> Tune:
 
 def read_tunes(folder: Path) -> list[Tune]:
     """All tunes that were read before; none where there is no such folder."""
-    rows = [row for path in sorted(folder.glob("*.json")) for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = [row for path in sorted(folder.glob("[!.]*.json")) for row in json.loads(path.read_text(encoding="utf-8"))]
     return [from_json(row) for row in rows]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.listen import (
     Activations,
     Features,
@@ -74,10 +75,9 @@ def features_of(piece: Played) -> Features:
             return Features(**held | {"duration_s": float(held["duration_s"])})
     features = extract_features(open_audio(piece.song))
     path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
     arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(Features)}
-    np.savez(partial, **arrays)
-    partial.replace(path)
+    with whole_or_nothing(path) as partial:
+        np.savez(partial, **arrays)
     return features
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.training.ears.corpus import COMPOSERS, FAILURES, to_json, to_tune
 from beatwalk.training.ears.sources import is_apart
 from beatwalk.training.ears.tunes import Tune
@@ -79,9 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     rows = [to_json(tune) for tune in read_lieder(args.scores)]
     path = args.out / f"{OTHERS}.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(rows), encoding="utf-8")
-    partial.replace(path)
+    with whole_or_nothing(path) as partial:
+        partial.write_text(json.dumps(rows), encoding="utf-8")
     print(f"{OTHERS}: {len(rows)} songs")
 
 

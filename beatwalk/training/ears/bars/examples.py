@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.listen import NETWORK_INPUTS, extract_rows
 from beatwalk.training.ears.clips import read_clip
 from beatwalk.types import Float32
@@ -57,10 +58,10 @@ def gather(clips: Path, out: Path) -> None:
     for path in paths:
         if not (out / path.name).exists():
             for end, example in reversed(examples_of(path).items()):  # the whole one last: it says that all are there
-                partial = out / f"{path.stem}{end}.partial"
-                with partial.open("wb") as file:
-                    np.savez(file, rows=example.rows.astype(np.float16), begins=example.begins, genre=example.genre)
-                partial.replace(out / f"{path.stem}{end}.npz")
+                with whole_or_nothing(out / f"{path.stem}{end}.npz") as partial:
+                    np.savez(
+                        partial, rows=example.rows.astype(np.float16), begins=example.begins, genre=example.genre
+                    )
 
 
 def examples_of(path: Path) -> dict[str, Example]:
