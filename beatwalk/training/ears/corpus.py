@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from beatwalk.core import whole_or_nothing
+from beatwalk.core import write_json
 from beatwalk.training.ears.score import Note, Score
 from beatwalk.training.ears.tunes import Tune
 
@@ -197,8 +197,7 @@ def write_tunes(out: Path, collections: tuple[str, ...] = (*_BOOKS, *COMPOSERS))
         if path.exists():
             continue
         rows = [to_json(tune) for tune in read_collection(root / collection)]
-        with whole_or_nothing(path) as partial:
-            partial.write_text(json.dumps(rows), encoding="utf-8")
+        write_json(path, rows)
         print(f"{collection}: {len(rows)} pieces", flush=True)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beatwalk.core import whole_or_nothing
+from beatwalk.core import write_json
 from beatwalk.listen import analyze
 from beatwalk.training.ears.augment import augment
 from beatwalk.training.ears.bands import Band, draw_chart
@@ -109,8 +109,7 @@ def write_songs(out: Path, sources: Sources, n_songs: int = SONGS) -> None:
         samples, _ = perform(rng, score, tempo, seconds, sources.fonts)
         soundfile.write(path.with_suffix(".flac"), augment(rng, samples), RATE_HZ)
         boundaries_s = [round(tempo.seconds(start), 4) for start in starts]
-        with whole_or_nothing(path) as partial:
-            partial.write_text(json.dumps({"form": score.genre, "boundaries": boundaries_s}), encoding="utf-8")
+        write_json(path, {"form": score.genre, "boundaries": boundaries_s})
 
 
 def found_boundaries_s(song: Path) -> Float:

@@ -13,14 +13,13 @@ Conventions
 from __future__ import annotations
 
 import argparse
-import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from beatwalk.core import whole_or_nothing
+from beatwalk.core import write_json
 from beatwalk.training.ears.corpus import COMPOSERS, FAILURES, to_json, to_tune
 from beatwalk.training.ears.sources import is_apart
 from beatwalk.training.ears.tunes import Tune
@@ -79,9 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     rows = [to_json(tune) for tune in read_lieder(args.scores)]
-    path = args.out / f"{OTHERS}.json"
-    with whole_or_nothing(path) as partial:
-        partial.write_text(json.dumps(rows), encoding="utf-8")
+    write_json(args.out / f"{OTHERS}.json", rows)
     print(f"{OTHERS}: {len(rows)} songs")
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from beatwalk.core import whole_or_nothing
+from beatwalk.core import write_json
 from beatwalk.training.ears.augment import augment
 from beatwalk.training.ears.bands import Band
 from beatwalk.training.ears.clips import NOTHING, Truth, drone, perform
@@ -231,9 +231,7 @@ def _write(out: Path, number: int, samples: Float32, truth: Truth, told: dict[st
     song = out / f"{number:03d}.flac"
     soundfile.write(song, samples, RATE_HZ)
     events = {f.name: [round(float(t), 5) for t in getattr(truth, f.name)] for f in fields(truth)}
-    path = out / f"{number:03d}.json"
-    with whole_or_nothing(path) as partial:
-        partial.write_text(json.dumps(told | {"truth": events}), encoding="utf-8")
+    write_json(out / f"{number:03d}.json", told | {"truth": events})
     (out / "features" / f"{number:03d}.npz").unlink(missing_ok=True)
 
 
