@@ -284,6 +284,87 @@ def test_a_look_is_chosen_and_changed(served: Served, window: Open) -> None:
     until(page, "project.settings.walk.speed.level > 0.05")
 
 
+def test_a_refusal_is_shown_however_late_it_comes(served: Served, window: Open) -> None:
+    """Rows are drawn again while an answer is awaited: a field keeps its text, and says what is wrong with it."""
+    in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    page.click("#tab-look")
+    page.click("[data-name='add-camera.pan_x']")
+    until(page, "project.settings.camera.pan_x.rules.length === 1")
+    awaited: list[Route] = []
+    page.route("**/settings/check", lambda route: awaited.append(route))
+    typed(page, "[data-name='Pan x 1 attack ms']", "99999")
+    typed(page, "[data-name='Pan x 1 release ms']", "100")
+    page.wait_for_timeout(100)
+    assert len(awaited) == 2
+    awaited[1].continue_()
+    until(page, "project.settings.camera.pan_x.rules[0].release_ms === 100")
+    assert page.input_value("[data-name='Pan x 1 attack ms']") == "99999"
+    # The next answer comes while somebody types: nothing is drawn again until they leave the field.
+    page.fill("[data-name='Pan x base']", "0.25")
+    awaited[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.input_value("[data-name='Pan x base']") == "0.25"
+    page.keyboard.press("Tab")
+    page.wait_for_selector("text=expected a number of at most 10000, found 99999")
+    assert page.get_attribute("[data-name='Pan x 1 attack ms']", "aria-invalid") == "true"
+    awaited[2].continue_()
+    until(page, "project.settings.camera.pan_x.level === 0.25")
+    assert page.input_value("[data-name='Pan x 1 attack ms']") == "99999"
+    typed(page, "[data-name='Pan x 1 attack ms']", "40")
+    typed(page, "[data-name='Pan x 1 attack ms']", "50")
+    page.wait_for_timeout(100)
+    awaited[4].continue_()
+    until(page, "project.settings.camera.pan_x.rules[0].attack_ms === 50")
+    awaited[3].continue_()
+    page.wait_for_timeout(300)
+    assert page.input_value("[data-name='Pan x 1 attack ms']") == "50"
+    until(page, "project.settings.camera.pan_x.rules[0].attack_ms === 50")
+
+
+def test_a_hand_is_quicker_than_an_answer(served: Served, window: Open) -> None:
+    """Rows that are drawn again take no selected number, no open choice and no pressed button out of a hand."""
+    in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    page.click("#tab-look")
+    page.click("[data-name='add-camera.pan_x']")
+    rule = "project.settings.camera.pan_x.rules[0]"
+    until(page, "project.settings.camera.pan_x.rules.length === 1")
+    awaited: list[Route] = []
+    page.route("**/settings/check", lambda route: awaited.append(route))
+    typed(page, "[data-name='Pan x 1 attack ms']", "40")  # Tab selects the number in the next field
+    page.wait_for_timeout(100)
+    awaited.pop().continue_()
+    until(page, f"{rule}.attack_ms === 40")
+    page.wait_for_timeout(100)
+    page.keyboard.type("90")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(100)
+    awaited.pop().continue_()
+    until(page, f"{rule}.release_ms === 90")
+    page.fill("[data-name='Pan x 1 attack ms']", "50")
+    page.hover("[data-name='Pan x 1 curve']")
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    awaited.pop().continue_()
+    until(page, f"{rule}.attack_ms === 50")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    until(page, f"{rule}.curve !== 'linear'")
+    page.fill("[data-name='Pan x 1 attack ms']", "60")
+    page.hover("[aria-label='Remove beat from Pan x']")
+    page.mouse.down()
+    page.wait_for_timeout(100)
+    awaited.pop().continue_()
+    until(page, f"{rule}.attack_ms === 60")
+    page.mouse.up()
+    until(page, "project.settings.camera.pan_x.rules.length === 0")
+    page.wait_for_selector("[data-name='add-camera.pan_x']")
+
+
 def _write_expressions(page: Page) -> None:
     """A written source, its offset, kind and spring, and a target's own expression; mistakes are not taken."""
     page.click("[data-name='add-camera.pan_x']")

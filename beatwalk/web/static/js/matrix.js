@@ -20,8 +20,8 @@ const NAME = /^[a-z][a-z0-9_]{0,31}([.:][a-z0-9_]{1,31}){0,4}$/; // else a sourc
 const WHERE = /^settings: [a-z_]+\.[\w.]+: /; // the field itself shows which one is meant
 /** @type {HTMLCanvasElement[]} of the rules that are shown, in their order */
 export let canvases = [];
-/** @type {Map<string, {value: any, text: string, why: string}>} what was typed and refused, by the field's name */
-const refused = new Map();
+/** @type {Map<string, {value: any, text: string, why: string}>} what was typed and is not taken, and why, if it was refused; by the field's name */
+const entered = new Map();
 let held = false;
 
 /** Whether a slider is held, so that the rows must stay as they are. */
@@ -121,25 +121,30 @@ export function slider(name, value, low, high, tried, kept) {
  * @param {(text: string) => Modulated} made what the text makes of the target
  */
 function entry(target, name, more, made) {
-  const before = refused.get(name);
-  const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was refused
-  const problem = h("p", { class: "problem", role: "alert", hidden: !kept }, kept?.why);
+  const before = entered.get(name);
+  const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was typed
+  const problem = h("p", { class: "problem", role: "alert", hidden: !kept?.why }, kept?.why);
   const field = h("input", {
     "aria-label": name,
     "data-name": name,
-    "aria-invalid": kept && "true",
+    "aria-invalid": kept?.why && "true",
     autocomplete: "off",
     ...more,
     value: kept?.text ?? more.value,
     onchange: async () => {
-      const text = field.value.trim();
-      const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(text)) }).catch((one) => one);
-      const why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
-      field.setAttribute("aria-invalid", String(Boolean(why)));
-      showText(problem, why);
-      if (why) refused.set(name, { value: more.value, text, why });
-      else refused.delete(name);
-      if (!why) put(target, made(text)); // from what is there now; another field may have been quicker
+      const typed = { value: more.value, text: field.value.trim(), why: "" };
+      entered.set(name, typed);
+      const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(typed.text)) }).catch((one) => one);
+      if (entered.get(name) !== typed) return; // something newer was typed
+      typed.why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
+      field.setAttribute("aria-invalid", String(Boolean(typed.why)));
+      showText(problem, typed.why);
+      if (!typed.why) {
+        entered.delete(name);
+        put(target, made(typed.text)); // from what is there now; another field may have been quicker
+      } else if (!field.isConnected) {
+        store.tell("rows"); // the row was drawn again before the answer came
+      }
     },
   });
   return [field, problem];

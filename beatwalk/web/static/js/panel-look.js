@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { $, h, labelled, said, toast } from "./dom.js";
 import { drawValues } from "./draw.js";
 import { addRule, attempt, canvases, collect, dropDraft, isAhead, isHeld, matrix, modulated, slider } from "./matrix.js";
-import { noteTyping, redraw, typing } from "./panel.js";
+import { drawing, redraw } from "./panel.js";
 import { store } from "./store.js";
 
 /** @type {{name: string, description: string, problem: string|null}[]} */
@@ -12,8 +12,8 @@ let presets = [];
 /** @type {import("./types.js").Curves|null} */
 let curves = null;
 
-function draw() {
-  if (!store.options || isHeld() || typing($("panel-look"))) return;
+const draw = drawing($("panel-look"), () => {
+  if (!store.options || isHeld()) return;
   const used = store.options.targets.filter((target) => {
     const value = modulated(target);
     return value.rules.length || value.level || value.rate || value.expression;
@@ -31,7 +31,7 @@ function draw() {
     h("div", { class: "chips" }, ...free.map((target) => h("button", { class: "chip", type: "button", "data-name": `add-${target.path}`, onclick: () => addRule(target) }, `+ ${target.name}`))),
   );
   drawCurves();
-}
+});
 
 /** @param {{name: string, description: string, problem: string|null}} preset */
 function presetButton(preset) {
@@ -74,7 +74,6 @@ function drawCurves() {
 /** Sets up once. */
 export async function beginLook() {
   presets = await call("GET", "/presets");
-  noteTyping($("panel-look"));
   $("preset-reset").onclick = () => choose(store.project.preset);
   $("preset-keep").onclick = keep;
   const { functions } = store.options;

@@ -3,7 +3,7 @@
 import { upload } from "./api.js";
 import { deleteBlock, duplicateBlock, setBlock, splitBlock } from "./blocks.js";
 import { $, button, clock, h, labelled, paused, said, showText } from "./dom.js";
-import { noteTyping, redraw, typing } from "./panel.js";
+import { drawing, redraw } from "./panel.js";
 import { player } from "./player.js";
 import { asStill, stillOf, stillUrl } from "./stills.js";
 import { store } from "./store.js";
@@ -14,10 +14,8 @@ const script = $("script");
 let asText = false;
 let firstSeed = 1;
 
-/** Draws the whole panel again. */
-function draw() {
+const draw = drawing($("panel-prompts"), () => {
   const { project } = store;
-  if (typing($("panel-prompts"))) return;
   const text = asText || !project.blocks.length;
   const empty = !project.prompts.trim();
   $("prompt-count").textContent = project.blocks.length ? `${project.blocks.length} prompts` : "";
@@ -33,10 +31,10 @@ function draw() {
   }
   showText($("prompt-problem"), (!empty && project.prompt_problem?.error) || "");
   redraw($("cards"), ...(text ? [] : project.blocks.map(card)));
-}
+});
 
 const send = paused(500, () => {
-  delete script.dataset.dirty;
+  delete script.dataset.busy;
   store.change({ prompts: script.value }, "typing");
 });
 
@@ -124,7 +122,6 @@ const addPicture = said(async (/** @type {File[]} */ [file], /** @type {number} 
 
 /** Sets up once. */
 export function beginPrompts() {
-  noteTyping($("panel-prompts"));
   $("as-text").onclick = () => ((asText = !asText), draw());
   script.oninput = send;
   $("prompt-file").onchange = async () => {

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { $, button, h, iconButton, labelled, options, paused, reason, said, showText, size, span, toast } from "./dom.js";
-import { folded, noteTyping, redraw, typing } from "./panel.js";
+import { drawing, folded, redraw } from "./panel.js";
 import { store } from "./store.js";
 
 /** @typedef {import("./types.js").Job} Job */
@@ -49,8 +49,8 @@ function choice(label, name, choices, value, change) {
 /** @param {Record<string, any>} video */
 const setVideo = (video) => store.change({ settings: { video } });
 
-function draw() {
-  if (!store.options || !store.project || typing($("panel-render"))) return;
+const draw = drawing($("panel-render"), () => {
+  if (!store.options || !store.project) return;
   const { aspects, fps, models } = store.options;
   const { blocks, end_s, model, settings, start_s } = store.project;
   const { aspect, side } = shape();
@@ -75,7 +75,7 @@ function draw() {
   $("render-hint").textContent = blocks.length ? "I and O on the timeline set where it begins and ends." : "Write a prompt first.";
   redraw($("jobs"), ...jobs.filter((job) => job.status !== "done").map(jobCard));
   redraw($("videos"), ...videos.map(film));
-}
+});
 
 /** @param {{name: string, width: number, height: number}} one @param {boolean} chosen @param {number} side */
 function shapeButton(one, chosen, side) {
@@ -260,7 +260,6 @@ function readVideos() {
 
 /** Sets up once. */
 export function beginRender() {
-  noteTyping($("panel-render"));
   $("render").onclick = render;
   store.on("project", draw);
   store.onChange(({ settings, model, start_s, end_s, blocks }) => [settings.video, settings.model, settings.feedback, model, start_s, end_s, blocks.length], ask);
