@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,7 @@ def test_tunes_survive_their_file(tmp_path: Path) -> None:
     (found,) = read_tunes(tmp_path)
     assert found.score.notes == [Note(n.at, n.length, n.pitch, 88, n.voice) for n in tune.score.notes]
     assert found.score.downbeats == tune.score.downbeats
+    assert found.bpm == (90, 91)
     assert from_json(to_json(found)).title == "a"
 
 
@@ -239,3 +241,12 @@ def test_a_tune_is_arranged(seed: int) -> None:
     assert set(np.diff(score.downbeats).tolist()) == {2}
     assert all(0 <= note.pitch < 128 and note.voice in score.programs for note in score.notes)
     assert all(note.at % 1 == 0 for note in score.notes if note.voice == "tune 0")
+
+
+def test_a_rest_has_a_key_too() -> None:
+    """A band plays on where the tune is silent for as long as is heard of it."""
+    score = replace(plain(40), notes=[Note(150.0, 1.0, 64, 90, "tune 0")])
+    tune = Tune(title="a", collection="book", metre="4/4", score=score, bpm=(60, 120))
+    with np.errstate(all="raise"):
+        voices = {voice for seed in range(4) for voice in arrange(np.random.default_rng(seed), tune, 5.0)[0].programs}
+    assert "chords" in voices

@@ -208,6 +208,7 @@ def to_json(tune: Tune) -> dict[str, Any]:
         "title": tune.title,
         "collection": tune.collection,
         "metre": tune.metre,
+        "bpm": list(tune.bpm),
         "n_beats": tune.score.n_beats,
         "downbeats": tune.score.downbeats,
         "programs": list(tune.score.programs.values()),
@@ -227,8 +228,13 @@ def from_json(row: dict[str, Any]) -> Tune:
         loose=0.8,
     )
     metre = str(row["metre"])
+    low, high = row.get("bpm", METRES[metre][1])  # files of before say no tempi
     return Tune(
-        title=str(row["title"]), collection=str(row["collection"]), metre=metre, score=score, bpm=METRES[metre][1]
+        title=str(row["title"]),
+        collection=str(row["collection"]),
+        metre=metre,
+        score=score,
+        bpm=(float(low), float(high)),
     )
 
 

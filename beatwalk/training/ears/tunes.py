@@ -120,7 +120,9 @@ def _plays(hit: Hit, beat: int) -> bool:
 
 
 def _key_of(notes: list[Note]) -> int:
-    """The pitch class that the notes' major key begins on."""
+    """The pitch class that the notes' major key begins on; 0 in a rest."""
+    if not notes:
+        return 0
     weights = np.bincount([note.pitch % 12 for note in notes], [note.length for note in notes], minlength=12)
     return int(np.argmax([np.corrcoef(np.roll(_MAJOR_KEY, key), weights)[0, 1] for key in range(12)]))
 
