@@ -6,13 +6,15 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from beatwalk.listen import MidiNote
 from beatwalk.training.ears import mma
-from beatwalk.training.ears.corpus import _Bar, from_json, grid, read_tunes, to_json
+from beatwalk.training.ears.corpus import _Bar, from_json, grid, read_tunes, to_json, to_movements, to_tune
 from beatwalk.training.ears.mma import Style, read_styles, to_score
 from beatwalk.training.ears.score import Hit, Note, Score, in_odd_bars, joined, without
 from beatwalk.training.ears.soundfont import midi
@@ -219,6 +221,60 @@ def test_bars_that_hold_no_whole_beats_are_refused(bars: list[_Bar]) -> None:
     assert grid(bars) is None
 
 
+class _Part(list[Any]):
+    """What is read of a part of music21's."""
+
+    def getElementsByClass(self, _: str) -> list[Any]:  # noqa: N802 - music21's name
+        return self
+
+    def flatten(self) -> SimpleNamespace:
+        return SimpleNamespace(notes=[note for measure in self for note in measure.notes])
+
+    def getInstrument(self, *, returnDefault: bool) -> SimpleNamespace:  # noqa: N802, N803 - music21's names
+        return SimpleNamespace(midiProgram=None if returnDefault else 48)
+
+
+def part_of(*movements: tuple[str, int, int]) -> _Part:
+    """Movements of so many bars in a metre, which count from some number on, with a note on every quarter."""
+    part, at = _Part(), 0.0
+    for metre, n_bars, number in movements:
+        upper, lower = (int(text) for text in metre.split("/"))
+        length = 4.0 * upper / lower
+        for bar in range(n_bars):
+            notes = [
+                SimpleNamespace(
+                    offset=at + quarter,
+                    duration=SimpleNamespace(quarterLength=1.0),
+                    pitches=[SimpleNamespace(midi=60 + quarter)],
+                )
+                for quarter in range(int(length))
+            ]
+            signature = SimpleNamespace(ratioString=metre) if bar == 0 else None
+            duration = SimpleNamespace(quarterLength=length)
+            part.append(
+                SimpleNamespace(
+                    offset=at, duration=duration, timeSignature=signature, number=number + bar, notes=notes
+                )
+            )
+            at += length
+    return part
+
+
+def test_a_quartet_is_its_movements() -> None:
+    """Each has its own metre and begins at its own first beat; what is short or in no known metre is left out."""
+    part = part_of(("4/4", 20, 1), ("4/4", 16, 1), ("11/16", 20, 1), ("3/4", 17, 21), ("2/4", 9, 38))
+    tunes = list(to_movements(SimpleNamespace(parts=[part, part]), "quartet", "book"))
+    assert [(tune.title, tune.metre, tune.score.n_beats) for tune in tunes] == [
+        ("quartet 1", "4/4", 80),
+        ("quartet 21", "4/4", 64),
+        ("quartet 57", "3/4", 51),
+    ]
+    assert tunes[2].score.downbeats == list(range(0, 51, 3))
+    assert [note.at for note in tunes[2].score.notes if note.voice == "tune 1"] == list(range(51))
+    assert {note.pitch for note in tunes[2].score.notes if note.at % 3 == 2} == {62}
+    assert to_tune(SimpleNamespace(parts=[part]), "quartet", "book") is None
+
+
 def test_tunes_survive_their_file(tmp_path: Path) -> None:
     """What is read from a folder is what was written to it."""
     import json
@@ -228,7 +284,7 @@ def test_tunes_survive_their_file(tmp_path: Path) -> None:
     (found,) = read_tunes(tmp_path)
     assert found.score.notes == [Note(n.at, n.length, n.pitch, 88, n.voice) for n in tune.score.notes]
     assert found.score.downbeats == tune.score.downbeats
-    assert found.bpm == (90, 91)
+    assert found.bpm == pytest.approx((90, 91))
     assert from_json(to_json(found)).title == "a"
 
 

@@ -61,7 +61,7 @@ _FEWER = {  # scores that take long to read
     "mozart": 12,
     "palestrina": 90,
 }
-_FEWEST_BARS = 7
+_FEWEST_BARS, _FEWEST_BARS_OF_MOVEMENT = 7, 16
 _MOST_VOICES = 12
 _TOLERANCE = 1e-3  # quarter notes
 
@@ -110,47 +110,93 @@ def grid(bars: list[_Bar]) -> list[tuple[float, float, bool]] | None:
 
 def to_tune(piece: Any, title: str, collection: str) -> Tune | None:
     """A music21 score as a tune; None where its bars are not whole or its metres unknown."""
-    parts = list(piece.parts) or [piece]
-    measures = list(parts[0].getElementsByClass("Measure"))
-    if len(measures) < _FEWEST_BARS or len(parts) > _MOST_VOICES:
+    source = _read(piece)
+    if source is None or len(source.bars) < _FEWEST_BARS:
         return None
-    bars, metre = [], ""
-    for measure in measures:
-        if measure.timeSignature is not None:
-            metre = measure.timeSignature.ratioString
-        length = float(measure.duration.quarterLength)
-        bars.append(_Bar(float(measure.offset), length, metre))
-    beats = grid(bars)
-    if beats is None:
-        return None
-    places = [place for place, _, _ in beats]
+    return source.tune(source.bars, title, collection)
 
-    def in_beats(at: float) -> float:
-        low = max(0, bisect_right(places, at + _TOLERANCE) - 1)
-        return low + (at - places[low]) / beats[low][1]
 
-    notes = []
-    for number, part in enumerate(parts):
-        for element in part.flatten().notes:
-            length = float(element.duration.quarterLength)
-            if length <= 0 or "ChordSymbol" in type(element).__name__:
-                continue
-            at = in_beats(float(element.offset))
-            if at < 0:
+def to_movements(piece: Any, title: str, collection: str) -> Iterator[Tune]:
+    """The stretches of a music21 score in one metre and of some length: movements, or parts of them."""
+    source = _read(piece)
+    if source is None:
+        return
+    first = 0
+    for at in range(1, len(source.bars) + 1):
+        if at < len(source.bars) and at not in source.begins:
+            continue
+        if at - first >= _FEWEST_BARS_OF_MOVEMENT:
+            tune = source.tune(source.bars[first:at], f"{title} {first + 1}", collection)
+            if tune is not None:
+                yield tune
+        first = at
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """What is needed of a music21 score; places and lengths are in quarter notes."""
+
+    bars: list[_Bar]
+    begins: set[int]  # bars that another metre or movement begins with
+    notes: list[tuple[float, float, tuple[int, ...], int]]  # place, length, MIDI notes, part
+    programs: dict[str, int]
+
+    def tune(self, bars: list[_Bar], title: str, collection: str) -> Tune | None:
+        """Some of the bars as a tune; None where they are not whole or their metre unknown."""
+        beats = grid(bars)
+        if beats is None:
+            return None
+        places = [place for place, _, _ in beats]
+        begin, end = bars[0].begin, bars[-1].begin + bars[-1].length
+
+        def in_beats(at: float) -> float:
+            low = max(0, bisect_right(places, at + _TOLERANCE) - 1)
+            return low + (at - places[low]) / beats[low][1]
+
+        notes = []
+        for offset, length, pitches, part in self.notes:
+            if not begin - _TOLERANCE <= offset < end - _TOLERANCE or (at := in_beats(offset)) < 0:
                 continue
             long = max(0.05, length / beats[min(len(beats) - 1, int(at))][1])
-            notes += [Note(round(at, 4), round(long, 4), int(p.midi), 88, f"tune {number}") for p in element.pitches]
-    if not notes:
+            notes += [Note(round(at, 4), round(long, 4), pitch, 88, f"tune {part}") for pitch in pitches]
+        if not notes:
+            return None
+        metre = bars[-1].metre
+        score = Score(
+            n_beats=len(beats),
+            downbeats=[number for number, (_, _, is_first) in enumerate(beats) if is_first],
+            programs=self.programs,
+            notes=sorted(notes, key=lambda note: note.at),
+            genre=f"{collection} {metre}",
+            loose=0.8,
+        )
+        return Tune(title=title, collection=collection, metre=metre, score=score, bpm=METRES[metre][1])
+
+
+def _read(piece: Any) -> _Source | None:
+    parts = list(piece.parts) or [piece]
+    if len(parts) > _MOST_VOICES:
         return None
-    score = Score(
-        n_beats=len(beats),
-        downbeats=[number for number, (_, _, is_first) in enumerate(beats) if is_first],
-        programs={f"tune {number}": _program(part) for number, part in enumerate(parts)},
-        notes=sorted(notes, key=lambda note: note.at),
-        genre=f"{collection} {bars[-1].metre}",
-        loose=0.8,
-    )
-    return Tune(title=title, collection=collection, metre=bars[-1].metre, score=score, bpm=METRES[bars[-1].metre][1])
+    bars: list[_Bar] = []
+    begins: set[int] = set()
+    metre, number = "", 0
+    for measure in parts[0].getElementsByClass("Measure"):
+        before = metre
+        if measure.timeSignature is not None:
+            metre = measure.timeSignature.ratioString
+        if metre != before or measure.number < number:  # bars are counted anew
+            begins.add(len(bars))
+        number = measure.number
+        bars.append(_Bar(float(measure.offset), float(measure.duration.quarterLength), metre))
+    notes = []
+    for part_number, part in enumerate(parts):
+        for element in part.flatten().notes:
+            length = float(element.duration.quarterLength)
+            if length > 0 and "ChordSymbol" not in type(element).__name__:
+                pitches = tuple(int(pitch.midi) for pitch in element.pitches)
+                notes.append((float(element.offset), length, pitches, part_number))
+    programs = {f"tune {part_number}": _program(part) for part_number, part in enumerate(parts)}
+    return _Source(bars=bars, begins=begins, notes=notes, programs=programs)
 
 
 def _program(part: Any) -> int:

@@ -1,4 +1,4 @@
-"""Songs of the OpenScore Lieder Corpus: composers have the corpus's names, and those apart are never read."""
+"""Scores of OpenScore: composers have the corpus's names, and those apart are never read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from beatwalk.training.ears import lieder
+from beatwalk.training.ears import openscore
 from beatwalk.training.ears.corpus import read_tunes
-from beatwalk.training.ears.lieder import OTHERS, composer_of, main, read_lieder
+from beatwalk.training.ears.openscore import CORPORA, composer_of, main, read_scores
 from beatwalk.training.ears.score import Note, Score
 from beatwalk.training.ears.sources import is_apart
 from beatwalk.training.ears.tunes import Tune
@@ -54,27 +54,27 @@ def scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setitem(sys.modules, "music21.converter", SimpleNamespace(parse=parse))
     monkeypatch.setitem(sys.modules, "music21.exceptions21", SimpleNamespace(Music21Exception=RuntimeError))
-    monkeypatch.setattr(lieder, "to_tune", to_tune)
+    monkeypatch.setattr(openscore, "to_tune", to_tune)
     return tmp_path
 
 
 def test_songs_are_read_once(scores: Path, tmp_path: Path) -> None:
     """Composers of many songs are collections; those apart are left out, as is what music21 cannot read."""
     assert is_apart("schumann_clara")
-    tunes = list(read_lieder(scores))
-    assert [tune.collection for tune in tunes] == ["brahms_johannes"] * 12 + [OTHERS]
-    main(["--scores", str(scores), "--out", str(tmp_path / "tunes")])
+    tunes = list(read_scores(scores, "lieder"))
+    assert [tune.collection for tune in tunes] == ["brahms_johannes"] * 12 + ["lieder"]
+    main(["--scores", str(scores), "--name", "lieder", "--out", str(tmp_path / "tunes")])
     rows = json.loads((tmp_path / "tunes" / "lieder.json").read_text(encoding="utf-8"))
     assert [row["title"] for row in rows] == [tune.title for tune in tunes]
     assert len(read_tunes(tmp_path / "tunes")) == 13
 
 
 def test_others_are_training_s() -> None:
-    """The collection of composers of few songs belongs to no validation set."""
-    assert not is_apart(OTHERS)
+    """The collections of composers of few scores belong to no validation set."""
+    assert not any(is_apart(name) for name in CORPORA)
 
 
 def test_a_folder_without_songs_is_refused(tmp_path: Path) -> None:
     """It says where they are."""
     with pytest.raises(FileNotFoundError, match="OpenScore"):
-        next(read_lieder(tmp_path))
+        next(read_scores(tmp_path, "quartets"))
