@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -67,6 +68,15 @@ def test_songs_are_read_once(scores: Path, tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "tunes" / "lieder.json").read_text(encoding="utf-8"))
     assert [row["title"] for row in rows] == [tune.title for tune in tunes]
     assert len(read_tunes(tmp_path / "tunes")) == 13
+
+
+def test_what_is_taken_of_a_composer_is_spread_evenly(scores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first and the last are among them, and neighbours are equally far apart."""
+    few = replace(CORPORA["lieder"], most=4)
+    monkeypatch.setattr(openscore, "CORPORA", {"lieder": few})
+    tunes = [tune.title for tune in read_scores(scores, "lieder") if tune.collection == "brahms_johannes"]
+    by_name = sorted(f"song {n}" for n in range(12))
+    assert tunes == [by_name[at] for at in (0, 4, 7, 11)]
 
 
 def test_others_are_training_s() -> None:

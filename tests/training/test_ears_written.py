@@ -282,7 +282,10 @@ def test_tunes_survive_their_file(tmp_path: Path) -> None:
     tune = Tune(title="a", collection="book", metre="4/4", score=plain(), bpm=(90, 91))
     (tmp_path / "book.json").write_text(json.dumps([to_json(tune)]))
     (found,) = read_tunes(tmp_path)
-    assert found.score.notes == [Note(n.at, n.length, n.pitch, 88, n.voice) for n in tune.score.notes]
+    assert found.score.notes == tune.score.notes
+    rows = [to_json(tune) | {"notes": [[0.0, 1.0, 60, 0]]}]  # a file of before
+    (tmp_path / "book.json").write_text(json.dumps(rows))
+    assert read_tunes(tmp_path)[0].score.notes == [Note(0.0, 1.0, 60, 88, "tune 0")]
     assert found.score.downbeats == tune.score.downbeats
     assert found.bpm == pytest.approx((90, 91))
     assert from_json(to_json(found)).title == "a"

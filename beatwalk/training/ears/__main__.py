@@ -26,7 +26,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default=[],
         help="General MIDI SoundFont for FluidSynth, may be given again. Default: own synthesis only",
     )
-    parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read. Default: none")
+    parser.add_argument("--tunes", type=Path, help="tunes that corpus, openscore or pop909 read. Default: none")
     parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
     parser.add_argument("--improvisor", type=Path, help="folder of Impro-Visor's styles. Default: none")
     parser.add_argument("--groove", type=Path, help="folder of the Groove MIDI Dataset's MIDI files. Default: none")

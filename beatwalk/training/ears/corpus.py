@@ -63,6 +63,7 @@ _FEWER = {  # scores that take long to read
 }
 _FEWEST_BARS, _FEWEST_BARS_OF_MOVEMENT = 7, 16
 _MOST_VOICES = 12
+_VELOCITY = 88  # where a score says none
 _TOLERANCE = 1e-3  # quarter notes
 
 
@@ -158,7 +159,7 @@ class _Source:
             if not begin - _TOLERANCE <= offset < end - _TOLERANCE or (at := in_beats(offset)) < 0:
                 continue
             long = max(0.05, length / beats[min(len(beats) - 1, int(at))][1])
-            notes += [Note(round(at, 4), round(long, 4), pitch, 88, f"tune {part}") for pitch in pitches]
+            notes += [Note(round(at, 4), round(long, 4), pitch, _VELOCITY, f"tune {part}") for pitch in pitches]
         if not notes:
             return None
         metre = bars[-1].metre
@@ -258,7 +259,7 @@ def to_json(tune: Tune) -> dict[str, Any]:
         "n_beats": tune.score.n_beats,
         "downbeats": tune.score.downbeats,
         "programs": list(tune.score.programs.values()),
-        "notes": [[n.at, n.length, n.pitch, voices.index(n.voice)] for n in tune.score.notes],
+        "notes": [[n.at, n.length, n.pitch, voices.index(n.voice), n.velocity] for n in tune.score.notes],
     }
 
 
@@ -269,7 +270,11 @@ def from_json(row: dict[str, Any]) -> Tune:
         n_beats=int(row["n_beats"]),
         downbeats=[int(at) for at in row["downbeats"]],
         programs=programs,
-        notes=[Note(float(a), float(n), int(p), 88, f"tune {v}") for a, n, p, v in row["notes"]],
+        notes=[
+            # files of before say no velocities
+            Note(float(at), float(length), int(pitch), int(velocity[0]) if velocity else _VELOCITY, f"tune {voice}")
+            for at, length, pitch, voice, *velocity in row["notes"]
+        ],
         genre=f"{row['collection']} {row['metre']}",
         loose=0.8,
     )

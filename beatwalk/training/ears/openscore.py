@@ -23,6 +23,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from beatwalk.core import write_json
 from beatwalk.training.ears.corpus import COMPOSERS, FAILURES, to_json, to_movements, to_tune
 from beatwalk.training.ears.sources import is_apart
@@ -78,8 +80,8 @@ def read_scores(scores: Path, name: str) -> Iterator[Tune]:
         if is_apart(composer):
             continue
         collection = composer if len(paths) >= corpus.fewest else name
-        step = max(1, len(paths) // corpus.most)
-        for path in paths[::step][: corpus.most]:
+        taken = np.linspace(0, len(paths) - 1, min(len(paths), corpus.most)).round().astype(int)
+        for path in (paths[at] for at in taken):
             try:
                 yield from corpus.read(converter.parse(str(path)), path.parent.name, collection)
             except (failure, *FAILURES):

@@ -6,10 +6,11 @@ once, into one more file of JSON beside the tunes of `beatwalk.training.ears.cor
 
 Conventions
 -----------
-- The dataset has beats of the recording and of the arrangement, each found by a program. A song is taken where both
-  have the same tempo, elsewhere one of them is wrong; and of it the longest stretch of bars of four beats.
+- The dataset has beats and bars of the recording and of the arrangement, each found by a program. A song is taken
+  where both have the same tempo, and what is taken of it is the longest stretch in which bars of four beats begin
+  together in both. One song in six has all bars of the arrangement a beat early.
 - Notes stay as early or late as they were played. A song is played near its own tempo.
-- Every other song is there a second time, its melody alone, for a band of the recipe's own.
+- Every other song that is taken is there a second time, its melody alone, for a band of the recipe's own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from beatwalk.types import Float
 COLLECTION = "pop909"
 _METRE = 4
 _SAME_TEMPO = 1.04  # ratio of two median intervals
+_NEAR = 0.2  # of a beat: bars that begin no further apart begin together
 _REACH = 1.15  # a song may be played so much slower and faster
 _FEWEST_BARS = 16
 
@@ -47,18 +49,20 @@ def read_songs(folder: Path) -> Iterator[Tune]:
     songs = sorted(path.parent for path in folder.glob("*/beat_midi.txt"))
     if not songs:
         raise FileNotFoundError(f"{folder}: no songs (NUMBER/beat_midi.txt); POP909 has them in the folder POP909")
-    for number, song in enumerate(songs):
-        rows = np.loadtxt(song / "beat_midi.txt", ndmin=2)
-        heard_s = np.loadtxt(song / "beat_audio.txt", ndmin=2)[:, 0]
-        if not _agree(rows[:, 0], heard_s):
+    n_taken = 0
+    for song in songs:
+        rows, heard = (np.loadtxt(song / f"beat_{of}.txt", ndmin=2) for of in ("midi", "audio"))
+        beats_s, begins_s = rows[:, 0], heard[heard[:, 1] == 1, 0]
+        if not len(begins_s) or not _agree(beats_s, heard[:, 0]):
             continue
-        first, n_bars = _regular(np.flatnonzero(rows[:, 2] == 1))
+        first, n_bars = _regular(_together(beats_s, np.flatnonzero(rows[:, 2] == 1), begins_s))
         if n_bars < _FEWEST_BARS:
             continue
-        tune = _tune(song, rows[first : first + n_bars * _METRE + 1, 0])
+        tune = _tune(song, beats_s[first : first + n_bars * _METRE + 1])
         yield tune
-        if number % 2 == 0:
+        if n_taken % 2 == 0:
             yield _melody_of(tune)
+        n_taken += 1
 
 
 def _agree(beats_s: Float, others_s: Float) -> bool:
@@ -68,8 +72,16 @@ def _agree(beats_s: Float, others_s: Float) -> bool:
     return 1 / _SAME_TEMPO < ratio < _SAME_TEMPO
 
 
+def _together(beats_s: Float, downbeats: NDArray[np.int64], begins_s: Float) -> NDArray[np.int64]:
+    """The downbeats at which a bar of the recording begins, too."""
+    apart_s = np.abs(beats_s[downbeats][:, None] - begins_s[None]).min(axis=1)
+    return downbeats[apart_s < _NEAR * float(np.median(np.diff(beats_s)))]
+
+
 def _regular(downbeats: NDArray[np.int64]) -> tuple[int, int]:
     """The longest stretch of whole bars: the beat that it begins on, and its number of bars."""
+    if not len(downbeats):
+        return 0, 0
     breaks = np.flatnonzero(np.diff(downbeats) != _METRE)
     edges = np.concatenate([[-1], breaks, [len(downbeats) - 1]])
     lengths = np.diff(edges) - 1
@@ -100,7 +112,7 @@ def _tune(song: Path, beats_s: Float) -> Tune:
         loose=0.8,
     )
     usual = (bpm / _REACH, bpm * _REACH)
-    return Tune(title=song.name, collection=COLLECTION, metre=f"{_METRE}/4", score=score, bpm=usual, licence="MIT")
+    return Tune(title=song.name, collection=COLLECTION, metre=f"{_METRE}/4", score=score, bpm=usual)
 
 
 def _melody_of(tune: Tune) -> Tune:
