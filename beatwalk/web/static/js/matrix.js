@@ -20,8 +20,10 @@ const NAME = /^[a-z][a-z0-9_]{0,31}([.:][a-z0-9_]{1,31}){0,4}$/; // else a sourc
 const WHERE = /^settings: [a-z_]+\.[\w.]+: /; // the field itself shows which one is meant
 /** @type {HTMLCanvasElement[]} of the rules that are shown, in their order */
 export let canvases = [];
-/** @type {Map<string, {value: any, text: string, why: string}>} what was typed and is not taken, and why, if it was refused; by the field's name */
+/** @typedef {{value: any, text: string, why: string}} Entered */
+/** @type {Map<string, Entered>} what was typed and is not taken, and why, if it was refused; by the field's name */
 const entered = new Map();
+const UNDRAWN = {}; // the value of a field whose row is to be drawn again, whatever it is
 let held = false;
 
 /** Whether a slider is held, so that the rows must stay as they are. */
@@ -96,7 +98,12 @@ const round = (value) => Math.round(value * 1000) / 1000;
  * @param {(value: number) => void} tried @param {(value: number) => void} kept
  */
 export function slider(name, value, low, high, tried, kept) {
-  return h("input", {
+  const letGo = () => {
+    held = false;
+    kept(round(Number(element.value)));
+  };
+  const ended = () => setTimeout(() => held && letGo()); // one that came back to where it was has not changed
+  const element = h("input", {
     type: "range",
     min: Math.min(low, value),
     max: Math.max(high, value),
@@ -104,15 +111,16 @@ export function slider(name, value, low, high, tried, kept) {
     value,
     "data-name": name,
     "aria-label": name,
-    oninput: (/** @type {any} */ event) => {
+    oninput: () => {
       held = true;
-      tried(round(Number(event.target.value)));
+      tried(round(Number(element.value)));
     },
-    onchange: (/** @type {any} */ event) => {
-      held = false;
-      kept(round(Number(event.target.value)));
-    },
+    onchange: letGo,
+    onpointerup: ended,
+    onpointercancel: ended,
+    onblur: ended,
   });
+  return element;
 }
 
 /**
@@ -122,8 +130,10 @@ export function slider(name, value, low, high, tried, kept) {
  */
 function entry(target, name, more, made) {
   const before = entered.get(name);
+  if (before?.value === UNDRAWN) before.value = more.value;
   const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was typed
   const problem = h("p", { class: "problem", role: "alert", hidden: !kept?.why }, kept?.why);
+  let taken = false; // since the row was drawn
   const field = h("input", {
     "aria-label": name,
     "data-name": name,
@@ -132,17 +142,23 @@ function entry(target, name, more, made) {
     ...more,
     value: kept?.text ?? more.value,
     onchange: async () => {
-      const typed = { value: more.value, text: field.value.trim(), why: "" };
+      /** @type {Entered} */
+      const typed = { value: taken ? UNDRAWN : more.value, text: field.value.trim(), why: "" };
       entered.set(name, typed);
       const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(typed.text)) }).catch((one) => one);
-      if (entered.get(name) !== typed) return; // something newer was typed
+      const newest = entered.get(name);
+      if (!newest) return; // what was typed later was quicker
       typed.why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
-      field.setAttribute("aria-invalid", String(Boolean(typed.why)));
-      showText(problem, typed.why);
+      if (newest === typed) {
+        field.setAttribute("aria-invalid", String(Boolean(typed.why)));
+        showText(problem, typed.why);
+      }
       if (!typed.why) {
-        entered.delete(name);
+        taken = true;
+        if (newest === typed) entered.delete(name);
+        else newest.value = UNDRAWN;
         put(target, made(typed.text)); // from what is there now; another field may have been quicker
-      } else if (!field.isConnected) {
+      } else if (newest === typed && !field.isConnected) {
         store.tell("rows"); // the row was drawn again before the answer came
       }
     },

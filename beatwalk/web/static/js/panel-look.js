@@ -13,7 +13,7 @@ let presets = [];
 let curves = null;
 
 const draw = drawing($("panel-look"), () => {
-  if (!store.options || isHeld()) return;
+  if (!store.options) return;
   const used = store.options.targets.filter((target) => {
     const value = modulated(target);
     return value.rules.length || value.level || value.rate || value.expression;
@@ -31,7 +31,7 @@ const draw = drawing($("panel-look"), () => {
     h("div", { class: "chips" }, ...free.map((target) => h("button", { class: "chip", type: "button", "data-name": `add-${target.path}`, onclick: () => addRule(target) }, `+ ${target.name}`))),
   );
   drawCurves();
-});
+}, isHeld);
 
 /** @param {{name: string, description: string, problem: string|null}} preset */
 function presetButton(preset) {

@@ -12,6 +12,7 @@ import { view } from "./view.js";
 const SEEDS = 8;
 const script = $("script");
 let asText = false;
+let unsent = false; // whether the script has text that the project does not have yet
 let firstSeed = 1;
 
 const draw = drawing($("panel-prompts"), () => {
@@ -24,7 +25,7 @@ const draw = drawing($("panel-prompts"), () => {
   $("prompt-text").hidden = !text;
   $("prompt-hint").hidden = !empty;
   $("script-label").className = empty ? "" : "visually-hidden";
-  if (script.value !== project.prompts) {
+  if (!unsent && script.value !== project.prompts) {
     const { selectionStart, selectionEnd } = script;
     script.value = project.prompts;
     script.setSelectionRange(selectionStart, selectionEnd);
@@ -33,9 +34,12 @@ const draw = drawing($("panel-prompts"), () => {
   redraw($("cards"), ...(text ? [] : project.blocks.map(card)));
 });
 
-const send = paused(500, () => {
-  delete script.dataset.busy;
-  store.change({ prompts: script.value }, "typing");
+const send = paused(500, async () => {
+  const text = script.value;
+  await store.change({ prompts: text }, "typing");
+  if (script.value !== text) return; // more was typed, and will be sent
+  unsent = false;
+  draw();
 });
 
 /** @param {import("./types.js").Block} block @param {number} index */
@@ -123,7 +127,10 @@ const addPicture = said(async (/** @type {File[]} */ [file], /** @type {number} 
 /** Sets up once. */
 export function beginPrompts() {
   $("as-text").onclick = () => ((asText = !asText), draw());
-  script.oninput = send;
+  script.oninput = () => {
+    unsent = true;
+    send();
+  };
   $("prompt-file").onchange = async () => {
     const [file] = $("prompt-file").files;
     if (file) await store.change({ prompts: await file.text() });

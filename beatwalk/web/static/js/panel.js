@@ -3,7 +3,9 @@
 import { h } from "./dom.js";
 
 const TEXT = "textarea, input:not([type]), input[type=text], input[type=number]";
+const BUTTONS = "button, summary, input[type=checkbox]"; // what the space bar clicks when it comes up
 const OPEN_MS = 10000; // how long a choice is taken to be open
+const TAP_MS = 400; // from the end of a tap to its click
 /** @type {Set<string>} parts that are unfolded */
 const opened = new Set();
 
@@ -17,42 +19,57 @@ function focused(panel) {
 }
 
 /**
- * The drawing of a panel, which waits while somebody types in a field, opens a choice or presses a button of it.
+ * The drawing of a panel, which waits while somebody types in a field, opens a choice or presses a button of it. A
+ * field with `data-stays` is drawn by nobody.
  * @param {HTMLElement} panel
  * @param {() => void} draw
+ * @param {() => boolean} [isHeld] whether something else is in a hand
  * @returns {() => void}
  */
-export function drawing(panel, draw) {
+export function drawing(panel, draw, isHeld = () => false) {
   let late = false;
   let pressed = false;
+  /** @type {Element|null} a field that is typed in, or a key of a button that is down */
+  let busy = null;
+  /** @type {Element|null} a choice that may be open */
+  let open = null;
+  let opened_ms = 0;
   const now = () => {
-    late = pressed || focused(panel)?.dataset.busy === "yes";
+    late = pressed || isHeld() || Boolean(busy && busy === focused(panel)) || Boolean(open?.isConnected);
     if (!late) draw();
   };
-  const soon = () => late && setTimeout(now); // after the click, and once the next field has the focus, so that it keeps it
-  /** @param {EventTarget|null} target */
+  // After the click, and once the next field has the focus, so that it keeps it.
+  const soon = (ms = 0) => setTimeout(() => late && now(), ms);
+  /** @param {string} event @param {(target: Element, event: any) => void} then */
+  const on = (event, then) => panel.addEventListener(event, (one) => one.target instanceof Element && then(one.target, one), true);
+  /** @param {Element} target */
   const leave = (target) => {
-    if (target instanceof HTMLElement) delete target.dataset.busy;
+    if (target === busy) busy = null;
+    if (target === open) open = null;
     soon();
   };
-  /** @param {string} event @param {string} fields @param {(target: EventTarget|null) => void} [then] */
-  const busyFrom = (event, fields, then = () => {}) =>
-    panel.addEventListener(
-      event,
-      ({ target }) => {
-        if (!(target instanceof HTMLElement) || !target.matches(fields)) return;
-        target.dataset.busy = "yes";
-        then(target);
-      },
-      true,
-    );
-  busyFrom("input", TEXT);
-  // A choice that is closed without a change says nothing of it.
-  for (const event of ["pointerdown", "keydown"]) busyFrom(event, "select", (target) => setTimeout(leave, OPEN_MS, target));
-  for (const event of ["change", "focusout"]) panel.addEventListener(event, ({ target }) => leave(target), true);
+  on("input", (target) => target.matches(TEXT) && !target.matches("[data-stays]") && (busy = target));
+  on("change", leave);
+  on("focusout", leave);
+  on("keydown", (target, { key }) => key === " " && target.matches(BUTTONS) && (busy = target));
+  on("keyup", (target) => target.matches(BUTTONS) && leave(target));
+  for (const event of ["pointerdown", "keydown"])
+    on(event, (target) => {
+      if (!target.matches("select")) return;
+      open = target;
+      clearTimeout(opened_ms);
+      opened_ms = window.setTimeout(leave, OPEN_MS, target); // a choice that is closed without a change says nothing of it
+    });
   // An open choice may swallow the end of the press.
-  panel.addEventListener("pointerdown", ({ button, target }) => (pressed = button === 0 && !(target instanceof HTMLSelectElement)), true);
-  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => ((pressed = false), soon()), true);
+  on("pointerdown", (target, { button }) => (pressed = button === 0 && !target.matches("select")));
+  /** @param {number} ms */
+  const release = (ms) => {
+    pressed = false;
+    soon(ms);
+  };
+  window.addEventListener("pointerup", ({ pointerType }) => release(pointerType === "mouse" ? 0 : TAP_MS), true);
+  for (const event of ["pointercancel", "contextmenu", "dragend"]) window.addEventListener(event, () => release(0), true);
+  window.addEventListener("blur", () => release(0)); // the window's own: those of fields do not bubble
   return now;
 }
 
