@@ -33,13 +33,13 @@ export function drawing(panel, draw, isHeld = () => false) {
   let busy = null;
   /** @type {Element|null} a choice that may be open */
   let open = null;
-  let opened_ms = 0;
+  let closing = 0;
   const now = () => {
     late = pressed || isHeld() || Boolean(busy && busy === focused(panel)) || Boolean(open?.isConnected);
     if (!late) draw();
   };
-  // After the click, and once the next field has the focus, so that it keeps it.
-  const soon = (ms = 0) => setTimeout(() => late && now(), ms);
+  // Once the next field has the focus, so that it keeps it.
+  const soon = () => setTimeout(() => late && now());
   /** @param {string} event @param {(target: Element, event: any) => void} then */
   const on = (event, then) => panel.addEventListener(event, (one) => one.target instanceof Element && then(one.target, one), true);
   /** @param {Element} target */
@@ -57,15 +57,22 @@ export function drawing(panel, draw, isHeld = () => false) {
     on(event, (target) => {
       if (!target.matches("select")) return;
       open = target;
-      clearTimeout(opened_ms);
-      opened_ms = window.setTimeout(leave, OPEN_MS, target); // a choice that is closed without a change says nothing of it
+      clearTimeout(closing);
+      closing = window.setTimeout(leave, OPEN_MS, target); // a choice that is closed without a change says nothing of it
     });
+  let releasing = 0;
   // An open choice may swallow the end of the press.
-  on("pointerdown", (target, { button }) => (pressed = button === 0 && !target.matches("select")));
+  on("pointerdown", (target, { button }) => {
+    clearTimeout(releasing);
+    pressed = button === 0 && !target.matches("select");
+  });
   /** @param {number} ms */
   const release = (ms) => {
-    pressed = false;
-    soon(ms);
+    clearTimeout(releasing);
+    releasing = window.setTimeout(() => {
+      pressed = false;
+      if (late) now();
+    }, ms);
   };
   window.addEventListener("pointerup", ({ pointerType }) => release(pointerType === "mouse" ? 0 : TAP_MS), true);
   for (const event of ["pointercancel", "contextmenu", "dragend"]) window.addEventListener(event, () => release(0), true);
