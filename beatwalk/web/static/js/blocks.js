@@ -70,16 +70,21 @@ function press(down, element, index) {
   /** @param {PointerEvent} move */
   const follow = (move) => {
     element.classList.add("dragging");
-    draft = moved(original, index, ((move.clientX - down.clientX) / view.width) * view.span, edge);
+    const by = ((move.clientX - down.clientX) / view.width) * view.span;
+    draft = retimed(store.project.blocks, moved(original, index, by, edge));
     drawBlocks();
   };
   drag(element, down, DRAG_PX, follow, async (up) => {
     element.classList.remove("dragging");
-    if (draft && up.type === "pointerup") await store.lay(draft);
+    const made = draft;
+    if (made && up.type === "pointerup") await store.lay((blocks) => retimed(blocks, made));
     draft = null;
     drawBlocks();
   });
 }
+
+/** Blocks at the times of others; as they are where there are more or fewer of those. @param {Block[]} blocks @param {Block[]} others */
+const retimed = (blocks, others) => (blocks.length === others.length ? blocks.map((block, at) => ({ ...block, time_s: others[at].time_s })) : blocks);
 
 /**
  * Blocks with one end, or both ends, of one of them moved and snapped.
@@ -142,17 +147,19 @@ export function editBlock(index) {
 
 /** @param {number} index @param {Partial<Block>} values @param {string} [gesture] */
 export function setBlock(index, values, gesture = "") {
-  return store.lay(store.project.blocks.map((block, at) => (at === index ? { ...block, ...values } : block)), gesture);
+  return store.lay((blocks) => blocks.map((block, at) => (at === index ? { ...block, ...values } : block)), gesture);
 }
 
 /** @param {number} index */
 export function deleteBlock(index) {
-  const { blocks } = store.project;
-  if (blocks.length < 2) return toast("A video needs at least one prompt", true);
-  const made = blocks.filter((_, at) => at !== index);
-  if (index === 0) made[0] = { ...made[0], time_s: 0 };
+  const { time_s } = store.project.blocks[index];
+  if (store.project.blocks.length < 2) return toast("A video needs at least one prompt", true);
   store.select(Math.max(0, index - 1));
-  return store.lay(made);
+  return store.lay((blocks) => {
+    const rest = blocks.filter((block) => block.time_s !== time_s);
+    if (!rest.length) return blocks;
+    return [{ ...rest[0], time_s: 0 }, ...rest.slice(1)];
+  });
 }
 
 /** Splits the block under the playhead there, on the nearest beat. */
@@ -161,8 +168,8 @@ export async function splitBlock() {
   const index = store.blockAt(time);
   const { blocks } = store.project;
   if (!blocks.length || time < blocks[index].time_s + LEAST_S || time > store.endOf(index) - LEAST_S) return toast("Move the playhead into a prompt to split it there");
-  const made = [...blocks.slice(0, index + 1), { ...blocks[index], time_s: time, seed: null }, ...blocks.slice(index + 1)];
-  if (await store.lay(made)) store.select(index + 1);
+  const done = await store.lay((now) => [...now.slice(0, index + 1), { ...now[index], time_s: time, seed: null }, ...now.slice(index + 1)]);
+  if (done) store.select(index + 1);
   return undefined;
 }
 
@@ -172,9 +179,11 @@ export async function duplicateBlock(index) {
   const last = index === blocks.length - 1;
   const from = last ? blocks[index].time_s : store.endOf(index);
   const middle = snapped((from + store.endOf(last ? index : index + 1)) / 2, true);
-  const copy = { ...blocks[index], time_s: last ? middle : from };
-  const rest = blocks.slice(index + 1).map((block, at) => (at === 0 ? { ...block, time_s: middle } : block));
-  if (await store.lay([...blocks.slice(0, index + 1), copy, ...rest])) store.select(index + 1);
+  const done = await store.lay((now) => {
+    const rest = now.slice(index + 1).map((block, at) => (at === 0 ? { ...block, time_s: middle } : block));
+    return [...now.slice(0, index + 1), { ...now[index], time_s: last ? middle : from }, ...rest];
+  });
+  if (done) store.select(index + 1);
 }
 
 /** Sets up once. */

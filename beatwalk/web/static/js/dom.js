@@ -40,8 +40,8 @@ export function icon(name) {
   return svg;
 }
 
-/** @param {string} label @param {string} name @param {() => void} onclick */
-export const iconButton = (label, name, onclick) => h("button", { class: "icon", type: "button", "aria-label": label, title: label, onclick }, icon(name));
+/** @param {string} label @param {string} name @param {() => void} onclick @param {Record<string, any>} [more] */
+export const iconButton = (label, name, onclick, more) => h("button", { class: "icon", type: "button", "aria-label": label, title: label, onclick, ...more }, icon(name));
 
 /** A small button. @param {string} text @param {(event: MouseEvent) => void} onclick @param {Record<string, any>} [more] */
 export const button = (text, onclick, more) => h("button", { class: "button small", type: "button", onclick, ...more }, text);
@@ -130,19 +130,29 @@ export function size(bytes) {
 }
 
 /**
- * Calls a function once calls have paused.
+ * Calls a function once calls have paused, or at once where it is flushed and a call waits.
  * @template {any[]} A
  * @param {number} ms
  * @param {(...values: A) => void} call
- * @returns {(...values: A) => void}
+ * @returns {((...values: A) => void) & {flush: () => void}}
  */
 export function paused(ms, call) {
   /** @type {number|undefined} */
   let timer;
-  return (...values) => {
+  /** @type {A} */
+  let last;
+  const flush = () => {
+    if (timer === undefined) return;
     clearTimeout(timer);
-    timer = window.setTimeout(() => call(...values), ms);
+    timer = undefined;
+    call(...last);
   };
+  const later = (/** @type {A} */ ...values) => {
+    last = values;
+    clearTimeout(timer);
+    timer = window.setTimeout(flush, ms);
+  };
+  return Object.assign(later, { flush });
 }
 
 /** Says something for a few seconds. @param {string} text @param {boolean} [bad] */

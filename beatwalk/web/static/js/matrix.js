@@ -1,8 +1,8 @@
 // The modulation matrix: a target's base, expression and rules. A field that the engine refuses keeps its text and says
 // why; nothing of it is tried or saved.
 
-import { ApiError, call } from "./api.js";
-import { h, iconButton, labelled, options, paused, showText } from "./dom.js";
+import { call } from "./api.js";
+import { h, iconButton, labelled, options, paused, reason, showText } from "./dom.js";
 import { folded } from "./panel.js";
 import { store } from "./store.js";
 import { refreshCurves } from "./timeline.js";
@@ -23,6 +23,11 @@ export let canvases = [];
 /** @typedef {{value: any, text: string, why: string}} Entered */
 /** @type {Map<string, Entered>} what was typed and is not taken, and why, if it was refused; by the field's name */
 const entered = new Map();
+/** @type {Map<string, number>} the number of the newest question of a field whose text was taken */
+const newestTaken = new Map();
+/** @type {Set<string>} fields in which something was taken since their rows were drawn */
+const ahead = new Set();
+let questions = 0;
 const UNDRAWN = {}; // the value of a field whose row is to be drawn again, whatever it is
 let held = false;
 
@@ -51,10 +56,12 @@ export function modulated(target) {
 // The whole draft is saved: two edits may be nearer to each other than the pause, or than an answer.
 const save = paused(180, async (/** @type {string} */ gesture) => {
   const upTo = edits;
-  if (store.draft) await store.change({ settings: store.draft }, gesture);
+  const done = !store.draft || (await store.change({ settings: store.draft }, gesture));
   saved = Math.max(saved, upTo);
   if (!isAhead()) store.draft = null;
+  if (!done) store.tell("rows"); // what was drawn ahead of the answer is drawn back
 });
+store.on("flush", save.flush);
 
 /** Some settings with one of them changed. @param {import("./types.js").Settings} settings @param {string} path @param {any} value */
 function changed(settings, path, value) {
@@ -101,6 +108,7 @@ export function slider(name, value, low, high, tried, kept) {
   const letGo = () => {
     held = false;
     kept(round(Number(element.value)));
+    store.tell("rows"); // some may wait to be drawn
   };
   const ended = () => setTimeout(() => held && letGo()); // one that came back to where it was has not changed
   const element = h("input", {
@@ -133,7 +141,7 @@ function entry(target, name, more, made) {
   if (before?.value === UNDRAWN) before.value = more.value;
   const kept = before?.value === more.value ? before : undefined; // a row that is drawn again keeps what was typed
   const problem = h("p", { class: "problem", role: "alert", hidden: !kept?.why }, kept?.why);
-  let taken = false; // since the row was drawn
+  ahead.delete(name);
   const field = h("input", {
     "aria-label": name,
     "data-name": name,
@@ -141,28 +149,34 @@ function entry(target, name, more, made) {
     autocomplete: "off",
     ...more,
     value: kept?.text ?? more.value,
-    onchange: async () => {
-      /** @type {Entered} */
-      const typed = { value: taken ? UNDRAWN : more.value, text: field.value.trim(), why: "" };
-      entered.set(name, typed);
-      const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(typed.text)) }).catch((one) => one);
-      const newest = entered.get(name);
-      if (!newest) return; // what was typed later was quicker
-      typed.why = error instanceof ApiError ? error.message.replace(WHERE, "") : "";
-      if (newest === typed) {
-        field.setAttribute("aria-invalid", String(Boolean(typed.why)));
-        showText(problem, typed.why);
-      }
-      if (!typed.why) {
-        taken = true;
-        if (newest === typed) entered.delete(name);
-        else newest.value = UNDRAWN;
-        put(target, made(typed.text)); // from what is there now; another field may have been quicker
-      } else if (newest === typed && !field.isConnected) {
-        store.tell("rows"); // the row was drawn again before the answer came
-      }
+    onchange: () => {
+      const check = asked();
+      store.checks.add(check);
+      check.finally(() => store.checks.delete(check));
     },
   });
+  const asked = async () => {
+    /** @type {Entered} */
+    const typed = { value: ahead.has(name) ? UNDRAWN : more.value, text: field.value.trim(), why: "" };
+    const number = (questions += 1);
+    entered.set(name, typed);
+    const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(typed.text)) }).catch((one) => one);
+    if (error instanceof Error) typed.why = reason(error).replace(WHERE, "");
+    const newest = entered.get(name);
+    if (newest === typed) {
+      field.setAttribute("aria-invalid", String(Boolean(typed.why)));
+      showText(problem, typed.why);
+    }
+    if (!typed.why && (newestTaken.get(name) ?? 0) < number) {
+      newestTaken.set(name, number);
+      ahead.add(name);
+      if (newest === typed) entered.delete(name);
+      else if (newest) newest.value = UNDRAWN;
+      put(target, made(typed.text)); // from what is there now; another field may have been quicker
+    } else if (newest === typed && !field.isConnected) {
+      store.tell("rows"); // the row was drawn again before the answer came
+    }
+  };
   return [field, problem];
 }
 
@@ -232,6 +246,11 @@ function ruleRow(target, rule, index) {
   };
   /** @param {Partial<Rule>} values */
   const set = (values) => put(target, made(values));
+  const remove = async () => {
+    await Promise.all(store.checks); // they know rules by their place
+    put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) });
+  };
+  const newest = () => modulated(target).rules[index] ?? rule;
   const canvas = h("canvas", { role: "img", "aria-label": `${rule.source}, as this row shapes it` });
   canvases.push(canvas);
   const [range, amount, problem] = numberSlider(target, `${name} slider`, `${name} amount`, rule.amount, -target.reach, (value) => made({ amount: value }));
@@ -248,7 +267,7 @@ function ruleRow(target, rule, index) {
       sourceChoice(`${name} source`, rule, (value) => set({ source: value === WRITTEN ? FIRST_EXPRESSION : value })),
       range,
       amount,
-      iconButton(`Remove ${rule.source} from ${target.name}`, "cross", () => put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) })),
+      iconButton(`Remove ${rule.source} from ${target.name}`, "cross", remove, { "data-name": `${name} remove` }),
       ...source,
       problem,
     ),
@@ -261,7 +280,7 @@ function ruleRow(target, rule, index) {
       labelled("curve", choice(`${name} curve`, (curve) => set({ curve }), ...options(store.options.curves, rule.curve))),
       event ? field("every", "every", { min: 1, max: 64, step: 1 }) : h("span"),
     ),
-    more(target, rule, name, made, set, event),
+    more(target, rule, name, made, set, event, newest),
   );
 }
 
@@ -279,8 +298,9 @@ function sourceChoice(name, rule, change) {
  * What a rule seldom needs: when it counts, its gate, what it holds, whether it adds up, its spring.
  * @param {Target} target @param {Rule} rule @param {string} name
  * @param {(values: Partial<Rule>) => Modulated} made @param {(values: Partial<Rule>) => void} set @param {boolean} event
+ * @param {() => Rule} newest the rule as it is when a value is taken
  */
-function more(target, rule, name, made, set, event) {
+function more(target, rule, name, made, set, event, newest) {
   const spring = rule.smooth;
   const told = [
     rule.kind === "rate" && "a second",
@@ -291,7 +311,7 @@ function more(target, rule, name, made, set, event) {
     spring && `smooth ${spring.hz} Hz`,
   ].filter(Boolean);
   /** @param {string} label @param {"hz"|"damping"|"response"} key */
-  const part = (label, key) => spring && labelled(label, ...number(target, `${name} ${key}`, spring[key], (value) => made({ smooth: { ...spring, [key]: value } })));
+  const part = (label, key) => spring && labelled(label, ...number(target, `${name} ${key}`, spring[key], (value) => made({ smooth: { ...(newest().smooth ?? spring), [key]: value } })));
   return folded(
     `${name} conditions`,
     told.length ? told.join(" · ") : "When, gate, hold, smooth",

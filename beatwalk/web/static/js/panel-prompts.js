@@ -12,8 +12,10 @@ import { view } from "./view.js";
 const SEEDS = 8;
 const script = $("script");
 let asText = false;
-let unsent = false; // whether the script has text that the project does not have yet
+let unsent = ""; // the project that does not have all of the script yet
 let firstSeed = 1;
+/** @type {Map<number, {prompt: string, text: string}>} prompts that were typed over and stay, and the text that was refused, by block */
+const refused = new Map();
 
 const draw = drawing($("panel-prompts"), () => {
   const { project } = store;
@@ -25,10 +27,11 @@ const draw = drawing($("panel-prompts"), () => {
   $("prompt-text").hidden = !text;
   $("prompt-hint").hidden = !empty;
   $("script-label").className = empty ? "" : "visually-hidden";
-  if (!unsent && script.value !== project.prompts) {
+  if (unsent !== project.id && script.value !== project.prompts) {
     const { selectionStart, selectionEnd } = script;
     script.value = project.prompts;
-    script.setSelectionRange(selectionStart, selectionEnd);
+    // Elsewhere the focus would come with the caret in Safari.
+    if (document.activeElement === script) script.setSelectionRange(selectionStart, selectionEnd);
   }
   showText($("prompt-problem"), (!empty && project.prompt_problem?.error) || "");
   redraw($("cards"), ...(text ? [] : project.blocks.map(card)));
@@ -36,9 +39,9 @@ const draw = drawing($("panel-prompts"), () => {
 
 const send = paused(500, async () => {
   const text = script.value;
-  await store.change({ prompts: text }, "typing");
-  if (script.value !== text) return; // more was typed, and will be sent
-  unsent = false;
+  const done = await store.change({ prompts: text }, "typing");
+  if (!done || script.value !== text) return; // what is typed next will be sent, with this
+  unsent = "";
   draw();
 });
 
@@ -48,14 +51,16 @@ function card(block, index) {
   const url = stillOf(block);
   const area = h("textarea", {
     rows: 1,
-    value: block.prompt,
+    value: refused.get(index)?.prompt === block.prompt ? refused.get(index)?.text : block.prompt,
     "aria-label": `Prompt ${index + 1}`,
     "data-name": `prompt-${index}`,
     maxLength: 3500,
     onfocus: () => store.select(index),
-    onchange: (/** @type {any} */ event) => {
-      if (event.target.value.trim()) setBlock(index, { prompt: event.target.value.trim() });
-      else draw();
+    onchange: async (/** @type {any} */ event) => {
+      const text = event.target.value.trim();
+      refused.delete(index);
+      if (text && !(await setBlock(index, { prompt: text }))) refused.set(index, { prompt: block.prompt, text });
+      if (!text || refused.has(index)) draw();
     },
     onkeydown: (/** @type {any} */ event) => event.key === "Enter" && (event.preventDefault(), event.target.blur()),
   });
@@ -76,7 +81,9 @@ function card(block, index) {
 
 /** @param {number} index */
 function goTo(index) {
-  const { time_s } = store.project.blocks[index];
+  const block = store.project.blocks[index];
+  if (!block) return; // it was deleted while its picture was pressed
+  const { time_s } = block;
   store.select(index);
   player.time = time_s;
   view.follow(time_s);
@@ -106,15 +113,15 @@ function more(block, index) {
     h(
       "div",
       { class: "row" },
-      button("More seeds", () => ((firstSeed += SEEDS), draw())),
-      seed !== null && button("Any seed", () => setBlock(index, { seed: null })),
+      button("More seeds", () => ((firstSeed += SEEDS), draw()), { "data-name": "more-seeds" }),
+      seed !== null && button("Any seed", () => setBlock(index, { seed: null }), { "data-name": "any-seed" }),
       h("label", { class: "button small", for: `picture-${index}` }, block.image ? "Other picture" : "Start from a picture"),
       h("input", { id: `picture-${index}`, class: "visually-hidden", type: "file", accept: "image/*", onchange: (/** @type {any} */ event) => addPicture(event.target.files, index) }),
-      block.image && button("No picture", () => setBlock(index, { image: null, strength: null })),
+      block.image && button("No picture", () => setBlock(index, { image: null, strength: null }), { "data-name": "no-picture" }),
     ),
-    block.image && labelled("How much the model may repaint it", h("input", { type: "range", min: 0, max: 1, step: 0.05, value: block.strength ?? 0.6, onchange: (/** @type {any} */ event) => setBlock(index, { strength: Number(event.target.value) }) })),
+    block.image && labelled("How much the model may repaint it", h("input", { type: "range", "data-name": `strength-${index}`, min: 0, max: 1, step: 0.05, value: block.strength ?? 0.6, onchange: (/** @type {any} */ event) => setBlock(index, { strength: Number(event.target.value) }) })),
     labelled("Keep out of the picture", h("input", { type: "text", value: block.negative ?? "", "data-name": `negative-${index}`, placeholder: "text, watermark", onchange: (/** @type {any} */ event) => setBlock(index, { negative: event.target.value.trim() || null }) })),
-    h("div", { class: "row" }, button("Split at playhead", splitBlock), button("Duplicate", () => duplicateBlock(index)), button("Delete", () => deleteBlock(index))),
+    h("div", { class: "row" }, button("Split at playhead", splitBlock, { "data-name": "split" }), button("Duplicate", () => duplicateBlock(index), { "data-name": "duplicate" }), button("Delete", () => deleteBlock(index), { "data-name": "delete" })),
   );
 }
 
@@ -128,15 +135,19 @@ const addPicture = said(async (/** @type {File[]} */ [file], /** @type {number} 
 export function beginPrompts() {
   $("as-text").onclick = () => ((asText = !asText), draw());
   script.oninput = () => {
-    unsent = true;
+    unsent = store.project.id;
     send();
   };
   $("prompt-file").onchange = async () => {
     const [file] = $("prompt-file").files;
-    if (file) await store.change({ prompts: await file.text() });
+    if (file) {
+      unsent = "";
+      await store.change({ prompts: await file.text() });
+    }
     $("prompt-file").value = ""; // the same file may be opened again
   };
   for (const name of ["project", "select", "stills"]) store.on(name, draw);
+  store.on("flush", send.flush);
   let now = -1;
   store.on("time", () => {
     if (!store.project.blocks.length || asText) return;

@@ -56,11 +56,11 @@ const draw = drawing($("panel-render"), () => {
   const { aspect, side } = shape();
   redraw(
     $("render-choices"),
-    h("div", { class: "shapes", role: "group", "aria-label": "Shape" }, ...aspects.map((one) => shapeButton(one, one.name === aspect, side))),
+    h("div", { class: "shapes", role: "group", "aria-label": "Shape" }, ...aspects.map((one) => shapeButton(one, one.name === aspect))),
     h(
       "div",
       { class: "pair" },
-      choice("Longer side", "side", SIDES.map((one) => [String(one), `${one} pixels`]), String(side), (value) => setVideo({ size: sized(aspect, Number(value)) })),
+      choice("Longer side", "side", SIDES.map((one) => [String(one), `${one} pixels`]), String(side), (value) => setVideo({ size: sized(shape().aspect, Number(value)) })),
       choice("Frames a second", "fps", fps, settings.video.fps, (value) => setVideo({ fps: value })),
       choice("Model", "model", models.map((one) => one.name), model ?? "nano", (value) => store.change({ model: value })),
       isShared() ? workersChoice() : codecChoice(),
@@ -77,13 +77,13 @@ const draw = drawing($("panel-render"), () => {
   redraw($("videos"), ...videos.map(film));
 });
 
-/** @param {{name: string, width: number, height: number}} one @param {boolean} chosen @param {number} side */
-function shapeButton(one, chosen, side) {
+/** @param {{name: string, width: number, height: number}} one @param {boolean} chosen */
+function shapeButton(one, chosen) {
   const longer = Math.max(one.width, one.height);
   const outline = h("i", { "aria-hidden": "true", style: `width: ${(26 * one.width) / longer}px; height: ${(26 * one.height) / longer}px` });
   return h(
     "button",
-    { class: "tile shape", type: "button", "data-name": `shape-${one.name}`, "aria-pressed": String(chosen), title: `${one.width}:${one.height}`, onclick: () => setVideo({ size: sized(one.name, side) }) },
+    { class: "tile shape", type: "button", "data-name": `shape-${one.name}`, "aria-pressed": String(chosen), title: `${one.width}:${one.height}`, onclick: () => setVideo({ size: sized(one.name, shape().side) }) },
     h("span", {}, outline),
     one.name,
   );
@@ -172,10 +172,10 @@ function jobCard(job) {
     h(
       "div",
       { class: "tools" },
-      at > 0 && iconButton(`Render ${job.file} earlier`, "up", said(() => call("POST", `/jobs/${job.id}/move`, { before: waiting[at - 1].id }))),
+      at > 0 && iconButton(`Render ${job.file} earlier`, "up", said(() => call("POST", `/jobs/${job.id}/move`, { before: waiting[at - 1].id })), { "data-name": `earlier-${job.id}` }),
       (job.status === "running" || job.status === "queued") && button("Cancel", act("cancel"), { "data-name": `cancel-${job.id}` }),
       (job.status === "cancelled" || job.status === "failed") && button("Resume", act("resume"), { "data-name": `resume-${job.id}` }),
-      job.status !== "running" && iconButton(`Remove ${job.file} from the queue`, "cross", said(() => call("DELETE", `/jobs/${job.id}`))),
+      job.status !== "running" && iconButton(`Remove ${job.file} from the queue`, "cross", said(() => call("DELETE", `/jobs/${job.id}`)), { "data-name": `remove-${job.id}` }),
     ),
     h("p", { class: "facts dim small num" }, told(job)),
     h("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.file}` }),
@@ -197,7 +197,7 @@ function film(video) {
   return h(
     "div",
     { class: "film", role: "listitem" },
-    h("div", { class: "row" }, h("b", { class: "grow", title: video.file }, video.file), button("Watch", () => store.tell("watch", video), { "data-name": `watch-${video.file}` }), h("a", { class: "button small", href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
+    h("div", { class: "row" }, h("b", { class: "grow", title: video.file }, video.file), button("Watch", () => store.tell("watch", video), { "data-name": `watch-${video.file}` }), h("a", { class: "button small", "data-name": `download-${video.file}`, href: `${url}/${video.file}?download=1`, download: video.file }, `Download ${size(video.bytes)}`)),
     report
       ? h(
           "div",
@@ -218,7 +218,7 @@ const asked = () => ({ device: who.device, workers: Number(who.workers) || 0, ca
 
 /** Adds the project as it is now to the queue. */
 export const render = said(async () => {
-  await store._last;
+  await store.settled();
   const job = await call("POST", `${store.path}/renders`, asked());
   toast(`${job.file} is in the queue`);
   store.tell("show", "render");

@@ -19,6 +19,8 @@ class Store extends EventTarget {
   draft = null;
   /** @type {import("./types.js").Rule[]} rules whose curves are drawn */
   drawn = [];
+  /** @type {Set<Promise<void>>} values that the server is asked about before they are taken */
+  checks = new Set();
   saving = 0;
   _newest = 0; // revision that was heard of
   /** @type {Promise<any>} */
@@ -111,9 +113,23 @@ class Store extends EventTarget {
     return this.commit((revision) => call("PATCH", this.path, { revision, gesture, ...values }));
   }
 
-  /** @param {import("./types.js").Block[]} blocks @param {string} [gesture] */
-  lay(blocks, gesture = "") {
-    return this.change({ blocks: blocks.map(({ place, ...block }) => block) }, gesture);
+  /**
+   * Changes the blocks as they are when it is this change's turn: what was typed a moment before is among them.
+   * @param {(blocks: import("./types.js").Block[]) => import("./types.js").Block[]} make
+   * @param {string} [gesture]
+   */
+  lay(make, gesture = "") {
+    return this.commit((revision) => {
+      const blocks = make(this.project.blocks).map(({ place, ...block }) => block);
+      return call("PATCH", this.path, { revision, gesture, blocks });
+    });
+  }
+
+  /** Waits until the project has everything that was typed before. */
+  async settled() {
+    await Promise.all(this.checks);
+    this.tell("flush");
+    await this._last;
   }
 
   /** @param {Record<string, any>} correction */
