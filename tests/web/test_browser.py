@@ -23,7 +23,7 @@ from tests.web.browser import DESKTOP, PATIENCE_MS, PHONE, Served, now_s, open_b
 from tests.web.conftest import make_known
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Page, Request, Route
 
 pytestmark = pytest.mark.browser
 
@@ -627,7 +627,17 @@ def test_a_change_is_seen_that_was_made_before_the_tab_could_hear_of_it(served: 
 def test_a_change_is_seen_that_was_made_while_one_of_ones_own_failed(served: Served, window: Open) -> None:
     """The tab hears of it while it waits for its own answer, and none comes."""
     in_known(served)
-    one, two = window("project=known"), window("project=known")
+    one, two = window("project=known"), window()
+    read: list[Request] = []
+    two.on(
+        "requestfinished",
+        lambda request: read.append(request) if request.url.endswith("/api/projects/known") else None,
+    )
+    two.goto(one.url)
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while len(read) < 2:  # as it opens, and once it hears the server
+        assert time.monotonic() < deadline
+        two.wait_for_timeout(50)
     held: list[Route] = []
     two.route(
         "**/api/projects/known",
