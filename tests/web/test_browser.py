@@ -473,6 +473,50 @@ def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open)
     assert page.input_value("[data-name=prompt-1]") == "a silver moon"
 
 
+def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: Open) -> None:
+    """It is deleted although its new place is not known yet; then the space bar plays, and deletes nothing."""
+    in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    awaited: list[Route] = []
+    page.route(
+        "**/projects/known",
+        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
+    )
+    page.focus(".block >> nth=2")
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
+    awaited[0].continue_()
+    until(page, "project.blocks.length === 2 && store.saving === 0")
+    assert [block["prompt"] for block in project_of(page)["blocks"]] == ["a red sea", "a blue wood"]
+    page.keyboard.press("Control+z")
+    until(page, "project.blocks.length === 3")
+    page.click("#tab-prompts")
+    page.click(".card >> nth=1 >> textarea")
+    page.click(".card >> nth=1 >> text=Delete")
+    until(page, "project.blocks.length === 2 && store.saving === 0")
+    page.wait_for_timeout(100)
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    assert len(project_of(page)["blocks"]) == 2
+
+
+def test_blocks_are_not_laid_over_a_mistake(served: Served, window: Open) -> None:
+    """A block that was held while the text got a mistake would take the whole text with it."""
+    folder = in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    page.click("#as-text")
+    page.fill("#script", "a red sea\n@bar 999 nowhere")
+    until(page, "project.blocks.length === 0")
+    done = page.evaluate("async () => (await import('/static/js/store.js')).store.lay((blocks) => blocks)")
+    assert done is False
+    page.wait_for_selector(".toast.bad >> text=mistake")
+    assert "a red sea" in (folder / "prompts.txt").read_text()
+
+
 def test_a_render_has_what_was_typed_last(served: Served, window: Open) -> None:
     """Render is clicked from the field itself, whose text the project does not have yet."""
     in_known(served)

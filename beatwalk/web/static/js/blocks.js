@@ -71,7 +71,8 @@ function press(down, element, index) {
   const follow = (move) => {
     element.classList.add("dragging");
     const by = ((move.clientX - down.clientX) / view.width) * view.span;
-    draft = retimed(store.project.blocks, moved(original, index, by, edge));
+    const now = store.project.blocks; // with what was typed meanwhile, unless there are more or fewer
+    draft = retimed(now.length === original.length ? now : original, moved(original, index, by, edge));
     drawBlocks();
   };
   drag(element, down, DRAG_PX, follow, async (up) => {
@@ -152,12 +153,13 @@ export function setBlock(index, values, gesture = "") {
 
 /** @param {number} index */
 export function deleteBlock(index) {
-  const { time_s } = store.project.blocks[index];
-  if (store.project.blocks.length < 2) return toast("A video needs at least one prompt", true);
+  const { length, [index]: gone } = store.project.blocks;
+  if (length < 2) return toast("A video needs at least one prompt", true);
   store.select(Math.max(0, index - 1));
   return store.lay((blocks) => {
-    const rest = blocks.filter((block) => block.time_s !== time_s);
-    if (!rest.length) return blocks;
+    // It may have been moved since, or be gone already.
+    const rest = blocks.filter((block, at) => (blocks.length === length ? at !== index : block.time_s !== gone.time_s));
+    if (!rest.length || rest.length === blocks.length) return blocks;
     return [{ ...rest[0], time_s: 0 }, ...rest.slice(1)];
   });
 }

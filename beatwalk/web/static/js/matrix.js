@@ -248,6 +248,7 @@ function ruleRow(target, rule, index) {
   const set = (values) => put(target, made(values));
   const remove = async () => {
     await Promise.all(store.checks); // they know rules by their place
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur(); // else the next rule's button would have the focus
     put(target, { ...modulated(target), rules: modulated(target).rules.filter((_, at) => at !== index) });
   };
   const newest = () => modulated(target).rules[index] ?? rule;

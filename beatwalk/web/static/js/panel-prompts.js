@@ -121,7 +121,7 @@ function more(block, index) {
     ),
     block.image && labelled("How much the model may repaint it", h("input", { type: "range", "data-name": `strength-${index}`, min: 0, max: 1, step: 0.05, value: block.strength ?? 0.6, onchange: (/** @type {any} */ event) => setBlock(index, { strength: Number(event.target.value) }) })),
     labelled("Keep out of the picture", h("input", { type: "text", value: block.negative ?? "", "data-name": `negative-${index}`, placeholder: "text, watermark", onchange: (/** @type {any} */ event) => setBlock(index, { negative: event.target.value.trim() || null }) })),
-    h("div", { class: "row" }, button("Split at playhead", splitBlock, { "data-name": "split" }), button("Duplicate", () => duplicateBlock(index), { "data-name": "duplicate" }), button("Delete", () => deleteBlock(index), { "data-name": "delete" })),
+    h("div", { class: "row" }, button("Split at playhead", splitBlock, { "data-name": `split-${index}` }), button("Duplicate", () => duplicateBlock(index), { "data-name": `duplicate-${index}` }), button("Delete", () => deleteBlock(index))),
   );
 }
 

@@ -114,14 +114,17 @@ class Store extends EventTarget {
   }
 
   /**
-   * Changes the blocks as they are when it is this change's turn: what was typed a moment before is among them.
+   * Changes the blocks as they are when it is this change's turn: what was typed a moment before is among them. There is
+   * no change where `make` gives them back.
    * @param {(blocks: import("./types.js").Block[]) => import("./types.js").Block[]} make
    * @param {string} [gesture]
    */
   lay(make, gesture = "") {
-    return this.commit((revision) => {
-      const blocks = make(this.project.blocks).map(({ place, ...block }) => block);
-      return call("PATCH", this.path, { revision, gesture, blocks });
+    return this.commit(async (revision) => {
+      if (!this.project.blocks.length) throw new Error("the prompts have a mistake; put their text right first");
+      const made = make(this.project.blocks);
+      if (made === this.project.blocks) return this.project;
+      return call("PATCH", this.path, { revision, gesture, blocks: made.map(({ place, ...block }) => block) });
     });
   }
 
