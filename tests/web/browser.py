@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 ARGUMENTS = ["--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--mute-audio"]
 PATIENCE_MS = 120_000
+Open = Callable[..., "Page"]
 
 
 def chromium() -> str:
@@ -134,3 +136,22 @@ def project_of(page: Page) -> dict[str, Any]:
     """The project as the page knows it."""
     found: dict[str, Any] = page.evaluate("async () => (await import('/static/js/store.js')).store.project")
     return found
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait until something is true of the `store`, in JavaScript, or of `project`, what the page knows of it."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    # wait_for_function would take the promise that an import needs for true.
+    asked = (
+        "async () => { const { store } = await import('/static/js/store.js'); const { project } = store; "
+        f"return {condition}; }}"
+    )
+    while page.evaluate(asked) is not True:
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
+
+
+def typed(page: Page, field: str, text: str) -> None:
+    """Type into a field and leave it, which is when it is read."""
+    page.fill(field, text)
+    page.keyboard.press("Tab")

@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
+    from playwright.sync_api import Browser, Page
 
 from beatwalk.core import file_sha256, write_json
 from beatwalk.listen import write_analysis
@@ -19,6 +20,7 @@ from beatwalk.models import ModelKeeper
 from beatwalk.models.fake import FakeGenerator
 from tests.helpers import known_analysis
 from tests.songs import click_song
+from tests.web.browser import Open, Served, open_browser, watched
 
 TOKEN = "the-token-of-the-tests"
 HERE = "http://127.0.0.1:8000"
@@ -102,3 +104,45 @@ def known(tmp_path: Path) -> Iterator[TestClient]:
     make_known(tmp_path / "projects")
     with client_of(tmp_path) as client:
         yield client
+
+
+PROMPTS = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n"
+
+
+def in_known(served: Served, prompts: str = PROMPTS, size: str = "64x64") -> Path:
+    """Start the server with the project `known`, small enough to be rendered in seconds."""
+    folder = make_known(served.root, prompts)
+    (folder / "preset.toml").write_text(f'[video]\nfps = 8\nsize = "{size}"\n')
+    served.start()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a file."""
+    yield from open_browser()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A server that is not started yet."""
+    served = Served(tmp_path / "projects", tmp_path / "state")
+    yield served
+    served.kill()
+
+
+@pytest.fixture
+def window(browser: Browser, served: Served) -> Iterator[Open]:
+    """Opens windows; afterwards no console has complained, and nothing was asked of another machine."""
+    problems: list[str] = []
+    pages: list[Page] = []
+
+    def opened(where: str = "", **options: Any) -> Page:
+        pages.append(watched(browser, served, problems, **options))
+        pages[-1].goto(served.address.replace("/?", f"/?{where}&") if where else served.address)
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        page.context.close()
+    assert problems == []

@@ -6,10 +6,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,99 +18,33 @@ from beatwalk.listen import write_analysis
 from tests.helpers import known_analysis
 from tests.processes import ROOT
 from tests.songs import click_song
-from tests.web.browser import DESKTOP, PATIENCE_MS, PHONE, Served, now_s, open_browser, position, project_of, watched
-from tests.web.conftest import make_known
+from tests.web.browser import (
+    DESKTOP,
+    PATIENCE_MS,
+    PHONE,
+    Open,
+    Served,
+    now_s,
+    position,
+    project_of,
+    typed,
+    until,
+)
+from tests.web.conftest import in_known, make_known
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Request, Route
+    from playwright.sync_api import Page, Request, Route
 
 pytestmark = pytest.mark.browser
 
 SHOTS = ROOT / "build" / "screenshots"
 AXE = ROOT / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
-Open = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for this file."""
-    yield from open_browser()
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """A server that is not started yet."""
-    served = Served(tmp_path / "projects", tmp_path / "state")
-    yield served
-    served.kill()
-
-
-@pytest.fixture
-def window(browser: Browser, served: Served) -> Iterator[Open]:
-    """Opens windows; afterwards no console has complained, and nothing was asked of another machine."""
-    problems: list[str] = []
-    pages: list[Page] = []
-
-    def opened(where: str = "", **options: Any) -> Page:
-        pages.append(watched(browser, served, problems, **options))
-        pages[-1].goto(served.address.replace("/?", f"/?{where}&") if where else served.address)
-        return pages[-1]
-
-    yield opened
-    for page in pages:
-        page.context.close()
-    assert problems == []
 
 
 def shot(page: Page, name: str) -> None:
     """Keep a picture of the page."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait until something is true of the `store`, in JavaScript, or of `project`, what the page knows of it."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    # wait_for_function would take the promise that an import needs for true.
-    asked = (
-        "async () => { const { store } = await import('/static/js/store.js'); const { project } = store; "
-        f"return {condition}; }}"
-    )
-    while page.evaluate(asked) is not True:
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
-
-
-def typed(page: Page, field: str, text: str) -> None:
-    """Type into a field and leave it, which is when it is read."""
-    page.fill(field, text)
-    page.keyboard.press("Tab")
-
-
-def held_back(page: Page) -> Callable[[int], Route]:
-    """Hold back what the server is asked about settings; the function waits for question number `n`, from 0."""
-    asked: list[Route] = []
-    page.route("**/settings/check", lambda route: asked.append(route))
-
-    def question(n: int) -> Route:
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while len(asked) <= n:
-            assert time.monotonic() < deadline, f"{len(asked)} questions were asked"
-            page.wait_for_timeout(20)
-        return asked[n]
-
-    return question
-
-
-PROMPTS = "a red sea\n@bar 5 a blue wood\n@bar 8 a green hill\n"
-
-
-def in_known(served: Served, prompts: str = PROMPTS, size: str = "64x64") -> Path:
-    """Start the server with the project `known`, small enough to be rendered in seconds."""
-    folder = make_known(served.root, prompts)
-    (folder / "preset.toml").write_text(f'[video]\nfps = 8\nsize = "{size}"\n')
-    served.start()
-    return folder
 
 
 def test_a_dropped_song_becomes_a_video(served: Served, window: Open, tmp_path: Path) -> None:
@@ -297,276 +230,6 @@ def test_a_look_is_chosen_and_changed(served: Served, window: Open) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     until(page, "project.settings.walk.speed.level > 0.05")
-
-
-def test_a_refusal_is_shown_however_late_it_comes(served: Served, window: Open) -> None:
-    """Rows are drawn again while an answer is awaited: a field keeps its text, and says what is wrong with it."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.click("[data-name='add-camera.pan_x']")
-    until(page, "project.settings.camera.pan_x.rules.length === 1")
-    rule, attack = "project.settings.camera.pan_x.rules[0]", "[data-name='Pan x 1 attack ms']"
-    question = held_back(page)
-    typed(page, attack, "99999")
-    typed(page, "[data-name='Pan x 1 release ms']", "100")
-    question(1).continue_()
-    until(page, f"{rule}.release_ms === 100")
-    assert page.input_value(attack) == "99999"
-    # The next answer comes while somebody types: nothing is drawn again until they leave the field.
-    page.fill("[data-name='Pan x base']", "0.25")
-    question(0).continue_()
-    page.wait_for_timeout(300)
-    assert page.input_value("[data-name='Pan x base']") == "0.25"
-    page.keyboard.press("Tab")
-    page.wait_for_selector("text=expected a number of at most 10000, found 99999")
-    assert page.get_attribute(attack, "aria-invalid") == "true"
-    question(2).continue_()
-    until(page, "project.settings.camera.pan_x.level === 0.25")
-    assert page.input_value(attack) == "99999"
-
-
-def test_of_two_answers_the_later_text_counts(served: Served, window: Open) -> None:
-    """Answers come in any order. What was right before a mistake is kept, and the mistake is told of."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.click("[data-name='add-camera.pan_x']")
-    until(page, "project.settings.camera.pan_x.rules.length === 1")
-    rule, attack = "project.settings.camera.pan_x.rules[0]", "[data-name='Pan x 1 attack ms']"
-    question = held_back(page)
-    typed(page, attack, "40")
-    typed(page, attack, "50")
-    question(1).continue_()
-    until(page, f"{rule}.attack_ms === 50")
-    with page.expect_response("**/settings/check"):
-        question(0).continue_()
-    page.wait_for_timeout(100)
-    assert page.input_value(attack) == "50"
-    until(page, f"{rule}.attack_ms === 50")
-    page.fill(attack, "60")
-    page.keyboard.press("Enter")  # the focus stays
-    question(2)
-    page.fill(attack, "99999")
-    question(2).continue_()
-    until(page, f"{rule}.attack_ms === 60")
-    page.keyboard.press("Tab")
-    question(3).continue_()
-    page.wait_for_selector("text=expected a number of at most 10000, found 99999")
-    assert page.input_value(attack) == "99999"
-
-
-def test_a_hand_is_quicker_than_an_answer(served: Served, window: Open) -> None:
-    """Rows that are drawn again take no selected number, no open choice and no pressed button out of a hand."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.click("[data-name='add-camera.pan_x']")
-    until(page, "project.settings.camera.pan_x.rules.length === 1")
-    rule, attack = "project.settings.camera.pan_x.rules[0]", "[data-name='Pan x 1 attack ms']"
-    question = held_back(page)
-    typed(page, attack, "40")  # Tab selects the number in the next field
-    question(0).continue_()
-    until(page, f"{rule}.attack_ms === 40")
-    page.keyboard.type("90")
-    page.keyboard.press("Tab")
-    question(1).continue_()
-    until(page, f"{rule}.release_ms === 90")
-    page.fill(attack, "50")
-    page.hover("[data-name='Pan x 1 curve']")
-    choice = page.query_selector("[data-name='Pan x 1 curve']")
-    assert choice is not None
-    opened_s = time.monotonic()
-    page.mouse.down()
-    page.mouse.up()
-    question(2).continue_()
-    until(page, f"{rule}.attack_ms === 50")
-    # A choice that nobody touches for ten seconds is taken to be closed.
-    assert choice.evaluate("choice => choice.isConnected") or time.monotonic() - opened_s > 9
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    until(page, f"{rule}.curve !== 'linear'")
-    page.fill(attack, "60")
-    page.hover("[aria-label='Remove beat from Pan x']")
-    page.mouse.down()
-    question(3).continue_()
-    until(page, f"{rule}.attack_ms === 60")
-    page.mouse.up()
-    until(page, "project.settings.camera.pan_x.rules.length === 0")
-    page.wait_for_selector("[data-name='add-camera.pan_x']")
-
-
-def test_a_slider_that_comes_back_lets_the_look_be_drawn(served: Served, window: Open) -> None:
-    """Some browsers tell of no change then; the panel would stand still."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.wait_for_selector("[data-name=pace]")
-    page.eval_on_selector(
-        "[data-name=pace]", "one => ['input', 'pointerup'].forEach((name) => one.dispatchEvent(new Event(name)))"
-    )
-    page.click("[data-name='add-camera.pan_x']")
-    page.wait_for_selector("[data-name='Pan x 1 attack ms']")
-
-
-def test_a_script_that_is_left_early_keeps_its_last_words(served: Served, window: Open) -> None:
-    """The answer to what was typed first comes when more was typed, and does not take that back."""
-    folder = in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#as-text")
-    awaited: list[Route] = []
-    page.route(
-        "**/projects/known",
-        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
-    )
-    with page.expect_request(lambda request: request.method == "PATCH"):
-        page.fill("#script", "a red sea")
-    page.focus("#script")
-    page.keyboard.press("End")
-    page.keyboard.type(" at night")
-    awaited[0].continue_()
-    page.click("#tab-look")
-    until(page, "project.prompts.trim() === 'a red sea at night'")
-    assert page.input_value("#script").strip() == "a red sea at night"
-    assert (folder / "prompts.txt").read_text().strip() == "a red sea at night"
-
-
-def test_a_drag_keeps_what_was_typed_before_it(served: Served, window: Open) -> None:
-    """A block is pressed while its text is still being typed; when it is let go it has a new place and the text."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-prompts")
-    before = page.evaluate("document.querySelectorAll('.block')[1].getBoundingClientRect().x")
-    page.fill("[data-name=prompt-1]", "a silver moon")
-    box = page.locator(".block >> nth=1").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 30, box["y"] + 20)
-    page.mouse.down()
-    until(page, "project.blocks[1].prompt === 'a silver moon'")
-    page.mouse.move(box["x"] + 130, box["y"] + 20, steps=6)
-    page.mouse.up()
-    page.wait_for_function(f"document.querySelectorAll('.block')[1].getBoundingClientRect().x > {before} + 50")
-    page.wait_for_function("!document.querySelector('.block.dragging')")
-    until(page, "project.blocks[1].time_s > 8.5")
-    assert project_of(page)["blocks"][1]["prompt"] == "a silver moon"
-
-
-def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open) -> None:
-    """Its text stays where it was typed."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-prompts")
-    typed(page, "[data-name=prompt-1]", "a silver moon #neon")
-    page.wait_for_selector(".toast.bad")
-    page.wait_for_timeout(100)
-    assert page.input_value("[data-name=prompt-1]") == "a silver moon #neon"
-    assert project_of(page)["blocks"][1]["prompt"] == "a blue wood"
-    typed(page, "[data-name=prompt-1]", "a silver moon")
-    until(page, "project.blocks[1].prompt === 'a silver moon'")
-    assert page.input_value("[data-name=prompt-1]") == "a silver moon"
-
-
-def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: Open) -> None:
-    """It is deleted although its new place is not known yet; then the space bar plays, and deletes nothing."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    awaited: list[Route] = []
-    page.route(
-        "**/projects/known",
-        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
-    )
-    page.focus(".block >> nth=2")
-    with page.expect_request(lambda request: request.method == "PATCH"):
-        page.keyboard.press("ArrowRight")
-    page.keyboard.press("Delete")
-    page.keyboard.press("Delete")
-    awaited[0].continue_()
-    until(page, "project.blocks.length === 2 && store.saving === 0")
-    assert [block["prompt"] for block in project_of(page)["blocks"]] == ["a red sea", "a blue wood"]
-    page.keyboard.press("Control+z")
-    until(page, "project.blocks.length === 3")
-    page.click("#tab-prompts")
-    page.click(".card >> nth=1 >> textarea")
-    page.click(".card >> nth=1 >> text=Delete")
-    until(page, "project.blocks.length === 2 && store.saving === 0")
-    page.wait_for_timeout(100)
-    page.keyboard.press("Space")
-    page.wait_for_timeout(300)
-    assert len(project_of(page)["blocks"]) == 2
-
-
-def test_blocks_are_not_laid_over_a_mistake(served: Served, window: Open) -> None:
-    """A block that was held while the text got a mistake would take the whole text with it."""
-    folder = in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#as-text")
-    page.fill("#script", "a red sea\n@bar 999 nowhere")
-    until(page, "project.blocks.length === 0")
-    done = page.evaluate("async () => (await import('/static/js/store.js')).store.lay((blocks) => blocks)")
-    assert done is False
-    page.wait_for_selector(".toast.bad >> text=mistake")
-    assert "a red sea" in (folder / "prompts.txt").read_text()
-
-
-def test_a_render_has_what_was_typed_last(served: Served, window: Open) -> None:
-    """Render is clicked from the field itself, whose text the project does not have yet."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.click("[data-name='add-camera.pan_x']")
-    until(page, "project.settings.camera.pan_x.rules.length === 1")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(f"{request.method} {request.url.rsplit('/', 1)[-1]}"))
-    question = held_back(page)
-    page.fill("[data-name='Pan x base']", "0.25")
-    with page.expect_request("**/renders"):
-        page.click("#render-now")
-        page.wait_for_timeout(100)
-        assert "POST renders" not in asked
-        question(0).continue_()
-    assert project_of(page)["settings"]["camera"]["pan_x"]["level"] == 0.25
-    assert asked.index("PATCH known") < asked.index("POST renders")
-
-
-def test_parts_of_a_spring_are_typed_one_after_the_other(served: Served, window: Open) -> None:
-    """The second is typed before the first is taken, and does not take it back."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
-    page.click("#tab-look")
-    page.click("[data-name='add-camera.pan_x']")
-    until(page, "project.settings.camera.pan_x.rules.length === 1")
-    spring = "project.settings.camera.pan_x.rules[0].smooth"
-    page.click("[data-name='Pan x 1 conditions']")
-    page.check("[data-name='Pan x 1 smooth']")
-    until(page, f"{spring}?.hz === 1")
-    question = held_back(page)
-    typed(page, "[data-name='Pan x 1 hz']", "2")
-    page.keyboard.type("0.5")
-    question(0).continue_()
-    until(page, f"{spring}.hz === 2")
-    page.keyboard.press("Tab")
-    question(1).continue_()
-    until(page, f"{spring}.damping === 0.5")
-    assert project_of(page)["settings"]["camera"]["pan_x"]["rules"][0]["smooth"]["hz"] == 2
-    # The focus stays where it was when the answer draws the row again, and the space bar presses what has it.
-    typed(page, "[data-name='Pan x 1 amount']", "0.1")
-    assert page.evaluate("document.activeElement.dataset.name") == "Pan x 1 remove"
-    question(2).continue_()
-    until(page, "project.settings.camera.pan_x.rules[0].amount === 0.1")
-    page.wait_for_timeout(100)
-    page.keyboard.press("Space")
-    until(page, "project.settings.camera.pan_x.rules.length === 0")
 
 
 def _write_expressions(page: Page) -> None:

@@ -158,7 +158,7 @@ function entry(target, name, more, made) {
   const asked = async () => {
     /** @type {Entered} */
     const typed = { value: ahead.has(name) ? UNDRAWN : more.value, text: field.value.trim(), why: "" };
-    const number = (questions += 1);
+    const question = (questions += 1);
     entered.set(name, typed);
     const error = await call("POST", `${store.path}/settings/check`, { settings: changed({}, target.path, made(typed.text)) }).catch((one) => one);
     if (error instanceof Error) typed.why = reason(error).replace(WHERE, "");
@@ -167,8 +167,8 @@ function entry(target, name, more, made) {
       field.setAttribute("aria-invalid", String(Boolean(typed.why)));
       showText(problem, typed.why);
     }
-    if (!typed.why && (newestTaken.get(name) ?? 0) < number) {
-      newestTaken.set(name, number);
+    if (!typed.why && (newestTaken.get(name) ?? 0) < question) {
+      newestTaken.set(name, question);
       ahead.add(name);
       if (newest === typed) entered.delete(name);
       else if (newest) newest.value = UNDRAWN;
