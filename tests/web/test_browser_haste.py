@@ -204,6 +204,26 @@ def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open)
     assert page.input_value("[data-name=prompt-1]") == "a silver moon"
 
 
+def test_a_prompt_that_is_refused_on_the_timeline_can_be_put_right(served: Served, window: Open) -> None:
+    """Its text is there when the block is opened again, and in the list of prompts; the old prompt ends it."""
+    in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    for text, bad in (("a silver moon #neon", True), ("a blue wood", False)):
+        page.dblclick(".block >> nth=1")
+        page.fill(".block-editor", text)
+        page.keyboard.press("Enter")
+        if bad:
+            page.wait_for_selector(".toast.bad")
+        page.wait_for_timeout(100)
+        page.dblclick(".block >> nth=1")
+        assert page.input_value(".block-editor") == text
+        page.keyboard.press("Escape")
+        page.click("#tab-prompts")
+        assert page.input_value("[data-name=prompt-1]") == text
+        assert project_of(page)["blocks"][1]["prompt"] == "a blue wood"
+
+
 def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: Open) -> None:
     """It is deleted although its new place is not known yet; then the space bar plays, and deletes nothing."""
     in_known(served)

@@ -15,6 +15,8 @@ const LEAST_S = 0.2; // of a block
 const DRAG_PX = 3;
 /** @type {Block[]|null} while a pointer moves them */
 let draft = null;
+/** @type {Map<string, {prompt: string, text: string}>} prompts that were typed over and stay, and the text that was refused, by project and block */
+const refused = new Map();
 
 /** @returns {Block[]} */
 const shown = () => draft ?? store.project?.blocks ?? [];
@@ -137,13 +139,28 @@ function key(event, index) {
 export function editBlock(index) {
   const block = store.project.blocks[index];
   const lane = $("blocks");
-  const editor = h("textarea", { class: "block-editor", value: block.prompt, "aria-label": `Prompt ${index + 1}`, maxLength: 3500 });
+  const editor = h("textarea", { class: "block-editor", value: promptOf(block, index), "aria-label": `Prompt ${index + 1}`, maxLength: 3500 });
   editor.style.left = `${Math.min(Math.max(8, view.x(block.time_s) + 4), Math.max(8, lane.clientWidth - 308))}px`;
   lane.append(editor);
   typeInPlace(editor, async (text) => {
-    if (text && text !== block.prompt) await setBlock(index, { prompt: text });
+    if (text) await setPrompt(index, text);
     /** @type {HTMLElement} */ (lane.querySelectorAll(".block")[index])?.focus();
   });
+}
+
+/** A block's prompt as its fields show it: what was typed last, even where it was refused. @param {Block} block @param {number} index */
+export function promptOf(block, index) {
+  const one = refused.get(`${store.project.id} ${index}`);
+  return one?.prompt === block.prompt ? one.text : block.prompt;
+}
+
+/** Sets a block's prompt; a text that is refused stays in its fields, to be put right. @param {number} index @param {string} text */
+export async function setPrompt(index, text) {
+  const name = `${store.project.id} ${index}`;
+  const { prompt } = store.project.blocks[index];
+  refused.delete(name);
+  if (text !== prompt && !(await setBlock(index, { prompt: text }))) refused.set(name, { prompt, text });
+  store.tell("project"); // the fields show either
 }
 
 /** @param {number} index @param {Partial<Block>} values @param {string} [gesture] */

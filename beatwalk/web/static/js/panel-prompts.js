@@ -1,7 +1,7 @@
 // The prompts as a list: place, text, still; seeds to choose from; and the whole prompt file as text.
 
 import { upload } from "./api.js";
-import { deleteBlock, duplicateBlock, setBlock, splitBlock } from "./blocks.js";
+import { deleteBlock, duplicateBlock, promptOf, setBlock, setPrompt, splitBlock } from "./blocks.js";
 import { $, button, clock, h, labelled, paused, said, showText } from "./dom.js";
 import { drawing, redraw } from "./panel.js";
 import { player } from "./player.js";
@@ -14,8 +14,6 @@ const script = $("script");
 let asText = false;
 let unsent = ""; // the project that does not have all of the script yet
 let firstSeed = 1;
-/** @type {Map<number, {prompt: string, text: string}>} prompts that were typed over and stay, and the text that was refused, by block */
-const refused = new Map();
 
 const draw = drawing($("panel-prompts"), () => {
   const { project } = store;
@@ -51,16 +49,15 @@ function card(block, index) {
   const url = stillOf(block);
   const area = h("textarea", {
     rows: 1,
-    value: refused.get(index)?.prompt === block.prompt ? refused.get(index)?.text : block.prompt,
+    value: promptOf(block, index),
     "aria-label": `Prompt ${index + 1}`,
     "data-name": `prompt-${index}`,
     maxLength: 3500,
     onfocus: () => store.select(index),
     onchange: async (/** @type {any} */ event) => {
       const text = event.target.value.trim();
-      refused.delete(index);
-      if (text && !(await setBlock(index, { prompt: text }))) refused.set(index, { prompt: block.prompt, text });
-      if (!text || refused.has(index)) draw();
+      if (text) await setPrompt(index, text);
+      else draw();
     },
     onkeydown: (/** @type {any} */ event) => event.key === "Enter" && (event.preventDefault(), event.target.blur()),
   });
