@@ -28,6 +28,7 @@ from beatwalk.listen.grid import (
     with_meter_between,
     with_tempo_between,
 )
+from beatwalk.listen.level_network import TAPPED, load_level_networks, tapped
 from beatwalk.listen.librosa_import import import_librosa
 from beatwalk.listen.librosa_tracker import track_beats
 from beatwalk.listen.midi_file import DRUM_CHANNEL, MidiFile, MidiNote, read_midi
@@ -35,6 +36,7 @@ from beatwalk.listen.network import (
     EVENT_WEIGHTS,
     Activations,
     Network,
+    activations_of,
     between_frames,
     load_network,
     read_network,
@@ -42,6 +44,7 @@ from beatwalk.listen.network import (
 )
 from beatwalk.listen.onsets import find_onsets
 from beatwalk.listen.peaks import find_maxima
+from beatwalk.listen.repeats import N_SIGNALS, PERIODS_S, REPEAT_INPUTS, extract_repeats, with_multiples
 from beatwalk.listen.retrack import tracked_again
 from beatwalk.listen.source_files import LYRICS, HeardFiles, check_part, files_of, hear_files, lyrics_of, parts_of
 from beatwalk.listen.store import (
@@ -72,7 +75,11 @@ __all__ = [
     "MIN_TAPS",
     "NETWORK_BANDS",
     "NETWORK_INPUTS",
+    "N_SIGNALS",
+    "PERIODS_S",
+    "REPEAT_INPUTS",
     "ROW_INPUTS",
+    "TAPPED",
     "TRACKERS",
     "Activations",
     "BeatGrid",
@@ -89,6 +96,7 @@ __all__ = [
     "PathLike",
     "Pulse",
     "Rhythm",
+    "activations_of",
     "analysis_for",
     "analysis_from_json",
     "analysis_to_json",
@@ -100,6 +108,7 @@ __all__ = [
     "correct",
     "drum_strokes",
     "extract_features",
+    "extract_repeats",
     "extract_rows",
     "files_of",
     "find_maxima",
@@ -112,6 +121,7 @@ __all__ = [
     "import_librosa",
     "levelled",
     "load_bar_networks",
+    "load_level_networks",
     "load_network",
     "lyrics_of",
     "octave_changes",
@@ -129,12 +139,14 @@ __all__ = [
     "spliced",
     "stored_analysis",
     "stored_path",
+    "tapped",
     "track_beats",
     "track_rhythm",
     "tracked_again",
     "with_bars",
     "with_beat_moved",
     "with_meter_between",
+    "with_multiples",
     "with_parts",
     "with_rhythm",
     "with_song",

@@ -111,7 +111,12 @@ def read_network(path: str) -> Network:
 
 def run_network(features: Features, network: Network | None = None) -> Activations:
     """Compute the activations of a song, with the network that ships inside unless another one is given."""
-    logits = (network or load_network())(features.network_input)
+    return activations_of(features.network_input, network)
+
+
+def activations_of(network_input: NDArray[np.floating[Any]], network: Network | None = None) -> Activations:
+    """Compute what `run_network` does of `Features.network_input` alone."""
+    logits = (network or load_network())(network_input)
     odds = logits - np.log(np.array(EVENT_WEIGHTS, np.float32))
     beat, downbeat = np.ascontiguousarray(odds[:, :_N_BEAT_HEADS].T)
     onset, *drums = np.ascontiguousarray(between_frames(odds[:, _N_BEAT_HEADS:]).T)

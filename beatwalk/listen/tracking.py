@@ -23,6 +23,7 @@ from beatwalk.listen.bar_network import bar_odds
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
+from beatwalk.listen.level_network import level_odds, likelier_interval
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
 from beatwalk.listen.network import Activations, Network
 from beatwalk.listen.plausibility import steady
@@ -33,6 +34,7 @@ _MOST_ODDS = 4.0  # larger log odds are clipped
 _SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
 _METER_FACTORS = (1.0, 0.97)  # of the scores of paths in bars of four and three beats
 _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
+_STEADY = 1.5  # a song whose longest intervals are less than so many times its shortest has one tempo
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
 _FIXED_ODDS = 300.0  # of a beat that a person fixed: no path is worth missing one
@@ -129,9 +131,10 @@ def track_rhythm(
     decoding: Decoding = DECODING,
     other: Beats | None = None,
     bar_networks: Sequence[Network] = (),
+    level_networks: Sequence[Network] = (),
 ) -> Rhythm:
     """Find the likeliest beats and bars; the parameters are those of `find_pulse`."""
-    return with_bars(find_pulse(features, activations, hint, decoding, other, bar_networks), decoding)
+    return with_bars(find_pulse(features, activations, hint, decoding, other, bar_networks, level_networks), decoding)
 
 
 def find_pulse(
@@ -141,6 +144,7 @@ def find_pulse(
     decoding: Decoding = DECODING,
     other: Beats | None = None,
     bar_networks: Sequence[Network] = (),
+    level_networks: Sequence[Network] = (),
 ) -> Pulse:
     """Find the likeliest beats.
 
@@ -148,7 +152,7 @@ def find_pulse(
     ----------
     other
         Beats of the tracker without a network, where they are known already, or others that have a vote.
-    bar_networks
+    bar_networks, level_networks
         Those that ship inside unless some are given.
     """
     hint = hint or Hint()
@@ -161,7 +165,10 @@ def find_pulse(
     _fix(joint, fixed_s)
     bonus = _HINTED_PULSE_BONUS if hint else decoding.pulse_bonus
     tempi = hint.tempi(decoding)
-    path = best_path(joint, downbeat_odds, dict(zip(METERS, _METER_FACTORS, strict=True)), tempi, bonus, decoding)
+    meters = dict(zip(METERS, _METER_FACTORS, strict=True))
+    path = best_path(joint, downbeat_odds, meters, tempi, bonus, decoding)
+    if not hint and (likelier := _likelier_tempi(features, activations, path.frames, decoding, level_networks)):
+        path = best_path(joint, downbeat_odds, meters, likelier, bonus, decoding)
     # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
     certain = bool(hint) or _is_sure(odds[path.frames]) or len((other or track_beats(features)).times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
@@ -235,6 +242,30 @@ def _fix(joint: Float32, fixed_s: Float) -> None:
 def _fixed_frames(fixed_s: Float, n: int) -> NDArray[np.int64]:
     """The frame of each fixed beat, of `n`."""
     return np.clip(np.rint(fixed_s * FRAME_RATE_HZ).astype(np.int64), 0, n - 1)
+
+
+def _likelier_tempi(
+    features: Features,
+    activations: Activations,
+    frames: NDArray[np.int64],
+    decoding: Decoding,
+    networks: Sequence[Network],
+) -> Tempi | None:
+    """The tempi of another level of the metre than that of a path, where listeners would rather tap there.
+
+    Of a song whose tempo changes there are none: what repeats in all of it is the mean of its parts.
+    """
+    if len(frames) < MIN_BEATS:
+        return None
+    low, usual, high = (float(interval) for interval in np.quantile(np.diff(frames), (0.05, 0.5, 0.95)))
+    if high > _STEADY * low or (likely := level_odds(features, activations, networks)) is None:
+        return None
+    interval_s = usual / FRAME_RATE_HZ
+    level = likelier_interval(likely, interval_s, decoding.level_odds) / interval_s
+    if level == 1:
+        return None
+    slowest, fastest = (60 * FRAME_RATE_HZ / (level * interval) for interval in (high * _ABOUT, low / _ABOUT))
+    return Tempi(low_bpm=slowest, high_bpm=fastest, centre_bpm=60 / (level * interval_s))
 
 
 def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:

@@ -14,10 +14,11 @@ from beatwalk.training import store
 from beatwalk.training.ears.bars import variations
 from beatwalk.training.ears.bars.__main__ import main
 from beatwalk.training.ears.bars.examples import Example, examples_of, gather, read_example
-from beatwalk.training.ears.bars.net import SHAPES, BarNet, loss_of
-from beatwalk.training.ears.bars.train import Examples, Job, draw_batch
+from beatwalk.training.ears.bars.net import SHAPES, loss_of
+from beatwalk.training.ears.bars.train import Examples, draw_batch
 from beatwalk.training.ears.bars.variations import in_other_bars, recoloured, slipped, together
 from beatwalk.training.ears.clips import NOTHING, Clip, write_clip
+from beatwalk.training.ears.rows import RowNet
 
 
 def song(metre: int = 4, bars: int = 12, genre: str = "song") -> Example:
@@ -195,8 +196,7 @@ def test_a_batch_is_heard_where_there_are_beats(tmp_path: Path, monkeypatch: pyt
         example = song(bars=6 + 10 * number)
         np.savez(tmp_path / f"{number:05d}.npz", rows=example.rows, begins=example.begins, genre=example.genre)
     examples = Examples(tmp_path)
-    job = Job(work=tmp_path, minutes=0, batch=32, beats=64)
-    rows, begins, heard = draw_batch(np.random.default_rng(0), examples, job)
+    rows, begins, heard = draw_batch(np.random.default_rng(0), examples, 32, 64)
     lengths = heard.sum(dim=1)
     assert lengths.min() >= 16
     assert lengths.max() <= 64
@@ -215,7 +215,7 @@ def test_a_batch_is_heard_where_there_are_beats(tmp_path: Path, monkeypatch: pyt
 def test_what_is_not_heard_changes_nothing() -> None:
     """A stretch and nothing after it have the logits of the stretch alone."""
     torch.manual_seed(0)
-    net = BarNet(SHAPES["toy"]).eval()
+    net = RowNet(ROW_INPUTS, SHAPES["toy"]).eval()
     for block in net.blocks:
         torch.nn.init.normal_(block.mix.bias)  # type: ignore[union-attr, arg-type]
     rows, heard = torch.rand(1, 40, ROW_INPUTS), torch.ones(1, 40, dtype=torch.bool)
@@ -240,7 +240,7 @@ def test_the_recipe_of_bars_from_end_to_end(tmp_path: Path) -> None:
     state = store.load(tmp_path / "bars.pt")
     assert state is not None
     assert state["step"] == 60
-    net = BarNet(SHAPES["toy"]).eval()
+    net = RowNet(ROW_INPUTS, SHAPES["toy"]).eval()
     net.load_state_dict({name: tensor.half().float() for name, tensor in state["average"].items()})
     example = read_example(tmp_path / "bars" / "00031.npz")
     rows = levelled(example.rows)

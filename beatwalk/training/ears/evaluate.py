@@ -1,6 +1,6 @@
 """How well a network and the decoder hear the validation set.
 
-``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE] [--bar-network FILE]`` prints a table by
+``python -m beatwalk.training.ears.evaluate --set FOLDER [--network FILE]`` prints a table by
 kind of music, of several takes together where `--set` is given again.
 
 Conventions
@@ -179,13 +179,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", type=Path, action="append", required=True, help="folder that beatwalk.training.ears.validation made"
     )
     parser.add_argument("--network", type=read_network, help="weights. Default: those that ship inside")
-    parser.add_argument(
-        "--bar-network",
-        type=read_network,
-        action="append",
-        default=[],
-        help="may be given again. Default: those that ship inside",
-    )
+    for kind in ("bar", "level"):
+        parser.add_argument(
+            f"--{kind}-network",
+            type=read_network,
+            action="append",
+            default=[],
+            help="may be given again. Default: what ships inside",
+        )
     parser.add_argument("--every", type=int, default=1, help="listen to every Nth piece only")
 
 
@@ -196,7 +197,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pieces", action="store_true", help="print a line for each piece as well")
     args = parser.parse_args(argv)
     played = read_set(*args.set)[:: args.every]
-    scores = evaluate(played, args.network, partial(track_rhythm, bar_networks=args.bar_network))
+    decode = partial(track_rhythm, bar_networks=args.bar_network, level_networks=args.level_network)
+    scores = evaluate(played, args.network, decode)
     if args.pieces:
         for piece, score in zip(played, scores, strict=True):
             cells = "  ".join(f"{_cell(getattr(score, name)):>5}" for name in _names())

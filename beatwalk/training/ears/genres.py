@@ -102,7 +102,7 @@ GENRES: dict[str, Genre] = {
     "three": Genre((60, 200), (drums.groove, drums.backbeat, drums.waltz, drums.ride_swing), ("figure", "roots", "long", "syncopated"), ("figure", "strum", "oompah", "arpeggio", "beats", "pad"),
                    (*PIANOS, *GUITARS, *STRINGS, *ORGANS), meters=(3,), swing=(0.5, 0.66), loose=0.6, weight=2.4),
     "sketch": Genre((78, 190), (drums.pulse,), ("long", "long", "roots"), ("pad", "pad", "beats"), (*PIANOS, *PADS, *STRINGS, *ORGANS, *LEADS), (*BASSES, *SYNTH_BASSES),
-                    meters=(4, 4, 4, 3), loose=0.1, weight=1.5),
+                    meters=(4, 4, 4, 3), loose=0.1, weight=4.0),
     "bebop": Genre((170, 260), (drums.ride_swing,), ("walking", "walking", "two"), ("stabs", "beats", "figure"), PIANOS, (32, 33), (*REEDS, *BRASS, *PIANOS),
                    swing=(0.54, 0.64), loose=0.9, weight=1.0),
     "sonata": Genre((50, 160), (), ("long", "roots", "two"), ("alberti", "alberti", "beats", "eighths", "arpeggio"),

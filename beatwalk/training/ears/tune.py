@@ -1,6 +1,6 @@
 """The decoder's parameters, chosen on the validation set alone by a script.
 
-``python -m beatwalk.training.ears.tune --set FOLDER [--network FILE] [--bar-network FILE]`` looks at one parameter of
+``python -m beatwalk.training.ears.tune --set FOLDER [--network FILE]`` looks at one parameter of
 `Decoding` after the other, keeps the value that scores best, and goes round again until nothing changes. It prints
 every setting that it looked at, so that the card can say how many those were.
 
@@ -66,6 +66,7 @@ GRID: dict[str, tuple[Any, ...]] = {
     "high_bpm": (215.0, 250.0),
     "change": (0.018, 0.025, 0.035, 0.05),
     "jump_cost": (8.0, 14.0, 20.0),
+    "level_odds": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf),
 }
 
 
@@ -81,6 +82,7 @@ class Heeded:
     activations: Activations
     other: Beats  # of the tracker without a network
     bar_networks: Sequence[Network]
+    level_networks: Sequence[Network]
     pulses: dict[Decoding, Pulse]  # beats found before, by setting
 
     def rhythm(self, decoding: Decoding) -> Rhythm:
@@ -88,7 +90,13 @@ class Heeded:
         key = replace(decoding, **{name: getattr(DECODING, name) for name in BAR_FIELDS})
         if key not in self.pulses:
             self.pulses[key] = find_pulse(
-                self.features, self.activations, None, decoding, self.other, self.bar_networks
+                self.features,
+                self.activations,
+                None,
+                decoding,
+                self.other,
+                self.bar_networks,
+                self.level_networks,
             )
         return with_bars(self.pulses[key], decoding)
 
@@ -152,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     for piece in read_set(*args.set)[:: args.every]:
         features = features_of(piece)
         activations, other = run_network(features, args.network), track_beats(features)
-        songs.append(Heeded(piece, features, activations, other, args.bar_network, {}))
+        songs.append(Heeded(piece, features, activations, other, args.bar_network, args.level_network, {}))
     if not args.bars:
         print(f"least odds of onsets: {tune_onsets(songs)}")
     best, looked = tune(songs, rounds=args.rounds, names=BAR_FIELDS if args.bars else tuple(GRID))

@@ -1,46 +1,25 @@
-"""Training of the bar network: stretches of examples, half of them varied, and checkpoints."""
+"""Training of the bar network: stretches of examples, half of them varied."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from beatwalk.listen import ROW_INPUTS, levelled
-from beatwalk.training import store
-from beatwalk.training.ears.bars.examples import HALF, Example, read_example
-from beatwalk.training.ears.bars.net import SHAPES, BarNet, loss_of
+from beatwalk.listen import ROW_INPUTS, Network, levelled
+from beatwalk.training.ears.bars.examples import HALF, Example, gather, read_example
+from beatwalk.training.ears.bars.net import SHAPES, loss_of
 from beatwalk.training.ears.bars.variations import in_other_bars, recoloured, slipped, together
-from beatwalk.training.ears.export import listening
+from beatwalk.training.ears.rows import Job, Lesson, Recipe, RowNet
 from beatwalk.training.ears.train import KEPT_APART
-from beatwalk.training.optim import Average
-from beatwalk.training.optim import rate as rate_of
 
-CHECKPOINT_S = 120.0
-LOG_STEPS = 200
-_AVERAGE, _DECAY = 0.998, 0.02
-_WARM_STEPS, _HOLD = 100, 0.5
+BATCH = 24  # stretches
+MOST_BEATS = 96  # of a stretch
 _TOGETHER_SHARE, _OTHER_BARS_SHARE, _SLIPPED_SHARE = 0.4, 0.3, 0.07
 _HALVED_SHARE = 0.08
 _ALONE = ("clicks",)  # genres that never sound together with others
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What the training is told."""
-
-    work: Path  # holds bars/, bars.pt and bars.jsonl
-    minutes: float
-    seed: int = 0
-    shape: str = "full"
-    resume: bool = True
-    batch: int = 24
-    beats: int = 96  # of a stretch, at most
-    rate: float = 2e-3
-    steps: int | None = None  # stop after so many instead of minutes
 
 
 class Examples:
@@ -83,58 +62,26 @@ class Examples:
         return slipped(rng, example) if rng.random() < _SLIPPED_SHARE else example
 
 
-def train(job: Job) -> None:
-    """Train for `job.minutes` of wall time in all, counting those of the runs before where it resumes."""
-    torch.manual_seed(job.seed)
-    net = BarNet(SHAPES[job.shape])
-    average = Average(net, _AVERAGE)
-    optimiser = torch.optim.AdamW(net.parameters(), job.rate, weight_decay=_DECAY)
-    state = store.load(job.work / "bars.pt") if job.resume else None
-    step, spent_s = 0, 0.0
-    if state is not None:
-        net.load_state_dict(state["net"])
-        average.weights = state["average"]
-        optimiser.load_state_dict(state["optimiser"])
-        step, spent_s = int(state["step"]), float(state["spent_s"])
-    rng = np.random.default_rng([job.seed, step])
-    examples = Examples(job.work / "bars")
-    clock = store.Clock(job.minutes, spent_s)
-    log, total = job.work / "bars.jsonl", 0.0
+def lesson(job: Job) -> Lesson:
+    """What is learned from the examples in `job.work`."""
+    examples = Examples(job.work / RECIPE.name)
 
-    def save() -> None:
-        weights = {"net": net.state_dict(), "average": average.weights, "optimiser": optimiser.state_dict()}
-        store.save(job.work / "bars.pt", weights | {"step": step, "spent_s": clock.spent_s, "shape": job.shape})
-        store.log(log, step=step, minutes=clock.spent_s / 60, apart=measure(average, job.shape, examples.apart))
+    def loss(net: RowNet, rng: np.random.Generator) -> Tensor:
+        rows, begins, heard = draw_batch(rng, examples)
+        return loss_of(net(rows, heard), begins, heard)
 
-    while (share := step / job.steps if job.steps else clock.done) < 1:
-        rate = rate_of(step, share, job.rate, _WARM_STEPS, _HOLD)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        rows, begins, heard = draw_batch(rng, examples, job)
-        net.train()
-        loss = loss_of(net(rows, heard), begins, heard)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        average.update(net, step)
-        total += float(loss.detach())
-        if step % LOG_STEPS == 0:
-            store.log(log, step=step, minutes=clock.spent_s / 60, rate=rate, loss=total / LOG_STEPS)
-            total = 0.0
-        if clock.due("save", CHECKPOINT_S):
-            save()
-    save()
+    return Lesson(loss=loss, apart=lambda network: measure(network, examples.apart))
 
 
-def draw_batch(rng: np.random.Generator, examples: Examples, job: Job) -> tuple[Tensor, Tensor, Tensor]:
+def draw_batch(
+    rng: np.random.Generator, examples: Examples, size: int = BATCH, beats: int = MOST_BEATS
+) -> tuple[Tensor, Tensor, Tensor]:
     """Random stretches of random examples: rows, where bars begin, and which beats are heard at all."""
-    rows = np.zeros((job.batch, job.beats, ROW_INPUTS), np.float32)
+    rows = np.zeros((size, beats, ROW_INPUTS), np.float32)
     begins, heard = np.zeros(rows.shape[:2], np.float32), np.zeros(rows.shape[:2], np.bool_)
-    for i in range(job.batch):
+    for i in range(size):
         example = examples.draw(rng)
-        n = min(len(example.begins), int(rng.integers(job.beats // 2, job.beats + 1)))
+        n = min(len(example.begins), int(rng.integers(beats // 2, beats + 1)))
         first = int(rng.integers(0, len(example.begins) - n + 1))
         rows[i, :n] = recoloured(rng, levelled(example.rows[first : first + n]))
         begins[i, :n] = example.begins[first : first + n]
@@ -142,11 +89,13 @@ def draw_batch(rng: np.random.Generator, examples: Examples, job: Job) -> tuple[
     return torch.from_numpy(rows), torch.from_numpy(begins), torch.from_numpy(heard)
 
 
-def measure(average: Average, shape: str, examples: list[Example]) -> float:
+def measure(network: Network, examples: list[Example]) -> float:
     """The mean loss on examples kept apart, whole and as they are; NaN where there are none."""
-    network = listening(average.weights, SHAPES[shape], stride=1)
     losses = []
     for example in examples:
         logits = network(levelled(example.rows))[:, 0]
         losses.append(float(np.mean(np.logaddexp(0, logits) - example.begins * logits)))
     return float(np.mean(losses)) if losses else float("nan")
+
+
+RECIPE = Recipe(name="bars", inputs=ROW_INPUTS, shapes=SHAPES, gather=gather, lesson=lesson)

@@ -1,0 +1,1 @@
+"""The recipe of the level network: what played music repeats, and how fast listeners tap to it."""
