@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+
 import beatwalk
 from beatwalk.listen.bar_network import load_bar_networks
 from beatwalk.listen.beat_rows import ROW_INPUTS
 from beatwalk.listen.features import NETWORK_INPUTS
-from beatwalk.listen.network import EVENT_WEIGHTS, load_network
+from beatwalk.listen.level_network import load_level_networks
+from beatwalk.listen.network import EVENT_WEIGHTS, Network, load_network
+from beatwalk.listen.repeats import REPEAT_INPUTS
 
 FOLDER = Path(beatwalk.__file__).parent / "embedded" / "ears"
 
@@ -30,9 +34,13 @@ def test_the_weights_fit_the_features() -> None:
     assert tensors["heads.weight"].shape[0] == len(EVENT_WEIGHTS)
 
 
-def test_the_bar_networks_fit_the_rows() -> None:
-    """Each of them reads a row for each beat, and has one answer to it."""
-    for network in load_bar_networks():
-        assert network.tensors["stem.weight"].shape[1:] == (ROW_INPUTS, 1)
+@pytest.mark.parametrize(
+    ("networks", "inputs"), [(load_bar_networks(), ROW_INPUTS), (load_level_networks(), REPEAT_INPUTS)]
+)
+def test_networks_fit_their_rows(networks: tuple[Network, ...], inputs: int) -> None:
+    """Those of bars read a row for each beat, those of levels one for each period; each has one answer to it."""
+    assert len(networks) == 3
+    for network in networks:
+        assert network.tensors["stem.weight"].shape[1:] == (inputs, 1)
         assert network.tensors["heads.weight"].shape[0] == 1
         assert network.stride == 1
