@@ -41,6 +41,7 @@ def test_the_wheel_carries_presets_weights_and_types(wheel: zipfile.ZipFile) -> 
         "beatwalk/embedded/nano/README.md",
         "beatwalk/embedded/ears/ears.safetensors",
         "beatwalk/embedded/ears/bars-1.safetensors",
+        "beatwalk/embedded/ears/levels-1.safetensors",
     } <= names
     assert any(name.startswith("beatwalk/embedded/nano/") and name.endswith(".safetensors") for name in names)
 

@@ -51,7 +51,7 @@ class Decoding:
     network: float = 1.0  # weight of the network's log odds of a beat
     envelope_odds: float = 0.5  # per standard deviation of the onset envelope
     tracker_odds: float = 0.0  # at a beat of another tracker, or one that was heard before
-    level_odds: float = 1.0  # by which the level network must prefer another level of the metre
+    least_level_odds: float = 1.0  # log odds by which the level network must prefer another level of the metre
     # bars
     metre_costs: tuple[float, ...] = (9.0, 4.0, 0.0, 8.0, 8.0, 8.0)  # of a song in bars of 2, 3, 4, 5, 6, 7 beats
     metre_change: float = 16.0  # cost of another metre from some bar on

@@ -53,7 +53,9 @@ def likelier_interval(likely: Float, interval_s: float, least_odds: float) -> fl
     Parameters
     ----------
     likely
-        As `tapped` computes it.
+        As `tapped` computes it, shape (len(PERIODS_S),).
+    interval_s
+        Between the beats found, in seconds.
     least_odds
         Log odds by which another level must be likelier.
     """
@@ -62,8 +64,8 @@ def likelier_interval(likely: Float, interval_s: float, least_odds: float) -> fl
     return best if _likely_at(likely, best) > _likely_at(likely, interval_s) + least_odds else interval_s
 
 
-def level_odds(features: Features, activations: Activations, networks: Sequence[Network] = ()) -> Float | None:
-    """What `tapped` says of a song; None of one that is too short to tell."""
+def level_chances(features: Features, activations: Activations, networks: Sequence[Network] = ()) -> Float | None:
+    """Compute what `tapped` says of a song; there is nothing to say of one under `LEAST_S`, which gives None."""
     if features.duration_s < LEAST_S:
         return None
     return tapped(extract_repeats(features.network_input, activations), networks)

@@ -53,13 +53,15 @@ def extract_repeats(network_input: NDArray[np.floating[Any]], activations: Activ
     ----------
     network_input
         `Features.network_input`, shape (n_frames, NETWORK_INPUTS).
+    activations
+        What the beat network says of it; drums that it does not know of repeat nothing.
     """
     pairs = (*((name, name) for name in _SIGNALS), *_PAIRS)
     products = np.zeros((len(pairs), _LAGS))
     energies = dict.fromkeys(_SIGNALS, 0.0)
     for signals in _windows(network_input, activations):
         n = signals["beat"].shape[1]
-        size = 1 << int(np.ceil(np.log2(n + max(n, _LAGS))))
+        size = 1 << int(np.ceil(np.log2(n + _LAGS)))
         spectra = {name: np.fft.rfft(signal, size, axis=1) for name, signal in signals.items()}
         overlap = n / np.maximum(n - np.arange(_LAGS), n / 2)
         for row, (first, second) in enumerate(pairs):

@@ -37,7 +37,7 @@ from beatwalk.types import Analysis, Float, frozen_array
 _NEAREST_S = 60 / HIGHEST_BPM  # anchors may not come nearer than this to each other
 _SLOWER = 1.5  # times as long as before are beats that need not be in step with those beside them
 _HEARD_ODDS = 4.0  # log odds at a beat that was heard before
-_FASTER, _SHORT_PERCENTILE = 1.25, 5.0  # than the shortest beats heard before, but for a few
+_FASTER, _SHORT_PERCENTILE = 1.25, 5.0  # than the shortest beats heard before, but for a few; slower than the longest
 _COMMON_BARS = 3  # fewer of a metre in the whole song are taken for slips
 
 
@@ -104,7 +104,9 @@ def _beats(
     voting = np.ones(len(analysis.beats_s), np.bool_)
     if len(spans_s):
         fastest_bpm = _FASTER * 60 / float(np.percentile(spans_s, _SHORT_PERCENTILE))
-        decoding = replace(decoding, high_bpm=min(decoding.high_bpm, fastest_bpm))
+        slowest_bpm = 60 / float(np.percentile(spans_s, 100 - _SHORT_PERCENTILE)) / _FASTER
+        low_bpm, high_bpm = max(decoding.low_bpm, slowest_bpm), min(decoding.high_bpm, fastest_bpm)
+        decoding = replace(decoding, low_bpm=low_bpm, high_bpm=high_bpm)
         for anchor_s in anchors_s:  # what was heard beside an anchor was wrong
             voting &= np.abs(analysis.beats_s - anchor_s) > float(np.median(spans_s))
     heard = Beats.at(analysis.beats_s[voting], analysis.beat_confidence[voting])

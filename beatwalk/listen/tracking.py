@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beatwalk.errors import SettingsError
-from beatwalk.listen.bar_hmm import DECODING, METRES, Decoding, Tempi, best_path, find_metres
+from beatwalk.listen.bar_hmm import DECODING, METRES, BeatPath, Decoding, Tempi, best_path, find_metres
 from beatwalk.listen.bar_network import bar_odds
 from beatwalk.listen.bars import METERS, Bars, bar_lengths, downbeat_evidence
 from beatwalk.listen.beats import MIN_BEATS, Beats, no_beats
 from beatwalk.listen.features import FRAME_RATE_HZ, Features
-from beatwalk.listen.level_network import level_odds, likelier_interval
+from beatwalk.listen.level_network import level_chances, likelier_interval
 from beatwalk.listen.librosa_tracker import onset_envelope, sounding, track_beats
 from beatwalk.listen.network import Activations, Network
 from beatwalk.listen.plausibility import steady
@@ -34,7 +34,9 @@ _MOST_ODDS = 4.0  # larger log odds are clipped
 _SHARE_RANGE = (0.02, 0.98)  # limits of the probability that a beat is a downbeat
 _METER_FACTORS = (1.0, 0.97)  # of the scores of paths in bars of four and three beats
 _ABOUT = 1.06  # factor by which the tempo may differ from the one that a person gives
-_STEADY = 1.5  # a song whose longest intervals are less than so many times its shortest has one tempo
+# A song has one tempo whose long intervals (95th percentile) are less than so many times its short ones (5th).
+_ONE_TEMPO = 1.5
+_WHOLE = 0.75  # share of a song with beats that must have beats at another level, too
 _TAP_S = 0.035  # standard deviation of people's taps
 _TAP_ODDS = 24.0  # added at a tap; outweighs whatever the network says
 _FIXED_ODDS = 300.0  # of a beat that a person fixed: no path is worth missing one
@@ -153,7 +155,7 @@ def find_pulse(
     other
         Beats of the tracker without a network, where they are known already, or others that have a vote.
     bar_networks, level_networks
-        Those that ship inside unless some are given.
+        Those that ship inside unless some are given. Level networks have no say where there is a hint.
     """
     hint = hint or Hint()
     odds, downbeat_odds = _observations(features, activations, hint)
@@ -167,10 +169,12 @@ def find_pulse(
     tempi = hint.tempi(decoding)
     meters = dict(zip(METERS, _METER_FACTORS, strict=True))
     path = best_path(joint, downbeat_odds, meters, tempi, bonus, decoding)
+    found = path
     if not hint and (likelier := _likelier_tempi(features, activations, path.frames, decoding, level_networks)):
-        path = best_path(joint, downbeat_odds, meters, likelier, bonus, decoding)
+        path = _unless_lost(best_path(joint, downbeat_odds, meters, likelier, bonus, decoding), path, likelier)
     # in noise and speech the network sometimes finds a pulse; the tracker without a network does not
-    certain = bool(hint) or _is_sure(odds[path.frames]) or len((other or track_beats(features)).times_s) > 0
+    sure = _is_sure(odds[found.frames]) or _is_sure(odds[path.frames])
+    certain = bool(hint) or sure or len((other or track_beats(features)).times_s) > 0
     kept, beats = _kept(features, path.frames, odds, fixed_s, keep_all=bool(hint), only_steady=not certain)
     begins = downbeat_odds[kept].astype(np.float64)
     return Pulse(features=features, beats=beats, downbeat_odds=begins, bar_networks=bar_networks)
@@ -251,21 +255,31 @@ def _likelier_tempi(
     decoding: Decoding,
     networks: Sequence[Network],
 ) -> Tempi | None:
-    """The tempi of another level of the metre than that of a path, where listeners would rather tap there.
+    """The tempi of a path at another level, about as far apart, where listeners would rather tap there.
 
     Of a song whose tempo changes there are none: what repeats in all of it is the mean of its parts.
     """
-    if len(frames) < MIN_BEATS:
+    frames = frames[sounding(features)[frames]]
+    if len(frames) < MIN_BEATS or np.isinf(decoding.least_level_odds):
         return None
     low, usual, high = (float(interval) for interval in np.quantile(np.diff(frames), (0.05, 0.5, 0.95)))
-    if high > _STEADY * low or (likely := level_odds(features, activations, networks)) is None:
+    if high >= _ONE_TEMPO * low or (chances := level_chances(features, activations, networks)) is None:
         return None
-    interval_s = usual / FRAME_RATE_HZ
-    level = likelier_interval(likely, interval_s, decoding.level_odds) / interval_s
-    if level == 1:
+    found_s = usual / FRAME_RATE_HZ
+    level = likelier_interval(chances, found_s, decoding.least_level_odds) / found_s
+    bpm = 60 / (level * found_s)
+    if level == 1 or not decoding.low_bpm <= bpm <= decoding.high_bpm:
         return None
-    slowest, fastest = (60 * FRAME_RATE_HZ / (level * interval) for interval in (high * _ABOUT, low / _ABOUT))
-    return Tempi(low_bpm=slowest, high_bpm=fastest, centre_bpm=60 / (level * interval_s))
+    return Tempi(low_bpm=bpm * usual / high / _ABOUT, high_bpm=bpm * usual / low * _ABOUT, centre_bpm=bpm)
+
+
+def _unless_lost(path: BeatPath, before: BeatPath, tempi: Tempi) -> BeatPath:
+    """A path at another level, unless it has no beats in much of the song, or is at a level that nobody wanted."""
+    if len(path.frames) < MIN_BEATS:
+        return before
+    usual_bpm = 60 * FRAME_RATE_HZ / float(np.median(np.diff(path.frames)))
+    whole = np.ptp(path.frames) >= _WHOLE * np.ptp(before.frames)
+    return path if whole and 1 / _ABOUT < usual_bpm / tempi.centre_bpm < _ABOUT else before
 
 
 def _onset_evidence(features: Features, beats_s: Float, decoding: Decoding) -> Float32:

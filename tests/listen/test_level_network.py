@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from beatwalk.listen.bar_hmm import DECODING
-from beatwalk.listen.level_network import LEAST_S, TAPPED, level_odds, likelier_interval, load_level_networks, tapped
+from beatwalk.listen.level_network import LEAST_S, TAPPED, level_chances, likelier_interval, tapped
 from beatwalk.listen.network import Activations, Network
 from beatwalk.listen.repeats import N_SIGNALS, PERIODS_S
 from beatwalk.listen.tracking import Hint, track_rhythm
@@ -55,7 +55,7 @@ def interval_s(network: Network, hint: Hint | None = None, least_odds: float = 1
     frames, activations = song(150.0)
     features = replace(LOUD, network_input=frames.astype(np.float16))
     found = track_rhythm(
-        features, activations, hint, replace(DECODING, level_odds=least_odds), level_networks=[network]
+        features, activations, hint, replace(DECODING, least_level_odds=least_odds), level_networks=[network]
     )
     return float(np.median(np.diff(found.beats.times_s)))
 
@@ -67,9 +67,24 @@ def test_beats_are_found_at_the_level_that_listeners_tap() -> None:
     assert interval_s(tapping(0.8), least_odds=np.inf) == pytest.approx(0.4, abs=0.005)
 
 
-def test_who_says_the_tempo_is_believed() -> None:
+@pytest.mark.parametrize("wished_s", [0.2, 0.4 / 1.5])
+def test_beats_stay_where_there_are_none_at_the_level(wished_s: float) -> None:
+    """What the beat network denies cannot be wished for; no beat is lost by it."""
+    assert interval_s(tapping(wished_s)) == pytest.approx(0.4, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Hint(tempo_bpm=150.0),
+        Hint(taps_s=np.arange(0.51, 39, 0.4)),
+        Hint(beats_s=np.array([0.51 + 10 * 0.4, 0.51 + 11 * 0.4])),
+    ],
+    ids=["tempo", "taps", "beats"],
+)
+def test_who_says_the_tempo_is_believed(hint: Hint) -> None:
     """The level network has no say where a person has one."""
-    assert interval_s(tapping(0.8), Hint(tempo_bpm=150.0)) == pytest.approx(0.4, abs=0.005)
+    assert interval_s(tapping(0.8), hint) == pytest.approx(0.4, abs=0.005)
 
 
 def test_a_song_that_is_too_short_is_left_alone() -> None:
@@ -77,7 +92,7 @@ def test_a_song_that_is_too_short_is_left_alone() -> None:
     frames, activations = song(150.0, 15.0)
     features = replace(LOUD, duration_s=15.0, network_input=frames.astype(np.float16))
     assert features.duration_s < LEAST_S
-    assert level_odds(features, activations) is None
+    assert level_chances(features, activations) is None
 
 
 def test_a_new_tempo_is_kept() -> None:
@@ -99,11 +114,13 @@ def test_a_new_tempo_is_kept() -> None:
     assert np.median(intervals_s[:60]) == pytest.approx(0.4, abs=0.005)
 
 
-@pytest.mark.parametrize(("bpm", "heard_bpm"), [(75.0, 75.0), (100.0, 100.0), (125.0, 125.0)])
-def test_what_ships_knows_a_backbeat(bpm: float, heard_bpm: float) -> None:
+@pytest.mark.parametrize("bpm", [75.0, 100.0, 125.0])
+def test_what_ships_knows_a_backbeat(bpm: float) -> None:
     """A kick and a snare in turn are a beat apart, at any usual tempo."""
     frames, activations = song(bpm)
     features = replace(LOUD, network_input=frames.astype(np.float16))
-    likely = level_odds(features, activations, load_level_networks())
-    assert likely is not None
-    assert 60 / PERIODS_S[likely.argmax()] == pytest.approx(heard_bpm, rel=0.1)
+    chances = level_chances(features, activations)
+    assert chances is not None
+    assert 60 / PERIODS_S[chances.argmax()] == pytest.approx(bpm, rel=0.1)
+    found = track_rhythm(features, activations)
+    assert found.beats.tempo_bpm == pytest.approx(bpm, rel=0.01)

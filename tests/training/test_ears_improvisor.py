@@ -157,7 +157,7 @@ def test_sources_draw_them() -> None:
     """As MMA's, as long as is asked for, with strokes and notes within the piece."""
     sources = Sources(styles=[band(ROCK)])
     rng = np.random.default_rng(1)
-    drawn = [sources.draw(rng, 10.0) for _ in range(20)]
+    drawn = [sources.draw(rng, 10.0) for _ in range(40)]
     assert all(score.n_beats >= 10 * bpm / 60 for score, bpm in drawn)
     played = [score for score, _ in drawn if "improvisor/rock" in score.genre]
     assert len(played) > 5

@@ -205,23 +205,49 @@ def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open)
 
 
 def test_a_prompt_that_is_refused_on_the_timeline_can_be_put_right(served: Served, window: Open) -> None:
-    """Its text is there when the block is opened again, and in the list of prompts; the old prompt ends it."""
+    """Its text is there when the block is opened again, and in the list; who clears it there has the prompt again."""
     in_known(served)
     page = window("project=known")
     page.wait_for_selector(".block >> nth=2")
-    for text, bad in (("a silver moon #neon", True), ("a blue wood", False)):
-        page.dblclick(".block >> nth=1")
-        page.fill(".block-editor", text)
-        page.keyboard.press("Enter")
-        if bad:
-            page.wait_for_selector(".toast.bad")
-        page.wait_for_timeout(100)
-        page.dblclick(".block >> nth=1")
-        assert page.input_value(".block-editor") == text
-        page.keyboard.press("Escape")
-        page.click("#tab-prompts")
-        assert page.input_value("[data-name=prompt-1]") == text
-        assert project_of(page)["blocks"][1]["prompt"] == "a blue wood"
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.dblclick(".block >> nth=1")
+    page.fill(".block-editor", "a silver moon #neon")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast.bad")
+    page.wait_for_timeout(100)
+    page.dblclick(".block >> nth=1")
+    assert page.input_value(".block-editor") == "a silver moon #neon"
+    page.keyboard.press("Enter")  # nothing was changed, so nothing is asked
+    page.click("#tab-prompts")
+    assert page.input_value("[data-name=prompt-1]") == "a silver moon #neon"
+    assert project_of(page)["blocks"][1]["prompt"] == "a blue wood"
+    assert sent.count("PATCH") == 1
+    typed(page, "[data-name=prompt-1]", "")
+    page.wait_for_function("document.querySelector('[data-name=prompt-1]').value === 'a blue wood'")
+
+
+def test_a_block_that_is_opened_before_the_answer_takes_nothing_back(served: Served, window: Open) -> None:
+    """Its editor shows the old prompt; who leaves it as it is has changed nothing."""
+    in_known(served)
+    page = window("project=known")
+    page.wait_for_selector(".block >> nth=2")
+    awaited: list[Route] = []
+    page.route(
+        "**/projects/known",
+        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
+    )
+    page.dblclick(".block >> nth=1")
+    page.fill(".block-editor", "a silver moon")
+    page.keyboard.press("Enter")
+    page.dblclick(".block >> nth=1")
+    assert page.input_value(".block-editor") == "a blue wood"
+    page.wait_for_timeout(50)
+    awaited[0].continue_()
+    until(page, "project.blocks[1].prompt === 'a silver moon'")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert project_of(page)["blocks"][1]["prompt"] == "a silver moon"
 
 
 def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: Open) -> None:

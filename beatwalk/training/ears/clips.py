@@ -272,6 +272,20 @@ def write_clip(path: Path, clip: Clip) -> None:
         np.savez(partial, ears=clip.ears, genre=np.array(clip.genre), **events)
 
 
+def clip_paths(folder: Path) -> list[Path]:
+    """The clips of a set, in order of their numbers.
+
+    Raises
+    ------
+    FileNotFoundError
+        There are none.
+    """
+    paths = sorted(path for path in folder.glob("[0-9]*.npz") if path.stem.isdecimal())
+    if not paths:
+        raise FileNotFoundError(f"no clips in {folder}: render them first (python -m beatwalk.training.ears)")
+    return paths
+
+
 def read_clip(path: Path) -> Clip:
     """The clip of a file."""
     with np.load(path, allow_pickle=False) as data:

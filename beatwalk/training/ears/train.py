@@ -12,7 +12,7 @@ from torch import Tensor
 
 from beatwalk.listen import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS
 from beatwalk.training import store
-from beatwalk.training.ears.clips import Clip, read_clip
+from beatwalk.training.ears.clips import Clip, clip_paths, read_clip
 from beatwalk.training.ears.export import listening
 from beatwalk.training.ears.metrics import ONSET_S, n_matched
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of, widen
@@ -69,9 +69,7 @@ class Library:
         FileNotFoundError
             There are none at all.
         """
-        found = sorted(path for path in self._folder.glob("[0-9]*.npz") if path.stem.isdecimal())
-        if not found:
-            raise FileNotFoundError(f"no clips in {self._folder}: render them first (--stage render)")
+        found = clip_paths(self._folder)
         self.apart = [path for path in found if int(path.stem) % KEPT_APART == KEPT_APART - 1]
         self.trained = [path for path in found if path not in set(self.apart)]
 

@@ -66,7 +66,7 @@ GRID: dict[str, tuple[Any, ...]] = {
     "high_bpm": (215.0, 250.0),
     "change": (0.018, 0.025, 0.035, 0.05),
     "jump_cost": (8.0, 14.0, 20.0),
-    "level_odds": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf),
+    "least_level_odds": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf),
 }
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from beatwalk.core import whole_or_nothing
 from beatwalk.listen import NETWORK_INPUTS, extract_rows
-from beatwalk.training.ears.clips import read_clip
+from beatwalk.training.ears.clips import clip_paths, read_clip
 from beatwalk.types import Float32
 
 LEAST_BEATS = 16  # of an example
@@ -51,9 +51,7 @@ def gather(clips: Path, out: Path) -> None:
     FileNotFoundError
         There are no clips.
     """
-    paths = sorted(path for path in clips.glob("[0-9]*.npz") if path.stem.isdecimal())
-    if not paths:
-        raise FileNotFoundError(f"no clips in {clips}: render them first (python -m beatwalk.training.ears)")
+    paths = clip_paths(clips)
     out.mkdir(parents=True, exist_ok=True)
     for path in paths:
         if not (out / path.name).exists():

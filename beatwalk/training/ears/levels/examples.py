@@ -13,7 +13,7 @@ import numpy as np
 
 from beatwalk.core import whole_or_nothing
 from beatwalk.listen import activations_of, extract_repeats
-from beatwalk.training.ears.clips import read_clip
+from beatwalk.training.ears.clips import clip_paths, read_clip
 from beatwalk.training.ears.train import equalised, masked, stretched
 from beatwalk.types import Float32
 
@@ -39,9 +39,7 @@ def gather(clips: Path, out: Path) -> None:
     FileNotFoundError
         There are no clips.
     """
-    paths = sorted(path for path in clips.glob("[0-9]*.npz") if path.stem.isdecimal())
-    if not paths:
-        raise FileNotFoundError(f"no clips in {clips}: render them first (python -m beatwalk.training.ears)")
+    paths = clip_paths(clips)
     out.mkdir(parents=True, exist_ok=True)
     for path in paths:
         if not (out / path.name).exists() and (example := example_of(path)):

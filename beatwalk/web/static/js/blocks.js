@@ -15,7 +15,7 @@ const LEAST_S = 0.2; // of a block
 const DRAG_PX = 3;
 /** @type {Block[]|null} while a pointer moves them */
 let draft = null;
-/** @type {Map<string, {prompt: string, text: string}>} prompts that were typed over and stay, and the text that was refused, by project and block */
+/** @type {Map<string, {prompt?: string, text: string}>} prompts that were typed over and stay, and the text that was refused, by project and block */
 const refused = new Map();
 
 /** @returns {Block[]} */
@@ -139,11 +139,12 @@ function key(event, index) {
 export function editBlock(index) {
   const block = store.project.blocks[index];
   const lane = $("blocks");
-  const editor = h("textarea", { class: "block-editor", value: promptOf(block, index), "aria-label": `Prompt ${index + 1}`, maxLength: 3500 });
+  const shown = promptOf(block, index);
+  const editor = h("textarea", { class: "block-editor", value: shown, "aria-label": `Prompt ${index + 1}`, maxLength: 3500 });
   editor.style.left = `${Math.min(Math.max(8, view.x(block.time_s) + 4), Math.max(8, lane.clientWidth - 308))}px`;
   lane.append(editor);
   typeInPlace(editor, async (text) => {
-    if (text) await setPrompt(index, text);
+    if (text) await setPrompt(index, shown, text);
     /** @type {HTMLElement} */ (lane.querySelectorAll(".block")[index])?.focus();
   });
 }
@@ -154,12 +155,18 @@ export function promptOf(block, index) {
   return one?.prompt === block.prompt ? one.text : block.prompt;
 }
 
-/** Sets a block's prompt; a text that is refused stays in its fields, to be put right. @param {number} index @param {string} text */
-export async function setPrompt(index, text) {
+/**
+ * Sets a block's prompt, unless its field was left as it was shown. A text that is refused stays in the fields, to be put
+ * right; an empty one brings the prompt back.
+ * @param {number} index @param {string} shown @param {string} text
+ */
+export async function setPrompt(index, shown, text) {
+  if (text === shown) return;
   const name = `${store.project.id} ${index}`;
-  const { prompt } = store.project.blocks[index];
-  refused.delete(name);
-  if (text !== prompt && !(await setBlock(index, { prompt: text }))) refused.set(name, { prompt, text });
+  const prompt = store.project.blocks[index]?.prompt;
+  const done = !text || text === prompt || (await setBlock(index, { prompt: text }));
+  if (done) refused.delete(name);
+  else refused.set(name, { prompt, text });
   store.tell("project"); // the fields show either
 }
 

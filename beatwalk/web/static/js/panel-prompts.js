@@ -47,18 +47,15 @@ const send = paused(500, async () => {
 function card(block, index) {
   const selected = store.selected === index;
   const url = stillOf(block);
+  const shown = promptOf(block, index);
   const area = h("textarea", {
     rows: 1,
-    value: promptOf(block, index),
+    value: shown,
     "aria-label": `Prompt ${index + 1}`,
     "data-name": `prompt-${index}`,
     maxLength: 3500,
     onfocus: () => store.select(index),
-    onchange: async (/** @type {any} */ event) => {
-      const text = event.target.value.trim();
-      if (text) await setPrompt(index, text);
-      else draw();
-    },
+    onchange: (/** @type {any} */ event) => setPrompt(index, shown, event.target.value.trim()),
     onkeydown: (/** @type {any} */ event) => event.key === "Enter" && (event.preventDefault(), event.target.blur()),
   });
   const now = store.blockAt(player.time) === index;
