@@ -9,11 +9,11 @@ import pytest
 
 from beatwalk.listen.bar_hmm import DECODING
 from beatwalk.listen.level_network import LEAST_S, TAPPED, level_chances, likelier_interval, tapped
-from beatwalk.listen.network import Activations, Network
+from beatwalk.listen.network import Network
 from beatwalk.listen.repeats import N_SIGNALS, PERIODS_S
 from beatwalk.listen.tracking import Hint, track_rhythm
 from tests.listen.test_bar_network import NOTHING
-from tests.listen.test_repeats import song
+from tests.listen.test_repeats import in_turn, song
 
 
 def tapping(interval_s: float, odds: float = 4.0) -> Network:
@@ -97,19 +97,13 @@ def test_a_song_that_is_too_short_is_left_alone() -> None:
 
 def test_a_new_tempo_is_kept() -> None:
     """A song whose tempo changes has no one level."""
-    (fast, of_fast), (slow, of_slow) = song(150.0), song(90.0)
-    frames = np.concatenate([fast, slow])
-    joined = {
-        name: np.concatenate([getattr(of_fast, name), getattr(of_slow, name)])
-        for name in ("beat", "downbeat", "onset")
-    }
-    drums = {name: np.concatenate([of_fast.drums[name], of_slow.drums[name]]) for name in of_fast.drums}
+    frames, activations = in_turn(song(150.0), song(90.0))
     twice = {
         name: np.tile(getattr(LOUD, name), (2, *[1] * (getattr(LOUD, name).ndim - 1)))
         for name in ("flux", "loudness", "bands", "centroid_hz", "timbre", "chroma")
     }
     features = replace(LOUD, duration_s=80.0, network_input=frames.astype(np.float16), **twice)
-    found = track_rhythm(features, Activations(**joined, drums=drums), level_networks=[tapping(0.8)])
+    found = track_rhythm(features, activations, level_networks=[tapping(0.8)])
     intervals_s = np.diff(found.beats.times_s)
     assert np.median(intervals_s[:60]) == pytest.approx(0.4, abs=0.005)
 

@@ -33,6 +33,14 @@ def song(bpm: float, seconds: float = SECONDS, gain: float = 1.0) -> tuple[np.nd
     )
 
 
+def in_turn(*songs: tuple[np.ndarray, Activations]) -> tuple[np.ndarray, Activations]:
+    """Songs one after the other."""
+    heard = [activations for _, activations in songs]
+    drums = {name: np.concatenate([one.drums[name] for one in heard]) for name in heard[0].drums}
+    odds = {name: np.concatenate([getattr(one, name) for one in heard]) for name in ("beat", "downbeat", "onset")}
+    return np.concatenate([frames for frames, _ in songs]), Activations(**odds, drums=drums)
+
+
 def first_peak_s(column: np.ndarray) -> float:
     """The shortest period after which a signal comes back."""
     return float(PERIODS_S[np.flatnonzero(column > 0.7 * column.max())[0]])
@@ -65,17 +73,14 @@ def test_a_quiet_master_repeats_what_a_loud_one_does() -> None:
 
 def test_parts_of_a_long_song_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves at other tempi repeat as much as the whole does, whether it is one part or two."""
-    (fast, of_fast), (slow, of_slow) = song(150), song(100)
-    heads = ("beat", "downbeat", "onset")
-    odds = {name: np.concatenate([getattr(of_fast, name), getattr(of_slow, name)]) for name in heads}
-    drums = {name: np.concatenate([of_fast.drums[name], of_slow.drums[name]]) for name in of_fast.drums}
-    frames, activations = np.concatenate([fast, slow]), Activations(**odds, drums=drums)
+    parts = song(150), song(100)
+    frames, activations = in_turn(*parts)
     found = []
     for window_s in (80, 40):
         monkeypatch.setattr(repeats, "_WINDOW", window_s * 45)
         found.append(extract_repeats(frames, activations)[:, BEAT])
     np.testing.assert_allclose(found[1], found[0], atol=0.08)
-    for part in ((fast, of_fast), (slow, of_slow)):
+    for part in parts:
         assert np.abs(extract_repeats(*part)[:, BEAT] - found[1]).max() > 0.3
 
 

@@ -13,12 +13,12 @@ from beatwalk.listen import NETWORK_BANDS, NETWORK_INPUTS, ROW_INPUTS, bands_of,
 from beatwalk.training import store
 from beatwalk.training.ears.bars import variations
 from beatwalk.training.ears.bars.__main__ import main
-from beatwalk.training.ears.bars.examples import Example, examples_of, gather, read_example
+from beatwalk.training.ears.bars.examples import Example, arrays_of, examples_of, read_example
 from beatwalk.training.ears.bars.net import SHAPES, loss_of
 from beatwalk.training.ears.bars.train import Examples, draw_batch
 from beatwalk.training.ears.bars.variations import in_other_bars, recoloured, slipped, together
 from beatwalk.training.ears.clips import NOTHING, Clip, write_clip
-from beatwalk.training.ears.rows import RowNet
+from beatwalk.training.ears.rows import RowNet, gather
 
 
 def song(metre: int = 4, bars: int = 12, genre: str = "song") -> Example:
@@ -83,16 +83,16 @@ def test_music_without_bars_is_no_example(tmp_path: Path) -> None:
     write_clip(clips / "00000.npz", Clip(np.zeros((900, NETWORK_INPUTS), np.float16), NOTHING, "speech"))
     clip_at(clips / "00001.npz", seconds=5.0)
     clip_at(clips / "00002.npz")
-    gather(clips, out)
+    gather(clips, out, arrays_of)
     assert sorted(path.name for path in out.iterdir()) == ["00002-half.npz", "00002.npz"]
     before = (out / "00002.npz").stat().st_mtime_ns
-    gather(clips, out)
+    gather(clips, out, arrays_of)
     assert (out / "00002.npz").stat().st_mtime_ns == before
     held, made = read_example(out / "00002.npz"), examples_of(clips / "00002.npz")[""]
     np.testing.assert_allclose(held.rows, made.rows, atol=1e-3)
     assert held.genre == "bass"
     with pytest.raises(FileNotFoundError, match="render them first"):
-        gather(tmp_path / "none", out)
+        gather(tmp_path / "none", out, arrays_of)
 
 
 @pytest.mark.parametrize("metre", [2, 3, 4])

@@ -12,9 +12,9 @@ from beatwalk.listen import N_SIGNALS, PERIODS_S, REPEAT_INPUTS, TAPPED, read_ne
 from beatwalk.training import store
 from beatwalk.training.ears.clips import NOTHING, Clip, write_clip
 from beatwalk.training.ears.levels.__main__ import main
-from beatwalk.training.ears.levels.examples import Example, example_of, gather, read_example
+from beatwalk.training.ears.levels.examples import Example, arrays_of, example_of, read_example
 from beatwalk.training.ears.levels.train import SHAPES, Examples, loss_of, wanted
-from beatwalk.training.ears.rows import RowNet
+from beatwalk.training.ears.rows import RowNet, gather
 from tests.listen.test_repeats import LOW, first_peak_s, song
 
 
@@ -46,13 +46,13 @@ def test_music_without_one_tempo_is_no_example(tmp_path: Path) -> None:
     clip_at(clips / "00001.npz")
     clip_at(clips / "00002.npz", beats_s=np.arange(5) * 0.5)
     clip_at(clips / "00003.npz", beats_s=np.concatenate([np.arange(30) * 0.5, 15 + np.arange(10) * 0.8]))
-    gather(clips, out)
+    gather(clips, out, arrays_of)
     assert [path.name for path in out.iterdir()] == ["00001.npz"]
     before = (out / "00001.npz").stat().st_mtime_ns
-    gather(clips, out)
+    gather(clips, out, arrays_of)
     assert (out / "00001.npz").stat().st_mtime_ns == before
     with pytest.raises(FileNotFoundError, match="render them first"):
-        gather(tmp_path / "none", out)
+        gather(tmp_path / "none", out, arrays_of)
 
 
 def test_the_nearest_periods_are_wanted() -> None:

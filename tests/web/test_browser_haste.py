@@ -34,6 +34,16 @@ def held_back(page: Page) -> Callable[[int], Route]:
     return question
 
 
+def first_change_held_back(page: Page) -> list[Route]:
+    """Hold back the first change of the project `known`; it is in the list once it was asked for."""
+    awaited: list[Route] = []
+    page.route(
+        "**/projects/known",
+        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
+    )
+    return awaited
+
+
 def with_a_rule(served: Served, window: Open) -> Page:
     """A window with the look of the project `known`, in which the beat pans the picture."""
     in_known(served)
@@ -150,11 +160,7 @@ def test_a_script_that_is_left_early_keeps_its_last_words(served: Served, window
     page = window("project=known")
     page.wait_for_selector(".block >> nth=2")
     page.click("#as-text")
-    awaited: list[Route] = []
-    page.route(
-        "**/projects/known",
-        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
-    )
+    awaited = first_change_held_back(page)
     with page.expect_request(lambda request: request.method == "PATCH"):
         page.fill("#script", "a red sea")
     page.focus("#script")
@@ -232,11 +238,7 @@ def test_a_block_that_is_opened_before_the_answer_takes_nothing_back(served: Ser
     in_known(served)
     page = window("project=known")
     page.wait_for_selector(".block >> nth=2")
-    awaited: list[Route] = []
-    page.route(
-        "**/projects/known",
-        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
-    )
+    awaited = first_change_held_back(page)
     page.dblclick(".block >> nth=1")
     page.fill(".block-editor", "a silver moon")
     page.keyboard.press("Enter")
@@ -255,11 +257,7 @@ def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: 
     in_known(served)
     page = window("project=known")
     page.wait_for_selector(".block >> nth=2")
-    awaited: list[Route] = []
-    page.route(
-        "**/projects/known",
-        lambda route: awaited.append(route) if route.request.method == "PATCH" and not awaited else route.continue_(),
-    )
+    awaited = first_change_held_back(page)
     page.focus(".block >> nth=2")
     with page.expect_request(lambda request: request.method == "PATCH"):
         page.keyboard.press("ArrowRight")

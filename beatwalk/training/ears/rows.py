@@ -10,15 +10,18 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from beatwalk.core import whole_or_nothing
 from beatwalk.listen import Network
 from beatwalk.training import store
 from beatwalk.training.ears.__main__ import add_arguments
+from beatwalk.training.ears.clips import clip_paths
 from beatwalk.training.ears.export import export_as, listening
 from beatwalk.training.ears.net import Block, Shape
 from beatwalk.training.optim import Average
@@ -26,10 +29,47 @@ from beatwalk.training.optim import rate as rate_of
 
 CHECKPOINT_S = 120.0
 LOG_STEPS = 200
+Arrays = Mapping[str, Any]  # what an example's file holds
 STAGES = ("gather", "train", "export", "all")
 _DROPOUT, _INPUT_DROPOUT = 0.25, 0.05
 _AVERAGE, _DECAY = 0.998, 0.02
 _WARM_STEPS, _HOLD = 100, 0.5
+
+
+def gather(clips: Path, out: Path, arrays_of: Callable[[Path], Mapping[str, Arrays]]) -> None:
+    """Write the examples of every clip of a set; those that lie in `out` are left alone.
+
+    Parameters
+    ----------
+    arrays_of
+        What a clip gives, by the end of its file's name; the one without an end says that all of them are there.
+
+    Raises
+    ------
+    FileNotFoundError
+        There are no clips.
+    """
+    paths = clip_paths(clips)
+    out.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        if not (out / path.name).exists():
+            for end, arrays in sorted(arrays_of(path).items(), reverse=True):
+                with whole_or_nothing(out / f"{path.stem}{end}.npz") as partial:
+                    np.savez(partial, **arrays)
+
+
+def example_paths(folder: Path) -> list[Path]:
+    """The examples of a folder, in order of their names.
+
+    Raises
+    ------
+    FileNotFoundError
+        There are none.
+    """
+    paths = sorted(folder.glob("[0-9]*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"no examples in {folder}: gather them first (--stage gather)")
+    return paths
 
 
 class RowNet(nn.Module):
@@ -74,7 +114,7 @@ class Recipe:
     name: str  # of examples, checkpoint, log and weights
     inputs: int  # of a row
     shapes: Mapping[str, Shape]
-    gather: Callable[[Path, Path], None]  # clips into examples
+    arrays_of: Callable[[Path], Mapping[str, Arrays]]  # a clip's examples
     lesson: Callable[[Job], Lesson]  # from the examples in `work`
 
 
@@ -139,7 +179,7 @@ def run_stages(recipe: Recipe, about: str | None, argv: list[str] | None = None)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     if args.stage in ("gather", "all"):
-        recipe.gather(args.work / "set", args.work / recipe.name)
+        gather(args.work / "set", args.work / recipe.name, recipe.arrays_of)
     if args.stage in ("train", "all"):
         told = {name: getattr(args, name) for name in ("work", "minutes", "seed", "resume", "steps", "rate")}
         train(recipe, Job(shape=args.size, **told))

@@ -52,6 +52,11 @@ class Job:
     validation: Path | None = None  # a set to listen to every `VALIDATE_S`
 
 
+def is_kept_apart(number: int) -> bool:
+    """Whether the performance of this number is for measuring only."""
+    return number % KEPT_APART == KEPT_APART - 1
+
+
 class Library:
     """Clips that lie in a folder, read when they are drawn: they may be more than memory holds."""
 
@@ -70,7 +75,7 @@ class Library:
             There are none at all.
         """
         found = clip_paths(self._folder)
-        self.apart = [path for path in found if int(path.stem) % KEPT_APART == KEPT_APART - 1]
+        self.apart = [path for path in found if is_kept_apart(int(path.stem))]
         self.trained = [path for path in found if path not in set(self.apart)]
 
     def draw(self, rng: np.random.Generator) -> Clip:

@@ -1,6 +1,6 @@
 """Examples for the bar network: the beat rows of a rendered clip, and which beats begin a bar.
 
-``gather`` reads the clips that `beatwalk.training.ears` rendered, and keeps an example of each beside them: a clip is
+The clips are those that `beatwalk.training.ears` rendered, and an example of each is kept beside them: a clip is
 boiled down to a quarter of its size, and training reads all examples into memory. Of many clips there is a second
 example, ``NNNNN-half.npz``: one in ten pieces is heard at another tempo than its composer's, often at half of it,
 and its bars can be right all the same.
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beatwalk.core import whole_or_nothing
 from beatwalk.listen import NETWORK_INPUTS, extract_rows
-from beatwalk.training.ears.clips import clip_paths, read_clip
+from beatwalk.training.ears.clips import read_clip
 from beatwalk.types import Float32
 
 LEAST_BEATS = 16  # of an example
@@ -43,23 +43,12 @@ class Example:
         return Example(self.rows[beats], self.begins[beats], self.genre)
 
 
-def gather(clips: Path, out: Path) -> None:
-    """Write an example of every clip of a set that has beats and bars; those that lie in `out` are left alone.
-
-    Raises
-    ------
-    FileNotFoundError
-        There are no clips.
-    """
-    paths = clip_paths(clips)
-    out.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        if not (out / path.name).exists():
-            for end, example in reversed(examples_of(path).items()):  # the whole one last: it says that all are there
-                with whole_or_nothing(out / f"{path.stem}{end}.npz") as partial:
-                    np.savez(
-                        partial, rows=example.rows.astype(np.float16), begins=example.begins, genre=example.genre
-                    )
+def arrays_of(path: Path) -> dict[str, dict[str, Any]]:
+    """What the files of a clip's examples hold, by the end of their names; rows in half precision."""
+    return {
+        end: {"rows": example.rows.astype(np.float16), "begins": example.begins, "genre": example.genre}
+        for end, example in examples_of(path).items()
+    }
 
 
 def examples_of(path: Path) -> dict[str, Example]:

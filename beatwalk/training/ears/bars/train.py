@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from beatwalk.listen import ROW_INPUTS, Network, levelled
-from beatwalk.training.ears.bars.examples import HALF, Example, gather, read_example
+from beatwalk.training.ears.bars.examples import HALF, Example, arrays_of, read_example
 from beatwalk.training.ears.bars.net import SHAPES, loss_of
 from beatwalk.training.ears.bars.variations import in_other_bars, recoloured, slipped, together
-from beatwalk.training.ears.rows import Job, Lesson, Recipe, RowNet
-from beatwalk.training.ears.train import KEPT_APART
+from beatwalk.training.ears.rows import Job, Lesson, Recipe, RowNet, example_paths
+from beatwalk.training.ears.train import is_kept_apart
 
 BATCH = 24  # stretches
 MOST_BEATS = 96  # of a stretch
@@ -32,15 +32,12 @@ class Examples:
     """
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob("[0-9]*.npz"))
-        if not paths:
-            raise FileNotFoundError(f"no examples in {folder}: gather them first (--stage gather)")
         self.apart: list[Example] = []
         self.trained: list[Example] = []
         self.halved: list[Example] = []
-        for path in paths:
+        for path in example_paths(folder):
             number, half = path.stem.removesuffix(HALF), path.stem.endswith(HALF)
-            if int(number) % KEPT_APART != KEPT_APART - 1:
+            if not is_kept_apart(int(number)):
                 (self.halved if half else self.trained).append(read_example(path))
             elif not half:
                 self.apart.append(read_example(path))
@@ -98,4 +95,4 @@ def measure(network: Network, examples: list[Example]) -> float:
     return float(np.mean(losses)) if losses else float("nan")
 
 
-RECIPE = Recipe(name="bars", inputs=ROW_INPUTS, shapes=SHAPES, gather=gather, lesson=lesson)
+RECIPE = Recipe(name="bars", inputs=ROW_INPUTS, shapes=SHAPES, arrays_of=arrays_of, lesson=lesson)

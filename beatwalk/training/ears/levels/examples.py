@@ -1,19 +1,19 @@
 """Examples for the level network: what a rendered clip repeats, and the interval of its beats.
 
-``gather`` plays each clip of `beatwalk.training.ears` to the beat network that ships, many at another speed: what
-that hears of a song is what the level network will read.
+Each clip of `beatwalk.training.ears` is played to the beat network that ships, many at another speed: what that hears
+of a song is what the level network will read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from beatwalk.core import whole_or_nothing
 from beatwalk.listen import activations_of, extract_repeats
-from beatwalk.training.ears.clips import clip_paths, read_clip
+from beatwalk.training.ears.clips import read_clip
 from beatwalk.training.ears.train import equalised, masked, stretched
 from beatwalk.types import Float32
 
@@ -31,21 +31,12 @@ class Example:
     genre: str
 
 
-def gather(clips: Path, out: Path) -> None:
-    """Write an example of every clip of a set whose tempo is steady; those that lie in `out` are left alone.
-
-    Raises
-    ------
-    FileNotFoundError
-        There are no clips.
-    """
-    paths = clip_paths(clips)
-    out.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        if not (out / path.name).exists() and (example := example_of(path)):
-            with whole_or_nothing(out / path.name) as partial:
-                repeats = example.repeats.astype(np.float16)
-                np.savez(partial, repeats=repeats, interval_s=example.interval_s, genre=np.array(example.genre))
+def arrays_of(path: Path) -> dict[str, dict[str, Any]]:
+    """What the file of a clip's example holds, under no end of its name; repeats in half precision."""
+    if (example := example_of(path)) is None:
+        return {}
+    repeats = example.repeats.astype(np.float16)
+    return {"": {"repeats": repeats, "interval_s": example.interval_s, "genre": example.genre}}
 
 
 def example_of(path: Path) -> Example | None:

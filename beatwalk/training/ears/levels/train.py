@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from beatwalk.listen import N_SIGNALS, PERIODS_S, REPEAT_INPUTS, TAPPED, Network, tapped, with_multiples
-from beatwalk.training.ears.levels.examples import Example, gather, read_example
+from beatwalk.training.ears.levels.examples import Example, arrays_of, read_example
 from beatwalk.training.ears.net import Shape
-from beatwalk.training.ears.rows import Job, Lesson, Recipe, RowNet
-from beatwalk.training.ears.train import KEPT_APART
+from beatwalk.training.ears.rows import Job, Lesson, Recipe, RowNet, example_paths
+from beatwalk.training.ears.train import is_kept_apart
 from beatwalk.types import Float, Float32
 
 SHAPES = {"full": Shape(96, (1, 2)), "toy": Shape(8, (1,))}
@@ -32,14 +32,10 @@ class Examples:
     """
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(path for path in folder.glob("[0-9]*.npz") if path.stem.isdecimal())
-        if not paths:
-            raise FileNotFoundError(f"no examples in {folder}: gather them first (--stage gather)")
         self.apart: list[Example] = []
         self.trained: list[Example] = []
-        for path in paths:
-            apart = int(path.stem) % KEPT_APART == KEPT_APART - 1
-            (self.apart if apart else self.trained).append(read_example(path))
+        for path in example_paths(folder):
+            (self.apart if is_kept_apart(int(path.stem)) else self.trained).append(read_example(path))
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, float]:
         """Repeats of any example that is trained on, some of their signals silent, and the interval of its beats."""
@@ -83,4 +79,4 @@ def measure(network: Network, examples: list[Example]) -> float:
     return float(np.mean(losses)) if losses else float("nan")
 
 
-RECIPE = Recipe(name="levels", inputs=REPEAT_INPUTS, shapes=SHAPES, gather=gather, lesson=lesson)
+RECIPE = Recipe(name="levels", inputs=REPEAT_INPUTS, shapes=SHAPES, arrays_of=arrays_of, lesson=lesson)
