@@ -25,7 +25,7 @@ MAX_BYTES = 4 * 2**20  # more than any song; a note takes 6 bytes in the file, a
 _HEADER = struct.Struct(">4sIHHH")
 _ARGUMENTS = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # bytes after each kind of message
 _QUARTER_S = 0.5  # of a quarter note, until a tempo is set: 120 beats a minute
-_TEMPO = 0x51
+_TEMPO, _METRE = 0x51, 0x58
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class MidiFile:
     notes: list[MidiNote]
     controls: list[MidiControl]
     tempi: list[tuple[float, float]]  # (place in quarter notes, seconds of a quarter note); the first at 0
+    metres: list[tuple[float, str]] = field(default_factory=list)  # (place in quarter notes, "3/4"), where it changes
 
     def seconds(self, quarters: Float) -> Float:
         """Seconds at places in quarter notes, by the tempo map."""
@@ -72,6 +73,7 @@ class _Track:
     notes: list[MidiNote] = field(default_factory=list)
     controls: list[MidiControl] = field(default_factory=list)
     tempi: list[tuple[float, float]] = field(default_factory=list)
+    metres: list[tuple[float, str]] = field(default_factory=list)
 
 
 def read_midi(path: Path) -> MidiFile:
@@ -104,7 +106,14 @@ def read_midi(path: Path) -> MidiFile:
         notes=sorted((n for track in tracks for n in track.notes), key=lambda n: (n.at, n.channel, n.pitch)),
         controls=sorted((c for track in tracks for c in track.controls), key=lambda c: c.at),
         tempi=sorted(tempi.items()),
+        metres=_changes(sorted(dict(metre for track in tracks for metre in track.metres).items())),
     )
+
+
+def _changes(metres: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Those that differ from the one before."""
+    befores = [None, *(metre for _, metre in metres)]
+    return [metre for metre, before in zip(metres, befores, strict=False) if metre[1] != before]
 
 
 def _read_track(data: bytes, ticks: int) -> _Track:
@@ -130,6 +139,8 @@ def _read_track(data: bytes, ticks: int) -> _Track:
             if kind == _TEMPO and size == 3:
                 microseconds = int.from_bytes(data[at : at + 3], "big")
                 track.tempi.append((now / ticks, max(microseconds, 1) / 1e6))
+            elif kind == _METRE and size >= 2 and at + 2 <= len(data):
+                track.metres.append((now / ticks, f"{data[at]}/{2 ** data[at + 1]}"))
             at += size
             continue
         kind, channel = status >> 4, status & 0xF

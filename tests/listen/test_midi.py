@@ -50,6 +50,21 @@ def test_the_tempo_map_lays_them_over_time(drums: Path) -> None:
     assert read_midi(drums).seconds(np.array([0, 0.5, 1, 2, 9.0])).tolist() == [0, 0.5, 1, 1.25, 3]
 
 
+def test_metres_stand_where_they_change(tmp_path: Path) -> None:
+    """4/4 from the start, repeated by another track, then 6/8 after two quarters."""
+    four, six = bytes([0, 0xFF, 0x58, 4, 4, 2, 24, 8]), bytes([0x81, 0x40, 0xFF, 0x58, 4, 6, 3, 36, 8])
+    path = tmp_path / "song.mid"
+    path.write_bytes(midi_bytes(four + six, four))
+    assert read_midi(path).metres == [(0.0, "4/4"), (2.0, "6/8")]
+    three = bytes([0, 0xFF, 0x58, 4, 3, 2, 24, 8])
+    path.write_bytes(midi_bytes(four + three))
+    assert read_midi(path).metres == [(0.0, "3/4")]
+    path.write_bytes(midi_bytes(three + four))
+    assert read_midi(path).metres == [(0.0, "4/4")]
+    path.write_bytes(midi_bytes(bytes([0, 0xFF, 0x58, 0])))
+    assert read_midi(path).metres == []
+
+
 def test_a_file_without_a_tempo_is_at_120(tmp_path: Path) -> None:
     """So the standard says; a note that is never ended lasts to the end of its track."""
     path = tmp_path / "song.mid"

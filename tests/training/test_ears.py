@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from beatwalk.listen.network import EVENT_WEIGHTS, read_network
 from beatwalk.training import store
 from beatwalk.training.ears import drums
 from beatwalk.training.ears.__main__ import main
-from beatwalk.training.ears.augment import _CODECS, through_codec
+from beatwalk.training.ears.augment import _CODECS, amplified, through_codec
 from beatwalk.training.ears.clicks import clicks
 from beatwalk.training.ears.clips import (
     FUSED_S,
@@ -27,6 +28,7 @@ from beatwalk.training.ears.clips import (
     make_clip,
     merged,
     onsets_of,
+    perform,
     read_clip,
     write_clip,
     write_set,
@@ -106,6 +108,54 @@ def test_codecs_lose_no_time() -> None:
         heard = through_codec(rng, samples)
         assert len(heard) == len(samples)
         assert abs(int(np.abs(heard).argmax()) - 11175) < 250
+
+
+def test_an_amplifier_holds_notes_up() -> None:
+    """A plucked string fades far more slowly, and begins when it began."""
+    t = np.arange(RATE_HZ) / RATE_HZ
+    plucked = np.concatenate([np.zeros(RATE_HZ // 2), np.sin(2 * np.pi * 110 * t) * np.exp(-5 * t)]).astype(
+        np.float32
+    )
+
+    def level(samples: NDArray[np.float32], at_s: float) -> float:
+        return float(np.sqrt(np.square(samples[int(at_s * RATE_HZ) :][: RATE_HZ // 20]).mean()))
+
+    for seed in range(5):
+        loud = amplified(np.random.default_rng(seed), plucked)
+        assert len(loud) == len(plucked)
+        assert level(loud, 0.3) < 0.02 * level(loud, 0.6)
+        assert level(loud, 1.0) / level(loud, 0.6) > 2 * level(plucked, 1.0) / level(plucked, 0.6)
+        first = int(np.argmax(np.abs(loud) > 0.2 * np.abs(loud).max()))
+        assert abs(first / RATE_HZ - 0.5) < 0.01
+
+
+def test_chords_of_some_bands_are_on_distorted_guitars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bands that have chords, and where it is asked for; the bass stays clean."""
+    played: list[tuple[set[str], dict[str, int]]] = []
+
+    def render(sounds: list[Sound], programs: Mapping[str, int], seconds: float, *_: object) -> NDArray[np.float32]:
+        played.append(({sound.voice for sound in sounds}, dict(programs)))
+        return np.zeros(int(seconds * RATE_HZ), np.float32)
+
+    monkeypatch.setattr("beatwalk.training.ears.soundfont.render", render)
+    rng = np.random.default_rng(0)
+    font = [Path("font.sf2")]
+    programs = {"bass 0": 33, "chords 0": 4}
+    notes = [Note(float(at), 1.0, 40, 90, voice) for at in range(8) for voice in programs]
+    score = replace(compose(rng, "rock", 120.0, 4.0), programs=programs, notes=notes, electronic=False)
+    tempo = draw_tempo(rng, 120.0, score.n_beats, 0.0)
+    perform(np.random.default_rng(3), score, tempo, 4.0, font, amplified_share=1.0)
+    (clean, _), (loud, sounds) = played
+    assert clean == {"bass 0", "drums"}
+    assert loud == {"chords 0"}
+    assert sounds["bass 0"] == 33
+    assert 27 <= sounds["chords 0"] <= 30
+    solo = replace(score, programs={"tune 0": 40}, notes=[])
+    for seed in range(8):
+        played.clear()
+        perform(np.random.default_rng(seed), score, tempo, 4.0, font)
+        perform(np.random.default_rng(seed), solo, tempo, 4.0, font, amplified_share=1.0)
+        assert all(sounds in (programs, solo.programs) for _, sounds in played)
 
 
 def test_tempo_maps_run_forward() -> None:

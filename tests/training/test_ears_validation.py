@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from beatwalk.listen.bar_hmm import DECODING, find_metres
 from beatwalk.training.ears import evaluate, tune, validation
+from beatwalk.training.ears.clips import perform
 from beatwalk.training.ears.evaluate import Scores, features_of, table
 from beatwalk.training.ears.metrics import continuity, f_measure, n_matched, octave_is_right, settled
-from beatwalk.training.ears.score import Hit, Note, Score
+from beatwalk.training.ears.score import Hit, Note, Score, TempoMap
 from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.tunes import Tune
 from beatwalk.training.ears.validation import Played, kind_of, plans, read_set, write_set
@@ -68,7 +69,6 @@ def tunes() -> list[Tune]:
         downbeats=list(range(0, 40, 4)),
         programs={"tune 0": 40},
         notes=[Note(at, 0.9, 60 + int(at) % 7, 90, "tune 0") for at in np.arange(40.0)],
-        hits=[Hit(float(at), 36, 100) for at in range(40)],
     )
     return [
         Tune(title=title, collection="airdsAirs", metre="4/4", score=score, bpm=(110, 130)) for title in ("a", "b")
@@ -184,11 +184,19 @@ def test_bars_of_any_metre_are_found() -> None:
 
 
 def test_a_played_piece_knows_its_truth(folder: Path) -> None:
-    """Beats are at the tempo of the tune, and its kicks are on them."""
+    """Beats are at the tempo of the tune, and notes are on them."""
     piece: Played = read_set(folder)[4]
     bpm = 60 / np.median(np.diff(piece.truth.beats_s))
     assert 90 < bpm < 150
     assert validation.PIECE_S > 30
-    assert len(piece.truth.kicks_s)
-    near = np.abs(piece.truth.kicks_s[:, None] - piece.truth.beats_s[None]).min(axis=1)
-    assert np.median(near) < 0.08
+    near = np.abs(piece.truth.onsets_s[:, None] - piece.truth.beats_s[None]).min(axis=1)
+    assert np.quantile(near, 0.25) < 0.03
+
+
+def test_strokes_of_a_drum_are_its_truth() -> None:
+    """Kicks are where the score has them, and there are no hats."""
+    score = replace(tunes()[0].score, hits=[Hit(float(at), 36, 100) for at in range(0, 40, 2)], loose=0.0)
+    tempo = TempoMap(np.arange(41, dtype=np.float64) / 2)
+    _, truth = perform(np.random.default_rng(5), score, tempo, 12.0, ())
+    assert truth.kicks_s == pytest.approx(np.arange(0, 12), abs=0.001)
+    assert not len(truth.hats_s)

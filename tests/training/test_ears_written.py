@@ -304,7 +304,7 @@ def test_a_tune_is_arranged(seed: int) -> None:
 
 def test_a_rest_has_a_key_too() -> None:
     """A band plays on where the tune is silent for as long as is heard of it."""
-    score = replace(plain(40), notes=[Note(150.0, 1.0, 64, 90, "tune 0")])
+    score = replace(plain(40), notes=[Note(150.0, 1.0, 64, 90, "tune 0")], hits=[])
     tune = Tune(title="a", collection="book", metre="4/4", score=score, bpm=(60, 120))
     with np.errstate(all="raise"):
         voices = {voice for seed in range(4) for voice in arrange(np.random.default_rng(seed), tune, 5.0)[0].programs}

@@ -1,1 +1,1 @@
-"""The recipe of the ears: music composed with exact truth, and the small network that learns beats from it."""
+"""The recipe of the ears: music whose beats are known, and the small networks that learn beats from it."""

@@ -27,14 +27,21 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="General MIDI SoundFont for FluidSynth, may be given again. Default: own synthesis only",
     )
     parser.add_argument("--tunes", type=Path, help="tunes that corpus, openscore or pop909 read. Default: none")
-    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
     parser.add_argument("--improvisor", type=Path, help="folder of Impro-Visor's styles. Default: none")
     parser.add_argument("--groove", type=Path, help="folder of the Groove MIDI Dataset's MIDI files. Default: none")
+    add_folders(parser)
     parser.add_argument("--validation", type=Path, help="set that beatwalk.training.ears.validation made, to log by")
     parser.add_argument(
         "--start", type=Path, help="a finished network to begin with, as large or smaller, ears.safetensors"
     )
     return parser.parse_args(argv)
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Ask for the libraries of music of which a part is trained on, and a part kept apart."""
+    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles. Default: none")
+    parser.add_argument("--modules", type=Path, help="folder of packages with tracker modules. Default: none")
+    parser.add_argument("--songs", type=Path, help="folder of packages with songs in MIDI. Default: none")
 
 
 def add_arguments(parser: argparse.ArgumentParser, stages: Sequence[str], sizes: Iterable[str]) -> None:
@@ -65,7 +72,15 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     if args.stage in ("render", "all"):
         tunes = read_tunes(args.tunes) if args.tunes else []
-        sources = gathered(args.soundfont, tunes, args.mma, args.groove, args.improvisor)
+        sources = gathered(
+            args.soundfont,
+            tunes,
+            args.mma,
+            groove=args.groove,
+            improvisor=args.improvisor,
+            modules=args.modules,
+            songs=args.songs,
+        )
         numbers = range(args.first_clip, args.clips)
         write_set(args.work / "set", numbers, args.seed, sources, args.clip_seconds)
     if args.stage in ("train", "all"):

@@ -1,4 +1,4 @@
-"""What happens to music on its way to a listener: rooms, equalisers, compressors, noise, codecs, other speeds."""
+"""What happens to music on its way to a listener: amplifiers, rooms, equalisers, compressors, noise, codecs."""
 
 from __future__ import annotations
 
@@ -67,6 +67,20 @@ def compress(rng: np.random.Generator, samples: Float32) -> Float32:
     out = samples * gain
     drive = rng.uniform(0.5, 3.0) / max(float(np.abs(out).max()), 1e-6)
     return np.asarray(np.tanh(out * drive) / drive, np.float32)
+
+
+def amplified(rng: np.random.Generator, samples: Float32) -> Float32:
+    """Guitars through an overdriven valve amplifier and its loudspeaker: strokes hardly stand out of them."""
+    from scipy.signal import butter, sosfilt
+
+    tight_hz, dull_hz = rng.uniform(80, 250), rng.uniform(3000, 6500)
+    driven = sosfilt(butter(1, tight_hz, "highpass", fs=RATE_HZ, output="sos"), samples)
+    driven *= 10 ** rng.uniform(0.5, 2.0) / max(float(np.sqrt(np.square(driven).mean())), 1e-6)
+    bias = rng.uniform(0.0, 0.4)
+    out = np.tanh(driven + bias) - np.tanh(bias)
+    out = sosfilt(butter(2, (60, dull_hz), "bandpass", fs=RATE_HZ, output="sos"), out)
+    level = float(np.sqrt(np.square(samples).mean())) / max(float(np.sqrt(np.square(out).mean())), 1e-6)
+    return np.asarray(out * level * 10 ** rng.uniform(-0.2, 0.35), np.float32)
 
 
 def hiss(rng: np.random.Generator, samples: Float32) -> Float32:

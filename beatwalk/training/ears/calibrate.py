@@ -24,7 +24,7 @@ from beatwalk.listen import (
     read_network,
 )
 from beatwalk.sources import DRUMS
-from beatwalk.training.ears.clips import Clip, read_clip
+from beatwalk.training.ears.clips import Clip, is_known, read_clip
 from beatwalk.training.ears.evaluate import FEW_STROKES
 from beatwalk.training.ears.metrics import ONSET_S
 from beatwalk.training.ears.train import Library
@@ -39,7 +39,7 @@ def peaks_of(network: Network, clips: Sequence[Clip]) -> dict[str, tuple[Float, 
         odds = between_frames(network(clip.ears) - np.log(np.array(EVENT_WEIGHTS, np.float32)))
         for head, name in enumerate(DRUMS, first):
             true_s = clip.truth.events[head]
-            if len(true_s) >= FEW_STROKES:
+            if is_known(true_s) and len(true_s) >= FEW_STROKES:
                 times_s, heights = find_maxima(odds[:, head], CANDIDATE_ODDS)
                 found[name].append((heights, are_strokes(times_s, heights, true_s)))
     return {

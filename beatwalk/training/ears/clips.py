@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from beatwalk.core import whole_or_nothing
 from beatwalk.listen import extract_features
 from beatwalk.training.ears import soundfont, synth
-from beatwalk.training.ears.augment import at_speed, augment
+from beatwalk.training.ears.augment import amplified, at_speed, augment
 from beatwalk.training.ears.metrics import ONSET_S
+from beatwalk.training.ears.modules import Module
 from beatwalk.training.ears.score import Hit, Score, TempoMap, draw_tempo, rescaled, without
 from beatwalk.training.ears.sources import Sources
 from beatwalk.training.ears.speech import speech
@@ -38,6 +39,9 @@ FUSED_S = ONSET_S
 _ONE_MOMENT = 1 / 16
 _NO_BEAT_SHARE = 0.04
 _SPEECH_SHARE = 0.03
+_MODULE_SHARE = 0.15
+_AMPLIFIED_SHARE = 0.15
+_DRIVEN = (27, 28, 29, 29, 30, 30)  # General MIDI's guitars that are played through an amplifier
 _GAP_SHARE = 0.06
 _SHORT_BAR_SHARE = 0.08
 _NEW_TEMPO_SHARE = 0.06
@@ -46,7 +50,7 @@ _PICKUP_SHARE = 0.12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
-    """When what happens, in seconds, increasing."""
+    """When what happens, in seconds, increasing; `UNKNOWN` for what nobody knows."""
 
     beats_s: Float
     downbeats_s: Float
@@ -76,6 +80,12 @@ class Truth:
 
 
 NOTHING = Truth.of([np.zeros(0)] * 6)
+UNKNOWN = np.array([np.nan])  # in the place of events that nobody knows: they are neither learned nor measured
+
+
+def is_known(times_s: Float) -> bool:
+    """Whether somebody knows when events happen."""
+    return not np.isnan(times_s).any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +106,43 @@ def make_clip(number: int, seed: int, sources: Sources, clip_s: float = CLIP_S) 
         samples, begins_s = speech(rng, clip_s)
         truth = NOTHING.mapped({"onsets_s": _before(merged(begins_s, FUSED_S), clip_s)})
         return Clip(ears_of(augment(rng, samples)), truth, "speech")
+    if sources.modules and rng.random() < _MODULE_SHARE:
+        module = sources.modules[int(rng.integers(len(sources.modules)))]
+        if performed := hear_module(rng, module, clip_s):
+            return Clip(ears_of(augment(rng, performed[0])), performed[1], f"module {module.collection}")
     score, bpm = draw_score(rng, sources, clip_s)
     tempo = draw_tempo(rng, bpm, score.n_beats, score.loose)
     if rng.random() < _NEW_TEMPO_SHARE and len(score.downbeats) > 4:
         place = score.downbeats[int(rng.integers(2, len(score.downbeats) - 1))]
         tempo = rescaled(tempo, place, float(np.exp(rng.uniform(-0.4, 0.4))))
-    samples, truth = perform(rng, score, tempo, clip_s, sources.fonts)
+    samples, truth = perform(rng, score, tempo, clip_s, sources.fonts, amplified_share=_AMPLIFIED_SHARE)
     speed = float(rng.uniform(0.9, 1.12)) if rng.random() < 0.4 else 1.0
     heard, events = at_speed(samples, truth.events, speed)
     return Clip(ears_of(augment(rng, heard)), Truth.of(events), score.genre)
+
+
+def hear_module(
+    rng: np.random.Generator, module: Module, seconds: float, *, varied: bool = True
+) -> tuple[Float32, Truth] | None:
+    """Up to `seconds` of a song at one tempo, and when what happens in it; None if its beats are in doubt."""
+    played = module.perform(rng if varied else None)
+    if played is None:
+        return None
+    samples, known = played
+    begin_s = known.begin_s + float(rng.uniform(0, max(0.0, known.end_s - known.begin_s - seconds)))
+    end_s = min(known.end_s, begin_s + seconds)
+    part = samples[int(begin_s * RATE_HZ) : int(end_s * RATE_HZ)]
+
+    def within(times_s: Float) -> Float:
+        return _before(times_s[times_s >= begin_s] - begin_s, end_s - begin_s)
+
+    truth = Truth(
+        beats_s=within(known.beats_s),
+        downbeats_s=within(known.downbeats_s),
+        onsets_s=merged(within(known.onsets_s), FUSED_S),
+        **dict.fromkeys(DRUM_PARTS, UNKNOWN),
+    )
+    return part, truth
 
 
 def draw_score(rng: np.random.Generator, sources: Sources, seconds: float) -> tuple[Score, float]:
@@ -121,9 +159,15 @@ def draw_score(rng: np.random.Generator, sources: Sources, seconds: float) -> tu
 
 
 def perform(
-    rng: np.random.Generator, score: Score, tempo: TempoMap, seconds: float, fonts: Sequence[Path]
+    rng: np.random.Generator,
+    score: Score,
+    tempo: TempoMap,
+    seconds: float,
+    fonts: Sequence[Path],
+    *,
+    amplified_share: float = 0.0,
 ) -> tuple[Float32, Truth]:
-    """Samples, and when what happens in them."""
+    """Samples, and when what happens in them; `amplified_share` of bands with chords play on distorted guitars."""
     loose_s = float(rng.choice([0.0, 0.003, 0.008, 0.014, 0.02])) if score.loose else 0.0
     sounds: list[Sound] = []
     written: list[float] = []  # beats at which they stand in the score
@@ -145,7 +189,7 @@ def perform(
                 written.append(note.at)
     onsets_s = onsets_of(np.array(written), np.array([sound.at_s for sound in sounds]))
     sounds = [sound for sound in sounds if sound.at_s < seconds]
-    samples = _rendered(rng, score, sounds, seconds, fonts)
+    samples = _rendered(rng, score, sounds, seconds, fonts, amplified_share)
     downbeats_s = tempo.beats_s[np.array(score.downbeats, np.int64)]
     drums = {
         part: [sound.at_s for sound in sounds if sound.voice == "drums" and sound.pitch in numbers]
@@ -178,12 +222,34 @@ def onsets_of(written: Float, heard_s: Float) -> Float:
     return merged(np.array(sorted(float(np.median(sounds_s)) for _, sounds_s in moments)), FUSED_S)
 
 
+def _with_amplifier(
+    rng: np.random.Generator,
+    score: Score,
+    sounds: list[Sound],
+    seconds: float,
+    font: Path,
+    volumes: Mapping[str, int],
+) -> Float32:
+    """By FluidSynth, with chords and what goes with them, and sometimes the tune, on distorted guitars."""
+    loud = {"chords", "more"} | ({"tune"} if rng.random() < 0.5 else set())
+    played = {voice: int(rng.choice(_DRIVEN)) if role(voice) in loud else n for voice, n in score.programs.items()}
+    guitars = [sound for sound in sounds if role(sound.voice) in loud]
+    others = [sound for sound in sounds if role(sound.voice) not in loud]
+    rest = soundfont.render(others, played, seconds, font, volumes)
+    return rest + amplified(rng, soundfont.render(guitars, played, seconds, font, volumes))
+
+
 def _before(times_s: Float, seconds: float) -> Float:
     return times_s[times_s < seconds - 0.02]
 
 
 def _rendered(
-    rng: np.random.Generator, score: Score, sounds: list[Sound], seconds: float, fonts: Sequence[Path]
+    rng: np.random.Generator,
+    score: Score,
+    sounds: list[Sound],
+    seconds: float,
+    fonts: Sequence[Path],
+    amplified_share: float,
 ) -> Float32:
     """By FluidSynth, by the recipe's own synthesis, or drums by the one and the rest by the other."""
     electronic = score.electronic
@@ -192,6 +258,9 @@ def _rendered(
     volumes = {voice: int(np.clip(rng.normal(95, 18), 40, 127)) for voice in ("drums", *score.programs)}
     if font is None or rng.random() < (0.6 if electronic else 0.12):
         return synth.render(rng, sounds, seconds, pump)
+    has_chords = any(role(voice) == "chords" for voice in score.programs)
+    if amplified_share and has_chords and not electronic and rng.random() < amplified_share:
+        return _with_amplifier(rng, score, sounds, seconds, font, volumes)
     if electronic or rng.random() < 0.1:  # machine drums under sampled instruments
         struck = [sound for sound in sounds if sound.voice == "drums"]
         tones = [sound for sound in sounds if sound.voice != "drums"]

@@ -34,6 +34,7 @@ from beatwalk.listen import (
     run_network,
     track_rhythm,
 )
+from beatwalk.training.ears.clips import is_known
 from beatwalk.training.ears.metrics import ONSET_S, continuity, f_measure, octave_is_right, settled
 from beatwalk.training.ears.validation import PIECE_S, Played, read_set
 
@@ -103,7 +104,7 @@ def onset_f(piece: Played, features: Features, activations: Activations, least: 
 def drum_f(piece: Played, features: Features, activations: Activations, name: str) -> float:
     """F of one drum's strokes, percent; NaN where a piece has few of them, or none."""
     true_s = getattr(piece.truth, f"{name}s_s")
-    if len(true_s) < FEW_STROKES:
+    if not is_known(true_s) or len(true_s) < FEW_STROKES:
         return float("nan")
     return 100 * f_measure(drum_strokes(features, activations, name).times_s, true_s, ONSET_S)
 

@@ -14,7 +14,6 @@ Conventions
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
 import subprocess
@@ -23,9 +22,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from beatwalk.listen import DRUM_CHANNEL, MidiNote, read_midi
+from beatwalk.listen import MidiNote, read_midi
 from beatwalk.training.ears.bands import Chart, usual_bpm
-from beatwalk.training.ears.score import Hit, Note, Score
+from beatwalk.training.ears.score import Score, add_midi
 
 _TIMEOUT_S = 60
 _SKIPPED = ("metronome", "none", "count", "ending", "intro", "ballad68", "blues34", "quando")  # no music, or no metre
@@ -134,8 +133,6 @@ def compile_mma(text: str) -> list[MidiNote]:
 def to_score(notes: list[MidiNote], style: Style, n_bars: int) -> Score:
     """A score in beats of the tactus; each program of each channel becomes a voice."""
     quarters = style.bar / style.beats  # a beat
-    voices: dict[tuple[int, int], str] = {}
-    counts = {role: itertools.count() for role in ("bass", "chords", "more", "tune")}
     score = Score(
         n_beats=n_bars * style.beats,
         downbeats=[bar * style.beats for bar in range(n_bars)],
@@ -144,17 +141,5 @@ def to_score(notes: list[MidiNote], style: Style, n_bars: int) -> Score:
         loose=0.1 if style.electronic else 0.5,
         electronic=style.electronic,
     )
-    for note in notes:
-        at = max(0.0, note.at / quarters)
-        if at >= score.n_beats:
-            continue
-        if note.channel == DRUM_CHANNEL:
-            score.hits.append(Hit(at, note.pitch, note.velocity))
-            continue
-        key = (note.channel, note.program)
-        if key not in voices:
-            role = "bass" if 32 <= note.program < 40 else "chords" if len(voices) % 2 else "more"
-            voices[key] = f"{role} {next(counts[role])}"
-            score.programs[voices[key]] = note.program
-        score.notes.append(Note(at, note.length / quarters, note.pitch, note.velocity, voices[key]))
+    add_midi(score, notes, quarters)
     return score

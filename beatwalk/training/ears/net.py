@@ -89,6 +89,8 @@ def widen(net: Ears, small: dict[str, Tensor]) -> None:
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy of each head, shape (n_heads,); targets are 1 at an event, 0.5 beside it, else 0.
 
+    What nobody knows is NaN, and costs nothing.
+
     Of beats and downbeats it is shift-tolerant (Foscarin et al., "Beat This!", 2024): an event counts as found by the
     surest of its frame and the two beside it, and those two are no mistake. Onsets and strokes may be two frames
     apart: the frame between them would do for both, and there would be one where there are two. Theirs is exact, and

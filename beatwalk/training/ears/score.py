@@ -9,15 +9,17 @@ Conventions
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from beatwalk.listen import DRUM_CHANNEL, MidiNote
 from beatwalk.types import Float
 
 KICK, SNARE, CLAP, RIM, HAT, PEDAL, OPEN, RIDE, CRASH = 36, 38, 39, 37, 42, 44, 46, 51, 49
 TOMS = (50, 47, 45, 41)
+BASSES = range(32, 40)  # General MIDI programs
 SHAKER, CONGA, COWBELL = 70, 63, 56
 
 
@@ -59,6 +61,33 @@ class Score:
         """The commonest number of beats a bar; 0 for fewer than two bars."""
         spans = [b - a for a, b in itertools.pairwise(self.downbeats)]
         return max(set(spans), key=spans.count) if spans else 0
+
+
+def add_midi(score: Score, notes: Sequence[MidiNote], quarters: float, begin: float = 0.0) -> None:
+    """Add notes and strokes of a MIDI file; each program of each channel becomes a voice.
+
+    Parameters
+    ----------
+    quarters
+        Of a beat of the tactus.
+    begin
+        Place in the file, in quarter notes, of the piece's first beat; what stands before it begins there.
+    """
+    voices: dict[tuple[int, int], str] = {}
+    counts = {role: itertools.count() for role in ("bass", "chords", "more")}
+    for note in notes:
+        at = max(0.0, (note.at - begin) / quarters)
+        if at >= score.n_beats:
+            continue
+        if note.channel == DRUM_CHANNEL:
+            score.hits.append(Hit(at, note.pitch, note.velocity))
+            continue
+        key = (note.channel, note.program)
+        if key not in voices:
+            role = "bass" if note.program in BASSES else "chords" if len(voices) % 2 else "more"
+            voices[key] = f"{role} {next(counts[role])}"
+            score.programs[voices[key]] = note.program
+        score.notes.append(Note(at, note.length / quarters, note.pitch, note.velocity, voices[key]))
 
 
 def with_velocities(score: Score, louder: Callable[[int], float]) -> Score:

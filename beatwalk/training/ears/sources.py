@@ -1,9 +1,9 @@
-"""Where music for training comes from: own composing, bands' styles, tunes that people wrote, drums that they played.
+"""Where music for training comes from: own composing, bands' styles, what people wrote, drums that they played.
 
 Conventions
 -----------
 - `is_apart(key)` splits sources between training and validation by the name of what they share (a style's file, a
-  composer, a book of tunes): those apart are never trained on, whatever else is given.
+  composer, a book of tunes, a package): those apart are never trained on, whatever else is given.
 - Sources that are not given are left out; own composing needs nothing.
 - What there is little of is drawn more often than its share: styles by metre, tunes by collection and metre, each in
   inverse proportion to the square root of how many there are.
@@ -27,7 +27,9 @@ from beatwalk.training.ears.drummers import Drumming, read_drummers
 from beatwalk.training.ears.genres import GENRES
 from beatwalk.training.ears.improvisor import read_bands
 from beatwalk.training.ears.mma import read_styles
+from beatwalk.training.ears.modules import Module, read_modules
 from beatwalk.training.ears.score import Score, in_odd_bars, joined
+from beatwalk.training.ears.songs import read_songs
 from beatwalk.training.ears.tunes import Tune, arrange
 from beatwalk.training.ears.variations import drummed_as, varied
 from beatwalk.types import Float
@@ -65,6 +67,7 @@ class Sources:
     styles: Sequence[Band] = ()
     tunes: Sequence[Tune] = field(default=())  # melodies and scores
     drummers: Sequence[Drumming] = ()
+    modules: Sequence[Module] = ()  # songs that come with their sounds
     apart: bool = False  # draw charts that training never hears
 
     def draw(self, rng: np.random.Generator, seconds: float) -> tuple[Score, float]:
@@ -212,10 +215,12 @@ def gathered(
     library: Path | None = None,
     groove: Path | None = None,
     improvisor: Path | None = None,
+    modules: Path | None = None,
+    songs: Path | None = None,
     *,
     apart: bool = False,
 ) -> Sources:
-    """What belongs to training, or what is kept apart, of SoundFonts, tunes and a library of MMA's styles.
+    """What belongs to training, or what is kept apart, of all that is given: SoundFonts, tunes, and folders.
 
     All drummers of the Groove MIDI Dataset and all bands of Impro-Visor are training's.
     """
@@ -224,10 +229,12 @@ def gathered(
     ]
     if improvisor and not apart:
         styles += read_bands(improvisor)
+    written = [*tunes, *(read_songs(songs) if songs else [])]
     return Sources(
         fonts=fonts,
         styles=styles,
-        tunes=[tune for tune in tunes if is_apart(tune.collection) == apart],
+        tunes=[tune for tune in written if is_apart(tune.collection) == apart],
         drummers=read_drummers(groove) if groove and not apart else [],
+        modules=[m for m in (read_modules(modules) if modules else []) if is_apart(m.collection) == apart],
         apart=apart,
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from beatwalk.listen import FRAME_RATE_HZ, NETWORK_BANDS, NETWORK_INPUTS
 from beatwalk.training import store
-from beatwalk.training.ears.clips import Clip, clip_paths, read_clip
+from beatwalk.training.ears.clips import Clip, clip_paths, is_known, read_clip
 from beatwalk.training.ears.export import listening
 from beatwalk.training.ears.metrics import ONSET_S, n_matched
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of, widen
@@ -212,9 +212,15 @@ def masked(rng: np.random.Generator, ears: np.ndarray) -> np.ndarray:
 
 
 def targets_of(events: tuple[Float, ...], first: int, n: int, faster: float = 1.0) -> np.ndarray:
-    """1 at the net's frame of an event, 0.5 beside it, shape (n_heads, n), heard `faster` from frame `first` on."""
+    """1 at the net's frame of an event, 0.5 beside it, shape (n_heads, n), heard `faster` from frame `first` on.
+
+    NaN where nobody knows the events.
+    """
     targets = np.zeros((len(events), n + 2), np.float32)
     for row, times_s in enumerate(events):
+        if not is_known(times_s):
+            targets[row] = np.nan
+            continue
         frames = np.rint((times_s * NET_RATE_HZ - first) / faster).astype(np.int64) + 1
         frames = frames[(frames >= 0) & (frames < n + 2)]
         for offset in (-1, 1):
@@ -234,6 +240,8 @@ def measure(net: Ears, paths: list[Path]) -> dict[str, float]:
         even = clip.ears[: len(clip.ears) // 2 * 2].astype(np.float32)
         shares = torch.sigmoid(net(torch.from_numpy(even)[None]))[0].numpy()
         for row, times_s in enumerate(clip.truth.events):
+            if not is_known(times_s):
+                continue
             found_s = _peaks_s(shares[row])
             counts[row] += n_matched(found_s, times_s, ONSET_S), len(found_s), len(times_s)
     hits, found, true = counts.T

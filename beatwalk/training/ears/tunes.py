@@ -31,16 +31,17 @@ class Tune:
     """Written music."""
 
     title: str
-    collection: str  # what is split between training and validation: a composer, or a book
+    collection: str  # what is split between training and validation: a composer, a book or a package
     metre: str  # as printed
     score: Score
     bpm: tuple[float, float]  # usual tempi of the tactus
     licence: str = ""
+    source: str = "music21"
 
     @property
     def is_melody(self) -> bool:
-        """Whether there is one voice alone."""
-        return len(self.score.programs) == 1
+        """Whether there is one voice alone, without drums."""
+        return len(self.score.programs) == 1 and not self.score.hits
 
     @property
     def compound(self) -> bool:
@@ -58,7 +59,7 @@ def arrange(rng: np.random.Generator, tune: Tune, seconds: float, bpm: float | N
         score = without(score, 0, score.downbeats[int(rng.integers(1, len(score.downbeats) - 4))])
     while score.n_beats < wanted:
         score = joined(score, tune.score)
-    score = replace(score, loose=0.8, electronic=rng.random() < 0.08)
+    score = replace(score, hits=list(score.hits), loose=0.8, electronic=rng.random() < 0.08)
     steps = int(rng.integers(-5, 6))
     score.notes = [replace(note, pitch=note.pitch + steps) for note in score.notes if note.at < wanted]
     if tune.is_melody:

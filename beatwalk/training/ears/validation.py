@@ -6,10 +6,12 @@ sources and take give the same pieces. The folder lies outside the repository.
 Conventions
 -----------
 - A piece is `NNN.flac`, mono, and `NNN.json`: its truth (seconds), and its style, metre, source and licence.
-- Sources are those that `sources.is_apart` keeps from training: a fifth of MMA's styles over charts of their own, and
-  composers and books of tunes. A SoundFont that training does not have may be given, too.
+- Sources are those that `sources.is_apart` keeps from training: a fifth of MMA's styles over charts of their own,
+  composers, books of tunes, and packages. A SoundFont that training does not have may be given, too.
 - Another **take** has pieces of the same styles, composers and books over other charts, at other tempi and in other
   rooms: what differs between takes is chance.
+- Tracker modules and songs in MIDI (`--modules`, `--songs`) make a set of their own, of music that is like nothing
+  else here. A module whose beats are in doubt leaves its number out.
 - Styles are grouped into **kinds**, by which tables report.
 """
 
@@ -28,11 +30,14 @@ from typing import Any
 import numpy as np
 
 from beatwalk.core import write_json
+from beatwalk.training.ears.__main__ import add_folders
 from beatwalk.training.ears.augment import augment
 from beatwalk.training.ears.bands import Band
-from beatwalk.training.ears.clips import NOTHING, Truth, drone, perform
+from beatwalk.training.ears.clips import NOTHING, UNKNOWN, Truth, drone, hear_module, is_known, perform
 from beatwalk.training.ears.corpus import read_tunes
+from beatwalk.training.ears.modules import Module
 from beatwalk.training.ears.score import Score, draw_tempo, in_odd_bars, joined, rescaled, without
+from beatwalk.training.ears.songs import FREE
 from beatwalk.training.ears.sources import MOST_VOICES, ODD_BARS, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.training.ears.tunes import Tune, arrange
@@ -92,6 +97,16 @@ def write_set(out: Path, sources: Sources, most: int | None = None, seconds: flo
         path = out / f"{number:03d}.json"
         if path.exists() and _read(path).style.startswith(plan.style):
             continue
+        for stale in (path, path.with_suffix(".flac"), out / "features" / f"{path.stem}.npz"):
+            stale.unlink(missing_ok=True)
+        if plan.module is not None:
+            rng = np.random.default_rng([SEED, 2 * take + 1, number])
+            heard = hear_module(rng, plan.module, seconds, varied=take > 0)
+            if heard is None:
+                continue
+            told = {"style": plan.style, "kind": "modules", "metre": "4/4", "source": "Debian", "licence": FREE}
+            _write(out, number, augment(rng, heard[0]), heard[1], told)
+            continue
         piece = plan.compose(np.random.default_rng([SEED, 2 * take, number])) if plan.compose else None
         rng = np.random.default_rng([SEED, 2 * take + 1, number])
         if piece is None:
@@ -118,7 +133,8 @@ class Plan:
     """What will be a piece, as far as it is known before anything is composed."""
 
     style: str  # its name begins so
-    compose: Callable[[np.random.Generator], Piece] | None  # None is music without a beat
+    compose: Callable[[np.random.Generator], Piece] | None  # None is music without a beat, or a module
+    module: Module | None = None
 
 
 def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
@@ -139,6 +155,8 @@ def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
         most = _PER_COLLECTION.get(collection, _MOST_OF_OTHERS)
         for tune in tunes[:: max(1, len(tunes) // most)][:most]:
             yield Plan(f"{collection}: {tune.title}", partial(_from_tune, tune=tune, seconds=seconds))
+    for module in sources.modules:
+        yield Plan(f"{module.collection}: {module.path.name}", None, module)
 
 
 def _from_style(rng: np.random.Generator, sources: Sources, style: Band, seconds: float) -> Piece:
@@ -206,13 +224,18 @@ def _medley(rng: np.random.Generator, sources: Sources, seconds: float, turn: in
 
 def _from_tune(rng: np.random.Generator, tune: Tune, seconds: float) -> Piece:
     score, bpm = arrange(rng, tune, seconds)
-    kind = "tunes from books" if tune.is_melody else "choirs" if tune.collection == "monteverdi" else "chamber music"
+    if tune.source != "music21":
+        kind = "game music"
+    elif tune.is_melody:
+        kind = "tunes from books"
+    else:
+        kind = "choirs" if tune.collection == "monteverdi" else "chamber music"
     return Piece(
         style=f"{tune.collection}: {tune.title}",
         kind=kind,
         metre=tune.metre,
-        source="music21",
-        licence=_CORPUS_LICENCE,
+        source=tune.source,
+        licence=tune.licence or _CORPUS_LICENCE,
         bpm=bpm,
         score=score,
     )
@@ -230,7 +253,10 @@ def _write(out: Path, number: int, samples: Float32, truth: Truth, told: dict[st
 
     song = out / f"{number:03d}.flac"
     soundfile.write(song, samples, RATE_HZ)
-    events = {f.name: [round(float(t), 5) for t in getattr(truth, f.name)] for f in fields(truth)}
+    known = {f.name: getattr(truth, f.name) for f in fields(truth)}
+    events = {
+        name: [round(float(t), 5) for t in times_s] if is_known(times_s) else None for name, times_s in known.items()
+    }
     write_json(out / f"{number:03d}.json", told | {"truth": events})
     (out / "features" / f"{number:03d}.npz").unlink(missing_ok=True)
 
@@ -268,7 +294,8 @@ def read_set(*folders: Path) -> list[Played]:
 
 def _read(path: Path) -> Played:
     told = json.loads(path.read_text(encoding="utf-8"))
-    truth = Truth.of([np.array(told["truth"][f.name], np.float64) for f in fields(Truth)])
+    events = (told["truth"][f.name] for f in fields(Truth))
+    truth = Truth.of([UNKNOWN if times_s is None else np.array(times_s, np.float64) for times_s in events])
     named = {name: str(told.get(name, "")) for name in ("style", "kind", "metre", "changes")}
     return Played(song=path.with_suffix(".flac"), truth=truth.fused, **named)
 
@@ -278,13 +305,14 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m beatwalk.training.ears.validation", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder outside the repository")
     parser.add_argument("--tunes", type=Path, help="tunes that beatwalk.training.ears.corpus read")
-    parser.add_argument("--mma", type=Path, help="folder of MMA's library of styles")
+    add_folders(parser)
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="may be given again")
     parser.add_argument("--most", type=int, help="play only the first N pieces")
     parser.add_argument("--take", type=int, default=0, help="1, 2, ...: other pieces, in a folder of their own")
     args = parser.parse_args(argv)
     tunes = read_tunes(args.tunes) if args.tunes else []
-    write_set(args.out, gathered(args.soundfont, tunes, args.mma, apart=True), args.most, take=args.take)
+    sources = gathered(args.soundfont, tunes, args.mma, modules=args.modules, songs=args.songs, apart=True)
+    write_set(args.out, sources, args.most, take=args.take)
     played = read_set(args.out)
     for name, count in sorted(Counter((p.kind, p.metre) for p in played).items()):
         print(f"{name[0]:28}{name[1]:14}{count:4}")
