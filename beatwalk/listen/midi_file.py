@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -102,18 +104,13 @@ def read_midi(path: Path) -> MidiFile:
                 raise InputError(f"{path}: the file is damaged in track {len(tracks) + 1}; export it again") from None
         at += 8 + size
     tempi = {0.0: 1.0} if division & 0x8000 else {0.0: _QUARTER_S} | dict(t for track in tracks for t in track.tempi)
+    metres = sorted(dict(metre for track in tracks for metre in track.metres).items())  # the last one at a place
     return MidiFile(
         notes=sorted((n for track in tracks for n in track.notes), key=lambda n: (n.at, n.channel, n.pitch)),
         controls=sorted((c for track in tracks for c in track.controls), key=lambda c: c.at),
         tempi=sorted(tempi.items()),
-        metres=_changes(sorted(dict(metre for track in tracks for metre in track.metres).items())),
+        metres=[next(same) for _, same in groupby(metres, key=itemgetter(1))],
     )
-
-
-def _changes(metres: list[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Those that differ from the one before."""
-    befores = [None, *(metre for _, metre in metres)]
-    return [metre for metre, before in zip(metres, befores, strict=False) if metre[1] != before]
 
 
 def _read_track(data: bytes, ticks: int) -> _Track:

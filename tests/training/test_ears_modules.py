@@ -22,8 +22,9 @@ from beatwalk.training.ears.clips import (
     read_clip,
     write_clip,
 )
-from beatwalk.training.ears.modules import Module, Row, read_modules, rows_per_beat, steady
+from beatwalk.training.ears.modules import Module, read_modules, rows_per_beat, steady
 from beatwalk.training.ears.net import HEADS, SHAPES, Ears, loss_of
+from beatwalk.training.ears.openmpt import Row
 from beatwalk.training.ears.sources import Sources, gathered, is_apart
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.training.ears.train import measure, targets_of
@@ -213,7 +214,7 @@ def test_each_song_is_read_once_and_packages_are_split(library: Path) -> None:
     assert is_apart("pingus-data")
     assert [module.collection for module in gathered(modules=library).modules] == ["bb"]
     assert [module.collection for module in gathered(modules=library, apart=True).modules] == ["pingus-data"]
-    with pytest.raises(FileNotFoundError, match="no tracker modules"):
+    with pytest.raises(FileNotFoundError, match=r"nothing to play \(PACKAGE/\*\.mod"):
         read_modules(library / "pingus-data")
 
 

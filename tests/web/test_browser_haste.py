@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,11 +45,17 @@ def first_change_held_back(page: Page) -> list[Route]:
     return awaited
 
 
-def with_a_rule(served: Served, window: Open) -> Page:
-    """A window with the look of the project `known`, in which the beat pans the picture."""
-    in_known(served)
+def known(served: Served, window: Open) -> tuple[Page, Path]:
+    """A window with the project `known`, its three blocks drawn, and the project's folder."""
+    folder = in_known(served)
     page = window("project=known")
     page.wait_for_selector(".block >> nth=2")
+    return page, folder
+
+
+def with_a_rule(served: Served, window: Open) -> Page:
+    """A window with the look of the project `known`, in which the beat pans the picture."""
+    page, _ = known(served, window)
     page.click("#tab-look")
     page.click("[data-name='add-camera.pan_x']")
     until(page, "project.settings.camera.pan_x.rules.length === 1")
@@ -142,9 +149,7 @@ def test_a_hand_is_quicker_than_an_answer(served: Served, window: Open) -> None:
 
 def test_a_slider_that_comes_back_lets_the_look_be_drawn(served: Served, window: Open) -> None:
     """Some browsers tell of no change then; the panel would stand still."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     page.click("#tab-look")
     page.wait_for_selector("[data-name=pace]")
     page.eval_on_selector(
@@ -156,9 +161,7 @@ def test_a_slider_that_comes_back_lets_the_look_be_drawn(served: Served, window:
 
 def test_a_script_that_is_left_early_keeps_its_last_words(served: Served, window: Open) -> None:
     """The answer to what was typed first comes when more was typed, and does not take that back."""
-    folder = in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, folder = known(served, window)
     page.click("#as-text")
     awaited = first_change_held_back(page)
     with page.expect_request(lambda request: request.method == "PATCH"):
@@ -175,9 +178,7 @@ def test_a_script_that_is_left_early_keeps_its_last_words(served: Served, window
 
 def test_a_drag_keeps_what_was_typed_before_it(served: Served, window: Open) -> None:
     """A block is pressed while its text is still being typed; when it is let go it has a new place and the text."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     page.click("#tab-prompts")
     before = page.evaluate("document.querySelectorAll('.block')[1].getBoundingClientRect().x")
     page.fill("[data-name=prompt-1]", "a silver moon")
@@ -196,9 +197,7 @@ def test_a_drag_keeps_what_was_typed_before_it(served: Served, window: Open) -> 
 
 def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open) -> None:
     """Its text stays where it was typed."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     page.click("#tab-prompts")
     typed(page, "[data-name=prompt-1]", "a silver moon #neon")
     page.wait_for_selector(".toast.bad")
@@ -212,9 +211,7 @@ def test_a_prompt_that_is_refused_can_be_put_right(served: Served, window: Open)
 
 def test_a_prompt_that_is_refused_on_the_timeline_can_be_put_right(served: Served, window: Open) -> None:
     """Its text is there when the block is opened again, and in the list; who clears it there has the prompt again."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     page.dblclick(".block >> nth=1")
@@ -235,9 +232,7 @@ def test_a_prompt_that_is_refused_on_the_timeline_can_be_put_right(served: Serve
 
 def test_a_block_that_is_opened_before_the_answer_takes_nothing_back(served: Served, window: Open) -> None:
     """Its editor shows the old prompt; who leaves it as it is has changed nothing."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     awaited = first_change_held_back(page)
     page.dblclick(".block >> nth=1")
     page.fill(".block-editor", "a silver moon")
@@ -254,9 +249,7 @@ def test_a_block_that_is_opened_before_the_answer_takes_nothing_back(served: Ser
 
 def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: Open) -> None:
     """It is deleted although its new place is not known yet; then the space bar plays, and deletes nothing."""
-    in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, _ = known(served, window)
     awaited = first_change_held_back(page)
     page.focus(".block >> nth=2")
     with page.expect_request(lambda request: request.method == "PATCH"):
@@ -280,9 +273,7 @@ def test_a_block_is_deleted_once_and_the_next_one_stays(served: Served, window: 
 
 def test_blocks_are_not_laid_over_a_mistake(served: Served, window: Open) -> None:
     """A block that was held while the text got a mistake would take the whole text with it."""
-    folder = in_known(served)
-    page = window("project=known")
-    page.wait_for_selector(".block >> nth=2")
+    page, folder = known(served, window)
     page.click("#as-text")
     page.fill("#script", "a red sea\n@bar 999 nowhere")
     until(page, "project.blocks.length === 0")

@@ -1,7 +1,7 @@
 """Tracker modules: songs that people wrote as patterns of rows over sampled sounds, with the time of every row.
 
-Games in Debian hold nearly two hundred of them under free licences. They lie outside the repository, a folder for
-each package; nothing of them goes anywhere but into rendered clips. libopenmpt (BSD-3) plays them.
+Games in Debian hold nearly two hundred of them (`beatwalk.training.ears.packages`), which
+`beatwalk.training.ears.openmpt` plays.
 
 Conventions
 -----------
@@ -18,26 +18,21 @@ Conventions
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from beatwalk.training.ears.openmpt import Row, opened
+from beatwalk.training.ears.packages import files_of
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.types import Float, Float32
 
 ENDS = (".mod", ".xm", ".it", ".s3m", ".stm", ".mtm")
 SHORTEST_S = 24.0  # of what is taken of a song
-MOST_S = 240.0  # of a song that are played: some never end
 _BEAT_TICKS = 24
 _BAR = 4
 _USUAL_ROWS = {3: 8, 5: 4, 6: 4}  # of a beat, by speed
@@ -46,27 +41,9 @@ _BACKBEAT_ROWS, _BACKBEAT_BPM = (16, 8, 4), (78.0, 220.0)  # of a beat; of sever
 _STRUCK_THERE, _STRUCK_OFTEN = 0.8, 0.5  # of its strokes that are on such beats, of such beats that have a stroke
 _WHOLE_BARS = 0.9  # of patterns must hold whole bars
 _REST_S, _SILENT = 2.0, 1e-3  # no beats in parts so long that are so much softer than the loudest
-_BLOCK = 32  # samples between looks at the row: 1.5 ms
 _FASTER, _HIGHER = 0.2, 0.12  # logarithms of the greatest change of tempo and of pitch
 _CHANGED_SHARE = 0.5
 _THIN_SHARE, _MOST_SILENT = 0.3, 0.4  # of performances; of channels in them
-_COLUMNS = 6  # of a pattern's cell: note, instrument, effect on the volume, effect, and the arguments of both
-_LAST_NOTE = 120
-# libopenmpt's numbers of effects, the same for all formats: a glide to a note is no stroke.
-_GLIDES, _SET_VOLUME, _EXTENDED, _DELAY = (4, 6), 13, (19, 20), 0xD
-_VOLUME_SET, _GLIDE_IN_VOLUME = 1, 11
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row as it is played."""
-
-    at_s: float
-    number: int  # in its pattern
-    ticks: int
-    tempo: int
-    struck: frozenset[int]  # instruments of which a note begins, heard or not
-    late: frozenset[int]  # ticks after the row at which a note begins that is heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +95,7 @@ class Module:
         """
         faster = higher = 1.0
         silent: list[int] = []
-        with _opened(self.path) as player:
+        with opened(self.path) as player:
             if rng is not None and rng.random() < _CHANGED_SHARE:
                 faster, higher = (float(np.exp(rng.uniform(-most, most))) for most in (_FASTER, _HIGHER))
             if rng is not None and rng.random() < _THIN_SHARE:
@@ -137,18 +114,7 @@ def read_modules(folder: Path) -> list[Module]:
     FileNotFoundError
         There are none.
     """
-    found = [Module(path, collection) for path, collection in files_of(folder, ENDS)]
-    if not found:
-        raise FileNotFoundError(f"{folder}: no tracker modules (PACKAGE/*{', *'.join(ENDS)})")
-    return found
-
-
-def files_of(folder: Path, ends: Sequence[str]) -> list[tuple[Path, str]]:
-    """Files of packages with one of some suffixes, each content once, and the package that each is of."""
-    found: dict[str, Path] = {}
-    for path in sorted(path for path in folder.glob("*/**/*") if path.suffix.lower() in ends and path.is_file()):
-        found.setdefault(sha256(path.read_bytes()).hexdigest(), path)
-    return [(path, path.relative_to(folder).parts[0]) for path in found.values()]
+    return [Module(path, collection) for path, collection in files_of(folder, ENDS)]
 
 
 def rows_per_beat(rows: Sequence[Row], longest: int) -> int | None:
@@ -211,118 +177,3 @@ def steady(rows: Sequence[Row], end_s: float) -> Stretch | None:
     )
     onsets_s = np.array([row.at_s + tick_s * ticks for row in run for ticks in sorted(row.late)])
     return Stretch(begin_s, end_s, beats_s, downbeats_s, np.sort(onsets_s))
-
-
-class _Interactive(ctypes.Structure):
-    """libopenmpt's table of functions that change a song while it plays; only the typed ones are used here."""
-
-    _fields_ = (
-        ("set_current_speed", ctypes.c_void_p),
-        ("set_current_tempo", ctypes.c_void_p),
-        ("set_tempo_factor", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_double)),
-        ("get_tempo_factor", ctypes.c_void_p),
-        ("set_pitch_factor", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_double)),
-        ("get_pitch_factor", ctypes.c_void_p),
-        ("set_global_volume", ctypes.c_void_p),
-        ("get_global_volume", ctypes.c_void_p),
-        ("set_channel_volume", ctypes.c_void_p),
-        ("get_channel_volume", ctypes.c_void_p),
-        ("set_channel_mute_status", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int)),
-        ("get_channel_mute_status", ctypes.c_void_p),
-        ("set_instrument_mute_status", ctypes.c_void_p),
-        ("get_instrument_mute_status", ctypes.c_void_p),
-        ("play_note", ctypes.c_void_p),
-        ("stop_note", ctypes.c_void_p),
-    )
-
-
-@cache
-def _library() -> Any:
-    found = ctypes.util.find_library("openmpt")
-    if found is None:
-        raise FileNotFoundError("libopenmpt is needed to play tracker modules; leave --modules out to go without")
-    library = ctypes.CDLL(found)
-    handle = ctypes.c_void_p
-    library.openmpt_module_ext_create_from_memory.restype = handle
-    library.openmpt_module_ext_create_from_memory.argtypes = [ctypes.c_char_p, ctypes.c_size_t, *[handle] * 7]
-    library.openmpt_module_ext_get_module.restype = handle
-    library.openmpt_module_ext_get_module.argtypes = [handle]
-    library.openmpt_module_ext_get_interface.argtypes = [handle, ctypes.c_char_p, handle, ctypes.c_size_t]
-    library.openmpt_module_ext_destroy.argtypes = [handle]
-    library.openmpt_module_read_float_mono.restype = ctypes.c_size_t
-    library.openmpt_module_read_float_mono.argtypes = [handle, ctypes.c_int32, ctypes.c_size_t, handle]
-    for name in ("current_row", "current_order", "current_pattern", "current_speed", "current_tempo", "num_channels"):
-        function = getattr(library, f"openmpt_module_get_{name}")
-        function.restype, function.argtypes = ctypes.c_int32, [handle]
-    cell = library.openmpt_module_get_pattern_row_channel_command
-    cell.restype, cell.argtypes = ctypes.c_uint8, [handle, *[ctypes.c_int32] * 4]
-    return library
-
-
-class _Player:
-    """A song that libopenmpt has opened."""
-
-    def __init__(self, library: Any, opened: int) -> None:
-        self._library, self._opened = library, opened
-        self._module = library.openmpt_module_ext_get_module(opened)
-        self.channels: int = library.openmpt_module_get_num_channels(self._module)
-
-    def play(self, faster: float, higher: float, silent: Sequence[int]) -> tuple[Float32, list[Row]]:
-        """Samples at `RATE_HZ`, and rows as they come."""
-        library, module = self._library, self._module
-        functions = _Interactive()
-        size = ctypes.sizeof(functions)
-        if not library.openmpt_module_ext_get_interface(self._opened, b"interactive", ctypes.byref(functions), size):
-            raise RuntimeError("this libopenmpt cannot change a song while it plays; 0.6 or newer is needed")
-        functions.set_tempo_factor(self._opened, faster)
-        functions.set_pitch_factor(self._opened, higher)
-        for channel in silent:
-            functions.set_channel_mute_status(self._opened, channel, 1)
-        played = [0] * self.channels  # the instrument of each channel's last note
-        samples = np.zeros(int(MOST_S * RATE_HZ) + _BLOCK, np.float32)
-        rows: list[Row] = []
-        n, place = 0, (-1, -1)
-        while n < len(samples) - _BLOCK:
-            got = library.openmpt_module_read_float_mono(module, RATE_HZ, _BLOCK, samples[n:].ctypes.data)
-            if not got:
-                break
-            now = (library.openmpt_module_get_current_order(module), library.openmpt_module_get_current_row(module))
-            if now != place:
-                place = now
-                pattern = library.openmpt_module_get_current_pattern(module)
-                ticks, tempo = (
-                    getattr(library, f"openmpt_module_get_current_{of}")(module) for of in ("speed", "tempo")
-                )
-                begins = list(self._begins(pattern, now[1], played))
-                struck = frozenset(played[channel] for channel, _ in begins)
-                late = frozenset(delay for channel, delay in begins if channel not in silent and delay < ticks)
-                rows.append(Row(n / RATE_HZ, now[1], ticks, tempo, struck, late))
-            n += got
-        return samples[:n], rows
-
-    def _begins(self, pattern: int, row: int, played: list[int]) -> Iterator[tuple[int, int]]:
-        """Channels in which a note begins, and how many ticks late; `played` keeps each channel's instrument."""
-        cell = self._library.openmpt_module_get_pattern_row_channel_command
-        for channel in range(self.channels):
-            note, instrument, volume_effect, effect, volume, argument = (
-                cell(self._module, pattern, row, channel, column) for column in range(_COLUMNS)
-            )
-            if not 1 <= note <= _LAST_NOTE:
-                continue
-            played[channel] = instrument or played[channel]
-            glides = effect in _GLIDES or volume_effect == _GLIDE_IN_VOLUME
-            silent = (volume_effect == _VOLUME_SET and not volume) or (effect == _SET_VOLUME and not argument)
-            if not glides and not silent:
-                yield channel, argument & 0x0F if effect in _EXTENDED and argument >> 4 == _DELAY else 0
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[_Player]:
-    library, data = _library(), path.read_bytes()
-    opened = library.openmpt_module_ext_create_from_memory(data, len(data), *[None] * 7)
-    if not opened:
-        raise ValueError(f"{path}: libopenmpt cannot read it")
-    try:
-        yield _Player(library, opened)
-    finally:
-        library.openmpt_module_ext_destroy(opened)

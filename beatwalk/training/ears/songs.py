@@ -1,7 +1,4 @@
-"""Songs for whole bands that people wrote as MIDI files, as `Tune`s: game music of Debian's packages.
-
-Their licences are free. They lie outside the repository, a folder for each package; nothing of them goes anywhere but
-into rendered clips.
+"""Songs for whole bands that people wrote as MIDI files, as `Tune`s: game music (`beatwalk.training.ears.packages`).
 
 Conventions
 -----------
@@ -20,12 +17,11 @@ from typing import TypeVar
 import numpy as np
 
 from beatwalk.listen import MidiFile, read_midi
-from beatwalk.training.ears.modules import files_of
+from beatwalk.training.ears.packages import LICENCE, SOURCE, files_of
 from beatwalk.training.ears.score import Score, add_midi
 from beatwalk.training.ears.tunes import Tune
 from beatwalk.types import Float
 
-FREE = "free by Debian's guidelines"
 _FEWEST_BARS = 12
 _SAME_TEMPO = 1.01
 _NEAR, _NEAR_SHARE = 0.04, 0.8  # quarters from a place, and of a song's notes
@@ -45,10 +41,8 @@ def read_songs(folder: Path) -> list[Tune]:
     InputError
         A file is damaged, or too large.
     """
-    paths = files_of(folder, (".mid", ".midi"))
-    if not paths:
-        raise FileNotFoundError(f"{folder}: no MIDI files (PACKAGE/*.mid)")
-    read = (song_of(path.stem, collection, read_midi(path)) for path, collection in paths)
+    files = files_of(folder, (".mid", ".midi"))
+    read = (song_of(path.stem, collection, read_midi(path)) for path, collection in files)
     return [tune for tune in read if tune is not None]
 
 
@@ -79,7 +73,7 @@ def song_of(title: str, collection: str, midi: MidiFile) -> Tune | None:
     add_midi(score, [replace(note, program=sounds[note.channel]) for note in midi.notes], quarters, begin)
     usual = (bpm / _REACH, min(_BPM[1], bpm * _REACH))
     return Tune(
-        title=title, collection=collection, metre=metre, score=score, bpm=usual, licence=FREE, source="Debian"
+        title=title, collection=collection, metre=metre, score=score, bpm=usual, licence=LICENCE, source=SOURCE
     )
 
 

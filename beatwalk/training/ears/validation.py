@@ -36,8 +36,8 @@ from beatwalk.training.ears.bands import Band
 from beatwalk.training.ears.clips import NOTHING, UNKNOWN, Truth, drone, hear_module, is_known, perform
 from beatwalk.training.ears.corpus import read_tunes
 from beatwalk.training.ears.modules import Module
+from beatwalk.training.ears.packages import LICENCE, SOURCE
 from beatwalk.training.ears.score import Score, draw_tempo, in_odd_bars, joined, rescaled, without
-from beatwalk.training.ears.songs import FREE
 from beatwalk.training.ears.sources import MOST_VOICES, ODD_BARS, Sources, draw_bpm, gathered
 from beatwalk.training.ears.synth import RATE_HZ
 from beatwalk.training.ears.tunes import Tune, arrange
@@ -71,11 +71,11 @@ class Piece:
 
     style: str
     kind: str
-    metre: str
     source: str
-    licence: str
-    bpm: float
-    score: Score
+    metre: str = ""
+    licence: str = ""
+    bpm: float = 0.0  # of a score
+    music: Score | Module | None = None  # None is music without a beat
     changes: str = ""  # what happens in it, in a word or two
 
 
@@ -99,32 +99,31 @@ def write_set(out: Path, sources: Sources, most: int | None = None, seconds: flo
             continue
         for stale in (path, path.with_suffix(".flac"), out / "features" / f"{path.stem}.npz"):
             stale.unlink(missing_ok=True)
-        if plan.module is not None:
-            rng = np.random.default_rng([SEED, 2 * take + 1, number])
-            heard = hear_module(rng, plan.module, seconds, varied=take > 0)
-            if heard is None:
-                continue
-            told = {"style": plan.style, "kind": "modules", "metre": "4/4", "source": "Debian", "licence": FREE}
-            _write(out, number, augment(rng, heard[0]), heard[1], told)
-            continue
-        piece = plan.compose(np.random.default_rng([SEED, 2 * take, number])) if plan.compose else None
+        piece = plan.compose(np.random.default_rng([SEED, 2 * take, number]))
         rng = np.random.default_rng([SEED, 2 * take + 1, number])
-        if piece is None:
-            samples, truth = augment(rng, drone(rng, seconds)), NOTHING
-            told = {"style": plan.style, "kind": "no beat", "metre": "", "source": "own synthesis", "licence": ""}
-        else:
-            samples, truth = play(rng, piece, sources.fonts, seconds)
-            told = {f.name: getattr(piece, f.name) for f in fields(piece) if f.name != "score"}
-        _write(out, number, samples, truth, told)
+        if played := play(rng, piece, sources.fonts, seconds, varied=take > 0):
+            told = {f.name: getattr(piece, f.name) for f in fields(piece) if f.name != "music"}
+            _write(out, number, *played, told)
 
 
-def play(rng: np.random.Generator, piece: Piece, fonts: Sequence[Path], seconds: float) -> tuple[Float32, Truth]:
-    """Samples through rooms, codecs and mastering, and when what happens."""
-    tempo = draw_tempo(rng, piece.bpm, piece.score.n_beats, piece.score.loose)
+def play(
+    rng: np.random.Generator, piece: Piece, fonts: Sequence[Path], seconds: float, *, varied: bool = False
+) -> tuple[Float32, Truth] | None:
+    """Samples through rooms, codecs and mastering, and when what happens; None of a module whose beats are in doubt.
+
+    A module is played as it is written unless it is to be `varied`.
+    """
+    music = piece.music
+    if music is None:
+        return augment(rng, drone(rng, seconds)), NOTHING
+    if isinstance(music, Module):
+        heard = hear_module(rng, music, seconds, varied=varied)
+        return None if heard is None else (augment(rng, heard[0]), heard[1])
+    tempo = draw_tempo(rng, piece.bpm, music.n_beats, music.loose)
     if "tempo" in piece.changes:
-        place = piece.score.downbeats[len(piece.score.downbeats) // 2]
+        place = music.downbeats[len(music.downbeats) // 2]
         tempo = rescaled(tempo, place, float(rng.choice([0.72, 0.8, 1.25, 1.4])))
-    samples, truth = perform(rng, piece.score, tempo, seconds, fonts)
+    samples, truth = perform(rng, music, tempo, seconds, fonts)
     return augment(rng, samples), truth
 
 
@@ -133,8 +132,7 @@ class Plan:
     """What will be a piece, as far as it is known before anything is composed."""
 
     style: str  # its name begins so
-    compose: Callable[[np.random.Generator], Piece] | None  # None is music without a beat, or a module
-    module: Module | None = None
+    compose: Callable[[np.random.Generator], Piece]
 
 
 def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
@@ -150,13 +148,14 @@ def plans(sources: Sources, seconds: float = PIECE_S) -> Iterator[Plan]:
     for turn in range(_MEDLEYS if sources.styles else 0):
         yield Plan("", partial(_medley, sources=sources, seconds=seconds, turn=turn))
     for _ in range(_WITHOUT_BEAT):
-        yield Plan("drone", None)
+        yield Plan("drone", lambda _: Piece(style="drone", kind="no beat", source="own synthesis"))
     for collection, tunes in sorted(_by_collection(sources.tunes).items()):
         most = _PER_COLLECTION.get(collection, _MOST_OF_OTHERS)
         for tune in tunes[:: max(1, len(tunes) // most)][:most]:
             yield Plan(f"{collection}: {tune.title}", partial(_from_tune, tune=tune, seconds=seconds))
     for module in sources.modules:
-        yield Plan(f"{module.collection}: {module.path.name}", None, module)
+        name = f"{module.collection}: {module.path.name}"
+        yield Plan(name, partial(_from_module, name=name, module=module))
 
 
 def _from_style(rng: np.random.Generator, sources: Sources, style: Band, seconds: float) -> Piece:
@@ -180,7 +179,7 @@ def _from_style(rng: np.random.Generator, sources: Sources, style: Band, seconds
         source="MMA",
         licence=_MMA_LICENCE,
         bpm=bpm,
-        score=score,
+        music=score,
         changes=changes,
     )
 
@@ -197,7 +196,7 @@ def _odd(
     piece = _from_style(rng, sources, style, 2.5 * seconds)
     plain = sources.play(rng, style, piece.bpm, 2.5 * seconds)
     score = in_odd_bars(plain, pattern)
-    return replace(piece, score=score, metre=f"{score.metre}/4", kind="odd metres", changes="")
+    return replace(piece, music=score, metre=f"{score.metre}/4", kind="odd metres", changes="")
 
 
 def _medley(rng: np.random.Generator, sources: Sources, seconds: float, turn: int) -> Piece:
@@ -217,7 +216,7 @@ def _medley(rng: np.random.Generator, sources: Sources, seconds: float, turn: in
         source="MMA",
         licence=_MMA_LICENCE,
         bpm=bpm,
-        score=score,
+        music=score,
         changes="tempo change" if turn % 2 else "",
     )
 
@@ -237,8 +236,12 @@ def _from_tune(rng: np.random.Generator, tune: Tune, seconds: float) -> Piece:
         source=tune.source,
         licence=tune.licence or _CORPUS_LICENCE,
         bpm=bpm,
-        score=score,
+        music=score,
     )
+
+
+def _from_module(_: np.random.Generator, name: str, module: Module) -> Piece:
+    return Piece(style=name, kind="modules", metre="4/4", source=SOURCE, licence=LICENCE, music=module)
 
 
 def _by_collection(tunes: Sequence[Tune]) -> dict[str, list[Tune]]:
@@ -258,7 +261,6 @@ def _write(out: Path, number: int, samples: Float32, truth: Truth, told: dict[st
         name: [round(float(t), 5) for t in times_s] if is_known(times_s) else None for name, times_s in known.items()
     }
     write_json(out / f"{number:03d}.json", told | {"truth": events})
-    (out / "features" / f"{number:03d}.npz").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
